@@ -1,1 +1,122 @@
-//! Placeholder.
+//! The token lifecycle of the Waldo API as a pure, sans-IO state machine.
+//!
+//! The API hands out a one-hour JWT for a key pair, wants it on every request, sends a fresh one back with every successful
+//! response, and answers 401 when it is dead. This crate decides when to log in, which token to attach, which response's token
+//! to keep, and when a request may be sent again. It has no sockets, clocks, threads, randomness or logging: facts go in
+//! (the time, a status, headers) and decisions come out.
+//!
+//! Most programs want an adapter such as `waldo-ureq` instead, which is this crate wired to an HTTP client.
+//!
+//! # The loop
+//!
+//! An embedding is one loop around four answers. This one is blocking; an async one is the same with `.await`.
+//!
+//! ```
+//! use waldo_auth_core::{Call, Head, Outcome, Reason, Session, Step, Unavailable, Verdict};
+//! # use std::time::{Duration, SystemTime};
+//! # use waldo_auth_core::{Config, Credentials, Instant, Now};
+//! #
+//! # struct Http { clock: Duration }
+//! # impl Http {
+//! #     fn now(&mut self) -> Now { Now::new(self.clock, SystemTime::UNIX_EPOCH + self.clock) }
+//! #     fn wait(&mut self, until: Instant) { self.clock = until.since_origin(); }
+//! #     fn send<B>(&mut self, request: &http::Request<B>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #         let login = request.uri().path() == "/authenticate";
+//! #         let body = if login { br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#.to_vec() } else { b"hello".to_vec() };
+//! #         assert_eq!(request.headers().contains_key("authorization"), !login);
+//! #         Ok(http::Response::new(body))
+//! #     }
+//! # }
+//! #
+//! # fn get(session: &mut Session, http: &mut Http) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! let mut request = http::Request::get("https://api.waldo.ai/customer?field=id").body(())?;
+//! let mut call = Call::replayable();
+//! let response = loop {
+//!     match session.admit(call, http.now()) {
+//!         Step::Send(permit) => {
+//!             let attempt = permit.authorize(&mut request)?;
+//!             let response = http.send(&request)?;
+//!             match session.conclude(attempt, Head::from(&response), http.now()) {
+//!                 Verdict::Deliver => break response,
+//!                 Verdict::Retry(again) => call = again,
+//!             }
+//!         }
+//!         Step::Authenticate(login, then) => {
+//!             let outcome = match http.send(&login.request()) {
+//!                 Ok(answer) => login.read(Head::from(&answer), answer.body()),
+//!                 Err(error) => Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)),
+//!             };
+//!             session.settle(login, outcome, http.now()); // and wake everyone who waits
+//!             call = then;
+//!         }
+//!         Step::Wait(then, until) => {
+//!             http.wait(until); // or until somebody settles
+//!             call = then;
+//!         }
+//!         Step::Refuse(refusal) => return Err(refusal.into()),
+//!     }
+//! };
+//! # Ok(response.into_body())
+//! # }
+//! # let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+//! # let mut session = Session::new(Config::builder("https://api.waldo.ai", credentials).build()?);
+//! # let mut http = Http { clock: Duration::ZERO };
+//! # assert_eq!(get(&mut session, &mut http)?, b"hello");
+//! # assert_eq!(session.explain(http.now()).to_string(), "the next call would be sent with edition 1, which has 3600.0s left");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What cannot be done wrong
+//!
+//! [`Call`], [`Permit`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to send without a permit, to
+//! conclude an attempt twice, or to settle one login twice. Any of them can be dropped at any time without a message.
+//!
+//! # Security
+//!
+//! The token is attached to requests of the configured [`Origin`] only, in a header marked sensitive. Keys, secrets and tokens appear
+//! in no `Debug`, error, journal or explanation; a token is named by its edition. The key pair is wiped on drop. A token is not,
+//! as `http::HeaderValue` shares its bytes with the requests that carry it. Nothing here verifies tokens as a security boundary.
+//!
+//! # Features
+//!
+//! `verify` (off): check that tokens are signed with the client secret. See `ConfigBuilder::verify_signatures`.
+
+mod attempt;
+mod bucket;
+mod call;
+mod config;
+mod credentials;
+mod explain;
+mod failure;
+mod gate;
+mod jitter;
+mod journal;
+mod lease;
+mod life;
+mod login;
+mod origin;
+mod refusal;
+mod session;
+mod snapshot;
+mod step;
+mod time;
+mod token;
+#[cfg(feature = "verify")]
+mod verify;
+mod wire;
+
+pub use attempt::{Attempt, ForeignOrigin, Permit};
+pub use call::Call;
+pub use config::{Config, ConfigBuilder, ConfigError};
+pub use credentials::{Credentials, CredentialsError};
+pub use explain::{Explanation, Unheld};
+pub use failure::{Reason, Rejection, RejectionCode, Unavailable};
+pub use journal::{Challenge, Entry, Event, Ignored, Journal};
+pub use login::{Grant, Login, Outcome};
+pub use origin::{Origin, OriginError};
+pub use refusal::Refusal;
+pub use session::Session;
+pub use snapshot::{NotResumed, Snapshot, SnapshotError};
+pub use step::{Step, Verdict};
+pub use time::{Instant, Now};
+pub use wire::Head;

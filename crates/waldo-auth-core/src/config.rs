@@ -1,0 +1,319 @@
+//! What a session is told once, checked when it is built.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+
+use crate::credentials::Credentials;
+use crate::life::{DOCUMENTED, Margin};
+use crate::origin::{Origin, OriginError};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Where to log in, as whom, and within which limits.
+///
+/// ```
+/// use std::time::Duration;
+/// use waldo_auth_core::{Config, Credentials};
+///
+/// let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+/// let config = Config::builder("https://api.waldo.ai", credentials)
+///     .lease(Duration::from_secs(10))
+///     .build()?;
+/// assert_eq!(config.origin().to_string(), "https://api.waldo.ai");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) login_uri: Uri,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) limits: Limits,
+}
+
+impl Config {
+    /// Starts from the documented defaults. `origin` is a URI without a path, such as `https://api.waldo.ai`.
+    pub fn builder(origin: impl Into<String>, credentials: Credentials) -> ConfigBuilder {
+        let (origin, login_path) = (origin.into(), "/authenticate".to_owned());
+        ConfigBuilder { origin, login_path, credentials, limits: Limits::default() }
+    }
+
+    /// The one origin that the token is sent to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// How long one login may take before another call takes over.
+    pub fn lease(&self) -> Duration {
+        self.limits.lease
+    }
+}
+
+/// The numbers of the rules. Each is documented, with its range and reason, at the builder's method of its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) margin: Margin,
+    pub(crate) one_shot_margin: Margin,
+    pub(crate) assumed_life: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) backoff_base: Duration,
+    pub(crate) backoff_cap: Duration,
+    pub(crate) retry_after_cap: Duration,
+    pub(crate) failures_per_call: u32,
+    pub(crate) probe_first: Duration,
+    pub(crate) probe_cap: Duration,
+    pub(crate) drop_burst: u32,
+    pub(crate) drop_every: Duration,
+    pub(crate) jitter_seed: u64,
+    #[cfg(feature = "verify")]
+    pub(crate) verify: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            margin: Margin { at_most: Duration::from_secs(30), share: 10 },
+            one_shot_margin: Margin { at_most: Duration::from_secs(5 * 60), share: 4 },
+            assumed_life: DOCUMENTED,
+            lease: Duration::from_secs(30),
+            backoff_base: Duration::from_millis(250),
+            backoff_cap: Duration::from_secs(30),
+            retry_after_cap: HOUR,
+            failures_per_call: 3,
+            probe_first: Duration::from_secs(60),
+            probe_cap: Duration::from_secs(15 * 60),
+            drop_burst: 5,
+            drop_every: Duration::from_secs(30),
+            jitter_seed: 0,
+            #[cfg(feature = "verify")]
+            verify: false,
+        }
+    }
+}
+
+/// Changes the defaults of a [`Config`] and checks them together.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ConfigBuilder {
+    origin: String,
+    login_path: String,
+    credentials: Credentials,
+    limits: Limits,
+}
+
+impl ConfigBuilder {
+    /// The path of the login, `/authenticate` by default, which is what the API's reference and samples use.
+    ///
+    /// The guide's prose says `/authentication` once; hence the setting.
+    pub fn login_path(mut self, path: impl Into<String>) -> Self {
+        self.login_path = path.into();
+        self
+    }
+
+    /// The reserve at the end of a token's life in which it is not sent any more (rule 11).
+    ///
+    /// Default: 30 s, but never more than a 10th of the life. `share` must be at least 2, since a margin that eats
+    /// the life makes every call log in. The reserve covers the way of a request to the server and a clock that ticks in
+    /// whole seconds.
+    pub fn margin(mut self, at_most: Duration, share: u32) -> Self {
+        self.limits.margin = Margin { at_most, share };
+        self
+    }
+
+    /// The same for one-shot calls, which cannot be healed by sending them again (rules 11, 17).
+    ///
+    /// Default: 5 min, but never more than a 4th of the life. `share` must be at least 2.
+    pub fn one_shot_margin(mut self, at_most: Duration, share: u32) -> Self {
+        self.limits.one_shot_margin = Margin { at_most, share };
+        self
+    }
+
+    /// The life of a token that says nothing usable about its own (rule 10).
+    ///
+    /// Default: 1 h, which is what the API documents. From 1 s to 24 h.
+    pub fn assumed_life(mut self, life: Duration) -> Self {
+        self.limits.assumed_life = life;
+        self
+    }
+
+    /// How long one login may take before another call may start the next (rule 13).
+    ///
+    /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below it, so that a
+    /// login that hangs ends as a failure, and lapses only if its leader is gone.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.limits.lease = lease;
+        self
+    }
+
+    /// The backoff after failed logins: full jitter below `base`, doubled with each further failure, at most `cap` (rule 14).
+    ///
+    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h.
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        (self.limits.backoff_base, self.limits.backoff_cap) = (base, cap);
+        self
+    }
+
+    /// The longest `Retry-After` that is obeyed (rule 2).
+    ///
+    /// Default and maximum: 1 h, lest one odd header silence a client for days.
+    pub fn retry_after_cap(mut self, cap: Duration) -> Self {
+        self.limits.retry_after_cap = cap;
+        self
+    }
+
+    /// How many failed logins one call sits through before it is refused with the last failure (rule 14).
+    ///
+    /// Default: 3. From 1 to 100.
+    pub fn failures_per_call(mut self, failures: u32) -> Self {
+        self.limits.failures_per_call = failures;
+        self
+    }
+
+    /// When rejected credentials are tried again: after `first`, doubled with each further rejection, at most `cap` (rule 15).
+    ///
+    /// Default: 60 s and 15 min, as keys can be activated again on the dashboard at any time. `first` from 1 ms on,
+    /// `cap` from `first` to 24 h.
+    pub fn probe(mut self, first: Duration, cap: Duration) -> Self {
+        (self.limits.probe_first, self.limits.probe_cap) = (first, cap);
+        self
+    }
+
+    /// How many refused tokens may be dropped: `burst` at once, and one more `every` so often (rule 16).
+    ///
+    /// Default: 5, and one more every 30 s. `burst` from 0 to 1000, where 0 delivers every 401 to a live token;
+    /// `every` from 1 ms to 24 h.
+    pub fn drop_budget(mut self, burst: u32, every: Duration) -> Self {
+        (self.limits.drop_burst, self.limits.drop_every) = (burst, every);
+        self
+    }
+
+    /// The seed of the backoff's jitter.
+    ///
+    /// Default: 0, which is right for tests only: processes with the same seed fall into step. Adapters draw one.
+    pub fn jitter_seed(mut self, seed: u64) -> Self {
+        self.limits.jitter_seed = seed;
+        self
+    }
+
+    /// Whether a token must be signed with the client secret: HS256, HS384 or HS512 (rule 23).
+    ///
+    /// Default: off. The API's sample verifies tokens so, but the API documents no algorithm and no key.
+    #[cfg(feature = "verify")]
+    pub fn verify_signatures(mut self, verify: bool) -> Self {
+        self.limits.verify = verify;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range, and what it must be.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let origin: Origin = self.origin.parse().map_err(ConfigError::Origin)?;
+        let login_uri = Some(self.login_path.as_str())
+            .filter(|path| path.starts_with('/') && !path.contains('#'))
+            .and_then(|path| format!("{origin}{path}").parse().ok())
+            .filter(|uri| origin.contains(uri))
+            .ok_or(ConfigError::LoginPath)?;
+        self.limits.check()?;
+        Ok(Config {
+            origin: Arc::new(origin),
+            login_uri,
+            credentials: Arc::new(self.credentials),
+            limits: self.limits,
+        })
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        const MILLI: Duration = Duration::from_millis(1);
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        if self.margin.share < 2 || self.one_shot_margin.share < 2 {
+            return Err(ConfigError::MarginEatsLife);
+        }
+        for (setting, value, least, most) in [
+            ("assumed_life", self.assumed_life, Duration::from_secs(1), DAY),
+            ("lease", self.lease, MILLI, HOUR),
+            ("backoff base", self.backoff_base, MILLI, HOUR),
+            ("backoff cap", self.backoff_cap, self.backoff_base, HOUR),
+            ("retry_after_cap", self.retry_after_cap, Duration::ZERO, HOUR),
+            ("first probe", self.probe_first, MILLI, DAY),
+            ("probe cap", self.probe_cap, self.probe_first, DAY),
+            ("drop_budget interval", self.drop_every, MILLI, DAY),
+        ] {
+            if value < least || value > most {
+                return Err(ConfigError::Duration { setting, least, most });
+            }
+        }
+        for (setting, value, least, most) in [
+            ("failures_per_call", self.failures_per_call, 1, 100),
+            ("drop_budget burst", self.drop_burst, 0, 1000),
+        ] {
+            if value < least || value > most {
+                return Err(ConfigError::Count { setting, least, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A setting that no session can work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The origin is none that a token may be sent to.
+    Origin(OriginError),
+    /// The login path does not begin with `/`, or is no path.
+    LoginPath,
+    /// The `share` of a margin is below 2: the margin would take the whole life, and every call would log in.
+    MarginEatsLife,
+    /// A duration is out of its range.
+    Duration {
+        /// Which one.
+        setting: &'static str,
+        /// The least it may be.
+        least: Duration,
+        /// The most it may be.
+        most: Duration,
+    },
+    /// A count is out of its range.
+    Count {
+        /// Which one.
+        setting: &'static str,
+        /// The least it may be.
+        least: u32,
+        /// The most it may be.
+        most: u32,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(error) => error.fmt(f),
+            Self::LoginPath => {
+                f.write_str("the login path must be a path that begins with '/', such as /authenticate")
+            }
+            Self::MarginEatsLife => {
+                f.write_str("the share of a margin must be at least 2, or the margin eats the life")
+            }
+            Self::Duration { setting, least, most } => {
+                write!(f, "{setting} must be from {least:?} to {most:?}")
+            }
+            Self::Count { setting, least, most } => write!(f, "{setting} must be from {least} to {most}"),
+        }
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Origin(error) => error.source(),
+            Self::LoginPath | Self::MarginEatsLife | Self::Duration { .. } | Self::Count { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The key pair.
+
+use std::error::Error;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// An API key and its client secret: redacted in `Debug`, wiped from memory on drop.
+///
+/// The layout of the two is not documented, so none is checked; only what can never be meant is refused.
+///
+/// ```
+/// use waldo_auth_core::Credentials;
+///
+/// let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+/// assert_eq!(format!("{credentials:?}"), "Credentials(…)");
+/// assert!(Credentials::new("wk.4f…", "").is_err());
+/// # Ok::<(), waldo_auth_core::CredentialsError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    api_key: Zeroizing<String>,
+    client_secret: Zeroizing<String>,
+}
+
+impl Credentials {
+    /// Takes the pair as the dashboard shows it.
+    ///
+    /// # Errors
+    /// When one of them is empty, or begins or ends with white space (a line end from a file, most often).
+    pub fn new(
+        api_key: impl Into<String>,
+        client_secret: impl Into<String>,
+    ) -> Result<Self, CredentialsError> {
+        let api_key = checked("API key", api_key.into())?;
+        let client_secret = checked("client secret", client_secret.into())?;
+        Ok(Self { api_key, client_secret })
+    }
+
+    /// The login's JSON body (rule 1).
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // Put together by hand, because a `serde_json::Value` would leave unwiped copies behind.
+        let mut body = Vec::with_capacity(self.api_key.len() + self.client_secret.len() + 64);
+        for (before, text) in [(r#"{"apiKey":"#, &self.api_key), (r#","clientSecret":"#, &self.client_secret)]
+        {
+            body.extend_from_slice(before.as_bytes());
+            let written = serde_json::to_writer(&mut body, text.as_str());
+            debug_assert!(written.is_ok(), "text can always be written to memory");
+        }
+        body.push(b'}');
+        body
+    }
+
+    /// Whether `text` shows either of the two.
+    pub(crate) fn occur_in(&self, text: &str) -> bool {
+        text.contains(self.api_key.as_str()) || text.contains(self.client_secret.as_str())
+    }
+
+    /// A number that tells key pairs apart without telling the key: FNV-1a over the API key.
+    ///
+    /// It keeps a stored token from being used with another key, as sandbox and production share one origin.
+    /// It guards against mix-ups, not against an attacker, who would have the stored token anyway.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.api_key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+
+    /// The key of the seeds' signature check.
+    #[cfg(feature = "verify")]
+    pub(crate) fn signing_key(&self) -> &[u8] {
+        self.client_secret.as_bytes()
+    }
+}
+
+fn checked(what: &'static str, text: String) -> Result<Zeroizing<String>, CredentialsError> {
+    // Wiped on the error path too.
+    let text = Zeroizing::new(text);
+    if text.is_empty() {
+        return Err(CredentialsError { what, problem: "is empty" });
+    }
+    if text.trim().len() != text.len() {
+        return Err(CredentialsError { what, problem: "begins or ends with white space; trim it" });
+    }
+    Ok(text)
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// A key pair that can never be meant; it says which half and why, not what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialsError {
+    what: &'static str,
+    problem: &'static str,
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} {}", self.what, self.problem)
+    }
+}
+
+impl Error for CredentialsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_1_the_body_is_json_whatever_the_pair_holds() {
+        let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
+        assert_eq!(body, serde_json::json!({"apiKey": "a\"b\\\u{7}", "clientSecret": "ß\n\u{1f600}x"}));
+    }
+
+    #[test]
+    fn blank_halves_and_stray_line_ends_are_refused() {
+        for (key, secret, message) in [
+            ("", "s", "the API key is empty"),
+            ("k", "", "the client secret is empty"),
+            ("k\n", "s", "the API key begins or ends with white space; trim it"),
+            ("k", " s", "the client secret begins or ends with white space; trim it"),
+        ] {
+            assert_eq!(Credentials::new(key, secret).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn fingerprints_tell_keys_apart() {
+        let of = |key: &str| Credentials::new(key, "s").unwrap().fingerprint();
+        assert_eq!(of("sandbox.wk.1"), of("sandbox.wk.1"));
+        assert_ne!(of("sandbox.wk.1"), of("wk.1"));
+        assert_eq!(of("a"), 0xaf63_dc4c_8601_ec8c, "the published FNV-1a test vector");
+    }
+}

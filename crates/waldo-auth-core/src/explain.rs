@@ -1,0 +1,96 @@
+//! What the next call would do, and why.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::refusal::Refusal;
+
+/// What a replayable call without a deadline would do if it came now; `Display` says it in one sentence (rule 22).
+///
+/// It is made by the same decision that [`admit`](crate::Session::admit) acts on, so it cannot tell anything else.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Explanation {
+    /// It would be sent at once.
+    Send {
+        /// The edition of the held token.
+        edition: u64,
+        /// How much of its life is left, margin included.
+        left: Duration,
+    },
+    /// It would log in.
+    Authenticate {
+        /// Why there is no usable token.
+        why: Unheld,
+    },
+    /// It would wait for the login under way.
+    Join {
+        /// The number of the login.
+        login: u64,
+        /// At most for this long.
+        at_most: Duration,
+    },
+    /// It would wait until the next login may start.
+    BackOff {
+        /// For this long.
+        wait: Duration,
+    },
+    /// It would be refused.
+    Refuse {
+        /// With this error.
+        refusal: Refusal,
+        /// For so long from now.
+        remaining: Duration,
+    },
+}
+
+/// Why there is no usable token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unheld {
+    /// There never was one.
+    Cold,
+    /// The life of the held one has ended, or nearly so.
+    Ended,
+    /// The server refused the last one.
+    Refused,
+    /// The last one was invalidated on request.
+    Invalidated,
+    /// The credentials were replaced.
+    Reset,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { edition, left } => {
+                write!(f, "the next call would be sent with edition {edition}, which has {left:.1?} left")
+            }
+            Self::Authenticate { why } => write!(f, "the next call would log in, because {why}"),
+            Self::Join { login, at_most } => {
+                write!(
+                    f,
+                    "the next call would wait for login {login}, which is under way, for at most {at_most:.1?}"
+                )
+            }
+            Self::BackOff { wait } => {
+                write!(f, "the next call would wait {wait:.1?}, because the last login failed")
+            }
+            Self::Refuse { refusal, remaining } => {
+                write!(f, "the next call would be refused, and so for another {remaining:.1?}: {refusal}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Unheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cold => "there has been no token yet",
+            Self::Ended => "the life of the held token is over",
+            Self::Refused => "the server refused the last token",
+            Self::Invalidated => "the last token was invalidated",
+            Self::Reset => "the credentials were replaced",
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! Why a login failed: rejected by the server's word, or unavailable.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// The server's word that this key pair may not log in (rule 2).
+///
+/// Repeating the login with the same pair is useless until somebody acts on the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub(crate) status: StatusCode,
+    pub(crate) code: RejectionCode,
+}
+
+impl Rejection {
+    /// The status of the answer: 400, 401 or 403.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The `code` of the answer's body.
+    pub fn code(&self) -> &RejectionCode {
+        &self.code
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = match &self.code {
+            RejectionCode::InvalidApiKey => "check the API key and the client secret",
+            RejectionCode::ApiKeyRevoked => {
+                "activate the API key again on the Waldo dashboard, or use another one"
+            }
+            RejectionCode::MissingParameters => {
+                "the server did not find the key pair in the request; check the login path"
+            }
+            RejectionCode::Other(_) => "see the Waldo API's documentation for this code",
+        };
+        write!(f, "login rejected with {} {}: {advice}", self.status.as_u16(), self.code)
+    }
+}
+
+impl Error for Rejection {}
+
+/// The `code` of a rejected login, as the API documents them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectionCode {
+    /// `INVALID_API_KEY`: the key or the secret is wrong; the API does not say which.
+    InvalidApiKey,
+    /// `API_KEY_REVOKED`: the key was deactivated on the dashboard. It can be activated again.
+    ApiKeyRevoked,
+    /// `MISSING_PARAMETERS`: the server did not find `apiKey` and `clientSecret` in the request.
+    MissingParameters,
+    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text held part of the key pair.
+    Other(Box<str>),
+}
+
+impl RejectionCode {
+    /// The code as the server wrote it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InvalidApiKey => "INVALID_API_KEY",
+            Self::ApiKeyRevoked => "API_KEY_REVOKED",
+            Self::MissingParameters => "MISSING_PARAMETERS",
+            Self::Other(code) => code,
+        }
+    }
+}
+
+impl fmt::Display for RejectionCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a login brought no token, though the key pair may be fine (rule 2). Worth trying again, within bounds.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    reason: Reason,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Unavailable {
+    /// A failure for `reason`.
+    pub fn new(reason: Reason) -> Self {
+        Self { reason, retry_after: None, source: None }
+    }
+
+    /// Keeps the error of the HTTP stack for [`Error::source`]. It must hold no secret.
+    #[must_use]
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// What went wrong.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How long the server asked to be left alone, capped by the configuration.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "login unavailable: {}", self.reason)
+    }
+}
+
+impl Error for Unavailable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// What kept a login from bringing a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The request could not be sent, or no answer came: name resolution, connection, TLS, a cut connection.
+    Transport,
+    /// No answer came in time.
+    Timeout,
+    /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a firewall's 403, a redirect.
+    Status(StatusCode),
+    /// The answer is a success, but neither its body nor its headers hold a usable JWT.
+    NoToken,
+    /// The answer's body is larger than 64 KiB.
+    BodyTooLarge,
+    /// The answer's token is not signed with the client secret, and the configuration asks for that.
+    BadSignature,
+    /// The answer's token had ended by the time it arrived: logging in takes longer than a token lasts.
+    DeadOnArrival,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport => f.write_str("the server could not be reached"),
+            Self::Timeout => f.write_str("the server did not answer in time"),
+            Self::Status(status) => write!(f, "the server answered {}", status.as_u16()),
+            Self::NoToken => f.write_str("the answer holds no usable token; check the origin and the login path"),
+            Self::BodyTooLarge => f.write_str("the answer is larger than 64 KiB; check the origin and the login path"),
+            Self::BadSignature => f.write_str(
+                "the token is not signed with the client secret; switch the signature check off if the server signs with another key",
+            ),
+            Self::DeadOnArrival => f.write_str("the token had ended when it arrived; logging in takes longer than a token lasts"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What stands between a call and a login: nothing, a backoff, or a latch.
+
+use std::time::Duration;
+
+use crate::config::Limits;
+use crate::failure::{Rejection, Unavailable};
+use crate::jitter::Jitter;
+use crate::time::Instant;
+
+/// When the next login may start, and what has closed the way until then.
+///
+/// There is one gate for everyone: all who wait for a login wait out the same instant (rule 14).
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    opens: Instant,
+    /// Outlives the closing, so that a repetition is known as one; only a granted login clears it.
+    cause: Option<Cause>,
+    /// How often in a row the cause has come, at least 1 while there is one.
+    streak: u32,
+    jitter: Jitter,
+}
+
+/// Why the gate was closed.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    Rejected(Rejection),
+    Unavailable(Unavailable),
+    /// The leader gave up without an answer.
+    Abandoned,
+}
+
+impl Gate {
+    pub(crate) fn open(jitter_seed: u64) -> Self {
+        let jitter = Jitter::seeded(jitter_seed);
+        Self { opens: Instant::from_origin(Duration::ZERO), cause: None, streak: 0, jitter }
+    }
+
+    /// Until when no login may start; `None` when one may.
+    pub(crate) fn closed_until(&self, now: Instant) -> Option<Instant> {
+        (now < self.opens).then_some(self.opens)
+    }
+
+    /// The last cause, whether or not it still closes the gate.
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// A login was granted, or the credentials are other ones: nothing that went wrong before matters.
+    pub(crate) fn clear(&mut self) {
+        self.opens = Instant::from_origin(Duration::ZERO);
+        self.cause = None;
+        self.streak = 0;
+    }
+
+    /// The server rejected the credentials: latches until the next probe (rule 15).
+    pub(crate) fn latch(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
+        self.streak = if self.is_latched() { self.streak.saturating_add(1) } else { 1 };
+        self.opens = now.saturating_add(doubled(limits.probe_first, self.streak, limits.probe_cap));
+        self.cause = Some(Cause::Rejected(rejection));
+        self.opens
+    }
+
+    /// A login failed without a verdict: everyone backs off (rule 14).
+    pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) -> Instant {
+        let asked = failure.retry_after();
+        let own = if self.is_latched() {
+            // Silence does not take a rejection back; the next probe comes after the same time.
+            doubled(limits.probe_first, self.streak, limits.probe_cap)
+        } else {
+            let again = matches!(self.cause, Some(Cause::Unavailable(_)));
+            self.streak = if again { self.streak.saturating_add(1) } else { 1 };
+            self.cause = Some(Cause::Unavailable(failure));
+            self.backoff(self.streak, limits)
+        };
+        self.opens = now.saturating_add(asked.unwrap_or(own));
+        self.opens
+    }
+
+    /// A leader gave up. The next one takes over at once, unless giving up has become a habit: leaders that are all
+    /// cancelled early must not become a storm of logins. `lapses` is when the lease would have ended by itself; no
+    /// hand-over takes longer.
+    pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
+        self.opens = match self.cause {
+            Some(Cause::Rejected(_)) => lapses,
+            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(self.streak, limits)).min(lapses),
+            Some(Cause::Abandoned) => {
+                let wait = self.backoff(self.streak, limits);
+                self.streak = self.streak.saturating_add(1);
+                now.saturating_add(wait).min(lapses)
+            }
+            None => {
+                self.cause = Some(Cause::Abandoned);
+                self.streak = 1;
+                now
+            }
+        };
+    }
+
+    pub(crate) fn is_latched(&self) -> bool {
+        matches!(self.cause, Some(Cause::Rejected(_)))
+    }
+
+    fn backoff(&mut self, streak: u32, limits: &Limits) -> Duration {
+        self.jitter.below(doubled(limits.backoff_base, streak, limits.backoff_cap))
+    }
+}
+
+/// `base` for the first of a streak, doubled with each further one, at most `cap`.
+fn doubled(base: Duration, streak: u32, cap: Duration) -> Duration {
+    let factor = 1_u32.checked_shl(streak.saturating_sub(1)).unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(cap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_cap_and_never_overflow() {
+        let (base, cap) = (Duration::from_millis(250), Duration::from_secs(30));
+        let millis = |streak| doubled(base, streak, cap).as_millis();
+        assert_eq!(
+            [1, 2, 3, 7, 8, 32, 33, u32::MAX].map(millis),
+            [250, 500, 1000, 16_000, 30_000, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(doubled(Duration::MAX, 2, Duration::MAX), Duration::MAX);
+    }
+}

@@ -1,0 +1,47 @@
+//! Randomness with a seed.
+
+use std::time::Duration;
+
+/// A `SplitMix64` generator: delays that differ between processes and repeat with the seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A duration from zero up to, but not including, `limit`: full jitter.
+    pub(crate) fn below(&mut self, limit: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        // The high half of a 64 x 64 bit product is an even spread over the limit.
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let scaled = (u128::from(z) * u128::from(nanos)) >> 64;
+        Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_spread_over_the_whole_range_and_repeat_with_the_seed() {
+        let limit = Duration::from_secs(1);
+        let draw = |seed| {
+            let mut jitter = Jitter::seeded(seed);
+            (0..1000).map(|_| jitter.below(limit)).collect::<Vec<_>>()
+        };
+        let delays = draw(7);
+        assert_eq!(delays, draw(7));
+        assert_ne!(delays, draw(8));
+        assert!(delays.iter().all(|delay| *delay < limit));
+        let mean = delays.iter().sum::<Duration>() / 1000;
+        assert!((450..550).contains(&mean.as_millis()), "{mean:?}");
+        assert_eq!(Jitter::seeded(1).below(Duration::ZERO), Duration::ZERO);
+    }
+}

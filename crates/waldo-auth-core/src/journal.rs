@@ -1,0 +1,304 @@
+//! What the session has done lately, without a secret in it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::failure::Reason;
+use crate::time::Instant;
+
+/// How many entries are kept.
+const CAPACITY: usize = 64;
+
+/// A bounded record of the session's doings, oldest first; the oldest fall out (rule 22).
+///
+/// Attaching a held token and seeing it repeated are not recorded: they are the normal case, and cost nothing here.
+///
+/// ```
+/// # use waldo_auth_core::{Config, Credentials, Session};
+/// # let config = Config::builder("https://api.waldo.ai", Credentials::new("k", "s")?).build()?;
+/// let session = Session::new(config);
+/// let mut seen = 0;
+/// for entry in session.journal().since(seen) {
+///     println!("{} {}", entry.event.name(), entry.event);
+///     seen = entry.number;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Journal {
+    entries: VecDeque<Entry>,
+    written: u64,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self { entries: VecDeque::with_capacity(CAPACITY), written: 0 }
+    }
+
+    pub(crate) fn note(&mut self, event: Event, at: Instant) {
+        if self.entries.len() == CAPACITY {
+            self.entries.pop_front();
+        }
+        self.written += 1;
+        self.entries.push_back(Entry { number: self.written, at, event });
+    }
+
+    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there is nothing new.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The kept entries with a number above `number`, oldest first.
+    pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().skip_while(move |entry| entry.number <= number)
+    }
+}
+
+/// One line of the [`Journal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Counts up from 1; a gap tells a reader how many entries it has missed.
+    pub number: u64,
+    /// When it happened, by the embedder's monotonic clock.
+    pub at: Instant,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What can happen to a session. `Display` gives a sentence, [`Event::name`] a stable name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A response carried a fresh token, which is now held.
+    Adopted {
+        /// The edition that is held from now on.
+        edition: u64,
+        /// Its life.
+        life: Duration,
+    },
+    /// What came back is not used.
+    Ignored {
+        /// Why not.
+        why: Ignored,
+    },
+    /// A 401 answered the token.
+    Challenged {
+        /// The edition that was sent.
+        edition: u64,
+        /// What follows from it.
+        outcome: Challenge,
+    },
+    /// The budget for dropping tokens is spent: the 401 is delivered, the token stays.
+    Throttled {
+        /// The edition that was sent, and is still held.
+        edition: u64,
+    },
+    /// A call leads a login.
+    LoginStarted {
+        /// The number of the login, from 1.
+        login: u64,
+    },
+    /// A login brought a token, which is now held.
+    LoginGranted {
+        /// The number of the login.
+        login: u64,
+        /// The edition that is held from now on.
+        edition: u64,
+        /// Its life.
+        life: Duration,
+    },
+    /// The server rejected the credentials.
+    LoginRejected {
+        /// The number of the login.
+        login: u64,
+        /// The status of the answer.
+        status: StatusCode,
+    },
+    /// A login failed, and may work later.
+    LoginUnavailable {
+        /// The number of the login.
+        login: u64,
+        /// Why.
+        reason: Reason,
+    },
+    /// The leader gave its login up without an answer.
+    LoginAbandoned {
+        /// The number of the login.
+        login: u64,
+    },
+    /// A call waits for a login that another call leads.
+    Joined {
+        /// The number of the login.
+        login: u64,
+    },
+    /// Calls are refused without a login until a probe at this instant.
+    Latched {
+        /// When one call may probe.
+        until: Instant,
+    },
+    /// The lease of a login has ended by itself: its leader is gone, or its server silent.
+    Lapsed {
+        /// The number of the login.
+        login: u64,
+    },
+    /// The credentials were replaced.
+    Reset,
+    /// The held token was given up on request.
+    Invalidated,
+    /// A stored token is now held.
+    Resumed {
+        /// The edition that is held from now on.
+        edition: u64,
+        /// What is left of its life.
+        left: Duration,
+    },
+}
+
+impl Event {
+    /// A stable name for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Adopted { .. } => "adopted",
+            Self::Ignored { .. } => "ignored",
+            Self::Challenged { .. } => "challenged",
+            Self::Throttled { .. } => "throttled",
+            Self::LoginStarted { .. } => "login_started",
+            Self::LoginGranted { .. } => "login_granted",
+            Self::LoginRejected { .. } => "login_rejected",
+            Self::LoginUnavailable { .. } => "login_unavailable",
+            Self::LoginAbandoned { .. } => "login_abandoned",
+            Self::Joined { .. } => "joined",
+            Self::Latched { .. } => "latched",
+            Self::Lapsed { .. } => "lapsed",
+            Self::Reset => "reset",
+            Self::Invalidated => "invalidated",
+            Self::Resumed { .. } => "resumed",
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Adopted { edition, life } => write!(f, "adopted edition {edition}, which lasts {life:.1?}"),
+            Self::Ignored { why } => write!(f, "ignored {why}"),
+            Self::Challenged { edition, outcome } => write!(f, "edition {edition} was refused: {outcome}"),
+            Self::Throttled { edition } => {
+                write!(f, "edition {edition} was refused, but stays: too many tokens were dropped lately")
+            }
+            Self::LoginStarted { login } => write!(f, "login {login} started"),
+            Self::LoginGranted { login, edition, life } => {
+                write!(f, "login {login} granted edition {edition}, which lasts {life:.1?}")
+            }
+            Self::LoginRejected { login, status } => {
+                write!(f, "login {login} rejected with {}", status.as_u16())
+            }
+            Self::LoginUnavailable { login, reason } => write!(f, "login {login} failed: {reason}"),
+            Self::LoginAbandoned { login } => write!(f, "login {login} given up by its leader"),
+            Self::Joined { login } => write!(f, "a call waits for login {login}"),
+            Self::Latched { until } => {
+                write!(f, "the credentials are not tried again before {:.1?}", until.since_origin())
+            }
+            Self::Lapsed { login } => write!(f, "the lease of login {login} lapsed"),
+            Self::Reset => f.write_str("the credentials were replaced"),
+            Self::Invalidated => f.write_str("the held token was given up on request"),
+            Self::Resumed { edition, left } => {
+                write!(f, "resumed a stored token as edition {edition}, {left:.1?} of its life left")
+            }
+        }
+    }
+}
+
+/// Why something that came back is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// The header is empty.
+    Blank,
+    /// The header is longer than 16 KiB.
+    Oversized,
+    /// The header has not the shape of a JWT.
+    NotJwt,
+    /// The token is not signed with the client secret, and the configuration asks for that.
+    BadSignature,
+    /// The token is the very one that was sent, and another is held by now.
+    Echo,
+    /// The request descends from an earlier login.
+    EarlierEpoch,
+    /// Nothing is held: the token that was sent has been dropped meanwhile.
+    NothingHeld,
+    /// A token that lasts as long or longer was adopted meanwhile.
+    NotLater,
+    /// The response came from another origin.
+    ForeignOrigin,
+    /// The permit was made by another session.
+    OtherSession,
+    /// The outcome of a login that something later has overtaken.
+    LateLogin,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blank => "a blank header",
+            Self::Oversized => "a header of more than 16 KiB",
+            Self::NotJwt => "a header that is no JWT",
+            Self::BadSignature => "a token that is not signed with the client secret",
+            Self::Echo => "an echo of the token that was sent",
+            Self::EarlierEpoch => "a response that belongs to an earlier login",
+            Self::NothingHeld => "a token whose predecessor was dropped meanwhile",
+            Self::NotLater => "a token that ends no later than the held one",
+            Self::ForeignOrigin => "a response from another origin",
+            Self::OtherSession => "what belongs to another session",
+            Self::LateLogin => "the outcome of an overtaken login",
+        })
+    }
+}
+
+/// What follows from a 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Challenge {
+    /// The token is dropped.
+    Dropped,
+    /// A newer token is held already, and stays.
+    NewerHeld,
+    /// The token came straight from this call's login: the refusal is about the route, and the token stays.
+    FreshFromLogin,
+    /// Nothing is held any more.
+    NothingHeld,
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dropped => "it is dropped",
+            Self::NewerHeld => "a newer one is held already",
+            Self::FreshFromLogin => "it came straight from a login, so the refusal is about the route",
+            Self::NothingHeld => "it was dropped already",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_22_the_ring_is_bounded_and_numbered() {
+        let mut journal = Journal::new();
+        let at = Instant::from_origin(Duration::ZERO);
+        for login in 1..=1000 {
+            journal.note(Event::LoginStarted { login }, at);
+        }
+        assert_eq!(journal.written(), 1000);
+        let numbers: Vec<u64> = journal.since(0).map(|entry| entry.number).collect();
+        assert_eq!(numbers, (937..=1000).collect::<Vec<_>>());
+        assert_eq!(journal.since(998).count(), 2);
+        assert_eq!(journal.since(1000).count(), 0);
+        assert_eq!(journal.entries.capacity(), CAPACITY);
+    }
+}

@@ -1,0 +1,23 @@
+//! Who may log in.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// The claim of one leader to log in for everyone; it ends by itself, so that a leader who is gone blocks nobody (rule 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lease {
+    /// The number of the login.
+    pub(crate) login: u64,
+    pub(crate) lapses: Instant,
+}
+
+impl Lease {
+    pub(crate) fn new(login: u64, length: Duration, now: Instant) -> Self {
+        Self { login, lapses: now.saturating_add(length) }
+    }
+
+    pub(crate) fn has_lapsed(self, now: Instant) -> bool {
+        now >= self.lapses
+    }
+}

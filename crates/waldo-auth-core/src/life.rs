@@ -1,0 +1,208 @@
+//! How long a token lasts, and how much of that is left.
+
+use std::time::{Duration, SystemTime};
+
+use crate::time::Now;
+use crate::wire::{Claims, NumericDate};
+
+/// The documented life of a token, used when a token says nothing usable about its own.
+pub(crate) const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
+
+/// A life read off the local wall clock that is longer than this tells of a wrong clock, not of a long life.
+const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// `NumericDate` and `Date` are whole seconds in practice, so the difference of two is off by up to this much.
+const GRANULARITY: Duration = Duration::from_secs(1);
+
+/// The span for which a token can be used, measured from the moment its request was *sent* (rule 10).
+///
+/// No server clock is ever compared with a local one where the response allows otherwise: the span is the
+/// difference of two times of the same server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Life {
+    sent: Now,
+    span: Duration,
+    /// What had passed already at `sent`: nothing, except for a token that was resumed.
+    spent: Duration,
+}
+
+impl Life {
+    /// A life that is already `spent` in part.
+    pub(crate) fn resumed(at: Now, span: Duration, spent: Duration) -> Self {
+        Self { sent: at, span, spent }
+    }
+
+    /// The life of a token with these claims that came in the answer to a request sent at `sent`.
+    ///
+    /// `date` is the answer's own `Date`, absent when the answer comes from a cache (it has an `Age`).
+    pub(crate) fn of(claims: Claims, date: Option<SystemTime>, sent: Now, assumed: Duration) -> Self {
+        let span = span(claims, date, sent.wall).unwrap_or(assumed);
+        Self { sent, span, spent: Duration::ZERO }
+    }
+
+    /// When it began, by the wall clock; `None` before the beginning of that clock.
+    pub(crate) fn began(self) -> Option<SystemTime> {
+        self.sent.wall.checked_sub(self.spent)
+    }
+
+    pub(crate) fn span(self) -> Duration {
+        self.span
+    }
+
+    /// How much is left, the margin not yet taken off.
+    pub(crate) fn left(self, now: Now) -> Duration {
+        self.span.saturating_sub(self.spent).saturating_sub(now.elapsed_since(self.sent))
+    }
+
+    /// Whether more than the margin is left (rule 11).
+    pub(crate) fn usable(self, margin: Margin, now: Now) -> bool {
+        self.left(now) > margin.of(self.span)
+    }
+
+    /// Whether a server with whole-second clocks may see this life as ended (rule 16).
+    ///
+    /// At least half of it must have passed, so that a server of very short lives cannot pass every refusal off as an end.
+    pub(crate) fn may_have_ended(self, now: Now) -> bool {
+        let left = self.left(now);
+        left <= GRANULARITY && left <= self.span / 2
+    }
+}
+
+fn span(claims: Claims, date: Option<SystemTime>, local: SystemTime) -> Option<Duration> {
+    let exp = claims.exp?;
+    let by_date = date.and_then(|date| exp.after(NumericDate::from(date)));
+    let by_iat = claims.iat.and_then(|iat| exp.after(iat));
+    match (by_date, by_iat) {
+        (Some(by_date), Some(by_iat)) => Some(by_date.min(by_iat)),
+        (Some(span), None) | (None, Some(span)) => Some(span),
+        (None, None) => exp.after(NumericDate::from(local)).filter(|span| *span <= BELIEVABLE),
+    }
+}
+
+/// How much of a life is kept in reserve: a fixed time, but never more than a share of the life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Margin {
+    /// The reserve of a long life.
+    pub(crate) at_most: Duration,
+    /// The reserve of a short life is its `share`-th part. At least 2, so that no margin eats the life.
+    pub(crate) share: u32,
+}
+
+impl Margin {
+    pub(crate) fn of(self, span: Duration) -> Duration {
+        self.at_most.min(span / self.share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const T: u64 = 1_800_000_000;
+    const MARGIN: Margin = Margin { at_most: Duration::from_secs(30), share: 10 };
+
+    fn secs(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    fn wall(s: u64) -> SystemTime {
+        UNIX_EPOCH + secs(s)
+    }
+
+    fn at(s: u64) -> Now {
+        Now::new(secs(s), wall(T + s))
+    }
+
+    fn claims(exp: i64, iat: Option<i64>) -> Claims {
+        Claims {
+            exp: Some(NumericDate::from_millis(exp * 1000)),
+            iat: iat.map(|s| NumericDate::from_millis(s * 1000)),
+        }
+    }
+
+    fn life(span: Duration) -> Life {
+        Life::resumed(at(0), span, Duration::ZERO)
+    }
+
+    const T_I: i64 = 1_800_000_000;
+
+    #[test]
+    fn rule_10_the_smaller_of_both_differences_counts() {
+        let sent = at(0);
+        let span = |c, d| Life::of(c, d, sent, DOCUMENTED).span();
+        assert_eq!(span(claims(T_I + 50, None), Some(wall(T))), secs(50));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), None), secs(40));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(wall(T))), secs(40));
+        assert_eq!(span(claims(T_I + 50, Some(T_I - 10)), Some(wall(T))), secs(50));
+    }
+
+    #[test]
+    fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
+        let span = |c, d| Life::of(c, d, at(0), DOCUMENTED).span();
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 50)), Some(wall(T))), secs(50));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(wall(T + 60))), secs(40));
+    }
+
+    #[test]
+    fn rule_10_the_local_wall_clock_is_asked_last_and_believed_only_within_a_day() {
+        let span = |exp| Life::of(claims(exp, None), None, at(0), DOCUMENTED).span();
+        assert_eq!(span(T_I + 120), secs(120));
+        assert_eq!(span(T_I + 24 * 3600), secs(24 * 3600));
+        assert_eq!(span(T_I + 24 * 3600 + 1), DOCUMENTED);
+        assert_eq!(span(T_I), DOCUMENTED);
+        assert_eq!(span(T_I - 5), DOCUMENTED);
+        assert_eq!(Life::of(Claims::default(), Some(wall(T)), at(0), secs(7)).span(), secs(7));
+    }
+
+    #[test]
+    fn rule_10_absurd_claims_saturate() {
+        for exp in [i64::MIN, -1, 0, 1, i64::MAX] {
+            for iat in [i64::MIN, -1, 0, 1, i64::MAX] {
+                for date in [None, Some(UNIX_EPOCH), Some(wall(T)), UNIX_EPOCH.checked_sub(secs(9_999))] {
+                    let claims = Claims {
+                        exp: Some(NumericDate::from_millis(exp)),
+                        iat: Some(NumericDate::from_millis(iat)),
+                    };
+                    let life = Life::of(claims, date, at(0), DOCUMENTED);
+                    assert!(life.span() > Duration::ZERO);
+                    assert!(life.left(at(5)) <= life.span());
+                    assert!(!life.usable(MARGIN, at(5)) || !life.left(at(5)).is_zero());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rule_11_the_margin_is_thirty_seconds_but_at_most_a_tenth() {
+        let long = life(secs(3600));
+        assert!(long.usable(MARGIN, at(3569)));
+        assert!(!long.usable(MARGIN, at(3570)));
+        let short = life(secs(20));
+        assert!(short.usable(MARGIN, at(17)));
+        assert!(!short.usable(MARGIN, at(18)));
+    }
+
+    #[test]
+    fn rule_10_the_clock_that_says_more_counts() {
+        let life = life(secs(100));
+        let asleep = Now::new(secs(1), wall(T + 60));
+        assert_eq!(life.left(asleep), secs(40));
+        let set_back = Now::new(secs(60), wall(T - 5000));
+        assert_eq!(life.left(set_back), secs(40));
+    }
+
+    #[test]
+    fn rule_16_an_end_is_plausible_in_the_last_second_of_the_second_half() {
+        let two = life(secs(2));
+        assert!(!two.may_have_ended(at(0)));
+        assert!(two.may_have_ended(at(1)));
+        let hour = life(secs(3600));
+        assert!(!hour.may_have_ended(at(3598)));
+        assert!(hour.may_have_ended(at(3599)));
+        let blink = life(Duration::from_millis(500));
+        assert!(!blink.may_have_ended(at(0)));
+        assert!(blink.may_have_ended(at(1)));
+    }
+}

@@ -1,0 +1,106 @@
+//! One `POST /authenticate`.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Uri};
+
+use crate::credentials::Credentials;
+use crate::failure::{Reason, Rejection, Unavailable};
+use crate::origin::Origin;
+use crate::time::{Instant, Now};
+use crate::wire::{self, Answer, Claims, Head, Jwt};
+
+/// The permission to log in, held by one call for all.
+///
+/// Send [`request`](Login::request), hand what comes back to [`read`](Login::read), and end it with
+/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for longer than the lease.
+#[derive(Debug)]
+#[must_use = "others wait for this login: settle it"]
+pub struct Login {
+    pub(crate) number: u64,
+    pub(crate) epoch: u64,
+    pub(crate) sent: Now,
+    pub(crate) lapses: Instant,
+    /// Tells this session's logins from another's.
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) uri: Uri,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) retry_after_cap: Duration,
+    #[cfg(feature = "verify")]
+    pub(crate) verify: bool,
+}
+
+/// How a login ended.
+#[derive(Debug)]
+#[must_use = "settle the login with it"]
+pub enum Outcome {
+    /// The server granted a token.
+    Granted(Grant),
+    /// The server rejected the key pair.
+    Rejected(Rejection),
+    /// There is no token, but there may be one later.
+    Unavailable(Unavailable),
+    /// The leader gave up before there was an answer: it was cancelled, or it panicked.
+    Abandoned,
+}
+
+/// A token that a login has brought; [`Login::read`] makes it.
+pub struct Grant {
+    pub(crate) header: HeaderValue,
+    pub(crate) claims: Claims,
+    pub(crate) date: Option<SystemTime>,
+}
+
+impl Login {
+    /// The largest body of an answer that is worth reading, in bytes. Read one byte more, so that a larger one is told.
+    pub const MAX_BODY: usize = wire::MAX_BODY_BYTES;
+
+    /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
+    ///
+    /// Its body holds the key pair in clear. It is not a call: it needs no token and waits for nobody.
+    pub fn request(&self) -> Request<Vec<u8>> {
+        let mut request = Request::new(self.credentials.to_json());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json.clone());
+        request.headers_mut().insert(ACCEPT, json);
+        request
+    }
+
+    /// When the lease lapses: from then on another call may log in. A request timeout should end before.
+    pub fn lapses(&self) -> Instant {
+        self.lapses
+    }
+
+    /// Reads the server's answer (rule 2).
+    pub fn read(&self, head: Head<'_>, body: &[u8]) -> Outcome {
+        match wire::read_answer(head, body, &self.credentials, self.sent.wall, self.retry_after_cap) {
+            Answer::Token(token) => self.check(&token, head),
+            Answer::Rejected(rejection) => Outcome::Rejected(rejection),
+            Answer::Unavailable(failure) => Outcome::Unavailable(failure),
+        }
+    }
+
+    fn check(&self, token: &str, head: Head<'_>) -> Outcome {
+        let unavailable = |reason| Outcome::Unavailable(Unavailable::new(reason));
+        #[cfg(feature = "verify")]
+        if self.verify && !crate::verify::is_signed_with(self.credentials.signing_key(), token) {
+            return unavailable(Reason::BadSignature);
+        }
+        match (Jwt::read(token.as_bytes()), wire::bearer_header(token, None)) {
+            (Ok(jwt), Some(header)) => {
+                Outcome::Granted(Grant { header, claims: jwt.claims, date: wire::own_date(head.headers) })
+            }
+            _ => unavailable(Reason::NoToken),
+        }
+    }
+}
+
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Grant(…)")
+    }
+}

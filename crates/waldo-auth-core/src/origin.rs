@@ -1,0 +1,207 @@
+//! The one place the token may go to.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::Uri;
+use http::uri::Authority;
+
+/// A scheme, a host and a port: where the API lives, and the only place the token is ever sent to (rule 3).
+///
+/// ```
+/// use waldo_auth_core::Origin;
+///
+/// let origin: Origin = "https://API.waldo.ai".parse()?;
+/// assert_eq!(origin.to_string(), "https://api.waldo.ai");
+/// assert!(origin.contains(&"https://api.waldo.ai:443/customer?field=x".parse()?));
+/// assert!(!origin.contains(&"https://api.waldo.ai:8443/customer".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    secure: bool,
+    /// In lower case; an IPv6 address keeps its brackets.
+    host: Box<str>,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an absolute URI, whatever its path.
+    ///
+    /// # Errors
+    /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is not this machine.
+    pub fn of(uri: &Uri) -> Result<Self, OriginError> {
+        let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
+        if !secure && !is_loopback(host) {
+            return Err(OriginError::Insecure);
+        }
+        Ok(Self { secure, host: host.to_ascii_lowercase().into(), port })
+    }
+
+    /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
+    pub fn contains(&self, uri: &Uri) -> bool {
+        split(uri).is_some_and(|(secure, host, port)| {
+            secure == self.secure && port == self.port && host.eq_ignore_ascii_case(&self.host)
+        })
+    }
+}
+
+fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
+    let secure = match uri.scheme_str()? {
+        scheme if scheme.eq_ignore_ascii_case("https") => true,
+        scheme if scheme.eq_ignore_ascii_case("http") => false,
+        _ => return None,
+    };
+    let authority = uri.authority()?;
+    if authority.host().is_empty() {
+        return None;
+    }
+    Some((secure, authority.host(), port(authority, secure)?))
+}
+
+/// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
+fn port(authority: &Authority, secure: bool) -> Option<u16> {
+    let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
+    match host_and_port.get(authority.host().len()..)?.strip_prefix(':') {
+        None | Some("") => Some(if secure { 443 } else { 80 }),
+        Some(digits) => digits.parse().ok(),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Reads an origin alone: a URI with a path, a query or user information is refused, as it would be ignored.
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let uri: Uri = text.parse().map_err(|_| OriginError::NotAUri)?;
+        let origin = Self::of(&uri)?;
+        if uri.path_and_query().is_some_and(|path| !matches!(path.as_str(), "" | "/")) || text.contains('#') {
+            return Err(OriginError::HasPath);
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(OriginError::HasUserInfo);
+        }
+        Ok(origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = if self.secure { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://{}", self.host)?;
+        if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+/// Why a text is no origin that a token may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// The text is not a URI.
+    NotAUri,
+    /// There is no scheme, no host or no valid port, or the scheme is neither `http` nor `https`.
+    NotAbsolute,
+    /// `http` to another machine would show the key pair and the tokens to everyone on the way.
+    Insecure,
+    /// A path or a query stands behind the origin.
+    HasPath,
+    /// A user name stands before the host.
+    HasUserInfo,
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAUri => "the origin is not a URI; write it like https://api.waldo.ai",
+            Self::NotAbsolute => "the origin needs http or https, a host, and a port from 0 to 65535 if any; write it like https://api.waldo.ai",
+            Self::Insecure => "the origin must use https; http is allowed to this machine only (localhost, 127.0.0.1, [::1])",
+            Self::HasPath => "the origin must end after the host and port; the login path is a setting of its own",
+            Self::HasUserInfo => "the origin must not hold a user name; the key pair is given separately",
+        })
+    }
+}
+
+impl Error for OriginError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Result<String, OriginError> {
+        text.parse::<Origin>().map(|origin| origin.to_string())
+    }
+
+    #[test]
+    fn rule_3_https_is_required_except_on_loopback() {
+        for text in [
+            "http://127.0.0.1:8787",
+            "http://localhost",
+            "http://LOCALHOST:1",
+            "http://[::1]:9",
+            "http://127.9.9.9",
+        ] {
+            assert!(origin(text).is_ok(), "{text}");
+        }
+        for text in [
+            "http://api.waldo.ai",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://[::2]",
+        ] {
+            assert_eq!(origin(text), Err(OriginError::Insecure), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_origin_alone_says_why() {
+        for (text, error) in [
+            ("", OriginError::NotAUri),
+            ("api.waldo.ai", OriginError::NotAbsolute),
+            ("/authenticate", OriginError::NotAbsolute),
+            ("ftp://api.waldo.ai", OriginError::NotAbsolute),
+            ("https://api.waldo.ai:99999", OriginError::NotAbsolute),
+            ("https://api.waldo.ai/v1", OriginError::HasPath),
+            ("https://api.waldo.ai?x", OriginError::HasPath),
+            ("https://api.waldo.ai/#x", OriginError::HasPath),
+            ("https://me@api.waldo.ai", OriginError::HasUserInfo),
+        ] {
+            assert_eq!(origin(text), Err(error), "{text}");
+        }
+        assert_eq!(origin("https://Api.Waldo.AI:443/").as_deref(), Ok("https://api.waldo.ai"));
+        assert_eq!(origin("https://api.waldo.ai:8443").as_deref(), Ok("https://api.waldo.ai:8443"));
+    }
+
+    #[test]
+    fn rule_3_exactly_the_same_origin() {
+        let origin: Origin = "https://api.waldo.ai".parse().unwrap();
+        for uri in [
+            "https://api.waldo.ai/x",
+            "https://API.WALDO.AI:443/x?y",
+            "HTTPS://api.waldo.ai",
+            "https://me@api.waldo.ai/x",
+        ] {
+            assert!(origin.contains(&uri.parse().unwrap()), "{uri}");
+        }
+        for uri in [
+            "http://api.waldo.ai/x",
+            "https://api.waldo.ai:444/x",
+            "https://api.waldo.ai.evil.example/x",
+            "/x",
+            "https://api.waldo.ai@evil.example/x",
+            "https://evil.example/https://api.waldo.ai",
+            "https://xapi.waldo.ai/",
+            "https://api.waldo.ai./",
+            "https://api.waldo.ai:99999/",
+        ] {
+            assert!(uri.parse().map_or(true, |uri| !origin.contains(&uri)), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The state of one key pair at one origin, and the only code that moves it.
+//!
+//! Two rules make the rest small:
+//!
+//! 1. **Every input has one addressee.** What a method has to say, it says to its caller: there is no queue to drain and no
+//!    timer to fire. The one broadcast there is, "something has settled, look again", is the embedder's to make after
+//!    [`settle`](Session::settle), [`reset`](Session::reset), [`invalidate`](Session::invalidate) and [`resume`](Session::resume).
+//! 2. **Permits are values that move.** [`Call`], [`Permit`], [`Attempt`] and [`Login`] are used up by the step they
+//!    permit. The session keeps no list of them, so dropping one needs no message, and its size does not depend on how many there are.
+//!
+//! What is held changes in four places only, each of which makes a new edition: a login is granted, a roll is adopted, a
+//! snapshot is resumed; or nothing is held any more, after a 401, `invalidate` or `reset`. Everything that arrives names the
+//! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
+//! an older token back, nor take a newer one away.
+
+mod outlook;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
+
+use self::outlook::{Outlook, went_through_login_of};
+use crate::attempt::{Attempt, Permit};
+use crate::bucket::Bucket;
+use crate::call::{Call, Entry};
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::explain::{Explanation, Unheld};
+use crate::failure::{Reason, Unavailable};
+use crate::gate::Gate;
+use crate::journal::{Challenge, Event, Ignored, Journal};
+use crate::lease::Lease;
+use crate::life::Life;
+use crate::login::{Grant, Login, Outcome};
+use crate::origin::Origin;
+use crate::snapshot::{NotResumed, Snapshot};
+use crate::step::{Step, Verdict};
+use crate::time::Now;
+use crate::token::{Source, Token};
+use crate::wire::{self, Claims, Head, Junk, Jwt};
+
+/// The authentication state of one key pair at one origin.
+///
+/// It is a plain value: adapters that share it put it behind a lock, and hold that lock around these methods only, never over IO.
+/// See the [crate documentation](crate) for the loop around it.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    /// The token that calls are sent with, usable or not.
+    held: Option<Arc<Token>>,
+    /// Why nothing is held; said to those who ask, and never decided by.
+    unheld: Unheld,
+    /// The token that was dropped last, so that a store cannot bring it back.
+    dropped: Option<Arc<Token>>,
+    /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
+    epoch: u64,
+    /// Counts the tokens that were ever held.
+    edition: u64,
+    /// The login under way.
+    lease: Option<Lease>,
+    /// Counts the logins that were ever started.
+    logins: u64,
+    /// Counts the logins that ever failed without a verdict; calls note where they came in.
+    failures: u64,
+    gate: Gate,
+    drops: Bucket,
+    journal: Journal,
+}
+
+impl Session {
+    /// A session that holds nothing yet: its first call logs in.
+    pub fn new(config: Config) -> Self {
+        Self {
+            held: None,
+            unheld: Unheld::Cold,
+            dropped: None,
+            epoch: 0,
+            edition: 0,
+            lease: None,
+            logins: 0,
+            failures: 0,
+            gate: Gate::open(config.limits.jitter_seed),
+            drops: Bucket::full(config.limits.drop_burst),
+            journal: Journal::new(),
+            // A reference of its own: it tells this session's permits from those of a session with the same configuration.
+            config: Config { origin: Arc::new(Origin::clone(&config.origin)), ..config },
+        }
+    }
+
+    /// Says what a call is to do now.
+    ///
+    /// Call it again with the same call after a wait, after a login, and for a resend.
+    pub fn admit(&mut self, mut call: Call, now: Now) -> Step {
+        call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
+        if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
+            self.note(Event::Lapsed { login: lease.login }, now);
+        }
+        match self.outlook(&call, now) {
+            Outlook::Send(token) => {
+                let token = Arc::clone(token);
+                Step::Send(Permit { call, token, sent: now })
+            }
+            Outlook::Lead => Step::Authenticate(self.lead(now), call),
+            Outlook::Join(lease, until) => {
+                if call.joined != lease.login {
+                    call.joined = lease.login;
+                    self.note(Event::Joined { login: lease.login }, now);
+                }
+                Step::Wait(call, until)
+            }
+            Outlook::BackOff(until) => Step::Wait(call, until),
+            Outlook::Refuse(refusal) => Step::Refuse(refusal),
+        }
+    }
+
+    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
+    pub fn conclude(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
+        if !Arc::ptr_eq(&attempt.token.origin, &self.config.origin) {
+            self.ignore(Ignored::OtherSession, now);
+            return Verdict::Deliver;
+        }
+        if response.uri.is_some_and(|uri| !self.config.origin.contains(uri)) {
+            self.ignore(Ignored::ForeignOrigin, now);
+            return Verdict::Deliver;
+        }
+        if response.status == StatusCode::UNAUTHORIZED {
+            return self.challenge(attempt, now);
+        }
+        if response.status.is_success() {
+            for value in response.headers.get_all(AUTHORIZATION) {
+                self.roll(&attempt, value, response, now);
+            }
+        }
+        Verdict::Deliver
+    }
+
+    /// Ends a login. Afterwards, wake everyone who waits.
+    #[expect(clippy::needless_pass_by_value, reason = "a login that is settled is used up")]
+    pub fn settle(&mut self, login: Login, outcome: Outcome, now: Now) {
+        if !Arc::ptr_eq(&login.origin, &self.config.origin) {
+            return self.ignore(Ignored::OtherSession, now);
+        }
+        let number = login.number;
+        let lease = self.lease.take_if(|lease| lease.login == number);
+        // A leader whose lease is gone brings news only while nothing later has happened: no grant, reset or invalidation.
+        if lease.is_none() && login.epoch != self.epoch {
+            return self.ignore(Ignored::LateLogin, now);
+        }
+        // Another login is under way, which will tell the gate; this one's word is older.
+        let overtaken = self.lease.is_some();
+        match outcome {
+            Outcome::Granted(grant) => self.grant(&login, grant, overtaken, now),
+            Outcome::Unavailable(failure) => self.fail(number, failure, overtaken, now),
+            Outcome::Rejected(_) | Outcome::Abandoned if overtaken => self.ignore(Ignored::LateLogin, now),
+            Outcome::Rejected(rejection) => {
+                self.note(Event::LoginRejected { login: number, status: rejection.status }, now);
+                let until = self.gate.latch(rejection, &self.config.limits, now.monotonic);
+                self.note(Event::Latched { until }, now);
+            }
+            Outcome::Abandoned => {
+                self.note(Event::LoginAbandoned { login: number }, now);
+                // A leader that found a token in a store has no need of its login, which is no giving up.
+                if !self.held.as_ref().is_some_and(|held| held.life.usable(self.config.limits.margin, now)) {
+                    self.gate.abandon(login.lapses, &self.config.limits, now.monotonic);
+                }
+            }
+        }
+    }
+
+    /// Replaces the credentials: what is held, under way or latched belongs to the old ones and is forgotten.
+    /// Afterwards, wake everyone who waits.
+    ///
+    /// With the same credentials it is a way out of the latch, for when the key is known to work again.
+    pub fn reset(&mut self, credentials: Credentials, now: Now) {
+        self.config.credentials = Arc::new(credentials);
+        self.gate.clear();
+        self.forget(Unheld::Reset);
+        self.note(Event::Reset, now);
+    }
+
+    /// Gives up the held token, and any that is under way: the next call logs in. Afterwards, wake everyone who waits.
+    pub fn invalidate(&mut self, now: Now) {
+        self.forget(Unheld::Invalidated);
+        self.note(Event::Invalidated, now);
+    }
+
+    /// Says what the next call would do, and why.
+    pub fn explain(&self, now: Now) -> Explanation {
+        let at = now.monotonic;
+        match self.outlook(&Call::replayable(), now) {
+            Outlook::Send(token) => Explanation::Send { edition: token.edition, left: token.life.left(now) },
+            Outlook::Lead => {
+                let why = if self.held.is_some() { Unheld::Ended } else { self.unheld };
+                Explanation::Authenticate { why }
+            }
+            Outlook::Join(lease, until) => {
+                Explanation::Join { login: lease.login, at_most: until.saturating_duration_since(at) }
+            }
+            Outlook::BackOff(until) => Explanation::BackOff { wait: until.saturating_duration_since(at) },
+            Outlook::Refuse(refusal) => {
+                let remaining = refusal.retry_at().saturating_duration_since(at);
+                Explanation::Refuse { refusal, remaining }
+            }
+        }
+    }
+
+    /// The held token for a store, if there is one.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let token = self.held.as_ref()?;
+        Some(Snapshot {
+            origin: self.config.origin.to_string(),
+            key: self.config.credentials.fingerprint(),
+            token: std::str::from_utf8(token.jwt()).ok()?.to_owned().into(),
+            began: token.life.began()?,
+            life: token.life.span(),
+        })
+    }
+
+    /// Holds a token from a store, if it is worth holding. Afterwards, wake everyone who waits.
+    ///
+    /// A leader that shares a store with other processes locks the store, reads it again, resumes what it finds, and
+    /// settles its login as [`Outcome::Abandoned`] when that worked.
+    ///
+    /// # Errors
+    /// Why the snapshot is not used. The session is as it was.
+    pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
+        /// How far two clocks may disagree about the present before neither is believed.
+        const TOLERANCE: Duration = Duration::from_secs(60);
+
+        if snapshot.origin != self.config.origin.to_string()
+            || snapshot.key != self.config.credentials.fingerprint()
+        {
+            return Err(NotResumed::Foreign);
+        }
+        let spent = match now.wall.duration_since(snapshot.began) {
+            Ok(spent) => spent,
+            Err(ahead) if ahead.duration() <= TOLERANCE => Duration::ZERO,
+            Err(_) => return Err(NotResumed::FromTheFuture),
+        };
+        let life = Life::resumed(now, snapshot.life, spent);
+        if !life.usable(self.config.limits.margin, now) {
+            return Err(NotResumed::Ended);
+        }
+        if self.held.as_ref().is_some_and(|held| held.life.left(now) >= life.left(now)) {
+            return Err(NotResumed::HeldLastsLonger);
+        }
+        if self.dropped.as_ref().is_some_and(|dropped| dropped.jwt() == snapshot.token.as_bytes()) {
+            return Err(NotResumed::Refused);
+        }
+        // A snapshot holds nothing that has not the shape, so these two always succeed.
+        let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
+        let header = wire::bearer_header(jwt.as_str(), None).ok_or(NotResumed::Foreign)?;
+        if !self.is_signed(jwt) {
+            return Err(NotResumed::BadSignature);
+        }
+        self.epoch += 1;
+        let edition = self.hold(header, jwt.claims, life, Source::Snapshot);
+        self.note(Event::Resumed { edition, left: life.left(now) }, now);
+        Ok(())
+    }
+
+    /// What the session has done lately.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The configuration, with the credentials in use.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl Session {
+    fn lead(&mut self, now: Now) -> Login {
+        self.logins += 1;
+        let lease = Lease::new(self.logins, self.config.limits.lease, now.monotonic);
+        self.lease = Some(lease);
+        self.note(Event::LoginStarted { login: lease.login }, now);
+        Login {
+            number: lease.login,
+            epoch: self.epoch,
+            sent: now,
+            lapses: lease.lapses,
+            origin: Arc::clone(&self.config.origin),
+            uri: self.config.login_uri.clone(),
+            credentials: Arc::clone(&self.config.credentials),
+            retry_after_cap: self.config.limits.retry_after_cap,
+            #[cfg(feature = "verify")]
+            verify: self.config.limits.verify,
+        }
+    }
+
+    fn grant(&mut self, login: &Login, grant: Grant, overtaken: bool, now: Now) {
+        let limits = &self.config.limits;
+        let life = Life::of(grant.claims, grant.date, login.sent, limits.assumed_life);
+        if !life.usable(limits.margin, now) {
+            // Used, it would be refused; dropped silently, every call would log in again at once.
+            return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), overtaken, now);
+        }
+        self.epoch += 1;
+        self.gate.clear();
+        let edition = self.hold(grant.header, grant.claims, life, Source::Login);
+        self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
+    }
+
+    fn fail(&mut self, login: u64, failure: Unavailable, overtaken: bool, now: Now) {
+        self.failures += 1;
+        self.note(Event::LoginUnavailable { login, reason: failure.reason() }, now);
+        if !overtaken {
+            self.gate.back_off(failure, &self.config.limits, now.monotonic);
+        }
+    }
+
+    /// Weighs a 401 (rules 7, 8, 16, 17).
+    fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
+        let Attempt { mut call, token: sent, .. } = attempt;
+        let newer_held = self.held.as_ref().map(|held| held.edition > sent.edition);
+        let outcome = match newer_held {
+            Some(true) => Challenge::NewerHeld,
+            Some(false) if went_through_login_of(&call, &sent) => Challenge::FreshFromLogin,
+            Some(false) => {
+                if !self.may_drop(&sent, now) {
+                    self.note(Event::Throttled { edition: sent.edition }, now);
+                    return Verdict::Deliver;
+                }
+                self.dropped = self.held.take();
+                self.unheld = Unheld::Refused;
+                Challenge::Dropped
+            }
+            None => Challenge::NothingHeld,
+        };
+        self.note(Event::Challenged { edition: sent.edition, outcome }, now);
+        let resend = match outcome {
+            Challenge::NewerHeld => call.may_resend_with_newer(),
+            Challenge::Dropped | Challenge::NothingHeld => call.may_resend_after_login(),
+            Challenge::FreshFromLogin => false,
+        };
+        if resend { Verdict::Retry(call) } else { Verdict::Deliver }
+    }
+
+    /// A refusal that the token's own end explains is free, as lives bound how often that happens; any other costs a coin.
+    fn may_drop(&mut self, sent: &Token, now: Now) -> bool {
+        let limits = &self.config.limits;
+        sent.life.may_have_ended(now) || self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
+    }
+
+    /// Weighs a value of a successful response's `Authorization` header (rules 4, 5, 6).
+    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
+        let sent = &attempt.token;
+        let text = wire::bearer_credentials(value.as_bytes());
+        let Some(held) = self.held.as_deref().filter(|_| sent.epoch == self.epoch) else {
+            let why = if sent.epoch == self.epoch { Ignored::NothingHeld } else { Ignored::EarlierEpoch };
+            return self.ignore(why, now);
+        };
+        if text == held.jwt() {
+            return;
+        }
+        if text == sent.jwt() {
+            return self.ignore(Ignored::Echo, now);
+        }
+        let jwt = match Jwt::read(text) {
+            Ok(jwt) if self.is_signed(jwt) => jwt,
+            Ok(_) => return self.ignore(Ignored::BadSignature, now),
+            Err(Junk::Blank) => return self.ignore(Ignored::Blank, now),
+            Err(Junk::Oversized) => return self.ignore(Ignored::Oversized, now),
+            Err(Junk::NotJwt) => return self.ignore(Ignored::NotJwt, now),
+        };
+        let succeeds_held = sent.edition == held.edition;
+        let ends_later = matches!((jwt.claims.exp, held.claims.exp), (Some(new), Some(old)) if new > old);
+        if !succeeds_held && !ends_later {
+            return self.ignore(Ignored::NotLater, now);
+        }
+        let date = wire::own_date(response.headers);
+        let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
+        let Some(header) = wire::bearer_header(jwt.as_str(), Some(value)) else {
+            return self.ignore(Ignored::NotJwt, now);
+        };
+        let edition = self.hold(header, jwt.claims, life, Source::Roll);
+        self.note(Event::Adopted { edition, life: life.span() }, now);
+    }
+
+    fn is_signed(&self, jwt: Jwt<'_>) -> bool {
+        #[cfg(feature = "verify")]
+        if self.config.limits.verify {
+            return crate::verify::is_signed_with(self.config.credentials.signing_key(), jwt.as_str());
+        }
+        let _ = jwt;
+        true
+    }
+
+    fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {
+        self.edition += 1;
+        let origin = Arc::clone(&self.config.origin);
+        let token = Token { header, origin, edition: self.edition, epoch: self.epoch, source, claims, life };
+        self.held = Some(Arc::new(token));
+        self.edition
+    }
+
+    fn forget(&mut self, why: Unheld) {
+        self.dropped = self.held.take().or(self.dropped.take());
+        self.unheld = why;
+        self.epoch += 1;
+        self.lease = None;
+    }
+
+    fn ignore(&mut self, why: Ignored, now: Now) {
+        self.note(Event::Ignored { why }, now);
+    }
+
+    fn note(&mut self, event: Event, now: Now) {
+        self.journal.note(event, now.monotonic);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a call has to do, decided from the state without changing it.
+//!
+//! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot differ.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::call::{Body, Call};
+use crate::gate::Cause;
+use crate::lease::Lease;
+use crate::life::Margin;
+use crate::refusal::Refusal;
+use crate::time::{Instant, Now};
+use crate::token::{Source, Token};
+
+/// One of five things that a call can have to do now.
+pub(super) enum Outlook<'a> {
+    Send(&'a Arc<Token>),
+    Lead,
+    Join(Lease, Instant),
+    BackOff(Instant),
+    Refuse(Refusal),
+}
+
+impl Session {
+    pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
+        let limits = &self.config.limits;
+        let within = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
+        let spare = within(limits.margin);
+        if let Some(token) = spare
+            && (!wants_reserve(call, token) || within(limits.one_shot_margin).is_some())
+        {
+            return Outlook::Send(token);
+        }
+        match (self.way_to_login(call, now.monotonic), spare) {
+            // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
+            (Outlook::BackOff(_) | Outlook::Refuse(_), Some(token)) => Outlook::Send(token),
+            (way, _) => way,
+        }
+    }
+
+    fn way_to_login(&self, call: &Call, now: Instant) -> Outlook<'_> {
+        let out_of_time = |by: Instant| call.deadline.is_some_and(|deadline| deadline <= by);
+        if let Some(lease) = self.lease.filter(|lease| !lease.has_lapsed(now)) {
+            // The login may end long before its lease does, so a deadline in between is worth waiting for.
+            let until = call.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
+            if until <= now {
+                return Outlook::Refuse(Refusal::Deadline { retry_at: lease.lapses, failure: None });
+            }
+            return Outlook::Join(lease, until);
+        }
+        let closed_until = self.gate.closed_until(now);
+        let retry_at = closed_until.unwrap_or(now);
+        let failure = match (self.gate.cause(), closed_until) {
+            (Some(Cause::Rejected(rejection)), Some(_)) => {
+                return Outlook::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
+            }
+            (Some(Cause::Unavailable(failure)), _) if self.has_sat_through_enough(call) => {
+                return Outlook::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
+            }
+            (Some(Cause::Unavailable(failure)), _) => Some(failure),
+            (Some(Cause::Rejected(_) | Cause::Abandoned) | None, _) => None,
+        };
+        if out_of_time(retry_at) {
+            return Outlook::Refuse(Refusal::Deadline { retry_at, failure: failure.cloned() });
+        }
+        closed_until.map_or(Outlook::Lead, Outlook::BackOff)
+    }
+
+    fn has_sat_through_enough(&self, call: &Call) -> bool {
+        let came_in_at = call.entry.map_or(self.failures, |entry| entry.failures);
+        self.failures.saturating_sub(came_in_at) >= u64::from(self.config.limits.failures_per_call)
+    }
+}
+
+/// A one-shot call cannot be healed, so it asks for a larger reserve (rule 11), unless the token is from a login
+/// that this very call went through: that is the best there is, and asking again would never end.
+fn wants_reserve(call: &Call, token: &Token) -> bool {
+    call.body == Body::OneShot && !went_through_login_of(call, token)
+}
+
+/// Whether the token came straight from a login that was granted after the call came in.
+pub(super) fn went_through_login_of(call: &Call, token: &Token) -> bool {
+    token.source == Source::Login && call.entry.is_some_and(|entry| token.epoch > entry.epoch)
+}

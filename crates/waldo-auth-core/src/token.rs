@@ -1,0 +1,53 @@
+//! A token that is or was held.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::life::Life;
+use crate::origin::Origin;
+use crate::wire::{Claims, bearer_credentials};
+
+/// A token with all that was learnt when it was taken. It never changes; another token is another value.
+///
+/// It is shared with the attempts that carry it, so that attaching it copies nothing.
+pub(crate) struct Token {
+    /// `Bearer <jwt>`, sensitive.
+    pub(crate) header: HeaderValue,
+    /// Where it may be sent. Here, and not in each attempt, because a second reference count costs as much as the header.
+    pub(crate) origin: Arc<Origin>,
+    /// Grows with every change of the held token; what a log may show of it.
+    pub(crate) edition: u64,
+    /// Which login it descends from.
+    pub(crate) epoch: u64,
+    pub(crate) source: Source,
+    pub(crate) claims: Claims,
+    pub(crate) life: Life,
+}
+
+/// How a token came to be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Login,
+    Roll,
+    Snapshot,
+}
+
+impl Token {
+    /// The JWT without its scheme.
+    pub(crate) fn jwt(&self) -> &[u8] {
+        bearer_credentials(self.header.as_bytes())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("edition", &self.edition)
+            .field("epoch", &self.epoch)
+            .field("source", &self.source)
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! The signature check of the API's own sample: HMAC under the client secret (rule 23).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Map, Value};
+use sha2::{Sha256, Sha384, Sha512};
+
+use crate::wire::jwt_parts;
+
+/// Whether `jwt` is signed with `key` under HS256, HS384 or HS512, as its header says. No other algorithm counts, never `none`.
+pub(crate) fn is_signed_with(key: &[u8], jwt: &str) -> bool {
+    check(key, jwt).is_some()
+}
+
+fn check(key: &[u8], jwt: &str) -> Option<()> {
+    let (header, _, signature) = jwt_parts(jwt)?;
+    let (signed, _) = jwt.rsplit_once('.')?;
+    let header: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    match header.get("alg")?.as_str()? {
+        "HS256" => mac::<Hmac<Sha256>>(key, signed, &signature),
+        "HS384" => mac::<Hmac<Sha384>>(key, signed, &signature),
+        "HS512" => mac::<Hmac<Sha512>>(key, signed, &signature),
+        _ => None,
+    }
+}
+
+fn mac<M: Mac + KeyInit>(key: &[u8], signed: &str, signature: &[u8]) -> Option<()> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+    mac.update(signed.as_bytes());
+    mac.verify_slice(signature).ok()
+}

@@ -1,0 +1,185 @@
+//! The answer to a login.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use serde_json::{Map, Value};
+
+use super::authorization::credentials;
+use super::dates::retry_after;
+use super::head::Head;
+use super::jwt::Jwt;
+use crate::credentials::Credentials;
+use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
+
+/// The largest body of a login's answer that is looked at, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The longest undocumented code that is kept, in characters.
+const MAX_CODE: usize = 64;
+
+/// What a login's answer says, before anybody has looked at the token's signature or life.
+pub(crate) enum Answer {
+    /// A text with the shape of a JWT, without its scheme.
+    Token(String),
+    Rejected(Rejection),
+    Unavailable(Unavailable),
+}
+
+/// Reads the answer to a login with `credentials`; `local` is the wall clock, for a `Retry-After` without a `Date`.
+pub(crate) fn read(
+    head: Head<'_>,
+    body: &[u8],
+    credentials: &Credentials,
+    local: SystemTime,
+    retry_after_cap: Duration,
+) -> Answer {
+    let unavailable = |reason| {
+        let wait = retry_after(head.headers, local, retry_after_cap);
+        Answer::Unavailable(Unavailable::new(reason).with_retry_after(wait))
+    };
+    if body.len() > MAX_BODY_BYTES {
+        return unavailable(Reason::BodyTooLarge);
+    }
+    // A body that is no JSON object says nothing; the status and the headers still count.
+    let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    if head.status.is_success() {
+        return match token(&object, head) {
+            Some(token) => Answer::Token(token),
+            None => unavailable(Reason::NoToken),
+        };
+    }
+    match (head.status, object.get("code")) {
+        (
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
+            Some(Value::String(code)),
+        ) => Answer::Rejected(Rejection { status: head.status, code: rejection_code(code, credentials) }),
+        (status, _) => unavailable(Reason::Status(status)),
+    }
+}
+
+fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<String> {
+    let in_body = object.get("token").and_then(Value::as_str).map(str::as_bytes);
+    let in_headers = head.headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes);
+    in_body
+        .into_iter()
+        .chain(in_headers)
+        .find_map(|value| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_str().to_owned()))
+}
+
+/// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule 20).
+fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
+    match code {
+        "INVALID_API_KEY" => RejectionCode::InvalidApiKey,
+        "API_KEY_REVOKED" => RejectionCode::ApiKeyRevoked,
+        "MISSING_PARAMETERS" => RejectionCode::MissingParameters,
+        code if credentials.occur_in(code) => RejectionCode::Other("…".into()),
+        code => RejectionCode::Other(code.chars().filter(char::is_ascii_graphic).take(MAX_CODE).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln";
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> String {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
+        let credentials = Credentials::new("key-canary", "secret-canary").unwrap();
+        match read(head, body.as_bytes(), &credentials, UNIX_EPOCH, Duration::from_secs(3600)) {
+            Answer::Token(token) => token,
+            Answer::Rejected(rejection) => format!("rejected {}", rejection.code),
+            Answer::Unavailable(failure) => {
+                format!("unavailable {:?} {:?}", failure.reason(), failure.retry_after().map(|d| d.as_secs()))
+            }
+        }
+    }
+
+    #[test]
+    fn rule_2_any_success_with_a_token_in_its_body() {
+        for status in [200, 201, 203, 299] {
+            assert_eq!(answer(status, &[], &format!(r#"{{"token":"{JWT}"}}"#)), JWT);
+        }
+        assert_eq!(answer(200, &[], &format!(r#"{{"token":"Bearer {JWT}","x":[1]}}"#)), JWT);
+    }
+
+    #[test]
+    fn rule_2_failing_that_the_header() {
+        let header = format!("bearer {JWT}");
+        let headers =
+            [("authorization", "from scheme response function"), ("authorization", header.as_str())];
+        for body in ["", "{}", "nonsense", r#"{"token":null}"#, r#"{"token":""}"#, r#"{"token":"undefined"}"#]
+        {
+            assert_eq!(answer(200, &headers, body), JWT, "{body}");
+            assert_eq!(answer(200, &[], body), "unavailable NoToken None", "{body}");
+        }
+    }
+
+    #[test]
+    fn rule_2_the_body_goes_before_the_header() {
+        let headers = [("authorization", "e30.e30.e30")];
+        assert_eq!(answer(200, &headers, &format!(r#"{{"token":"{JWT}"}}"#)), JWT);
+    }
+
+    #[test]
+    fn rule_2_a_rejection_is_a_json_object_with_a_code() {
+        for (status, code) in
+            [(400, "MISSING_PARAMETERS"), (401, "INVALID_API_KEY"), (403, "API_KEY_REVOKED"), (403, "NEW")]
+        {
+            let body = format!(r#"{{"code":"{code}","message":"m"}}"#);
+            assert_eq!(answer(status, &[], &body), format!("rejected {code}"));
+        }
+    }
+
+    #[test]
+    fn rule_2_everything_else_is_unavailable() {
+        for (status, body) in [
+            (403, "<html>Request blocked</html>"),
+            (400, "{'code': 'MISSING_PARAMETERS'}"),
+            (401, r#"{"code":5}"#),
+            (401, r#"["code"]"#),
+            (404, r#"{"code":"NOT_FOUND"}"#),
+            (429, r#"{"code":"INVALID_API_KEY"}"#),
+            (302, ""),
+            (500, r#"{"code":"API_KEY_REVOKED"}"#),
+            (503, ""),
+        ] {
+            assert_eq!(
+                answer(status, &[], body),
+                format!("unavailable Status({status}) None"),
+                "{status} {body}"
+            );
+        }
+        assert_eq!(answer(429, &[("retry-after", "9")], ""), "unavailable Status(429) Some(9)");
+    }
+
+    #[test]
+    fn rule_2_bodies_over_64_kib_are_refused() {
+        let body = |pad: usize| format!(r#"{{"token":"{JWT}","p":"{}"}}"#, "p".repeat(pad));
+        let frame = body(0).len();
+        assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame)), JWT);
+        assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame + 1)), "unavailable BodyTooLarge None");
+    }
+
+    #[test]
+    fn rule_20_a_code_that_echoes_the_key_pair_is_not_kept() {
+        for echo in ["bad key key-canary", "secret-canary"] {
+            assert_eq!(answer(401, &[], &format!(r#"{{"code":"{echo}"}}"#)), "rejected …");
+        }
+        let long = "X".repeat(500);
+        assert_eq!(
+            answer(401, &[], &format!(r#"{{"code":"{long}\u0007"}}"#)),
+            format!("rejected {}", "X".repeat(64))
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! `Date`, `Age` and `Retry-After`.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::{AGE, DATE, RETRY_AFTER};
+
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
+}
+
+/// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.
+pub(crate) fn own_date(headers: &HeaderMap) -> Option<SystemTime> {
+    if headers.contains_key(AGE) { None } else { date(headers) }
+}
+
+/// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule 2).
+///
+/// `local` stands in for the `Date` of an answer that has none.
+pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // Digits that do not fit are an honest wish for a very long time.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        until.duration_since(date(headers).unwrap_or(local)).unwrap_or_default()
+    };
+    Some(wait.min(cap))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    const CAP: Duration = Duration::from_secs(3600);
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    fn wait(pairs: &[(&'static str, &'static str)]) -> Option<u64> {
+        retry_after(&headers(pairs), UNIX_EPOCH, CAP).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn rule_2_retry_after_in_seconds_is_capped_and_overflow_safe() {
+        assert_eq!(wait(&[("retry-after", "7")]), Some(7));
+        assert_eq!(wait(&[("retry-after", " 0 ")]), Some(0));
+        assert_eq!(wait(&[("retry-after", "86400")]), Some(3600));
+        assert_eq!(wait(&[("retry-after", "99999999999999999999999999")]), Some(3600));
+        for junk in ["", "-1", "1.5", "soon", "1e3", "0x10"] {
+            let headers = headers(&[]);
+            let mut with = headers.clone();
+            with.insert(RETRY_AFTER, HeaderValue::from_str(junk).unwrap());
+            assert_eq!(retry_after(&with, UNIX_EPOCH, CAP), None, "{junk}");
+        }
+    }
+
+    #[test]
+    fn rule_2_retry_after_as_a_date_counts_from_the_answers_own_date() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(wait(&[date, ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), Some(30));
+        assert_eq!(wait(&[date, ("retry-after", "Sun, 06 Nov 1994 08:49:07 GMT")]), Some(0));
+        assert_eq!(wait(&[date, ("retry-after", "Sat, 06 Nov 2094 08:49:07 GMT")]), Some(3600));
+        assert_eq!(wait(&[("retry-after", "Thu, 01 Jan 1970 00:00:12 GMT")]), Some(12));
+    }
+
+    #[test]
+    fn rule_10_the_date_of_a_cached_answer_is_no_date() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(own_date(&headers(&[date])), Some(UNIX_EPOCH + Duration::from_secs(784_111_777)));
+        assert_eq!(own_date(&headers(&[date, ("age", "0")])), None);
+        assert_eq!(own_date(&headers(&[("date", "yesterday")])), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! The border: outside text becomes typed values here, and nothing inside looks at text again.
+//!
+//! Nothing in this module panics on any bytes. What cannot be read is absent, or named junk.
+
+mod answer;
+mod authorization;
+mod claims;
+mod dates;
+mod head;
+mod jwt;
+
+pub(crate) use answer::{Answer, MAX_BODY_BYTES, read as read_answer};
+pub(crate) use authorization::{credentials as bearer_credentials, header as bearer_header};
+pub(crate) use claims::{Claims, NumericDate};
+pub(crate) use dates::own_date;
+pub use head::Head;
+#[cfg(feature = "verify")]
+pub(crate) use jwt::parts as jwt_parts;
+pub(crate) use jwt::{Junk, Jwt};
