@@ -1,0 +1,99 @@
+//! What all connections of one emulator share.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use waldo_test_driver::server::{Server, Target};
+
+use crate::Stats;
+use crate::gate::Gates;
+
+/// The model, the gates, and the counts of the sockets.
+#[derive(Debug)]
+pub(crate) struct Site {
+    server: Mutex<Server>,
+    pub(crate) gates: Gates,
+    latency: Mutex<Latency>,
+    logins: AtomicUsize,
+    most_logins: AtomicUsize,
+    connections: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Latency {
+    login: Duration,
+    calls: Duration,
+}
+
+impl Site {
+    pub(crate) fn new(server: Server) -> Self {
+        Self {
+            server: Mutex::new(server),
+            gates: Gates::new(),
+            latency: Mutex::default(),
+            logins: AtomicUsize::new(0),
+            most_logins: AtomicUsize::new(0),
+            connections: AtomicU64::new(0),
+        }
+    }
+
+    /// The model; never held across an await.
+    pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
+        // The model is valid between any two of its methods, so a panic of another holder does no harm.
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn latency(&self, of: Target) -> Duration {
+        let latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        match of {
+            Target::Login => latency.login,
+            Target::Calls => latency.calls,
+        }
+    }
+
+    pub(crate) fn set_latency(&self, of: Target, span: Duration) {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        match of {
+            Target::Login => latency.login = span,
+            Target::Calls => latency.calls = span,
+        }
+    }
+
+    pub(crate) fn count_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a login as under way for as long as the answer is kept.
+    pub(crate) fn begin_login(&self) -> LoginUnderWay<'_> {
+        let now = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_logins.fetch_max(now, Ordering::SeqCst);
+        LoginUnderWay(self)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            server: self.server().stats().clone(),
+            most_logins_at_once: self.most_logins.load(Ordering::SeqCst),
+            logins_under_way: self.logins.load(Ordering::SeqCst),
+            held: self.gates.held(),
+            connections: self.connections.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Sets every count to zero, except those of what is under way.
+    pub(crate) fn reset_stats(&self) {
+        self.server().reset_stats();
+        self.most_logins.store(self.logins.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.connections.store(0, Ordering::Relaxed);
+    }
+}
+
+/// One login between its arrival and its answer.
+pub(crate) struct LoginUnderWay<'a>(&'a Site);
+
+impl Drop for LoginUnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.logins.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,281 @@
+//! Failures on request: what the server, or something in front of it, does instead of answering as documented.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::clock::spelled;
+
+/// One failure on request: for whom, how often, and what happens.
+///
+/// Faults with a count are used up before those that stand for ever; within each kind, the oldest first.
+///
+/// ```
+/// use waldo_test_driver::server::{Answer, Fault};
+///
+/// let fault = Fault::login(Answer::status(503)).times(2);
+/// let same: Fault = serde_json::from_str(r#"{"on": "login", "answer": {"status": {"status": 503}}, "times": 2}"#)?;
+/// assert_eq!(fault, same);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    on: Target,
+    answer: Answer,
+    #[serde(default)]
+    times: Times,
+    #[serde(default)]
+    stage: Stage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+}
+
+impl Fault {
+    /// A fault of the next login.
+    pub fn login(answer: Answer) -> Self {
+        Self::new(Target::Login, answer)
+    }
+
+    /// A fault of the next call, which is any request but a login.
+    pub fn call(answer: Answer) -> Self {
+        Self::new(Target::Calls, answer)
+    }
+
+    fn new(on: Target, answer: Answer) -> Self {
+        Self { on, answer, times: Times::default(), stage: Stage::default(), path: None }
+    }
+
+    /// Happens this many times; zero times is never.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times: Times::Count(times), ..self }
+    }
+
+    /// Happens for ever.
+    #[must_use]
+    pub fn forever(self) -> Self {
+        Self { times: Times::Forever(Forever::Forever), ..self }
+    }
+
+    /// Happens on this path alone (`/customer`, without the query).
+    #[must_use]
+    pub fn on_path(self, path: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    /// Happens after the request was handled: the token was looked at, the old one retired and the fresh one issued.
+    ///
+    /// With [`Answer::Cut`] this loses the response that carried the only live token.
+    #[must_use]
+    pub fn after_handling(self) -> Self {
+        Self { stage: Stage::After, ..self }
+    }
+
+    /// What happens.
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+/// Which requests something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: a request is a login or it is a call.
+pub enum Target {
+    /// `POST /authenticate`.
+    Login,
+    /// Every other request.
+    Calls,
+}
+
+/// Whether something happens before or after the server has handled the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: there is no third place.
+pub enum Stage {
+    /// In front of the server, which never hears of the request.
+    #[default]
+    Before,
+    /// Behind the server, in place of its answer.
+    After,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Times {
+    Count(u32),
+    Forever(Forever),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Forever {
+    Forever,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self::Count(1)
+    }
+}
+
+/// What happens to a request instead of the documented answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Answer {
+    /// 401 with the documented body: `INVALID_TOKEN` to a call, `INVALID_API_KEY` to a login.
+    Unauthorized,
+    /// An error as the API writes them, of any status and with any code.
+    Refusal {
+        /// The status, 200 to 999; another number is sent as 500.
+        status: u16,
+        /// The code, such as `NOT_AUTHORIZED`.
+        code: String,
+    },
+    /// The documented 400 of a login as one page of the documentation prints it, with single quotes: not JSON.
+    SingleQuotes,
+    /// 403 with an HTML page, as a firewall answers.
+    Firewall,
+    /// Any status with a plain text, and `Retry-After` on request.
+    Status {
+        /// The status, 200 to 999; another number is sent as 500.
+        status: u16,
+        /// The `Retry-After` header.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<RetryAfter>,
+    },
+    /// 200 with an empty JSON object and no token anywhere.
+    NoToken,
+    /// 200 with an HTML page.
+    NotJson,
+    /// 200 with a JSON body of at least this many bytes, most of them its `token`.
+    Oversize {
+        /// The least size of the body, in bytes; at most 64 MiB are sent.
+        bytes: usize,
+    },
+    /// A redirect.
+    Redirect {
+        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500.
+        status: u16,
+        /// The `Location` header; a text that cannot stand in a header is left out.
+        location: String,
+    },
+    /// No answer, and the connection stays open.
+    Hang,
+    /// No answer, and the connection is cut.
+    Cut,
+    /// The handled answer's head and half of its body, then the connection is cut.
+    ///
+    /// Unlike the other answers, this one always lets the server handle the request.
+    CutShort,
+}
+
+impl Answer {
+    /// A bare status.
+    pub fn status(status: u16) -> Self {
+        Self::Status { status, retry_after: None }
+    }
+
+    /// 429 with this `Retry-After`.
+    pub fn too_many_requests(retry_after: RetryAfter) -> Self {
+        Self::Status { status: StatusCode::TOO_MANY_REQUESTS.as_u16(), retry_after: Some(retry_after) }
+    }
+}
+
+/// A `Retry-After` header in each form it may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// A number of seconds.
+    Seconds(u64),
+    /// A date this far in the future of the server's clock.
+    Date(#[serde(with = "spelled")] Duration),
+    /// Any text, such as a number that overflows.
+    Text(String),
+}
+
+/// The faults that are waiting to happen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn waiting(&self) -> &[Fault] {
+        &self.0
+    }
+
+    /// The fault of this request, if there is one; it is one time less from then on.
+    pub(super) fn take(&mut self, on: Target, path: &str) -> Option<(Answer, Stage)> {
+        self.0.retain(|fault| fault.times != Times::Count(0));
+        let meant = |fault: &Fault| fault.on == on && fault.path.as_deref().is_none_or(|only| only == path);
+        let counted = self.0.iter_mut().find(|fault| meant(fault) && matches!(fault.times, Times::Count(_)));
+        if let Some(fault) = counted {
+            if let Times::Count(left) = &mut fault.times {
+                *left -= 1;
+            }
+            return Some((fault.answer.clone(), fault.stage));
+        }
+        self.0.iter().find(|fault| meant(fault)).map(|fault| (fault.answer.clone(), fault.stage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counted_faults_come_before_standing_ones_and_end() {
+        let mut faults = Faults::default();
+        faults.push(Fault::call(Answer::Hang).forever());
+        faults.push(Fault::call(Answer::Cut).times(2));
+        faults.push(Fault::call(Answer::NotJson).on_path("/here"));
+        let mut next = |path: &str| faults.take(Target::Calls, path).unwrap().0;
+        assert_eq!(next("/there"), Answer::Cut);
+        assert_eq!(next("/here"), Answer::Cut);
+        assert_eq!(next("/there"), Answer::Hang);
+        assert_eq!(next("/here"), Answer::NotJson);
+        assert_eq!(next("/here"), Answer::Hang);
+        assert!(faults.take(Target::Login, "/authenticate").is_none());
+        assert_eq!(faults.waiting().len(), 1);
+    }
+
+    #[test]
+    fn every_answer_survives_json() {
+        let answers = [
+            Answer::Unauthorized,
+            Answer::Refusal { status: 403, code: "ODD".to_owned() },
+            Answer::SingleQuotes,
+            Answer::Firewall,
+            Answer::status(500),
+            Answer::too_many_requests(RetryAfter::Seconds(5)),
+            Answer::too_many_requests(RetryAfter::Date(Duration::from_secs(90))),
+            Answer::too_many_requests(RetryAfter::Text("soon".to_owned())),
+            Answer::NoToken,
+            Answer::NotJson,
+            Answer::Oversize { bytes: 70_000 },
+            Answer::Redirect { status: 302, location: "/elsewhere".to_owned() },
+            Answer::Hang,
+            Answer::Cut,
+            Answer::CutShort,
+        ];
+        for answer in answers {
+            for fault in
+                [Fault::call(answer.clone()).forever(), Fault::login(answer).times(7).after_handling()]
+            {
+                let json = serde_json::to_string(&fault).unwrap();
+                assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault, "{json}");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The tokens a server has issued and not yet forgotten.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::clock::Moment;
+use super::key::KeyIndex;
+use super::mint::Stamp;
+use super::rotation::Rotation;
+
+/// Below this many tokens nothing is swept: it would cost more than it frees.
+const SWEEP_FROM: usize = 64;
+
+/// One issued token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) key: KeyIndex,
+    pub(super) chain: ChainId,
+    /// How many rotations its chain had seen when it was issued.
+    pub(super) generation: u64,
+    pub(super) serial: u64,
+    pub(super) issued: Moment,
+    pub(super) expires: Moment,
+    /// When a grace that its successor started is over.
+    pub(super) dies: Option<Moment>,
+}
+
+/// One login and all tokens that descend from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    pub(super) opened: Moment,
+    pub(super) generation: u64,
+    /// The last rotation or batch request, where batch windows begin; none before the first.
+    pub(super) touched: Option<Moment>,
+    /// When the newest token expires.
+    pub(super) expires: Moment,
+}
+
+/// Which login a token descends from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ChainId(u64);
+
+/// All tokens that may still be alive, by stamp.
+///
+/// It holds one small entry for each token that has neither expired nor been retired; the expired ones are swept out
+/// whenever the ledger has doubled, so its size follows the number of live tokens.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    entries: BTreeMap<Stamp, Entry>,
+    chains: BTreeMap<ChainId, Chain>,
+    opened: u64,
+    sweep_at: usize,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        Self { entries: BTreeMap::new(), chains: BTreeMap::new(), opened: 0, sweep_at: SWEEP_FROM }
+    }
+
+    /// Opens the chain of a login.
+    pub(super) fn open(&mut self, opened: Moment, expires: Moment) -> ChainId {
+        self.opened += 1;
+        let id = ChainId(self.opened);
+        self.chains.insert(id, Chain { opened, generation: 0, touched: None, expires });
+        id
+    }
+
+    pub(super) fn chain(&self, id: ChainId) -> Option<Chain> {
+        self.chains.get(&id).copied()
+    }
+
+    /// Counts one more rotation of a chain, and answers how many there have been.
+    pub(super) fn advance(&mut self, id: ChainId, expires: Moment, now: Moment) -> u64 {
+        let Some(chain) = self.chains.get_mut(&id) else { return 0 };
+        chain.generation += 1;
+        chain.touched = Some(now);
+        chain.expires = expires;
+        chain.generation
+    }
+
+    /// Extends the window of a chain's batch.
+    pub(super) fn touch(&mut self, id: ChainId, now: Moment) {
+        if let Some(chain) = self.chains.get_mut(&id) {
+            chain.touched = Some(now);
+        }
+    }
+
+    /// Enters a token. One that is byte-identical to an earlier one takes its place, and is alive.
+    pub(super) fn enter(&mut self, stamp: Stamp, entry: Entry, now: Moment) {
+        if self.entries.len() >= self.sweep_at {
+            self.sweep(now);
+        }
+        self.entries.insert(stamp, entry);
+    }
+
+    pub(super) fn find(&self, stamp: Stamp) -> Option<Entry> {
+        self.entries.get(&stamp).copied()
+    }
+
+    pub(super) fn retire(&mut self, stamp: Stamp) {
+        self.entries.remove(&stamp);
+    }
+
+    /// Lets a token live until `end` at most.
+    pub(super) fn limit(&mut self, stamp: Stamp, end: Moment) {
+        if let Some(entry) = self.entries.get_mut(&stamp) {
+            entry.dies = Some(entry.dies.map_or(end, |dies| dies.min(end)));
+        }
+    }
+
+    /// Forgets every token, so that all are invalid.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.chains.clear();
+    }
+
+    /// Whether a token is alive at `now` under this rotation and this limit on chains.
+    pub(super) fn alive(
+        &self,
+        entry: Entry,
+        rotation: Rotation,
+        limit: Option<Duration>,
+        now: Moment,
+    ) -> bool {
+        let Some(chain) = self.chain(entry.chain) else { return false };
+        let in_time = now < entry.expires
+            && entry.dies.is_none_or(|dies| now < dies)
+            && limit.is_none_or(|limit| now < chain.opened.plus(limit));
+        let in_turn = match rotation {
+            Rotation::Lenient | Rotation::Strict | Rotation::Grace(_) => true,
+            Rotation::Batch { window, .. } => match chain.generation.saturating_sub(entry.generation) {
+                0 | 1 => true,
+                2 => chain.in_window(window, now),
+                _ => false,
+            },
+        };
+        in_time && in_turn
+    }
+
+    fn sweep(&mut self, now: Moment) {
+        self.entries.retain(|_, entry| now < entry.expires && entry.dies.is_none_or(|dies| now < dies));
+        let used: std::collections::BTreeSet<_> = self.entries.values().map(|entry| entry.chain).collect();
+        self.chains.retain(|id, _| used.contains(id));
+        self.sweep_at = SWEEP_FROM.max(self.entries.len() * 2);
+    }
+}
+
+impl Chain {
+    /// Whether a request at `now` belongs to the batch of the last one.
+    pub(super) fn in_window(&self, window: Duration, now: Moment) -> bool {
+        self.touched.is_some_and(|touched| now < touched.plus(window))
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ledger({} tokens of {} logins)", self.entries.len(), self.chains.len())
+    }
+}

@@ -1,0 +1,29 @@
+//! The Waldo API as a pure function: a request and the time go in, a reply comes out.
+//!
+//! Nothing in here has a clock, a thread, a socket or a source of randomness, so the same requests at the same times
+//! get the same replies, byte by byte. A [`Server`] is a value: a clone goes its own way, which is what lets a search
+//! try every order of events from one state on.
+//!
+//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`].
+
+mod clock;
+mod fault;
+mod key;
+mod ledger;
+mod mint;
+mod policy;
+mod provider;
+mod reply;
+mod rotation;
+mod route;
+mod stats;
+
+mod model;
+
+pub use clock::{BadWord, ClockOffset};
+pub use fault::{Answer, Fault, RetryAfter, Stage, Target};
+pub use model::Server;
+pub use policy::{Accept, Algorithm, Claims, DateHeader, DateStyle, IssuedAt, Policy, RollForm, RollOn};
+pub use reply::Reply;
+pub use rotation::{Echo, Rotation};
+pub use stats::Stats;

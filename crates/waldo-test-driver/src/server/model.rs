@@ -1,0 +1,419 @@
+//! The server itself: it owns all that changes, and answers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::clock::Moment;
+use super::fault::{Answer, Fault, Faults, Stage, Target};
+use super::key::{Key, Keys, Secret};
+use super::ledger::{Entry, Ledger};
+use super::mint::{self, Facts, Stamp};
+use super::policy::{IssuedAt, Policy, RollForm};
+use super::reply::{self, Refusal, Reply};
+use super::rotation::{Echo, Rotation};
+use super::route;
+use super::stats::Stats;
+
+/// The Waldo API as a value: requests and times go in, replies come out.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use waldo_test_driver::server::{Policy, Server};
+///
+/// let mut server = Server::new(Policy::default()).with_key("wk.some-key", "ws.some-secret");
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+///
+/// let login = http::Request::post("/authenticate")
+///     .body(r#"{"apiKey": "wk.some-key", "clientSecret": "ws.some-secret"}"#)?;
+/// let granted = server.handle(&login, now).response().expect("no fault is set");
+/// let token = serde_json::from_slice::<serde_json::Value>(granted.body())?["token"].as_str().map(str::to_owned);
+/// let token = token.expect("a login is granted a token");
+///
+/// let call = http::Request::get("/customer?email=a%40b.c").header("Authorization", format!("Bearer {token}")).body("")?;
+/// let answer = server.handle(&call, now).response().expect("no fault is set");
+/// assert_eq!(answer.status(), 200);
+/// assert!(answer.headers()["authorization"].to_str()?.starts_with("Bearer "));
+///
+/// let late = now + Duration::from_secs(60 * 60);
+/// assert_eq!(server.handle(&call, late).response().expect("no fault is set").status(), 401);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    policy: Arc<Policy>,
+    keys: Keys,
+    signing: Signing,
+    ledger: Ledger,
+    faults: Faults,
+    stats: Stats,
+    /// How many tokens were minted: the next `jti`.
+    minted: u64,
+    /// How many signing keys were made.
+    rekeyed: u64,
+}
+
+/// What tokens are signed with.
+#[derive(Clone)]
+enum Signing {
+    /// The client secret of the key they belong to, as the API's own sample has it.
+    ClientSecret,
+    /// One key for all.
+    Own(Secret),
+}
+
+/// A token that was presented, and is valid.
+struct Bearer<'a> {
+    text: &'a str,
+    stamp: Stamp,
+    entry: Entry,
+}
+
+impl Server {
+    /// The id of the key pair that [`Server::default`] knows.
+    pub const KEY_ID: &'static str = "wk.sandbox.example";
+
+    /// The secret of the key pair that [`Server::default`] knows.
+    pub const KEY_SECRET: &'static str = "ws.sandbox.example";
+
+    /// A server that knows no key yet.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            keys: Keys::default(),
+            signing: Signing::ClientSecret,
+            ledger: Ledger::new(),
+            faults: Faults::default(),
+            stats: Stats::default(),
+            minted: 0,
+            rekeyed: 0,
+        }
+    }
+
+    /// The same server with one more key pair.
+    #[must_use]
+    pub fn with_key(mut self, id: &str, secret: &str) -> Self {
+        self.add_key(id, secret);
+        self
+    }
+
+    /// Adds a key pair. A known id gets the new secret, and is active again.
+    pub fn add_key(&mut self, id: &str, secret: &str) {
+        self.keys.add(Secret::new(id), Secret::new(secret));
+    }
+
+    /// Deactivates a key, as the dashboard does: its logins and calls get `API_KEY_REVOKED`. False if it is unknown.
+    pub fn revoke_key(&mut self, id: &str) -> bool {
+        self.keys.activate(id, false)
+    }
+
+    /// Activates a key again; tokens that have not expired meanwhile are valid again. False if it is unknown.
+    pub fn restore_key(&mut self, id: &str) -> bool {
+        self.keys.activate(id, true)
+    }
+
+    /// Signs with a key made up for the purpose from then on, as after a restart: every older token is invalid.
+    ///
+    /// Nor is it the client secret any more, so a client that checks signatures under that rejects what it gets.
+    pub fn rotate_signing_key(&mut self) {
+        self.rekeyed += 1;
+        self.signing = Signing::Own(Secret::new(format!("signing key {} of the model", self.rekeyed)));
+    }
+
+    /// Signs with this key from then on, or with each client secret again when there is none.
+    ///
+    /// Tokens signed with it earlier are valid again, as far as they have not expired.
+    pub fn set_signing_key(&mut self, secret: Option<&str>) {
+        self.signing = secret.map_or(Signing::ClientSecret, |secret| Signing::Own(Secret::new(secret)));
+    }
+
+    /// Makes every token issued so far invalid, as if its life had ended.
+    pub fn expire_all(&mut self) {
+        self.ledger.clear();
+    }
+
+    /// What the server does where the documents leave a choice.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Changes the policy. Tokens already issued keep their dates.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = Arc::new(policy);
+    }
+
+    /// Adds a failure.
+    pub fn push_fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Removes all failures.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// The failures still to come, the standing ones among them, and perhaps some that have happened often enough.
+    pub fn faults(&self) -> &[Fault] {
+        self.faults.waiting()
+    }
+
+    /// What the server has done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Sets every count to zero.
+    pub fn reset_stats(&mut self) {
+        self.stats = Stats::default();
+    }
+
+    /// Whether a request is a login under this policy; every other one is a call.
+    pub fn target<B>(&self, request: &Request<B>) -> Target {
+        if request.method() == Method::POST && request.uri().path() == self.policy.login_path {
+            Target::Login
+        } else {
+            Target::Calls
+        }
+    }
+
+    /// Whether a call with this token would be accepted now. It leaves no trace, not even in the stats.
+    pub fn accepts(&self, token: &str, now: SystemTime) -> bool {
+        self.examine(token, Moment::read(now, self.policy.clock_offset)).is_ok()
+    }
+
+    /// Handles one request at `now`, the true time; the server's own clock differs from it by the policy's offset.
+    pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: SystemTime) -> Reply {
+        let at = Moment::read(now, self.policy.clock_offset);
+        let target = self.target(request);
+        let mut reply = self.answer(request, target, at);
+        match &mut reply {
+            Reply::Respond(response) => {
+                reply::stamp_date(response, self.policy.date, at);
+                *self.stats.requests.entry(response.status().as_u16()).or_default() += 1;
+                if target == Target::Calls && response.status() == StatusCode::UNAUTHORIZED {
+                    self.stats.calls_unauthorized += 1;
+                }
+            }
+            Reply::CutShort(response) => {
+                reply::stamp_date(response, self.policy.date, at);
+                self.stats.unanswered += 1;
+            }
+            Reply::Hang | Reply::Cut => self.stats.unanswered += 1,
+        }
+        reply
+    }
+
+    /// The documented answer, or what a fault makes of it.
+    fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>, target: Target, at: Moment) -> Reply {
+        let fault = self.faults.take(target, request.uri().path());
+        let (answer, stage) = match fault {
+            Some((Answer::CutShort, _)) => (Some(Answer::CutShort), Stage::After),
+            Some((answer, stage)) => (Some(answer), stage),
+            None => (None, Stage::After),
+        };
+        let instead = answer.as_ref().and_then(|answer| reply::faulty(answer, target, at));
+        let response = if stage == Stage::Before {
+            self.stats.logins_failed += u64::from(target == Target::Login);
+            instead.unwrap_or_default()
+        } else {
+            let (handled, bearer) = match target {
+                Target::Login => (self.login(request.body().as_ref(), at), None),
+                Target::Calls => self.call(request, at),
+            };
+            let mut response = instead.unwrap_or(handled);
+            let rolls = self.policy.roll_on.covers(response.status()) && answer != Some(Answer::NoToken);
+            if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| self.roll(&bearer, at)) {
+                reply::stamp_token(&mut response, text);
+            }
+            response
+        };
+        match answer {
+            Some(Answer::Hang) => Reply::Hang,
+            Some(Answer::Cut) => Reply::Cut,
+            Some(Answer::CutShort) => Reply::CutShort(response),
+            _ => Reply::Respond(response),
+        }
+    }
+
+    fn login(&mut self, body: &[u8], at: Moment) -> Response<Vec<u8>> {
+        match self.grant(body, at) {
+            Ok(token) => {
+                self.stats.logins_granted += 1;
+                let mut response = reply::json(StatusCode::OK, &json!({ "token": token }));
+                if self.policy.login_header {
+                    reply::stamp_token(&mut response, format!("Bearer {token}"));
+                }
+                response
+            }
+            Err(refusal) => {
+                *self.stats.logins_refused.entry(refusal.code().to_owned()).or_default() += 1;
+                refusal.response()
+            }
+        }
+    }
+
+    fn grant(&mut self, body: &[u8], at: Moment) -> Result<String, Refusal> {
+        // Whatever the content type says: the API's own curl sample sends JSON under curl's default one.
+        let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::MissingParameters)?;
+        let parameter = |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
+        let (Some(id), Some(secret)) = (parameter("apiKey"), parameter("clientSecret")) else {
+            return Err(Refusal::MissingParameters);
+        };
+        let (key, pair) = self.keys.find(id, secret).ok_or(Refusal::InvalidApiKey)?;
+        if !pair.active {
+            return Err(Refusal::ApiKeyRevoked);
+        }
+        let (issued, expires) = mint::dates(&self.policy, at);
+        let chain = self.ledger.open(at, expires);
+        let serial = self.next_serial();
+        let entry = Entry { key, chain, generation: 0, serial, issued, expires, dies: None };
+        self.issue(entry, at).map(|(token, _)| token).ok_or(Refusal::Unsignable)
+    }
+
+    fn call<'a, B: AsRef<[u8]>>(
+        &mut self,
+        request: &'a Request<B>,
+        at: Moment,
+    ) -> (Response<Vec<u8>>, Option<Bearer<'a>>) {
+        match self.authenticate(request.headers(), at) {
+            Ok(bearer) => {
+                let serial = self.stats.total();
+                (
+                    route::answer(request.method(), request.uri(), request.body().as_ref(), serial),
+                    Some(bearer),
+                )
+            }
+            Err(refusal) => (refusal.response(), None),
+        }
+    }
+
+    fn authenticate<'a>(&mut self, headers: &'a HeaderMap, at: Moment) -> Result<Bearer<'a>, Refusal> {
+        let value = headers.get(AUTHORIZATION).ok_or(Refusal::NotAuthorized)?;
+        self.stats.token_checks += 1;
+        let token = value.to_str().ok().and_then(|value| self.policy.accept.token(value));
+        self.examine(token.ok_or(Refusal::InvalidToken)?, at)
+    }
+
+    fn examine<'a>(&self, text: &'a str, at: Moment) -> Result<Bearer<'a>, Refusal> {
+        let stamp = Stamp::of(text).ok_or(Refusal::InvalidToken)?;
+        let entry = self.ledger.find(stamp).ok_or(Refusal::InvalidToken)?;
+        let key = self.keys.at(entry.key).ok_or(Refusal::InvalidToken)?;
+        let genuine = mint::verify(text, self.policy.algorithm, self.signing_secret(key));
+        if !genuine || !self.ledger.alive(entry, self.policy.rotation, self.policy.chain_limit, at) {
+            return Err(Refusal::InvalidToken);
+        }
+        if !key.active {
+            return Err(Refusal::ApiKeyRevoked);
+        }
+        Ok(Bearer { text, stamp, entry })
+    }
+
+    /// The text of the response's `Authorization` header; a token that it issues may retire the one presented.
+    fn roll(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
+        let form: fn(String) -> String = match self.policy.roll {
+            RollForm::None => return None,
+            RollForm::Blank => return Some(" ".to_owned()),
+            RollForm::Junk => return Some("from scheme response function".to_owned()),
+            RollForm::Bearer => |token| format!("Bearer {token}"),
+            RollForm::LowerCase => |token| format!("bearer {token}"),
+            RollForm::Colon => |token| format!("Bearer:{token}"),
+            RollForm::Bare => |token| token,
+            RollForm::Doubled => |token| format!("Bearer Bearer {token}"),
+        };
+        if let Rotation::Batch { window, echo } = self.policy.rotation
+            && self.ledger.chain(bearer.entry.chain)?.in_window(window, at)
+        {
+            self.stats.rolls_echoed += 1;
+            return match echo {
+                Echo::Blank => Some(" ".to_owned()),
+                Echo::Sent => Some(form(bearer.text.to_owned())),
+                Echo::Restamped => self.restamp(bearer, at).map(form),
+            };
+        }
+        self.succeed(bearer, at).map(form)
+    }
+
+    /// Issues the successor of a token.
+    fn succeed(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
+        let (minted, expires) = mint::dates(&self.policy, at);
+        let issued = match self.policy.iat {
+            IssuedAt::Minted => minted,
+            IssuedAt::Login => bearer.entry.issued,
+        };
+        let serial = self.next_serial();
+        let generation = self.ledger.advance(bearer.entry.chain, expires, at);
+        let entry = Entry { generation, serial, issued, expires, dies: None, ..bearer.entry };
+        let (token, stamp) = self.issue(entry, at)?;
+        self.stats.rolls_issued += 1;
+        if stamp != bearer.stamp {
+            match self.policy.rotation {
+                Rotation::Lenient | Rotation::Batch { .. } => {}
+                Rotation::Strict => self.ledger.retire(bearer.stamp),
+                Rotation::Grace(span) => self.ledger.limit(bearer.stamp, at.plus(span)),
+            }
+        }
+        Some(token)
+    }
+
+    /// Signs the token that was sent once more, with the expiry of its login's newest token.
+    fn restamp(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
+        let expires = self.ledger.chain(bearer.entry.chain)?.expires;
+        self.ledger.touch(bearer.entry.chain, at);
+        let entry = Entry { expires, ..bearer.entry };
+        let (token, stamp) = self.sign(entry)?;
+        if self.ledger.find(stamp).is_none() {
+            self.ledger.enter(stamp, entry, at);
+        }
+        Some(token)
+    }
+
+    fn issue(&mut self, entry: Entry, at: Moment) -> Option<(String, Stamp)> {
+        let (token, stamp) = self.sign(entry)?;
+        self.ledger.enter(stamp, entry, at);
+        Some((token, stamp))
+    }
+
+    fn sign(&self, entry: Entry) -> Option<(String, Stamp)> {
+        let key = self.keys.at(entry.key)?;
+        let Entry { serial, issued, expires, .. } = entry;
+        let facts = Facts { subject: key.id.expose(), serial, issued, expires };
+        let token = mint::sign(facts, self.policy.claims, self.policy.algorithm, self.signing_secret(key))?;
+        let stamp = Stamp::of(&token)?;
+        Some((token, stamp))
+    }
+
+    fn signing_secret<'a>(&'a self, key: &'a Key) -> &'a str {
+        match &self.signing {
+            Signing::ClientSecret => key.secret.expose(),
+            Signing::Own(secret) => secret.expose(),
+        }
+    }
+
+    fn next_serial(&mut self) -> u64 {
+        self.minted += 1;
+        self.minted
+    }
+}
+
+impl Default for Server {
+    /// The default policy, and the one key pair [`Server::KEY_ID`], [`Server::KEY_SECRET`].
+    fn default() -> Self {
+        Self::new(Policy::default()).with_key(Self::KEY_ID, Self::KEY_SECRET)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("policy", &self.policy)
+            .field("keys", &self.keys.len())
+            .field("ledger", &self.ledger)
+            .field("faults", &self.faults)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! What the server does wherever the API's documents leave a choice.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::clock::{ClockOffset, spelled, spelled_option};
+use super::rotation::Rotation;
+
+/// The documented life of a token.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Everything the API leaves open, or that other servers of the same protocol do differently.
+///
+/// The default is the documented API in its friendliest reading. As JSON, any subset of the fields may be given;
+/// durations are strings such as `"10s"` or `"1500ms"`.
+///
+/// ```
+/// use waldo_test_driver::server::{Policy, RollForm, Rotation};
+///
+/// let policy = Policy { rotation: Rotation::Strict, roll: RollForm::Bare, ..Policy::default() };
+/// let same: Policy = serde_json::from_str(r#"{"rotation": "strict", "roll": "bare"}"#)?;
+/// assert_eq!(policy, same);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+// Exhaustive on purpose: tests build one with `..Policy::default()`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// The path of the login; `/authenticate` by default.
+    pub login_path: String,
+    /// How long a token lasts from its minting; one hour by default.
+    ///
+    /// With [`DateStyle::Whole`], `exp` is the second of the minting plus this, rounded up to whole seconds. Zero is
+    /// allowed: a server that rejects what it has just issued.
+    #[serde(with = "spelled")]
+    pub lifetime: Duration,
+    /// How `exp` and `iat` are written.
+    pub dates: DateStyle,
+    /// The algorithm tokens are signed with. Tokens of another one are invalid from then on.
+    pub algorithm: Algorithm,
+    /// Which claims a token carries.
+    pub claims: Claims,
+    /// Where `iat` comes from.
+    pub iat: IssuedAt,
+    /// How long after its login a chain of renewals ends, whatever `exp` says (tymon's `refresh_ttl`); without end by
+    /// default.
+    #[serde(with = "spelled_option")]
+    pub chain_limit: Option<Duration>,
+    /// What becomes of a token when its successor is issued.
+    pub rotation: Rotation,
+    /// How a fresh token is sent.
+    pub roll: RollForm,
+    /// Which responses to calls carry a fresh token.
+    pub roll_on: RollOn,
+    /// Whether the login's 200 carries the token in its `Authorization` header as well.
+    pub login_header: bool,
+    /// Which forms of the request's `Authorization` header are accepted beside `Bearer x`.
+    pub accept: Accept,
+    /// How far the server's clock is off.
+    pub clock_offset: ClockOffset,
+    /// What is told of the server's clock in the headers.
+    pub date: DateHeader,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            login_path: "/authenticate".to_owned(),
+            lifetime: HOUR,
+            dates: DateStyle::default(),
+            algorithm: Algorithm::default(),
+            claims: Claims::default(),
+            iat: IssuedAt::default(),
+            chain_limit: None,
+            rotation: Rotation::default(),
+            roll: RollForm::default(),
+            roll_on: RollOn::default(),
+            login_header: false,
+            accept: Accept::default(),
+            clock_offset: ClockOffset::default(),
+            date: DateHeader::default(),
+        }
+    }
+}
+
+/// How a token's dates are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: a date is whole or it is not.
+pub enum DateStyle {
+    /// In whole seconds, as almost every library does: `iat` is cut, the lifetime is rounded up.
+    #[default]
+    Whole,
+    /// With milliseconds, where they are not zero; what a lifetime such as `1500ms` needs to be exact.
+    Fractional,
+}
+
+/// The HMAC algorithms a token may be signed with; the three that the API's own sample would accept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+// Exhaustive on purpose: a shared secret admits no other algorithm.
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    #[default]
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+/// Which claims a token carries; all by default.
+// Exhaustive on purpose: tests build one with `..Claims::default()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches, each named after its claim")]
+pub struct Claims {
+    /// The expiry. Without it the server still forgets the token when its lifetime ends.
+    pub exp: bool,
+    /// When it was issued.
+    pub iat: bool,
+    /// A serial number. Without it, tokens minted for one key within one second are byte-identical.
+    pub jti: bool,
+    /// The API key it belongs to.
+    pub sub: bool,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self { exp: true, iat: true, jti: true, sub: true }
+    }
+}
+
+/// Where a token's `iat` comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: these are the two that were observed.
+pub enum IssuedAt {
+    /// Each token says when it was minted itself.
+    #[default]
+    Minted,
+    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds the real life.
+    Login,
+}
+
+/// How a fresh token is sent in a response's `Authorization` header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RollForm {
+    /// `Bearer x`, as documented.
+    #[default]
+    Bearer,
+    /// `bearer x`.
+    LowerCase,
+    /// `Bearer:x`.
+    Colon,
+    /// `x`, as the API's own sample expects it.
+    Bare,
+    /// `Bearer Bearer x`.
+    Doubled,
+    /// One space; no token is issued.
+    Blank,
+    /// `from scheme response function`, as hapi's own test server sends; no token is issued.
+    Junk,
+    /// No header; no token is issued.
+    None,
+}
+
+/// Which responses to authenticated calls carry a fresh token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RollOn {
+    /// Every 2xx, as documented.
+    #[default]
+    Success,
+    /// 200 alone.
+    Ok,
+    /// Every status, errors too.
+    All,
+}
+
+impl RollOn {
+    pub(super) fn covers(self, status: StatusCode) -> bool {
+        match self {
+            Self::Success => status.is_success(),
+            Self::Ok => status == StatusCode::OK,
+            Self::All => true,
+        }
+    }
+}
+
+/// Which forms of the request's `Authorization` header are accepted beside `Bearer x`; none by default.
+// Exhaustive on purpose: tests build one with `..Accept::default()`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accept {
+    /// The token alone.
+    pub bare: bool,
+    /// `Bearer Bearer x`, which the API's own sample sends after its first renewal.
+    pub doubled: bool,
+    /// The scheme in any case.
+    pub lower_case: bool,
+}
+
+impl Accept {
+    /// The token inside a header value, if its form is accepted.
+    pub(super) fn token(self, value: &str) -> Option<&str> {
+        let Some(rest) = self.strip(value) else {
+            return (self.bare && !value.contains(' ')).then_some(value);
+        };
+        let token = if self.doubled { self.strip(rest).unwrap_or(rest) } else { rest };
+        (!token.is_empty() && !token.contains(' ')).then_some(token)
+    }
+
+    fn strip(self, value: &str) -> Option<&str> {
+        let (scheme, rest) = value.split_once(' ')?;
+        let known = scheme == "Bearer" || (self.lower_case && scheme.eq_ignore_ascii_case("Bearer"));
+        known.then_some(rest)
+    }
+}
+
+/// What the response headers tell of the server's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: a date is there, is not, or is a cache's.
+pub enum DateHeader {
+    /// A `Date` of the moment of the response.
+    #[default]
+    Present,
+    /// No `Date`.
+    Absent,
+    /// As a cache answers: an `Age` of this long, in whole seconds, and a `Date` that much in the past.
+    Aged(#[serde(with = "spelled")] Duration),
+}

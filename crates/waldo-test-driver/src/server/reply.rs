@@ -1,0 +1,200 @@
+//! What comes back from the server, and the bodies it is made of.
+
+use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::clock::Moment;
+use super::fault::{Answer, RetryAfter, Target};
+use super::policy::DateHeader;
+
+/// The most bytes [`Answer::Oversize`] sends.
+const MOST_BYTES: usize = 64 << 20;
+
+/// What the server does with one request.
+// Exhaustive on purpose: whoever carries replies has to carry each of them out.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Reply {
+    /// It answers.
+    Respond(Response<Vec<u8>>),
+    /// It sends the head and half of the body of this answer, whose length was announced in full, then cuts the connection.
+    CutShort(Response<Vec<u8>>),
+    /// It never answers; the connection stays open.
+    Hang,
+    /// It cuts the connection without an answer.
+    Cut,
+}
+
+impl Reply {
+    /// The response, where there is a whole one.
+    pub fn response(self) -> Option<Response<Vec<u8>>> {
+        match self {
+            Self::Respond(response) => Some(response),
+            Self::CutShort(_) | Self::Hang | Self::Cut => None,
+        }
+    }
+}
+
+/// An error the API documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    MissingParameters,
+    InvalidApiKey,
+    ApiKeyRevoked,
+    InvalidToken,
+    NotAuthorized,
+    InvalidData,
+    InvalidQuery,
+    MissingData,
+    NotFound,
+    /// Not of the API: this process has a provider that cannot sign with HMAC.
+    Unsignable,
+}
+
+impl Refusal {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::MissingParameters | Self::InvalidData | Self::InvalidQuery | Self::MissingData => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::InvalidApiKey | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::ApiKeyRevoked | Self::NotAuthorized => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unsignable => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::MissingParameters => "MISSING_PARAMETERS",
+            Self::InvalidApiKey => "INVALID_API_KEY",
+            Self::ApiKeyRevoked => "API_KEY_REVOKED",
+            Self::InvalidToken => "INVALID_TOKEN",
+            Self::NotAuthorized => "NOT_AUTHORIZED",
+            Self::InvalidData => "INVALID_DATA",
+            Self::InvalidQuery => "INVALID_QUERY",
+            Self::MissingData => "MISSING_DATA",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unsignable => "INTERNAL_ERROR",
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::MissingParameters => "Missing parameters",
+            Self::InvalidApiKey => "Invalid API key",
+            Self::ApiKeyRevoked => {
+                "This API key has been revoked. Please visit the Waldo AI dashboard to review your API key."
+            }
+            Self::InvalidToken => "Invalid token.",
+            Self::NotAuthorized => "Not authorized.",
+            Self::InvalidData => "Invalid data.",
+            Self::InvalidQuery => "Invalid query.",
+            Self::MissingData => "Missing data.",
+            Self::NotFound => "Not found.",
+            Self::Unsignable => "This process cannot sign tokens: its jsonwebtoken provider knows no HMAC.",
+        }
+    }
+
+    pub(super) fn response(self) -> Response<Vec<u8>> {
+        error(self.status(), self.code(), self.message())
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
+    typed(status, "application/json", body.to_string())
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>> {
+    json(status, &json!({ "code": code, "message": message }))
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The response a fault gives, with the server's clock at `now`; none where it gives none.
+pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Response<Vec<u8>>> {
+    Some(match answer {
+        Answer::Unauthorized => match target {
+            Target::Login => Refusal::InvalidApiKey.response(),
+            Target::Calls => Refusal::InvalidToken.response(),
+        },
+        Answer::Refusal { status, code } => error(valid(*status), code, "Refused by a fault."),
+        Answer::SingleQuotes => typed(
+            StatusCode::BAD_REQUEST,
+            "application/json",
+            "{'code':'MISSING_PARAMETERS','message':'Missing parameters'}",
+        ),
+        Answer::Firewall => typed(
+            StatusCode::FORBIDDEN,
+            "text/html",
+            "<!doctype html><html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>",
+        ),
+        Answer::Status { status, retry_after } => {
+            let status = valid(*status);
+            let mut response = typed(status, "text/plain", status.canonical_reason().unwrap_or("Unknown"));
+            let after = retry_after.as_ref().map(|after| match after {
+                RetryAfter::Seconds(seconds) => seconds.to_string(),
+                RetryAfter::Date(ahead) => now.plus(*ahead).http_date(),
+                RetryAfter::Text(text) => text.clone(),
+            });
+            if let Some(value) = after.and_then(|text| HeaderValue::try_from(text).ok()) {
+                response.headers_mut().insert(RETRY_AFTER, value);
+            }
+            response
+        }
+        Answer::NoToken => json(StatusCode::OK, &json!({})),
+        Answer::NotJson => typed(
+            StatusCode::OK,
+            "text/html",
+            "<!doctype html><html><body>Please sign in to the network.</body></html>",
+        ),
+        Answer::Oversize { bytes } => {
+            json(StatusCode::OK, &json!({ "token": "x".repeat((*bytes).min(MOST_BYTES)) }))
+        }
+        Answer::Redirect { status, location } => {
+            let mut response = typed(valid(*status), "text/plain", "");
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            response
+        }
+        Answer::Hang | Answer::Cut | Answer::CutShort => return None,
+    })
+}
+
+/// The status of a number that a script gave; what is no status becomes the least surprising failure.
+fn valid(status: u16) -> StatusCode {
+    // Statuses below 200 are interim: no answer ends with one.
+    let last = (status >= 200).then_some(status);
+    last.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Puts what the policy tells of the clock on a response.
+pub(super) fn stamp_date(response: &mut Response<Vec<u8>>, date: DateHeader, now: Moment) {
+    let (at, age) = match date {
+        DateHeader::Absent => return,
+        DateHeader::Present => (now, None),
+        DateHeader::Aged(age) => (now.minus(age), Some(age.as_secs())),
+    };
+    if let Ok(value) = HeaderValue::try_from(at.http_date()) {
+        response.headers_mut().insert(DATE, value);
+    }
+    if let Some(age) = age {
+        response.headers_mut().insert(AGE, age.into());
+    }
+}
+
+/// Puts a token, or what stands in its place, on a response; a text that cannot stand in a header is left out.
+pub(super) fn stamp_token(response: &mut Response<Vec<u8>>, text: String) {
+    if let Ok(mut value) = HeaderValue::try_from(text) {
+        value.set_sensitive(true);
+        response.headers_mut().insert(AUTHORIZATION, value);
+    }
+}
