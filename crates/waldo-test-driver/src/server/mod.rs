@@ -6,6 +6,7 @@
 //!
 //! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`].
 
+mod accept;
 mod clock;
 mod fault;
 mod key;
@@ -20,10 +21,11 @@ mod stats;
 
 mod model;
 
+pub use accept::Accept;
 pub use clock::{BadWord, ClockOffset};
 pub use fault::{Answer, Fault, RetryAfter, Stage, Target};
 pub use model::Server;
-pub use policy::{Accept, Algorithm, Claims, DateHeader, DateStyle, IssuedAt, Policy, RollForm, RollOn};
+pub use policy::{Algorithm, Claims, DateHeader, DateStyle, IssuedAt, Policy, RollForm, RollOn};
 pub use reply::Reply;
 pub use rotation::{Echo, Rotation};
 pub use stats::Stats;

@@ -1,23 +1,23 @@
 //! The server itself: it owns all that changes, and answers.
 
+mod tokens;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use serde_json::{Value, json};
+use http::{Method, Request, Response, StatusCode};
+use serde_json::json;
 
 use super::clock::Moment;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
-use super::key::{Key, Keys, Secret};
-use super::ledger::{Entry, Ledger};
-use super::mint::{self, Facts, Stamp};
-use super::policy::{IssuedAt, Policy, RollForm};
-use super::reply::{self, Refusal, Reply};
-use super::rotation::{Echo, Rotation};
+use super::key::{Keys, Secret};
+use super::ledger::Ledger;
+use super::policy::Policy;
+use super::reply::{self, Reply};
 use super::route;
 use super::stats::Stats;
+use tokens::Bearer;
 
 /// The Waldo API as a value: requests and times go in, replies come out.
 ///
@@ -64,13 +64,6 @@ enum Signing {
     ClientSecret,
     /// One key for all.
     Own(Secret),
-}
-
-/// A token that was presented, and is valid.
-struct Bearer<'a> {
-    text: &'a str,
-    stamp: Stamp,
-    entry: Entry,
 }
 
 impl Server {
@@ -256,24 +249,6 @@ impl Server {
         }
     }
 
-    fn grant(&mut self, body: &[u8], at: Moment) -> Result<String, Refusal> {
-        // Whatever the content type says: the API's own curl sample sends JSON under curl's default one.
-        let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::MissingParameters)?;
-        let parameter = |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
-        let (Some(id), Some(secret)) = (parameter("apiKey"), parameter("clientSecret")) else {
-            return Err(Refusal::MissingParameters);
-        };
-        let (key, pair) = self.keys.find(id, secret).ok_or(Refusal::InvalidApiKey)?;
-        if !pair.active {
-            return Err(Refusal::ApiKeyRevoked);
-        }
-        let (issued, expires) = mint::dates(&self.policy, at);
-        let chain = self.ledger.open(at, expires);
-        let serial = self.next_serial();
-        let entry = Entry { key, chain, generation: 0, serial, issued, expires, dies: None };
-        self.issue(entry, at).map(|(token, _)| token).ok_or(Refusal::Unsignable)
-    }
-
     fn call<'a, B: AsRef<[u8]>>(
         &mut self,
         request: &'a Request<B>,
@@ -289,113 +264,6 @@ impl Server {
             }
             Err(refusal) => (refusal.response(), None),
         }
-    }
-
-    fn authenticate<'a>(&mut self, headers: &'a HeaderMap, at: Moment) -> Result<Bearer<'a>, Refusal> {
-        let value = headers.get(AUTHORIZATION).ok_or(Refusal::NotAuthorized)?;
-        self.stats.token_checks += 1;
-        let token = value.to_str().ok().and_then(|value| self.policy.accept.token(value));
-        self.examine(token.ok_or(Refusal::InvalidToken)?, at)
-    }
-
-    fn examine<'a>(&self, text: &'a str, at: Moment) -> Result<Bearer<'a>, Refusal> {
-        let stamp = Stamp::of(text).ok_or(Refusal::InvalidToken)?;
-        let entry = self.ledger.find(stamp).ok_or(Refusal::InvalidToken)?;
-        let key = self.keys.at(entry.key).ok_or(Refusal::InvalidToken)?;
-        let genuine = mint::verify(text, self.policy.algorithm, self.signing_secret(key));
-        if !genuine || !self.ledger.alive(entry, self.policy.rotation, self.policy.chain_limit, at) {
-            return Err(Refusal::InvalidToken);
-        }
-        if !key.active {
-            return Err(Refusal::ApiKeyRevoked);
-        }
-        Ok(Bearer { text, stamp, entry })
-    }
-
-    /// The text of the response's `Authorization` header; a token that it issues may retire the one presented.
-    fn roll(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
-        let form: fn(String) -> String = match self.policy.roll {
-            RollForm::None => return None,
-            RollForm::Blank => return Some(" ".to_owned()),
-            RollForm::Junk => return Some("from scheme response function".to_owned()),
-            RollForm::Bearer => |token| format!("Bearer {token}"),
-            RollForm::LowerCase => |token| format!("bearer {token}"),
-            RollForm::Colon => |token| format!("Bearer:{token}"),
-            RollForm::Bare => |token| token,
-            RollForm::Doubled => |token| format!("Bearer Bearer {token}"),
-        };
-        if let Rotation::Batch { window, echo } = self.policy.rotation
-            && self.ledger.chain(bearer.entry.chain)?.in_window(window, at)
-        {
-            self.stats.rolls_echoed += 1;
-            return match echo {
-                Echo::Blank => Some(" ".to_owned()),
-                Echo::Sent => Some(form(bearer.text.to_owned())),
-                Echo::Restamped => self.restamp(bearer, at).map(form),
-            };
-        }
-        self.succeed(bearer, at).map(form)
-    }
-
-    /// Issues the successor of a token.
-    fn succeed(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
-        let (minted, expires) = mint::dates(&self.policy, at);
-        let issued = match self.policy.iat {
-            IssuedAt::Minted => minted,
-            IssuedAt::Login => bearer.entry.issued,
-        };
-        let serial = self.next_serial();
-        let generation = self.ledger.advance(bearer.entry.chain, expires, at);
-        let entry = Entry { generation, serial, issued, expires, dies: None, ..bearer.entry };
-        let (token, stamp) = self.issue(entry, at)?;
-        self.stats.rolls_issued += 1;
-        if stamp != bearer.stamp {
-            match self.policy.rotation {
-                Rotation::Lenient | Rotation::Batch { .. } => {}
-                Rotation::Strict => self.ledger.retire(bearer.stamp),
-                Rotation::Grace(span) => self.ledger.limit(bearer.stamp, at.plus(span)),
-            }
-        }
-        Some(token)
-    }
-
-    /// Signs the token that was sent once more, with the expiry of its login's newest token.
-    fn restamp(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
-        let expires = self.ledger.chain(bearer.entry.chain)?.expires;
-        self.ledger.touch(bearer.entry.chain, at);
-        let entry = Entry { expires, ..bearer.entry };
-        let (token, stamp) = self.sign(entry)?;
-        if self.ledger.find(stamp).is_none() {
-            self.ledger.enter(stamp, entry, at);
-        }
-        Some(token)
-    }
-
-    fn issue(&mut self, entry: Entry, at: Moment) -> Option<(String, Stamp)> {
-        let (token, stamp) = self.sign(entry)?;
-        self.ledger.enter(stamp, entry, at);
-        Some((token, stamp))
-    }
-
-    fn sign(&self, entry: Entry) -> Option<(String, Stamp)> {
-        let key = self.keys.at(entry.key)?;
-        let Entry { serial, issued, expires, .. } = entry;
-        let facts = Facts { subject: key.id.expose(), serial, issued, expires };
-        let token = mint::sign(facts, self.policy.claims, self.policy.algorithm, self.signing_secret(key))?;
-        let stamp = Stamp::of(&token)?;
-        Some((token, stamp))
-    }
-
-    fn signing_secret<'a>(&'a self, key: &'a Key) -> &'a str {
-        match &self.signing {
-            Signing::ClientSecret => key.secret.expose(),
-            Signing::Own(secret) => secret.expose(),
-        }
-    }
-
-    fn next_serial(&mut self) -> u64 {
-        self.minted += 1;
-        self.minted
     }
 }
 

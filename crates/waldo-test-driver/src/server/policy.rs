@@ -1,11 +1,14 @@
 //! What the server does wherever the API's documents leave a choice.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::clock::{ClockOffset, spelled, spelled_option};
+use super::accept::Accept;
+use super::clock::{BadWord, ClockOffset, duration, spelled, spelled_option};
 use super::rotation::Rotation;
 
 /// The documented life of a token.
@@ -192,39 +195,11 @@ impl RollOn {
     }
 }
 
-/// Which forms of the request's `Authorization` header are accepted beside `Bearer x`; none by default.
-// Exhaustive on purpose: tests build one with `..Accept::default()`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Accept {
-    /// The token alone.
-    pub bare: bool,
-    /// `Bearer Bearer x`, which the API's own sample sends after its first renewal.
-    pub doubled: bool,
-    /// The scheme in any case.
-    pub lower_case: bool,
-}
-
-impl Accept {
-    /// The token inside a header value, if its form is accepted.
-    pub(super) fn token(self, value: &str) -> Option<&str> {
-        let Some(rest) = self.strip(value) else {
-            return (self.bare && !value.contains(' ')).then_some(value);
-        };
-        let token = if self.doubled { self.strip(rest).unwrap_or(rest) } else { rest };
-        (!token.is_empty() && !token.contains(' ')).then_some(token)
-    }
-
-    fn strip(self, value: &str) -> Option<&str> {
-        let (scheme, rest) = value.split_once(' ')?;
-        let known = scheme == "Bearer" || (self.lower_case && scheme.eq_ignore_ascii_case("Bearer"));
-        known.then_some(rest)
-    }
-}
-
 /// What the response headers tell of the server's clock.
+///
+/// Written `"present"`, `"absent"`, `"aged:60s"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "String")]
 // Exhaustive on purpose: a date is there, is not, or is a cache's.
 pub enum DateHeader {
     /// A `Date` of the moment of the response.
@@ -233,5 +208,67 @@ pub enum DateHeader {
     /// No `Date`.
     Absent,
     /// As a cache answers: an `Age` of this long, in whole seconds, and a `Date` that much in the past.
-    Aged(#[serde(with = "spelled")] Duration),
+    Aged(Duration),
+}
+
+impl fmt::Display for DateHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present => f.write_str("present"),
+            Self::Absent => f.write_str("absent"),
+            Self::Aged(age) => write!(f, "aged:{}", humantime::format_duration(*age)),
+        }
+    }
+}
+
+impl FromStr for DateHeader {
+    type Err = BadWord;
+
+    fn from_str(text: &str) -> Result<Self, BadWord> {
+        match text.split_once(':') {
+            None if text == "present" => Ok(Self::Present),
+            None if text == "absent" => Ok(Self::Absent),
+            Some(("aged", age)) => duration(age).map(Self::Aged),
+            _ => {
+                Err(BadWord(format!("{text:?} is no date header: expected present, absent or aged:DURATION")))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for DateHeader {
+    type Error = BadWord;
+
+    fn try_from(text: String) -> Result<Self, BadWord> {
+        text.parse()
+    }
+}
+
+impl From<DateHeader> for String {
+    fn from(date: DateHeader) -> Self {
+        date.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_json_and_unknown_fields_are_named() {
+        let policy = Policy {
+            lifetime: Duration::from_millis(1500),
+            chain_limit: Some(Duration::from_secs(60)),
+            date: DateHeader::Aged(Duration::from_secs(5)),
+            clock_offset: ClockOffset::Behind(Duration::from_secs(9)),
+            ..Policy::default()
+        };
+        let json = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy, "{json}");
+        let error = serde_json::from_str::<Policy>(r#"{"lifetme": "5s"}"#).unwrap_err().to_string();
+        assert!(error.contains("lifetme") && error.contains("lifetime"), "{error}");
+        for bad in ["late", "aged", "aged:soon", "present:5s"] {
+            assert!(bad.parse::<DateHeader>().is_err(), "{bad}");
+        }
+    }
 }

@@ -1,0 +1,86 @@
+//! The emulator as a program: `waldo-emulator --listen 127.0.0.1:8787 --lifetime 10s --rotation strict`.
+
+mod options;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use waldo_emulator::Emulator;
+use waldo_emulator::model::{Server, Target};
+
+use crate::options::Options;
+
+fn main() -> ExitCode {
+    match run(&Options::read()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody reads a stderr that cannot be written.
+            drop(writeln!(io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    // The signals are caught before the first line is printed, since whoever reads it may send one at once.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let end = {
+        let _context = runtime.enter();
+        End::catch()?
+    };
+    let emulator = Emulator::listen(options.listen, options.server()).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
+    })?;
+    emulator.set_latency(Target::Login, options.login_latency);
+    emulator.set_latency(Target::Calls, options.call_latency);
+
+    let mut stdout = io::stdout();
+    writeln!(stdout, "listening on {}", emulator.origin())?;
+    if options.by_default() {
+        writeln!(stdout, "apiKey {}, clientSecret {}", Server::KEY_ID, Server::KEY_SECRET)?;
+    }
+    writeln!(stdout, "controls: {}/_emulator/", emulator.origin())?;
+    stdout.flush()?;
+
+    runtime.block_on(end.come());
+    emulator.stop();
+    Ok(())
+}
+
+/// The end that somebody outside asks for.
+struct End {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(not(unix))]
+    interrupt: std::pin::Pin<Box<dyn Future<Output = io::Result<()>>>>,
+}
+
+impl End {
+    #[cfg(unix)]
+    fn catch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(unix)]
+    async fn come(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
+    fn catch() -> io::Result<Self> {
+        Ok(Self { interrupt: Box::pin(tokio::signal::ctrl_c()) })
+    }
+
+    #[cfg(not(unix))]
+    async fn come(self) {
+        // Where ctrl-c cannot be caught, the system ends the process by itself.
+        drop(self.interrupt.await);
+    }
+}
