@@ -1,0 +1,207 @@
+//! The picture of the states in the README is drawn by the machine itself, so it cannot go stale.
+//!
+//! `UPDATE=1 cargo test -p waldo-examples --test picture` writes it anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use waldo_auth_core::{
+    Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Permit, Reason, Session, Step,
+    Unavailable,
+};
+
+const ORIGIN: &str = "https://api.waldo.ai";
+const BEGIN: &str = "<!-- states: begin -->\n";
+const END: &str = "<!-- states: end -->";
+
+/// A session in one of its states, with whatever is on its way in it.
+struct Scene {
+    session: Session,
+    clock: Duration,
+    login: Option<Login>,
+    permit: Option<Permit>,
+}
+
+type Recipe = fn() -> Scene;
+type Happening = fn(&mut Scene);
+
+impl Scene {
+    fn empty() -> Self {
+        let credentials = Credentials::new("key", "secret").unwrap();
+        let session = Session::new(Config::builder(ORIGIN, credentials).build().unwrap());
+        Self { session, clock: Duration::from_secs(1000), login: None, permit: None }
+    }
+
+    fn logging_in() -> Self {
+        let mut scene = Self::empty();
+        scene.call();
+        scene
+    }
+
+    fn held() -> Self {
+        let mut scene = Self::logging_in();
+        scene.granted();
+        // Not the call that went through the login, to which a 401 would be final.
+        scene.permit = None;
+        scene.call();
+        scene
+    }
+
+    fn backing_off() -> Self {
+        let mut scene = Self::logging_in();
+        scene.unavailable();
+        scene
+    }
+
+    fn latched() -> Self {
+        let mut scene = Self::logging_in();
+        scene.rejected();
+        scene
+    }
+
+    fn now(&self) -> Now {
+        Now::new(self.clock, SystemTime::UNIX_EPOCH + self.clock)
+    }
+
+    fn state(&self) -> &'static str {
+        match self.session.explain(self.now()) {
+            Explanation::Send { .. } => "Held",
+            Explanation::Authenticate { .. } => "Empty",
+            Explanation::Join { .. } => "LoggingIn",
+            Explanation::BackOff { .. } => "BackingOff",
+            Explanation::Refuse { .. } => "Latched",
+            other => panic!("the picture has no place for {other:?}"),
+        }
+    }
+
+    fn call(&mut self) {
+        match self.session.admit(Call::replayable(), self.now()) {
+            Step::Authenticate(login, _) => self.login = Some(login),
+            Step::Send(permit) => self.permit = Some(permit),
+            Step::Wait(..) | Step::Refuse(_) => {}
+        }
+    }
+
+    fn settle(&mut self, outcome: impl FnOnce(&Login) -> Outcome) {
+        if let Some(login) = self.login.take() {
+            let outcome = outcome(&login);
+            self.session.settle(login, outcome, self.now());
+        }
+    }
+
+    fn granted(&mut self) {
+        self.settle(|login| {
+            let headers = HeaderMap::new();
+            login.read(Head::new(StatusCode::OK, &headers), br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#)
+        });
+    }
+
+    fn rejected(&mut self) {
+        self.settle(|login| {
+            let headers = HeaderMap::new();
+            login.read(Head::new(StatusCode::FORBIDDEN, &headers), br#"{"code":"API_KEY_REVOKED"}"#)
+        });
+    }
+
+    fn unavailable(&mut self) {
+        self.settle(|login| {
+            let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("9"))]);
+            login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"")
+        });
+    }
+
+    fn abandoned(&mut self) {
+        self.settle(|_| Outcome::Abandoned);
+    }
+
+    fn answered(&mut self, status: StatusCode, roll: Option<&'static str>) {
+        if let Some(permit) = self.permit.take() {
+            let mut request = http::Request::get(format!("{ORIGIN}/customer")).body(()).unwrap();
+            let attempt = permit.authorize(&mut request).unwrap();
+            let roll = roll.map(|roll| (http::header::AUTHORIZATION, HeaderValue::from_static(roll)));
+            let headers = HeaderMap::from_iter(roll);
+            let _ = self.session.conclude(attempt, Head::new(status, &headers), self.now());
+        }
+    }
+
+    fn later(&mut self, seconds: u64) {
+        self.clock += Duration::from_secs(seconds);
+        // A lease is noticed to have lapsed by the next call; the picture shows the state before that call.
+    }
+}
+
+/// What can happen, and whether the arrow is worth drawing where it leads back to where it began.
+const HAPPENINGS: [(&str, bool, Happening); 11] = [
+    ("a call comes", false, Scene::call),
+    ("granted", false, Scene::granted),
+    ("rejected", false, Scene::rejected),
+    ("unavailable", false, Scene::unavailable),
+    ("leader gone", false, Scene::abandoned),
+    ("lease lapses", false, |scene| {
+        if scene.login.is_some() {
+            scene.later(30)
+        }
+    }),
+    ("fresh token", true, |scene| {
+        scene.answered(StatusCode::OK, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.bmV3"))
+    }),
+    ("401", false, |scene| scene.answered(StatusCode::UNAUTHORIZED, None)),
+    ("time", false, |scene| {
+        if scene.login.is_none() {
+            scene.later(3600)
+        }
+    }),
+    ("invalidate", false, |scene| scene.session.invalidate(scene.now())),
+    ("reset", false, |scene| scene.session.reset(Credentials::new("key", "secret").unwrap(), scene.now())),
+];
+
+const STATES: [(&str, &str, Recipe); 5] = [
+    ("Empty", "no usable token", Scene::empty),
+    ("LoggingIn", "one login under way, others wait", Scene::logging_in),
+    ("Held", "calls are sent at once", Scene::held),
+    ("BackingOff", "everyone waits for one instant", Scene::backing_off),
+    ("Latched", "calls are refused without traffic", Scene::latched),
+];
+
+fn picture() -> String {
+    let mut arrows: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
+    for (from, (name, _, recipe)) in STATES.iter().enumerate() {
+        for (happening, loops_matter, happen) in HAPPENINGS {
+            let mut scene = recipe();
+            assert_eq!(scene.state(), *name, "the recipe makes the state");
+            let before = scene.session.journal().written();
+            happen(&mut scene);
+            let to = STATES.iter().position(|(name, ..)| *name == scene.state()).unwrap();
+            let noticed = scene.session.journal().written() > before;
+            if from != to || (loops_matter && noticed) {
+                arrows.entry((from, to)).or_default().push(happening);
+            }
+        }
+    }
+    let mut text = "```mermaid\nstateDiagram-v2\n    [*] --> Empty\n".to_owned();
+    for (name, meaning, _) in STATES {
+        writeln!(text, "    {name}: {meaning}").unwrap();
+    }
+    for ((from, to), happenings) in arrows {
+        writeln!(text, "    {} --> {}: {}", STATES[from].0, STATES[to].0, happenings.join(", ")).unwrap();
+    }
+    text.push_str("```\n");
+    text
+}
+
+#[test]
+fn the_picture_in_the_readme_is_what_the_machine_does() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("the README marks where the picture begins");
+    let (shown, after) = rest.split_once(END).expect("the README marks where the picture ends");
+    let drawn = picture();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}{drawn}{END}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(shown, drawn, "draw it anew: UPDATE=1 cargo test -p waldo-examples --test picture");
+}
