@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use waldo_auth_core::{
-    Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Permit, Reason, Session, Step,
-    Unavailable,
+    Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Permit, Session, Step,
 };
 
 const ORIGIN: &str = "https://api.waldo.ai";

@@ -68,7 +68,7 @@ pub(crate) struct Limits {
     pub(crate) drop_burst: u32,
     pub(crate) drop_every: Duration,
     pub(crate) jitter_seed: u64,
-    #[cfg(feature = "verify")]
+    /// Can be switched on with the feature `verify` only.
     pub(crate) verify: bool,
 }
 
@@ -88,7 +88,6 @@ impl Default for Limits {
             drop_burst: 5,
             drop_every: Duration::from_secs(30),
             jitter_seed: 0,
-            #[cfg(feature = "verify")]
             verify: false,
         }
     }

@@ -101,7 +101,6 @@ mod snapshot;
 mod step;
 mod time;
 mod token;
-#[cfg(feature = "verify")]
 mod verify;
 mod wire;
 

@@ -10,6 +10,7 @@ use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::origin::Origin;
 use crate::time::{Instant, Now};
+use crate::verify;
 use crate::wire::{self, Answer, Claims, Head, Jwt};
 
 /// The permission to log in, held by one call for all.
@@ -28,7 +29,6 @@ pub struct Login {
     pub(crate) uri: Uri,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) retry_after_cap: Duration,
-    #[cfg(feature = "verify")]
     pub(crate) verify: bool,
 }
 
@@ -86,16 +86,13 @@ impl Login {
 
     fn check(&self, token: &str, head: Head<'_>) -> Outcome {
         let unavailable = |reason| Outcome::Unavailable(Unavailable::new(reason));
-        #[cfg(feature = "verify")]
-        if self.verify && !crate::verify::is_signed_with(self.credentials.signing_key(), token) {
+        let (Ok(jwt), Some(header)) = (Jwt::read(token.as_bytes()), wire::bearer_header(token, None)) else {
+            return unavailable(Reason::NoToken);
+        };
+        if !verify::passes(self.verify, jwt, &self.credentials) {
             return unavailable(Reason::BadSignature);
         }
-        match (Jwt::read(token.as_bytes()), wire::bearer_header(token, None)) {
-            (Ok(jwt), Some(header)) => {
-                Outcome::Granted(Grant { header, claims: jwt.claims, date: wire::own_date(head.headers) })
-            }
-            _ => unavailable(Reason::NoToken),
-        }
+        Outcome::Granted(Grant { header, claims: jwt.claims, date: wire::own_date(head.headers) })
     }
 }
 

@@ -39,6 +39,7 @@ use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
+use crate::verify;
 use crate::wire::{self, Claims, Head, Junk, Jwt};
 
 /// The authentication state of one key pair at one origin.
@@ -287,7 +288,6 @@ impl Session {
             uri: self.config.login_uri.clone(),
             credentials: Arc::clone(&self.config.credentials),
             retry_after_cap: self.config.limits.retry_after_cap,
-            #[cfg(feature = "verify")]
             verify: self.config.limits.verify,
         }
     }
@@ -382,12 +382,7 @@ impl Session {
     }
 
     fn is_signed(&self, jwt: Jwt<'_>) -> bool {
-        #[cfg(feature = "verify")]
-        if self.config.limits.verify {
-            return crate::verify::is_signed_with(self.config.credentials.signing_key(), jwt.as_str());
-        }
-        let _ = jwt;
-        true
+        verify::passes(self.config.limits.verify, jwt, &self.config.credentials)
     }
 
     fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {

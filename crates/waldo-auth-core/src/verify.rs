@@ -1,33 +1,54 @@
 //! The signature check of the API's own sample: HMAC under the client secret (rule 23).
+//!
+//! Here is the only place that knows whether the feature is compiled in.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Map, Value};
-use sha2::{Sha256, Sha384, Sha512};
+use crate::credentials::Credentials;
+use crate::wire::Jwt;
 
-use crate::wire::jwt_parts;
-
-/// Whether `jwt` is signed with `key` under HS256, HS384 or HS512, as its header says. No other algorithm counts, never `none`.
-pub(crate) fn is_signed_with(key: &[u8], jwt: &str) -> bool {
-    check(key, jwt).is_some()
+/// Whether the token may be used: it is signed with the client secret, or the configuration does not ask.
+#[cfg(feature = "verify")]
+pub(crate) fn passes(asked: bool, jwt: Jwt<'_>, credentials: &Credentials) -> bool {
+    !asked || hmac::is_signed_with(credentials.signing_key(), jwt.as_str())
 }
 
-fn check(key: &[u8], jwt: &str) -> Option<()> {
-    let (header, _, signature) = jwt_parts(jwt)?;
-    let (signed, _) = jwt.rsplit_once('.')?;
-    let header: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    match header.get("alg")?.as_str()? {
-        "HS256" => mac::<Hmac<Sha256>>(key, signed, &signature),
-        "HS384" => mac::<Hmac<Sha384>>(key, signed, &signature),
-        "HS512" => mac::<Hmac<Sha512>>(key, signed, &signature),
-        _ => None,
+/// Without the feature, no configuration can ask.
+#[cfg(not(feature = "verify"))]
+pub(crate) fn passes(_asked: bool, _jwt: Jwt<'_>, _credentials: &Credentials) -> bool {
+    true
+}
+
+#[cfg(feature = "verify")]
+mod hmac {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::{Hmac, KeyInit, Mac};
+    use serde_json::{Map, Value};
+    use sha2::{Sha256, Sha384, Sha512};
+
+    use crate::wire::jwt_parts;
+
+    /// HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never `none`.
+    pub(super) fn is_signed_with(key: &[u8], jwt: &str) -> bool {
+        check(key, jwt).is_some()
     }
-}
 
-fn mac<M: Mac + KeyInit>(key: &[u8], signed: &str, signature: &[u8]) -> Option<()> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    mac.update(signed.as_bytes());
-    mac.verify_slice(signature).ok()
+    fn check(key: &[u8], jwt: &str) -> Option<()> {
+        let (header, _, signature) = jwt_parts(jwt)?;
+        let (signed, _) = jwt.rsplit_once('.')?;
+        let header: Map<String, Value> =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        match header.get("alg")?.as_str()? {
+            "HS256" => mac::<Hmac<Sha256>>(key, signed, &signature),
+            "HS384" => mac::<Hmac<Sha384>>(key, signed, &signature),
+            "HS512" => mac::<Hmac<Sha512>>(key, signed, &signature),
+            _ => None,
+        }
+    }
+
+    fn mac<M: Mac + KeyInit>(key: &[u8], signed: &str, signature: &[u8]) -> Option<()> {
+        let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+        mac.update(signed.as_bytes());
+        mac.verify_slice(signature).ok()
+    }
 }
