@@ -1,0 +1,170 @@
+//! Failures on request.
+
+use std::time::Duration;
+
+use waldo_test_driver::server::{Answer, Fault, Reply, RetryAfter, Server};
+
+use crate::caller::{Caller, authorization, body, call_request, error, header, login_request, pair};
+
+#[test]
+fn a_fault_happens_as_often_as_it_says() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::status(503)).times(2));
+    let statuses: Vec<u16> = (0..3).map(|_| caller.try_login().status().as_u16()).collect();
+    assert_eq!(statuses, [503, 503, 200]);
+    assert_eq!(caller.server.stats().logins_failed, 2);
+    assert_eq!(caller.server.stats().logins(), 3);
+    assert_eq!(caller.server.stats().requests.get(&503), Some(&2));
+}
+
+#[test]
+fn a_fault_of_logins_spares_calls_and_the_other_way_round() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.push_fault(Fault::login(Answer::status(500)).forever());
+    assert_eq!(caller.status(&token), 200);
+    caller.server.clear_faults();
+    caller.server.push_fault(Fault::call(Answer::status(500)).forever());
+    assert_eq!(caller.try_login().status(), 200);
+    assert_eq!(caller.status(&token), 500);
+}
+
+#[test]
+fn a_route_can_answer_401_for_ever_while_others_work() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.push_fault(Fault::call(Answer::Unauthorized).on_path("/customer").forever());
+    for _ in 0..5 {
+        let response = caller.get("/customer?email=a", &token);
+        assert_eq!(error(&response).1, "INVALID_TOKEN");
+        assert_eq!(caller.status(&token), 200);
+    }
+}
+
+#[test]
+fn before_the_server_nothing_is_granted_and_after_it_everything_was() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::Cut));
+    assert!(matches!(caller.send(&login_request(&pair())), Reply::Cut));
+    assert_eq!(caller.server.stats().logins_granted, 0);
+    caller.server.push_fault(Fault::login(Answer::Cut).after_handling());
+    assert!(matches!(caller.send(&login_request(&pair())), Reply::Cut));
+    assert_eq!(caller.server.stats().logins_granted, 1);
+    assert_eq!(caller.server.stats().unanswered, 2);
+}
+
+#[test]
+fn a_firewall_answers_403_with_a_page() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::Firewall));
+    let response = caller.try_login();
+    assert_eq!(response.status(), 403);
+    assert_eq!(header(&response, "content-type"), Some("text/html"));
+    assert!(serde_json::from_slice::<serde_json::Value>(response.body()).is_err());
+}
+
+#[test]
+fn a_refused_login_has_the_login_s_code() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::Unauthorized));
+    assert_eq!(error(&caller.try_login()).1, "INVALID_API_KEY");
+    caller.server.push_fault(Fault::login(Answer::Refusal { status: 403, code: "ODD".to_owned() }));
+    let (status, code, _) = error(&caller.try_login());
+    assert_eq!((status, code.as_str()), (403, "ODD"));
+}
+
+#[test]
+fn the_documented_page_with_single_quotes_is_a_400_that_is_not_json() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::SingleQuotes));
+    let response = caller.try_login();
+    assert_eq!(response.status(), 400);
+    assert!(serde_json::from_slice::<serde_json::Value>(response.body()).is_err());
+    assert!(String::from_utf8_lossy(response.body()).contains("MISSING_PARAMETERS"));
+}
+
+#[test]
+fn retry_after_comes_in_seconds_as_a_date_or_as_any_text() {
+    let mut caller = Caller::new();
+    let forms = [
+        (RetryAfter::Seconds(7), "7"),
+        (RetryAfter::Date(Duration::from_secs(90)), "Mon, 15 Jun 2026 08:01:30 GMT"),
+        (RetryAfter::Text("99999999999999999999".to_owned()), "99999999999999999999"),
+    ];
+    for (form, expected) in forms {
+        caller.server.push_fault(Fault::login(Answer::too_many_requests(form)));
+        let response = caller.try_login();
+        assert_eq!(response.status(), 429);
+        assert_eq!(header(&response, "retry-after"), Some(expected));
+    }
+    let retry_after = Some(RetryAfter::Seconds(1));
+    caller.server.push_fault(Fault::login(Answer::Status { status: 503, retry_after }));
+    assert_eq!(header(&caller.try_login(), "retry-after"), Some("1"));
+    caller.server.push_fault(Fault::login(Answer::status(503)));
+    assert_eq!(header(&caller.try_login(), "retry-after"), None);
+}
+
+#[test]
+fn a_200_can_come_without_a_token_without_json_or_far_too_large() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.push_fault(Fault::login(Answer::NoToken));
+    assert_eq!(body(&caller.try_login()), serde_json::json!({}));
+    caller.server.push_fault(Fault::login(Answer::NotJson));
+    let response = caller.try_login();
+    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, Some("text/html")));
+    caller.server.push_fault(Fault::login(Answer::Oversize { bytes: 70_000 }));
+    assert!(caller.try_login().body().len() >= 70_000);
+    caller.server.push_fault(Fault::call(Answer::NoToken).after_handling());
+    let response = caller.get("/x", &token);
+    assert_eq!((response.status().as_u16(), authorization(&response)), (200, None));
+}
+
+#[test]
+fn a_redirect_names_its_location() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    let location = "http://127.0.0.1:1/elsewhere".to_owned();
+    caller.server.push_fault(Fault::call(Answer::Redirect { status: 307, location: location.clone() }));
+    let response = caller.get("/x", &token);
+    assert_eq!((response.status().as_u16(), header(&response, "location")), (307, Some(location.as_str())));
+}
+
+#[test]
+fn a_hang_is_no_answer() {
+    let mut caller = Caller::new();
+    caller.server.push_fault(Fault::login(Answer::Hang));
+    assert!(matches!(caller.send(&login_request(&pair())), Reply::Hang));
+    assert_eq!(caller.try_login().status(), 200);
+}
+
+#[test]
+fn an_answer_cut_short_was_handled_and_carries_its_roll() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.push_fault(Fault::call(Answer::CutShort));
+    let Reply::CutShort(response) = caller.send(&call_request("GET", "/x", &token, "")) else {
+        panic!("the answer is whole");
+    };
+    assert_eq!(response.status(), 200);
+    let roll = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+    assert_eq!(caller.status(&roll), 200);
+}
+
+#[test]
+fn numbers_that_are_no_final_status_are_sent_as_500() {
+    for status in [0, 99, 100, 199, 1000, u16::MAX] {
+        let mut caller = Caller::new();
+        caller.server.push_fault(Fault::login(Answer::status(status)));
+        assert_eq!(caller.try_login().status(), 500, "{status}");
+    }
+}
+
+#[test]
+fn a_server_with_faults_is_still_a_value() {
+    let mut server = Server::default();
+    server.push_fault(Fault::call(Answer::Hang).forever());
+    assert_eq!(server.clone().faults(), server.faults());
+    server.clear_faults();
+    assert!(server.faults().is_empty());
+}

@@ -1,0 +1,115 @@
+//! How a fresh token is sent, and on which responses.
+
+use waldo_test_driver::server::{Accept, Answer, Fault, Policy, RollForm, RollOn};
+
+use crate::caller::{Caller, authorization, body, call_request};
+
+fn sent_as(roll: RollForm) -> (Caller, Option<String>) {
+    let mut caller = Caller::of(Policy { roll, ..Policy::default() });
+    let token = caller.login();
+    let response = caller.get("/x", &token);
+    assert_eq!(response.status(), 200);
+    (caller, authorization(&response).map(str::to_owned))
+}
+
+#[test]
+fn each_form_is_sent_as_it_says_with_a_token_that_works() {
+    let forms = [
+        (RollForm::Bearer, "Bearer "),
+        (RollForm::LowerCase, "bearer "),
+        (RollForm::Colon, "Bearer:"),
+        (RollForm::Bare, ""),
+        (RollForm::Doubled, "Bearer Bearer "),
+    ];
+    for (form, prefix) in forms {
+        let (mut caller, value) = sent_as(form);
+        let value = value.unwrap();
+        let token = value.strip_prefix(prefix).unwrap();
+        assert_eq!(caller.status(token), 200, "{form:?}");
+        assert_eq!(caller.server.stats().rolls_issued, 2);
+    }
+}
+
+#[test]
+fn blank_junk_and_none_issue_no_token() {
+    let forms = [
+        (RollForm::Blank, Some(" ")),
+        (RollForm::Junk, Some("from scheme response function")),
+        (RollForm::None, None),
+    ];
+    for (form, expected) in forms {
+        let (caller, value) = sent_as(form);
+        assert_eq!(value.as_deref(), expected, "{form:?}");
+        assert_eq!(caller.server.stats().rolls_issued, 0);
+    }
+}
+
+#[test]
+fn a_roll_is_marked_as_sensitive() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    let response = caller.get("/x", &token);
+    assert!(response.headers()["authorization"].is_sensitive());
+    assert!(!format!("{response:?}").contains(authorization(&response).unwrap()));
+}
+
+/// For each policy: whether a 200, a 204, a 404 and a 500 carry a roll.
+#[test]
+fn which_responses_carry_a_roll_is_a_choice() {
+    let table = [
+        (RollOn::Success, [true, true, false, false]),
+        (RollOn::Ok, [true, false, false, false]),
+        (RollOn::All, [true, true, true, true]),
+    ];
+    for (roll_on, expected) in table {
+        for (status, expected) in [200, 204, 404, 500].into_iter().zip(expected) {
+            let mut caller = Caller::of(Policy { roll_on, ..Policy::default() });
+            let token = caller.login();
+            caller.server.push_fault(Fault::call(Answer::status(status)).after_handling());
+            let response = caller.get("/x", &token);
+            assert_eq!(response.status(), status);
+            assert_eq!(authorization(&response).is_some(), expected, "{roll_on:?} on {status}");
+        }
+    }
+}
+
+#[test]
+fn rolls_on_errors_follow_the_status_of_the_endpoint_too() {
+    for (roll_on, expected) in [(RollOn::Success, false), (RollOn::All, true)] {
+        let mut caller = Caller::of(Policy { roll_on, ..Policy::default() });
+        let token = caller.login();
+        let response = caller.get("/history/kyc/unknown", &token);
+        assert_eq!(response.status(), 404);
+        assert_eq!(authorization(&response).is_some(), expected);
+    }
+}
+
+#[test]
+fn even_with_rolls_on_all_statuses_a_refused_token_has_no_successor() {
+    let mut caller = Caller::of(Policy { roll_on: RollOn::All, ..Policy::default() });
+    let response = caller.get("/x", "a.b.c");
+    assert_eq!(response.status(), 401);
+    assert_eq!(authorization(&response), None);
+}
+
+#[test]
+fn the_login_may_carry_its_token_in_the_header_as_well() {
+    let mut caller = Caller::of(Policy { login_header: true, ..Policy::default() });
+    let response = caller.try_login();
+    let token = body(&response)["token"].as_str().unwrap().to_owned();
+    assert_eq!(authorization(&response), Some(format!("Bearer {token}").as_str()));
+}
+
+#[test]
+fn only_bearer_is_accepted_from_a_client_unless_the_policy_is_lenient() {
+    let lenient = Accept { bare: true, doubled: true, lower_case: true };
+    for (accept, expected) in [(Accept::default(), 401), (lenient, 200)] {
+        for prefix in ["", "bearer ", "Bearer Bearer "] {
+            let mut caller = Caller::of(Policy { accept, ..Policy::default() });
+            let token = caller.login();
+            let mut request = call_request("GET", "/x", &token, "");
+            request.headers_mut().insert("authorization", format!("{prefix}{token}").parse().unwrap());
+            assert_eq!(caller.answer(&request).status(), expected, "{prefix:?}");
+        }
+    }
+}

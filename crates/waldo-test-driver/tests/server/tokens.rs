@@ -1,0 +1,237 @@
+//! What tokens say, how long they live, and how they are signed.
+
+use std::time::Duration;
+
+use jsonwebtoken::decode_header;
+use waldo_test_driver::server::{Algorithm, Claims, DateStyle, IssuedAt, Policy, Server};
+
+use crate::caller::{Caller, START, claims};
+
+#[test]
+fn by_default_a_token_lives_one_hour_to_the_second() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    assert_eq!(claims(&token)["iat"], START);
+    assert_eq!(claims(&token)["exp"], START + 3600);
+    assert_eq!(claims(&token)["sub"], Server::KEY_ID);
+    caller.pass(3_599_999);
+    assert!(caller.server.accepts(&token, caller.now));
+    caller.pass(1);
+    assert!(!caller.server.accepts(&token, caller.now));
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn whole_dates_cut_iat_and_round_the_lifetime_up() {
+    let mut caller = Caller::of(Policy { lifetime: Duration::from_millis(1500), ..Policy::default() });
+    caller.pass(900);
+    let token = caller.login();
+    assert_eq!(claims(&token)["iat"], START);
+    assert_eq!(claims(&token)["exp"], START + 2);
+    caller.pass(1_099);
+    assert_eq!(caller.status(&token), 200);
+    caller.pass(1);
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn fractional_dates_are_exact_to_the_millisecond() {
+    let policy =
+        Policy { lifetime: Duration::from_millis(1500), dates: DateStyle::Fractional, ..Policy::default() };
+    let mut caller = Caller::of(policy);
+    caller.pass(250);
+    let token = caller.login();
+    let exp = claims(&token)["exp"].as_f64().unwrap();
+    assert!((exp - 1_781_510_401.75).abs() < 1e-6, "{exp}");
+    caller.pass(1_499);
+    assert_eq!(caller.status(&token), 200);
+    caller.pass(1);
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn a_lifetime_of_zero_rejects_what_was_just_issued() {
+    let mut caller = Caller::of(Policy { lifetime: Duration::ZERO, ..Policy::default() });
+    let token = caller.login();
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn each_algorithm_signs_with_the_client_secret_and_says_which_it_is() {
+    let cases = [
+        (Algorithm::HS256, jsonwebtoken::Algorithm::HS256),
+        (Algorithm::HS384, jsonwebtoken::Algorithm::HS384),
+        (Algorithm::HS512, jsonwebtoken::Algorithm::HS512),
+    ];
+    for (algorithm, expected) in cases {
+        let mut caller = Caller::of(Policy { algorithm, ..Policy::default() });
+        let token = caller.login();
+        assert_eq!(decode_header(&token).unwrap().alg, expected);
+        let secret = jsonwebtoken::DecodingKey::from_secret(Server::KEY_SECRET.as_bytes());
+        let mut validation = jsonwebtoken::Validation::new(expected);
+        validation.validate_exp = false;
+        jsonwebtoken::decode::<serde_json::Value>(&token, &secret, &validation).unwrap();
+        assert_eq!(caller.status(&token), 200);
+    }
+}
+
+#[test]
+fn a_token_of_another_algorithm_is_invalid() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.set_policy(Policy { algorithm: Algorithm::HS512, ..Policy::default() });
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn a_claim_that_is_switched_off_is_absent() {
+    let names = ["exp", "iat", "jti", "sub"];
+    for off in names {
+        let on = |name| name != off;
+        let claims_of = Claims { exp: on("exp"), iat: on("iat"), jti: on("jti"), sub: on("sub") };
+        let mut caller = Caller::of(Policy { claims: claims_of, ..Policy::default() });
+        let token = caller.login();
+        let present = claims(&token);
+        for name in names {
+            assert_eq!(present.get(name).is_some(), on(name), "{name} without {off}");
+        }
+        assert_eq!(caller.status(&token), 200, "without {off}");
+    }
+}
+
+#[test]
+fn a_token_without_exp_is_forgotten_after_its_lifetime_all_the_same() {
+    let claims = Claims { exp: false, ..Claims::default() };
+    let mut caller = Caller::of(Policy { claims, ..Policy::default() });
+    let token = caller.login();
+    caller.pass(3_599_999);
+    assert_eq!(caller.status(&token), 200);
+    caller.pass(1);
+    assert_eq!(caller.status(&token), 401);
+}
+
+#[test]
+fn without_jti_tokens_of_one_second_are_byte_identical_and_with_it_never() {
+    let without = Claims { jti: false, ..Claims::default() };
+    let mut caller = Caller::of(Policy { claims: without, ..Policy::default() });
+    let login = caller.login();
+    caller.pass(999);
+    assert_eq!(caller.roll(&login), login);
+    caller.pass(1);
+    assert_ne!(caller.roll(&login), login);
+
+    let mut caller = Caller::new();
+    let login = caller.login();
+    assert_ne!(caller.roll(&login), login);
+    assert_ne!(caller.login(), login);
+}
+
+#[test]
+fn a_renewed_token_may_keep_the_iat_of_its_login() {
+    let mut caller = Caller::of(Policy { iat: IssuedAt::Login, ..Policy::default() });
+    let mut token = caller.login();
+    for minute in 1..=3 {
+        caller.pass(60_000);
+        token = caller.roll(&token);
+        assert_eq!(claims(&token)["iat"], START);
+        assert_eq!(claims(&token)["exp"], START + minute * 60 + 3600);
+    }
+}
+
+#[test]
+fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
+    let policy = Policy { chain_limit: Some(Duration::from_secs(90 * 60)), ..Policy::default() };
+    let mut caller = Caller::of(policy);
+    let mut token = caller.login();
+    for _ in 0..2 {
+        caller.pass(44 * 60_000);
+        token = caller.roll(&token);
+    }
+    assert!(claims(&token)["exp"].as_u64().unwrap() > START + 140 * 60);
+    caller.pass(2 * 60_000);
+    assert_eq!(caller.status(&token), 401);
+    let fresh = caller.login();
+    assert_eq!(caller.status(&fresh), 200, "a new login opens a new chain");
+}
+
+#[test]
+fn another_signing_key_makes_every_older_token_invalid() {
+    let mut caller = Caller::new();
+    let before = caller.login();
+    caller.server.rotate_signing_key();
+    assert_eq!(caller.status(&before), 401);
+    let after = caller.login();
+    assert_eq!(caller.status(&after), 200);
+    caller.server.rotate_signing_key();
+    assert_eq!(caller.status(&after), 401, "each rotation makes a key of its own");
+    caller.server.set_signing_key(None);
+    assert_eq!(caller.status(&before), 200, "under the client secret it is genuine again");
+}
+
+#[test]
+fn a_given_signing_key_signs_for_all() {
+    let mut caller = Caller::new();
+    caller.server.set_signing_key(Some("a key of its own"));
+    let token = caller.login();
+    let validation = {
+        let mut validation = jsonwebtoken::Validation::default();
+        validation.validate_exp = false;
+        validation
+    };
+    let under = |secret: &str| {
+        let key = jsonwebtoken::DecodingKey::from_secret(secret.as_bytes());
+        jsonwebtoken::decode::<serde_json::Value>(&token, &key, &validation).is_ok()
+    };
+    assert!(under("a key of its own"));
+    assert!(!under(Server::KEY_SECRET));
+}
+
+#[test]
+fn expire_all_ends_every_token_issued_so_far() {
+    let mut caller = Caller::new();
+    let login = caller.login();
+    let roll = caller.roll(&login);
+    caller.server.expire_all();
+    assert_eq!((caller.status(&login), caller.status(&roll)), (401, 401));
+    let fresh = caller.login();
+    assert_eq!(caller.status(&fresh), 200);
+}
+
+#[test]
+fn the_same_requests_at_the_same_times_get_the_same_replies() {
+    let run = || {
+        let mut caller = Caller::new();
+        let mut seen = Vec::new();
+        let mut token = caller.login();
+        for step in 0..20 {
+            caller.pass(step * 137);
+            token = caller.roll(&token);
+            seen.push(token.clone());
+        }
+        (seen, caller.server.stats().clone())
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_clone_goes_its_own_way() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    let mut other = Caller { server: caller.server.clone(), now: caller.now };
+    other.server.expire_all();
+    assert_eq!(other.status(&token), 401);
+    assert_eq!(caller.status(&token), 200);
+}
+
+#[test]
+fn long_runs_do_not_fill_the_memory_with_tokens_that_have_expired() {
+    let mut caller = Caller::of(Policy { lifetime: Duration::from_secs(10), ..Policy::default() });
+    let mut token = caller.login();
+    for _ in 0..2_000 {
+        caller.pass(1_000);
+        token = caller.roll(&token);
+    }
+    let shown = format!("{:?}", caller.server);
+    let tokens = shown.split("Ledger(").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(tokens.parse::<usize>().unwrap() <= 65, "{tokens} tokens are remembered");
+}
