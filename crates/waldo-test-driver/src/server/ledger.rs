@@ -88,10 +88,11 @@ impl Ledger {
 
     /// Enters a token. One that is byte-identical to an earlier one takes its place, and is alive.
     pub(super) fn enter(&mut self, stamp: Stamp, entry: Entry, now: Moment) {
-        if self.entries.len() >= self.sweep_at {
+        self.entries.insert(stamp, entry);
+        // Afterwards, since the chain of a login is in use by nothing else yet.
+        if self.entries.len() > self.sweep_at {
             self.sweep(now);
         }
-        self.entries.insert(stamp, entry);
     }
 
     pub(super) fn find(&self, stamp: Stamp) -> Option<Entry> {

@@ -1,0 +1,206 @@
+//! The control endpoints under `/_emulator/`.
+
+use serde_json::{Value, json};
+use waldo_emulator::model::{Policy, Server};
+
+use crate::visitor::{PATIENCE, Visitor, ask, bearer, emulator, pair};
+
+#[test]
+fn the_help_names_every_control() {
+    let emulator = emulator();
+    for root in ["/_emulator", "/_emulator/"] {
+        let answer = ask(&emulator, "GET", root, "");
+        assert_eq!(answer.status, 200);
+        let help = String::from_utf8(answer.body).unwrap();
+        for control in [
+            "stats",
+            "expire",
+            "revoke",
+            "restore",
+            "signing-key",
+            "policy",
+            "faults",
+            "latency",
+            "hold",
+            "release",
+        ] {
+            assert!(help.contains(&format!("/_emulator/{control} ")), "{control}");
+        }
+    }
+}
+
+#[test]
+fn control_requests_are_not_counted() {
+    let emulator = emulator();
+    for _ in 0..3 {
+        ask(&emulator, "GET", "/_emulator/stats", "");
+        ask(&emulator, "POST", "/_emulator/expire", "");
+    }
+    assert_eq!(emulator.stats().server.total(), 0);
+}
+
+#[test]
+fn stats_are_json_and_can_be_set_to_zero() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    assert_eq!(visitor.get("/x", &token).status, 200);
+    assert_eq!(visitor.get("/x", "bad").status, 401);
+    visitor.ask("POST", "/authenticate", "", b"{}");
+    let stats = visitor.ask("GET", "/_emulator/stats", "", b"").json();
+    let expected = json!({
+        "logins_granted": 1, "logins_refused": { "MISSING_PARAMETERS": 1 }, "logins_failed": 0,
+        "requests": { "200": 2, "400": 1, "401": 1 }, "unanswered": 0, "token_checks": 2, "rolls_issued": 1,
+        "rolls_echoed": 0, "calls_unauthorized": 1, "most_logins_at_once": 1, "logins_under_way": 0, "held": 0,
+        "connections": 1,
+    });
+    assert_eq!(stats, expected);
+    assert_eq!(visitor.ask("DELETE", "/_emulator/stats", "", b"").json(), json!({ "ok": true }));
+    assert_eq!(visitor.ask("GET", "/_emulator/stats", "", b"").json()["logins_granted"], 0);
+}
+
+#[test]
+fn expire_and_signing_key_end_every_token() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    for (control, body) in [
+        ("/_emulator/expire", ""),
+        ("/_emulator/signing-key", ""),
+        ("/_emulator/signing-key", r#"{"key": "a new one"}"#),
+        ("/_emulator/signing-key", r#"{"key": null}"#),
+    ] {
+        let token = visitor.token();
+        assert_eq!(visitor.get("/x", &token).status, 200);
+        assert_eq!(visitor.ask("POST", control, "", body.as_bytes()).status, 200);
+        assert_eq!(visitor.get("/x", &token).status, 401, "{control} {body}");
+    }
+}
+
+#[test]
+fn keys_are_revoked_and_restored_by_query_or_by_json() {
+    let emulator = emulator();
+    let by_query = |control: &str| ask(&emulator, "POST", &format!("{control}?key={}", Server::KEY_ID), "");
+    let by_json =
+        |control: &str| ask(&emulator, "POST", control, &json!({ "key": Server::KEY_ID }).to_string());
+    for way in [&by_query as &dyn Fn(&str) -> _, &by_json] {
+        assert_eq!(way("/_emulator/revoke").status, 200);
+        assert_eq!(Visitor::to(emulator.addr()).log_in().status, 403);
+        assert_eq!(way("/_emulator/restore").status, 200);
+        assert_eq!(Visitor::to(emulator.addr()).log_in().status, 200);
+    }
+}
+
+#[test]
+fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
+    let emulator = emulator();
+    let change = r#"{"lifetime": "10s", "rotation": "grace:2s", "roll": "bare", "claims": {"jti": false}}"#;
+    let answer = ask(&emulator, "POST", "/_emulator/policy", change);
+    assert_eq!(answer.status, 200);
+    let expected: Policy = serde_json::from_str(
+        r#"{"lifetime": "10s", "rotation": "grace:2s", "roll": "bare",
+            "claims": {"exp": true, "iat": true, "jti": false, "sub": true}}"#,
+    )
+    .unwrap();
+    assert_eq!(emulator.policy(), expected);
+    assert_eq!(answer.json(), ask(&emulator, "GET", "/_emulator/policy", "").json());
+    assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": "1m"}"#).status, 200);
+    assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": null}"#).status, 200);
+    assert_eq!(emulator.policy(), expected);
+}
+
+#[test]
+fn faults_are_added_one_or_many_listed_and_removed() {
+    let emulator = emulator();
+    let one = r#"{"on": "login", "answer": {"status": {"status": 503, "retry_after": {"seconds": 5}}}, "times": 2}"#;
+    assert_eq!(ask(&emulator, "POST", "/_emulator/faults", one).status, 200);
+    let many = r#"[{"on": "calls", "answer": "unauthorized", "times": "forever", "path": "/customer"},
+                   {"on": "calls", "answer": "cut", "stage": "after"}]"#;
+    let listed = ask(&emulator, "POST", "/_emulator/faults", many).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+    let answer = Visitor::to(emulator.addr()).log_in();
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    assert_eq!(ask(&emulator, "GET", "/_emulator/faults", "").json()[0]["times"], 1);
+    assert_eq!(ask(&emulator, "DELETE", "/_emulator/faults", "").status, 200);
+    assert_eq!(ask(&emulator, "GET", "/_emulator/faults", "").json(), json!([]));
+}
+
+#[test]
+fn gates_and_latencies_are_set_from_outside() {
+    let emulator = emulator();
+    assert_eq!(ask(&emulator, "POST", "/_emulator/hold", r#"{"on": "login"}"#).status, 200);
+    let mut held = Visitor::to(emulator.addr());
+    held.send("POST", "/authenticate", "", &pair());
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert_eq!(ask(&emulator, "POST", "/_emulator/release", r#"{"on": "calls"}"#).status, 200);
+    assert_eq!(emulator.stats().held, 1);
+    assert_eq!(ask(&emulator, "POST", "/_emulator/release", "").status, 200);
+    assert_eq!(held.receive().unwrap().status, 200);
+    assert_eq!(
+        ask(&emulator, "POST", "/_emulator/latency", r#"{"login": "1ms", "calls": "0s"}"#).status,
+        200
+    );
+}
+
+#[test]
+fn a_malformed_control_is_a_400_that_says_what_to_do() {
+    let emulator = emulator();
+    let before = emulator.policy();
+    let cases = [
+        ("policy", "", "/_emulator/"),
+        ("policy", "[]", "/_emulator/"),
+        ("policy", r#"{"lifetme": "5s"}"#, "lifetime"),
+        ("policy", r#"{"lifetime": "soon"}"#, "such as 10s"),
+        ("policy", r#"{"lifetime": 10}"#, "string"),
+        ("policy", r#"{"rotation": "loose"}"#, "lenient, strict"),
+        ("policy", r#"{"roll": "odd"}"#, "bearer"),
+        ("faults", "not json", "/_emulator/"),
+        ("faults", r#"{"on": "nobody", "answer": "cut"}"#, "login"),
+        ("faults", r#"{"on": "login", "answer": "explode"}"#, "hang"),
+        ("revoke", "", "?key=ID"),
+        ("revoke", r#"{"key": null}"#, "?key=ID"),
+        ("revoke", r#"{"key": "nobody"}"#, "No such key"),
+        ("signing-key", r#"{"kee": "x"}"#, "null"),
+        ("signing-key", "{}", "null"),
+        ("latency", r#"{"login": "soon"}"#, "such as 10s"),
+        ("hold", "{}", "on"),
+        ("release", r#"{"on": "all"}"#, "login"),
+    ];
+    for (control, body, hint) in cases {
+        let answer = ask(&emulator, "POST", &format!("/_emulator/{control}"), body);
+        assert_eq!(answer.status, 400, "{control} {body}");
+        let error = answer.json();
+        assert_eq!(error["code"], "BAD_CONTROL");
+        assert!(error["message"].as_str().unwrap().contains(hint), "{control} {body}: {error}");
+    }
+    assert_eq!(emulator.policy(), before, "a change is made whole or not at all");
+    assert_eq!(emulator.with_server(|server| server.faults().len()), 0);
+}
+
+#[test]
+fn a_misplaced_key_is_not_repeated_in_the_error() {
+    let emulator = emulator();
+    for (control, body) in [("signing-key", r#""ws.planted""#), ("revoke", r#"{"key": {"ws.planted": 1}}"#)] {
+        let answer = ask(&emulator, "POST", &format!("/_emulator/{control}"), body);
+        assert_eq!(answer.status, 400);
+        assert!(!String::from_utf8_lossy(&answer.body).contains("planted"));
+    }
+}
+
+#[test]
+fn an_unknown_control_is_a_404_that_points_to_the_help() {
+    let emulator = emulator();
+    for (method, control) in [("GET", "nothing"), ("GET", "expire"), ("POST", "stats"), ("POST", "")] {
+        let answer = ask(&emulator, method, &format!("/_emulator/{control}"), "");
+        assert_eq!(answer.status, 404);
+        assert!(answer.json()["message"].as_str().unwrap().contains("GET /_emulator/"));
+    }
+}
+
+#[test]
+fn a_path_that_only_begins_like_the_controls_is_the_api_s() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    let answer = visitor.ask("GET", "/_emulators", &bearer(&token), b"");
+    assert_eq!(answer.json()["path"], Value::from("/_emulators"));
+}

@@ -1,0 +1,72 @@
+//! Failures as a client meets them on the wire.
+
+use std::time::Duration;
+
+use waldo_emulator::model::{Answer, Fault, RetryAfter};
+
+use crate::visitor::{Visitor, bearer, emulator, pair};
+
+/// Long enough that an answer would be there.
+const MOMENT: Duration = Duration::from_millis(100);
+
+#[test]
+fn every_answered_fault_arrives_with_its_status() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let faults = [
+        (Answer::Unauthorized, 401),
+        (Answer::Refusal { status: 403, code: "ODD".to_owned() }, 403),
+        (Answer::SingleQuotes, 400),
+        (Answer::Firewall, 403),
+        (Answer::too_many_requests(RetryAfter::Seconds(3)), 429),
+        (Answer::status(503), 503),
+        (Answer::status(204), 204),
+        (Answer::NoToken, 200),
+        (Answer::NotJson, 200),
+        (Answer::Oversize { bytes: 100_000 }, 200),
+        (Answer::Redirect { status: 302, location: "/elsewhere".to_owned() }, 302),
+    ];
+    for (answer, status) in faults {
+        emulator.push_fault(Fault::login(answer.clone()));
+        let seen = visitor.log_in();
+        assert_eq!(seen.status, status, "{answer:?}");
+        assert!(!String::from_utf8_lossy(&seen.body).contains("eyJ"), "{answer:?} has a token");
+    }
+    assert_eq!(visitor.log_in().status, 200, "each happened once");
+    assert_eq!(emulator.stats().server.logins_failed, 11);
+}
+
+#[test]
+fn a_hang_leaves_the_connection_open_and_silent() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::login(Answer::Hang));
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    assert!(visitor.is_silent_for(MOMENT));
+    assert_eq!(Visitor::to(emulator.addr()).log_in().status, 200);
+}
+
+#[test]
+fn a_cut_ends_the_connection_without_a_byte() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::login(Answer::Cut));
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    assert_eq!(visitor.receive().unwrap_err().to_string(), "nothing");
+    assert_eq!(emulator.stats().server.unanswered, 1);
+}
+
+#[test]
+fn an_answer_cut_short_announces_more_than_it_sends() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    emulator.push_fault(Fault::call(Answer::CutShort).times(20));
+    for _ in 0..20 {
+        let mut visitor = Visitor::to(emulator.addr());
+        visitor.send("GET", "/some-endpoint", &bearer(&token), b"");
+        let error = visitor.receive().unwrap_err().to_string();
+        let length = r#"{"bytes":0,"method":"GET","path":"/some-endpoint"}"#.len();
+        assert_eq!(error, format!("status 200, then {} of {length} bytes", length / 2));
+    }
+}

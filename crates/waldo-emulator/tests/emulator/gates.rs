@@ -1,0 +1,80 @@
+//! Requests and answers that are held until a test lets them go.
+
+use std::time::{Duration, Instant};
+
+use waldo_emulator::Hold;
+use waldo_emulator::model::{Policy, Rotation, Target};
+
+use crate::visitor::{PATIENCE, Visitor, bearer, emulator, emulator_of, eventually, pair};
+
+/// Long enough that an answer that is not held would be there.
+const MOMENT: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_held_login_is_not_seen_by_the_server_and_calls_pass_it() {
+    let emulator = emulator();
+    let mut caller = Visitor::to(emulator.addr());
+    let token = caller.token();
+    emulator.hold(Hold::logins());
+    let mut held = Visitor::to(emulator.addr());
+    held.send("POST", "/authenticate", "", &pair());
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert_eq!(emulator.stats().server.logins_granted, 1);
+    assert_eq!(caller.get("/x", &token).status, 200);
+    assert!(held.is_silent_for(MOMENT));
+    emulator.release(Target::Login);
+    assert_eq!(held.receive().unwrap().status, 200);
+    assert_eq!(caller.log_in().status, 200, "and none is held any more");
+    assert_eq!(emulator.stats().held, 0);
+}
+
+#[test]
+fn a_held_answer_was_handled_already() {
+    let emulator = emulator_of(Policy { rotation: Rotation::Strict, ..Policy::default() });
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    emulator.hold(Hold::calls().after_handling().on_path("/slow"));
+    let mut slow = Visitor::to(emulator.addr());
+    slow.send("GET", "/slow", &bearer(&token), b"");
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert_eq!(visitor.get("/x", &token).status, 401, "the slow answer holds the only live token");
+    emulator.release(Target::Login);
+    assert_eq!(emulator.stats().held, 1, "that was for others");
+    emulator.release_all();
+    let answer = slow.receive().unwrap();
+    let fresh = answer.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
+    assert_eq!(visitor.get("/x", fresh).status, 200);
+}
+
+#[test]
+fn who_gives_up_no_longer_stands_at_the_gate() {
+    let emulator = emulator();
+    emulator.hold(Hold::logins());
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    drop(visitor);
+    assert!(eventually(|| emulator.stats().held == 0 && emulator.stats().logins_under_way == 0));
+    assert_eq!(emulator.stats().server.logins(), 0);
+}
+
+#[test]
+fn waiting_for_what_does_not_come_ends() {
+    assert!(!emulator().wait_until_held(1, Duration::from_millis(10)));
+}
+
+#[test]
+fn a_latency_is_waited_out_by_what_it_is_for() {
+    let emulator = emulator();
+    let span = Duration::from_millis(120);
+    emulator.set_latency(Target::Login, span);
+    let mut visitor = Visitor::to(emulator.addr());
+    let began = Instant::now();
+    let token = visitor.token();
+    assert!(began.elapsed() >= span);
+    emulator.set_latency(Target::Login, Duration::ZERO);
+    emulator.set_latency(Target::Calls, span);
+    let began = Instant::now();
+    assert_eq!(visitor.get("/x", &token).status, 200);
+    assert!(began.elapsed() >= span);
+}

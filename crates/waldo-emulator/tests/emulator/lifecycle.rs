@@ -1,0 +1,89 @@
+//! From start to stop.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_emulator::{Emulator, Hold};
+
+use crate::visitor::{PATIENCE, Visitor, emulator, pair};
+
+#[test]
+fn it_starts_on_a_free_port_of_the_loopback_interface() {
+    let emulator = emulator();
+    assert!(emulator.addr().ip().is_loopback());
+    assert_ne!(emulator.addr().port(), 0);
+    assert_eq!(emulator.origin(), format!("http://{}", emulator.addr()));
+}
+
+#[test]
+fn several_live_side_by_side_and_know_nothing_of_each_other() {
+    let (one, two) = (emulator(), emulator());
+    assert_ne!(one.addr(), two.addr());
+    let token = Visitor::to(one.addr()).token();
+    assert_eq!(Visitor::to(two.addr()).get("/x", &token).status, 401);
+    assert_eq!(two.stats().server.logins_granted, 0);
+}
+
+#[test]
+fn a_port_in_use_is_an_error_and_not_a_second_listener() {
+    let first = emulator();
+    let second = Emulator::listen(first.addr(), Server::default());
+    assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn stop_closes_the_port_and_every_connection() {
+    let emulator = emulator();
+    let addr = emulator.addr();
+    let mut idle = TcpStream::connect(addr).unwrap();
+    idle.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut visitor = Visitor::to(addr);
+    assert_eq!(visitor.log_in().status, 200);
+    emulator.stop();
+    assert!(TcpStream::connect(addr).is_err());
+    assert!(matches!(idle.read(&mut [0; 1]), Ok(0) | Err(_)));
+    assert!(visitor.receive().is_err());
+}
+
+#[test]
+fn dropping_it_is_stopping_it() {
+    let addr = emulator().addr();
+    assert!(TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn requests_that_hang_or_stand_at_a_gate_do_not_keep_it_from_stopping() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::call(Answer::Hang).forever());
+    emulator.hold(Hold::logins());
+    let (mut hanging, mut held) = (Visitor::to(emulator.addr()), Visitor::to(emulator.addr()));
+    hanging.send("GET", "/x", "", b"");
+    held.send("POST", "/authenticate", "", &pair());
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    let began = Instant::now();
+    emulator.stop();
+    assert!(began.elapsed() < PATIENCE);
+    assert!(hanging.receive().is_err() && held.receive().is_err());
+}
+
+#[test]
+fn the_same_port_can_be_taken_again_at_once() {
+    let first = emulator();
+    let addr = first.addr();
+    assert_eq!(Visitor::to(addr).log_in().status, 200);
+    first.stop();
+    let second = Emulator::listen(addr, Server::default()).unwrap();
+    assert_eq!(Visitor::to(second.addr()).log_in().status, 200);
+}
+
+#[test]
+fn debug_shows_no_key_no_secret_and_no_token() {
+    let emulator = emulator();
+    let token = Visitor::to(emulator.addr()).token();
+    let shown = format!("{emulator:?} {:?}", emulator.stats());
+    for secret in [Server::KEY_ID, Server::KEY_SECRET, token.as_str()] {
+        assert!(!shown.contains(secret));
+    }
+}
