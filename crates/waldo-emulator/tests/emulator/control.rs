@@ -204,3 +204,23 @@ fn a_path_that_only_begins_like_the_controls_is_the_api_s() {
     let answer = visitor.ask("GET", "/_emulators", &bearer(&token), b"");
     assert_eq!(answer.json()["path"], Value::from("/_emulators"));
 }
+
+#[test]
+fn the_samples_of_the_help_work() {
+    let emulator = emulator();
+    let help = String::from_utf8(ask(&emulator, "GET", "/_emulator/", "").body).unwrap();
+    let mut tried = 0;
+    for line in help.lines().filter(|line| line.starts_with("POST")) {
+        let control = line.split_whitespace().nth(1).unwrap();
+        let Some(at) =
+            line.find('{').filter(|_| !control.ends_with("revoke") && !control.ends_with("restore"))
+        else {
+            continue; // those take a key of one's own
+        };
+        let mut samples = serde_json::Deserializer::from_str(&line[at..]).into_iter::<Value>();
+        let sample = samples.next().unwrap().unwrap().to_string();
+        assert_eq!(ask(&emulator, "POST", control, &sample).status, 200, "{line}");
+        tried += 1;
+    }
+    assert_eq!(tried, 6);
+}

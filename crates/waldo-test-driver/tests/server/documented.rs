@@ -171,3 +171,12 @@ fn any_other_path_is_echoed() {
     // The login's path with another method is an ordinary call.
     assert_eq!(body(&caller.get("/authenticate", &token))["method"], "GET");
 }
+
+#[test]
+fn the_readme_names_every_field_of_the_policy() {
+    let readme = include_str!("../../README.md");
+    let policy = serde_json::to_value(Policy::default()).unwrap();
+    for field in policy.as_object().unwrap().keys() {
+        assert!(readme.contains(&format!("| `{field}` |")), "{field}");
+    }
+}

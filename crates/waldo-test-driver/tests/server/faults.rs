@@ -168,3 +168,14 @@ fn a_server_with_faults_is_still_a_value() {
     server.clear_faults();
     assert!(server.faults().is_empty());
 }
+
+#[test]
+fn the_faults_in_the_readme_are_faults() {
+    let readme = include_str!("../../README.md");
+    let faults: Vec<Fault> = readme
+        .lines()
+        .filter(|line| line.starts_with(r#"{"on":"#))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(faults.len(), 3);
+}
