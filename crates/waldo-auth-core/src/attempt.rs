@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Request;
 use http::header::AUTHORIZATION;
 
-use crate::call::{Body, Call};
+use crate::call::Call;
 use crate::time::Now;
 use crate::token::Token;
 
@@ -34,7 +34,7 @@ impl Permit {
             return Err(ForeignOrigin { origin: self.token.origin.to_string() });
         }
         request.headers_mut().insert(AUTHORIZATION, self.token.header.clone());
-        Ok(Attempt { call: self.call, token: self.token, sent: self.sent })
+        Ok(Attempt { call: self.call, token: self.token, sent: self.sent, untouched: false })
     }
 
     /// The edition of the token: what a log may show of it.
@@ -51,15 +51,16 @@ pub struct Attempt {
     pub(crate) call: Call,
     pub(crate) token: Arc<Token>,
     pub(crate) sent: Now,
+    /// The body is still whole, so that even a one-shot call can be sent again.
+    pub(crate) untouched: bool,
 }
 
 impl Attempt {
-    /// Says that the body of a one-shot call was not touched, so that the call can be sent again after all.
+    /// Says that this attempt did not touch the body of its one-shot call, which can therefore be sent again after all.
     ///
-    /// That is so when the server refused the head of a request with `Expect: 100-continue`.
-    pub fn with_untouched_body(mut self) -> Self {
-        self.call.body = Body::Replayable;
-        self
+    /// That is so when the server refused the head of a request with `Expect: 100-continue`. It holds for this attempt alone.
+    pub fn with_untouched_body(self) -> Self {
+        Self { untouched: true, ..self }
     }
 
     /// The edition of the token that was sent: what a log may show of it.

@@ -77,13 +77,13 @@ impl Call {
         }
     }
 
-    /// Spends the resend with a newer token; false when the call may not be sent again so.
+    /// Spends the resend with a newer token; false when it is spent.
     pub(crate) fn may_resend_with_newer(&mut self) -> bool {
-        self.body == Body::Replayable && !std::mem::replace(&mut self.resent_with_newer, true)
+        !std::mem::replace(&mut self.resent_with_newer, true)
     }
 
-    /// Spends the resend after a login; false when the call may not be sent again so.
+    /// Spends the resend after a login; false when it is spent.
     pub(crate) fn may_resend_after_login(&mut self) -> bool {
-        self.body == Body::Replayable && !std::mem::replace(&mut self.resent_after_login, true)
+        !std::mem::replace(&mut self.resent_after_login, true)
     }
 }

@@ -74,7 +74,7 @@ impl fmt::Display for Explanation {
                 )
             }
             Self::BackOff { wait } => {
-                write!(f, "the next call would wait {wait:.1?}, because the last login failed")
+                write!(f, "the next call would wait {wait:.1?}, because the last login brought no token")
             }
             Self::Refuse { refusal, remaining } => {
                 write!(f, "the next call would be refused, and so for another {remaining:.1?}: {refusal}")

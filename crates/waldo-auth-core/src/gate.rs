@@ -62,7 +62,7 @@ impl Gate {
 
     /// A login failed without a verdict: everyone backs off (rule 14).
     pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) -> Instant {
-        let asked = failure.retry_after();
+        let asked = failure.retry_after().unwrap_or_default();
         let own = if self.is_latched() {
             // Silence does not take a rejection back; the next probe comes after the same time.
             doubled(limits.probe_first, self.streak, limits.probe_cap)
@@ -72,7 +72,8 @@ impl Gate {
             self.cause = Some(Cause::Unavailable(failure));
             self.backoff(self.streak, limits)
         };
-        self.opens = now.saturating_add(asked.unwrap_or(own));
+        // The server can slow us down, not hurry us: a `Retry-After: 0` must not make a storm.
+        self.opens = now.saturating_add(asked.max(own));
         self.opens
     }
 

@@ -22,6 +22,8 @@ use crate::wire::{self, Answer, Claims, Head, Jwt};
 pub struct Login {
     pub(crate) number: u64,
     pub(crate) epoch: u64,
+    /// The newest edition when it started.
+    pub(crate) edition: u64,
     pub(crate) sent: Now,
     pub(crate) lapses: Instant,
     /// Tells this session's logins from another's.
@@ -48,6 +50,8 @@ pub enum Outcome {
 
 /// A token that a login has brought; [`Login::read`] makes it.
 pub struct Grant {
+    /// Ties it to the session whose login brought it.
+    pub(crate) origin: Arc<Origin>,
     pub(crate) header: HeaderValue,
     pub(crate) claims: Claims,
     pub(crate) date: Option<SystemTime>,
@@ -92,7 +96,12 @@ impl Login {
         if !verify::passes(self.verify, jwt, &self.credentials) {
             return unavailable(Reason::BadSignature);
         }
-        Outcome::Granted(Grant { header, claims: jwt.claims, date: wire::own_date(head.headers) })
+        Outcome::Granted(Grant {
+            origin: Arc::clone(&self.origin),
+            header,
+            claims: jwt.claims,
+            date: wire::own_date(head.headers),
+        })
     }
 }
 

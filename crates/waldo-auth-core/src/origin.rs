@@ -64,9 +64,9 @@ fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
 /// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
 fn port(authority: &Authority, secure: bool) -> Option<u16> {
     let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
-    match host_and_port.get(authority.host().len()..)?.strip_prefix(':') {
-        None | Some("") => Some(if secure { 443 } else { 80 }),
-        Some(digits) => digits.parse().ok(),
+    match host_and_port.get(authority.host().len()..)? {
+        "" | ":" => Some(if secure { 443 } else { 80 }),
+        port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok(),
     }
 }
 
@@ -200,6 +200,7 @@ mod tests {
             "https://xapi.waldo.ai/",
             "https://api.waldo.ai./",
             "https://api.waldo.ai:99999/",
+            "https://api.waldo.ai:+443/",
         ] {
             assert!(uri.parse().map_or(true, |uri| !origin.contains(&uri)), "{uri}");
         }

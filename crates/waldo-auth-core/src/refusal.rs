@@ -6,7 +6,7 @@ use std::fmt;
 use crate::failure::{Rejection, Unavailable};
 use crate::time::Instant;
 
-/// Why a call was not sent, or not sent again. Nothing of it went out.
+/// Why a call was not sent, or, after a 401, not sent again. Since it was refused, nothing of it went out.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -29,7 +29,7 @@ pub enum Refusal {
     Deadline {
         /// When there may be one: the end of the backoff, or of the lease of the login under way.
         retry_at: Instant,
-        /// What the backoff is for; `None` while a login is under way.
+        /// The failure that is being waited out, if that is what would be waited for.
         failure: Option<Unavailable>,
     },
 }
@@ -51,10 +51,10 @@ impl fmt::Display for Refusal {
             Self::Rejected { rejection, .. } => rejection.fmt(f),
             Self::Unavailable { failure, .. } => failure.fmt(f),
             Self::Deadline { failure: Some(failure), .. } => {
-                write!(f, "the call's deadline comes before the next login may start; {failure}")
+                write!(f, "the call's deadline comes before the next login can bring a token; {failure}")
             }
             Self::Deadline { failure: None, .. } => {
-                f.write_str("the call's deadline came before the login that is under way ended")
+                f.write_str("the call's deadline comes before a login can bring a token")
             }
         }
     }

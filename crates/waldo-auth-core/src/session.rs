@@ -24,7 +24,7 @@ use http::{HeaderValue, StatusCode};
 use self::outlook::{Outlook, went_through_login_of};
 use crate::attempt::{Attempt, Permit};
 use crate::bucket::Bucket;
-use crate::call::{Call, Entry};
+use crate::call::{Body, Call, Entry};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::explain::{Explanation, Unheld};
@@ -140,17 +140,20 @@ impl Session {
     /// Ends a login. Afterwards, wake everyone who waits.
     #[expect(clippy::needless_pass_by_value, reason = "a login that is settled is used up")]
     pub fn settle(&mut self, login: Login, outcome: Outcome, now: Now) {
-        if !Arc::ptr_eq(&login.origin, &self.config.origin) {
+        let foreign_grant =
+            matches!(&outcome, Outcome::Granted(grant) if !Arc::ptr_eq(&grant.origin, &self.config.origin));
+        if foreign_grant || !Arc::ptr_eq(&login.origin, &self.config.origin) {
             return self.ignore(Ignored::OtherSession, now);
         }
         let number = login.number;
         let lease = self.lease.take_if(|lease| lease.login == number);
-        // A leader whose lease is gone brings news only while nothing later has happened: no grant, reset or invalidation.
-        if lease.is_none() && login.epoch != self.epoch {
+        // A leader whose lease is gone brings news only while nothing newer has come: no grant, reset, invalidation or roll.
+        let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        if lease.is_none() && (login.epoch != self.epoch || newer_held) {
             return self.ignore(Ignored::LateLogin, now);
         }
-        // Another login is under way, which will tell the gate; this one's word is older.
-        let overtaken = self.lease.is_some();
+        // A later login was started, whose word the gate has or will get; this one's is older.
+        let overtaken = number != self.logins;
         match outcome {
             Outcome::Granted(grant) => self.grant(&login, grant, overtaken, now),
             Outcome::Unavailable(failure) => self.fail(number, failure, overtaken, now),
@@ -244,7 +247,10 @@ impl Session {
         if !life.usable(self.config.limits.margin, now) {
             return Err(NotResumed::Ended);
         }
-        if self.held.as_ref().is_some_and(|held| held.life.left(now) >= life.left(now)) {
+        // The held token itself may seem to last longer here, where the clock was set back.
+        let outlasts =
+            |held: &Token| held.life.left(now) >= life.left(now) || held.jwt() == snapshot.token.as_bytes();
+        if self.held.as_deref().is_some_and(outlasts) {
             return Err(NotResumed::HeldLastsLonger);
         }
         if self.dropped.as_ref().is_some_and(|dropped| dropped.jwt() == snapshot.token.as_bytes()) {
@@ -282,6 +288,7 @@ impl Session {
         Login {
             number: lease.login,
             epoch: self.epoch,
+            edition: self.edition,
             sent: now,
             lapses: lease.lapses,
             origin: Arc::clone(&self.config.origin),
@@ -315,7 +322,7 @@ impl Session {
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
-        let Attempt { mut call, token: sent, .. } = attempt;
+        let Attempt { mut call, token: sent, untouched, .. } = attempt;
         let newer_held = self.held.as_ref().map(|held| held.edition > sent.edition);
         let outcome = match newer_held {
             Some(true) => Challenge::NewerHeld,
@@ -333,6 +340,7 @@ impl Session {
         };
         self.note(Event::Challenged { edition: sent.edition, outcome }, now);
         let resend = match outcome {
+            _ if call.body == Body::OneShot && !untouched => false,
             Challenge::NewerHeld => call.may_resend_with_newer(),
             Challenge::Dropped | Challenge::NothingHeld => call.may_resend_after_login(),
             Challenge::FreshFromLogin => false,
@@ -368,7 +376,7 @@ impl Session {
             Err(Junk::NotJwt) => return self.ignore(Ignored::NotJwt, now),
         };
         let succeeds_held = sent.edition == held.edition;
-        let ends_later = matches!((jwt.claims.exp, held.claims.exp), (Some(new), Some(old)) if new > old);
+        let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.horizon;
         if !succeeds_held && !ends_later {
             return self.ignore(Ignored::NotLater, now);
         }
@@ -388,7 +396,9 @@ impl Session {
     fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {
         self.edition += 1;
         let origin = Arc::clone(&self.config.origin);
-        let token = Token { header, origin, edition: self.edition, epoch: self.epoch, source, claims, life };
+        let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
+        let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
+        let token = Token { header, origin, edition: self.edition, epoch: self.epoch, source, horizon, life };
         self.held = Some(Arc::new(token));
         self.edition
     }

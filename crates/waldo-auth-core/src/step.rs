@@ -18,7 +18,7 @@ pub enum Step {
     Authenticate(Login, Call),
     /// Wait until the instant, or until something has settled, and admit the call again. The instant lies in the future.
     Wait(Call, Instant),
-    /// Give the call up with this error. Nothing was sent.
+    /// Give the call up with this error.
     Refuse(Refusal),
 }
 

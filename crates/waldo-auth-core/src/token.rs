@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use crate::life::Life;
 use crate::origin::Origin;
-use crate::wire::{Claims, bearer_credentials};
+use crate::wire::{NumericDate, bearer_credentials};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
@@ -22,7 +22,8 @@ pub(crate) struct Token {
     /// Which login it descends from.
     pub(crate) epoch: u64,
     pub(crate) source: Source,
-    pub(crate) claims: Claims,
+    /// The latest `exp` of this token and its predecessors since the login: what a token of unknown order must exceed.
+    pub(crate) horizon: Option<NumericDate>,
     pub(crate) life: Life,
 }
 

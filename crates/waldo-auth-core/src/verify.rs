@@ -8,7 +8,7 @@ use crate::wire::Jwt;
 /// Whether the token may be used: it is signed with the client secret, or the configuration does not ask.
 #[cfg(feature = "verify")]
 pub(crate) fn passes(asked: bool, jwt: Jwt<'_>, credentials: &Credentials) -> bool {
-    !asked || hmac::is_signed_with(credentials.signing_key(), jwt.as_str())
+    !asked || hs::is_signed_with(credentials.signing_key(), jwt.as_str())
 }
 
 /// Without the feature, no configuration can ask.
@@ -18,7 +18,7 @@ pub(crate) fn passes(_asked: bool, _jwt: Jwt<'_>, _credentials: &Credentials) ->
 }
 
 #[cfg(feature = "verify")]
-mod hmac {
+mod hs {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use hmac::{Hmac, KeyInit, Mac};

@@ -40,7 +40,13 @@ impl Session {
     }
 
     fn way_to_login(&self, call: &Call, now: Instant) -> Outlook<'_> {
-        let out_of_time = |by: Instant| call.deadline.is_some_and(|deadline| deadline <= by);
+        let closed_until = self.gate.closed_until(now);
+        let retry_at = closed_until.unwrap_or(now);
+        if let Some(Cause::Unavailable(failure)) = self.gate.cause()
+            && self.has_sat_through_enough(call)
+        {
+            return Outlook::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
+        }
         if let Some(lease) = self.lease.filter(|lease| !lease.has_lapsed(now)) {
             // The login may end long before its lease does, so a deadline in between is worth waiting for.
             let until = call.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
@@ -49,19 +55,14 @@ impl Session {
             }
             return Outlook::Join(lease, until);
         }
-        let closed_until = self.gate.closed_until(now);
-        let retry_at = closed_until.unwrap_or(now);
-        let failure = match (self.gate.cause(), closed_until) {
-            (Some(Cause::Rejected(rejection)), Some(_)) => {
+        let failure = match self.gate.cause() {
+            Some(Cause::Rejected(rejection)) if closed_until.is_some() => {
                 return Outlook::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
             }
-            (Some(Cause::Unavailable(failure)), _) if self.has_sat_through_enough(call) => {
-                return Outlook::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
-            }
-            (Some(Cause::Unavailable(failure)), _) => Some(failure),
-            (Some(Cause::Rejected(_) | Cause::Abandoned) | None, _) => None,
+            Some(Cause::Unavailable(failure)) => Some(failure),
+            Some(Cause::Rejected(_) | Cause::Abandoned) | None => None,
         };
-        if out_of_time(retry_at) {
+        if call.deadline.is_some_and(|deadline| deadline <= retry_at) {
             return Outlook::Refuse(Refusal::Deadline { retry_at, failure: failure.cloned() });
         }
         closed_until.map_or(Outlook::Lead, Outlook::BackOff)
