@@ -1,1 +1,32 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod budget;
+mod builder;
+mod client;
+mod clock;
+mod drain;
+mod env;
+mod error;
+mod login;
+mod monitor;
+mod payload;
+mod request;
+mod sending;
+mod target;
+mod trace;
+
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use env::EnvError;
+pub use error::Error;
+pub use payload::{Factory, OneShot, Payload};
+pub use request::RequestBuilder;
+
+/// The HTTP types that requests and responses are made of; the same as ureq's.
+pub use http;
+/// The agent's crate, for its configuration.
+pub use ureq;
+pub use waldo_auth_core::{
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, NotResumed, Origin, OriginError,
+    Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable, Unheld,
+};

@@ -1,0 +1,130 @@
+//! What a client is told once.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use ureq::Agent;
+use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials, OriginError, Session};
+
+use crate::client::Client;
+use crate::env::{self, EnvError};
+use crate::target::Site;
+
+type Limits = Box<dyn FnOnce(ConfigBuilder) -> ConfigBuilder + Send>;
+
+/// Changes the defaults of a [`Client`] and checks them together.
+///
+/// ```
+/// use std::time::Duration;
+/// use waldo_ureq::{Client, Credentials, ureq};
+///
+/// let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build();
+/// let client = Client::builder(Credentials::new("wk.4f…", "ws.9a…")?)
+///     .agent(agent)
+///     .max_wait(Duration::from_secs(10))
+///     .limits(|limits| limits.lease(Duration::from_secs(5)))
+///     .build()?;
+/// assert_eq!(client.origin().to_string(), "https://api.waldo.ai");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct ClientBuilder {
+    credentials: Credentials,
+    origin: String,
+    agent: Option<Agent>,
+    max_wait: Option<Duration>,
+    limits: Vec<Limits>,
+}
+
+impl ClientBuilder {
+    /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
+    pub const DEFAULT_ORIGIN: &str = "https://api.waldo.ai";
+
+    /// How long a call waits for a login or a backoff, unless it is told otherwise.
+    pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
+
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            origin: Self::DEFAULT_ORIGIN.to_owned(),
+            agent: None,
+            max_wait: Some(Self::DEFAULT_MAX_WAIT),
+            limits: Vec::new(),
+        }
+    }
+
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
+    ///
+    /// # Errors
+    /// Which variable is missing, empty or unusable, and why; never its value.
+    pub fn from_env() -> Result<Self, EnvError> {
+        let (credentials, origin) = env::read(std::env::var_os)?;
+        let builder = Self::new(credentials);
+        Ok(match origin {
+            Some(origin) => builder.origin(origin),
+            None => builder,
+        })
+    }
+
+    /// The one origin that the token is sent to; default [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
+    ///
+    /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine.
+    pub fn origin(self, origin: impl Into<String>) -> Self {
+        Self { origin: origin.into(), ..self }
+    }
+
+    /// The agent to send with, or its configuration: TLS, proxy, timeouts, user agent, connection pool, middleware.
+    ///
+    /// Default: ureq's defaults under this crate's name. ureq sets no timeouts by itself, so set `timeout_global` here; it
+    /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
+    /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
+    pub fn agent(self, agent: impl Into<Agent>) -> Self {
+        Self { agent: Some(agent.into()), ..self }
+    }
+
+    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
+    ///
+    /// Default: 60 s. It bounds waiting only: how long a request may take is the agent's `timeout_global`.
+    pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
+        Self { max_wait: max_wait.into(), ..self }
+    }
+
+    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path.
+    pub fn limits(mut self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder + Send + 'static) -> Self {
+        self.limits.push(Box::new(change));
+        self
+    }
+
+    /// Checks everything. Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range, and what it must be.
+    pub fn build(self) -> Result<Client, ConfigError> {
+        let seed = RandomState::new().build_hasher().finish();
+        let defaults = Config::builder(self.origin, self.credentials).jitter_seed(seed);
+        let config = self.limits.into_iter().fold(defaults, |limits, change| change(limits)).build()?;
+        let site = Site::new(config.origin().clone()).ok_or(ConfigError::Origin(OriginError::NotAUri))?;
+        let agent = self.agent.unwrap_or_else(default_agent);
+        Ok(Client::new(agent, site, Session::new(config), self.max_wait))
+    }
+}
+
+fn default_agent() -> Agent {
+    let settings =
+        Agent::config_builder().user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+    // ureq's default is rustls, compiled in or not.
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    let settings = settings
+        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
+    settings.build().into()
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("origin", &self.origin)
+            .field("max_wait", &self.max_wait)
+            .finish_non_exhaustive()
+    }
+}

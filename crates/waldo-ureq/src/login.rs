@@ -1,0 +1,130 @@
+//! Logging in for everyone.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use http::{HeaderMap, Request, StatusCode};
+use ureq::{Agent, Timeout};
+use waldo_auth_core::{Head, Instant, Login, Outcome, Reason, Unavailable};
+use zeroize::Zeroizing;
+
+use crate::monitor::Monitor;
+
+/// The thread that logs in while the others wait.
+///
+/// However it ends, the login is settled: with its outcome, or as abandoned when the thread unwinds.
+pub(crate) struct Leader<'a> {
+    monitor: &'a Monitor,
+    login: Option<Login>,
+}
+
+impl<'a> Leader<'a> {
+    pub(crate) fn new(monitor: &'a Monitor, login: Login) -> Self {
+        Self { monitor, login: Some(login) }
+    }
+
+    /// Sends the login's request and settles it with what comes back. `deadline` is that of the leader's own call.
+    pub(crate) fn log_in(mut self, agent: &Agent, deadline: Option<Instant>) {
+        let Some(login) = &self.login else { return };
+        let outcome = attempt(agent, login, Patience::of(login, deadline, self.monitor.now().monotonic));
+        if let Some(login) = self.login.take() {
+            self.monitor.settle(login, outcome);
+        }
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        if let Some(login) = self.login.take() {
+            self.monitor.settle(login, Outcome::Abandoned);
+        }
+    }
+}
+
+/// How long the leader waits for the answer, and whose fault it is when there is none by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Patience {
+    span: Duration,
+    /// The leader's own call had so little time that silence proves nothing about the server.
+    impatient: bool,
+}
+
+impl Patience {
+    /// Up to a tenth, at most a second, before the lease lapses, so that silence is a failure that all share, and not a
+    /// lapse after which the next caller waits as long again; and never beyond the call's own deadline.
+    fn of(login: &Login, deadline: Option<Instant>, now: Instant) -> Self {
+        Self::within(login.lapses().saturating_duration_since(now), deadline, now)
+    }
+
+    fn within(lease: Duration, deadline: Option<Instant>, now: Instant) -> Self {
+        let span = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+        match deadline.map(|deadline| deadline.saturating_duration_since(now)) {
+            Some(own) if own < span => Self { span: own, impatient: own < lease / 2 },
+            _ => Self { span, impatient: false },
+        }
+    }
+}
+
+fn attempt(agent: &Agent, login: &Login, patience: Patience) -> Outcome {
+    let (head, body) = login.request().into_parts();
+    // It holds the key pair; this copy of it is wiped when the login has ended.
+    let body = Zeroizing::new(body);
+    let request = agent
+        .configure_request(Request::from_parts(head, body.as_slice()))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(patience.span))
+        .build();
+    let mut response = match agent.run(request) {
+        Ok(response) => response,
+        Err(error) => return failed(login, patience, error),
+    };
+    let mut answer = Vec::new();
+    let most = u64::try_from(Login::MAX_BODY).unwrap_or(u64::MAX).saturating_add(1);
+    let read = response.body_mut().as_reader().take(most).read_to_end(&mut answer);
+    match read {
+        // A status that is no success says enough without the rest of its body.
+        Err(error) if response.status().is_success() => failed(login, patience, error.into()),
+        Ok(_) | Err(_) => login.read(Head::from(&response), &answer),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "ureq's errors grow with its features; what is not named is transport"
+)]
+fn failed(login: &Login, patience: Patience, error: ureq::Error) -> Outcome {
+    let reason = match &error {
+        ureq::Error::Timeout(Timeout::Global) if patience.impatient => return Outcome::Abandoned,
+        ureq::Error::Timeout(_) => Reason::Timeout,
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Reason::Timeout,
+        // A middleware of the user's made an error of it; the status is still the server's word.
+        ureq::Error::StatusCode(status) => match StatusCode::from_u16(*status) {
+            Ok(status) => return login.read(Head::new(status, &HeaderMap::new()), &[]),
+            Err(_) => Reason::Transport,
+        },
+        _ => Reason::Transport,
+    };
+    Outcome::Unavailable(Unavailable::new(reason).with_source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_ends_before_its_lease_and_never_after_its_call() {
+        let now = Instant::from_origin(Duration::from_secs(100));
+        let within = |lease, own: Option<u64>| {
+            let deadline = own.map(|own| now.saturating_add(Duration::from_millis(own)));
+            let patience = Patience::within(Duration::from_millis(lease), deadline, now);
+            (patience.span.as_millis(), patience.impatient)
+        };
+        assert_eq!(within(30_000, None), (29_000, false));
+        assert_eq!(within(100, None), (90, false));
+        assert_eq!(within(30_000, Some(60_000)), (29_000, false));
+        assert_eq!(within(30_000, Some(20_000)), (20_000, false));
+        assert_eq!(within(30_000, Some(14_999)), (14_999, true));
+        assert_eq!(within(0, Some(5)), (0, false));
+    }
+}

@@ -1,0 +1,108 @@
+//! A request on its way to being sent.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use http::request::Builder;
+use http::{HeaderValue, Method, Request, Response};
+use ureq::Body;
+
+use crate::client::{Client, Options};
+use crate::error::Error;
+use crate::payload::Payload;
+use crate::target::Target;
+
+/// A request that a [`Client`] is about to send; it is sent by [`call`](Self::call), [`send`](Self::send) or
+/// [`send_json`](Self::send_json).
+///
+/// What is wrong with its target or its headers is told when it is sent.
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder<'a> {
+    client: &'a Client,
+    head: Builder,
+    target: Target,
+    options: Options,
+}
+
+impl<'a> RequestBuilder<'a> {
+    pub(crate) fn new(client: &'a Client, method: Method, target: &str) -> Self {
+        let head = Request::builder().method(method);
+        Self { client, head, target: Target::new(target), options: client.options() }
+    }
+
+    /// Adds a header. `Authorization` is the client's own and will be replaced.
+    pub fn header<K, V>(self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        Self { head: self.head.header(name, value), ..self }
+    }
+
+    /// Adds a pair to the query; both halves are percent-encoded.
+    pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.target.add_query(name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Bounds the whole call from now on: waiting, sending, sending again, reading the answer.
+    ///
+    /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the client's
+    /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    pub fn deadline(mut self, within: Duration) -> Self {
+        self.options.budget = Some(within);
+        self
+    }
+
+    /// Whether a 4xx or 5xx that is delivered becomes an error without headers and body; default as the agent has it.
+    pub fn http_status_as_error(mut self, as_error: bool) -> Self {
+        self.options.status_as_error = as_error;
+        self
+    }
+
+    /// Sends it without a body.
+    ///
+    /// # Errors
+    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
+    pub fn call(self) -> Result<Response<Body>, Error> {
+        self.send(())
+    }
+
+    /// Sends it with a body; see [`Payload`] for which bodies can be sent again.
+    ///
+    /// No `Content-Type` is set. Any method may carry a body.
+    ///
+    /// # Errors
+    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
+    pub fn send<P: Payload>(self, payload: P) -> Result<Response<Body>, Error> {
+        let target = self.target.into_uri()?;
+        let request = self.head.uri(target).body(payload).map_err(Error::Header)?;
+        self.client.execute(request, self.options)
+    }
+
+    /// Sends a value as JSON, with `Content-Type: application/json` unless another is set.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON: [`Error::Body`]. Else as [`send`](Self::send).
+    #[cfg(feature = "json")]
+    pub fn send_json<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Result<Response<Body>, Error> {
+        let body = serde_json::to_vec(value).map_err(|error| Error::Body(error.into()))?;
+        if let Some(headers) = self.head.headers_mut() {
+            headers.entry(http::header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
+        self.send(body)
+    }
+}
+
+/// The target and the headers stay out of it: they may hold secrets of the caller's.
+impl fmt::Debug for RequestBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder")
+            .field("method", &self.head.method_ref())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
