@@ -166,7 +166,7 @@ impl Session {
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
                 // A leader that found a token in a store has no need of its login, which is no giving up.
-                if !self.held.as_ref().is_some_and(|held| held.life.usable(self.config.limits.margin, now)) {
+                if !newer_held {
                     self.gate.abandon(login.lapses, &self.config.limits, now.monotonic);
                 }
             }
