@@ -51,7 +51,9 @@ fn a_login_with_a_wrong_key_or_secret_is_a_401() {
         let response = caller.login_with(&json!({ "apiKey": id, "clientSecret": secret }));
         assert_eq!(error(&response), expected);
     }
-    assert_eq!(caller.server.stats().logins_granted, 0);
+    let stats = caller.server.stats();
+    assert_eq!((stats.logins_granted, stats.calls_unauthorized), (0, 0), "a login is not a call");
+    assert_eq!(stats.requests.get(&401), Some(&3));
 }
 
 #[test]

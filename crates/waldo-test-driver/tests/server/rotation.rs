@@ -184,3 +184,21 @@ fn the_rotation_can_change_while_tokens_live() {
     assert_eq!(caller.status(&first), 401, "its next successor does");
     assert_eq!(caller.status(&second), 200);
 }
+
+#[test]
+fn batch_an_echo_that_is_byte_identical_to_the_newest_token_takes_nothing_from_it() {
+    let policy = Policy {
+        rotation: Rotation::Batch { window: Duration::from_secs(5), echo: Echo::Restamped },
+        claims: Claims { jti: false, iat: false, ..Claims::default() },
+        ..Policy::default()
+    };
+    let mut caller = Caller::of(policy);
+    let old = caller.login();
+    caller.pass(60_000);
+    let new = caller.roll(&old);
+    assert_eq!(caller.roll(&old), new, "subject and expiry are all they say");
+    caller.pass(6_000);
+    let _next = caller.roll(&new);
+    caller.pass(6_000);
+    assert_eq!(caller.status(&new), 200, "it is the previous one, not the one before");
+}
