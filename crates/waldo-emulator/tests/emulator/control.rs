@@ -1,7 +1,7 @@
 //! The control endpoints under `/_emulator/`.
 
 use serde_json::{Value, json};
-use waldo_emulator::model::{Policy, Server};
+use waldo_emulator::model::{Claims, Policy, Server};
 
 use crate::visitor::{PATIENCE, Visitor, ask, bearer, emulator, pair};
 
@@ -106,6 +106,9 @@ fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
     assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": "1m"}"#).status, 200);
     assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": null}"#).status, 200);
     assert_eq!(emulator.policy(), expected);
+    assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"claims": {"sub": false}}"#).status, 200);
+    let Claims { jti, sub, .. } = emulator.policy().claims;
+    assert_eq!((jti, sub), (false, false), "what was switched off before stays off");
 }
 
 #[test]

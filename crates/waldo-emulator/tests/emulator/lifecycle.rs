@@ -72,8 +72,11 @@ fn requests_that_hang_or_stand_at_a_gate_do_not_keep_it_from_stopping() {
 fn the_same_port_can_be_taken_again_at_once() {
     let first = emulator();
     let addr = first.addr();
-    assert_eq!(Visitor::to(addr).log_in().status, 200);
+    // Open until after the stop, so that the emulator's side closes first and its port lingers.
+    let mut visitor = Visitor::to(addr);
+    assert_eq!(visitor.log_in().status, 200);
     first.stop();
+    assert!(visitor.receive().is_err());
     let second = Emulator::listen(addr, Server::default()).unwrap();
     assert_eq!(Visitor::to(second.addr()).log_in().status, 200);
 }

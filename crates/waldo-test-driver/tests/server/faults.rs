@@ -39,6 +39,8 @@ fn a_route_can_answer_401_for_ever_while_others_work() {
         assert_eq!(error(&response).1, "INVALID_TOKEN");
         assert_eq!(caller.status(&token), 200);
     }
+    let stats = caller.server.stats();
+    assert_eq!((stats.calls_unauthorized, stats.logins_failed), (5, 0));
 }
 
 #[test]
