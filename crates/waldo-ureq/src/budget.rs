@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use waldo_auth_core::{Call, Instant};
 
+/// ureq adds a limit to the clock, which panics where the sum is out of its range; nobody waits for a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The time a call has, measured from its start and not from each sending.
 ///
 /// ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
@@ -35,7 +38,8 @@ impl Budget {
 
     /// What is left for a sending; `None` when there is no limit.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
-        self.whole.map(|whole| whole.saturating_sub(now.saturating_duration_since(self.started)))
+        let spent = now.saturating_duration_since(self.started);
+        self.whole.map(|whole| whole.saturating_sub(spent).min(LONGEST))
     }
 }
 
@@ -61,5 +65,6 @@ mod tests {
         assert_eq!(budget.left(at(11)), seconds(4));
         assert_eq!(budget.left(at(99)), Some(Duration::ZERO));
         assert_eq!(Budget::new(None, seconds(2), at(10)).left(at(99)), None);
+        assert_eq!(Budget::new(Some(Duration::MAX), None, at(10)).left(at(99)), Some(LONGEST));
     }
 }

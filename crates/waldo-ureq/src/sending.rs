@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::payload::Payload;
 use crate::payload::sealed::Content;
 
-/// How long ureq waits for `100 Continue` when its configuration sets no limit: with none, a server that ignores `Expect` would
-/// hang the call for ever.
+/// How long `100 Continue` is waited for where the agent sets no limit: with none, a server that ignores `Expect` would hang the
+/// call for ever. It is ureq's own default.
 const AWAIT_100: Duration = Duration::from_secs(1);
 
 /// What came of a sending.
@@ -59,16 +59,22 @@ fn run<S: AsSendBody>(
     request: Request<S>,
     left: Option<Duration>,
 ) -> Result<Response<Body>, ureq::Error> {
-    let awaits_for_ever =
-        request.headers().contains_key(EXPECT) && agent.config().timeouts().await_100.is_none();
+    let expects = request.headers().contains_key(EXPECT);
     let mut settings = agent.configure_request(request).http_status_as_error(false).max_redirects(0);
     if left.is_some() {
         settings = settings.timeout_global(left);
     }
-    if awaits_for_ever {
-        settings = settings.timeout_await_100(Some(AWAIT_100));
+    if expects {
+        settings = settings.timeout_await_100(Some(await_100(agent)));
     }
     agent.run(settings.build())
+}
+
+/// The agent's limit, but below its limit for one read: silence is an answer here, and a read that times out would fail the call.
+fn await_100(agent: &Agent) -> Duration {
+    let config = agent.config();
+    let own = config.timeouts().await_100.unwrap_or(AWAIT_100);
+    config.timeout_per_read().map_or(own, |read| own.min(read / 2))
 }
 
 /// A reader that remembers whether it was asked, and whether it failed.

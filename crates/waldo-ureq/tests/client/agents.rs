@@ -1,0 +1,115 @@
+//! The user's own agent is respected, as far as it may be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use waldo_ureq::http::{Request, Response, StatusCode};
+use waldo_ureq::ureq::middleware::MiddlewareNext;
+use waldo_ureq::ureq::{self, Body, SendBody};
+use waldo_ureq::{Client, Error};
+
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, builder_over, client, credentials, emulator, settings, status};
+
+#[test]
+fn a_status_is_an_error_only_where_the_agent_says_so_and_only_at_the_end() {
+    bounded(|| {
+        for as_error in [true, false] {
+            let emulator = emulator();
+            let settings = settings().http_status_as_error(as_error).build();
+            let client = builder_over(emulator.origin(), settings).build().unwrap();
+            assert_eq!(status(&client), 200);
+            // The 401 on the way to the answer is nobody's error.
+            emulator.expire_all();
+            assert_eq!(status(&client), 200);
+            let missing = client.get("/history/kyc/unknown").call();
+            if as_error {
+                let error = missing.unwrap_err();
+                assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
+                assert!(matches!(error, Error::Ureq(ureq::Error::StatusCode(404))), "{error:?}");
+            } else {
+                assert_eq!(missing.unwrap().status(), 404);
+            }
+            // One request may say otherwise.
+            let other = client.get("/history/kyc/unknown").http_status_as_error(!as_error).call();
+            assert_eq!(other.is_err(), !as_error);
+        }
+    });
+}
+
+#[test]
+fn without_an_agent_a_status_is_an_error_as_with_ureq() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = Client::builder(credentials()).origin(emulator.origin()).build().unwrap();
+        let error = client.get("/history/kyc/unknown").call().unwrap_err();
+        assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
+    });
+}
+
+#[test]
+fn the_agents_user_agent_and_middleware_see_calls_and_logins() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            assert_eq!(exchange.header("user-agent"), Some("probe/1"));
+            assert_eq!(exchange.header("x-added"), Some("yes"));
+            assert_eq!(exchange.header("authorization").is_some(), !exchange.is_login());
+            if exchange.is_login() { exchange.grant(&jwt(1)) } else { exchange.answer(200, "", "") }
+        });
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let middleware = move |mut request: Request<SendBody>, next: MiddlewareNext| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            request.headers_mut().insert("x-added", "yes".parse().unwrap());
+            next.handle(request)
+        };
+        let settings = settings().user_agent("probe/1").middleware(middleware).build();
+        let client = builder_over(server.origin(), settings).build().unwrap();
+        assert_eq!(status(&client), 200);
+        assert_eq!(status(&client), 200);
+        assert_eq!(count.load(Ordering::SeqCst), 3);
+    });
+}
+
+#[test]
+fn a_401_that_a_middleware_turns_into_an_error_is_healed_all_the_same() {
+    bounded(|| {
+        let emulator = emulator();
+        let middleware =
+            |request: Request<SendBody>, next: MiddlewareNext| -> Result<Response<Body>, ureq::Error> {
+                let response = next.handle(request)?;
+                match response.status() {
+                    StatusCode::UNAUTHORIZED => Err(ureq::Error::StatusCode(401)),
+                    _ => Ok(response),
+                }
+            };
+        let client =
+            builder_over(emulator.origin(), settings().middleware(middleware).build()).build().unwrap();
+        assert_eq!(status(&client), 200);
+        emulator.expire_all();
+        assert_eq!(status(&client), 200);
+        assert_eq!(emulator.stats().server.logins(), 2);
+    });
+}
+
+#[test]
+fn the_login_carries_the_documented_request_and_no_token() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                assert_eq!(exchange.header("content-type"), Some("application/json"));
+                assert_eq!(exchange.header("accept"), Some("application/json"));
+                assert_eq!(exchange.header("authorization"), None);
+                let body = exchange.read_body();
+                let expected = br#"{"apiKey":"wk.sandbox.example","clientSecret":"ws.sandbox.example"}"#;
+                assert_eq!(body, expected);
+                exchange.answer(200, "", &format!("{{\"token\":\"Bearer {}\"}}", jwt(7)));
+            } else {
+                assert!(exchange.bears(&jwt(7)));
+                exchange.answer(200, "", "");
+            }
+        });
+        assert_eq!(status(&client(server.origin())), 200);
+        assert_eq!(server.seen(), ["POST /authenticate", "GET /customer?field=id"]);
+    });
+}

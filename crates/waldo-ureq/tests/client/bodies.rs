@@ -1,0 +1,234 @@
+//! Bodies that can be sent again, and bodies that cannot.
+
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
+use std::time::Duration;
+
+use waldo_emulator::Emulator;
+use waldo_ureq::http::Request;
+use waldo_ureq::{Client, Error, Factory, OneShot, Payload};
+
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, builder, builder_over, client, emulator, settings, status};
+
+/// More than one buffer of ureq's.
+fn document() -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(300_000).collect()
+}
+
+/// Sends a document with a token that the server has just forgotten; says what came of it.
+fn after_expiry(emulator: &Emulator, client: &Client, document: impl Payload) -> (u16, String) {
+    assert_eq!(status(client), 200);
+    emulator.expire_all();
+    emulator.reset_stats();
+    let mut response = client.post("/document").send(document).unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+}
+
+#[test]
+fn rule_17_bytes_are_sent_again_in_full() {
+    bounded(|| {
+        let (emulator, document) = (emulator(), document());
+        let client = client(emulator.origin());
+        let check = |(status, body): (u16, String)| {
+            assert_eq!(status, 200);
+            assert!(body.contains("300000"), "{body}");
+            assert_eq!(emulator.stats().server.calls_unauthorized, 1);
+        };
+        check(after_expiry(&emulator, &client, document.as_slice()));
+        check(after_expiry(&emulator, &client, &document));
+        check(after_expiry(&emulator, &client, document));
+        check(after_expiry(&emulator, &client, "x".repeat(300_000)));
+    });
+}
+
+#[test]
+fn rule_17_a_factory_is_asked_again() {
+    bounded(|| {
+        for length in [None, Some(300_000)] {
+            let (emulator, document, made) = (emulator(), document(), Cell::new(0));
+            let client = client(emulator.origin());
+            let mut factory = Factory::new(|| {
+                made.set(made.get() + 1);
+                Ok(Cursor::new(&document))
+            });
+            if let Some(length) = length {
+                factory = factory.with_length(length);
+            }
+            let (status, body) = after_expiry(&emulator, &client, factory);
+            assert_eq!((status, made.get()), (200, 2));
+            assert!(body.contains("300000"), "{body}");
+        }
+    });
+}
+
+#[test]
+fn rule_17_a_spent_one_shot_body_gets_its_401_and_the_next_call_heals() {
+    bounded(|| {
+        // The emulator reads the whole request before it looks at the token.
+        let (emulator, document) = (emulator(), document());
+        let client = client(emulator.origin());
+        let (refused, body) = after_expiry(&emulator, &client, OneShot::new(document.as_slice()));
+        assert_eq!(refused, 401);
+        assert!(body.contains("INVALID_TOKEN"), "{body}");
+        assert_eq!(emulator.stats().server.logins(), 0);
+        let response = client.post("/document").send(OneShot::new(document.as_slice())).unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
+#[test]
+fn rule_17_a_one_shot_body_that_was_not_touched_is_sent_after_all() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                exchange.grant(&jwt(2));
+            } else if exchange.line == "GET /first" {
+                exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(1)), "");
+            } else if exchange.bears(&jwt(2)) {
+                let body = exchange.read_body();
+                exchange.answer(200, "", &body.len().to_string());
+            } else {
+                // The head is refused; the body is neither asked for nor read.
+                assert_eq!(exchange.header("expect"), Some("100-continue"));
+                exchange.answer(401, "", r#"{"code":"INVALID_TOKEN"}"#);
+                exchange.close();
+            }
+        });
+        for length in [None, Some(300_000)] {
+            let (client, document) = (client(server.origin()), document());
+            assert_eq!(client.get("/first").call().unwrap().status(), 200);
+            let before = server.logins();
+            let mut upload = OneShot::new(document.as_slice());
+            if let Some(length) = length {
+                upload = upload.with_length(length);
+            }
+            let mut response = client.post("/document").send(upload).unwrap();
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.body_mut().read_to_string().unwrap(), "300000");
+            assert_eq!(server.logins(), before + 1);
+        }
+    });
+}
+
+#[test]
+fn rule_17_an_untouched_body_that_is_spent_on_the_second_sending_is_not_sent_a_third_time() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            match exchange.line.as_str() {
+                // While the upload is on its way, this brings a newer token.
+                "GET /roll" => exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), ""),
+                _ if exchange.bears(&jwt(1)) => {
+                    exchange.answer(401, "", "first");
+                    exchange.close();
+                }
+                _ => {
+                    exchange.read_body();
+                    exchange.answer(401, "", "second");
+                }
+            }
+        });
+        let client = client(server.origin());
+        let upload = client.clone();
+        // The first sending is refused with token 1, while token 2 is held already: the reader is made ready by the request itself.
+        let token = client.token().unwrap();
+        let mut response = {
+            let held = std::thread::spawn(move || upload.get("/roll").call().unwrap().status());
+            assert_eq!(held.join().unwrap(), 200);
+            assert_ne!(client.token().unwrap(), token);
+            client.post("/document").send(OneShot::new(&b"once"[..])).unwrap()
+        };
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.body_mut().read_to_string().unwrap(), "second");
+        let uploads = server.seen().iter().filter(|line| *line == "POST /document").count();
+        assert_eq!(uploads, 1);
+    });
+}
+
+#[test]
+fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            // Taken away, so that the script does not answer it.
+            let expected = exchange.headers.iter().position(|(name, _)| name == "expect");
+            let asked = expected.map(|index| exchange.headers.remove(index)).is_some();
+            let body = exchange.read_body();
+            exchange.answer(200, "", &format!("{asked} {}", String::from_utf8(body).unwrap()));
+        });
+        let body = |client: &Client, upload: OneShot<&[u8]>| {
+            client.post("/document").send(upload).unwrap().body_mut().read_to_string().unwrap()
+        };
+        // Also with an agent that would wait for ever, and with one whose reads are shorter than the wait.
+        let short = Some(Duration::from_millis(100));
+        for settings in [
+            settings().timeout_await_100(short).build(),
+            settings().timeout_await_100(None).build(),
+            settings().timeout_per_read(short).build(),
+        ] {
+            let client = builder_over(server.origin(), settings).build().unwrap();
+            assert_eq!(body(&client, OneShot::new(&b"text"[..])), "true text");
+            assert_eq!(body(&client, OneShot::new(&b"text"[..]).without_expect()), "false text");
+        }
+    });
+}
+
+#[test]
+fn a_body_of_nothing_has_no_length_or_length_zero() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            let length = exchange.header("content-length").unwrap_or("none").to_owned();
+            assert_eq!(exchange.header("transfer-encoding"), None);
+            exchange.answer(200, &format!("X-Length: {length}\r\n"), "");
+        });
+        let client = client(server.origin());
+        let length = |request: Request<()>| client.run(request).unwrap().headers()["x-length"].clone();
+        for (method, expected) in [
+            ("GET", "none"),
+            ("DELETE", "none"),
+            ("HEAD", "none"),
+            ("POST", "0"),
+            ("PUT", "0"),
+            ("PATCH", "0"),
+        ] {
+            let request = Request::builder().method(method).uri("/x").body(()).unwrap();
+            assert_eq!(length(request), expected, "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_the_bodys_error() {
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the pipe is broken"))
+        }
+    }
+
+    bounded(|| {
+        let emulator = emulator();
+        let client = builder(emulator.origin()).build().unwrap();
+        let no_file = Factory::new(|| Err::<Broken, _>(io::ErrorKind::NotFound.into()));
+        let results = [
+            client.post("/document").send(OneShot::new(Broken)),
+            client.post("/document").send(Factory::new(|| Ok(Broken))),
+            client.post("/document").send(no_file),
+        ];
+        for result in results {
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::Body(_)), "{error:?}");
+        }
+        assert_eq!(status(&client), 200);
+    });
+}

@@ -1,0 +1,127 @@
+//! Many threads, one session.
+
+use waldo_emulator::Hold;
+use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_ureq::{Error, Refusal};
+
+use crate::listener::Listener;
+use crate::site::{PATIENCE, bounded, builder, client, emulator, on_threads, status};
+
+const THREADS: usize = 64;
+
+#[test]
+fn rule_13_a_cold_start_of_64_threads_is_one_login() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = client(emulator.origin());
+        emulator.hold(Hold::logins());
+        let statuses = on_threads(
+            THREADS,
+            &listener,
+            |_| status(&client),
+            || {
+                listener.wait_for("joined", THREADS - 1);
+                emulator.release_all();
+            },
+        );
+        assert_eq!(statuses, [200; THREADS]);
+        assert_eq!(emulator.stats().server.logins(), 1);
+        assert_eq!(emulator.stats().server.calls_unauthorized, 0);
+        assert_eq!(listener.count("login_started"), 1);
+    });
+}
+
+/// The seed of nothing: the order of arrival is the machine's, so more rounds try more orders. Set `WALDO_STORM_ROUNDS`.
+#[test]
+fn rule_13_a_storm_of_401s_is_exactly_one_login() {
+    bounded(|| {
+        let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+        let (emulator, listener) = (emulator(), Listener::new());
+        let every_drop_is_free = std::time::Duration::from_millis(1);
+        let client = builder(emulator.origin())
+            .limits(move |limits| limits.drop_budget(1000, every_drop_is_free))
+            .build()
+            .unwrap();
+        assert_eq!(status(&client), 200);
+        for round in 1..=rounds {
+            emulator.reset_stats();
+            emulator.hold(Hold::calls());
+            let statuses = on_threads(
+                THREADS,
+                &listener,
+                |_| status(&client),
+                || {
+                    assert!(emulator.wait_until_held(THREADS, PATIENCE), "round {round}");
+                    emulator.expire_all();
+                    emulator.release_all();
+                },
+            );
+            assert_eq!(statuses, [200; THREADS], "round {round}");
+            let stats = emulator.stats();
+            assert_eq!(stats.server.logins(), 1, "round {round}");
+            assert_eq!(stats.most_logins_at_once, 1, "round {round}");
+            assert_eq!(stats.server.calls_unauthorized, 64, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        emulator.push_fault(Fault::login(Answer::status(503)).forever());
+        emulator.hold(Hold::logins());
+        let results = on_threads(
+            THREADS,
+            &listener,
+            |_| client.get("/customer").call(),
+            || {
+                listener.wait_for("joined", THREADS - 1);
+                emulator.release(Target::Login);
+            },
+        );
+        for result in results {
+            let error = result.unwrap_err();
+            assert!(
+                matches!(&error, Error::Refused { refusal: Refusal::Unavailable { .. }, .. }),
+                "{error:?}"
+            );
+        }
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
+#[test]
+fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = client(emulator.origin());
+        emulator.push_fault(Fault::login(Answer::status(503)).times(1));
+        emulator.hold(Hold::logins());
+        let statuses = on_threads(
+            THREADS,
+            &listener,
+            |_| status(&client),
+            || {
+                listener.wait_for("joined", THREADS - 1);
+                emulator.release(Target::Login);
+            },
+        );
+        assert_eq!(statuses, [200; THREADS]);
+        assert_eq!(emulator.stats().server.logins(), 2);
+    });
+}
+
+#[test]
+fn rule_22_each_entry_is_emitted_once_and_in_order() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = client(emulator.origin());
+        on_threads(16, &listener, |_| (0..20).for_each(|_| assert_eq!(status(&client), 200)), || ());
+        let numbers: Vec<u64> = listener.heard().iter().map(|heard| heard.number).collect();
+        assert!(numbers.len() > 16, "{numbers:?}");
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        assert_eq!(numbers.first(), Some(&1));
+    });
+}

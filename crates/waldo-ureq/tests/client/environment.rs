@@ -1,0 +1,45 @@
+//! The environment, seen by a process of its own, as changing that of this one would be unsafe.
+
+use std::process::Command;
+
+use waldo_ureq::{Client, ClientBuilder};
+
+const CHILD: &str = "WALDO_UREQ_TEST_CHILD";
+
+#[test]
+fn a_client_is_made_from_the_environment() {
+    if std::env::var_os(CHILD).is_some() {
+        match Client::from_env() {
+            Ok(client) => println!("origin={}", client.origin()),
+            Err(error) => println!("error={error}"),
+        }
+        drop(ClientBuilder::from_env());
+        return;
+    }
+    let child = |pairs: &[(&str, &str)]| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "environment::a_client_is_made_from_the_environment", "--nocapture"])
+            .env_remove("WALDO_API_KEY")
+            .env_remove("WALDO_CLIENT_SECRET")
+            .env_remove("WALDO_ORIGIN")
+            .env(CHILD, "1")
+            .envs(pairs.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains("canary"), "{text}");
+        let said = text.lines().find_map(|line| {
+            line.find("origin=").or_else(|| line.find("error=")).map(|at| line[at..].to_owned())
+        });
+        said.unwrap_or(text)
+    };
+    let pair = [("WALDO_API_KEY", "wk.canary"), ("WALDO_CLIENT_SECRET", "ws.canary")];
+    assert_eq!(child(&pair), "origin=https://api.waldo.ai");
+    assert_eq!(
+        child(&[pair[0], pair[1], ("WALDO_ORIGIN", "http://127.0.0.1:8080")]),
+        "origin=http://127.0.0.1:8080"
+    );
+    assert_eq!(child(&pair[..1]), "error=the environment variable WALDO_CLIENT_SECRET is not set");
+    assert!(child(&[pair[0], pair[1], ("WALDO_ORIGIN", "http://canary")]).contains("must use https"));
+}

@@ -1,0 +1,133 @@
+//! Errors say what to do, keep their source, and hold no secret.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use waldo_emulator::model::{Answer, Fault};
+use waldo_ureq::{Client, Credentials, Error, OneShot, Reason, Refusal, ureq};
+
+use crate::listener::Listener;
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, builder, client, emulator, settings};
+
+#[test]
+fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
+    bounded(|| {
+        let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let client =
+            builder(format!("http://{nobody}")).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let error = client.get("/customer").call().unwrap_err();
+        let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(failure.reason(), Reason::Transport);
+        assert!(error.to_string().starts_with("login unavailable: the server could not be reached"));
+        let source = error.source().unwrap().downcast_ref::<ureq::Error>();
+        assert!(matches!(source, Some(ureq::Error::Io(_))), "{source:?}");
+    });
+}
+
+#[test]
+fn a_call_that_breaks_is_not_sent_again() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(crate::site::status(&client), 200);
+        emulator.reset_stats();
+        for fault in [Answer::Cut, Answer::status(503)] {
+            emulator.push_fault(Fault::call(fault));
+        }
+        let error = client.post("/onboard").send("{}").unwrap_err();
+        assert!(matches!(error, Error::Ureq(_)), "{error:?}");
+        assert!(error.source().is_some());
+        assert_eq!(client.post("/onboard").send("{}").unwrap().status(), 503);
+        assert_eq!(emulator.stats().server.total(), 2);
+    });
+}
+
+#[test]
+fn another_origin_a_bad_target_and_a_bad_header_are_errors_before_anything_is_sent() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| exchange.answer(500, "", ""));
+        let client = client(server.origin());
+        let foreign = format!("http://127.0.0.1:{}/customer", server.port() ^ 1);
+        let error = client.get(&foreign).call().unwrap_err();
+        assert!(matches!(error, Error::ForeignOrigin { .. }), "{error:?}");
+        assert!(error.to_string().contains(&server.origin()), "{error}");
+        let localhost = format!("http://localhost:{}/customer", server.port());
+        assert!(matches!(client.get(localhost).call(), Err(Error::ForeignOrigin { .. })));
+        assert!(matches!(client.get("customer").call(), Err(Error::Target { .. })));
+        assert!(matches!(client.get("/x").header("a b", "c").call(), Err(Error::Header(_))));
+        assert!(matches!(client.get("/x").header("a", "b\n").call(), Err(Error::Header(_))));
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
+    bounded(|| {
+        let listener = Listener::new();
+        let token = format!("{}canary00", jwt(1));
+        let rolled = format!("{}canary11", jwt(2));
+        let (granted, sent) = (token.clone(), rolled.clone());
+        let server = Scripted::start(move |exchange| {
+            let rejected = exchange.read_body().windows(6).any(|part| part == b"reject");
+            match exchange.line.as_str() {
+                "POST /authenticate" if rejected => {
+                    let body = r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#;
+                    exchange.answer(401, "", body);
+                }
+                "POST /authenticate" => exchange.answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
+                "GET /cut?own=canary" => exchange.close(),
+                "GET /401?own=canary" => exchange.answer(401, "", ""),
+                _ => exchange.answer(200, &format!("Authorization: Bearer {sent}\r\n"), ""),
+            }
+        });
+        let mut output = Vec::new();
+        let pair = || Credentials::new("wk.canary", "ws.canary").unwrap();
+        let builder = Client::builder(pair()).origin(server.origin()).agent(settings().build());
+        output.push(format!("{builder:?}"));
+        let client = builder.build().unwrap();
+        listener.during(|| {
+            for target in ["/roll", "/401", "/401", "/cut", "/roll"] {
+                let request = client.get(target).header("x-own", "canary").query("own", "canary");
+                output.push(format!("{request:?}"));
+                match request.call() {
+                    Ok(response) => drop(response),
+                    Err(error) => output.push(format!("{error} {error:?}")),
+                }
+                output.push(format!("{client:?} {:?} {}", client.explain(), client.explain()));
+            }
+            output.push(format!("{:?} {:?}", client.token(), client.snapshot()));
+            output.push(format!("{:?}", OneShot::new(&b"canary"[..])));
+            client.reset(Credentials::new("wk.canary", "ws.reject-canary").unwrap());
+            let error = client.get("/").call().unwrap_err();
+            output.push(format!("{error} {error:?} {:?}", client.explain()));
+            assert!(matches!(error, Error::Refused { refusal: Refusal::Rejected { .. }, .. }), "{error:?}");
+        });
+        for name in ["login_granted", "adopted", "challenged", "reset", "login_rejected", "latched"] {
+            assert!(listener.count(name) > 0, "{name} was not heard: {:?}", listener.names());
+        }
+        output.extend(listener.heard().iter().map(|heard| format!("{heard:?}")));
+        for line in &output {
+            assert!(!line.contains("canary"), "{line}");
+            assert!(!line.contains("eyJ"), "{line}");
+        }
+    });
+}
+
+#[test]
+fn a_refusal_says_when_to_try_again() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = builder(emulator.origin()).max_wait(Duration::from_secs(1)).build().unwrap();
+        emulator.push_fault(Fault::login(Answer::too_many_requests(
+            waldo_emulator::model::RetryAfter::Seconds(90),
+        )));
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+        let retry_in = error.retry_in().unwrap();
+        assert!((80..=90).contains(&retry_in.as_secs()), "{retry_in:?}");
+        assert!(error.to_string().contains("; try again in"), "{error}");
+    });
+}

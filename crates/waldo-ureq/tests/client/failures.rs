@@ -1,0 +1,80 @@
+//! Logins that fail, in every way that a server has.
+
+use waldo_emulator::model::{Answer, Fault};
+use waldo_ureq::http::StatusCode;
+use waldo_ureq::{Error, Reason, Refusal};
+
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, builder, client, emulator, status};
+
+/// What a login that fails so is called.
+fn reason(origin: String) -> Reason {
+    let client = builder(origin).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+    let error = client.get("/customer").call().unwrap_err();
+    let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
+        panic!("{error:?}");
+    };
+    failure.reason()
+}
+
+#[test]
+fn rule_2_each_failure_has_its_reason() {
+    bounded(|| {
+        for (answer, expected) in [
+            (Answer::status(503), Reason::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            (Answer::Firewall, Reason::Status(StatusCode::FORBIDDEN)),
+            (Answer::SingleQuotes, Reason::Status(StatusCode::BAD_REQUEST)),
+            (Answer::NoToken, Reason::NoToken),
+            (Answer::NotJson, Reason::NoToken),
+            (Answer::Oversize { bytes: 70_000 }, Reason::BodyTooLarge),
+            (
+                Answer::Redirect { status: 307, location: "/authenticate".to_owned() },
+                Reason::Status(StatusCode::TEMPORARY_REDIRECT),
+            ),
+            (Answer::Cut, Reason::Transport),
+            (Answer::CutShort, Reason::Transport),
+        ] {
+            let emulator = emulator();
+            emulator.push_fault(Fault::login(answer.clone()).forever());
+            assert_eq!(reason(emulator.origin()), expected, "{answer:?}");
+            assert_eq!(emulator.stats().server.total(), 1, "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn rule_2_the_body_of_a_failed_login_matters_less_than_its_status() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            exchange.write(b"HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\nbroken of");
+            exchange.close();
+        });
+        assert_eq!(reason(server.origin()), Reason::Status(StatusCode::SERVICE_UNAVAILABLE));
+    });
+}
+
+#[test]
+fn rule_14_a_login_that_fails_twice_is_tried_again_within_the_call() {
+    bounded(|| {
+        let emulator = emulator();
+        emulator.push_fault(Fault::login(Answer::status(500)).times(2));
+        assert_eq!(status(&client(emulator.origin())), 200);
+        assert_eq!(emulator.stats().server.logins(), 3);
+    });
+}
+
+#[test]
+fn rule_2_a_token_in_the_logins_header_will_do() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                exchange.read_body();
+                exchange.answer(201, &format!("Authorization: Bearer {}\r\n", jwt(5)), "");
+            } else {
+                assert!(exchange.bears(&jwt(5)));
+                exchange.answer(200, "", "");
+            }
+        });
+        assert_eq!(status(&client(server.origin())), 200);
+    });
+}

@@ -1,0 +1,80 @@
+//! The thread that logs in for everyone may be lost.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use waldo_ureq::http::Request;
+use waldo_ureq::ureq::SendBody;
+use waldo_ureq::ureq::middleware::MiddlewareNext;
+use waldo_ureq::{Client, Explanation};
+
+use crate::listener::Listener;
+use crate::site::{bounded, builder_over, client, emulator, on_threads, settings, status};
+
+const THREADS: usize = 16;
+
+#[test]
+fn rule_13_a_leader_that_panics_is_replaced_at_once() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let (first, waiting) = (AtomicBool::new(true), listener.clone());
+        let middleware = move |request: Request<SendBody>, next: MiddlewareNext| {
+            if request.uri().path() == "/authenticate" && first.swap(false, Ordering::SeqCst) {
+                waiting.wait_for("joined", THREADS - 1);
+                panic!("the leader is lost, on purpose");
+            }
+            next.handle(request)
+        };
+        let settings = settings().middleware(middleware).build();
+        let client = builder_over(emulator.origin(), settings).build().unwrap();
+        let results = on_threads(
+            THREADS,
+            &listener,
+            |_| catch_unwind(AssertUnwindSafe(|| status(&client))).ok(),
+            || (),
+        );
+        assert_eq!(results.iter().filter(|result| result.is_none()).count(), 1);
+        assert_eq!(results.iter().filter(|result| **result == Some(200)).count(), THREADS - 1);
+        assert_eq!(emulator.stats().server.logins(), 1);
+        assert_eq!((listener.count("login_abandoned"), listener.count("lapsed")), (1, 0));
+    });
+}
+
+#[test]
+fn rule_13_a_subscriber_that_panics_loses_the_leader_and_nothing_else() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let listener = Listener::reacting(|heard| assert_ne!(heard.event, "login_started", "on purpose"));
+        let lost = catch_unwind(AssertUnwindSafe(|| listener.during(|| status(&client))));
+        assert!(lost.is_err());
+        let listener = Listener::new();
+        assert_eq!(listener.during(|| status(&client)), 200);
+        assert_eq!(emulator.stats().server.logins(), 1);
+        assert_eq!(
+            listener.names(),
+            ["login_abandoned", "login_started", "login_granted", "adopted"],
+            "what was left is emitted by the next"
+        );
+    });
+}
+
+#[test]
+fn rule_19_a_subscriber_may_use_the_client() {
+    bounded(|| {
+        let emulator = emulator();
+        let client: Arc<Client> = Arc::new(client(emulator.origin()));
+        let inside = Arc::clone(&client);
+        let listener = Listener::reacting(move |heard| {
+            drop(inside.explain());
+            if heard.event == "login_granted" {
+                assert_eq!(status(&inside), 200);
+            }
+        });
+        assert_eq!(listener.during(|| status(&client)), 200);
+        assert!(matches!(client.explain(), Explanation::Send { .. }));
+        let numbers: Vec<u64> = listener.heard().iter().map(|heard| heard.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    });
+}

@@ -1,0 +1,24 @@
+//! The client over real sockets: against the emulator, and against servers that misbehave by script.
+
+mod agents;
+#[cfg(test)]
+mod bodies;
+mod concurrency;
+#[cfg(test)]
+mod connections;
+mod environment;
+mod errors;
+#[cfg(test)]
+mod failures;
+mod leaders;
+#[cfg(test)]
+mod listener;
+mod redirects;
+mod renewal;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod site;
+mod timeouts;

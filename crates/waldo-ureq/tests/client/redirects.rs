@@ -1,0 +1,60 @@
+//! A redirect is an answer, whatever the agent would do with it.
+
+use waldo_ureq::ureq::config::RedirectAuthHeaders;
+use waldo_ureq::{Error, Reason, Refusal};
+
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, builder, builder_over, settings};
+
+#[test]
+fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
+    bounded(|| {
+        let evil = Scripted::start(|exchange| {
+            exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(666)), "gotcha");
+        });
+        for (host, status) in
+            ["127.0.0.1", "localhost"].into_iter().flat_map(|host| [301, 302, 307, 308].map(|s| (host, s)))
+        {
+            let location = format!("Location: http://{host}:{}/steal\r\n", evil.port());
+            let server = Scripted::start(move |exchange| {
+                if exchange.is_login() {
+                    return exchange.grant(&jwt(1));
+                }
+                assert!(exchange.bears(&jwt(1)));
+                match exchange.line.as_str() {
+                    "GET /here" => exchange.answer(200, "", ""),
+                    _ => exchange.answer(status, &location, "moved"),
+                }
+            });
+            let settings =
+                settings().max_redirects(10).redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
+            let client = builder_over(server.origin(), settings).build().unwrap();
+            let mut response = client.get("/away").call().unwrap();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.body_mut().read_to_string().unwrap(), "moved");
+            assert_eq!(client.post("/away").send("body").unwrap().status(), status);
+            assert_eq!(client.get("/here").call().unwrap().status(), 200);
+            assert_eq!(server.logins(), 1);
+        }
+        assert_eq!(evil.connections(), 0);
+    });
+}
+
+#[test]
+fn rule_1_a_login_is_not_redirected_with_the_key_pair() {
+    bounded(|| {
+        let evil = Scripted::start(|exchange| exchange.grant(&jwt(666)));
+        for status in [302, 307] {
+            let location = format!("Location: {}/authenticate\r\n", evil.origin());
+            let server = Scripted::start(move |exchange| exchange.answer(status, &location, ""));
+            let client =
+                builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+            let error = client.get("/").call().unwrap_err();
+            let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(failure.reason(), Reason::Status(status.try_into().unwrap()));
+        }
+        assert_eq!(evil.connections(), 0);
+    });
+}

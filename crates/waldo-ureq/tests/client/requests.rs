@@ -1,0 +1,66 @@
+//! How requests are put together.
+
+use waldo_ureq::Error;
+use waldo_ureq::http::{Request, Response};
+use waldo_ureq::ureq::Body;
+
+use crate::scripted::{Scripted, jwt};
+use crate::site::{bounded, client};
+
+/// Answers with what it was sent.
+fn mirror() -> Scripted {
+    Scripted::start(|exchange| {
+        if exchange.is_login() {
+            return exchange.grant(&jwt(1));
+        }
+        assert!(exchange.bears(&jwt(1)));
+        let body = String::from_utf8(exchange.read_body()).unwrap();
+        let said = ["content-type", "x-own"].map(|name| exchange.header(name).unwrap_or("-").to_owned());
+        let text = format!("{} | {} | {body}", exchange.line, said.join(" "));
+        exchange.answer(200, "", &text);
+    })
+}
+
+#[test]
+fn each_method_sends_what_it_is_told() {
+    bounded(|| {
+        let server = mirror();
+        let client = client(server.origin());
+        let said =
+            |response: Result<Response<Body>, Error>| response.unwrap().body_mut().read_to_string().unwrap();
+        let url = format!("{}/full?a=b", server.origin());
+        assert_eq!(said(client.get(&url).query("c d", "e&f").call()), "GET /full?a=b&c%20d=e%26f | - - | ");
+        assert_eq!(said(client.delete("/x").header("x-own", "1").call()), "DELETE /x | - 1 | ");
+        assert_eq!(said(client.post("/x").send("text")), "POST /x | - - | text");
+        assert_eq!(said(client.put("/x").send(b"bytes")), "PUT /x | - - | bytes");
+        assert_eq!(said(client.patch("/x").send("text".to_owned())), "PATCH /x | - - | text");
+        assert_eq!(client.head("/x").call().unwrap().status(), 200);
+        let request = Request::post("/run").header("x-own", "2").body(vec![b'v']).unwrap();
+        assert_eq!(said(client.run(request)), "POST /run | - 2 | v");
+        // The header is the client's own.
+        assert_eq!(said(client.get("/x").header("authorization", "Basic x").call()), "GET /x | - - | ");
+        // A setting of ureq's that is put on the request stays there.
+        let request = Request::get("/agent").body("").unwrap();
+        let request = client.agent().configure_request(request).user_agent("probe").build();
+        assert_eq!(said(client.run(request)), "GET /agent | - - | ");
+    });
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_is_sent_with_its_type_unless_another_is_given() {
+    bounded(|| {
+        let server = mirror();
+        let client = client(server.origin());
+        let mut response = client.post("/onboard").send_json(&["a", "ß"]).unwrap();
+        assert_eq!(
+            response.body_mut().read_to_string().unwrap(),
+            "POST /onboard | application/json - | [\"a\",\"ß\"]"
+        );
+        let own = client.post("/x").header("content-type", "application/json; charset=utf-8").send_json(&1);
+        let said = own.unwrap().body_mut().read_to_string().unwrap();
+        assert_eq!(said, "POST /x | application/json; charset=utf-8 - | 1");
+        let unwritable = std::collections::BTreeMap::from([([1], 1)]);
+        assert!(matches!(client.post("/x").send_json(&unwritable), Err(Error::Body(_))));
+    });
+}

@@ -1,0 +1,130 @@
+//! Nothing takes longer than it may. Where a test measures, it allows for a slow machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use waldo_emulator::Hold;
+use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_ureq::ureq::{self, Timeout};
+use waldo_ureq::{Error, Reason, Refusal};
+
+use crate::listener::Listener;
+use crate::scripted::{Scripted, jwt};
+use crate::site::{PATIENCE, bounded, builder, builder_over, client, emulator, settings, status};
+
+/// Far above every limit that is tested here, and far below those that are not.
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_call_that_hangs_ends_with_the_agents_timeout() {
+    bounded(|| {
+        let emulator = emulator();
+        let settings = settings().timeout_global(Some(Duration::from_millis(300))).build();
+        let client = builder_over(emulator.origin(), settings).build().unwrap();
+        assert_eq!(status(&client), 200);
+        emulator.push_fault(Fault::call(Answer::Hang));
+        let began = Instant::now();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
+        assert!(began.elapsed() < SOON);
+    });
+}
+
+#[test]
+fn the_budget_is_the_whole_calls_and_not_each_sendings() {
+    bounded(|| {
+        let (pause, budget) = (Duration::from_millis(600), Duration::from_secs(1));
+        let slow = Arc::new(AtomicBool::new(false));
+        let slowly = Arc::clone(&slow);
+        let server = Scripted::start(move |exchange| {
+            if exchange.is_login() {
+                exchange.grant(&jwt(2));
+            } else if slowly.load(Ordering::SeqCst) {
+                std::thread::sleep(pause);
+                exchange.answer(if exchange.bears(&jwt(2)) { 200 } else { 401 }, "", "");
+            } else {
+                exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(1)), "");
+            }
+        });
+        let client = client(server.origin());
+        assert_eq!(status(&client), 200);
+        slow.store(true, Ordering::SeqCst);
+        // Each of the two sendings is within the budget; together they are not.
+        let error = client.get("/slow").deadline(budget).call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
+        assert_eq!(server.seen().iter().filter(|line| *line == "GET /slow").count(), 2);
+        assert_eq!(client.get("/slow").deadline(Duration::MAX).call().unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        emulator.push_fault(Fault::login(Answer::Hang).forever());
+        let client = builder(emulator.origin())
+            .limits(|limits| limits.lease(Duration::from_millis(400)).failures_per_call(1))
+            .build()
+            .unwrap();
+        let error = listener.during(|| client.get("/customer").call()).unwrap_err();
+        let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(failure.reason(), Reason::Timeout);
+        assert_eq!(listener.names(), ["login_started", "login_unavailable"]);
+    });
+}
+
+#[test]
+fn rule_14_a_login_that_is_cut_short_by_its_own_call_is_not_held_against_the_server() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = client(emulator.origin());
+        emulator.hold(Hold::logins());
+        let began = Instant::now();
+        let hasty = client.get("/customer").deadline(Duration::from_millis(200));
+        let error = listener.during(|| hasty.call()).unwrap_err();
+        assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+        assert!(began.elapsed() < SOON);
+        assert_eq!(listener.names(), ["login_started", "login_abandoned"]);
+        emulator.release(Target::Login);
+        assert_eq!(listener.during(|| status(&client)), 200);
+        assert_eq!(listener.count("login_unavailable"), 0);
+    });
+}
+
+#[test]
+fn rule_14_a_wait_that_would_outlast_the_deadline_is_refused_at_once() {
+    bounded(|| {
+        let emulator = emulator();
+        let slow = Answer::too_many_requests(waldo_emulator::model::RetryAfter::Seconds(600));
+        emulator.push_fault(Fault::login(slow));
+        let client = client(emulator.origin());
+        let began = Instant::now();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+        assert!(began.elapsed() < SOON);
+        assert_eq!(emulator.stats().server.total(), 1);
+    });
+}
+
+#[test]
+fn a_follower_waits_no_longer_than_it_may() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let client = client(emulator.origin());
+        emulator.hold(Hold::logins());
+        std::thread::scope(|scope| {
+            let leader = scope.spawn(|| status(&client));
+            assert!(emulator.wait_until_held(1, PATIENCE));
+            let hasty = client.get("/customer").deadline(Duration::from_millis(200));
+            let error = listener.during(|| hasty.call()).unwrap_err();
+            assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+            assert_eq!(listener.count("joined"), 1);
+            emulator.release(Target::Login);
+            assert_eq!(leader.join().unwrap(), 200);
+        });
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
