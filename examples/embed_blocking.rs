@@ -5,6 +5,8 @@
 //! The embedding is `Api::send`, some thirty lines. The rest is a small program that shows it at work against an emulator and
 //! exits non-zero when the emulator has counted other logins than it should have.
 
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program talks to its user")]
+
 use std::error::Error;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};

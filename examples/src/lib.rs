@@ -1,1 +1,5 @@
-//! The examples are the files beside this folder; this library is empty.
+//! The examples are the files beside this folder. What is here compiles the README's code, so that it stays true.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

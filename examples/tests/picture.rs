@@ -2,6 +2,13 @@
 //!
 //! `UPDATE=1 cargo test -p waldo-examples --test picture` writes it anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, as it should"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -141,16 +148,16 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
     ("leader gone", false, Scene::abandoned),
     ("lease lapses", false, |scene| {
         if scene.login.is_some() {
-            scene.later(30)
+            scene.later(30);
         }
     }),
     ("fresh token", true, |scene| {
-        scene.answered(StatusCode::OK, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.bmV3"))
+        scene.answered(StatusCode::OK, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.bmV3"));
     }),
     ("401", false, |scene| scene.answered(StatusCode::UNAUTHORIZED, None)),
     ("time", false, |scene| {
         if scene.login.is_none() {
-            scene.later(3600)
+            scene.later(3600);
         }
     }),
     ("invalidate", false, |scene| scene.session.invalidate(scene.now())),

@@ -1,0 +1,46 @@
+//! The README says nothing that is not there.
+
+use std::path::Path;
+
+/// Every test that the table of guarantees names exists in the file it links to.
+#[test]
+fn each_guarantee_is_proved_by_the_test_it_links_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let mut guarantees = 0;
+    for line in readme
+        .lines()
+        .skip_while(|line| *line != "| guarantee | test |")
+        .skip(2)
+        .take_while(|line| !line.is_empty())
+    {
+        let (test, file) = line
+            .split_once("[`")
+            .and_then(|(_, rest)| rest.split_once("`]("))
+            .and_then(|(test, rest)| Some((test, rest.split_once(')')?.0)))
+            .unwrap_or_else(|| panic!("no link to a test in: {line}"));
+        let source =
+            std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let proof = format!("#[test]\nfn {test}(");
+        assert!(source.replace("\r\n", "\n").contains(&proof), "{file} has no test {test}");
+        guarantees += 1;
+    }
+    assert!(guarantees >= 10, "the table of guarantees is gone: {guarantees} rows");
+}
+
+/// Every relative link in the documents leads somewhere.
+#[test]
+fn each_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/design.md"]
+    {
+        let path = root.join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if !target.is_empty() && !target.contains("://") {
+                let file = path.parent().unwrap().join(target);
+                assert!(file.exists(), "{document} links to {target}, which is not there");
+            }
+        }
+    }
+}

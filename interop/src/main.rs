@@ -1,0 +1,159 @@
+//! Meetings of this project with programs whose libraries it did not write: a server on express and jsonwebtoken that follows the
+//! API's documents, and the API's own Node sample.
+//!
+//! Each meeting counts what the other side has seen and compares it with what it must be. `bash interop/run` installs the
+//! libraries first.
+
+#![expect(clippy::print_stdout, reason = "a program talks to its user")]
+
+mod node;
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use waldo_emulator::Emulator;
+use waldo_emulator::model::{Policy, RollForm, Server};
+use waldo_ureq::{Client, Credentials, Error};
+
+use crate::node::{Express, Settings, sample};
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type Meeting = fn() -> Outcome;
+
+const KEY: &str = "wk.interop";
+const SECRET: &str = "ws.interop";
+
+const MEETINGS: [(&str, Meeting); 8] = [
+    ("sequential calls to express cause one login", sequential),
+    ("32 threads at once cause one login", threads),
+    ("tokens of 2 s roll without a login, and an idle spell costs one", short_lives),
+    ("single-use tokens: sequential calls see no 401", strict),
+    ("a restart with a new signing key costs one login, and no call fails", restart),
+    ("a wrong secret is tried once", wrong_secret),
+    ("the API's own sample, bare rolls: ten calls, one login", || sample_logins(RollForm::Bare, 1)),
+    ("the API's own sample, rolls with Bearer: ten calls, ten logins", || {
+        sample_logins(RollForm::Bearer, 10)
+    }),
+];
+
+fn main() -> ExitCode {
+    let mut failed = 0;
+    for (title, meeting) in MEETINGS {
+        let started = Instant::now();
+        let outcome = meeting();
+        let seconds = started.elapsed().as_secs_f32();
+        match outcome {
+            Ok(()) => println!("ok      {title} ({seconds:.1} s)"),
+            Err(error) => {
+                failed += 1;
+                println!("FAILED  {title} ({seconds:.1} s): {error}");
+            }
+        }
+    }
+    println!("\n{} passed, {failed} failed", MEETINGS.len() - failed);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn sequential() -> Outcome {
+    let server = Express::start(&Settings::default())?;
+    let client = client(&server.origin(), SECRET)?;
+    for _ in 0..20 {
+        customer(&client)?;
+    }
+    let mut response = client.post("/onboard").send_json(&json!({"email": "a@example.com"}))?;
+    let body: serde_json::Value = serde_json::from_slice(&response.body_mut().read_to_vec()?)?;
+    expect("what was posted", body.get("received"), Some(&json!({"email": "a@example.com"})))?;
+    server.expect(1, &[(200, 22)])
+}
+
+fn threads() -> Outcome {
+    let server = Express::start(&Settings::default())?;
+    let client = client(&server.origin(), SECRET)?;
+    all_at_once(&client, 32, 10)?;
+    server.expect(1, &[(200, 321)])
+}
+
+fn short_lives() -> Outcome {
+    let server = Express::start(&Settings { lifetime_s: 2, ..Settings::default() })?;
+    let client = client(&server.origin(), SECRET)?;
+    for _ in 0..12 {
+        customer(&client)?;
+        thread::sleep(Duration::from_millis(400));
+    }
+    server.expect(1, &[(200, 13)])?;
+    thread::sleep(Duration::from_millis(2500));
+    all_at_once(&client, 32, 1)?;
+    server.expect(2, &[(200, 46)])
+}
+
+fn strict() -> Outcome {
+    let server = Express::start(&Settings { strict: true, ..Settings::default() })?;
+    let client = client(&server.origin(), SECRET)?;
+    for _ in 0..50 {
+        customer(&client)?;
+    }
+    server.expect(1, &[(200, 51)])
+}
+
+fn restart() -> Outcome {
+    let server = Express::start(&Settings::default())?;
+    let client = client(&server.origin(), SECRET)?;
+    all_at_once(&client, 32, 2)?;
+    server.expect(1, &[(200, 65)])?;
+    let port = server.port();
+    drop(server);
+    let server = Express::start(&Settings { port, signing_key: Some("another"), ..Settings::default() })?;
+    all_at_once(&client, 32, 2)?;
+    expect("logins after the restart", server.stats()?.logins, 1)?;
+    expect("calls answered after the restart", server.stats()?.answered(200), 65)
+}
+
+fn wrong_secret() -> Outcome {
+    let server = Express::start(&Settings::default())?;
+    let client = client(&server.origin(), "ws.wrong")?;
+    for _ in 0..50 {
+        match customer(&client) {
+            Err(Error::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Err("a call with a wrong secret was answered".into()),
+        }
+    }
+    server.expect(0, &[(401, 1)])
+}
+
+fn sample_logins(roll: RollForm, logins: u64) -> Outcome {
+    let policy = Policy { roll, ..Policy::default() };
+    let emulator = Emulator::start(Server::new(policy).with_key(KEY, SECRET))?;
+    sample(&emulator.origin(), KEY, SECRET, 10)?;
+    let stats = emulator.stats().server;
+    expect("logins", stats.logins_granted, logins)?;
+    expect("answers with 200", stats.requests.get(&200).copied(), Some(logins + 10))
+}
+
+fn client(origin: &str, secret: &str) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(Client::builder(Credentials::new(KEY, secret)?).origin(origin).build()?)
+}
+
+fn customer(client: &Client) -> Result<(), Error> {
+    let mut response = client.get("/customer").query("field", "id").call()?;
+    response.body_mut().read_to_vec()?;
+    Ok(())
+}
+
+fn all_at_once(client: &Client, threads: usize, calls: usize) -> Outcome {
+    let gate = std::sync::Barrier::new(threads);
+    let run = || {
+        gate.wait();
+        (0..calls).try_for_each(|_| customer(client))
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        running.into_iter().try_for_each(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
+    })
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, wanted: T) -> Outcome {
+    if seen == wanted { Ok(()) } else { Err(format!("{what}: {seen:?}, and not {wanted:?}").into()) }
+}

@@ -1,0 +1,110 @@
+//! The programs on the other side, as child processes that end with their handle.
+
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::{KEY, Outcome, SECRET, expect};
+
+/// How the express server is started.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    /// 0 lets the system choose.
+    pub(crate) port: u16,
+    pub(crate) lifetime_s: u32,
+    pub(crate) strict: bool,
+    /// The client secret, unless told otherwise.
+    pub(crate) signing_key: Option<&'static str>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { port: 0, lifetime_s: 3600, strict: false, signing_key: None }
+    }
+}
+
+/// A running `server.mjs`.
+pub(crate) struct Express {
+    child: Child,
+    port: u16,
+}
+
+/// What the server says it has seen.
+pub(crate) struct Stats {
+    pub(crate) logins: u64,
+    at_once: u64,
+    statuses: Value,
+}
+
+impl Stats {
+    pub(crate) fn answered(&self, status: u16) -> u64 {
+        self.statuses.get(status.to_string()).and_then(Value::as_u64).unwrap_or_default()
+    }
+}
+
+impl Express {
+    pub(crate) fn start(settings: &Settings) -> io::Result<Self> {
+        let mut command = node("server.mjs");
+        command.args(["--key", KEY, "--secret", SECRET]);
+        command.args(["--port", &settings.port.to_string(), "--lifetime", &settings.lifetime_s.to_string()]);
+        command.args(["--rotation", if settings.strict { "strict" } else { "lenient" }]);
+        command.args(settings.signing_key.map(|key| ["--signing-key", key]).into_iter().flatten());
+        let mut server = Self { child: command.stdout(Stdio::piped()).spawn()?, port: 0 };
+        let mut line = String::new();
+        if let Some(output) = server.child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let port = line.trim_end().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        server.port =
+            port.ok_or_else(|| io::Error::other(format!("the server said {line:?} and no address")))?;
+        Ok(server)
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn stats(&self) -> Result<Stats, Box<dyn std::error::Error + Send + Sync>> {
+        let body = ureq::get(format!("{}/_stats", self.origin())).call()?.body_mut().read_to_vec()?;
+        let value: Value = serde_json::from_slice(&body)?;
+        let count =
+            |name: &str| value.get(name).and_then(Value::as_u64).ok_or(format!("no {name} in {value}"));
+        let statuses = value.get("statuses").cloned().unwrap_or_default();
+        Ok(Stats { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
+    }
+
+    /// Compares the server's counts: the logins it granted, and its answers by status, which are all there are.
+    pub(crate) fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
+        let stats = self.stats()?;
+        expect("logins", stats.logins, logins)?;
+        expect("several logins at once", stats.at_once > 1, false)?;
+        let wanted: serde_json::Map<_, _> =
+            answers.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
+        expect("answers by status", stats.statuses, Value::Object(wanted))
+    }
+}
+
+impl Drop for Express {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs the API's own sample to its end.
+pub(crate) fn sample(origin: &str, key: &str, secret: &str, calls: u32) -> Outcome {
+    let status = node("sample.mjs").args([origin, key, secret, &calls.to_string()]).status()?;
+    expect("the sample's success", status.success(), true)
+}
+
+fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg(script).stdin(Stdio::null());
+    command
+}
