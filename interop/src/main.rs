@@ -154,6 +154,7 @@ fn all_at_once(client: &Client, threads: usize, calls: usize) -> Outcome {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "counts and literals are passed")]
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, wanted: T) -> Outcome {
     if seen == wanted { Ok(()) } else { Err(format!("{what}: {seen:?}, and not {wanted:?}").into()) }
 }
