@@ -1,0 +1,419 @@
+//! Rules 17 to 22: bodies, cancellation, secrets, the journal.
+
+use std::fmt::{Debug, Write};
+
+use http::{HeaderMap, Request};
+use waldo_auth_core::{
+    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Permit, Reason,
+    Session, Snapshot, Step, Unavailable, Verdict,
+};
+
+use crate::world::{
+    KEY, ORIGIN, SECRET, World, bearer, busy, credentials, down, grant_of, read, rejection_of, secs,
+};
+
+#[test]
+fn rule_17_a_one_shot_call_gets_its_401_and_the_next_call_heals() {
+    let (mut world, _) = World::warm();
+    let upload = world.send(Call::one_shot());
+    world.deliver(upload.attempt, 401);
+    let (login, call) = world.lead(Call::one_shot());
+    let token = world.fresh();
+    world.grant(login, &token);
+    let upload = world.send(call);
+    assert_eq!(upload.token, token);
+    world.deliver(upload.attempt, 200);
+}
+
+#[test]
+fn rule_17_a_one_shot_call_is_not_sent_again_with_a_newer_token_either() {
+    let (mut world, _) = World::warm();
+    let (upload, other) = (world.send(Call::one_shot()), world.send(Call::replayable()));
+    let newer = world.fresh();
+    world.roll(other.attempt, &newer);
+    world.deliver(upload.attempt, 401);
+    assert_eq!(world.held(), newer);
+}
+
+#[test]
+fn rule_17_a_one_shot_body_that_was_not_touched_can_be_sent_after_all() {
+    let (mut world, _) = World::warm();
+    let upload = world.send(Call::one_shot());
+    let call = world.retry(upload.attempt.with_untouched_body());
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_18_everything_can_be_dropped_anywhere() {
+    let mut world = World::new();
+    drop(Call::replayable());
+    drop(world.admit(Call::replayable())); // a login and its call
+    drop(world.wait(Call::replayable()));
+    world.pass(secs(30));
+    let token = world.log_in();
+    drop(world.admit(Call::replayable())); // a permit
+    drop(world.send(Call::replayable())); // an attempt
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt)); // a call that was to be sent again
+    let token_after = world.log_in();
+    assert_ne!(token, token_after);
+    assert_eq!(world.held(), token_after);
+}
+
+#[test]
+fn rule_19_everything_can_cross_threads() {
+    fn can<T: Send + Sync + 'static>() {}
+    can::<Session>();
+    can::<Call>();
+    can::<Permit>();
+    can::<Attempt>();
+    can::<Login>();
+    can::<Step>();
+    can::<Verdict>();
+    can::<waldo_auth_core::Outcome>();
+    can::<waldo_auth_core::Refusal>();
+    can::<waldo_auth_core::ConfigError>();
+    can::<Config>();
+    can::<Snapshot>();
+    can::<Explanation>();
+}
+
+#[test]
+fn rule_19_a_failed_authorization_leaves_the_session_as_it_was() {
+    let (mut world, token) = World::warm();
+    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+    let mut request = Request::get("https://evil.example/").body(()).unwrap();
+    assert!(permit.authorize(&mut request).is_err());
+    assert!(request.headers().is_empty());
+    assert_eq!(world.held(), token);
+}
+
+/// Collects what everything says of itself.
+struct Ears(String);
+
+impl Ears {
+    fn hear(&mut self, thing: &impl Debug) {
+        writeln!(self.0, "{thing:?}\n{thing:#?}").unwrap();
+    }
+
+    fn read(&mut self, text: &impl ToString) {
+        self.0 += &(text.to_string() + "\n");
+    }
+
+    fn hear_error(&mut self, error: &dyn std::error::Error) {
+        writeln!(self.0, "{error:?}\n{error:#?}\n{error}").unwrap();
+        if let Some(source) = error.source() {
+            self.hear_error(source);
+        }
+    }
+}
+
+#[test]
+fn rule_20_no_secret_is_shown_by_anything() {
+    let mut ears = Ears(String::new());
+    ears.hear(&credentials());
+    ears.hear(&Credentials::new(KEY, "").unwrap_err());
+    ears.hear(&Credentials::new(format!("{KEY} "), SECRET).unwrap_err());
+    ears.read(&Credentials::new(KEY, format!(" {SECRET}")).unwrap_err());
+    let builder = Config::builder(ORIGIN, credentials());
+    ears.hear(&builder);
+    ears.hear(&builder.clone().build().unwrap());
+    ears.hear_error(&builder.clone().login_path(KEY).build().unwrap_err());
+
+    let mut world = World::new();
+    ears.hear(&world.session);
+    let (login, call) = world.lead(Call::replayable());
+    ears.hear(&login);
+    let first = world.fresh();
+    let granted = grant_of(&login, &first);
+    ears.hear(&granted);
+    ears.hear(&world.session.explain(world.now()));
+    world.settle(login, granted);
+    ears.hear(&call);
+    ears.hear(&world.session);
+
+    let step = world.admit(call);
+    ears.hear(&step);
+    let Step::Send(permit) = step else { panic!("a token is held") };
+    ears.hear(&permit);
+    let mut request = Request::get("https://evil.example/").body(()).unwrap();
+    ears.hear_error(&permit.authorize(&mut request).unwrap_err());
+    let sent = world.send(Call::replayable());
+    ears.hear(&sent.attempt);
+    let second = world.fresh();
+    let map = bearer(&second);
+    let head = Head::new(http::StatusCode::OK, &map);
+    ears.hear(&head);
+    let verdict = world.session.conclude(sent.attempt, head, world.now());
+    ears.hear(&verdict);
+    ears.hear(&world.session);
+
+    let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
+    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+    let _attempt = permit.authorize(&mut request).unwrap();
+    ears.hear(&request);
+
+    let snapshot = world.snapshot();
+    ears.hear(&snapshot);
+    ears.hear(
+        &Snapshot::from_json(snapshot.to_json().replace("token", second.as_str()).as_bytes()).unwrap_err(),
+    );
+    ears.hear(&Snapshot::from_json(second.as_bytes()).unwrap_err());
+    ears.read(&world.session.resume(&snapshot, world.now()).unwrap_err());
+
+    let sent = world.send(Call::replayable());
+    let call = world.retry(sent.attempt);
+    let (login, call) = world.lead(call);
+    for body in [
+        format!(r#"{{"code":"{KEY}"}}"#),
+        format!(r#"{{"code":"no such key: {KEY}","message":"{KEY}"}}"#),
+        format!(r#"{{"code":"{SECRET}"}}"#),
+        format!(r#"{{"code":"X","message":"{KEY} {SECRET} {second}"}}"#),
+        format!(r#"{{"token":"{KEY}"}}"#),
+        format!("{KEY} {SECRET} {first}"),
+    ] {
+        for status in [200, 302, 400, 401, 403, 429, 500] {
+            let outcome = read(&login, status, &bearer(KEY), &body);
+            ears.hear(&outcome);
+            if let waldo_auth_core::Outcome::Rejected(rejection) = outcome {
+                ears.hear_error(&rejection);
+                ears.read(rejection.code());
+            }
+        }
+    }
+    let rejection = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{KEY} is unknown"}}"#));
+    world.settle(login, rejection);
+    let refusal = world.refuse(call);
+    ears.hear_error(&refusal);
+    ears.read(&world.explain());
+    for entry in world.session.journal().since(0) {
+        ears.hear(entry);
+        ears.read(&entry.event);
+    }
+    ears.hear(world.session.journal());
+    ears.hear(&world.session);
+
+    for secret in
+        [KEY, SECRET, &first, &second, "key-canary", "secret-canary", "dG9rZW4tY2FuYXJ5", "Bearer e"]
+    {
+        if let Some(at) = ears.0.find(secret) {
+            panic!("{secret} is shown: …{}", &ears.0[at.saturating_sub(200)..at + secret.len()]);
+        }
+    }
+    assert!(ears.0.len() > 10_000, "something was said");
+}
+
+#[test]
+fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
+    use std::error::Error;
+    let cause = std::io::Error::other("connection refused");
+    let failure = Unavailable::new(Reason::Transport).with_source(cause);
+    assert_eq!(failure.source().unwrap().to_string(), "connection refused");
+    let mut world = World::with(|builder| builder.failures_per_call(1));
+    let (login, call) = world.lead(Call::replayable());
+    world.settle(login, waldo_auth_core::Outcome::Unavailable(failure));
+    let refusal = world.refuse(call);
+    assert_eq!(refusal.to_string(), "login unavailable: the server could not be reached");
+    assert_eq!(refusal.source().unwrap().to_string(), "connection refused");
+}
+
+#[test]
+fn rule_20_what_identifies_a_token_is_its_edition() {
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::replayable());
+    assert_eq!(sent.attempt.edition(), 1);
+    assert!(format!("{:?}", sent.attempt).contains("edition: 1"));
+}
+
+#[test]
+fn rule_22_the_journal_tells_a_whole_life() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    world.waits(Call::replayable());
+    let token = world.fresh();
+    world.grant(login, &token);
+    let sent = world.send(call);
+    let rolled = world.fresh();
+    world.roll(sent.attempt, &rolled);
+    let sent = world.send(Call::replayable());
+    world.deliver_with(sent.attempt, 200, &bearer("junk"));
+    let sent = world.send(Call::replayable());
+    let call = world.retry(sent.attempt);
+    let (login, call) = world.lead(call);
+    world.settle(login, down());
+    let (call, until) = world.wait(call);
+    world.pass_until(until);
+    let (login, call) = world.lead(call);
+    world.settle(login, waldo_auth_core::Outcome::Abandoned);
+    world.pass(secs(60));
+    let (_login, _) = world.lead(call);
+    world.pass(secs(60));
+    let (login, call) = world.lead(Call::replayable());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    world.refuse(call);
+    world.session.reset(credentials(), world.now());
+    world.session.invalidate(world.now());
+    assert_eq!(
+        world.journal(),
+        [
+            "login_started",
+            "joined",
+            "login_granted",
+            "adopted",
+            "ignored",
+            "challenged",
+            "login_started",
+            "login_unavailable",
+            "login_started",
+            "login_abandoned",
+            "login_started",
+            "lapsed",
+            "login_started",
+            "login_rejected",
+            "latched",
+            "reset",
+            "invalidated",
+        ]
+    );
+    let numbers: Vec<u64> = world.session.journal().since(15).map(|entry| entry.number).collect();
+    assert_eq!(numbers, [16, 17]);
+}
+
+#[test]
+fn rule_22_a_call_says_once_that_it_joined() {
+    let mut world = World::new();
+    let (_login, _) = world.lead(Call::replayable());
+    let (mut call, _) = world.wait(Call::replayable());
+    for _ in 0..10 {
+        world.pass(secs(1));
+        call = world.wait(call).0;
+    }
+    assert_eq!(world.journal(), ["login_started", "joined"]);
+}
+
+#[test]
+fn rule_22_every_outcome_of_a_401_is_told() {
+    let (mut world, _) = World::warm();
+    let [a, b, c] = [(); 3].map(|()| world.send(Call::replayable()));
+    let mut outcomes = Vec::new();
+    let mut note = |world: &World| match world.last_event() {
+        Event::Challenged { outcome, edition: 1 | 2 } => outcomes.push(outcome),
+        other => panic!("{other:?}"),
+    };
+    let call = world.retry(a.attempt);
+    note(&world);
+    drop(world.retry(b.attempt));
+    note(&world);
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    drop(world.retry(c.attempt));
+    note(&world);
+    let sent = world.send(call);
+    world.deliver(sent.attempt, 401);
+    note(&world);
+    assert_eq!(
+        outcomes,
+        [Challenge::Dropped, Challenge::NothingHeld, Challenge::NewerHeld, Challenge::FreshFromLogin]
+    );
+}
+
+/// What the explanation foretells is what happens to a replayable call without a deadline that comes now.
+#[track_caller]
+fn foretold(world: &mut World) -> String {
+    let now = world.now();
+    let explanation = world.session.explain(now);
+    let agrees = match (&explanation, world.admit(Call::replayable())) {
+        (Explanation::Send { edition, .. }, Step::Send(permit)) => permit.edition() == *edition,
+        (Explanation::Authenticate { .. }, Step::Authenticate(login, _)) => {
+            // Undone, so that the world is as it was but for the login's number.
+            world.settle(login, waldo_auth_core::Outcome::Abandoned);
+            true
+        }
+        (Explanation::Join { at_most, .. }, Step::Wait(_, until)) => world.after(*at_most) == until,
+        (Explanation::BackOff { wait }, Step::Wait(_, until)) => world.after(*wait) == until,
+        (Explanation::Refuse { remaining, .. }, Step::Refuse(refusal)) => {
+            world.after(*remaining) == refusal.retry_at()
+        }
+        _ => false,
+    };
+    assert!(agrees, "{explanation}");
+    explanation.to_string()
+}
+
+#[test]
+fn rule_22_explain_agrees_with_admit_in_every_state() {
+    let mut world = World::new();
+    assert_eq!(foretold(&mut world), "the next call would log in, because there has been no token yet");
+    let (login, call) = world.lead(Call::replayable());
+    assert!(foretold(&mut world).starts_with("the next call would wait for login 2"));
+    let failure = busy(&login, "7");
+    world.settle(login, failure);
+    assert!(foretold(&mut world).starts_with("the next call would wait 7.0s"));
+    world.pass(secs(7));
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(foretold(&mut world), "the next call would be sent with edition 1, which has 3600.0s left");
+    let sent = world.send(call);
+    world.deliver(sent.attempt, 200);
+    world.pass(secs(3600));
+    assert_eq!(
+        foretold(&mut world),
+        "the next call would log in, because the life of the held token is over"
+    );
+    let token = world.log_in();
+    assert_eq!(world.held(), token);
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    assert_eq!(foretold(&mut world), "the next call would log in, because the server refused the last token");
+    world.log_in();
+    world.session.invalidate(world.now());
+    assert_eq!(foretold(&mut world), "the next call would log in, because the last token was invalidated");
+    world.session.reset(credentials(), world.now());
+    assert_eq!(foretold(&mut world), "the next call would log in, because the credentials were replaced");
+    let (login, _) = world.lead(Call::replayable());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    let refused = foretold(&mut world);
+    assert!(refused.starts_with("the next call would be refused, and so for another 60.0s: login rejected"));
+    world.pass(secs(60));
+    drop(world.lead(Call::replayable()));
+    assert!(foretold(&mut world).contains("for at most 30.0s"));
+    world.pass(secs(30));
+    assert!(foretold(&mut world).starts_with("the next call would log in"));
+}
+
+#[test]
+fn an_origin_is_compared_by_what_it_means() {
+    let origin: Origin = "https://API.waldo.ai:443/".parse().unwrap();
+    assert_eq!(origin, "https://api.waldo.ai".parse().unwrap());
+    assert_ne!(origin, "https://api.waldo.ai:444".parse().unwrap());
+}
+
+#[test]
+fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
+    let (mut world, _) = World::warm();
+    let (other, upload) = (world.send(Call::replayable()), world.send(Call::one_shot()));
+    let newer = world.fresh();
+    world.roll(other.attempt, &newer);
+    // Refused before the body was sent: again, with the newer token.
+    let call = world.retry(upload.attempt.with_untouched_body());
+    let upload = world.send(call);
+    // This time the body went out.
+    world.deliver(upload.attempt, 401);
+}
+
+#[test]
+fn rule_20_a_rejection_code_that_hides_the_key_pair_is_not_kept() {
+    for code in [r"wk.key-\u0000canary", "wk.key- canary", r"w\u00e9s.secret-canary"] {
+        let (login, _) = World::new().lead(Call::replayable());
+        let outcome = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{code}"}}"#));
+        let shown = format!("{outcome:?}");
+        assert!(!shown.contains(KEY) && !shown.contains(SECRET), "{shown}");
+    }
+}

@@ -1,0 +1,354 @@
+//! Rules 7 to 9: what follows from a 401.
+
+use http::{HeaderMap, StatusCode};
+use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Verdict};
+
+use crate::world::{World, bearer, headers, rejection_of, secs, uri};
+
+#[test]
+fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
+    let (mut world, _) = World::warm();
+    let sent: Vec<_> = (0..10).map(|_| world.send(Call::replayable())).collect();
+    let calls: Vec<_> = sent.into_iter().map(|sent| world.retry(sent.attempt)).collect();
+    let mut calls = calls.into_iter();
+    let (login, leader) = world.lead(calls.next().unwrap());
+    let waiters: Vec<_> = calls.map(|call| world.wait(call).0).collect();
+    let token = world.fresh();
+    world.grant(login, &token);
+    for call in waiters.into_iter().chain([leader]) {
+        assert_eq!(world.send(call).token, token);
+    }
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
+fn rule_07_a_late_401_after_a_newer_token_causes_no_login() {
+    let (mut world, _) = World::warm();
+    let (slow, fast) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    let newer = world.fresh();
+    world.roll(fast.attempt, &newer);
+    let call = world.retry(slow.attempt);
+    let again = world.send(call);
+    assert_eq!(again.token, newer);
+    world.deliver(again.attempt, 200);
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_07_a_late_401_after_a_login_causes_no_second_login() {
+    let (mut world, _) = World::warm();
+    let (slow, fast) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    let call = world.retry(fast.attempt);
+    let (login, _) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    let call = world.retry(slow.attempt);
+    assert_eq!(world.send(call).token, token);
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
+fn rule_07_a_401_straight_after_this_calls_login_is_final_and_the_token_stays() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.fresh();
+    world.grant(login, &token);
+    let sent = world.send(call);
+    world.deliver(sent.attempt, 401);
+    let outcome = Challenge::FreshFromLogin;
+    assert_eq!(world.last_event(), Event::Challenged { edition: 1, outcome });
+    assert_eq!(world.held(), token);
+}
+
+#[test]
+fn rule_07_a_401_straight_after_a_login_that_this_call_waited_for_is_final_too() {
+    let mut world = World::new();
+    let (login, _leader) = world.lead(Call::replayable());
+    let (waiter, _) = world.wait(Call::replayable());
+    let token = world.fresh();
+    world.grant(login, &token);
+    let sent = world.send(waiter);
+    world.deliver(sent.attempt, 401);
+    assert_eq!(world.held(), token);
+}
+
+#[test]
+fn rule_07_the_same_token_is_dropped_by_a_call_that_came_later() {
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.fresh();
+    world.grant(login, &token);
+    let other = world.send(Call::replayable());
+    let rolled = world.fresh();
+    world.roll(other.attempt, &rolled);
+    let sent = world.send(call);
+    assert_eq!(sent.token, rolled);
+    let call = world.retry(sent.attempt);
+    world.leads(call);
+}
+
+#[test]
+fn rule_07_a_success_of_a_later_request_does_not_vouch_for_the_token() {
+    // Requests overtake each other: the token may have died between the two.
+    let (mut world, _) = World::warm();
+    let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    world.deliver(b.attempt, 200);
+    let call = world.retry(a.attempt);
+    world.leads(call);
+}
+
+#[test]
+fn rule_07_a_401_from_another_origin_proves_nothing() {
+    for from in ["https://evil.example/x", "https://api.waldo.ai:8443/x", "http://api.waldo.ai/x", "/x"] {
+        let (mut world, token) = World::warm();
+        let sent = world.send(Call::replayable());
+        let (map, from) = (HeaderMap::new(), uri(from));
+        let head = Head::new(StatusCode::UNAUTHORIZED, &map).from_uri(&from);
+        let verdict = world.session.conclude(sent.attempt, head, world.now());
+        assert!(matches!(verdict, Verdict::Deliver), "{from}");
+        assert_eq!(world.last_event(), Event::Ignored { why: Ignored::ForeignOrigin });
+        assert_eq!(world.held(), token, "{from}");
+    }
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::replayable());
+    let (map, from) = (HeaderMap::new(), uri("https://API.waldo.ai:443/elsewhere"));
+    let head = Head::new(StatusCode::UNAUTHORIZED, &map).from_uri(&from);
+    assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Retry(_)));
+}
+
+#[test]
+fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_adopted() {
+    let (mut world, token) = World::warm();
+    for from in ["https://api.waldo.ai:8443/x", "https://evil.example/x", "http://api.waldo.ai/x"] {
+        let sent = world.send(Call::replayable());
+        let (evil, from) = (bearer(&world.fresh()), uri(from));
+        let head = Head::new(StatusCode::OK, &evil).from_uri(&from);
+        assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
+        assert_eq!(world.held(), token);
+    }
+    let sent = world.send(Call::replayable());
+    let newer = world.fresh();
+    let (map, from) = (bearer(&newer), uri("https://api.waldo.ai/hop"));
+    let head = Head::new(StatusCode::OK, &map).from_uri(&from);
+    assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
+    assert_eq!(world.held(), newer, "a hop at the same origin is a hop like any other");
+}
+
+#[test]
+fn rule_21_a_redirect_is_delivered() {
+    for status in [301, 302, 303, 307, 308] {
+        let (mut world, token) = World::warm();
+        let sent = world.send(Call::replayable());
+        let location = headers(&[("location", "https://evil.example/")]);
+        world.deliver_with(sent.attempt, status, &location);
+        assert_eq!(world.held(), token);
+    }
+}
+
+#[test]
+fn rule_08_a_call_is_sent_three_times_at_most() {
+    let (mut world, _) = World::warm();
+    let (first, other) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    let rolled = world.fresh();
+    world.roll(other.attempt, &rolled);
+    // 1: late for a newer token.
+    let call = world.retry(first.attempt);
+    let second = world.send(call);
+    assert_eq!(second.token, rolled);
+    // 2: refused too, so it is dropped and a login follows.
+    let call = world.retry(second.attempt);
+    let (login, call) = world.lead(call);
+    let granted = world.fresh();
+    world.grant(login, &granted);
+    let third = world.send(call);
+    assert_eq!(third.token, granted);
+    // 3: that was the last.
+    world.deliver(third.attempt, 401);
+}
+
+#[test]
+fn rule_08_the_resend_with_a_newer_token_happens_once() {
+    let (mut world, _) = World::warm();
+    let mut late = world.send(Call::replayable());
+    let mut attempts = 1;
+    loop {
+        let other = world.send(Call::replayable());
+        let rolled = world.fresh();
+        world.roll(other.attempt, &rolled);
+        match world.conclude(late.attempt, 401, &HeaderMap::new()) {
+            Verdict::Retry(call) => late = world.send(call),
+            Verdict::Deliver => break,
+        }
+        attempts += 1;
+    }
+    assert_eq!(attempts, 2);
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_08_the_resend_after_a_login_happens_once() {
+    let (mut world, _) = World::warm();
+    let mut attempts = 1;
+    let mut sent = world.send(Call::replayable());
+    // The token from the login is replaced before the call is sent again, so its 401 is never a fresh login's.
+    while let Verdict::Retry(call) = world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+        let (login, call) = world.lead(call);
+        let token = world.fresh();
+        world.grant(login, &token);
+        let other = world.send(Call::replayable());
+        let rolled = world.fresh();
+        world.roll(other.attempt, &rolled);
+        sent = world.send(call);
+        attempts += 1;
+    }
+    assert_eq!(attempts, 2);
+    assert_eq!(world.logins, 2);
+    world.leads(Call::replayable()); // dropped all the same, so that the next call heals
+}
+
+#[test]
+fn rule_08_a_call_is_sent_again_for_no_other_reason_than_a_401() {
+    for status in (100..600).filter(|status| *status != 401) {
+        let (mut world, token) = World::warm();
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, status);
+        assert_eq!(world.held(), token, "{status}");
+        assert_eq!(world.logins, 1);
+    }
+}
+
+#[test]
+fn rule_08_a_resend_whose_login_is_rejected_is_refused_with_the_servers_word() {
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::replayable());
+    let call = world.retry(sent.attempt);
+    let (login, call) = world.lead(call);
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    assert!(world.refuse(call).to_string().contains("INVALID_API_KEY"));
+}
+
+#[test]
+fn rule_09_a_403_is_delivered_and_the_token_stays() {
+    let (mut world, token) = World::warm();
+    for _ in 0..10 {
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, 403);
+    }
+    assert_eq!(world.held(), token);
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_16_five_drops_at_once_and_one_more_every_thirty_seconds() {
+    let (mut world, _) = World::warm();
+    let refuse_one = |world: &mut World| {
+        let sent = world.send(Call::replayable());
+        match world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+            Verdict::Retry(call) => {
+                let (login, call) = world.lead(call);
+                let token = world.fresh();
+                world.grant(login, &token);
+                let sent = world.send(call);
+                world.deliver(sent.attempt, 401);
+                true
+            }
+            Verdict::Deliver => {
+                let throttled = matches!(world.last_event(), Event::Throttled { .. });
+                assert!(throttled, "{:?}", world.last_event());
+                false
+            }
+        }
+    };
+    let at_once: Vec<bool> = (0..8).map(|_| refuse_one(&mut world)).collect();
+    assert_eq!(at_once, [true, true, true, true, true, false, false, false]);
+    world.pass(secs(29));
+    assert!(!refuse_one(&mut world));
+    world.pass(secs(1));
+    assert!(refuse_one(&mut world));
+    assert!(!refuse_one(&mut world));
+    world.pass(secs(1800));
+    let much_later: Vec<bool> = (0..6).map(|_| refuse_one(&mut world)).collect();
+    assert_eq!(much_later, [true, true, true, true, true, false], "the burst is the most");
+}
+
+#[test]
+fn rule_16_a_token_that_is_not_dropped_stays_for_everyone() {
+    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    let token = world.log_in();
+    for _ in 0..10 {
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, 401);
+        assert_eq!(world.held(), token);
+    }
+    assert_eq!(world.logins, 1);
+}
+
+/// A route that always answers 401, polled each second for three days, among calls that work.
+#[test]
+fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever() {
+    const DAYS: u64 = 3;
+    let (mut world, _) = World::warm();
+    for _ in 0..DAYS * 24 * 3600 {
+        world.pass(secs(1));
+        let mut call = Call::replayable();
+        loop {
+            match world.admit(call) {
+                waldo_auth_core::Step::Send(permit) => {
+                    let mut request = http::Request::get("https://api.waldo.ai/").body(()).unwrap();
+                    let attempt = permit.authorize(&mut request).unwrap();
+                    match world.conclude(attempt, 401, &HeaderMap::new()) {
+                        Verdict::Retry(again) => call = again,
+                        Verdict::Deliver => break,
+                    }
+                }
+                waldo_auth_core::Step::Authenticate(login, then) => {
+                    let token = world.fresh();
+                    world.grant(login, &token);
+                    call = then;
+                }
+                other @ (waldo_auth_core::Step::Wait(..) | waldo_auth_core::Step::Refuse(_)) => {
+                    panic!("{other:?}")
+                }
+            }
+        }
+    }
+    let most = 1 + 5 + DAYS * 24 * 3600 / 30;
+    assert!(world.logins <= most, "{} logins, at most {most}", world.logins);
+    assert!(world.logins >= most - 2, "the budget is used: {} logins of {most}", world.logins);
+}
+
+#[test]
+fn rule_16_a_life_that_has_ended_costs_no_coin() {
+    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    world.log_in();
+    // Sent within its life, refused when the server saw it as ended.
+    world.pass(secs(3565));
+    let sent = world.send(Call::replayable());
+    world.pass(secs(34));
+    let call = world.retry(sent.attempt);
+    world.leads(call);
+}
+
+#[test]
+fn rule_16_the_wall_clock_buys_no_coins() {
+    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+    world.log_in();
+    let sent = world.send(Call::replayable());
+    let call = world.retry(sent.attempt);
+    let (login, _) = world.lead(call);
+    let token = world.lasting(24 * 3600);
+    world.grant(login, &token);
+    world.set_wall_forward(secs(7200));
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 401);
+    assert_eq!(world.held(), token);
+}

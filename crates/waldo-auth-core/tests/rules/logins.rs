@@ -1,0 +1,693 @@
+//! Rules 13 to 15: one login at a time, one failure for all, a latch with exits.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use waldo_auth_core::{Call, Credentials, Event, Explanation, Ignored, Outcome, Refusal, Step};
+
+use crate::world::{World, busy, credentials, down, grant_of, just_under, millis, rejection_of, secs};
+
+#[test]
+fn rule_13_sixty_four_cold_calls_share_one_login() {
+    let mut world = World::new();
+    let (login, leader) = world.lead(Call::replayable());
+    let waiters: Vec<_> = (0..63).map(|_| world.wait(Call::replayable())).collect();
+    assert!(waiters.iter().all(|(_, until)| *until == login.lapses()));
+    let token = world.fresh();
+    world.grant(login, &token);
+    for call in waiters.into_iter().map(|(call, _)| call).chain([leader]) {
+        assert_eq!(world.send(call).token, token);
+    }
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
+    let mut world = World::new();
+    let (login, leader) = world.lead(Call::replayable());
+    let (waiter, until) = world.wait(Call::replayable());
+    drop((login, leader));
+    world.pass_until(until);
+    let (login, waiter) = world.lead(waiter);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(world.send(waiter).token, token);
+    assert!(world.journal().contains(&"lapsed"));
+}
+
+#[test]
+fn rule_13_a_lease_holds_until_its_very_end() {
+    let mut world = World::with(|builder| builder.lease(millis(500)));
+    let (_login, _) = world.lead(Call::replayable());
+    world.pass(millis(499));
+    let (waiter, _) = world.wait(Call::replayable());
+    world.pass(millis(1));
+    world.leads(waiter);
+}
+
+#[test]
+fn rule_13_a_suspended_machine_does_not_end_a_lease() {
+    let mut world = World::new();
+    let (_login, _) = world.lead(Call::replayable());
+    world.suspend(secs(3600));
+    world.waits(Call::replayable());
+}
+
+#[test]
+fn rule_13_a_leader_that_gives_up_hands_over_at_once() {
+    let mut world = World::new();
+    let (login, leader) = world.lead(Call::replayable());
+    let (waiter, _) = world.wait(Call::replayable());
+    world.settle(login, Outcome::Abandoned);
+    drop(leader);
+    world.leads(waiter);
+}
+
+#[test]
+fn rule_13_leaders_that_keep_giving_up_are_no_storm() {
+    let mut world = World::new();
+    let from = world.now().monotonic;
+    for _ in 0..60 {
+        let mut call = Call::replayable();
+        let login = loop {
+            match world.admit(call) {
+                Step::Authenticate(login, _) => break login,
+                Step::Wait(waiting, until) => {
+                    world.pass_until(until);
+                    call = waiting;
+                }
+                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
+            }
+        };
+        world.settle(login, Outcome::Abandoned);
+    }
+    let took = world.now().monotonic.saturating_duration_since(from);
+    // Full jitter below 30 s has a mean of 15 s.
+    assert!(took > secs(300), "60 logins within {took:?}");
+}
+
+#[test]
+fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
+    let mut world = World::new();
+    let mut call = Call::replayable();
+    for _ in 0..20 {
+        let login = loop {
+            match world.admit(call) {
+                Step::Authenticate(login, then) => {
+                    call = then;
+                    break login;
+                }
+                Step::Wait(then, until) => {
+                    world.pass_until(until);
+                    call = then;
+                }
+                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
+            }
+        };
+        world.settle(login, Outcome::Abandoned);
+    }
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_success_is_used_if_nothing_newer_is_held() {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    world.pass(secs(31));
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.fresh();
+    world.grant(late, &token);
+    // Nobody waits any longer, though the second login is still under way.
+    assert_eq!(world.send(call).token, token);
+    assert_eq!(world.held(), token);
+    // The second one, younger, replaces it when it comes.
+    let newer = world.fresh();
+    world.grant(login, &newer);
+    assert_eq!(world.held(), newer);
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_success_is_ignored_once_a_later_login_was_granted() {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    world.pass(secs(31));
+    let newer = world.log_in();
+    let old = world.fresh();
+    world.grant(late, &old);
+    assert_eq!(world.held(), newer);
+    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_success_heals_a_failure() {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    world.pass(secs(31));
+    let call = world.fail(Call::replayable());
+    let (call, _) = world.wait(call);
+    let token = world.fresh();
+    world.grant(late, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_failure_does_not_disturb_the_login_under_way() {
+    for outcome in [down(), Outcome::Abandoned] {
+        let mut world = World::new();
+        let (late, _) = world.lead(Call::replayable());
+        world.pass(secs(31));
+        let (login, call) = world.lead(Call::replayable());
+        world.settle(late, outcome);
+        let (call, until) = world.wait(call);
+        assert_eq!(until, login.lapses());
+        let token = world.fresh();
+        world.grant(login, &token);
+        assert_eq!(world.send(call).token, token);
+    }
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_rejection_does_not_latch_while_another_login_is_under_way() {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    world.pass(secs(31));
+    let (login, call) = world.lead(Call::replayable());
+    let rejection = rejection_of(&late);
+    world.settle(late, rejection);
+    let (call, _) = world.wait(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_13_an_answer_that_comes_after_the_lease_but_before_anybody_looked_counts() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.fresh();
+    world.pass(secs(100));
+    world.grant(login, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
+    let (mut world, token) = World::warm();
+    world.pass(secs(3400));
+    let (_login, _) = world.lead(Call::one_shot());
+    assert_eq!(world.send(Call::replayable()).token, token);
+    world.waits(Call::one_shot());
+}
+
+#[test]
+fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries() {
+    let mut world = World::new();
+    let (login, leader) = world.lead(Call::replayable());
+    let mut calls: Vec<Call> = (0..63).map(|_| world.wait(Call::replayable()).0).collect();
+    calls.push(leader);
+    world.settle(login, down());
+    for round in 2..=3 {
+        // All are told one common instant.
+        let waits: Vec<_> = calls.into_iter().map(|call| world.wait(call)).collect();
+        let instants: BTreeSet<_> = waits.iter().map(|(_, until)| *until).collect();
+        assert_eq!(instants.len(), 1);
+        assert_eq!(world.logins, round - 1, "no login of their own");
+        world.pass_until(*instants.first().unwrap());
+        let mut waiting = waits.into_iter().map(|(call, _)| call);
+        let (login, leader) = world.lead(waiting.next().unwrap());
+        calls = waiting.map(|call| world.wait(call).0).collect();
+        calls.push(leader);
+        world.settle(login, down());
+    }
+    // Three failures are enough for each of them.
+    for call in calls {
+        match world.refuse(call) {
+            Refusal::Unavailable { failure, retry_at } => {
+                assert_eq!(failure.reason(), waldo_auth_core::Reason::Transport);
+                assert!(retry_at >= world.now().monotonic);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.logins, 3);
+}
+
+#[test]
+fn rule_14_a_call_sits_through_as_many_failures_as_configured() {
+    for most in [1, 2, 7, 100] {
+        let mut world = World::with(|builder| builder.failures_per_call(most));
+        let mut call = Call::replayable();
+        for _ in 0..most {
+            loop {
+                match world.admit(call) {
+                    Step::Wait(waiting, until) => {
+                        world.pass_until(until);
+                        call = waiting;
+                    }
+                    Step::Authenticate(login, then) => {
+                        world.settle(login, down());
+                        call = then;
+                        break;
+                    }
+                    other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(matches!(world.refuse(call), Refusal::Unavailable { .. }));
+    }
+}
+
+#[test]
+fn rule_14_failures_before_a_call_came_in_are_not_its_own() {
+    let mut world = World::new();
+    for _ in 0..10 {
+        let call = world.fail(Call::replayable());
+        let until = match world.admit(call) {
+            Step::Wait(_, until) => until,
+            other => panic!("{other:?}"),
+        };
+        world.pass_until(until);
+    }
+}
+
+#[test]
+fn rule_14_a_refused_call_is_not_the_end_the_next_one_tries_again() {
+    let mut world = World::new();
+    let mut call = Call::replayable();
+    for _ in 0..3 {
+        call = world.fail(call);
+        world.pass(secs(60));
+    }
+    world.refuse(call);
+    let token = world.log_in();
+    assert_eq!(world.held(), token);
+}
+
+/// The backoffs after each of `n` failures in a row.
+fn backoffs(world: &mut World, n: usize) -> Vec<Duration> {
+    (0..n)
+        .map(|_| {
+            drop(world.fail(Call::replayable()));
+            let wait = match world.session.explain(world.now()) {
+                Explanation::BackOff { wait } => wait,
+                Explanation::Authenticate { .. } => Duration::ZERO,
+                other => panic!("{other:?}"),
+            };
+            world.pass(wait);
+            wait
+        })
+        .collect()
+}
+
+#[test]
+fn rule_14_backoff_has_full_jitter_from_a_quarter_second_doubling_to_thirty_seconds() {
+    let limits = [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000].map(millis);
+    let mut sums = [Duration::ZERO; 10];
+    for seed in 0..200 {
+        let mut world = World::with(|builder| builder.jitter_seed(seed));
+        for ((wait, limit), sum) in backoffs(&mut world, 10).into_iter().zip(limits).zip(&mut sums) {
+            assert!(wait < limit, "{wait:?} of {limit:?}, seed {seed}");
+            *sum += wait;
+        }
+    }
+    for (sum, limit) in sums.into_iter().zip(limits) {
+        let mean = sum / 200;
+        assert!(mean > limit.mul_f64(0.4) && mean < limit.mul_f64(0.6), "{mean:?} of {limit:?}");
+    }
+}
+
+#[test]
+fn rule_14_the_seed_decides_the_jitter() {
+    let of = |seed| backoffs(&mut World::with(|builder| builder.jitter_seed(seed)), 8);
+    assert_eq!(of(1), of(1));
+    assert_ne!(of(1), of(2));
+}
+
+#[test]
+fn rule_14_the_backoff_is_configurable() {
+    let mut world = World::with(|builder| builder.backoff(secs(10), secs(20)));
+    let waits = backoffs(&mut world, 64);
+    assert!(waits[0] < secs(10));
+    assert!(waits.iter().all(|wait| *wait < secs(20)));
+    assert!(waits.iter().any(|wait| *wait > secs(15)));
+}
+
+#[test]
+fn rule_14_a_granted_login_ends_the_streak() {
+    let mut world = World::new();
+    backoffs(&mut world, 10);
+    world.log_in();
+    world.pass(secs(3600));
+    assert!(backoffs(&mut world, 1)[0] < millis(250));
+}
+
+#[test]
+fn rule_14_retry_after_wins_over_the_backoff_and_is_capped() {
+    let mut world = World::with(|builder| builder.retry_after_cap(secs(100)));
+    let (login, call) = world.lead(Call::replayable());
+    let failure = busy(&login, "77");
+    world.settle(login, failure);
+    let (call, until) = world.wait(call);
+    assert_eq!(until, world.after(secs(77)));
+    world.pass_until(until);
+    let (login, call) = world.lead(call);
+    let failure = busy(&login, "101");
+    world.settle(login, failure);
+    assert_eq!(world.wait(call).1, world.after(secs(100)));
+}
+
+#[test]
+fn rule_14_a_call_is_refused_at_once_when_a_backoff_outlasts_its_deadline() {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let failure = busy(&login, "60");
+    world.settle(login, failure);
+    for seconds in [0, 1, 59, 60] {
+        let deadline = world.after(secs(seconds));
+        match world.refuse(Call::replayable().with_deadline(deadline)) {
+            Refusal::Deadline { retry_at, failure } => {
+                assert_eq!(retry_at, world.after(secs(60)));
+                assert_eq!(failure.unwrap().retry_after(), Some(secs(60)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let deadline = world.after(secs(61));
+    world.waits(Call::replayable().with_deadline(deadline));
+}
+
+#[test]
+fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let deadline = world.after(secs(10));
+    let (call, until) = world.wait(Call::replayable().with_deadline(deadline));
+    assert_eq!(until, deadline);
+    world.pass_until(until);
+    match world.refuse(call) {
+        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, login.lapses()),
+        other => panic!("{other:?}"),
+    }
+    // Beyond the lease, the lease is what counts.
+    let deadline = world.after(secs(100));
+    let (_, until) = world.wait(Call::replayable().with_deadline(deadline));
+    assert_eq!(until, login.lapses());
+}
+
+#[test]
+fn rule_14_a_call_whose_deadline_is_past_leads_no_login() {
+    let mut world = World::new();
+    let deadline = world.now().monotonic;
+    let refusal = world.refuse(Call::replayable().with_deadline(deadline));
+    assert!(matches!(refusal, Refusal::Deadline { failure: None, .. }));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_14_a_deadline_bounds_waits_and_nothing_else() {
+    let (mut world, token) = World::warm();
+    let deadline = world.now().monotonic;
+    world.pass(secs(10));
+    assert_eq!(world.send(Call::replayable().with_deadline(deadline)).token, token);
+}
+
+#[test]
+fn rule_15_a_rejection_refuses_every_call_without_a_login() {
+    let mut world = World::new();
+    let (login, leader) = world.lead(Call::replayable());
+    let (waiter, _) = world.wait(Call::replayable());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    for call in [leader, waiter, Call::replayable(), Call::one_shot()] {
+        match world.refuse(call) {
+            Refusal::Rejected { rejection, retry_at } => {
+                assert_eq!(rejection.code().as_str(), "INVALID_API_KEY");
+                assert_eq!(retry_at, world.after(secs(60)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.logins, 1);
+}
+
+fn latched() -> World {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    world
+}
+
+#[test]
+fn rule_15_new_credentials_open_the_latch() {
+    let mut world = latched();
+    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.log_in();
+}
+
+#[test]
+fn rule_15_a_reset_with_the_same_credentials_opens_the_latch() {
+    let mut world = latched();
+    world.session.reset(credentials(), world.now());
+    world.log_in();
+}
+
+#[test]
+fn rule_15_an_invalidation_does_not_open_the_latch() {
+    let mut world = latched();
+    world.session.invalidate(world.now());
+    world.refuse(Call::replayable());
+}
+
+#[test]
+fn rule_15_time_opens_the_latch_for_one_single_probe() {
+    let mut world = latched();
+    world.pass(just_under(secs(60)));
+    world.refuse(Call::replayable());
+    world.pass(millis(1));
+    let (login, probe) = world.lead(Call::replayable());
+    let waiters: Vec<_> = (0..9).map(|_| world.wait(Call::replayable()).0).collect();
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    for call in waiters.into_iter().chain([probe]) {
+        world.refuse(call);
+    }
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
+fn rule_15_probes_come_after_sixty_seconds_doubling_to_fifteen_minutes() {
+    let mut world = latched();
+    for wait in [60, 120, 240, 480, 900, 900, 900] {
+        assert_eq!(world.refuse(Call::replayable()).retry_at(), world.after(secs(wait)));
+        world.pass(secs(wait));
+        let (login, _) = world.lead(Call::replayable());
+        let rejection = rejection_of(&login);
+        world.settle(login, rejection);
+    }
+}
+
+#[test]
+fn rule_15_a_key_that_works_again_ends_the_latch_and_its_doubling() {
+    let mut world = latched();
+    world.pass(secs(60));
+    let token = world.log_in();
+    assert_eq!(world.held(), token);
+    world.pass(secs(3600));
+    let (login, call) = world.lead(Call::replayable());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    assert_eq!(world.refuse(call).retry_at(), world.after(secs(60)));
+}
+
+#[test]
+fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
+    let mut world = latched();
+    world.pass(secs(60));
+    let (login, call) = world.lead(Call::replayable());
+    world.settle(login, down());
+    match world.refuse(call) {
+        Refusal::Rejected { retry_at, .. } => assert_eq!(retry_at, world.after(secs(60))),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease() {
+    let mut world = latched();
+    world.pass(secs(60));
+    drop(world.lead(Call::replayable()));
+    let (call, until) = world.wait(Call::replayable());
+    assert_eq!(until, world.after(secs(30)));
+    world.pass_until(until);
+    world.leads(call);
+}
+
+#[test]
+fn rule_15_a_probe_that_is_given_up_is_not_repeated_before_its_lease_would_have_ended() {
+    let mut world = latched();
+    world.pass(secs(60));
+    let (login, call) = world.lead(Call::replayable());
+    world.settle(login, Outcome::Abandoned);
+    assert_eq!(world.refuse(call).retry_at(), world.after(secs(30)));
+}
+
+#[test]
+fn rule_15_the_probes_are_configurable() {
+    let mut world = World::with(|builder| builder.probe(secs(1), secs(3)));
+    for wait in [1, 2, 3, 3] {
+        let (login, call) = world.lead(Call::replayable());
+        let rejection = rejection_of(&login);
+        world.settle(login, rejection);
+        assert_eq!(world.refuse(call).retry_at(), world.after(secs(wait)));
+        world.pass(secs(wait));
+    }
+}
+
+#[test]
+fn rule_15_a_held_token_is_used_though_a_login_was_rejected() {
+    let (mut world, token) = World::warm();
+    world.pass(secs(3400));
+    let (login, _) = world.lead(Call::one_shot());
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    assert_eq!(world.held(), token);
+}
+
+/// A key that stays rejected, polled each second for a day.
+#[test]
+fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
+    let mut world = World::new();
+    for _ in 0..24 * 3600 {
+        world.pass(secs(1));
+        if let Step::Authenticate(login, _) = world.admit(Call::replayable()) {
+            let rejection = rejection_of(&login);
+            world.settle(login, rejection);
+        }
+    }
+    assert!((96..=101).contains(&world.logins), "{}", world.logins);
+}
+
+/// A server that is down, polled each tenth of a second for an hour.
+#[test]
+fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
+    let mut world = World::new();
+    for _ in 0..36_000 {
+        world.pass(millis(100));
+        if let Step::Authenticate(login, _) = world.admit(Call::replayable()) {
+            world.settle(login, down());
+        }
+    }
+    // Full jitter below 30 s has a mean of 15 s.
+    assert!((150..400).contains(&world.logins), "{}", world.logins);
+}
+
+#[test]
+fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
+    let mut world = World::new();
+    let (first, _) = world.lead(Call::replayable());
+    world.session.invalidate(world.now());
+    let (second, call) = world.lead(Call::replayable());
+    // The first one's end does not end the second one's lease.
+    world.settle(first, down());
+    let (call, _) = world.wait(call);
+    let token = world.fresh();
+    let granted = grant_of(&second, &token);
+    world.settle(second, granted);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_success_does_not_replace_a_token_that_a_roll_brought() {
+    let (mut world, _) = World::warm();
+    world.pass(secs(3400)); // less is left than a one-shot call wants
+    let (late, _) = world.lead(Call::one_shot());
+    let old = world.fresh();
+    world.pass(secs(31));
+    let other = world.send(Call::replayable());
+    let newer = world.fresh();
+    world.roll(other.attempt, &newer);
+    world.grant(late, &old);
+    assert_eq!(world.held(), newer);
+    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
+}
+
+/// A leader lapses; the next one fails with `outcome`; then the first one's end arrives. Until when is the way closed?
+fn closed_by_a_later_login(outcome: impl Fn(&waldo_auth_core::Login) -> Outcome, late_end: Outcome) {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    world.pass(secs(31));
+    let (login, _) = world.lead(Call::replayable());
+    let outcome = outcome(&login);
+    world.settle(login, outcome);
+    let before = world.explain();
+    world.settle(late, late_end);
+    assert_eq!(world.explain(), before);
+}
+
+#[test]
+fn rule_13_a_lapsed_leaders_late_end_does_not_open_what_a_later_login_has_closed() {
+    for late_end in [down, || Outcome::Abandoned] {
+        closed_by_a_later_login(|login| busy(login, "3600"), late_end());
+        closed_by_a_later_login(|_| down(), late_end());
+        closed_by_a_later_login(rejection_of, late_end());
+    }
+}
+
+#[test]
+fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
+    let (mut world, _) = World::warm();
+    world.pass(secs(3400));
+    for _ in 0..100 {
+        if let Step::Authenticate(login, _) = world.admit(Call::one_shot()) {
+            world.settle(login, Outcome::Abandoned);
+        }
+    }
+    assert!(world.logins <= 3, "{} logins at one instant", world.logins - 1);
+}
+
+#[test]
+fn rule_14_a_server_can_ask_for_more_time_than_the_backoff_but_not_for_less() {
+    let mut world = World::new();
+    for _ in 0..20 {
+        let mut call = Call::replayable();
+        while let Step::Authenticate(login, then) = world.admit(call) {
+            let failure = busy(&login, "0");
+            world.settle(login, failure);
+            call = then;
+        }
+    }
+    assert_eq!(world.logins, 1, "at one instant");
+}
+
+#[test]
+fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let (waiter, _) = world.wait(Call::replayable());
+    world.settle(login, down());
+    for _ in 0..2 {
+        world.pass(secs(60));
+        drop(world.fail(Call::replayable()));
+    }
+    world.pass(secs(60));
+    let (_login, _) = world.lead(Call::replayable()); // the waiter was slow to wake
+    world.refuse(waiter);
+}
+
+#[test]
+fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
+    for seconds in ["0", "1", "59"] {
+        let mut world = latched();
+        world.pass(secs(60));
+        let (login, call) = world.lead(Call::replayable());
+        let failure = busy(&login, seconds);
+        world.settle(login, failure);
+        assert_eq!(world.refuse(call).retry_at(), world.after(secs(60)));
+    }
+    let mut world = latched();
+    world.pass(secs(60));
+    let (login, call) = world.lead(Call::replayable());
+    let failure = busy(&login, "600");
+    world.settle(login, failure);
+    assert_eq!(world.refuse(call).retry_at(), world.after(secs(600)), "but later, if the server says so");
+}

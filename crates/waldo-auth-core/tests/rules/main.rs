@@ -1,0 +1,23 @@
+//! The rules of the protocol, each proved through the public language alone.
+//!
+//! A test that is named `rule_NN_…` proves that sentence of rule NN.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers too")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets another variant than it expects fails"
+)]
+
+mod adoption;
+mod bodies_and_secrets;
+mod challenges;
+mod config;
+mod logins;
+mod memory;
+mod properties;
+#[cfg(feature = "verify")]
+mod signature;
+mod snapshot;
+mod time;
+mod wire;
+mod world;

@@ -1,0 +1,134 @@
+//! What a call costs: nothing is allocated while the token stays, and nothing grows with the number of calls.
+
+use allocation_counter::{AllocationInfo, measure};
+use http::{HeaderMap, Request, StatusCode};
+use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Permit, Session, Step, Verdict};
+
+use crate::world::{World, bearer, secs};
+
+/// One call from beginning to end, its response's headers given.
+fn call(world: &mut World, request: &mut Request<()>, headers: &HeaderMap) {
+    let now = world.now();
+    let Step::Send(permit) = world.session.admit(Call::replayable(), now) else { panic!("a token is held") };
+    let attempt = permit.authorize(request).unwrap();
+    let verdict = world.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
+    assert!(matches!(verdict, Verdict::Deliver));
+}
+
+fn request() -> Request<()> {
+    // With the header there already, so that the request's own map need not grow.
+    Request::get("https://api.waldo.ai/customer").header("authorization", "x").body(()).unwrap()
+}
+
+#[test]
+fn attaching_a_token_allocates_nothing() {
+    let (mut world, token) = World::warm();
+    let mut request = request();
+    // The first use of a token makes its bytes shareable, which is one small allocation for all later uses.
+    call(&mut world, &mut request, &HeaderMap::new());
+    for headers in [HeaderMap::new(), bearer(&token), bearer("junk"), bearer("")] {
+        let cost = measure(|| call(&mut world, &mut request, &headers));
+        assert_eq!(cost.count_total, 0, "{headers:?}: {cost:?}");
+    }
+}
+
+#[test]
+fn a_call_that_waits_or_is_refused_allocates_nothing() {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let now = world.now();
+    let cost = measure(|| {
+        assert!(matches!(world.session.admit(Call::replayable(), now), Step::Wait(..)));
+    });
+    assert_eq!(cost.count_total, 0);
+    let failure = crate::world::busy(&login, "60");
+    world.settle(login, failure);
+    let cost = measure(|| {
+        assert!(matches!(world.session.admit(Call::replayable(), now), Step::Wait(..)));
+        assert!(matches!(
+            world.session.admit(Call::replayable().with_deadline(now.monotonic), now),
+            Step::Refuse(_)
+        ));
+    });
+    assert_eq!(cost.count_total, 0);
+}
+
+#[test]
+fn explaining_and_reading_the_journal_allocate_nothing() {
+    let (world, _) = World::warm();
+    let cost = measure(|| {
+        assert!(matches!(world.session.explain(world.now()), Explanation::Send { .. }));
+        assert!(world.session.journal().since(0).count() > 0);
+    });
+    assert_eq!(cost.count_total, 0);
+}
+
+#[test]
+fn an_adopted_token_costs_a_few_allocations_which_its_successor_frees() {
+    let (mut world, _) = World::warm();
+    let mut request = request();
+    let rolls: Vec<HeaderMap> = (0..1000).map(|_| bearer(&world.fresh())).collect();
+    let cost = measure(|| rolls.iter().for_each(|headers| call(&mut world, &mut request, headers)));
+    assert!(cost.count_total <= 4 * 1000, "{cost:?}");
+    drop(rolls);
+    let cost = measure(|| {
+        for _ in 0..1000 {
+            let headers = bearer(&world.fresh());
+            call(&mut world, &mut request, &headers);
+        }
+    });
+    assert!(cost.count_current <= 0, "{cost:?}");
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn a_session_does_not_grow_with_a_million_calls() {
+    let (mut world, token) = World::warm();
+    let (mut request, headers) = (request(), bearer(&token));
+    call(&mut world, &mut request, &headers);
+    let cost = measure(|| {
+        for _ in 0..1_000_000 {
+            call(&mut world, &mut request, &headers);
+        }
+    });
+    assert_eq!(cost, AllocationInfo::default());
+}
+
+#[test]
+fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
+    let round = |world: &mut World| {
+        for _ in 0..1000 {
+            drop(world.admit(Call::replayable()));
+            drop(world.admit(Call::one_shot()));
+            let sent = world.send(Call::replayable());
+            world.deliver_with(sent.attempt, 200, &bearer("junk"));
+        }
+        world.pass(secs(3600));
+        drop(world.admit(Call::replayable())); // a leader that dies
+        world.pass(secs(30));
+        world.log_in();
+    };
+    let (mut world, _) = World::warm();
+    round(&mut world);
+    let cost = measure(|| {
+        for _ in 0..10 {
+            round(&mut world);
+        }
+    });
+    assert_eq!(cost.count_current, 0, "{cost:?}");
+}
+
+#[test]
+fn everything_that_moves_is_small() {
+    for (name, size, most) in [
+        ("Call", size_of::<Call>(), 64),
+        ("Permit", size_of::<Permit>(), 104),
+        ("Attempt", size_of::<Attempt>(), 112),
+        ("Login", size_of::<Login>(), 208),
+        ("Step", size_of::<Step>(), 264),
+        ("Verdict", size_of::<Verdict>(), 64),
+        ("Session", size_of::<Session>(), 576),
+    ] {
+        assert!(size <= most, "{name}: {size} bytes, at most {most}");
+    }
+}

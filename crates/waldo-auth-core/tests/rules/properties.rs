@@ -1,0 +1,381 @@
+//! Any input at any border: nothing panics, what is written is read back, and order does not matter where it must not.
+//!
+//! A failure prints the smallest input that shows it, and the seed. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` replay and widen a run.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{AGE, AUTHORIZATION, DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use waldo_auth_core::{
+    Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode, Snapshot, Step,
+};
+
+use crate::world::{EPOCH, ORIGIN, World, bearer, grant_of, jwt_of, read, secs};
+
+/// No file of past failures is kept: what they teach becomes a test with a name.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// JSON values of every kind, most of them numbers as a date may be written.
+fn json_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => any::<i64>().prop_map(|n| n.to_string()),
+        4 => (EPOCH - 10_000..EPOCH + 10_000).prop_map(|n| n.to_string()),
+        2 => any::<f64>().prop_filter("JSON has no infinities", |n| n.is_finite()).prop_map(|n| format!("{n:?}")),
+        1 => select(vec!["1e999", "-1e999", "1e-999", "-0", "0.0", "1E5", "9".repeat(400).leak()]).prop_map(str::to_owned),
+        1 => select(vec!["null", "true", "\"1800000000\"", "[]", "{}", "[[1]]", "\"\\ud800\"", "\"exp\""]).prop_map(str::to_owned),
+    ]
+}
+
+/// Payloads that are, or nearly are, a JSON object with dates.
+fn payload() -> impl Strategy<Value = String> {
+    let name = select(vec!["exp", "iat", "nbf", "\\u0065xp", "EXP", "x", ""]);
+    let members = vec((name, json_value()), 0..5);
+    let ends = select(vec![("{", "}"), ("{", "}"), ("{", "}"), ("{", ""), (" { ", " } "), ("[{", "}]")]);
+    (members, ends).prop_map(|(members, (open, close))| {
+        let members: Vec<String> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{open}{}{close}", members.join(","))
+    })
+}
+
+/// Bytes of any kind, with a liking for what stands in a token.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..200),
+        vec(select(b"Bearer :.,e30_-=\t \xff{}\"".to_vec()), 0..60),
+        payload().prop_map(|payload| jwt_of(payload.as_bytes()).into_bytes()),
+        payload().prop_map(|payload| format!("bearer:{}", jwt_of(payload.as_bytes())).into_bytes()),
+        vec(any::<u8>(), 0..50).prop_map(|payload| jwt_of(&payload).into_bytes()),
+        (0..40_000_usize).prop_map(|length| vec![b'a'; length]),
+    ]
+}
+
+fn header_map() -> impl Strategy<Value = HeaderMap> {
+    let name = select(vec![AUTHORIZATION, AUTHORIZATION, DATE, AGE, RETRY_AFTER]);
+    let text = select(vec![
+        "",
+        "0",
+        "99999999999999999999",
+        "-1",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 31 Feb 2023 25:61:61 GMT",
+    ]);
+    let value = prop_oneof![bytes(), text.prop_map(|text| text.as_bytes().to_vec())];
+    vec((name, value), 0..6).prop_map(|pairs: Vec<(HeaderName, Vec<u8>)>| {
+        pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, HeaderValue::from_bytes(&value).ok()?)))
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            })
+    })
+}
+
+fn status() -> impl Strategy<Value = StatusCode> {
+    prop_oneof![select(vec![200_u16, 201, 204, 304, 400, 401, 403, 429, 503]), 100_u16..1000]
+        .prop_map(|status| StatusCode::from_u16(status).unwrap())
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        bytes(),
+        (select(vec!["token", "code", "x"]), json_value())
+            .prop_map(|(name, value)| format!(r#"{{"{name}":{value}}}"#).into_bytes()),
+        payload().prop_map(|payload| format!(r#"{{"token":"{}"}}"#, jwt_of(payload.as_bytes())).into_bytes()),
+        any::<String>().prop_map(|code| serde_json::json!({ "code": code }).to_string().into_bytes()),
+        (65_000..66_000_usize).prop_map(|length| vec![b' '; length]),
+    ]
+}
+
+/// Any time at all.
+fn now() -> impl Strategy<Value = Now> {
+    let any_duration = || {
+        prop_oneof![
+            (0..10_000_u64).prop_map(secs),
+            any::<u64>().prop_map(Duration::from_nanos),
+            any::<u32>().prop_map(|s| secs(u64::from(s))),
+        ]
+    };
+    (any_duration(), any_duration(), any::<bool>()).prop_map(|(monotonic, wall, before)| {
+        let wall = if before { UNIX_EPOCH - wall } else { UNIX_EPOCH + wall };
+        Now::new(monotonic, wall)
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn any_answer_to_a_login_can_be_read_and_settled(
+        status in status(), headers in header_map(), body in body(), sent in now(), settled in now(),
+    ) {
+        let mut session = World::new().session;
+        let Step::Authenticate(login, call) = session.admit(Call::replayable(), sent) else { panic!("cold") };
+        let outcome = login.read(Head::new(status, &headers), &body);
+        if let Outcome::Rejected(rejection) = &outcome {
+            prop_assert!(matches!(status.as_u16(), 400 | 401 | 403));
+            if let RejectionCode::Other(code) = rejection.code() {
+                prop_assert!(code.len() <= 64 && (code.bytes().all(|b| b.is_ascii_graphic()) || &**code == "…"));
+            }
+        }
+        if let Outcome::Granted(_) = &outcome {
+            prop_assert!(status.is_success());
+        }
+        if let Outcome::Unavailable(failure) = &outcome {
+            prop_assert!(failure.retry_after().is_none_or(|wait| wait <= secs(3600)));
+        }
+        session.settle(login, outcome, settled);
+        drop(session.explain(settled).to_string());
+        if let Step::Wait(_, until) = session.admit(call, settled) {
+            prop_assert!(until > settled.monotonic);
+        }
+    }
+
+    #[test]
+    fn any_response_can_be_concluded(
+        status in status(), headers in header_map(), one_shot in any::<bool>(), from in select(vec![
+            None, Some("https://api.waldo.ai/x"), Some("https://evil.example/"), Some("/x"), Some("*"),
+        ]),
+    ) {
+        let (mut world, before) = World::warm();
+        let sent = world.send(if one_shot { Call::one_shot() } else { Call::replayable() });
+        let from: Option<Uri> = from.map(|uri| uri.parse().unwrap());
+        let head = Head::new(status, &headers);
+        let head = from.as_ref().map_or(head, |uri| head.from_uri(uri));
+        let verdict = world.session.conclude(sent.attempt, head, world.now());
+        let is_retry = matches!(verdict, waldo_auth_core::Verdict::Retry(_));
+        prop_assert!(!is_retry || status == 401);
+        match world.session.explain(world.now()) {
+            Explanation::Send { edition: 1, .. } => prop_assert_eq!(world.held(), before),
+            Explanation::Send { .. } => {
+                prop_assert!(status.is_success());
+                // What is held came in a header, word for word, and can be sent back.
+                let held = world.held();
+                let came = headers.get_all(AUTHORIZATION).iter().any(|value| {
+                    value.to_str().is_ok_and(|text| text.trim().ends_with(&held))
+                });
+                prop_assert!(came);
+            }
+            // The life of an adopted token may be over at once.
+            Explanation::Authenticate { .. } => prop_assert!(status == 401 || status.is_success()),
+            other => prop_assert!(false, "{}", other),
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_snapshot_or_an_error(bytes in bytes()) {
+        drop(Snapshot::from_json(&bytes));
+    }
+
+    #[test]
+    fn a_snapshot_that_is_read_can_be_written_read_back_and_weighed(
+        origin in any::<String>(), key in any::<u64>(), payload in payload(),
+        began in any::<u64>(), life in any::<u64>(), now in now(),
+    ) {
+        let json = serde_json::json!({
+            "version": 1, "origin": origin, "key": format!("{key:016x}"), "token": jwt_of(payload.as_bytes()),
+            "sent_ms": began, "life_ms": life,
+        });
+        if let Ok(snapshot) = Snapshot::from_json(json.to_string().as_bytes()) {
+            let again = Snapshot::from_json(snapshot.to_json().as_bytes()).unwrap();
+            prop_assert_eq!(&again, &snapshot);
+            let _ = World::new().session.resume(&snapshot, now);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_can_be_resumed_by_any_session_of_its_key(life in 20..100_000_i64, spent in 0..100_000_u64) {
+        let mut world = World::new();
+        let (login, _) = world.lead(Call::replayable());
+        let token = world.lasting(life);
+        world.grant(login, &token);
+        let stored = world.snapshot().to_json();
+        let mut other = World::new();
+        other.pass(secs(spent));
+        world.pass(secs(spent));
+        let resumed = other.session.resume(&Snapshot::from_json(stored.as_bytes()).unwrap(), other.now());
+        // It is usable there exactly when it is usable here.
+        let usable = matches!(world.session.explain(world.now()), Explanation::Send { .. });
+        prop_assert_eq!(resumed.is_ok(), usable);
+        prop_assert_eq!(other.session.explain(other.now()).to_string(), match resumed {
+            Ok(()) => world.session.explain(world.now()).to_string(),
+            Err(_) => "the next call would log in, because there has been no token yet".to_owned(),
+        });
+    }
+
+    #[test]
+    fn any_credentials_are_refused_or_stand_in_the_login_as_they_are(key in any::<String>(), secret in any::<String>()) {
+        let Ok(credentials) = Credentials::new(key.clone(), secret.clone()) else {
+            let blank = |text: &str| text.is_empty() || text.trim() != text;
+            prop_assert!(blank(&key) || blank(&secret));
+            return Ok(());
+        };
+        let shown = format!("{credentials:?}");
+        prop_assert_eq!(shown, "Credentials(…)");
+        let mut world = World::of(Config::builder(ORIGIN, credentials).build().unwrap());
+        let (login, _) = world.lead(Call::replayable());
+        let body: serde_json::Value = serde_json::from_slice(login.request().body()).unwrap();
+        prop_assert_eq!(body, serde_json::json!({"apiKey": key, "clientSecret": secret}));
+    }
+
+    #[test]
+    fn any_text_is_an_origin_or_an_error(text in prop_oneof![
+        any::<String>(),
+        "(http|https|HTTPS|ftp)://[a-z0-9.:@\\[\\]/?#%+-]{0,20}",
+        "https://(api\\.waldo\\.ai|\\[::1\\]|127\\.0\\.0\\.1)[:@.]?[0-9+a-z]{0,6}[/?#]?",
+    ]) {
+        if let Ok(origin) = text.parse::<Origin>() {
+            // It writes itself as it means, contains itself, and nothing with a user name or a path was let in.
+            let written = origin.to_string();
+            prop_assert_eq!(&written.parse::<Origin>().unwrap(), &origin);
+            let inside: Uri = format!("{written}/x").parse().unwrap();
+            prop_assert!(origin.contains(&inside));
+            prop_assert!(!text.contains('@') && !text.contains('?') && !text.contains('#'));
+        }
+        drop(Config::builder(ORIGIN, crate::world::credentials()).login_path(text).build());
+    }
+
+    /// The authority as the `url` of every browser reads it: what stands behind the last `@` is the host and its port.
+    #[test]
+    fn a_token_goes_to_the_configured_host_and_port_only(
+        user in select(vec!["", "me@", "api.waldo.ai@", "api.waldo.ai:443@", "a:b@"]),
+        host in select(vec!["api.waldo.ai", "API.WALDO.AI", "api.waldo.ai.", "evil.example", "api.waldo.ai.evil.example", "[::1]"]),
+        port in select(vec!["", ":", ":443", ":0443", ":80", ":8443", ":65979", ":+443", ":-443", ":443x"]),
+        scheme in select(vec!["https", "HTTPS", "http", "ws", "wss"]),
+    ) {
+        let (mut world, _) = World::warm();
+        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+        let Ok(uri) = format!("{scheme}://{user}{host}{port}/x").parse::<Uri>() else { return Ok(()) };
+        let mut request = Request::get(uri).body(()).unwrap();
+        let attached = permit.authorize(&mut request).is_ok();
+        let expected = scheme.eq_ignore_ascii_case("https")
+            && host.eq_ignore_ascii_case("api.waldo.ai")
+            && matches!(port, "" | ":" | ":443" | ":0443");
+        prop_assert_eq!(attached, expected);
+        prop_assert_eq!(request.headers().contains_key(AUTHORIZATION), expected);
+    }
+
+    #[test]
+    fn a_rolled_token_is_sent_back_byte_for_byte(payload in payload(), scheme in select(vec!["", "Bearer ", "bearer:"])) {
+        let (mut world, before) = World::warm();
+        let token = jwt_of(payload.as_bytes());
+        let sent = world.send(Call::replayable());
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("{scheme}{token}")).unwrap());
+        world.deliver_with(sent.attempt, 200, &headers);
+        let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok();
+        if let Explanation::Send { edition: 1, .. } = world.session.explain(world.now()) {
+            prop_assert!(!is_object, "{}", payload);
+            prop_assert_eq!(world.held(), before);
+        } else {
+            let kept = world.session.snapshot().unwrap().to_json();
+            prop_assert!(kept.contains(&token), "{}", payload);
+        }
+    }
+
+    /// Where the oracle can read a payload's dates, the life is what follows from them.
+    #[test]
+    fn the_claims_are_read_as_the_oracle_reads_them(payload in payload()) {
+        #[derive(Debug)]
+        struct Dates(serde_json::Map<String, serde_json::Value>);
+        let token = jwt_of(payload.as_bytes());
+        let oracle = jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Map<String, serde_json::Value>>(&token);
+        let (login, _) = World::new().lead(Call::replayable());
+        let outcome = grant_of(&login, &token);
+        let Ok(claims) = oracle.map(|claims| Dates(claims).0) else {
+            // The oracle cannot say `1e999`; all else that it cannot read is no object of claims.
+            let readable = matches!(outcome, Outcome::Granted(_));
+            prop_assert!(!readable || payload.contains("999") || payload.contains("ud800"), "{}", payload);
+            return Ok(());
+        };
+        prop_assert!(matches!(outcome, Outcome::Granted(_)), "{}", payload);
+        let date = |name: &str| claims.get(name).filter(|value| value.is_number()).and_then(serde_json::Value::as_f64);
+        let expected = date("exp").and_then(|exp| {
+            let span = date("iat").map(|iat| exp - iat).filter(|span| *span >= 0.001);
+            #[expect(clippy::cast_precision_loss, reason = "the epoch is far below 2^52")]
+            let local = exp - EPOCH as f64;
+            span.or(Some(local).filter(|local| (0.001..=86_400.0).contains(local)))
+        }).unwrap_or(3600.0);
+        let mut world = World::new();
+        let (login, _) = world.lead(Call::replayable());
+        world.grant(login, &token);
+        let Explanation::Send { left, .. } = world.session.explain(world.now()) else { panic!("{payload}") };
+        let close = (left.as_secs_f64() - expected).abs() <= 0.002 + expected.abs() * 1e-9;
+        prop_assert!(close || expected > 9e15, "{:?}, expected {}: {}", left, expected, payload);
+    }
+
+    /// Rule 5: of the tokens that answer one and the same held token, the latest remains, in whatever order they come.
+    #[test]
+    fn the_order_of_responses_does_not_matter(
+        ends in vec(1..20_i64, 1..8), first in any::<prop::sample::Index>(),
+    ) {
+        let run = |rotate: usize, reverse: bool| {
+            let (mut world, _) = World::warm();
+            // One that ends first opens the race: from then on, all the others are of unknown order.
+            let opener = world.send(Call::replayable());
+            let mut sent: Vec<_> = ends
+                .iter()
+                .map(|end| {
+                    let attempt = world.send(Call::replayable()).attempt;
+                    (attempt, crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + end)))
+                })
+                .collect();
+            sent.rotate_left(rotate);
+            if reverse {
+                sent.reverse();
+            }
+            let first = crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH + 3600));
+            world.roll(opener.attempt, &first);
+            for (attempt, token) in sent {
+                world.deliver_with(attempt, 200, &bearer(&token));
+            }
+            world.held()
+        };
+        let expected = run(0, false);
+        let rotate = first.index(ends.len());
+        prop_assert_eq!(run(rotate, false), expected.clone());
+        prop_assert_eq!(run(rotate, true), expected.clone());
+        let latest = ends.iter().max().unwrap();
+        let latest = crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + latest));
+        prop_assert_eq!(expected, latest);
+    }
+}
+
+#[test]
+fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
+    // The oracle takes a token without a signature; the reader does not.
+    let (login, _) = World::new().lead(Call::replayable());
+    assert!(jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Value>("e30.e30.").is_ok());
+    for token in ["e30.e30.", "e30.e30", "e30.e30.e30.e30"] {
+        let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
+        assert!(matches!(outcome, Outcome::Unavailable(_)), "{token}");
+    }
+    // Deep nesting is read without deep recursion, up to the largest token there can be.
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(6000), "]".repeat(6000));
+    let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(deep));
+    assert!(token.len() <= 16 * 1024 + 8);
+    let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
+    drop(outcome);
+    let deep = format!(r#"{{"exp":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(deep));
+    drop(read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#)));
+    let body = "[".repeat(60_000);
+    assert!(matches!(read(&login, 200, &HeaderMap::new(), &body), Outcome::Unavailable(_)));
+    // An event is noted for junk, too, and nothing else happens.
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::replayable());
+    world.deliver_with(sent.attempt, 200, &bearer("e30.e30."));
+    assert!(matches!(world.last_event(), Event::Ignored { .. }));
+}

@@ -1,0 +1,360 @@
+//! Rules 10 to 12: how long a token lasts.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::HeaderMap;
+use waldo_auth_core::{Call, Explanation, Now, Outcome, Reason, Session, Step};
+
+use crate::world::{EPOCH, World, down, headers, http_date, just_under, jwt, millis, read, secs};
+
+const T: i64 = 1_800_000_000;
+
+/// The life that a login's token has, by what its answer says.
+fn life(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let body = format!(r#"{{"token":"{}"}}"#, jwt(payload));
+    let outcome = read(&login, 200, &headers(pairs), &body);
+    world.settle(login, outcome);
+    match world.session.explain(world.now()) {
+        Explanation::Send { left, .. } => left,
+        other => panic!("{payload}: {other}"),
+    }
+}
+
+#[test]
+fn rule_10_a_life_is_exp_less_date_or_exp_less_iat_the_smaller_where_both_exist() {
+    let date = http_date(T - 7000); // a server whose clock is far behind the local one
+    let date = [("date", date.as_str())];
+    assert_eq!(life(&format!(r#"{{"exp":{}}}"#, T - 6900), &date), secs(100));
+    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{T}}}"#, T + 40), &[]), secs(40));
+    // A renewed token keeps the login's `iat`.
+    let kept_iat = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 20_000);
+    assert_eq!(life(&kept_iat, &date), secs(100));
+    let younger = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 6950);
+    assert_eq!(life(&younger, &date), secs(50));
+}
+
+#[test]
+fn rule_10_the_date_of_a_cached_answer_is_not_believed() {
+    let old = http_date(T - 500_000);
+    let payload = format!(r#"{{"exp":{},"iat":{T}}}"#, T + 600);
+    assert_eq!(life(&payload, &[("date", &old), ("age", "500000")]), secs(600));
+    let payload = format!(r#"{{"exp":{}}}"#, T + 600);
+    assert_eq!(life(&payload, &[("date", &old), ("age", "500000")]), secs(600), "the local clock instead");
+}
+
+#[test]
+fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
+    let date = http_date(T);
+    let date = [("date", date.as_str())];
+    // `iat` in the future, as another node's clock writes it.
+    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 60, T + 100), &date), secs(60));
+    // `Date` after `exp`.
+    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 100), &date), secs(40));
+    // Neither: the local clock finds it past, too, so the documented hour is assumed.
+    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 60), &date), secs(3600));
+}
+
+#[test]
+fn rule_10_without_a_date_and_an_iat_the_local_clock_is_believed_within_a_day() {
+    let ends = |seconds: i64| life(&format!(r#"{{"exp":{}}}"#, T + seconds), &[]);
+    assert_eq!(ends(90), secs(90));
+    assert_eq!(ends(24 * 3600), secs(24 * 3600));
+    assert_eq!(ends(24 * 3600 + 1), secs(3600), "more than a day is nonsense");
+    assert_eq!(ends(0), secs(3600), "already past is nonsense");
+    assert_eq!(ends(-1_000_000), secs(3600));
+}
+
+#[test]
+fn rule_10_without_a_usable_exp_the_documented_hour_is_assumed() {
+    let date = http_date(T);
+    for payload in [
+        "{}",
+        r#"{"exp":null}"#,
+        r#"{"exp":"1800003600"}"#,
+        r#"{"exp":[1800003600]}"#,
+        r#"{"exp":true}"#,
+        r#"{"exp":{}}"#,
+        r#"{"iat":1800000000}"#,
+        r#"{"exp":-5}"#,
+        r#"{"exp":-1e300}"#,
+        r#"{"exp":-1e999}"#,
+        r#"{"exp":0}"#,
+        r#"{"EXP":1800000010}"#,
+        r#"{"a":{"exp":1800000010}}"#,
+    ] {
+        assert_eq!(life(payload, &[]), secs(3600), "{payload}");
+        assert_eq!(life(payload, &[("date", &date)]), secs(3600), "{payload}");
+    }
+}
+
+#[test]
+fn rule_10_the_assumed_life_is_configurable() {
+    let mut world = World::with(|builder| builder.assumed_life(secs(100)));
+    let (login, _) = world.lead(Call::replayable());
+    world.grant(login, &jwt("{}"));
+    world.pass(secs(89));
+    world.held();
+    world.pass(secs(1));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_10_a_numeric_date_may_be_fractional_or_huge() {
+    let date = http_date(T);
+    let date = [("date", date.as_str())];
+    assert_eq!(life(&format!(r#"{{"exp":{}.75}}"#, T + 10), &date), millis(10_750));
+    assert_eq!(life(r#"{"exp":1.8000001E9}"#, &date), secs(100));
+    for huge in ["1e300", "1e999", "18446744073709551615", "99999999999999999999999999999"] {
+        let long = life(&format!(r#"{{"exp":{huge}}}"#), &date);
+        assert!(long > secs(1_000_000_000), "{huge}: {long:?}");
+        assert_eq!(life(&format!(r#"{{"exp":{huge}}}"#), &[]), secs(3600), "{huge}");
+        // And with an iat as absurd as itself.
+        life(&format!(r#"{{"exp":{huge},"iat":-{huge}}}"#), &date);
+        life(&format!(r#"{{"exp":{huge},"iat":{huge}}}"#), &date);
+    }
+}
+
+#[test]
+fn rule_10_a_local_clock_that_is_wrong_by_any_amount_changes_nothing() {
+    for (ahead, behind) in [(50, 0), (0, 50), (86_400 * 365, 0), (0, 86_400 * 365)] {
+        let mut world = World::new();
+        world.set_wall_forward(secs(ahead));
+        world.set_wall_back(secs(behind));
+        let (login, _) = world.lead(Call::replayable());
+        let token = jwt(&format!(r#"{{"exp":{}}}"#, T + 60)); // by the server's clock
+        let body = format!(r#"{{"token":"{token}"}}"#);
+        let outcome = read(&login, 200, &headers(&[("date", &http_date(T))]), &body);
+        world.settle(login, outcome);
+        world.pass(secs(53));
+        assert_eq!(world.held(), token, "+{ahead} -{behind}");
+        world.pass(secs(1));
+        world.leads(Call::replayable());
+    }
+}
+
+#[test]
+fn rule_10_a_suspended_machine_does_not_send_a_dead_token() {
+    let (mut world, _) = World::warm();
+    world.suspend(secs(3600));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_10_a_clock_that_is_set_back_does_not_revive_a_token() {
+    let (mut world, token) = World::warm();
+    world.pass(secs(1800));
+    world.set_wall_back(secs(1_000_000));
+    assert_eq!(world.held(), token);
+    world.pass(secs(1770));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_10_a_clock_that_is_set_forward_costs_one_login() {
+    let (mut world, _) = World::warm();
+    world.set_wall_forward(secs(1_000_000));
+    let token = world.log_in();
+    for _ in 0..10 {
+        world.pass(secs(100));
+        assert_eq!(world.held(), token);
+    }
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
+fn rule_10_a_life_begins_when_its_request_was_sent() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.lasting(100);
+    let date = http_date(world.unix());
+    world.pass(secs(20)); // a slow answer
+    let body = format!(r#"{{"token":"{token}"}}"#);
+    let outcome = read(&login, 200, &headers(&[("date", &date)]), &body);
+    world.settle(login, outcome);
+    assert_eq!(world.send(call).token, token);
+    world.pass(secs(70));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.lasting(10);
+    world.pass(secs(9));
+    world.grant(login, &token);
+    let (_, until) = world.wait(call);
+    assert!(until < world.after(secs(1)), "the backoff of a first failure");
+    let event = world.last_event();
+    let expected = waldo_auth_core::Event::LoginUnavailable { login: 1, reason: Reason::DeadOnArrival };
+    assert_eq!(event, expected);
+}
+
+#[test]
+fn rule_11_the_margin_is_thirty_seconds_at_most_a_tenth_of_the_life() {
+    for (life, last) in [(3600, 3570), (300, 270), (299, 269), (100, 90), (10, 9)] {
+        let mut world = World::new();
+        let (login, _) = world.lead(Call::replayable());
+        let token = world.lasting(life);
+        world.grant(login, &token);
+        let last = if life == 299 { millis(269_100) } else { secs(last) };
+        world.pass(just_under(last));
+        assert_eq!(world.held(), token, "{life}");
+        world.pass(millis(1));
+        world.leads(Call::replayable());
+    }
+}
+
+#[test]
+fn rule_11_the_margin_is_configurable_and_may_be_none() {
+    let mut world = World::with(|builder| builder.margin(Duration::ZERO, 2));
+    let token = world.log_in();
+    world.pass(just_under(secs(3600)));
+    assert_eq!(world.held(), token);
+    world.pass(millis(1));
+    world.leads(Call::replayable());
+
+    let mut world = World::with(|builder| builder.margin(secs(100_000), 2));
+    let token = world.log_in();
+    world.pass(just_under(secs(1800)));
+    assert_eq!(world.held(), token);
+    world.pass(millis(1));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_11_no_margin_makes_every_call_log_in() {
+    // The margin is more than half of any life; there is still some life to use.
+    let mut world = World::with(|builder| builder.margin(Duration::MAX, 2).one_shot_margin(Duration::MAX, 2));
+    for life in [1, 2, 10, 3600] {
+        let (login, call) = world.lead(Call::replayable());
+        let token = world.lasting(life);
+        world.grant(login, &token);
+        assert_eq!(world.send(call).token, token);
+        world.send(Call::replayable());
+        world.send(Call::one_shot());
+        world.pass(secs(u64::try_from(life).unwrap()));
+    }
+}
+
+#[test]
+fn rule_11_one_shot_calls_want_a_quarter_of_the_life_at_most_five_minutes() {
+    for (life, last) in [(3600_u64, 3300), (1200, 900), (100, 75)] {
+        let mut world = World::new();
+        let (login, _) = world.lead(Call::replayable());
+        let token = world.lasting(i64::try_from(life).unwrap());
+        world.grant(login, &token);
+        world.pass(just_under(secs(last)));
+        assert_eq!(world.send(Call::one_shot()).token, token);
+        world.pass(millis(1));
+        assert_eq!(world.send(Call::replayable()).token, token, "good enough for the others");
+        world.leads(Call::one_shot());
+    }
+}
+
+#[test]
+fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
+    let (mut world, token) = World::warm();
+    world.pass(secs(3400));
+    let (login, call) = world.lead(Call::one_shot());
+    world.settle(login, down());
+    assert_eq!(world.send(call).token, token, "rather than wait out the backoff");
+    // Nor is it refused while the credentials are latched.
+    world.pass(secs(60));
+    let (login, call) = world.lead(Call::one_shot());
+    let rejection = crate::world::rejection_of(&login);
+    world.settle(login, rejection);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_11_a_one_shot_call_asks_for_a_larger_reserve_once() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::one_shot());
+    let token = world.lasting(100);
+    world.pass(secs(80)); // the answer is so slow that its token is in its last quarter
+    let date = http_date(world.unix() - 80);
+    let body = format!(r#"{{"token":"{token}"}}"#);
+    let outcome = read(&login, 200, &headers(&[("date", &date)]), &body);
+    world.settle(login, outcome);
+    assert_eq!(world.send(call).token, token);
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_11_within_its_life_a_token_causes_no_login() {
+    let (mut world, token) = World::warm();
+    for _ in 0..3569 {
+        world.pass(secs(1));
+        assert_eq!(world.held(), token);
+    }
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_12_every_wait_lies_in_the_future_and_is_monotonic() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let (waiter, until) = world.wait(Call::replayable());
+    assert_eq!(until, login.lapses());
+    assert_eq!(until, world.after(secs(30)));
+    // The wall clock moves no wait.
+    world.set_wall_forward(secs(1_000_000));
+    let (waiter, again) = world.wait(waiter);
+    assert_eq!(again, until);
+    world.set_wall_back(secs(2_000_000));
+    world.waits(waiter);
+    let outcome = read(&login, 503, &headers(&[("retry-after", "40")]), "");
+    world.settle(login, outcome);
+    let (call, until) = world.wait(call);
+    world.set_wall_forward(secs(1_000_000));
+    let (call, again) = world.wait(call);
+    assert_eq!(again, until);
+    world.pass_until(until);
+    world.leads(call);
+}
+
+#[test]
+fn no_time_is_too_early_or_too_late() {
+    let last = UNIX_EPOCH.checked_add(secs(u64::MAX >> 2)).unwrap();
+    let first = UNIX_EPOCH.checked_sub(secs(u64::MAX >> 2)).unwrap();
+    let some = UNIX_EPOCH + secs(EPOCH);
+    for monotonic in [Duration::ZERO, secs(1), just_under(Duration::MAX), Duration::MAX] {
+        for (sent, later) in
+            [(first, last), (last, first), (some, last), (last, some), (first, some), (some, some)]
+        {
+            let mut session: Session = World::new().session;
+            let Step::Authenticate(login, _) = session.admit(Call::replayable(), Now::new(monotonic, sent))
+            else {
+                panic!("cold");
+            };
+            let outcome = read(
+                &login,
+                200,
+                &HeaderMap::new(),
+                &format!(r#"{{"token":"{}"}}"#, jwt(r#"{"exp":1e300}"#)),
+            );
+            assert!(matches!(outcome, Outcome::Granted(_)));
+            let now = Now::new(monotonic.saturating_add(secs(1)), later);
+            session.settle(login, outcome, now);
+            drop(session.explain(now).to_string());
+            drop(session.snapshot().map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
+            drop(session.admit(Call::one_shot(), now));
+            session.invalidate(now);
+            drop(session.admit(Call::one_shot(), now));
+        }
+    }
+}
+
+#[test]
+fn rule_10_resuming_the_held_token_does_not_lengthen_its_life() {
+    let (mut world, _) = World::warm();
+    let snapshot = world.snapshot();
+    world.pass(secs(2400));
+    world.set_wall_back(secs(1800));
+    assert!(world.session.resume(&snapshot, world.now()).is_err());
+    world.pass(secs(1300));
+    world.leads(Call::replayable());
+}

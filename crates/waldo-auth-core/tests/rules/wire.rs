@@ -1,0 +1,396 @@
+//! Rules 1 to 4: what goes over the wire.
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use waldo_auth_core::{Call, Config, Event, Ignored, Origin, Outcome, Reason, RejectionCode, Step};
+
+use crate::world::{ORIGIN, World, bearer, credentials, headers, jwt, millis, read, secs, uri};
+
+#[test]
+fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
+    let (login, _) = World::new().lead(Call::replayable());
+    let request = login.request();
+    assert_eq!(request.method(), Method::POST);
+    assert_eq!(request.uri(), "https://api.waldo.ai/authenticate");
+    assert_eq!(request.headers()[CONTENT_TYPE], "application/json");
+    assert_eq!(request.headers()[ACCEPT], "application/json");
+    let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    assert_eq!(body, serde_json::json!({"apiKey": "wk.key-canary", "clientSecret": "ws.secret-canary"}));
+}
+
+#[test]
+fn rule_01_the_login_never_carries_an_authorization_header() {
+    let (mut world, _) = World::warm();
+    world.pass(secs(3600));
+    // Though a token is held, and a call was sent with it.
+    let (login, _) = world.lead(Call::replayable());
+    assert!(!login.request().headers().contains_key(AUTHORIZATION));
+}
+
+#[test]
+fn rule_01_the_login_path_is_configurable_and_stays_at_the_origin() {
+    let config = |path: &str| Config::builder(ORIGIN, credentials()).login_path(path).build();
+    let (login, _) = World::of(config("/v2/authentication").unwrap()).lead(Call::replayable());
+    assert_eq!(login.request().uri(), "https://api.waldo.ai/v2/authentication");
+    for path in [
+        "",
+        "authenticate",
+        "@evil.example/",
+        ".evil.example/",
+        ":8443/",
+        "https://evil.example/",
+        "/a b",
+        "/a#b",
+        "/\n",
+    ] {
+        assert!(config(path).is_err(), "{path:?}");
+    }
+    // What looks like a host behind the first slash is a path.
+    let (login, _) = World::of(config("//evil.example/x").unwrap()).lead(Call::replayable());
+    assert_eq!(login.request().uri().host(), Some("api.waldo.ai"));
+}
+
+#[test]
+fn rule_02_any_success_with_a_token_is_a_grant() {
+    for status in [200, 201, 202, 204, 299] {
+        let mut world = World::new();
+        let (login, call) = world.lead(Call::replayable());
+        let token = world.fresh();
+        let outcome = read(&login, status, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
+        world.settle(login, outcome);
+        assert_eq!(world.send(call).token, token);
+    }
+}
+
+#[test]
+fn rule_02_a_bearer_prefix_in_the_body_is_tolerated_and_sent_once() {
+    for prefix in ["Bearer ", "bearer ", "BEARER:", " Bearer  "] {
+        let mut world = World::new();
+        let (login, call) = world.lead(Call::replayable());
+        let token = world.fresh();
+        let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{prefix}{token}"}}"#));
+        world.settle(login, outcome);
+        assert_eq!(world.send(call).token, token, "{prefix:?}");
+    }
+}
+
+#[test]
+fn rule_02_the_header_counts_where_the_body_has_no_token() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.fresh();
+    let outcome = read(&login, 201, &bearer(&token), r#"{"token":"undefined"}"#);
+    world.settle(login, outcome);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_02_bodies_over_64_kib_and_tokens_over_16_kib_are_refused() {
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let token = world.fresh();
+    let padded = |pad: usize| format!(r#"{{"token":"{token}","pad":"{}"}}"#, "p".repeat(pad));
+    let frame = padded(0).len();
+    let reason = |body: &str| match read(&login, 200, &HeaderMap::new(), body) {
+        Outcome::Unavailable(failure) => Some(failure.reason()),
+        Outcome::Granted(_) => None,
+        other @ (Outcome::Rejected(_) | Outcome::Abandoned) => panic!("{other:?}"),
+    };
+    assert_eq!(reason(&padded(64 * 1024 - frame)), None);
+    assert_eq!(reason(&padded(64 * 1024 - frame + 1)), Some(Reason::BodyTooLarge));
+    let with_token_of = |length: usize| format!(r#"{{"token":"e30.e30.{}"}}"#, "c".repeat(length - 8));
+    assert_eq!(reason(&with_token_of(16 * 1024)), None);
+    assert_eq!(reason(&with_token_of(16 * 1024 + 4)), Some(Reason::NoToken));
+}
+
+#[test]
+fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
+    for (status, text, code) in [
+        (400, "MISSING_PARAMETERS", RejectionCode::MissingParameters),
+        (401, "INVALID_API_KEY", RejectionCode::InvalidApiKey),
+        (403, "API_KEY_REVOKED", RejectionCode::ApiKeyRevoked),
+        (403, "SOMETHING_NEW", RejectionCode::Other("SOMETHING_NEW".into())),
+    ] {
+        let (login, _) = World::new().lead(Call::replayable());
+        match read(&login, status, &HeaderMap::new(), &format!(r#"{{"message":"m","code":"{text}"}}"#)) {
+            Outcome::Rejected(rejection) => {
+                assert_eq!(*rejection.code(), code);
+                assert_eq!(rejection.status(), status);
+                assert_eq!(rejection.code().as_str(), text);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rule_02_everything_else_is_unavailable() {
+    let (login, _) = World::new().lead(Call::replayable());
+    for (status, body) in [
+        (403, "<html>Request blocked by the firewall</html>"),
+        (400, "{'code': 'MISSING_PARAMETERS'}"),
+        (401, r#"{"code":null}"#),
+        (401, r#"["INVALID_API_KEY"]"#),
+        (404, r#"{"code":"NOT_FOUND"}"#),
+        (422, r#"{"code":"INVALID_API_KEY"}"#),
+        (429, r#"{"code":"API_KEY_REVOKED"}"#),
+        (302, r#"{"code":"API_KEY_REVOKED"}"#),
+        (500, r#"{"code":"API_KEY_REVOKED"}"#),
+        (503, ""),
+    ] {
+        match read(&login, status, &HeaderMap::new(), body) {
+            Outcome::Unavailable(failure) => {
+                assert_eq!(failure.reason().to_string(), format!("the server answered {status}"));
+            }
+            other => panic!("{status} {body}: {other:?}"),
+        }
+    }
+    for body in ["", "{}", r#"{"token":7}"#, r#"{"token":"x"}"#, "[]"] {
+        match read(&login, 200, &HeaderMap::new(), body) {
+            Outcome::Unavailable(failure) => assert_eq!(failure.reason(), Reason::NoToken),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rule_02_a_misread_is_not_made_permanent() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let outcome = read(&login, 403, &HeaderMap::new(), "<html>Request blocked</html>");
+    world.settle(login, outcome);
+    let (call, until) = world.wait(call);
+    world.pass_until(until);
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_hour() {
+    let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for (pairs, wait) in [
+        (vec![("retry-after", "120")], 120),
+        (vec![("retry-after", "3601")], 3600),
+        (vec![("retry-after", "99999999999999999999999999999999")], 3600),
+        (vec![date, ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
+        (vec![date, ("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")], 3600),
+        // Without a `Date`, the local clock must do; it says 2027.
+        (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
+    ] {
+        let mut world = World::new();
+        let (login, call) = world.lead(Call::replayable());
+        let outcome = read(&login, 429, &headers(&pairs), "");
+        world.settle(login, outcome);
+        assert_eq!(world.wait(call).1, world.after(secs(wait)), "{pairs:?}");
+    }
+}
+
+#[test]
+fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what_is_there() {
+    let (mut world, token) = World::warm();
+    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+    let mut request = Request::get("https://api.waldo.ai/customer")
+        .header(AUTHORIZATION, "Basic abc")
+        .header(AUTHORIZATION, "Bearer stale")
+        .body(())
+        .unwrap();
+    let attempt = permit.authorize(&mut request).unwrap();
+    let values: Vec<&HeaderValue> = request.headers().get_all(AUTHORIZATION).iter().collect();
+    assert_eq!(values, [&HeaderValue::try_from(format!("Bearer {token}")).unwrap()]);
+    assert!(values.iter().all(|value| value.is_sensitive()));
+    world.deliver(attempt, 200);
+}
+
+#[test]
+fn rule_03_a_rolled_token_is_sent_in_the_same_form_however_it_came() {
+    for form in ["Bearer {}", "bearer {}", "BEARER  {}", "Bearer:{}", "{}", "  {}  "] {
+        let (mut world, _) = World::warm();
+        let newer = world.fresh();
+        let sent = world.send(Call::replayable());
+        world.deliver_with(sent.attempt, 200, &headers(&[("authorization", &form.replace("{}", &newer))]));
+        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+        let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
+        let _attempt = permit.authorize(&mut request).unwrap();
+        assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {newer}"), "{form}");
+        assert!(request.headers()[AUTHORIZATION].is_sensitive(), "{form}");
+    }
+}
+
+#[test]
+fn rule_03_the_token_goes_to_the_sessions_origin_only() {
+    for (target, allowed) in [
+        ("https://api.waldo.ai/x", true),
+        ("https://API.Waldo.AI/x?y=z", true),
+        ("https://api.waldo.ai:443/x", true),
+        ("https://api.waldo.ai:/x", true),
+        ("HTTPS://api.waldo.ai/x", true),
+        ("http://api.waldo.ai/x", false),
+        ("http://api.waldo.ai:443/x", false),
+        ("https://api.waldo.ai:8443/x", false),
+        ("https://api.waldo.ai:80/x", false),
+        ("https://api.waldo.ai:65979/x", false), // 443 + 65536
+        ("https://waldo.ai/x", false),
+        ("https://evil-api.waldo.ai/x", false),
+        ("https://api.waldo.ai.evil.example/x", false),
+        ("https://api.waldo.ai./x", false),
+        ("https://api.waldo.ai@evil.example/x", false),
+        ("https://api.waldo.ai:443@evil.example/x", false),
+        ("https://api.waldo.ai%2f@evil.example/x", false),
+        ("https://evil.example/https://api.waldo.ai/", false),
+        ("https://evil.example?https://api.waldo.ai/", false),
+        ("https://127.0.0.1/x", false),
+        ("ftp://api.waldo.ai/x", false),
+        ("wss://api.waldo.ai/x", false),
+        ("/x", false),
+    ] {
+        let (mut world, _) = World::warm();
+        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+        let mut request = Request::get(uri(target)).header(AUTHORIZATION, "Basic mine").body(()).unwrap();
+        match permit.authorize(&mut request) {
+            Ok(_attempt) => assert!(allowed, "{target}"),
+            Err(error) => {
+                assert!(!allowed, "{target}");
+                assert_eq!(request.headers()[AUTHORIZATION], "Basic mine", "nothing is attached");
+                assert!(error.to_string().contains("https://api.waldo.ai"), "{error}");
+                assert!(!error.to_string().contains("evil"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rule_03_https_is_required_except_on_loopback() {
+    let build = |origin: &str| Config::builder(origin, credentials()).build();
+    for origin in ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1", "https://example.com"] {
+        assert!(build(origin).is_ok(), "{origin}");
+    }
+    for origin in
+        ["http://api.waldo.ai", "http://192.168.0.1", "http://0.0.0.0", "http://localhost.evil.example"]
+    {
+        assert!(build(origin).is_err(), "{origin}");
+    }
+}
+
+/// What a 200 with these headers brings: the token that is held afterwards, or why the header was ignored.
+fn rolled(values: &[&str]) -> Result<String, Option<Ignored>> {
+    let (mut world, old) = World::warm();
+    let sent = world.send(Call::replayable());
+    let pairs: Vec<_> = values.iter().map(|value| ("authorization", *value)).collect();
+    world.deliver_with(sent.attempt, 200, &headers(&pairs));
+    let held = world.held();
+    if held != old {
+        return Ok(held);
+    }
+    Err(match world.last_event() {
+        Event::Ignored { why } => Some(why),
+        _ => None,
+    })
+}
+
+#[test]
+fn rule_04_a_fresh_token_is_read_in_every_form() {
+    let newer = jwt(r#"{"exp":1800009000}"#);
+    for form in ["Bearer {}", "bearer {}", "bEaReR {}", "Bearer:{}", "Bearer: {}", "Bearer\t{}", "{}", " {} "]
+    {
+        assert_eq!(rolled(&[&form.replace("{}", &newer)]), Ok(newer.clone()), "{form:?}");
+    }
+}
+
+#[test]
+fn rule_04_what_is_no_jwt_is_ignored_with_a_note_and_never_fails_the_call() {
+    let oversized = format!("Bearer e30.e30.{}", "c".repeat(16 * 1024));
+    for (value, why) in [
+        ("", Ignored::Blank),
+        (" ", Ignored::Blank),
+        ("Bearer", Ignored::Blank),
+        ("Bearer ", Ignored::Blank),
+        ("from scheme response function", Ignored::NotJwt),
+        ("undefined", Ignored::NotJwt),
+        ("Bearer null", Ignored::NotJwt),
+        ("Bearer Bearer e30.e30.e30", Ignored::NotJwt),
+        ("Basic e30.e30.e30", Ignored::NotJwt),
+        ("e30.e30", Ignored::NotJwt),
+        ("e30.e30.e30.e30", Ignored::NotJwt),
+        ("e30.W10.e30", Ignored::NotJwt),
+        ("e30.e30.", Ignored::NotJwt),
+        ("Bearer e30.e30.e30, Bearer e30.e30.e30", Ignored::NotJwt),
+        ("e30=.e30=.e30", Ignored::NotJwt),
+        ("\u{e9}", Ignored::NotJwt),
+        (&oversized, Ignored::Oversized),
+    ] {
+        assert_eq!(rolled(&[value]), Err(Some(why)), "{value:?}");
+    }
+}
+
+#[test]
+fn rule_04_header_bytes_that_are_no_text_are_junk() {
+    let (mut world, old) = World::warm();
+    let sent = world.send(Call::replayable());
+    let mut map = HeaderMap::new();
+    map.append(AUTHORIZATION, HeaderValue::from_bytes(b"\xff\xfe.\x80.\xc3").unwrap());
+    map.append(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
+    world.deliver_with(sent.attempt, 200, &map);
+    assert_eq!(world.held(), old);
+    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::NotJwt });
+}
+
+#[test]
+fn rule_04_every_value_is_looked_at() {
+    let newer = jwt(r#"{"exp":1800009000}"#);
+    let canonical = format!("Bearer {newer}");
+    assert_eq!(rolled(&["junk", "", &canonical]), Ok(newer.clone()));
+    assert_eq!(rolled(&[&canonical, "junk"]), Ok(newer.clone()));
+    // Of two, the one that ends later is kept, in either order.
+    let earlier = format!("Bearer {}", jwt(r#"{"exp":1800008000}"#));
+    assert_eq!(rolled(&[&earlier, &canonical]), Ok(newer.clone()));
+    assert_eq!(rolled(&[&canonical, &earlier]), Ok(newer));
+}
+
+#[test]
+fn rule_04_tokens_are_taken_from_successes_only() {
+    for status in [100, 103, 300, 302, 304, 307, 400, 403, 404, 409, 422, 429, 500, 503] {
+        let (mut world, old) = World::warm();
+        let sent = world.send(Call::replayable());
+        let newer = world.fresh();
+        world.deliver_with(sent.attempt, status, &bearer(&newer));
+        assert_eq!(world.held(), old, "{status}");
+    }
+    for status in [200, 201, 204, 206] {
+        let (mut world, _) = World::warm();
+        let sent = world.send(Call::replayable());
+        let newer = world.fresh();
+        world.deliver_with(sent.attempt, status, &bearer(&newer));
+        assert_eq!(world.held(), newer, "{status}");
+    }
+}
+
+#[test]
+fn rule_04_the_token_on_a_401_is_not_taken() {
+    let (mut world, _) = World::warm();
+    let sent = world.send(Call::one_shot());
+    let newer = world.fresh();
+    world.deliver_with(sent.attempt, 401, &bearer(&newer));
+    world.leads(Call::replayable());
+}
+
+#[test]
+fn rule_04_no_roll_means_keep_what_is_held() {
+    let (mut world, old) = World::warm();
+    for _ in 0..3 {
+        let sent = world.send(Call::replayable());
+        world.pass(millis(10));
+        world.deliver(sent.attempt, 200);
+    }
+    assert_eq!(world.held(), old);
+    assert_eq!(world.logins, 1);
+}
+
+#[test]
+fn rule_03_a_port_is_digits() {
+    let origin: Origin = "https://api.waldo.ai:8443".parse().unwrap();
+    assert!(origin.contains(&uri("https://api.waldo.ai:8443/")));
+    assert!(!origin.contains(&uri("https://api.waldo.ai:+8443/")));
+    assert!("https://api.waldo.ai:+8443".parse::<Origin>().is_err());
+}

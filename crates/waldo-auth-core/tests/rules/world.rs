@@ -1,0 +1,346 @@
+//! A session with clocks that the test moves and a network that the test plays, so that a test reads like a transcript.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use waldo_auth_core::{
+    Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login, Now, Outcome, Reason,
+    Refusal, Session, Snapshot, Step, Unavailable, Verdict,
+};
+
+/// Where every world begins, by both the server's clock and the wall clock.
+pub(crate) const EPOCH: u64 = 1_800_000_000;
+pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
+pub(crate) const KEY: &str = "wk.key-canary";
+pub(crate) const SECRET: &str = "ws.secret-canary";
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A millisecond less.
+pub(crate) fn just_under(time: Duration) -> Duration {
+    time.saturating_sub(millis(1))
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new(KEY, SECRET).unwrap()
+}
+
+/// One session, its two clocks, and a count of what it has asked for.
+pub(crate) struct World {
+    pub(crate) session: Session,
+    monotonic: Duration,
+    wall: SystemTime,
+    minted: u64,
+    /// How many logins were led.
+    pub(crate) logins: u64,
+}
+
+/// An attempt on its way, with the token it carries.
+pub(crate) struct Sent {
+    pub(crate) attempt: Attempt,
+    pub(crate) token: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// A world whose limits are not the defaults.
+    pub(crate) fn with(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        Self::of(change(Config::builder(ORIGIN, credentials())).build().unwrap())
+    }
+
+    pub(crate) fn of(config: Config) -> Self {
+        Self {
+            session: Session::new(config),
+            // Not zero, so that an instant before the beginning can be told from one that was never set.
+            monotonic: secs(1000),
+            wall: UNIX_EPOCH + secs(EPOCH),
+            minted: 0,
+            logins: 0,
+        }
+    }
+
+    /// A world whose first login has brought a token of an hour.
+    pub(crate) fn warm() -> (Self, String) {
+        let mut world = Self::new();
+        let token = world.log_in();
+        (world, token)
+    }
+}
+
+/// Time.
+impl World {
+    pub(crate) fn now(&self) -> Now {
+        Now::new(self.monotonic, self.wall)
+    }
+
+    /// Now, as an instant, and `ahead` from it.
+    pub(crate) fn after(&self, ahead: Duration) -> Instant {
+        self.now().monotonic.saturating_add(ahead)
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.monotonic += time;
+        self.wall += time;
+    }
+
+    /// Lets time pass until `instant`, which must lie in the future.
+    #[track_caller]
+    pub(crate) fn pass_until(&mut self, instant: Instant) {
+        let ahead = instant.saturating_duration_since(self.now().monotonic);
+        assert!(!ahead.is_zero(), "a wait must name an instant in the future");
+        self.pass(ahead);
+    }
+
+    /// The machine sleeps: the monotonic clock stands still.
+    pub(crate) fn suspend(&mut self, time: Duration) {
+        self.wall += time;
+    }
+
+    pub(crate) fn set_wall_back(&mut self, by: Duration) {
+        self.wall -= by;
+    }
+
+    pub(crate) fn set_wall_forward(&mut self, by: Duration) {
+        self.wall += by;
+    }
+
+    /// The wall clock, as seconds of Unix time.
+    pub(crate) fn unix(&self) -> i64 {
+        i64::try_from(self.wall.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+    }
+}
+
+/// Calls and their answers.
+impl World {
+    pub(crate) fn admit(&mut self, call: Call) -> Step {
+        let step = self.session.admit(call, self.now());
+        self.logins += u64::from(matches!(step, Step::Authenticate(..)));
+        step
+    }
+
+    /// Admits a call that must be sent at once.
+    #[track_caller]
+    pub(crate) fn send(&mut self, call: Call) -> Sent {
+        match self.admit(call) {
+            Step::Send(permit) => {
+                let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+                let attempt = permit.authorize(&mut request).unwrap();
+                let header = request.headers()[AUTHORIZATION].to_str().unwrap();
+                Sent { attempt, token: header.strip_prefix("Bearer ").unwrap().to_owned() }
+            }
+            other => panic!("expected to send, got {other:?}"),
+        }
+    }
+
+    /// Admits a call that must log in.
+    #[track_caller]
+    pub(crate) fn lead(&mut self, call: Call) -> (Login, Call) {
+        match self.admit(call) {
+            Step::Authenticate(login, call) => (login, call),
+            other => panic!("expected to log in, got {other:?}"),
+        }
+    }
+
+    /// Admits a call that must log in, and lets both go: their lease lapses by itself.
+    #[track_caller]
+    pub(crate) fn leads(&mut self, call: Call) {
+        drop(self.lead(call));
+    }
+
+    /// Admits a call that must wait.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, call: Call) -> (Call, Instant) {
+        match self.admit(call) {
+            Step::Wait(call, until) => {
+                assert!(until > self.now().monotonic, "a wait must name an instant in the future");
+                (call, until)
+            }
+            other => panic!("expected to wait, got {other:?}"),
+        }
+    }
+
+    /// Admits a call that must wait, and lets it go.
+    #[track_caller]
+    pub(crate) fn waits(&mut self, call: Call) {
+        drop(self.wait(call));
+    }
+
+    /// Admits a call that must be refused.
+    #[track_caller]
+    pub(crate) fn refuse(&mut self, call: Call) -> Refusal {
+        match self.admit(call) {
+            Step::Refuse(refusal) => refusal,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    pub(crate) fn conclude(&mut self, attempt: Attempt, status: u16, headers: &HeaderMap) -> Verdict {
+        let head = Head::new(StatusCode::from_u16(status).unwrap(), headers);
+        self.session.conclude(attempt, head, self.now())
+    }
+
+    /// An answer that must be delivered.
+    #[track_caller]
+    pub(crate) fn deliver(&mut self, attempt: Attempt, status: u16) {
+        self.deliver_with(attempt, status, &HeaderMap::new());
+    }
+
+    /// An answer with headers that must be delivered.
+    #[track_caller]
+    pub(crate) fn deliver_with(&mut self, attempt: Attempt, status: u16, headers: &HeaderMap) {
+        match self.conclude(attempt, status, headers) {
+            Verdict::Deliver => {}
+            Verdict::Retry(call) => panic!("expected delivery, got a retry of {call:?}"),
+        }
+    }
+
+    /// A 401 that must lead to another attempt.
+    #[track_caller]
+    pub(crate) fn retry(&mut self, attempt: Attempt) -> Call {
+        match self.conclude(attempt, 401, &HeaderMap::new()) {
+            Verdict::Retry(call) => call,
+            Verdict::Deliver => panic!("expected a retry"),
+        }
+    }
+
+    /// A 200 with `token` in its `Authorization` header.
+    #[track_caller]
+    pub(crate) fn roll(&mut self, attempt: Attempt, token: &str) {
+        self.deliver_with(attempt, 200, &bearer(token));
+    }
+
+    /// The token that the next call would carry.
+    pub(crate) fn held(&mut self) -> String {
+        self.send(Call::replayable()).token
+    }
+}
+
+/// Logins.
+impl World {
+    /// Settles a login with `token`, in an answer without a `Date`.
+    pub(crate) fn grant(&mut self, login: Login, token: &str) {
+        let answer = grant_of(&login, token);
+        self.session.settle(login, answer, self.now());
+    }
+
+    pub(crate) fn settle(&mut self, login: Login, outcome: Outcome) {
+        self.session.settle(login, outcome, self.now());
+    }
+
+    /// A new call logs in, and a fresh token of an hour is held.
+    #[track_caller]
+    pub(crate) fn log_in(&mut self) -> String {
+        let (login, _) = self.lead(Call::replayable());
+        let token = self.fresh();
+        self.grant(login, &token);
+        token
+    }
+
+    /// The call's login fails, and the call with it waits out the backoff.
+    #[track_caller]
+    pub(crate) fn fail(&mut self, call: Call) -> Call {
+        let (login, call) = self.lead(call);
+        self.settle(login, down());
+        call
+    }
+
+    /// Mints a token of an hour that no other token equals.
+    pub(crate) fn fresh(&mut self) -> String {
+        self.lasting(3600)
+    }
+
+    /// Mints a token that ends `seconds` from now by the wall clock.
+    pub(crate) fn lasting(&mut self, seconds: i64) -> String {
+        self.minted += 1;
+        let (iat, jti) = (self.unix(), self.minted);
+        jwt(&format!(r#"{{"exp":{},"iat":{iat},"jti":"{jti}"}}"#, iat + seconds))
+    }
+
+    /// The names of the journal's entries.
+    pub(crate) fn journal(&self) -> Vec<&'static str> {
+        self.session.journal().since(0).map(|entry| entry.event.name()).collect()
+    }
+
+    /// The newest entry of the journal.
+    #[track_caller]
+    pub(crate) fn last_event(&self) -> Event {
+        self.session.journal().since(0).last().unwrap().event
+    }
+
+    pub(crate) fn explain(&self) -> String {
+        self.session.explain(self.now()).to_string()
+    }
+
+    #[track_caller]
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.session.snapshot().unwrap()
+    }
+}
+
+/// A JWT with this payload, and a signature that nobody has made.
+pub(crate) fn jwt(payload: &str) -> String {
+    jwt_of(payload.as_bytes())
+}
+
+pub(crate) fn jwt_of(payload: &[u8]) -> String {
+    let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    format!("{header}.{}.dG9rZW4tY2FuYXJ5", URL_SAFE_NO_PAD.encode(payload))
+}
+
+pub(crate) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    map
+}
+
+pub(crate) fn bearer(token: &str) -> HeaderMap {
+    headers(&[("authorization", &format!("Bearer {token}"))])
+}
+
+/// `Date` as a server whose clock shows this Unix time writes it.
+pub(crate) fn http_date(unix: i64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + secs(u64::try_from(unix).unwrap()))
+}
+
+pub(crate) fn uri(text: &str) -> Uri {
+    text.parse().unwrap()
+}
+
+/// Reads an answer to a login.
+pub(crate) fn read(login: &Login, status: u16, headers: &HeaderMap, body: &str) -> Outcome {
+    login.read(Head::new(StatusCode::from_u16(status).unwrap(), headers), body.as_bytes())
+}
+
+/// The documented answer of a login that is granted.
+pub(crate) fn grant_of(login: &Login, token: &str) -> Outcome {
+    read(login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#))
+}
+
+/// The documented answer to a wrong key.
+pub(crate) fn rejection_of(login: &Login) -> Outcome {
+    read(login, 401, &HeaderMap::new(), r#"{"code":"INVALID_API_KEY","message":"Invalid API key"}"#)
+}
+
+/// A 503 that asks to be left alone.
+pub(crate) fn busy(login: &Login, retry_after: &str) -> Outcome {
+    read(login, 503, &headers(&[("retry-after", retry_after)]), "")
+}
+
+/// The server cannot be reached.
+pub(crate) fn down() -> Outcome {
+    Outcome::Unavailable(Unavailable::new(Reason::Transport))
+}
