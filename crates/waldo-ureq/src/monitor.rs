@@ -158,3 +158,71 @@ impl Drop for Turn<'_> {
         self.0.lock().emitting = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use waldo_auth_core::{Config, Credentials, Explanation, Unheld};
+
+    use super::*;
+
+    fn monitor() -> Monitor {
+        let credentials = Credentials::new("k", "s").unwrap();
+        Monitor::new(Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap()))
+    }
+
+    fn lead(monitor: &Monitor) -> Leader<'_> {
+        match monitor.admit(Call::replayable()) {
+            Admission::Lead(leader, _) => leader,
+            Admission::Send(_) | Admission::Refused(..) => panic!("nothing is held or refused"),
+        }
+    }
+
+    #[test]
+    fn rule_19_a_poisoned_lock_is_recovered() {
+        let monitor = monitor();
+        let leader = lead(&monitor);
+        let poisoning = catch_unwind(AssertUnwindSafe(|| monitor.with(|_, _| panic!("on purpose"))));
+        assert!(poisoning.is_err());
+        assert!(monitor.state.is_poisoned());
+        std::thread::scope(|scope| {
+            // It waits on the poisoned lock, is woken, and takes over.
+            let follower = scope.spawn(|| drop(lead(&monitor)));
+            while monitor.with(|session, _| session.journal().written()) < 2 {
+                std::thread::yield_now();
+            }
+            drop(leader);
+            follower.join().unwrap();
+        });
+        let explanation = monitor.with(|session, now| session.explain(now));
+        assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_13_a_leader_that_is_dropped_has_abandoned_its_login() {
+        let monitor = monitor();
+        drop(lead(&monitor));
+        let explanation = monitor.with(|session, now| session.explain(now));
+        assert!(matches!(explanation, Explanation::Authenticate { why: Unheld::Cold }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
+        let monitor = monitor();
+        let leader = lead(&monitor);
+        let soon = monitor.now().monotonic.saturating_add(Duration::from_millis(20));
+        let refused = monitor.admit(Call::replayable().with_deadline(soon));
+        assert!(matches!(refused, Admission::Refused(..)));
+        drop(leader);
+    }
+
+    #[test]
+    fn what_nobody_hears_is_not_kept_for_later() {
+        let monitor = monitor();
+        drop(lead(&monitor));
+        let state = monitor.lock();
+        assert_eq!(state.emitted, state.session.journal().written());
+        assert!(!state.emitting);
+    }
+}

@@ -113,3 +113,27 @@ fn the_login_carries_the_documented_request_and_no_token() {
         assert_eq!(server.seen(), ["POST /authenticate", "GET /customer?field=id"]);
     });
 }
+
+#[cfg(feature = "rustls")]
+#[test]
+fn https_works_without_any_setting() {
+    use std::io::Read;
+
+    bounded(|| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let origin = format!("https://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let mut first = [0; 3];
+            listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+            first
+        });
+        let client = Client::builder(credentials())
+            .origin(origin)
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
+        assert!(client.get("/").call().is_err());
+        // The record type and the version of a TLS handshake.
+        assert_eq!(server.join().unwrap(), [0x16, 3, 1]);
+    });
+}
