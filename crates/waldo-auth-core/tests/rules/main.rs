@@ -15,6 +15,7 @@ mod config;
 mod logins;
 mod memory;
 mod properties;
+mod random_walk;
 #[cfg(feature = "verify")]
 mod signature;
 mod snapshot;
