@@ -301,18 +301,23 @@ proptest! {
             return Ok(());
         };
         prop_assert!(matches!(outcome, Outcome::Granted(_)), "{}", payload);
-        let date = |name: &str| claims.get(name).filter(|value| value.is_number()).and_then(serde_json::Value::as_f64);
+        // Dates are read down to the millisecond, and end where an `i64` of them ends.
+        #[expect(clippy::cast_precision_loss, reason = "the ends and the epoch need no precision")]
+        let (least, most, local) = (i64::MIN as f64, i64::MAX as f64, EPOCH as f64 * 1000.0);
+        let date = |name: &str| {
+            let number = claims.get(name).filter(|value| value.is_number()).and_then(serde_json::Value::as_f64);
+            number.map(|seconds| (seconds * 1000.0).floor().clamp(least, most))
+        };
         let expected = date("exp").and_then(|exp| {
-            let span = date("iat").map(|iat| exp - iat).filter(|span| *span >= 0.001);
-            #[expect(clippy::cast_precision_loss, reason = "the epoch is far below 2^52")]
-            let local = exp - EPOCH as f64;
-            span.or(Some(local).filter(|local| (0.001..=86_400.0).contains(local)))
-        }).unwrap_or(3600.0);
+            let by_iat = date("iat").map(|iat| exp - iat).filter(|span| *span > 0.0);
+            by_iat.or(Some(exp - local).filter(|span| *span > 0.0 && *span <= 86_400_000.0))
+        });
+        let expected = expected.unwrap_or(3_600_000.0) / 1000.0;
         let mut world = World::new();
         let (login, _) = world.lead(Call::replayable());
         world.grant(login, &token);
         let Explanation::Send { left, .. } = world.session.explain(world.now()) else { panic!("{payload}") };
-        let close = (left.as_secs_f64() - expected).abs() <= 0.002 + expected.abs() * 1e-9;
+        let close = (left.as_secs_f64() - expected).abs() <= 0.0005 + expected * 1e-9;
         prop_assert!(close || expected > 9e15, "{:?}, expected {}: {}", left, expected, payload);
     }
 
