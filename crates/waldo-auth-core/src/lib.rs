@@ -94,6 +94,8 @@ mod journal;
 mod lease;
 mod life;
 mod login;
+#[cfg(doctest)]
+mod misuse;
 mod origin;
 mod refusal;
 mod session;

@@ -1,0 +1,195 @@
+//! What the types forbid, each beside a twin that differs in the misuse alone and compiles.
+//!
+//! What the hidden lines declare is the same for both.
+//!
+//! # A call is in one place
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, now: Now) {
+//! let call = Call::replayable();
+//! let step = session.admit(call, now);
+//! # drop(step);
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, now: Now) {
+//! let call = Call::replayable();
+//! let step = session.admit(call, now);
+//! # drop(step);
+//! let again = session.admit(call, now);
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, now: Now) {
+//! let call = Call::replayable();
+//! let step = session.admit(call.clone(), now);
+//! # drop(step);
+//! # }
+//! ```
+//!
+//! # A permit sends once
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(permit: Permit, mut first: http::Request<()>, mut second: http::Request<()>) {
+//! let attempt = permit.authorize(&mut first);
+//! # drop(attempt);
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # use waldo_auth_core::*;
+//! # fn example(permit: Permit, mut first: http::Request<()>, mut second: http::Request<()>) {
+//! let attempt = permit.authorize(&mut first);
+//! # drop(attempt);
+//! let another = permit.authorize(&mut second);
+//! # }
+//! ```
+//!
+//! # An attempt is concluded once
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, attempt: Attempt, head: Head<'_>, now: Now) {
+//! let verdict = session.conclude(attempt, head, now);
+//! # drop(verdict);
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, attempt: Attempt, head: Head<'_>, now: Now) {
+//! let verdict = session.conclude(attempt, head, now);
+//! # drop(verdict);
+//! let again = session.conclude(attempt, head, now);
+//! # }
+//! ```
+//!
+//! # Nothing is concluded that was not authorized
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, permit: Permit, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! if let Ok(attempt) = permit.authorize(&mut request) {
+//!     let verdict = session.conclude(attempt, head, now);
+//! #   drop(verdict);
+//! }
+//! # }
+//! ```
+//! ```compile_fail,E0308
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, permit: Permit, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! let verdict = session.conclude(permit, head, now);
+//! # drop(verdict);
+//! # }
+//! ```
+//!
+//! # A login is settled once, and read before that
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, login: Login, head: Head<'_>, body: &[u8], now: Now) {
+//! let outcome = login.read(head, body);
+//! session.settle(login, outcome, now);
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, login: Login, head: Head<'_>, body: &[u8], now: Now) {
+//! let outcome = login.read(head, body);
+//! session.settle(login, outcome, now);
+//! session.settle(login, Outcome::Abandoned, now);
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, login: Login, head: Head<'_>, body: &[u8], now: Now) {
+//! session.settle(login, Outcome::Abandoned, now);
+//! let outcome = login.read(head, body);
+//! # drop(outcome);
+//! # }
+//! ```
+//!
+//! # Permissions come from the session alone
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, now: Now) -> Option<Login> {
+//! if let Step::Authenticate(login, call) = session.admit(Call::replayable(), now) {
+//! #   drop(call);
+//!     return Some(login);
+//! }
+//! # None
+//! # }
+//! ```
+//! ```compile_fail,E0451
+//! # use waldo_auth_core::*;
+//! # fn example(login: Login) -> Login {
+//! Login { ..login }
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! # use waldo_auth_core::*;
+//! # fn example(login: Login) -> Login {
+//! login.clone()
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! # use waldo_auth_core::*;
+//! # fn example(permit: Permit) -> Permit {
+//! permit.clone()
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! # use waldo_auth_core::*;
+//! # fn example(attempt: Attempt) -> Attempt {
+//! attempt.clone()
+//! # }
+//! ```
+//! ```compile_fail,E0451
+//! # use waldo_auth_core::*;
+//! # fn example(permit: Permit) -> Permit {
+//! Permit { ..permit }
+//! # }
+//! ```
+//! ```compile_fail,E0451
+//! # use waldo_auth_core::*;
+//! # fn example(attempt: Attempt) -> Attempt {
+//! Attempt { ..attempt }
+//! # }
+//! ```
+//!
+//! # A token comes from a login's answer alone
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! # fn example(login: &Login, head: Head<'_>) -> Outcome {
+//! login.read(head, b"{}")
+//! # }
+//! ```
+//! ```compile_fail,E0451
+//! # use waldo_auth_core::*;
+//! # fn example(grant: Grant) -> Outcome {
+//! Outcome::Granted(Grant { ..grant })
+//! # }
+//! ```
+//!
+//! # No answer is ignored by oversight
+//!
+//! ```
+//! #![deny(unused_must_use)]
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, attempt: Attempt, head: Head<'_>, now: Now) {
+//! if let Verdict::Retry(call) = session.conclude(attempt, head, now) {
+//! #   drop(call);
+//! }
+//! # }
+//! ```
+//! ```compile_fail
+//! #![deny(unused_must_use)]
+//! # use waldo_auth_core::*;
+//! # fn example(mut session: Session, attempt: Attempt, head: Head<'_>, now: Now) {
+//! session.conclude(attempt, head, now);
+//! # }
+//! ```
