@@ -221,12 +221,11 @@ impl Client {
                 attempt = attempt.with_untouched_body();
             }
             match self.conclude(attempt, &result) {
-                // The core takes an untouched body to be replayable from then on; it may have been spent since.
-                Verdict::Retry(again) if P::REPLAYABLE || !touched => {
+                Verdict::Retry(again) => {
                     result.into_iter().for_each(drain);
                     call = again;
                 }
-                Verdict::Retry(_) | Verdict::Deliver => return deliver(result, options),
+                Verdict::Deliver => return deliver(result, options),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use waldo_emulator::model::Server;
 use waldo_ureq::http::{Request, Response, StatusCode};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::{self, Body, SendBody};
@@ -44,6 +45,12 @@ fn without_an_agent_a_status_is_an_error_as_with_ureq() {
         let client = Client::builder(credentials()).origin(emulator.origin()).build().unwrap();
         let error = client.get("/history/kyc/unknown").call().unwrap_err();
         assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
+
+        // Nor does it keep the login from reading why it was rejected.
+        emulator.revoke_key(Server::KEY_ID);
+        client.invalidate();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(error.to_string().contains("API_KEY_REVOKED"), "{error}");
     });
 }
 

@@ -66,6 +66,18 @@ fn a_long_refusal_is_dropped_with_its_connection() {
 }
 
 #[test]
+fn a_long_refusal_is_not_even_waited_for() {
+    bounded(|| {
+        let server = refusing(|exchange| {
+            exchange.write(b"HTTP/1.1 401 No\r\nContent-Length: 1000000\r\n\r\n");
+            // The rest never comes.
+            exchange.wait_until_gone();
+        });
+        assert_eq!(connections(&server), 2);
+    });
+}
+
+#[test]
 fn a_refusal_that_drips_is_dropped_after_a_moment() {
     bounded(|| {
         let server = refusing(|exchange| {

@@ -18,7 +18,7 @@ fn reason(origin: String) -> Reason {
 }
 
 #[test]
-fn rule_2_each_failure_has_its_reason() {
+fn rule_02_each_failure_has_its_reason() {
     bounded(|| {
         for (answer, expected) in [
             (Answer::status(503), Reason::Status(StatusCode::SERVICE_UNAVAILABLE)),
@@ -43,7 +43,7 @@ fn rule_2_each_failure_has_its_reason() {
 }
 
 #[test]
-fn rule_2_the_body_of_a_failed_login_matters_less_than_its_status() {
+fn rule_02_the_body_of_a_failed_login_matters_less_than_its_status() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             exchange.write(b"HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\nbroken of");
@@ -64,7 +64,7 @@ fn rule_14_a_login_that_fails_twice_is_tried_again_within_the_call() {
 }
 
 #[test]
-fn rule_2_a_token_in_the_logins_header_will_do() {
+fn rule_02_a_token_in_the_logins_header_will_do() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {

@@ -41,7 +41,7 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
 }
 
 #[test]
-fn rule_1_a_login_is_not_redirected_with_the_key_pair() {
+fn rule_01_a_login_is_not_redirected_with_the_key_pair() {
     bounded(|| {
         let evil = Scripted::start(|exchange| exchange.grant(&jwt(666)));
         for status in [302, 307] {

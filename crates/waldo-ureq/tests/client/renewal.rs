@@ -32,7 +32,7 @@ fn a_strict_server_answers_no_401_to_sequential_calls() {
 }
 
 #[test]
-fn rule_7_an_expired_token_costs_one_login() {
+fn rule_07_an_expired_token_costs_one_login() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -77,7 +77,7 @@ fn rule_11_a_token_whose_life_is_over_is_not_sent() {
 }
 
 #[test]
-fn rule_7_a_route_that_always_answers_401_is_delivered() {
+fn rule_07_a_route_that_always_answers_401_is_delivered() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());

@@ -191,6 +191,12 @@ impl Exchange {
         }
     }
 
+    /// Waits until the client closes the connection.
+    pub(crate) fn wait_until_gone(&mut self) {
+        drop(self.stream.get_mut().read(&mut [0]));
+        self.close();
+    }
+
     /// Whether the client has closed the connection.
     pub(crate) fn is_gone(&self) -> bool {
         self.close
