@@ -332,3 +332,29 @@ fn a_grant_of_another_sessions_login_is_not_taken() {
     assert_eq!(ours.last_event(), Event::Ignored { why: Ignored::OtherSession });
     ours.waits(call);
 }
+
+#[test]
+fn rule_05_what_an_earlier_login_brought_sets_no_mark_for_a_later_one() {
+    // The server hands out shorter lives than before; the last login ended first or was refused.
+    for refused in [false, true] {
+        let mut world = World::new();
+        let (login, _) = world.lead(Call::replayable());
+        let long = world.lasting(10_000);
+        world.grant(login, &long);
+        world.pass(secs(9800));
+        let call = if refused {
+            let sent = world.send(Call::replayable());
+            world.retry(sent.attempt)
+        } else {
+            Call::one_shot()
+        };
+        let (login, _) = world.lead(call);
+        let short = world.lasting(100);
+        world.grant(login, &short);
+        let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
+        let (first, second) = (world.lasting(101), world.lasting(102));
+        world.roll(a.attempt, &first);
+        world.roll(b.attempt, &second);
+        assert_eq!(world.held(), second, "refused: {refused}");
+    }
+}

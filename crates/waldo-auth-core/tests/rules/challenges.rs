@@ -3,7 +3,7 @@
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Verdict};
 
-use crate::world::{World, bearer, headers, rejection_of, secs, uri};
+use crate::world::{World, bearer, headers, millis, rejection_of, secs, uri};
 
 #[test]
 fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
@@ -179,7 +179,7 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
     let (mut world, _) = World::warm();
     let mut late = world.send(Call::replayable());
     let mut attempts = 1;
-    loop {
+    while attempts < 10 {
         let other = world.send(Call::replayable());
         let rolled = world.fresh();
         world.roll(other.attempt, &rolled);
@@ -200,6 +200,7 @@ fn rule_08_the_resend_after_a_login_happens_once() {
     let mut sent = world.send(Call::replayable());
     // The token from the login is replaced before the call is sent again, so its 401 is never a fresh login's.
     while let Verdict::Retry(call) = world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+        assert!(attempts < 10);
         let (login, call) = world.lead(call);
         let token = world.fresh();
         world.grant(login, &token);
@@ -351,4 +352,18 @@ fn rule_16_the_wall_clock_buys_no_coins() {
     let sent = world.send(Call::replayable());
     world.deliver(sent.attempt, 401);
     assert_eq!(world.held(), token);
+}
+
+#[test]
+fn rule_16_a_server_of_very_short_lives_cannot_pass_every_refusal_off_as_an_end() {
+    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    let (login, _) = world.lead(Call::replayable());
+    let token = world.lasting(1);
+    world.grant(login, &token);
+    let (early, late) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    world.pass(millis(499));
+    world.deliver(early.attempt, 401);
+    assert_eq!(world.held(), token);
+    world.pass(millis(1));
+    drop(world.retry(late.attempt));
 }

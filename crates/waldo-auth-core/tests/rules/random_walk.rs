@@ -68,6 +68,13 @@ struct InFlight {
     answer: Option<(u16, HeaderMap, Option<String>)>,
 }
 
+/// What keeps calls from logging in.
+#[derive(Clone, Copy, PartialEq)]
+enum ClosedBy {
+    Failure,
+    Rejection,
+}
+
 struct Leader {
     login: Login,
     number: u64,
@@ -96,8 +103,8 @@ struct Walk {
     epoch: u64,
     edition: u64,
     failures: u64,
-    /// The last login that mattered failed, and nothing has wiped that out: no grant, rejection or reset.
-    only_failures: bool,
+    /// What the last login that mattered came to, until a grant or a reset wipes it out.
+    closed_by: Option<ClosedBy>,
     /// The login under way and the end of its lease, as an observer knows it.
     lease: Option<(u64, Instant)>,
     /// No login before then, as a waiting caller was told.
@@ -139,7 +146,7 @@ impl Walk {
             epoch: 0,
             edition: 0,
             failures: 0,
-            only_failures: false,
+            closed_by: None,
             lease: None,
             closed_until: None,
             paid_drops: 0,
@@ -261,7 +268,8 @@ impl Walk {
                 if let Some(deadline) = call.deadline() {
                     self.check(until <= deadline, "a wait outlasts the deadline");
                 }
-                let enough = self.failures - failures_before >= 3 && self.only_failures;
+                let enough =
+                    self.failures - failures_before >= 3 && self.closed_by == Some(ClosedBy::Failure);
                 self.check(!enough, "a call waits though it sat through three failures");
                 if self.lease.is_none() {
                     self.closed_until = Some(until);
@@ -420,10 +428,12 @@ impl Walk {
             .since(written)
             .any(|entry| entry.event.name() == "login_unavailable");
         self.failures += u64::from(failed && noted);
-        self.only_failures = match self.world.last_event() {
-            Event::LoginUnavailable { .. } => in_time,
-            Event::LoginGranted { .. } | Event::Latched { .. } => false,
-            _ => self.only_failures,
+        self.closed_by = match self.world.last_event() {
+            // Silence does not take a rejection back.
+            Event::LoginUnavailable { .. } if in_time => self.closed_by.or(Some(ClosedBy::Failure)),
+            Event::LoginGranted { .. } => None,
+            Event::Latched { .. } => Some(ClosedBy::Rejection),
+            _ => self.closed_by,
         };
         self.check(!in_time || !failed || noted, "a failure in time is not noted");
     }
@@ -493,12 +503,12 @@ impl Walk {
             0 => {
                 self.say("reset");
                 self.world.session.reset(credentials(), self.world.now());
-                (self.closed_until, self.only_failures) = (None, false);
+                (self.closed_until, self.closed_by) = (None, None);
             }
             1 => {
                 self.say("reset to a rotated secret");
                 self.world.session.reset(Credentials::new(KEY, "rotated").unwrap(), self.world.now());
-                (self.closed_until, self.only_failures) = (None, false);
+                (self.closed_until, self.closed_by) = (None, None);
             }
             2 => {
                 self.say("invalidate");
