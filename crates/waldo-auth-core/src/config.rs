@@ -141,7 +141,8 @@ impl ConfigBuilder {
     /// How long one login may take before another call may start the next (rule 13).
     ///
     /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below it, so that a
-    /// login that hangs ends as a failure, and lapses only if its leader is gone.
+    /// login that hangs ends as a failure, and lapses only if its leader is gone. It must be longer than a login takes: the
+    /// answers of lapsed logins are used with caution, and a rejection among them does not latch.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self

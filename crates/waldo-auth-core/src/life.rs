@@ -89,6 +89,9 @@ pub(crate) struct Margin {
 }
 
 impl Margin {
+    /// No reserve: usable to the end.
+    pub(crate) const NONE: Self = Self { at_most: Duration::ZERO, share: 2 };
+
     pub(crate) fn of(self, span: Duration) -> Duration {
         self.at_most.min(span / self.share)
     }

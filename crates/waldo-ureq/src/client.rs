@@ -261,7 +261,10 @@ impl Client {
 
 /// Applies the user's own wish about statuses to the answer.
 fn deliver(result: Result<Response<Body>, ureq::Error>, options: Options) -> Result<Response<Body>, Error> {
-    let response = result?;
+    let mut response = result?;
+    // A fresh token is in there, and the user may log the headers.
+    let authorization = response.headers_mut().iter_mut().filter(|(name, _)| **name == AUTHORIZATION);
+    authorization.for_each(|(_, value)| value.set_sensitive(true));
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
         return Err(Error::Ureq(ureq::Error::StatusCode(status.as_u16())));

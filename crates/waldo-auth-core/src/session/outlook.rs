@@ -25,11 +25,17 @@ pub(super) enum Outlook<'a> {
 impl Session {
     pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
         let limits = &self.config.limits;
-        let within = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
-        let spare = within(limits.margin);
-        if let Some(token) = spare
-            && (!wants_reserve(call, token) || within(limits.one_shot_margin).is_some())
-        {
+        let with = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
+        let from_own_login = |token: &&Arc<Token>| went_through_login_of(call, token);
+        // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
+        // better one would never end.
+        if let Some(token) = with(Margin::NONE).filter(from_own_login) {
+            return Outlook::Send(token);
+        }
+        let spare = with(limits.margin);
+        // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
+        let wanted = if call.body == Body::OneShot { spare.and(with(limits.one_shot_margin)) } else { spare };
+        if let Some(token) = wanted {
             return Outlook::Send(token);
         }
         match (self.way_to_login(call, now.monotonic), spare) {
@@ -72,12 +78,6 @@ impl Session {
         let came_in_at = call.entry.map_or(self.failures, |entry| entry.failures);
         self.failures.saturating_sub(came_in_at) >= u64::from(self.config.limits.failures_per_call)
     }
-}
-
-/// A one-shot call cannot be healed, so it asks for a larger reserve (rule 11), unless the token is from a login
-/// that this very call went through: that is the best there is, and asking again would never end.
-fn wants_reserve(call: &Call, token: &Token) -> bool {
-    call.body == Body::OneShot && !went_through_login_of(call, token)
 }
 
 /// Whether the token came straight from a login that was granted after the call came in.

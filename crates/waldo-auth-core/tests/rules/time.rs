@@ -284,6 +284,21 @@ fn rule_11_a_one_shot_call_asks_for_a_larger_reserve_once() {
 }
 
 #[test]
+fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.lasting(10);
+    let date = http_date(world.unix());
+    world.pass(millis(8999)); // a millisecond more, and the margin is reached
+    let outcome = read(&login, 200, &headers(&[("date", &date)]), &format!(r#"{{"token":"{token}"}}"#));
+    world.settle(login, outcome);
+    world.pass(millis(500));
+    assert_eq!(world.send(call).token, token);
+    assert!(matches!(world.admit(Call::replayable()), Step::Authenticate(..)), "others keep to the margin");
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
 fn rule_11_within_its_life_a_token_causes_no_login() {
     let (mut world, token) = World::warm();
     for _ in 0..3569 {

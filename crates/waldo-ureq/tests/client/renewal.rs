@@ -21,6 +21,17 @@ fn a_rolling_server_is_logged_in_to_once() {
 }
 
 #[test]
+fn rule_20_the_fresh_token_in_a_delivered_response_is_marked_sensitive() {
+    bounded(|| {
+        let emulator = emulator();
+        let response = client(emulator.origin()).get("/customer").query("field", "id").call().unwrap();
+        let fresh = response.headers().get("authorization").unwrap();
+        assert!(fresh.is_sensitive());
+        assert!(!format!("{response:?}").contains("eyJ"));
+    });
+}
+
+#[test]
 fn a_strict_server_answers_no_401_to_sequential_calls() {
     bounded(|| {
         let emulator = emulator_with(Policy { rotation: Rotation::Strict, ..Policy::default() });
