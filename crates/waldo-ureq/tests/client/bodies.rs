@@ -201,6 +201,39 @@ fn a_body_of_nothing_has_no_length_or_length_zero() {
 }
 
 #[test]
+fn a_reader_goes_out_in_chunks_unless_its_length_is_known() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            let said = ["content-length", "transfer-encoding"]
+                .map(|name| exchange.header(name).unwrap_or("-").to_owned())
+                .join(" ");
+            let body = String::from_utf8(exchange.read_body()).unwrap();
+            exchange.answer(200, "", &format!("{said} {body}"));
+        });
+        let client = client(server.origin());
+        let once = || OneShot::new(&b"text"[..]);
+        let again = || Factory::new(|| Ok(&b"text"[..]));
+        for (response, expected) in [
+            (client.post("/").send(once()), "- chunked text"),
+            (client.post("/").send(again()), "- chunked text"),
+            (client.post("/").send(once().with_length(4)), "4 - text"),
+            (client.post("/").send(again().with_length(4)), "4 - text"),
+            // What the user says of the length counts.
+            (
+                client.post("/").header("transfer-encoding", "chunked").send(once().with_length(4)),
+                "- chunked text",
+            ),
+            (client.post("/").header("content-length", "4").send(once().with_length(9)), "4 - text"),
+        ] {
+            assert_eq!(response.unwrap().body_mut().read_to_string().unwrap(), expected);
+        }
+    });
+}
+
+#[test]
 fn a_body_that_cannot_be_read_is_the_bodys_error() {
     struct Broken;
 

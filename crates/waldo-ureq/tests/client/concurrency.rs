@@ -1,11 +1,13 @@
 //! Many threads, one session.
 
+use std::time::Duration;
+
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_ureq::{Error, Refusal};
 
 use crate::listener::Listener;
-use crate::site::{PATIENCE, bounded, builder, client, emulator, on_threads, status};
+use crate::site::{PATIENCE, bounded, bounded_by, builder, client, emulator, on_threads, status};
 
 const THREADS: usize = 64;
 
@@ -31,17 +33,15 @@ fn rule_13_a_cold_start_of_64_threads_is_one_login() {
     });
 }
 
-/// The seed of nothing: the order of arrival is the machine's, so more rounds try more orders. Set `WALDO_STORM_ROUNDS`.
+/// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says how many.
 #[test]
 fn rule_13_a_storm_of_401s_is_exactly_one_login() {
-    bounded(|| {
-        let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    bounded_by(PATIENCE * (1 + rounds / 10), move || {
         let (emulator, listener) = (emulator(), Listener::new());
-        let every_drop_is_free = std::time::Duration::from_millis(1);
-        let client = builder(emulator.origin())
-            .limits(move |limits| limits.drop_budget(1000, every_drop_is_free))
-            .build()
-            .unwrap();
+        let every = Duration::from_millis(1);
+        let client =
+            builder(emulator.origin()).limits(move |limits| limits.drop_budget(1000, every)).build().unwrap();
         assert_eq!(status(&client), 200);
         for round in 1..=rounds {
             emulator.reset_stats();

@@ -66,6 +66,18 @@ fn a_long_refusal_is_dropped_with_its_connection() {
 }
 
 #[test]
+fn a_long_refusal_that_hides_its_length_is_dropped_all_the_same() {
+    bounded(|| {
+        let server = refusing(|exchange| {
+            exchange.write(b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n");
+            (0..40).for_each(|_| exchange.write(format!("400\r\n{}\r\n", "x".repeat(0x400)).as_bytes()));
+            exchange.write(b"0\r\n\r\n");
+        });
+        assert_eq!(connections(&server), 2);
+    });
+}
+
+#[test]
 fn a_long_refusal_is_not_even_waited_for() {
     bounded(|| {
         let server = refusing(|exchange| {

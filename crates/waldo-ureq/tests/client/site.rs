@@ -59,12 +59,17 @@ pub(crate) fn status(client: &Client) -> u16 {
 
 /// Runs a test on a thread of its own, and fails it when it does not end.
 pub(crate) fn bounded(test: impl FnOnce() + Send + 'static) {
+    bounded_by(PATIENCE * 6, test);
+}
+
+/// The same for a test that knows how long it may take.
+pub(crate) fn bounded_by(limit: Duration, test: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let running = thread::spawn(move || {
         test();
         done.send(()).unwrap();
     });
-    let timed_out = matches!(ended.recv_timeout(PATIENCE * 6), Err(mpsc::RecvTimeoutError::Timeout));
+    let timed_out = matches!(ended.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
     assert!(!timed_out, "the test did not end");
     if let Err(panic) = running.join() {
         std::panic::resume_unwind(panic);
