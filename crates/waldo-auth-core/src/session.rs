@@ -326,7 +326,9 @@ impl Session {
         let newer_held = self.held.as_ref().map(|held| held.edition > sent.edition);
         let outcome = match newer_held {
             Some(true) => Challenge::NewerHeld,
-            Some(false) if went_through_login_of(&call, &sent) => Challenge::FreshFromLogin,
+            Some(false) if went_through_login_of(&call, &sent) && !sent.life.may_have_ended(now) => {
+                Challenge::FreshFromLogin
+            }
             Some(false) => {
                 if !self.may_drop(&sent, now) {
                     self.note(Event::Throttled { edition: sent.edition }, now);

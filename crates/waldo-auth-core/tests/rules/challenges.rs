@@ -73,6 +73,24 @@ fn rule_07_a_401_straight_after_a_login_that_this_call_waited_for_is_final_too()
 }
 
 #[test]
+fn rule_07_a_401_straight_after_this_calls_login_is_not_final_once_the_token_may_have_ended() {
+    let mut world = World::new();
+    let (login, call) = world.lead(Call::replayable());
+    let token = world.lasting(4);
+    world.grant(login, &token);
+    let sent = world.send(call);
+    world.pass(secs(2)); // a slow request: the token may have ended on the way, as servers count in whole seconds
+    let call = world.retry(sent.attempt);
+    let (login, call) = world.lead(call);
+    let fresh = world.fresh();
+    world.grant(login, &fresh);
+    let sent = world.send(call);
+    assert_eq!(sent.token, fresh);
+    world.deliver(sent.attempt, 401); // and that was the one resend after a login
+    assert_eq!(world.logins, 2);
+}
+
+#[test]
 fn rule_07_the_same_token_is_dropped_by_a_call_that_came_later() {
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
