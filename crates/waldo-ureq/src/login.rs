@@ -41,6 +41,9 @@ impl Drop for Leader<'_> {
     }
 }
 
+/// A server that is silent for so long has failed, however little time the call had: a login takes a fraction of a second.
+const BLAMEWORTHY: Duration = Duration::from_secs(5);
+
 /// How long the leader waits for the answer, and whose fault it is when there is none by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Patience {
@@ -59,7 +62,7 @@ impl Patience {
     fn within(lease: Duration, deadline: Option<Instant>, now: Instant) -> Self {
         let span = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
         match deadline.map(|deadline| deadline.saturating_duration_since(now)) {
-            Some(own) if own < span => Self { span: own, impatient: own < lease / 2 },
+            Some(own) if own < span => Self { span: own, impatient: own < BLAMEWORTHY.min(lease / 2) },
             _ => Self { span, impatient: false },
         }
     }
@@ -124,7 +127,10 @@ mod tests {
         assert_eq!(within(100, None), (90, false));
         assert_eq!(within(30_000, Some(60_000)), (29_000, false));
         assert_eq!(within(30_000, Some(20_000)), (20_000, false));
-        assert_eq!(within(30_000, Some(14_999)), (14_999, true));
+        assert_eq!(within(30_000, Some(5000)), (5000, false));
+        assert_eq!(within(30_000, Some(4999)), (4999, true));
+        assert_eq!(within(1000, Some(500)), (500, false));
+        assert_eq!(within(1000, Some(499)), (499, true));
         assert_eq!(within(0, Some(5)), (0, false));
     }
 }

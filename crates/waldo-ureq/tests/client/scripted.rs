@@ -171,11 +171,13 @@ impl Exchange {
         }
     }
 
-    /// Answers with a status, header lines that each end with `\r\n`, and a body.
+    /// Answers with a status, header lines that each end with `\r\n`, and a body, which a `HEAD` is spared.
     pub(crate) fn answer(&mut self, status: u16, headers: &str, body: &str) {
         let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
         self.write(head.as_bytes());
-        self.write(body.as_bytes());
+        if !self.line.starts_with("HEAD ") {
+            self.write(body.as_bytes());
+        }
     }
 
     /// Answers a login with a token.
