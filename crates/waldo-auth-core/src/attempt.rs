@@ -81,7 +81,7 @@ impl fmt::Display for ForeignOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the request does not go to {}, the only origin that may see the token; send it without this client, or configure the origin",
+            "the request does not go to {}, the only origin that may see the token; send it without this client, or set the client's origin",
             self.origin
         )
     }

@@ -63,11 +63,16 @@ pub enum RejectionCode {
 impl RejectionCode {
     /// The code as the server wrote it.
     pub fn as_str(&self) -> &str {
+        if let Self::Other(code) = self { code } else { self.name() }
+    }
+
+    /// The code for a journal, which keeps no text of the server's.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::InvalidApiKey => "INVALID_API_KEY",
             Self::ApiKeyRevoked => "API_KEY_REVOKED",
             Self::MissingParameters => "MISSING_PARAMETERS",
-            Self::Other(code) => code,
+            Self::Other(_) => "OTHER",
         }
     }
 }
@@ -150,6 +155,9 @@ impl fmt::Display for Reason {
         match self {
             Self::Transport => f.write_str("the server could not be reached"),
             Self::Timeout => f.write_str("the server did not answer in time"),
+            Self::Status(status) if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
+                write!(f, "the server answered {}, and not as the API does; check the origin, the login path and proxies", status.as_u16())
+            }
             Self::Status(status) => write!(f, "the server answered {}", status.as_u16()),
             Self::NoToken => f.write_str("the answer holds no usable token; check the origin and the login path"),
             Self::BodyTooLarge => f.write_str("the answer is larger than 64 KiB; check the origin and the login path"),

@@ -51,7 +51,7 @@ impl Journal {
         self.written
     }
 
-    /// The kept entries with a number above `number`, oldest first.
+    /// The kept entries with a number above `number`, oldest first; above 0 that is all of them.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
         self.entries.iter().skip_while(move |entry| entry.number <= number)
     }
@@ -116,6 +116,8 @@ pub enum Event {
         login: u64,
         /// The status of the answer.
         status: StatusCode,
+        /// The code, or `OTHER` when it is not a documented one.
+        code: &'static str,
     },
     /// A login failed, and may work later.
     LoginUnavailable {
@@ -134,10 +136,10 @@ pub enum Event {
         /// The number of the login.
         login: u64,
     },
-    /// Calls are refused without a login until a probe at this instant.
+    /// Calls are refused without a login until one call may probe.
     Latched {
-        /// When one call may probe.
-        until: Instant,
+        /// How long that is from now.
+        wait: Duration,
     },
     /// The lease of a login has ended by itself: its leader is gone, or its server silent.
     Lapsed {
@@ -193,15 +195,13 @@ impl fmt::Display for Event {
             Self::LoginGranted { login, edition, life } => {
                 write!(f, "login {login} granted edition {edition}, which lasts {life:.1?}")
             }
-            Self::LoginRejected { login, status } => {
-                write!(f, "login {login} rejected with {}", status.as_u16())
+            Self::LoginRejected { login, status, code } => {
+                write!(f, "login {login} rejected with {} {code}", status.as_u16())
             }
             Self::LoginUnavailable { login, reason } => write!(f, "login {login} failed: {reason}"),
             Self::LoginAbandoned { login } => write!(f, "login {login} given up by its leader"),
             Self::Joined { login } => write!(f, "a call waits for login {login}"),
-            Self::Latched { until } => {
-                write!(f, "the credentials are not tried again before {:.1?}", until.since_origin())
-            }
+            Self::Latched { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
             Self::Lapsed { login } => write!(f, "the lease of login {login} lapsed"),
             Self::Reset => f.write_str("the credentials were replaced"),
             Self::Invalidated => f.write_str("the held token was given up on request"),

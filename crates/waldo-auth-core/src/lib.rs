@@ -66,6 +66,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Four things belong to it that the compiler does not ask for: seed the jitter ([`ConfigBuilder::jitter_seed`]), end the login's
+//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer, and give calls a deadline if your
+//! users have one. The repository's `examples/embed_blocking.rs` does all of them, with threads.
+//!
+//! The rules that the documentation names by number are those of the repository's `docs/protocol.md`.
+//!
 //! # What cannot be done wrong
 //!
 //! [`Call`], [`Permit`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to send without a permit, to
@@ -79,7 +85,7 @@
 //!
 //! # Features
 //!
-//! `verify` (off): check that tokens are signed with the client secret. See `ConfigBuilder::verify_signatures`.
+//! `verify` (off): check that tokens are signed with the client secret, which `ConfigBuilder::verify_signatures` then asks for.
 
 mod attempt;
 mod bucket;

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::failure::{Rejection, Unavailable};
 use crate::time::Instant;
 
-/// Why a call was not sent, or, after a 401, not sent again. Since it was refused, nothing of it went out.
+/// Why a call was not sent, or, after a 401, not sent again. The server has not acted on a refused call: it did not see it, or
+/// answered it with a 401.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {

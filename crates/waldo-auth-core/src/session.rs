@@ -159,9 +159,11 @@ impl Session {
             Outcome::Unavailable(failure) => self.fail(number, failure, overtaken, now),
             Outcome::Rejected(_) | Outcome::Abandoned if overtaken => self.ignore(Ignored::LateLogin, now),
             Outcome::Rejected(rejection) => {
-                self.note(Event::LoginRejected { login: number, status: rejection.status }, now);
+                let (status, code) = (rejection.status, rejection.code.name());
+                self.note(Event::LoginRejected { login: number, status, code }, now);
                 let until = self.gate.latch(rejection, &self.config.limits, now.monotonic);
-                self.note(Event::Latched { until }, now);
+                let wait = until.saturating_duration_since(now.monotonic);
+                self.note(Event::Latched { wait }, now);
             }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
