@@ -2,21 +2,26 @@
 //!
 //!     cargo run --example embed_blocking
 //!
-//! The embedding is `Api::send`, some thirty lines. The rest is a small program that shows it at work against an emulator and
+//! The embedding is `Api::send` with its `transport`. The rest is a small program that shows it at work against an emulator and
 //! exits non-zero when the emulator has counted other logins than it should have.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program talks to its user")]
 
 use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Read;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Request, Response};
 use waldo_auth_core::{
-    Call, Config, Credentials, Head, Now, Outcome, Reason, Session, Step, Unavailable, Verdict,
+    Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable, Verdict,
 };
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Policy, Server};
+
+/// How long a call may wait for its token, and then for its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One session for all threads, and a way to say that something has settled.
 struct Api {
@@ -28,15 +33,14 @@ struct Api {
 impl Api {
     /// The embedding: ask the session, do what it says, and never hold its lock while doing it.
     fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>> {
-        let mut call = Call::replayable();
+        let mut call = Call::replayable().with_deadline(self.now().monotonic.saturating_add(PATIENCE));
         loop {
             let mut session = self.lock();
-            let step = session.admit(call, self.now());
-            match step {
+            match session.admit(call, self.now()) {
                 Step::Send(permit) => {
                     drop(session);
                     let attempt = permit.authorize(&mut request)?;
-                    let response = transport(&request)?;
+                    let response = transport(&request, PATIENCE)?;
                     match self.lock().conclude(attempt, Head::from(&response), self.now()) {
                         Verdict::Deliver => return Ok(response),
                         Verdict::Retry(again) => call = again,
@@ -44,7 +48,9 @@ impl Api {
                 }
                 Step::Authenticate(login, then) => {
                     drop(session);
-                    let outcome = match transport(&login.request()) {
+                    // A little less than the lease: a login that hangs shall fail, and not lapse.
+                    let lease = login.lapses().saturating_duration_since(self.now().monotonic);
+                    let outcome = match transport(&login.request(), lease * 9 / 10) {
                         Ok(answer) => login.read(Head::from(&answer), answer.body()),
                         Err(error) => {
                             Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error))
@@ -55,13 +61,9 @@ impl Api {
                     call = then;
                 }
                 Step::Wait(then, until) => {
+                    // In the critical section of `admit`, so that no wake-up is lost in between.
                     let patience = until.saturating_duration_since(self.now().monotonic);
-                    session = self
-                        .settled
-                        .wait_timeout(session, patience)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
-                    drop(session);
+                    drop(self.settled.wait_timeout(session, patience));
                     call = then;
                 }
                 Step::Refuse(refusal) => return Err(refusal.into()),
@@ -79,23 +81,33 @@ impl Api {
     }
 }
 
-/// What the HTTP stack has to be told: do not follow redirects, and let every status be an answer.
-fn transport(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, attohttpc::Error> {
+/// What the HTTP stack has to be told: follow no redirects, let every status be an answer, and end in time.
+fn transport(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<Vec<u8>>, attohttpc::Error> {
     let mut builder = attohttpc::RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
+        .timeout(within)
         .bytes(request.body());
     for (name, value) in request.headers() {
         builder = builder.header(name, value);
     }
     let (status, headers, body) = builder.send()?.split();
-    let mut response = Response::new(body.bytes()?);
+    let mut text = Vec::new();
+    // This program's answers are small. One byte more than a login's may have tells that it is too large.
+    body.take(Login::MAX_BODY as u64 + 1).read_to_end(&mut text)?;
+    let mut response = Response::new(text);
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     Ok(response)
 }
 
+/// A seed that no other process has, lest they all try again at the same instants.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let emulator = Emulator::start(Server::new(Policy::default()).with_key("key", "secret"))?;
-    let config = Config::builder(emulator.origin(), Credentials::new("key", "secret")?).build()?;
+    let config =
+        Config::builder(emulator.origin(), Credentials::new("key", "secret")?).jitter_seed(seed()).build()?;
     let api =
         Api { session: Mutex::new(Session::new(config)), settled: Condvar::new(), started: Instant::now() };
     let customer =
