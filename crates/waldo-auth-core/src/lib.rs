@@ -87,6 +87,8 @@
 //!
 //! `verify` (off): check that tokens are signed with the client secret, which `ConfigBuilder::verify_signatures` then asks for.
 
+#![forbid(unsafe_code)]
+
 mod attempt;
 mod bucket;
 mod call;
