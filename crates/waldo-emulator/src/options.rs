@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use waldo_emulator::model::{
     Accept, Algorithm, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt, Policy, RollForm, RollOn,
-    Rotation, Server,
+    Rotation, Server, UnknownPaths,
 };
 
 /// The Waldo API's authentication on a local socket, with faults on request.
@@ -92,6 +92,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DATE", default_value = "present")]
     date: DateHeader,
 
+    /// How a path that the API does not have is answered: echo (200) or `not_found` (404)
+    #[arg(long, value_name = "ANSWER", default_value = "echo", value_parser = word::<UnknownPaths>)]
+    unknown_paths: UnknownPaths,
+
     /// A failure, as JSON; may be given again
     #[arg(long = "fault", value_name = "JSON", value_parser = fault)]
     faults: Vec<Fault>,
@@ -155,6 +159,7 @@ impl Options {
             accept: self.accept,
             clock_offset: self.clock_offset,
             date: self.date,
+            unknown_paths: self.unknown_paths,
         };
         let mut server = Server::new(policy);
         if self.by_default() {

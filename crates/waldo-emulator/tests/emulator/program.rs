@@ -108,6 +108,8 @@ fn its_options_become_the_policy() {
         "-30s",
         "--date",
         "aged:1m",
+        "--unknown-paths",
+        "not_found",
         "--login-path",
         "/authentication",
         "--login-header",
@@ -127,6 +129,7 @@ fn its_options_become_the_policy() {
         "claims": { "exp": true, "iat": true, "jti": false, "sub": false },
         "accept": { "bare": true, "doubled": true, "lower_case": false },
         "date": "aged:1m", "login_path": "/authentication", "login_header": true,
+        "unknown_paths": "not_found",
     });
     assert_eq!(visitor.ask("GET", "/_emulator/policy", "", b"").json(), expected);
     let faults = visitor.ask("GET", "/_emulator/faults", "", b"").json();
@@ -135,7 +138,7 @@ fn its_options_become_the_policy() {
 
 #[test]
 fn bad_arguments_end_it_with_code_2_and_a_hint() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--nope"], "--help"),
         (&["--listen", "here"], "--listen"),
         (&["--lifetime", "soon"], "such as 10s"),
@@ -148,6 +151,7 @@ fn bad_arguments_end_it_with_code_2_and_a_hint() {
         (&["--accept", "anything"], "doubled"),
         (&["--clock-offset", "-soon"], "such as 10s"),
         (&["--date", "late"], "absent"),
+        (&["--unknown-paths", "odd"], "not_found"),
         (&["--fault", "{}"], "on"),
         (&["--key"], "ID=SECRET"),
     ];

@@ -12,6 +12,7 @@ mod fault;
 mod key;
 mod ledger;
 mod mint;
+mod path;
 mod policy;
 mod provider;
 mod reply;
@@ -25,7 +26,11 @@ pub use accept::Accept;
 pub use clock::{BadWord, ClockOffset};
 pub use fault::{Answer, Fault, RetryAfter, Stage, Target};
 pub use model::Server;
-pub use policy::{Algorithm, Claims, DateHeader, DateStyle, IssuedAt, Policy, RollForm, RollOn};
+pub use path::RequestPath;
+pub use policy::{
+    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, Policy, RollForm, RollOn, UnknownPaths,
+};
 pub use reply::Reply;
 pub use rotation::{Echo, Rotation};
+pub use route::Endpoint;
 pub use stats::Stats;

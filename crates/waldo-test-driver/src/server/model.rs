@@ -15,7 +15,7 @@ use super::key::{Keys, Secret};
 use super::ledger::Ledger;
 use super::policy::Policy;
 use super::reply::{self, Reply};
-use super::route;
+use super::route::{self, Endpoint};
 use super::stats::Stats;
 use tokens::Bearer;
 
@@ -72,6 +72,9 @@ impl Server {
 
     /// The secret of the key pair that [`Server::default`] knows.
     pub const KEY_SECRET: &'static str = "ws.sandbox.example";
+
+    /// The endpoints behind the login; what is asked beside them is a matter of [`Policy::unknown_paths`].
+    pub const ENDPOINTS: &'static [Endpoint] = route::ENDPOINTS;
 
     /// A server that knows no key yet.
     pub fn new(policy: Policy) -> Self {
@@ -257,10 +260,8 @@ impl Server {
         match self.authenticate(request.headers(), at) {
             Ok(bearer) => {
                 let serial = self.stats.total();
-                (
-                    route::answer(request.method(), request.uri(), request.body().as_ref(), serial),
-                    Some(bearer),
-                )
+                let (method, uri, body) = (request.method(), request.uri(), request.body().as_ref());
+                (route::answer(method, uri, body, serial, self.policy.unknown_paths), Some(bearer))
             }
             Err(refusal) => (refusal.response(), None),
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accept::Accept;
 use super::clock::{BadWord, ClockOffset, duration, spelled, spelled_option};
+use super::path;
 use super::rotation::Rotation;
 
 /// The documented life of a token.
@@ -31,7 +32,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// The path of the login; `/authenticate` by default.
+    /// The path of the login; `/authenticate` by default. As JSON it has to be a [`RequestPath`](super::RequestPath).
+    #[serde(deserialize_with = "path::checked::deserialize")]
     pub login_path: String,
     /// How long a token lasts from its minting; one hour by default.
     ///
@@ -65,6 +67,8 @@ pub struct Policy {
     pub clock_offset: ClockOffset,
     /// What is told of the server's clock in the headers.
     pub date: DateHeader,
+    /// How a call to a path that the API does not have is answered.
+    pub unknown_paths: UnknownPaths,
 }
 
 impl Default for Policy {
@@ -84,6 +88,7 @@ impl Default for Policy {
             accept: Accept::default(),
             clock_offset: ClockOffset::default(),
             date: DateHeader::default(),
+            unknown_paths: UnknownPaths::default(),
         }
     }
 }
@@ -195,6 +200,18 @@ impl RollOn {
     }
 }
 
+/// How an authenticated call is answered that is none of [`Server::ENDPOINTS`](super::Server::ENDPOINTS).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UnknownPaths {
+    /// 200, and what was asked as JSON: `{"method", "path", "bytes"}`.
+    #[default]
+    Echo,
+    /// The documented 404 `NOT_FOUND`, so that a mistyped path fails.
+    NotFound,
+}
+
 /// What the response headers tell of the server's clock.
 ///
 /// Written `"present"`, `"absent"`, `"aged:60s"`.
@@ -261,12 +278,15 @@ mod tests {
             chain_limit: Some(Duration::from_secs(60)),
             date: DateHeader::Aged(Duration::from_secs(5)),
             clock_offset: ClockOffset::Behind(Duration::from_secs(9)),
+            unknown_paths: UnknownPaths::NotFound,
             ..Policy::default()
         };
         let json = serde_json::to_string(&policy).unwrap();
         assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy, "{json}");
         let error = serde_json::from_str::<Policy>(r#"{"lifetme": "5s"}"#).unwrap_err().to_string();
         assert!(error.contains("lifetme") && error.contains("lifetime"), "{error}");
+        let error = serde_json::from_str::<Policy>(r#"{"login_path": "login"}"#).unwrap_err().to_string();
+        assert!(error.contains("must begin with /"), "{error}");
         for bad in ["late", "aged", "aged:soon", "present:5s"] {
             assert!(bad.parse::<DateHeader>().is_err(), "{bad}");
         }

@@ -10,7 +10,8 @@ use super::clock::{BadWord, duration};
 
 /// What becomes of the token a request carried once the server has issued its successor.
 ///
-/// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"`, `"batch:5s:sent"`, `"batch:5s:blank"`.
+/// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"` (or `"batch:5s:restamped"`), `"batch:5s:sent"`,
+/// `"batch:5s:blank"`.
 ///
 /// The API documents none of this, so a client has to live with each of them.
 ///

@@ -3,6 +3,7 @@
 use http::{Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use super::policy::UnknownPaths;
 use super::reply::{self, Refusal};
 
 /// The largest document the API takes, in bytes.
@@ -11,23 +12,72 @@ const LARGEST_DOCUMENT: usize = 10 << 20;
 /// The id that no customer has.
 const NOBODY: &str = "unknown";
 
+/// An endpoint that the model has, in small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Its path, with capitals for what a request fills in: `/history/kyc/ID`.
+    pub path: &'static str,
+    /// What it takes, in a few words.
+    pub takes: &'static str,
+}
+
+impl Endpoint {
+    const fn new(method: &'static str, path: &'static str, takes: &'static str) -> Self {
+        Self { method, path, takes }
+    }
+}
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::new("POST", "/onboard", "a JSON object"),
+    Endpoint::new("POST", "/check-fraud", "a JSON object"),
+    Endpoint::new("POST", "/flag", "a JSON object with a customerId"),
+    Endpoint::new("POST", "/document", "any body up to 10 MiB"),
+    Endpoint::new("GET", "/customer?FIELD=VALUE", "the value unknown is a 404"),
+    Endpoint::new("GET", "/history/kyc/ID", "the id unknown is a 404"),
+    Endpoint::new("GET", "/history/fraud/ID", "the id unknown is a 404"),
+];
+
 /// Answers an authenticated request; `serial` makes ids of their own.
-pub(super) fn answer(method: &Method, uri: &Uri, body: &[u8], serial: u64) -> Response<Vec<u8>> {
+pub(super) fn answer(
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+    serial: u64,
+    unknown: UnknownPaths,
+) -> Response<Vec<u8>> {
+    let answered = known(method, uri, body, serial).unwrap_or_else(|| match unknown {
+        UnknownPaths::Echo => {
+            Ok(json!({ "method": method.as_str(), "path": uri.path(), "bytes": body.len() }))
+        }
+        UnknownPaths::NotFound => Err(Refusal::NotFound),
+    });
+    match answered {
+        Ok(body) => reply::json(StatusCode::OK, &body),
+        Err(refusal) => refusal.response(),
+    }
+}
+
+/// What one of [`ENDPOINTS`] answers; none where the request is to something else.
+fn known(method: &Method, uri: &Uri, body: &[u8], serial: u64) -> Option<Result<Value, Refusal>> {
     let path = uri.path();
-    let answered = match (method, path) {
+    Some(match (method, path) {
         (&Method::POST, "/onboard") => evaluation("onboard", body, serial),
         (&Method::POST, "/check-fraud") => evaluation("check-fraud", body, serial),
         (&Method::POST, "/flag") => flag(body),
         (&Method::POST, "/document") => document(body, serial),
         (&Method::GET, "/customer") => customer(uri.query()),
-        (&Method::GET, _) if path.starts_with("/history/kyc/") => history("kyc", path),
-        (&Method::GET, _) if path.starts_with("/history/fraud/") => history("fraud", path),
-        _ => Ok(json!({ "method": method.as_str(), "path": path, "bytes": body.len() })),
-    };
-    match answered {
-        Ok(body) => reply::json(StatusCode::OK, &body),
-        Err(refusal) => refusal.response(),
-    }
+        (&Method::GET, _) => {
+            let (kind, id) = path.strip_prefix("/history/").and_then(|rest| rest.split_once('/'))?;
+            match kind {
+                "kyc" | "fraud" if !id.contains('/') => history(kind, id),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
 }
 
 fn evaluation(event: &str, body: &[u8], serial: u64) -> Result<Value, Refusal> {
@@ -67,10 +117,10 @@ fn customer(query: Option<&str>) -> Result<Value, Refusal> {
     }
 }
 
-fn history(kind: &str, path: &str) -> Result<Value, Refusal> {
-    match path.rsplit('/').next() {
-        None | Some("" | NOBODY) => Err(Refusal::NotFound),
-        Some(id) => Ok(json!({ "customerId": id, "type": kind, "history": [] })),
+fn history(kind: &str, id: &str) -> Result<Value, Refusal> {
+    match id {
+        "" | NOBODY => Err(Refusal::NotFound),
+        _ => Ok(json!({ "customerId": id, "type": kind, "history": [] })),
     }
 }
 

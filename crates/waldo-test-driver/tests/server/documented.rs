@@ -2,7 +2,7 @@
 
 use http::Request;
 use serde_json::{Value, json};
-use waldo_test_driver::server::{Policy, Server};
+use waldo_test_driver::server::{Policy, Server, UnknownPaths};
 
 use crate::caller::{Caller, authorization, body, error, login_request, pair, refusal};
 
@@ -172,6 +172,39 @@ fn any_other_path_is_echoed() {
     assert_eq!(echoed, json!({ "method": "POST", "path": "/some-endpoint", "bytes": 5 }));
     // The login's path with another method is an ordinary call.
     assert_eq!(body(&caller.get("/authenticate", &token))["method"], "GET");
+}
+
+#[test]
+fn a_path_that_the_api_does_not_have_can_be_a_404() {
+    let mut caller = Caller::of(Policy { unknown_paths: UnknownPaths::NotFound, ..Policy::default() });
+    let token = caller.login();
+    for endpoint in Server::ENDPOINTS {
+        let target = endpoint.path.replace("FIELD=VALUE", "email=a").replace("ID", "7");
+        let response = match endpoint.method {
+            "GET" => caller.get(&target, &token),
+            _ => caller.post(&target, &token, r#"{"customerId": "c"}"#),
+        };
+        assert_eq!(response.status(), 200, "{endpoint:?}");
+    }
+    let expected = refusal(404, "NOT_FOUND", "Not found.");
+    for unknown in
+        ["/", "/costumer?email=a", "/customer/7", "/history/kyc", "/history/aml/7", "/history/kyc/7/8"]
+    {
+        let response = caller.get(unknown, &token);
+        assert_eq!(error(&response), expected, "{unknown}");
+        assert_eq!(authorization(&response), None, "a refusal brings no fresh token");
+    }
+    assert_eq!(error(&caller.get("/onboard", &token)), expected, "the path with another method");
+    assert_eq!(caller.get("/costumer", "bad").status(), 401, "the token is looked at first");
+}
+
+#[test]
+fn the_readme_names_every_endpoint() {
+    let readme = include_str!("../../README.md");
+    for endpoint in Server::ENDPOINTS {
+        let row = format!("| `{} {}` | {} |", endpoint.method, endpoint.path, endpoint.takes);
+        assert!(readme.contains(&row), "{row}");
+    }
 }
 
 #[test]
