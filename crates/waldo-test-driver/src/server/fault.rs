@@ -1,9 +1,12 @@
 //! Failures on request: what the server, or something in front of it, does instead of answering as documented.
 
+mod spelling;
+
 use std::time::Duration;
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::clock::spelled;
 
@@ -15,20 +18,18 @@ use super::clock::spelled;
 /// use waldo_test_driver::server::{Answer, Fault};
 ///
 /// let fault = Fault::login(Answer::status(503)).times(2);
-/// let same: Fault = serde_json::from_str(r#"{"on": "login", "answer": {"status": {"status": 503}}, "times": 2}"#)?;
+/// let same: Fault = serde_json::from_str(r#"{"on": "login", "answer": 503, "times": 2}"#)?;
 /// assert_eq!(fault, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Value")]
 pub struct Fault {
     on: Target,
     answer: Answer,
-    #[serde(default)]
     times: Times,
-    #[serde(default)]
     stage: Stage,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
 }
 
@@ -77,6 +78,11 @@ impl Fault {
     pub fn answer(&self) -> &Answer {
         &self.answer
     }
+
+    /// The one path it is about; none where it is about all.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
 }
 
 /// Which requests something is about.
@@ -102,14 +108,14 @@ pub enum Stage {
     After,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 enum Times {
     Count(u32),
     Forever(Forever),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Forever {
     Forever,
@@ -121,16 +127,16 @@ impl Default for Times {
     }
 }
 
-/// What happens to a request instead of the documented answer.
+/// What happens to a request instead of the documented answer; [`Answer::FORMS`] shows each as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum Answer {
     /// 401 with the documented body: `INVALID_TOKEN` to a call, `INVALID_API_KEY` to a login.
     Unauthorized,
     /// An error as the API writes them, of any status and with any code.
     Refusal {
-        /// The status, 200 to 999; another number is sent as 500.
+        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
         status: u16,
         /// The code, such as `NOT_AUTHORIZED`.
         code: String,
@@ -141,10 +147,10 @@ pub enum Answer {
     Firewall,
     /// Any status with a plain text, and `Retry-After` on request.
     Status {
-        /// The status, 200 to 999; another number is sent as 500.
+        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
         status: u16,
         /// The `Retry-After` header.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
     },
     /// 200 with an empty JSON object and no token anywhere.
@@ -158,9 +164,9 @@ pub enum Answer {
     },
     /// A redirect.
     Redirect {
-        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500.
+        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500, and refused in JSON.
         status: u16,
-        /// The `Location` header; a text that cannot stand in a header is left out.
+        /// The `Location` header; a text that cannot stand in a header is left out, and refused in JSON.
         location: String,
     },
     /// No answer, and the connection stays open.
@@ -187,13 +193,13 @@ impl Answer {
 
 /// A `Retry-After` header in each form it may take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum RetryAfter {
     /// A number of seconds.
     Seconds(u64),
     /// A date this far in the future of the server's clock.
-    Date(#[serde(with = "spelled")] Duration),
+    Date(#[serde(serialize_with = "spelled::serialize")] Duration),
     /// Any text, such as a number that overflows.
     Text(String),
 }
@@ -275,6 +281,74 @@ mod tests {
             {
                 let json = serde_json::to_string(&fault).unwrap();
                 assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_forms_mean_what_the_long_ones_do() {
+        let cases = [
+            ("503", r#"{"status": {"status": 503}}"#),
+            (r#"{"status": 503}"#, r#"{"status": {"status": 503}}"#),
+            (
+                r#"{"status": 429, "retry_after": 5}"#,
+                r#"{"status": {"status": 429, "retry_after": {"seconds": 5}}}"#,
+            ),
+            (
+                r#"{"status": {"status": 429, "retry_after": 5}}"#,
+                r#"{"status": {"status": 429, "retry_after": {"seconds": 5}}}"#,
+            ),
+            (r#"{"status": {"status": 429, "retry_after": null}}"#, r#"{"status": {"status": 429}}"#),
+        ];
+        for (short, long) in cases {
+            let answers = [short, long].map(|json| serde_json::from_str::<Answer>(json).unwrap());
+            assert_eq!(answers[0], answers[1], "{short}");
+            assert_eq!(serde_json::to_string(&answers[0]).unwrap(), long.replace(' ', ""), "{short}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_can_never_happen_is_answered_with_one_that_can() {
+        let cases = [
+            ("", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
+            ("on: login", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
+            ("[5]", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
+            ("{}", r#"no "on": expected {"on": "login", "answer": 503, "times": 2}"#),
+            (r#"{"on": "login"}"#, r#"no "answer": expected {"on": "login", "answer": 503, "times": 2}"#),
+            (r#"{"on": "login", "answer": 503, "tims": 2}"#, "on, answer, times, stage, path"),
+            (r#"{"on": "nobody", "answer": 503}"#, r#""nobody" is no "on": expected "login" or "calls""#),
+            (r#"{"on": "login", "answer": 503, "stage": 1}"#, r#"expected "before" or "after""#),
+            (r#"{"on": "login", "answer": 503, "times": "ever"}"#, r#"4294967295, or "forever""#),
+            (r#"{"on": "login", "answer": 503, "times": -1}"#, "-1 is no"),
+            (r#"{"on": "login", "answer": 503, "times": 1.5}"#, "1.5 is no"),
+            (r#"{"on": "calls", "answer": 503, "path": "customer"}"#, "must begin with /"),
+            (r#"{"on": "calls", "answer": 503, "path": 7}"#, r#"such as "/customer""#),
+            (r#"{"on": "login", "answer": "explode"}"#, r#""cut", "cut_short""#),
+            (r#"{"on": "login", "answer": {"explode": 1}}"#, r#"{"status": 429, "retry_after": 5}"#),
+            (r#"{"on": "login", "answer": null}"#, "expected one of 503"),
+            (r#"{"on": "login", "answer": 5030}"#, "200 to 999"),
+            (r#"{"on": "login", "answer": 100}"#, "200 to 999"),
+            (r#"{"on": "login", "answer": {"status": "503"}}"#, "200 to 999"),
+            (r#"{"on": "login", "answer": {"status": {"status": 99999}}}"#, "200 to 999"),
+            (r#"{"on": "login", "answer": {"status": {}}}"#, r#"{"status": 429, "retry_after": 5}"#),
+            (r#"{"on": "login", "answer": {"status": 503, "after": 5}}"#, "which are status, retry_after"),
+            (
+                r#"{"on": "login", "answer": {"status": 503, "retry_after": "soon"}}"#,
+                r#"or {"text": "soon"}"#,
+            ),
+            (r#"{"on": "login", "answer": {"status": 503, "retry_after": -5}}"#, r#"{"seconds": 5}"#),
+            (r#"{"on": "login", "answer": {"status": 503, "retry_after": {"date": "x"}}}"#, "such as 10s"),
+            (r#"{"on": "login", "answer": {"status": 503, "retry_after": {"text": "\n"}}}"#, "in a header"),
+            (r#"{"on": "login", "answer": {"refusal": 403}}"#, r#"{"status": 403, "code": "ODD"}"#),
+            (r#"{"on": "login", "answer": {"refusal": {"status": 403, "code": 5}}}"#, "expected a string"),
+            (r#"{"on": "login", "answer": {"redirect": {"status": 302}}}"#, r#""location": "/x""#),
+            (r#"{"on": "login", "answer": {"oversize": {"bytes": "many"}}}"#, "such as 100000"),
+        ];
+        for (json, hint) in cases {
+            let error = Fault::read_all(json).unwrap_err().to_string();
+            assert!(error.contains(hint), "{json}: {error}");
+            for internal in ["variant", "untagged", "Answer::", "EOF"] {
+                assert!(!error.contains(internal), "{json}: {error}");
             }
         }
     }

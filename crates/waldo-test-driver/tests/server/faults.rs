@@ -174,10 +174,22 @@ fn a_server_with_faults_is_still_a_value() {
 #[test]
 fn the_faults_in_the_readme_are_faults() {
     let readme = include_str!("../../README.md");
-    let faults: Vec<Fault> = readme
-        .lines()
-        .filter(|line| line.starts_with(r#"{"on":"#))
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(faults.len(), 3);
+    let from = readme.find("```json\n[").unwrap() + "```json\n".len();
+    let list = &readme[from..][..readme[from..].find("```").unwrap()];
+    assert_eq!(Fault::read_all(list).unwrap().len(), 3);
+}
+
+#[test]
+fn the_answers_in_the_readme_are_answers_and_are_all() {
+    let readme = include_str!("../../README.md");
+    let table = &readme[readme.find("| answer | what").unwrap()..];
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let rows: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    for row in &rows {
+        assert!(serde_json::from_str::<Answer>(row).is_ok(), "{row}");
+    }
+    assert_eq!(rows.len(), Answer::FORMS.lines().count());
+    for form in Answer::FORMS.lines() {
+        assert!(rows.contains(&form), "{form}");
+    }
 }
