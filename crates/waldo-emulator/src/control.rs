@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use waldo_test_driver::server::{Fault, Policy, Target};
+use serde_json::{Map, Value, json};
+use waldo_test_driver::server::{Fault, Policy, Server, Target};
 
 use crate::gate::Hold;
 use crate::site::Site;
@@ -15,26 +15,35 @@ use crate::site::Site;
 /// Under this path nothing is the API's.
 const ROOT: &str = "/_emulator";
 
-/// What `GET /_emulator/` answers.
+const OWN_PATH: &str = "What is under /_emulator controls the emulator and never reaches the API: expected another path, such as /customer.";
+
+/// What `GET /_emulator/` answers, followed by the endpoints of the API.
 const HELP: &str = "\
 The control endpoints of this emulator. They are not part of the API and are not counted.
+With curl, a JSON body is sent with -d, and one without a body with -X POST.
 
 GET    /_emulator/             this text
 GET    /_emulator/stats        what was seen so far
 DELETE /_emulator/stats        sets every count to zero
 POST   /_emulator/expire       makes every token issued so far invalid
-POST   /_emulator/revoke       deactivates a key: ?key=ID or {\"key\": \"ID\"}
-POST   /_emulator/restore      activates it again: ?key=ID or {\"key\": \"ID\"}
+POST   /_emulator/revoke       deactivates a key: {\"key\": \"ID\"}, or ?key=ID as it stands
+POST   /_emulator/restore      activates it again: {\"key\": \"ID\"}, or ?key=ID as it stands
 POST   /_emulator/signing-key  no body: signs with another key; {\"key\": \"...\"}: with this one; {\"key\": null}: with the client secret
 GET    /_emulator/policy       the policy
 POST   /_emulator/policy       changes any part of it: {\"lifetime\": \"10s\", \"rotation\": \"strict\", \"roll\": \"bare\"}
 GET    /_emulator/faults       the failures still to come
-POST   /_emulator/faults       adds one, or a list: {\"on\": \"login\", \"answer\": {\"status\": {\"status\": 503}}, \"times\": 2}
+POST   /_emulator/faults       adds one, or a list: {\"on\": \"login\", \"answer\": 503, \"times\": 2}
 DELETE /_emulator/faults       removes them all
 POST   /_emulator/latency      {\"login\": \"200ms\", \"calls\": \"0s\"}
 POST   /_emulator/hold         closes a gate: {\"on\": \"login\"} or {\"on\": \"calls\", \"stage\": \"after\", \"path\": \"/customer\"}
 POST   /_emulator/release      no body: opens every gate; {\"on\": \"login\"}: those for logins
 ";
+
+/// The endpoints of the API as a list, with a login on this path.
+fn endpoints(login_path: &str) -> String {
+    let endpoints: Vec<String> = Server::ENDPOINTS.iter().map(ToString::to_string).collect();
+    format!("The API's endpoints that it knows:\n\nPOST {login_path}\n{}\n", endpoints.join("\n"))
+}
 
 /// Whether a path is a control endpoint's.
 pub(crate) fn is_meant(path: &str) -> bool {
@@ -46,7 +55,9 @@ pub(crate) fn answer(request: &Request<Vec<u8>>, site: &Site) -> Response<Vec<u8
     let control = request.uri().path().strip_prefix(ROOT).unwrap_or_default().trim_matches('/');
     let body = request.body();
     let done = match (request.method(), control) {
-        (&Method::GET, "") => return text(HELP),
+        (&Method::GET, "") => {
+            return text(format!("{HELP}\n{}", endpoints(&site.server().policy().login_path)));
+        }
         (&Method::GET, "stats") => written(&site.stats()),
         (&Method::DELETE, "stats") => {
             site.reset_stats();
@@ -68,33 +79,52 @@ pub(crate) fn answer(request: &Request<Vec<u8>>, site: &Site) -> Response<Vec<u8
             ok()
         }
         (&Method::POST, "latency") => set_latency(body, site),
-        (&Method::POST, "hold") => read::<Hold>(body).and_then(|hold| {
-            site.gates.hold(hold);
-            ok()
-        }),
+        (&Method::POST, "hold") => hold(body, site),
         (&Method::POST, "release") => release(body, site),
-        _ => Err(Mistake {
-            status: StatusCode::NOT_FOUND,
-            message: "There is no such control endpoint. GET /_emulator/ lists them.".to_owned(),
-        }),
+        (method, _) => return misdirected(method, control),
     };
     match done {
         Ok(body) => typed(StatusCode::OK, &body),
-        Err(Mistake { status, message }) => {
-            typed(status, &json!({ "code": "BAD_CONTROL", "message": message }))
-        }
+        Err(Mistake(message)) => refused(StatusCode::BAD_REQUEST, &message),
     }
 }
 
-/// A control request that could not be carried out; the message says what to do.
-struct Mistake {
-    status: StatusCode,
-    message: String,
+/// The methods that a control has; none where there is no such control.
+fn methods(control: &str) -> &'static [&'static str] {
+    match control {
+        "" => &["GET"],
+        "stats" => &["GET", "DELETE"],
+        "policy" => &["GET", "POST"],
+        "faults" => &["GET", "POST", "DELETE"],
+        "expire" | "revoke" | "restore" | "signing-key" | "latency" | "hold" | "release" => &["POST"],
+        _ => &[],
+    }
 }
+
+/// Answers a request to no control, or to a control with a method it does not have.
+fn misdirected(method: &Method, control: &str) -> Response<Vec<u8>> {
+    let methods = methods(control);
+    if methods.is_empty() {
+        let message = "There is no such control endpoint. GET /_emulator/ lists them.";
+        return refused(StatusCode::NOT_FOUND, message);
+    }
+    let message = format!(
+        "{ROOT}/{control} does not take {method}: send it as {}. GET /_emulator/ says what each control takes.",
+        methods.join(" or ")
+    );
+    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, &message);
+    if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}
+
+/// Why a control request could not be carried out, and what to do.
+struct Mistake(String);
 
 impl Mistake {
     fn new(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+        Self(message.into())
     }
 }
 
@@ -109,9 +139,17 @@ fn written(value: &(impl serde::Serialize + ?Sized)) -> Done {
     serde_json::to_value(value).map_err(|error| Mistake::new(error.to_string()))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mistake> {
-    serde_json::from_slice(body)
-        .map_err(|error| Mistake::new(format!("{error}. GET /_emulator/ shows what each control takes.")))
+/// Reads a JSON body; the message for any other ends with the sample.
+fn read<T: DeserializeOwned>(body: &[u8], sample: &str) -> Result<T, Mistake> {
+    const HELP: &str = "GET /_emulator/ says what each control takes.";
+    let mistake = |what: String| Mistake(format!("{what}: expected JSON such as {sample}. {HELP}"));
+    if body.trim_ascii().is_empty() {
+        return Err(mistake("There is no body".to_owned()));
+    }
+    // In two steps, so that only what is not JSON is located in lines and columns.
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| mistake(format!("This is not JSON ({error})")))?;
+    serde_json::from_value(body).map_err(|error| mistake(error.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -129,7 +167,7 @@ fn read_key(body: &[u8], expected: &str) -> Result<Option<String>, Mistake> {
 }
 
 fn activate(request: &Request<Vec<u8>>, site: &Site, active: bool) -> Done {
-    const EXPECTED: &str = "Say which key: ?key=ID in the query, or the JSON body {\"key\": \"ID\"}.";
+    const EXPECTED: &str = "Say which key: the JSON body {\"key\": \"ID\"}, or ?key=ID in the query.";
     let in_query = request.uri().query().and_then(|query| query.strip_prefix("key="));
     let id = match in_query {
         Some(id) => id.to_owned(),
@@ -139,6 +177,10 @@ fn activate(request: &Request<Vec<u8>>, site: &Site, active: bool) -> Done {
     let known = if active { server.restore_key(&id) } else { server.revoke_key(&id) };
     if known {
         ok()
+    } else if in_query.is_some_and(|id| id.contains(['%', '+', '&'])) {
+        Err(Mistake::new(
+            "No such key: ?key=ID is taken as it stands, without decoding; send it as the JSON body {\"key\": \"ID\"}.",
+        ))
     } else {
         Err(Mistake::new("No such key: it was not given when the emulator was started."))
     }
@@ -155,15 +197,29 @@ fn sign_with(body: &[u8], site: &Site) -> Done {
 }
 
 fn change_policy(body: &[u8], site: &Site) -> Done {
-    let change: serde_json::Map<String, Value> = read(body)?;
+    let change: Map<String, Value> = read(body, "{\"lifetime\": \"10s\", \"rotation\": \"grace:5s\"}")?;
     let mut server = site.server();
-    let mut policy = written(server.policy())?;
-    merge(&mut policy, Value::Object(change));
-    let policy: Policy = serde_json::from_value(policy)
-        .map_err(|error| Mistake::new(format!("{error}. GET /_emulator/policy shows every part of it.")))?;
+    let mut policy = server.policy().clone();
+    // One part after the other, so that the message can name the one that is wrong.
+    for (name, part) in change {
+        policy = changed(&policy, &name, part)?;
+    }
+    if is_meant(&policy.login_path) {
+        return Err(Mistake::new(OWN_PATH));
+    }
     let answer = written(&policy);
     server.set_policy(policy);
     answer
+}
+
+fn changed(policy: &Policy, name: &str, part: Value) -> Result<Policy, Mistake> {
+    let mut whole = written(policy)?;
+    let now = whole.get(name).cloned();
+    merge(&mut whole, Value::Object(Map::from_iter([(name.to_owned(), part)])));
+    serde_json::from_value(whole).map_err(|error| {
+        let example = now.map(|now| format!(" Now it is {now}.")).unwrap_or_default();
+        Mistake(format!("{name}: {error}.{example} GET /_emulator/policy shows every part of the policy."))
+    })
 }
 
 /// Replaces what the change names, and keeps the rest.
@@ -179,18 +235,27 @@ fn merge(whole: &mut Value, change: Value) {
 }
 
 fn add_faults(body: &[u8], site: &Site) -> Done {
-    let body: Value = read(body)?;
-    let faults: Vec<Fault> = if body.is_array() {
-        serde_json::from_value(body)
-    } else {
-        serde_json::from_value(body).map(|fault| vec![fault])
+    let text =
+        std::str::from_utf8(body).map_err(|_| Mistake::new("The body is not JSON: it is not UTF-8."))?;
+    let faults = Fault::read_all(text)
+        .map_err(|error| Mistake(format!("{error}. GET /_emulator/ says what each control takes.")))?;
+    if faults.iter().filter_map(Fault::path).any(is_meant) {
+        return Err(Mistake::new(OWN_PATH));
     }
-    .map_err(|error| Mistake::new(format!("{error}. GET /_emulator/ shows a fault.")))?;
     let mut server = site.server();
     for fault in faults {
         server.push_fault(fault);
     }
     written(&server.faults())
+}
+
+fn hold(body: &[u8], site: &Site) -> Done {
+    let hold: Hold = read(body, "{\"on\": \"calls\", \"stage\": \"after\", \"path\": \"/customer\"}")?;
+    if hold.path().is_some_and(is_meant) {
+        return Err(Mistake::new(OWN_PATH));
+    }
+    site.gates.hold(hold);
+    ok()
 }
 
 #[derive(Deserialize)]
@@ -200,10 +265,15 @@ struct LatencyBody {
     calls: Option<String>,
 }
 
+const LATENCY: &str = "{\"login\": \"200ms\", \"calls\": \"0s\"}";
+
 fn set_latency(body: &[u8], site: &Site) -> Done {
-    let LatencyBody { login, calls } = read(body)?;
+    let LatencyBody { login, calls } = read(body, LATENCY)?;
     let span = |text: Option<String>| text.as_deref().map(duration).transpose().map_err(Mistake::new);
     let (login, calls) = (span(login)?, span(calls)?);
+    if login.is_none() && calls.is_none() {
+        return Err(Mistake(format!("Say whose latency: expected JSON such as {LATENCY}.")));
+    }
     for (of, span) in [(Target::Login, login), (Target::Calls, calls)] {
         if let Some(span) = span {
             site.set_latency(of, span);
@@ -219,15 +289,23 @@ struct ReleaseBody {
 }
 
 fn release(body: &[u8], site: &Site) -> Done {
-    let only = if body.trim_ascii().is_empty() { None } else { Some(read::<ReleaseBody>(body)?.on) };
+    let only = if body.trim_ascii().is_empty() {
+        None
+    } else {
+        Some(read::<ReleaseBody>(body, "{\"on\": \"login\"}")?.on)
+    };
     site.gates.release(only);
     ok()
 }
 
 /// Reads `10s`, `1500ms`, `1h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"))
+}
+
+fn refused(status: StatusCode, message: &str) -> Response<Vec<u8>> {
+    typed(status, &json!({ "code": "BAD_CONTROL", "message": message }))
 }
 
 fn typed(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
@@ -237,8 +315,8 @@ fn typed(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
     response
 }
 
-fn text(body: &'static str) -> Response<Vec<u8>> {
-    let mut response = Response::new(body.as_bytes().to_vec());
+fn text(body: String) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.into_bytes());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

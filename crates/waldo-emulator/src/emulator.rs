@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use waldo_test_driver::server::{Fault, Policy, Server, Target};
 
 use crate::connection;
+use crate::control;
 use crate::gate::Hold;
 use crate::site::Site;
 use crate::stats::Stats;
@@ -82,6 +83,18 @@ impl Emulator {
     /// Its origin, such as `http://127.0.0.1:40123`: what a client takes as the API's.
     pub fn origin(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Whether a path is one that controls an emulator, so that no request to it reaches the model.
+    ///
+    /// ```
+    /// use waldo_emulator::Emulator;
+    ///
+    /// assert!(Emulator::is_control("/_emulator/stats"));
+    /// assert!(!Emulator::is_control("/customer"));
+    /// ```
+    pub fn is_control(path: &str) -> bool {
+        control::is_meant(path)
     }
 
     /// Makes every token issued so far invalid, as if its life had ended.

@@ -3,9 +3,9 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::watch;
-use waldo_test_driver::server::{Stage, Target};
+use waldo_test_driver::server::{RequestPath, Stage, Target};
 
 /// Which requests are held, and where.
 ///
@@ -25,11 +25,20 @@ pub struct Hold {
     on: Target,
     #[serde(default)]
     stage: Stage,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "path")]
     path: Option<String>,
 }
 
+fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<RequestPath>::deserialize(from)?.map(String::from))
+}
+
 impl Hold {
+    /// The one path it is about; none where it is about all.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
     /// Holds logins before the server sees them.
     pub fn logins() -> Self {
         Self { on: Target::Login, stage: Stage::Before, path: None }

@@ -26,6 +26,10 @@ fn the_help_names_every_control() {
         ] {
             assert!(help.contains(&format!("/_emulator/{control} ")), "{control}");
         }
+        for endpoint in Server::ENDPOINTS {
+            assert!(help.contains(&endpoint.to_string()), "{endpoint}");
+        }
+        assert!(help.contains("POST /authenticate"));
     }
 }
 
@@ -149,7 +153,14 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
     let emulator = emulator();
     let before = emulator.policy();
     let cases = [
-        ("policy", "", "/_emulator/"),
+        ("policy", "", r#"There is no body: expected JSON such as {"lifetime": "10s""#),
+        ("policy", "lifetime=10s", r#"This is not JSON"#),
+        ("policy", r#"{"login_path": "login"}"#, "must begin with /"),
+        ("policy", r#"{"login_path": "/a b"}"#, "%20"),
+        ("policy", r#"{"login_path": "/_emulator/x"}"#, "controls the emulator"),
+        ("policy", r#"{"unknown_paths": "refuse"}"#, "not_found"),
+        ("policy", r#"{"roll": "bare", "lifetime": 10}"#, r#"lifetime: "#),
+        ("policy", r#"{"lifetime": 10}"#, r#"Now it is "1h"."#),
         ("policy", "[]", "/_emulator/"),
         ("policy", r#"{"lifetme": "5s"}"#, "lifetime"),
         ("policy", r#"{"lifetime": "soon"}"#, "such as 10s"),
@@ -159,13 +170,23 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
         ("faults", "not json", "/_emulator/"),
         ("faults", r#"{"on": "nobody", "answer": "cut"}"#, "login"),
         ("faults", r#"{"on": "login", "answer": "explode"}"#, "hang"),
+        ("faults", "", r#"{"on": "login", "answer": 503, "times": 2}"#),
+        ("faults", r#"{"on": "login", "answer": 5030}"#, "200 to 999"),
+        ("faults", r#"{"on": "login", "answer": 503, "times": "ever"}"#, r#"or "forever""#),
+        ("faults", r#"{"on": "calls", "answer": 503, "path": "customer"}"#, "must begin with /"),
+        ("faults", r#"[{"on": "calls", "answer": 503, "path": "/_emulator/x"}]"#, "controls the emulator"),
         ("revoke", "", "?key=ID"),
         ("revoke", r#"{"key": null}"#, "?key=ID"),
         ("revoke", r#"{"key": "nobody"}"#, "No such key"),
+        ("revoke?key=wk%2Esandbox", "", "without decoding"),
         ("signing-key", r#"{"kee": "x"}"#, "null"),
         ("signing-key", "{}", "null"),
         ("latency", r#"{"login": "soon"}"#, "such as 10s"),
-        ("hold", "{}", "on"),
+        ("latency", "{}", r#"{"login": "200ms", "calls": "0s"}"#),
+        ("hold", "{}", r#"{"on": "calls", "stage": "after", "path": "/customer"}"#),
+        ("hold", "", "There is no body"),
+        ("hold", r#"{"on": "calls", "path": "customer"}"#, "must begin with /"),
+        ("hold", r#"{"on": "calls", "path": "/_emulator/x"}"#, "controls the emulator"),
         ("release", r#"{"on": "all"}"#, "login"),
     ];
     for (control, body, hint) in cases {
@@ -173,7 +194,11 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
         assert_eq!(answer.status, 400, "{control} {body}");
         let error = answer.json();
         assert_eq!(error["code"], "BAD_CONTROL");
-        assert!(error["message"].as_str().unwrap().contains(hint), "{control} {body}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(hint), "{control} {body}: {message}");
+        for internal in ["EOF", "untagged", "struct", "at line 0"] {
+            assert!(!message.contains(internal), "{control} {body}: {message}");
+        }
     }
     assert_eq!(emulator.policy(), before, "a change is made whole or not at all");
     assert_eq!(emulator.with_server(|server| server.faults().len()), 0);
@@ -192,10 +217,39 @@ fn a_misplaced_key_is_not_repeated_in_the_error() {
 #[test]
 fn an_unknown_control_is_a_404_that_points_to_the_help() {
     let emulator = emulator();
-    for (method, control) in [("GET", "nothing"), ("GET", "expire"), ("POST", "stats"), ("POST", "")] {
+    for (method, control) in [("GET", "nothing"), ("POST", "expires"), ("DELETE", "stats/all")] {
         let answer = ask(&emulator, method, &format!("/_emulator/{control}"), "");
-        assert_eq!(answer.status, 404);
+        assert_eq!((answer.status, answer.header("allow")), (404, None));
         assert!(answer.json()["message"].as_str().unwrap().contains("GET /_emulator/"));
+    }
+}
+
+#[test]
+fn a_control_with_another_method_is_a_405_that_names_the_right_ones() {
+    let emulator = emulator();
+    let help = String::from_utf8(ask(&emulator, "GET", "/_emulator/", "").body).unwrap();
+    let mut known = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    for line in help.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(method), Some(path)) = (words.next(), words.next())
+            && path.starts_with("/_emulator/")
+        {
+            known.entry(path).or_default().push(method);
+        }
+    }
+    assert_eq!(known.len(), 11);
+    for (path, methods) in known {
+        for wrong in
+            ["GET", "PUT", "POST", "DELETE", "PATCH"].iter().filter(|method| !methods.contains(method))
+        {
+            let answer = ask(&emulator, wrong, path, "");
+            assert_eq!(answer.status, 405, "{wrong} {path}");
+            let mut allowed: Vec<&str> = answer.header("allow").unwrap().split(", ").collect();
+            allowed.sort_by_key(|allowed| methods.iter().position(|method| method == allowed));
+            assert_eq!(allowed, methods, "{path}");
+            let message = answer.json()["message"].as_str().unwrap().to_owned();
+            assert!(message.contains(&format!("send it as {}", methods[0])), "{message}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The endpoints behind the authentication, in small.
 
+use std::fmt;
+
 use http::{Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
@@ -27,6 +29,13 @@ pub struct Endpoint {
 impl Endpoint {
     const fn new(method: &'static str, path: &'static str, takes: &'static str) -> Self {
         Self { method, path, takes }
+    }
+}
+
+/// One line of a list: the method, the path and what it takes, each in its column.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<4} {:<21}  {}", self.method, self.path, self.takes)
     }
 }
 
