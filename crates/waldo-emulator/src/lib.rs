@@ -1,3 +1,4 @@
+//! [waldo-test-driver]: waldo_test_driver
 #![doc = include_str!("../README.md")]
 
 mod body;
@@ -12,5 +13,9 @@ pub use emulator::Emulator;
 pub use gate::Hold;
 pub use stats::Stats;
 
+/// What is behind the socket: the server of [`waldo_test_driver`], the same module under another name.
+///
+/// A program that uses the emulator alone writes `waldo_emulator::model` where the examples in here say
+/// `waldo_test_driver::server`.
 #[doc(inline)]
 pub use waldo_test_driver::server as model;

@@ -1,4 +1,4 @@
-//! The emulator as a program: `waldo-emulator --listen 127.0.0.1:8787 --lifetime 10s --rotation strict`.
+//! The emulator as a program: `waldo-emulator --listen 127.0.0.1:8787 --lifetime 10s`.
 
 mod options;
 
@@ -29,7 +29,9 @@ fn run(options: &Options) -> io::Result<()> {
         End::catch()?
     };
     let emulator = Emulator::listen(options.listen, options.server()).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
+        let in_use = error.kind() == io::ErrorKind::AddrInUse;
+        let hint = if in_use { "; --listen 127.0.0.1:0 takes a free port" } else { "" };
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}{hint}", options.listen))
     })?;
     emulator.set_latency(Target::Login, options.login_latency);
     emulator.set_latency(Target::Calls, options.call_latency);

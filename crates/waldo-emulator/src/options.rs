@@ -1,33 +1,42 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use waldo_emulator::Emulator;
 use waldo_emulator::model::{
-    Accept, Algorithm, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt, Policy, RollForm, RollOn,
-    Rotation, Server, UnknownPaths,
+    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt, Policy,
+    RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
 };
 
-/// The Waldo API's authentication on a local socket, with faults on request.
-///
-/// The first line on stdout is `listening on http://ADDR`. While it runs, it is controlled under /_emulator/: GET
-/// /_emulator/ lists the controls. It ends on ctrl-c and on SIGTERM.
+/// What `--help` says first.
+const ABOUT: &str = "\
+The Waldo API's authentication on a local socket, with faults on request.
+
+The first line on stdout says where it listens: listening on http://ADDR. While it runs, it is controlled under
+/_emulator/: GET /_emulator/ lists the controls. It ends on ctrl-c and on SIGTERM.";
+
+/// The command line, read. Where a text has a name such as `lower_case`, it is an attribute: `--help` would show a comment's
+/// backticks.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, about = "The Waldo API's authentication on a local socket, with faults on request")]
+#[command(long_about = ABOUT, after_long_help = endpoints())]
 pub(crate) struct Options {
     /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Allow an address that other machines can reach
     #[arg(long)]
     allow_remote: bool,
 
-    /// A key pair it knows, split at the first `=`; may be given again [default: wk.sandbox.example=ws.sandbox.example]
+    /// A key pair it knows, split at the first equals sign; may be given again, with another id
+    /// [default: wk.sandbox.example=ws.sandbox.example]
     #[arg(long = "key", value_name = "ID=SECRET")]
     keys: Vec<Hidden>,
 
@@ -36,11 +45,11 @@ pub(crate) struct Options {
     signing_key: Option<Hidden>,
 
     /// The path of the login
-    #[arg(long, value_name = "PATH", default_value = "/authenticate")]
-    login_path: String,
+    #[arg(long, value_name = "PATH", default_value = "/authenticate", value_parser = path)]
+    login_path: RequestPath,
 
     /// How long a token lasts: 10s, 1500ms, 1h
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = span)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = span, allow_hyphen_values = true)]
     lifetime: Duration,
 
     /// How a token's dates are written: whole or fractional
@@ -60,7 +69,7 @@ pub(crate) struct Options {
     iat: IssuedAt,
 
     /// How long after its login a chain of renewals ends [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = span)]
+    #[arg(long, value_name = "DURATION", value_parser = span, allow_hyphen_values = true)]
     chain_limit: Option<Duration>,
 
     /// What becomes of a token when its successor is issued: lenient, strict, grace:DURATION or
@@ -68,8 +77,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ROTATION", default_value = "lenient")]
     rotation: Rotation,
 
-    /// How a fresh token is sent: bearer, `lower_case`, colon, bare, doubled, blank, junk or none
     #[arg(long, value_name = "FORM", default_value = "bearer", value_parser = word::<RollForm>)]
+    #[arg(help = "How a fresh token is sent: bearer, lower_case, colon, bare, doubled, blank, junk or none")]
     roll: RollForm,
 
     /// Which responses carry a fresh token: success (every 2xx), ok (200 alone) or all
@@ -80,8 +89,11 @@ pub(crate) struct Options {
     #[arg(long)]
     login_header: bool,
 
-    /// Forms of the request's header accepted beside `Bearer x`, any of `bare,doubled,lower_case`
-    #[arg(long, value_name = "LIST", default_value = "", value_parser = switches::<Accept>)]
+    #[arg(long, value_name = "LIST", default_value = "", hide_default_value = true)]
+    #[arg(value_parser = switches::<Accept>)]
+    #[arg(
+        help = "Forms of the request's header accepted beside Bearer x, any of bare,doubled,lower_case [default: none]"
+    )]
     accept: Accept,
 
     /// How far the server's clock is off: +30s, -1m
@@ -92,22 +104,26 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DATE", default_value = "present")]
     date: DateHeader,
 
-    /// How a path that the API does not have is answered: echo (200) or `not_found` (404)
     #[arg(long, value_name = "ANSWER", default_value = "echo", value_parser = word::<UnknownPaths>)]
+    #[arg(help = "How a path that the API does not have is answered: echo (200) or not_found (404)")]
     unknown_paths: UnknownPaths,
 
-    /// A failure, as JSON; may be given again
-    #[arg(long = "fault", value_name = "JSON", value_parser = fault)]
-    faults: Vec<Fault>,
+    #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
+    #[arg(help = "A failure, or a list of them, as JSON; may be given again", long_help = fault_help())]
+    faults: Vec<Faults>,
 
     /// How long each login waits before the server sees it
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span, allow_hyphen_values = true)]
     pub(crate) login_latency: Duration,
 
     /// How long each call waits before the server sees it
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span, allow_hyphen_values = true)]
     pub(crate) call_latency: Duration,
 }
+
+/// The faults that one `--fault` gives.
+#[derive(Clone, Debug)]
+struct Faults(Vec<Fault>);
 
 /// A text that neither `Debug` nor an error message shows.
 #[derive(Clone)]
@@ -145,7 +161,7 @@ impl Options {
     /// The model as the command line describes it.
     pub(crate) fn server(&self) -> Server {
         let policy = Policy {
-            login_path: self.login_path.clone(),
+            login_path: self.login_path.to_string(),
             lifetime: self.lifetime,
             dates: self.dates,
             algorithm: self.algorithm,
@@ -165,17 +181,23 @@ impl Options {
         if self.by_default() {
             server.add_key(Server::KEY_ID, Server::KEY_SECRET);
         }
+        let mut ids = BTreeSet::new();
         for Hidden(pair) in &self.keys {
             // clap would repeat the value, and half of it is a secret.
             match pair.split_once('=') {
-                Some((id, secret)) if !id.is_empty() && !secret.is_empty() => server.add_key(id, secret),
+                Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+                    if !ids.insert(id) {
+                        refuse("--key: two pairs have the same id; give each id once, with its one secret");
+                    }
+                    server.add_key(id, secret);
+                }
                 _ => refuse("--key: expected ID=SECRET, for example --key wk.me=ws.mine"),
             }
         }
         if let Some(Hidden(key)) = &self.signing_key {
             server.set_signing_key(Some(key));
         }
-        for fault in &self.faults {
+        for fault in self.faults.iter().flat_map(|Faults(faults)| faults) {
             server.push_fault(fault.clone());
         }
         server
@@ -186,9 +208,49 @@ fn refuse(message: &str) -> ! {
     Options::command().error(ErrorKind::ValueValidation, message).exit()
 }
 
+/// What `--help` says of `--fault`.
+fn fault_help() -> String {
+    format!(
+        r#"A failure, or a list of them, as JSON; may be given again. For example:
+
+  --fault '{{"on": "login", "answer": {{"status": 503, "retry_after": 5}}, "times": 2}}'
+  --fault '{{"on": "calls", "answer": "cut", "times": "forever", "stage": "after", "path": "/customer"}}'
+
+Only on (login or calls) and answer are required. The answers are:
+
+  {}"#,
+        Answer::FORMS.replace('\n', "\n  ")
+    )
+}
+
+/// What `--help` says last.
+fn endpoints() -> String {
+    let endpoints: Vec<String> = Server::ENDPOINTS.iter().map(|endpoint| format!("  {endpoint}")).collect();
+    format!("Endpoints of the API that it knows, beside the login:\n{}", endpoints.join("\n"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    const EXPECTED: &str = "write it like 127.0.0.1:8787, with a port; port 0 takes a free one";
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match local {
+        Some(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        None => text.parse().map_err(|_| EXPECTED.to_owned()),
+    }
+}
+
+fn path(text: &str) -> Result<RequestPath, String> {
+    if Emulator::is_control(text) {
+        return Err("what is under /_emulator controls the emulator; expected another path".to_owned());
+    }
+    text.parse().map_err(|error: BadWord| error.to_string())
+}
+
 fn span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("expected a duration such as 10s, 1500ms or 1h: {error}"))
+    const EXPECTED: &str = "expected a duration such as 10s, 1500ms or 1h";
+    if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
+        return Err(format!("it cannot be negative: {EXPECTED}"));
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{EXPECTED}: {error}"))
 }
 
 /// The words of the command line are those of the JSON policy.
@@ -210,6 +272,12 @@ fn switches<T: DeserializeOwned + serde::Serialize + Default>(list: &str) -> Res
     serde_json::from_value(named).map_err(|error| error.to_string())
 }
 
-fn fault(json: &str) -> Result<Fault, String> {
-    serde_json::from_str(json).map_err(|error| error.to_string())
+fn faults(json: &str) -> Result<Faults, String> {
+    let faults = Fault::read_all(json).map_err(|error| error.to_string())?;
+    match faults.iter().filter_map(Fault::path).find(|path| Emulator::is_control(path)) {
+        Some(path) => {
+            Err(format!("{path:?} controls the emulator: expected another path, such as \"/customer\""))
+        }
+        None => Ok(Faults(faults)),
+    }
 }

@@ -34,6 +34,20 @@ fn the_help_names_every_control() {
 }
 
 #[test]
+fn the_readme_names_every_endpoint_and_every_control() {
+    let readme = include_str!("../../README.md");
+    for endpoint in Server::ENDPOINTS {
+        let row = format!("| `{} {}` | {} |", endpoint.method, endpoint.path, endpoint.takes);
+        assert!(readme.contains(&row), "{row}");
+    }
+    let help = String::from_utf8(ask(&emulator(), "GET", "/_emulator/", "").body).unwrap();
+    for line in help.lines().filter(|line| line.contains(" /_emulator/")) {
+        let words: Vec<&str> = line.split_whitespace().take(2).collect();
+        assert!(readme.contains(&format!("| `{}` |", words.join(" "))), "{line}");
+    }
+}
+
+#[test]
 fn control_requests_are_not_counted() {
     let emulator = emulator();
     for _ in 0..3 {
@@ -154,12 +168,12 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
     let before = emulator.policy();
     let cases = [
         ("policy", "", r#"There is no body: expected JSON such as {"lifetime": "10s""#),
-        ("policy", "lifetime=10s", r#"This is not JSON"#),
+        ("policy", "lifetime=10s", "This is not JSON"),
         ("policy", r#"{"login_path": "login"}"#, "must begin with /"),
         ("policy", r#"{"login_path": "/a b"}"#, "%20"),
         ("policy", r#"{"login_path": "/_emulator/x"}"#, "controls the emulator"),
         ("policy", r#"{"unknown_paths": "refuse"}"#, "not_found"),
-        ("policy", r#"{"roll": "bare", "lifetime": 10}"#, r#"lifetime: "#),
+        ("policy", r#"{"roll": "bare", "lifetime": 10}"#, "lifetime: "),
         ("policy", r#"{"lifetime": 10}"#, r#"Now it is "1h"."#),
         ("policy", "[]", "/_emulator/"),
         ("policy", r#"{"lifetme": "5s"}"#, "lifetime"),

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 
-use waldo_emulator::model::Server;
+use waldo_emulator::model::{Answer, Fault, Server};
 
 use crate::visitor::Visitor;
 
@@ -23,7 +23,9 @@ struct Running {
 
 impl Running {
     fn with(arguments: &[&str]) -> Self {
-        let mut child = program(&[&["--listen", "127.0.0.1:0"], arguments].concat()).spawn().unwrap();
+        let anywhere: &[&str] =
+            if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let mut child = program(&[anywhere, arguments].concat()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
@@ -138,10 +140,21 @@ fn its_options_become_the_policy() {
 
 #[test]
 fn bad_arguments_end_it_with_code_2_and_a_hint() {
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 30] = [
         (&["--nope"], "--help"),
-        (&["--listen", "here"], "--listen"),
+        (&["--listen", "here"], "like 127.0.0.1:8787"),
+        (&["--listen", "127.0.0.1"], "like 127.0.0.1:8787"),
+        (&["--listen", "localhost"], "like 127.0.0.1:8787"),
+        (&["--listen", "localhost:high"], "like 127.0.0.1:8787"),
+        (&["--login-path", "login"], "must begin with /"),
+        (&["--login-path", "/a b"], "%20"),
+        (&["--login-path", "/_emulator/x"], "controls the emulator"),
         (&["--lifetime", "soon"], "such as 10s"),
+        (&["--lifetime", "-5s"], "cannot be negative: expected a duration such as 10s"),
+        (&["--lifetime", "--login-header"], "such as 10s"),
+        (&["--chain-limit", "-5s"], "cannot be negative"),
+        (&["--login-latency", "-5s"], "cannot be negative"),
+        (&["--call-latency", "-5s"], "cannot be negative"),
         (&["--rotation", "loose"], "lenient, strict"),
         (&["--roll", "odd"], "bearer"),
         (&["--roll-on", "never"], "success"),
@@ -152,14 +165,125 @@ fn bad_arguments_end_it_with_code_2_and_a_hint() {
         (&["--clock-offset", "-soon"], "such as 10s"),
         (&["--date", "late"], "absent"),
         (&["--unknown-paths", "odd"], "not_found"),
-        (&["--fault", "{}"], "on"),
+        (&["--fault", "{}"], r#"{"on": "login", "answer": 503, "times": 2}"#),
+        (&["--fault", "cut"], r#"such as {"on": "login", "answer": 503, "times": 2}"#),
+        (&["--fault", r#"{"on": "calls", "answer": "cut", "path": "x"}"#], "must begin with /"),
+        (
+            &["--fault", r#"[{"on": "calls", "answer": "cut", "path": "/_emulator/"}]"#],
+            "controls the emulator",
+        ),
+        (&["--key", "wk.a=ws.planted", "--key", "wk.a=ws.planted2"], "the same id"),
         (&["--key"], "ID=SECRET"),
     ];
     for (arguments, hint) in cases {
         let (code, stderr) = ends_with(arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.contains(hint), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("planted"), "{stderr}");
     }
+}
+
+#[test]
+fn a_fault_may_be_short_and_may_be_a_list() {
+    let running = Running::with(&[
+        "--fault",
+        r#"{"on": "login", "answer": 503}"#,
+        "--fault",
+        r#"[{"on": "calls", "answer": {"status": 429, "retry_after": 5}}, {"on": "calls", "answer": "cut"}]"#,
+    ]);
+    let mut visitor = Visitor::to(running.addr);
+    assert_eq!(visitor.ask("GET", "/_emulator/faults", "", b"").json().as_array().map(Vec::len), Some(3));
+    assert_eq!(visitor.log_in().status, 503);
+    let limited = visitor.get("/customer", "x");
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("5")));
+}
+
+#[test]
+fn localhost_is_the_loopback_address() {
+    let running = Running::with(&["--listen", "localhost:0"]);
+    assert!(running.addr.ip().is_loopback());
+}
+
+#[test]
+fn the_help_shows_the_endpoints_the_answers_and_no_backticks() {
+    for flag in ["-h", "--help"] {
+        let Output { status, stdout, .. } = program(&[flag]).output().unwrap();
+        assert_eq!(status.code(), Some(0));
+        let help = String::from_utf8(stdout).unwrap();
+        assert!(!help.contains('`'), "{help}");
+        assert!(help.contains("bare,doubled,lower_case") && help.contains("bearer, lower_case, colon"));
+        if flag == "--help" {
+            assert!(Server::ENDPOINTS.iter().all(|endpoint| help.contains(&endpoint.to_string())), "{help}");
+            assert!(Answer::FORMS.lines().all(|form| help.contains(form)), "{help}");
+            let samples = help.lines().filter_map(|line| line.trim().strip_prefix("--fault '"));
+            let samples: Vec<&str> = samples.filter_map(|sample| sample.strip_suffix('\'')).collect();
+            assert!(samples.iter().all(|sample| Fault::read_all(sample).is_ok()), "{samples:?}");
+            assert_eq!(samples.len(), 2);
+        }
+    }
+}
+
+/// One line of the README's blocks for a shell, as its words; none but single quotes are understood.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (at, part) in line.split('\'').enumerate() {
+        match at % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+#[test]
+fn the_commands_in_the_readme_work() {
+    let readme = include_str!("../../README.md");
+    let (mut started, mut asked) = (0, 0);
+    for block in readme.split("```sh\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            let words = words(line);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words.as_slice() {
+                ["cargo", "run", "-p", "waldo-emulator", arguments @ ..] => {
+                    let arguments = arguments.strip_prefix(&["--"]).unwrap_or(arguments);
+                    // `with` gives a free port of its own: a fixed one may be in use here.
+                    let arguments: Vec<&str> = match arguments {
+                        ["--listen", _, rest @ ..] => rest.to_vec(),
+                        all => all.to_vec(),
+                    };
+                    Running::with(&arguments);
+                    started += 1;
+                }
+                ["curl", options @ .., url] => {
+                    let target = url.strip_prefix("http://127.0.0.1:8787").unwrap();
+                    let (method, body) = match options {
+                        ["-d", body] => ("POST", *body),
+                        ["-X", method] => (*method, ""),
+                        [] | ["-i", "-H", _] => ("GET", ""),
+                        _ => panic!("{line}"),
+                    };
+                    let running = Running::with(&[]);
+                    let answer = Visitor::to(running.addr).ask(method, target, "", body.as_bytes());
+                    // The token in the README is cut.
+                    let expected = if line.contains("Bearer") { 403 } else { 200 };
+                    assert_eq!(answer.status, expected, "{line}");
+                    asked += 1;
+                }
+                ["export", variables @ ..] => {
+                    assert_eq!(
+                        variables,
+                        [
+                            "WALDO_ORIGIN=http://127.0.0.1:8787".to_owned(),
+                            format!("WALDO_API_KEY={}", Server::KEY_ID),
+                            format!("WALDO_CLIENT_SECRET={}", Server::KEY_SECRET),
+                        ]
+                    );
+                }
+                _ => panic!("{line}"),
+            }
+        }
+    }
+    assert_eq!((started, asked), (4, 7));
 }
 
 #[test]
@@ -185,7 +309,7 @@ fn a_port_in_use_ends_it_with_code_1() {
     let running = Running::with(&[]);
     let (code, stderr) = ends_with(&["--listen", &running.addr.to_string()]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("cannot listen"), "{stderr}");
+    assert!(stderr.contains("cannot listen") && stderr.contains("--listen 127.0.0.1:0"), "{stderr}");
 }
 
 #[cfg(unix)]

@@ -4,7 +4,8 @@
 //! get the same replies, byte by byte. A [`Server`] is a value: a clone goes its own way, which is what lets a search
 //! try every order of events from one state on.
 //!
-//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`].
+//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`]. How both are written in JSON, word by
+//! word, is on [the first page of `waldo-test-driver`](crate).
 
 mod accept;
 mod clock;
