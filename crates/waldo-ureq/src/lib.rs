@@ -3,7 +3,6 @@
 mod budget;
 mod builder;
 mod client;
-mod clock;
 mod drain;
 mod env;
 mod error;

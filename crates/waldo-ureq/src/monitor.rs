@@ -2,13 +2,16 @@
 //!
 //! The lock is held around the core's methods and the wait for the bell, never over IO and never while an event is emitted
 //! (rule 19). The core's answer "wait" and the wait itself stand in one critical section, so no bell can ring between them.
+//!
+//! Each thread emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
+//! delays a thread by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
+//! heard out of order, and so each entry carries its number.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use waldo_auth_core::{Call, Entry, Now, Outcome, Permit, Refusal, Session, Step};
+use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Permit, Refusal, Session, Step};
 
-use crate::clock::Clock;
 use crate::login::Leader;
 use crate::trace;
 
@@ -17,16 +20,15 @@ use crate::trace;
 pub(crate) struct Monitor {
     state: Mutex<State>,
     settled: Condvar,
-    clock: Clock,
+    /// The zero of the core's monotonic clock.
+    started: Instant,
 }
 
 #[derive(Debug)]
 struct State {
     session: Session,
-    /// The number of the last journal entry that was emitted, or that somebody is about to emit.
-    emitted: u64,
-    /// Somebody is emitting, and will look again afterwards. One at a time, so that the order is the journal's.
-    emitting: bool,
+    /// The number of the last journal entry that a thread has taken to emit.
+    told: u64,
 }
 
 /// What a call may do after it has waited as long as it had to.
@@ -39,12 +41,12 @@ pub(crate) enum Admission<'a> {
 
 impl Monitor {
     pub(crate) fn new(session: Session) -> Self {
-        let state = Mutex::new(State { session, emitted: 0, emitting: false });
-        Self { state, settled: Condvar::new(), clock: Clock::start() }
+        let state = Mutex::new(State { session, told: 0 });
+        Self { state, settled: Condvar::new(), started: Instant::now() }
     }
 
     pub(crate) fn now(&self) -> Now {
-        self.clock.now()
+        Now::new(self.started.elapsed(), SystemTime::now())
     }
 
     /// Waits until the call may be sent, must log in for everyone, or is refused.
@@ -62,36 +64,35 @@ impl Monitor {
                 }
                 Step::Wait(then, until) => {
                     call = then;
-                    state = match state.take_news() {
-                        // Waiting with news in hand would hold it back; the same question has the same answer afterwards.
-                        Some(news) => {
-                            drop(state);
-                            self.emit(&news);
-                            self.lock()
-                        }
-                        None => self.wait(state, until.saturating_duration_since(now.monotonic)),
+                    let news = state.take_news();
+                    state = if news.is_empty() {
+                        self.wait(state, until.saturating_duration_since(now.monotonic))
+                    } else {
+                        // Waiting would hold them back; the same question has the same answer afterwards.
+                        drop(state);
+                        news.iter().for_each(trace::emit);
+                        self.lock()
                     };
                     continue;
                 }
             };
-            self.release(state);
+            release(state);
             return admission;
         }
     }
 
     /// Ends a login and wakes everyone who waits.
-    pub(crate) fn settle(&self, login: waldo_auth_core::Login, outcome: Outcome) {
+    pub(crate) fn settle(&self, login: Login, outcome: Outcome) {
         self.change(|session, now| session.settle(login, outcome, now));
     }
 
     /// Runs something that changes what others wait for, and wakes them.
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let mut state = self.lock();
-        let now = self.now();
-        let result = run(&mut state.session, now);
-        self.settled.notify_all();
-        self.release(state);
-        result
+        self.with(|session, now| {
+            let result = run(session, now);
+            self.settled.notify_all();
+            result
+        })
     }
 
     /// Runs something that nobody waits for.
@@ -100,7 +101,7 @@ impl Monitor {
         // Read under the lock, so that the core never sees time run backwards.
         let now = self.now();
         let result = run(&mut state.session, now);
-        self.release(state);
+        release(state);
         result
     }
 
@@ -113,49 +114,25 @@ impl Monitor {
         let waited = self.settled.wait_timeout(state, span);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
+}
 
-    /// Unlocks, then emits what the journal has gained.
-    fn release<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        // A subscriber that panics as well would end the process; the next step emits what is left.
-        if std::thread::panicking() {
-            return;
-        }
-        while let Some(news) = state.take_news() {
-            drop(state);
-            self.emit(&news);
-            // What came meanwhile was left to this thread.
-            state = self.lock();
-        }
-    }
-
-    fn emit(&self, news: &[Entry]) {
-        let _turn = Turn(self);
-        news.iter().for_each(trace::emit);
-    }
+/// Unlocks, then emits what this thread has taken.
+fn release(mut state: MutexGuard<'_, State>) {
+    let news = state.take_news();
+    drop(state);
+    news.iter().for_each(trace::emit);
 }
 
 impl State {
-    /// The entries that this thread has to emit: none when there are none, or when another thread is at it.
-    fn take_news(&mut self) -> Option<Vec<Entry>> {
-        let written = self.session.journal().written();
-        if written == self.emitted || self.emitting {
-            return None;
+    /// The entries that nobody has taken yet, each for one thread to emit.
+    fn take_news(&mut self) -> Vec<Entry> {
+        let journal = self.session.journal();
+        // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
+        if journal.written() == self.told || std::thread::panicking() {
+            return Vec::new();
         }
-        let since = std::mem::replace(&mut self.emitted, written);
-        if !trace::is_heard() {
-            return None;
-        }
-        self.emitting = true;
-        Some(self.session.journal().since(since).copied().collect())
-    }
-}
-
-/// The turn of the one thread that emits; it ends with a panic of the subscriber too.
-struct Turn<'a>(&'a Monitor);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.lock().emitting = false;
+        let told = std::mem::replace(&mut self.told, journal.written());
+        if trace::is_heard() { journal.since(told).copied().collect() } else { Vec::new() }
     }
 }
 
@@ -222,7 +199,6 @@ mod tests {
         let monitor = monitor();
         drop(lead(&monitor));
         let state = monitor.lock();
-        assert_eq!(state.emitted, state.session.journal().written());
-        assert!(!state.emitting);
+        assert_eq!(state.told, state.session.journal().written());
     }
 }

@@ -1,12 +1,16 @@
 //! Many threads, one session.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_ureq::{Error, Refusal};
 
-use crate::listener::Listener;
+use crate::listener::{Heard, Listener};
 use crate::site::{PATIENCE, bounded, bounded_by, builder, client, emulator, on_threads, status};
 
 const THREADS: usize = 64;
@@ -114,14 +118,44 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
 }
 
 #[test]
-fn rule_22_each_entry_is_emitted_once_and_in_order() {
+fn rule_22_each_entry_is_emitted_once_and_each_threads_in_order() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
         on_threads(16, &listener, |_| (0..20).for_each(|_| assert_eq!(status(&client), 200)), || ());
-        let numbers: Vec<u64> = listener.heard().iter().map(|heard| heard.number).collect();
+        let heard = listener.heard();
+        let mut numbers: Vec<u64> = heard.iter().map(|heard| heard.number).collect();
+        numbers.sort_unstable();
         assert!(numbers.len() > 16, "{numbers:?}");
-        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
-        assert_eq!(numbers.first(), Some(&1));
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        let mut last = HashMap::new();
+        for Heard { thread, number, .. } in heard {
+            assert!(last.insert(thread, number) < Some(number), "{number} came late");
+        }
+    });
+}
+
+#[test]
+fn rule_19_a_slow_subscriber_delays_nobody_else_and_nobody_for_the_others_entries() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(status(&client), 200);
+        let (quick, stuck) = (Listener::new(), Arc::new(AtomicUsize::new(0)));
+        let (others, times) = (quick.clone(), Arc::clone(&stuck));
+        // Its one entry is held until the others have had all of theirs.
+        let slow = Listener::reacting(move |_| {
+            times.fetch_add(1, Ordering::SeqCst);
+            others.wait_for("adopted", 20);
+        });
+        thread::scope(|scope| {
+            let slowed = scope.spawn(|| slow.during(|| status(&client)));
+            while stuck.load(Ordering::SeqCst) == 0 {
+                thread::yield_now();
+            }
+            quick.during(|| (0..20).for_each(|_| assert_eq!(status(&client), 200)));
+            assert_eq!(slowed.join().unwrap(), 200);
+        });
+        assert_eq!((stuck.load(Ordering::SeqCst), quick.heard().len()), (1, 20));
     });
 }

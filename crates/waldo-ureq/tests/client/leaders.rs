@@ -74,7 +74,8 @@ fn rule_19_a_subscriber_may_use_the_client() {
         });
         assert_eq!(listener.during(|| status(&client)), 200);
         assert!(matches!(client.explain(), Explanation::Send { .. }));
-        let numbers: Vec<u64> = listener.heard().iter().map(|heard| heard.number).collect();
-        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        // What the call inside has adopted is told inside, where `tracing` is deaf to keep itself from recursion.
+        assert_eq!(listener.names(), ["login_started", "login_granted", "adopted"]);
+        assert_eq!(listener.heard().last().unwrap().number, 4);
     });
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tracing::field::{Field, Visit};
@@ -15,6 +16,7 @@ pub(crate) struct Heard {
     pub(crate) number: u64,
     pub(crate) event: String,
     pub(crate) message: String,
+    pub(crate) thread: Option<ThreadId>,
 }
 
 /// What is done when an event is heard, before it is remembered.
@@ -75,7 +77,11 @@ impl Subscriber for Listener {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut heard = Heard { level: Some(*event.metadata().level()), ..Heard::default() };
+        let mut heard = Heard {
+            level: Some(*event.metadata().level()),
+            thread: Some(thread::current().id()),
+            ..Heard::default()
+        };
         event.record(&mut heard);
         (self.inner.reaction)(&heard);
         self.inner.heard.lock().unwrap().push(heard);
