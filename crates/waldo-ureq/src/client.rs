@@ -13,7 +13,6 @@ use waldo_auth_core::{
 
 use crate::budget::Budget;
 use crate::builder::ClientBuilder;
-use crate::drain::drain;
 use crate::env::EnvError;
 use crate::error::Error;
 use crate::monitor::{Admission, Monitor};
@@ -221,10 +220,10 @@ impl Client {
                 attempt = attempt.with_untouched_body();
             }
             match self.conclude(attempt, &result) {
-                Verdict::Retry(again) => {
-                    result.into_iter().for_each(drain);
-                    call = again;
-                }
+                // A refused answer is dropped unread, and with it its connection, unless it has no body. To read even a short body
+                // is to wait for the server, and ureq bounds that only by what would bound the delivered answer too. A 401
+                // that is healed comes about once in a token's life, so a connection more is cheap.
+                Verdict::Retry(again) => call = again,
                 Verdict::Deliver => return deliver(result, options),
             }
         }

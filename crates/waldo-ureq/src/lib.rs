@@ -3,7 +3,6 @@
 mod budget;
 mod builder;
 mod client;
-mod drain;
 mod env;
 mod error;
 mod login;

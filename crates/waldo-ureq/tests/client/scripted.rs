@@ -199,11 +199,6 @@ impl Exchange {
         self.close();
     }
 
-    /// Whether the client has closed the connection.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.close
-    }
-
     /// Cuts the connection when the script has ended; nothing more is read from it.
     pub(crate) fn close(&mut self) {
         self.close = true;
