@@ -17,6 +17,7 @@ use self::sealed::{Content, Source};
 /// | [`Factory`]: a closure that makes a reader | yes: the closure is asked again |
 /// | [`OneShot`]: a reader | only if none of it was read |
 ///
+/// A `Content-Length` that is set by hand must be the body's; another one ends the call as [`Error::Body`](crate::Error::Body).
 /// Nothing is ever buffered to make a body replayable. The trait is sealed: a type of your own is one of these, or behind a
 /// [`Factory`].
 pub trait Payload: Source {}
@@ -107,6 +108,8 @@ impl<F: FnMut() -> io::Result<R>, R: Read> Factory<F, R> {
     }
 
     /// Says how many bytes each reader gives, so that the request goes out with a `Content-Length` and not in chunks.
+    ///
+    /// A reader that ends before, or is seen to give more, ends the call as [`Error::Body`](crate::Error::Body).
     #[must_use]
     pub fn with_length(self, bytes: u64) -> Self {
         Self { length: Some(bytes), ..self }
@@ -159,6 +162,8 @@ impl<R: Read> OneShot<R> {
     }
 
     /// Says how many bytes the reader gives, so that the request goes out with a `Content-Length` and not in chunks.
+    ///
+    /// A reader that ends before, or is seen to give more, ends the call as [`Error::Body`](crate::Error::Body).
     #[must_use]
     pub fn with_length(self, bytes: u64) -> Self {
         Self { length: Some(bytes), ..self }

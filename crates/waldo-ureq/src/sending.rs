@@ -1,10 +1,10 @@
 //! One sending of a request over ureq.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
-use http::header::EXPECT;
-use http::{Method, Request, Response};
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Request, Response};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(crate) struct Sent {
 /// Sends the request, with the payload as its body, within `left` if there is a limit.
 ///
 /// # Errors
-/// When the payload cannot be produced or read. What ureq has to say is in the answer.
+/// When the payload cannot be produced or read, or is not as long as the request says. What ureq has to say is in the answer.
 pub(crate) fn send<P: Payload>(
     agent: &Agent,
     request: Request<()>,
@@ -33,22 +33,48 @@ pub(crate) fn send<P: Payload>(
     left: Option<Duration>,
 ) -> Result<Sent, Error> {
     let untouched = |result| Ok(Sent { result, touched: false });
+    let stated = stated_length(request.headers());
     let (head, ()) = request.into_parts();
     match payload.content().map_err(Error::Body)? {
-        // ureq takes "no body" on these methods for one of unknown length and sends it in chunks.
-        Content::Empty if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
-            untouched(run(agent, Request::from_parts(head, ""), left))
-        }
-        Content::Empty => untouched(run(agent, Request::from_parts(head, SendBody::none()), left)),
-        Content::Bytes(bytes) => untouched(run(agent, Request::from_parts(head, bytes), left)),
         Content::Reader(reader) => {
-            let mut watched = Watched { reader, touched: false, failed: false };
+            let mut watched = Watched { reader, left: stated, touched: false, failed: false };
             let body = SendBody::from_reader(&mut watched);
             match run(agent, Request::from_parts(head, body), left) {
                 Err(ureq::Error::Io(error)) if watched.failed => Err(Error::Body(error)),
                 result => Ok(Sent { result, touched: watched.touched }),
             }
         }
+        Content::Bytes(bytes) => {
+            agree(stated, bytes.len())?;
+            untouched(run(agent, Request::from_parts(head, bytes), left))
+        }
+        Content::Empty => {
+            agree(stated, 0)?;
+            // ureq takes "no body" on these methods for one of unknown length and sends it in chunks.
+            if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+                untouched(run(agent, Request::from_parts(head, ""), left))
+            } else {
+                untouched(run(agent, Request::from_parts(head, SendBody::none()), left))
+            }
+        }
+    }
+}
+
+/// The length that frames the body, if its headers state one. ureq trusts it, and asks a body that falls short for ever.
+fn stated_length(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn agree(stated: Option<u64>, length: usize) -> Result<(), Error> {
+    match stated {
+        Some(stated) if u64::try_from(length) != Ok(stated) => {
+            let message = format!("the content-length header says {stated}, but the body has {length} bytes");
+            Err(Error::Body(io::Error::new(ErrorKind::InvalidInput, message)))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -77,17 +103,39 @@ fn await_100(agent: &Agent) -> Duration {
     config.timeout_per_read().map_or(own, |read| own.min(read / 2))
 }
 
-/// A reader that remembers whether it was asked, and whether it failed.
+/// A reader that counts, and remembers whether it was asked and whether it failed.
 struct Watched<'a> {
     reader: &'a mut dyn Read,
+    /// What is still to come of the stated length.
+    left: Option<u64>,
     touched: bool,
     failed: bool,
+}
+
+impl Watched<'_> {
+    fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left else { return self.reader.read(buffer) };
+        // ureq stops asking at the stated length, so the last read needs room for a byte that should not be there.
+        let exact = buffer.len() > 1 && u64::try_from(buffer.len()) == Ok(left);
+        let room = buffer.len() - usize::from(exact);
+        let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
+        if count == 0 && left > 0 && room > 0 {
+            let message = format!("the body ended {left} bytes before its stated length");
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        let rest = u64::try_from(count).ok().and_then(|count| left.checked_sub(count));
+        self.left = rest;
+        match rest {
+            Some(_) => Ok(count),
+            None => Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length")),
+        }
+    }
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.touched = true;
-        let read = self.reader.read(buffer);
+        let read = self.read_counted(buffer);
         self.failed = read.is_err();
         read
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use waldo_emulator::Emulator;
-use waldo_ureq::http::Request;
+use waldo_ureq::http::{Request, Response};
+use waldo_ureq::ureq::Body;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload};
 
 use crate::scripted::{Scripted, jwt};
@@ -257,5 +258,77 @@ fn a_body_that_cannot_be_read_is_the_bodys_error() {
             assert!(matches!(error, Error::Body(_)), "{error:?}");
         }
         assert_eq!(status(&client), 200);
+    });
+}
+
+/// Whatever happens to the body, the call ends, and the client is as good as before.
+fn body_error(client: &Client, result: Result<Response<Body>, Error>) -> String {
+    let Err(Error::Body(error)) = result else { panic!("{result:?}") };
+    assert_eq!(status(client), 200);
+    error.to_string()
+}
+
+#[test]
+fn a_body_that_is_shorter_or_longer_than_stated_is_the_bodys_error() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let document = document();
+        // The first is what ureq reads at once: behind it, ureq asks no more.
+        for stated in [client.agent().config().output_buffer_size(), document.len() - 1] {
+            let longer = "the body is longer than its stated length";
+            let once = OneShot::new(document.as_slice()).with_length(stated as u64);
+            assert_eq!(body_error(&client, client.post("/document").send(once)), longer);
+            let factory = Factory::new(|| Ok(document.as_slice())).with_length(stated as u64);
+            assert_eq!(body_error(&client, client.post("/document").send(factory)), longer);
+        }
+        for (text, ending) in [("a text", "the body ended 3 bytes"), ("", "the body ended 9 bytes")] {
+            let expected = format!("{ending} before its stated length");
+            let once = OneShot::new(text.as_bytes()).with_length(9);
+            assert_eq!(body_error(&client, client.post("/document").send(once)), expected);
+            let factory = Factory::new(|| Ok(text.as_bytes())).with_length(9);
+            assert_eq!(body_error(&client, client.post("/document").send(factory)), expected);
+            // A header says it as well as the method does.
+            let by_hand = client.post("/document").header("content-length", "9");
+            assert_eq!(body_error(&client, by_hand.send(OneShot::new(text.as_bytes()))), expected);
+        }
+        let exact = OneShot::new(document.as_slice()).with_length(300_000);
+        assert_eq!(client.post("/document").send(exact).unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn a_content_length_that_contradicts_a_body_in_memory_is_refused_before_it_is_sent() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(status(&client), 200);
+        emulator.reset_stats();
+        for (stated, body, length) in [("5", "text", 4), ("3", "text", 4), ("4", "", 0)] {
+            let expected =
+                format!("the content-length header says {stated}, but the body has {length} bytes");
+            let request = || client.post("/document").header("content-length", stated);
+            assert!(matches!(request().send(body), Err(Error::Body(error)) if error.to_string() == expected));
+        }
+        for method in ["GET", "DELETE", "HEAD", "POST", "PUT", "PATCH"] {
+            let request = |length| {
+                let request = Request::builder().method(method).uri("/customer?field=id");
+                client.run(request.header("content-length", length).body(()).unwrap())
+            };
+            assert!(matches!(request(5), Err(Error::Body(_))), "{method}");
+            assert_eq!(emulator.stats().server.total(), 0, "{method}");
+            assert!(request(0).is_ok(), "{method}");
+            emulator.reset_stats();
+        }
+        // Two of them, and one that is no number, are refused by ureq.
+        let twice =
+            client.post("/x").header("content-length", "4").header("content-length", "4").send("text");
+        assert!(matches!(twice, Err(Error::Ureq(_))), "{twice:?}");
+        let word = client.post("/x").header("content-length", "four").send("text");
+        assert!(matches!(word, Err(Error::Ureq(_))), "{word:?}");
+        assert_eq!(
+            client.post("/document").header("content-length", "4").send("text").unwrap().status(),
+            200
+        );
     });
 }
