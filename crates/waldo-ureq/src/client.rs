@@ -238,7 +238,9 @@ impl Client {
                     leader.log_in(&self.inner.agent, then.deadline());
                     call = then;
                 }
-                Admission::Refused(refusal, retry_in) => return Err(Error::Refused { refusal, retry_in }),
+                Admission::Refused(refusal, retry_in) => {
+                    return Err(Error::Refused { origin: self.origin().clone(), refusal, retry_in });
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::uri::InvalidUri;
+use ureq::Timeout;
 use waldo_auth_core::{Origin, Refusal};
 
 /// Why a call brought no response; each variant says what to do.
@@ -32,7 +33,12 @@ use waldo_auth_core::{Origin, Refusal};
 pub enum Error {
     /// There is no token to send the call with, and none in time. The server did not see this call, or answered it with a 401
     /// and no login followed; so it is safe to make it again, though not before `retry_in`.
+    ///
+    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
+    /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
     Refused {
+        /// Where the login goes.
+        origin: Origin,
         /// Why: the key pair was rejected, logins fail, or the call's deadline comes first.
         refusal: Refusal,
         /// How long from now until it makes sense to try again.
@@ -51,47 +57,40 @@ pub enum Error {
     },
     /// A header's name or value is invalid. Nothing was sent.
     Header(http::Error),
-    /// The body could not be written as JSON, made by its factory, or read. If it broke off while it was being
-    /// sent, the server may have seen a part of it.
+    /// The body could not be written as JSON, made by its factory, or read, or is not as long as was stated. If it broke off
+    /// while it was being sent, the server may have seen a part of it.
     Body(io::Error),
     /// ureq's own error: a status where the agent wants it as an error, else a transport that failed or was too slow. After the
     /// latter, whether the server has acted on the request is not known, so it was not sent again.
+    ///
+    /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the next call has a fresh token, so
+    /// make the call again; with another body, the route refuses fresh tokens, or so many tokens were dropped lately that this
+    /// one stays: [`explain`](crate::Client::explain) and the journal say which.
     Ureq(ureq::Error),
 }
 
 impl Error {
     /// The status, when the agent's `http_status_as_error` made an error of a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Ureq(ureq::Error::StatusCode(status)) => StatusCode::from_u16(*status).ok(),
-            Self::Ureq(_)
-            | Self::Refused { .. }
-            | Self::ForeignOrigin { .. }
-            | Self::Target { .. }
-            | Self::Header(_)
-            | Self::Body(_) => None,
-        }
+        let Self::Ureq(ureq::Error::StatusCode(status)) = self else { return None };
+        StatusCode::from_u16(*status).ok()
     }
 
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
     /// where only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        match self {
-            Self::Refused { retry_in, .. } => Some(*retry_in),
-            Self::ForeignOrigin { .. }
-            | Self::Target { .. }
-            | Self::Header(_)
-            | Self::Body(_)
-            | Self::Ureq(_) => None,
-        }
+        let Self::Refused { retry_in, .. } = self else { return None };
+        Some(*retry_in)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { refusal, retry_in } if retry_in.is_zero() => refusal.fmt(f),
-            Self::Refused { refusal, retry_in } => write!(f, "{refusal}; try again in {retry_in:.1?}"),
+            Self::Refused { origin, refusal, retry_in } => {
+                write!(f, "{origin}: {refusal}")?;
+                if retry_in.is_zero() { Ok(()) } else { write!(f, "; try again in {retry_in:.1?}") }
+            }
             Self::ForeignOrigin { origin } => write!(
                 f,
                 "the request does not go to {origin}, the only origin that may see the token; send it without this client, or configure the origin"
@@ -99,12 +98,20 @@ impl fmt::Display for Error {
             Self::Target { source: None } => {
                 f.write_str("the target is neither a path nor an absolute URL; write it like /customer")
             }
-            Self::Target { source: Some(error) } => {
-                write!(f, "the target is no URL ({error}); write it like /customer")
-            }
+            Self::Target { source: Some(error) } => write!(
+                f,
+                "the target is no URL ({error}); write it like /customer, and percent-encode what a URL cannot hold, such as a space"
+            ),
             Self::Header(error) => write!(f, "the request has an invalid header: {error}"),
             Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
+            Self::Ureq(ureq::Error::StatusCode(401)) => f.write_str(
+                "the server answered 401: if the body was a OneShot, it is spent, so make the call again; else the route refuses fresh tokens, or too many were dropped lately, as explain and the journal tell",
+            ),
+            Self::Ureq(ureq::Error::StatusCode(403)) => f.write_str(
+                "the server answered 403: a permission is missing, or the key was revoked (the code API_KEY_REVOKED in the body, which is kept without http_status_as_error); invalidate the token, and the next login tells",
+            ),
             Self::Ureq(ureq::Error::StatusCode(status)) => write!(f, "the server answered {status}"),
+            Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => f.write_str("the call's deadline has passed"),
             Self::Ureq(error) => write!(f, "the request failed: {error}"),
         }
     }
@@ -116,10 +123,10 @@ impl StdError for Error {
         match self {
             Self::Refused { refusal, .. } => refusal.source(),
             Self::ForeignOrigin { .. } => None,
-            Self::Target { source } => source.as_ref().map(|source| source as &(dyn StdError + 'static)),
-            Self::Header(error) => Some(error),
-            Self::Body(error) => Some(error),
-            Self::Ureq(error) => Some(error),
+            Self::Target { source } => source.as_ref().and_then(StdError::source),
+            Self::Header(error) => error.source(),
+            Self::Body(error) => error.source(),
+            Self::Ureq(error) => error.source(),
         }
     }
 }

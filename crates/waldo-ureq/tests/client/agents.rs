@@ -123,15 +123,20 @@ fn the_login_carries_the_documented_request_and_no_token() {
 
 #[cfg(feature = "rustls")]
 #[test]
-fn https_works_without_any_setting() {
-    use std::io::Read;
+fn https_works_without_any_setting_and_its_errors_show_in_the_source() {
+    use std::error::Error as _;
+    use std::io::{Read, Write};
 
     bounded(|| {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let origin = format!("https://{}", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
             let mut first = [0; 3];
-            listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+            stream.read_exact(&mut first).unwrap();
+            // As a server does that speaks no TLS.
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            drop(stream.read_to_end(&mut Vec::new()));
             first
         });
         let client = Client::builder(credentials())
@@ -139,8 +144,10 @@ fn https_works_without_any_setting() {
             .limits(|limits| limits.failures_per_call(1))
             .build()
             .unwrap();
-        assert!(client.get("/").call().is_err());
+        let error = client.get("/").call().unwrap_err();
         // The record type and the version of a TLS handshake.
         assert_eq!(server.join().unwrap(), [0x16, 3, 1]);
+        let source = error.source().unwrap().to_string();
+        assert!(source.contains("InvalidContentType"), "{source}");
     });
 }

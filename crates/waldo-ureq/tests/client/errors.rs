@@ -1,9 +1,10 @@
 //! Errors say what to do, keep their source, and hold no secret.
 
 use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
-use waldo_emulator::model::{Answer, Fault};
+use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_ureq::{Client, Credentials, Error, OneShot, Reason, Refusal, ureq};
 
 use crate::listener::Listener;
@@ -21,9 +22,46 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
             panic!("{error:?}");
         };
         assert_eq!(failure.reason(), Reason::Transport);
-        assert!(error.to_string().starts_with("login unavailable: the server could not be reached"));
+        let expected = format!("http://{nobody}: login unavailable: the server could not be reached");
+        assert!(error.to_string().starts_with(&expected), "{error}");
         let source = error.source().unwrap().downcast_ref::<ureq::Error>();
         assert!(matches!(source, Some(ureq::Error::Io(_))), "{source:?}");
+    });
+}
+
+#[test]
+fn an_error_says_what_to_do_and_its_cause_but_once() {
+    let broken = || io::Error::new(io::ErrorKind::UnexpectedEof, "the pipe is broken");
+    let status = |status| Error::Ureq(ureq::Error::StatusCode(status));
+    for (error, said) in [
+        (Error::Body(broken()), "the request's body could not be produced: the pipe is broken"),
+        (Error::Ureq(broken().into()), "the request failed: io: the pipe is broken"),
+        (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)), "the call's deadline has passed"),
+        (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Resolve)), "the request failed: timeout: resolve"),
+        (status(401), "make the call again"),
+        (status(403), "API_KEY_REVOKED"),
+        (status(503), "the server answered 503"),
+    ] {
+        let (text, source) = (error.to_string(), error.source().map(ToString::to_string));
+        assert!(text.contains(said), "{text}");
+        assert!(source.as_ref().is_none_or(|source| !text.contains(source)), "{text} <- {source:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invalidate() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(crate::site::status(&client), 200);
+        emulator.revoke_key(Server::KEY_ID);
+        let mut response = client.get("/customer").query("field", "id").call().unwrap();
+        assert_eq!(response.status(), 403);
+        assert!(response.body_mut().read_to_string().unwrap().contains("API_KEY_REVOKED"));
+        client.invalidate();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Refused { refusal: Refusal::Rejected { .. }, .. }), "{error:?}");
+        assert!(error.to_string().starts_with(&emulator.origin()), "{error}");
     });
 }
 
@@ -38,8 +76,8 @@ fn a_call_that_breaks_is_not_sent_again() {
             emulator.push_fault(Fault::call(fault));
         }
         let error = client.post("/onboard").send("{}").unwrap_err();
-        assert!(matches!(error, Error::Ureq(_)), "{error:?}");
-        assert!(error.source().is_some());
+        assert!(matches!(error, Error::Ureq(ureq::Error::Io(_))), "{error:?}");
+        assert!(error.to_string().starts_with("the request failed: "), "{error}");
         assert_eq!(client.post("/onboard").send("{}").unwrap().status(), 503);
         assert_eq!(emulator.stats().server.total(), 2);
     });
@@ -57,6 +95,7 @@ fn another_origin_a_bad_target_and_a_bad_header_are_errors_before_anything_is_se
         let localhost = format!("http://localhost:{}/customer", server.port());
         assert!(matches!(client.get(localhost).call(), Err(Error::ForeignOrigin { .. })));
         assert!(matches!(client.get("customer").call(), Err(Error::Target { .. })));
+        assert!(client.get("/a b").call().unwrap_err().to_string().contains("percent-encode"));
         assert!(matches!(client.get("/x").header("a b", "c").call(), Err(Error::Header(_))));
         assert!(matches!(client.get("/x").header("a", "b\n").call(), Err(Error::Header(_))));
         assert_eq!(server.connections(), 0);

@@ -114,7 +114,8 @@ fn rule_15_a_rejection_latches_until_a_reset() {
         listener.during(|| {
             for _ in 0..5 {
                 let error = client.get("/customer").call().unwrap_err();
-                let Error::Refused { refusal: Refusal::Rejected { rejection, .. }, retry_in } = &error else {
+                let Error::Refused { refusal: Refusal::Rejected { rejection, .. }, retry_in, .. } = &error
+                else {
                     panic!("{error:?}");
                 };
                 assert_eq!(rejection.code().as_str(), "API_KEY_REVOKED");
