@@ -14,10 +14,12 @@ const ORIGIN: &str = "WALDO_ORIGIN";
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<(Credentials, Option<String>), EnvError> {
-    let text = |name| match variable(name) {
+    let text = |name| match variable(name).map(OsString::into_string) {
         None => Ok(None),
-        Some(value) if value.is_empty() => Err(EnvError::Empty { variable: name }),
-        Some(value) => value.into_string().map(Some).map_err(|_| EnvError::NotUnicode { variable: name }),
+        Some(Err(_)) => Err(EnvError::NotUnicode { variable: name }),
+        Some(Ok(value)) if value.is_empty() => Err(EnvError::Empty { variable: name }),
+        Some(Ok(value)) if value.trim() != value => Err(EnvError::WhiteSpace { variable: name }),
+        Some(Ok(value)) => Ok(Some(value)),
     };
     let required = |name| text(name)?.ok_or(EnvError::Missing { variable: name });
     let credentials =
@@ -30,7 +32,9 @@ pub(crate) fn read(
 }
 
 /// Why the environment gives no client; it names the variable, never its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` is its message, as that is what a `main` that returns it prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EnvError {
     /// The variable is not set.
@@ -40,6 +44,11 @@ pub enum EnvError {
     },
     /// The variable is set, to nothing.
     Empty {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// The variable's value begins or ends with white space: a line end from a file, most often.
+    WhiteSpace {
         /// Its name.
         variable: &'static str,
     },
@@ -63,9 +72,20 @@ pub enum EnvError {
 
 impl fmt::Display for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { variable } => write!(f, "the environment variable {variable} is not set"),
-            Self::Empty { variable } => write!(f, "the environment variable {variable} is empty"),
+        let advice = |variable| match variable {
+            ORIGIN => "unset it for production",
+            _ => "its value comes from the Waldo dashboard",
+        };
+        match *self {
+            Self::Missing { variable } => {
+                write!(f, "the environment variable {variable} is not set; {}", advice(variable))
+            }
+            Self::Empty { variable } => {
+                write!(f, "the environment variable {variable} is empty; {}", advice(variable))
+            }
+            Self::WhiteSpace { variable } => {
+                write!(f, "the environment variable {variable} begins or ends with white space; trim it")
+            }
             Self::NotUnicode { variable } => {
                 write!(f, "the value of the environment variable {variable} is not Unicode")
             }
@@ -76,10 +96,18 @@ impl fmt::Display for EnvError {
     }
 }
 
+impl fmt::Debug for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for EnvError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Missing { .. } | Self::Empty { .. } | Self::NotUnicode { .. } => None,
+            Self::Missing { .. } | Self::Empty { .. } | Self::WhiteSpace { .. } | Self::NotUnicode { .. } => {
+                None
+            }
             Self::Credentials(error) => error.source(),
             Self::Origin { source, .. } => source.source(),
             Self::Config(error) => error.source(),
@@ -103,14 +131,26 @@ mod tests {
         assert_eq!(from(&[key, secret]), Ok(None));
         assert_eq!(from(&[key, secret, (ORIGIN, "http://[::1]:1")]), Ok(Some("http://[::1]:1".to_owned())));
         for (pairs, message) in [
-            (&[secret][..], "the environment variable WALDO_API_KEY is not set"),
-            (&[key], "the environment variable WALDO_CLIENT_SECRET is not set"),
-            (&[key, (CLIENT_SECRET, "")], "the environment variable WALDO_CLIENT_SECRET is empty"),
+            (
+                &[secret][..],
+                "the environment variable WALDO_API_KEY is not set; its value comes from the Waldo dashboard",
+            ),
+            (
+                &[key],
+                "the environment variable WALDO_CLIENT_SECRET is not set; its value comes from the Waldo dashboard",
+            ),
+            (
+                &[key, (CLIENT_SECRET, "")],
+                "the environment variable WALDO_CLIENT_SECRET is empty; its value comes from the Waldo dashboard",
+            ),
             (
                 &[key, (CLIENT_SECRET, "canary\n")],
-                "in WALDO_API_KEY or WALDO_CLIENT_SECRET: the client secret begins or ends with white space; trim it",
+                "the environment variable WALDO_CLIENT_SECRET begins or ends with white space; trim it",
             ),
-            (&[key, secret, (ORIGIN, "")], "the environment variable WALDO_ORIGIN is empty"),
+            (
+                &[key, secret, (ORIGIN, "")],
+                "the environment variable WALDO_ORIGIN is empty; unset it for production",
+            ),
             (
                 &[key, secret, (ORIGIN, "https://canary/path")],
                 "in WALDO_ORIGIN: the origin must end after the host and port; the login path is a setting of its own",
@@ -118,7 +158,7 @@ mod tests {
         ] {
             let error = from(pairs).unwrap_err();
             assert_eq!(error.to_string(), message);
-            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+            assert_eq!(format!("{error:?}"), message, "what a main that returns it prints");
         }
     }
 
