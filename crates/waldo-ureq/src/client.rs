@@ -68,7 +68,7 @@ impl Client {
     /// # Errors
     /// Which variable is missing, empty or unusable, and why; never its value.
     pub fn from_env() -> Result<Self, EnvError> {
-        ClientBuilder::from_env()?.build().map_err(EnvError::Config)
+        Ok(ClientBuilder::from_env()?.build()?)
     }
 
     pub(crate) fn new(agent: Agent, site: Site, session: Session, max_wait: Option<Duration>) -> Self {

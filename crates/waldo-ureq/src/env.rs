@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 
-use waldo_auth_core::{ConfigError, Credentials, CredentialsError, Origin, OriginError};
+use waldo_auth_core::{ConfigError, Credentials, Origin};
 
 const API_KEY: &str = "WALDO_API_KEY";
 const CLIENT_SECRET: &str = "WALDO_CLIENT_SECRET";
@@ -14,104 +14,58 @@ const ORIGIN: &str = "WALDO_ORIGIN";
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<(Credentials, Option<String>), EnvError> {
-    let text = |name| match variable(name).map(OsString::into_string) {
+    let text = |name, advice| match variable(name).map(OsString::into_string) {
         None => Ok(None),
-        Some(Err(_)) => Err(EnvError::NotUnicode { variable: name }),
-        Some(Ok(value)) if value.is_empty() => Err(EnvError::Empty { variable: name }),
-        Some(Ok(value)) if value.trim() != value => Err(EnvError::WhiteSpace { variable: name }),
+        Some(Err(_)) => Err(EnvError::new(name, "is not Unicode")),
+        Some(Ok(value)) if value.is_empty() => Err(EnvError::new(name, format!("is empty; {advice}"))),
+        Some(Ok(value)) if value.trim() != value => {
+            Err(EnvError::new(name, "begins or ends with white space; trim it"))
+        }
         Some(Ok(value)) => Ok(Some(value)),
     };
-    let required = |name| text(name)?.ok_or(EnvError::Missing { variable: name });
-    let credentials =
-        Credentials::new(required(API_KEY)?, required(CLIENT_SECRET)?).map_err(EnvError::Credentials)?;
-    let origin = text(ORIGIN)?;
+    let half = |name| {
+        let advice = "its value comes from the Waldo dashboard";
+        text(name, advice)?.ok_or_else(|| EnvError::new(name, format!("is not set; {advice}")))
+    };
+    let credentials = Credentials::new(half(API_KEY)?, half(CLIENT_SECRET)?)
+        .map_err(|error| EnvError::new(API_KEY, format!("or {CLIENT_SECRET} is unusable: {error}")))?;
+    let origin = text(ORIGIN, "unset it for production")?;
     if let Some(Err(error)) = origin.as_deref().map(str::parse::<Origin>) {
-        return Err(EnvError::Origin { variable: ORIGIN, source: error });
+        return Err(EnvError::new(ORIGIN, format!("is unusable: {error}")));
     }
     Ok((credentials, origin))
 }
 
-/// Why the environment gives no client; it names the variable, never its value.
+/// Why the environment gives no client: a sentence for a person that names the variable, and never its value.
 ///
-/// Its `Debug` is its message, as that is what a `main` that returns it prints.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EnvError {
-    /// The variable is not set.
-    Missing {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// The variable is set, to nothing.
-    Empty {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// The variable's value begins or ends with white space: a line end from a file, most often.
-    WhiteSpace {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// The variable's value is not Unicode.
-    NotUnicode {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// The key pair in `WALDO_API_KEY` and `WALDO_CLIENT_SECRET` can never be meant.
-    Credentials(CredentialsError),
-    /// The variable holds no origin that a token may be sent to.
-    Origin {
-        /// Its name.
-        variable: &'static str,
-        /// What is wrong with the value.
-        source: OriginError,
-    },
-    /// The settings beside the environment do not go together.
-    Config(ConfigError),
+/// Its `Debug` is the same sentence, as that is what a `main` that returns it prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvError(String);
+
+impl EnvError {
+    fn new(variable: &str, problem: impl fmt::Display) -> Self {
+        Self(format!("the environment variable {variable} {problem}"))
+    }
 }
 
 impl fmt::Display for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = |variable| match variable {
-            ORIGIN => "unset it for production",
-            _ => "its value comes from the Waldo dashboard",
-        };
-        match *self {
-            Self::Missing { variable } => {
-                write!(f, "the environment variable {variable} is not set; {}", advice(variable))
-            }
-            Self::Empty { variable } => {
-                write!(f, "the environment variable {variable} is empty; {}", advice(variable))
-            }
-            Self::WhiteSpace { variable } => {
-                write!(f, "the environment variable {variable} begins or ends with white space; trim it")
-            }
-            Self::NotUnicode { variable } => {
-                write!(f, "the value of the environment variable {variable} is not Unicode")
-            }
-            Self::Credentials(error) => write!(f, "in {API_KEY} or {CLIENT_SECRET}: {error}"),
-            Self::Origin { variable, source } => write!(f, "in {variable}: {source}"),
-            Self::Config(error) => error.fmt(f),
-        }
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Debug for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.write_str(&self.0)
     }
 }
 
-impl Error for EnvError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Missing { .. } | Self::Empty { .. } | Self::WhiteSpace { .. } | Self::NotUnicode { .. } => {
-                None
-            }
-            Self::Credentials(error) => error.source(),
-            Self::Origin { source, .. } => source.source(),
-            Self::Config(error) => error.source(),
-        }
+impl Error for EnvError {}
+
+/// The rest of a client from the environment is defaults, so what does not fit can only be the origin.
+impl From<ConfigError> for EnvError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ORIGIN, format!("is unusable: {error}"))
     }
 }
 
@@ -153,7 +107,7 @@ mod tests {
             ),
             (
                 &[key, secret, (ORIGIN, "https://canary/path")],
-                "in WALDO_ORIGIN: the origin must end after the host and port; the login path is a setting of its own",
+                "the environment variable WALDO_ORIGIN is unusable: the origin must end after the host and port; the login path is a setting of its own",
             ),
         ] {
             let error = from(pairs).unwrap_err();
@@ -167,6 +121,6 @@ mod tests {
     fn a_value_that_is_not_unicode_is_its_own_mistake() {
         use std::os::unix::ffi::OsStringExt;
         let error = read(|_| Some(OsString::from_vec(vec![0xff]))).unwrap_err();
-        assert_eq!(error, EnvError::NotUnicode { variable: API_KEY });
+        assert_eq!(error.to_string(), "the environment variable WALDO_API_KEY is not Unicode");
     }
 }
