@@ -26,11 +26,7 @@ impl Budget {
 
     /// Tells the core when to stop waiting.
     pub(crate) fn bound(&self, call: Call) -> Call {
-        let shorter = match (self.whole, self.wait) {
-            (Some(whole), Some(wait)) => Some(whole.min(wait)),
-            (whole, wait) => whole.or(wait),
-        };
-        match shorter {
+        match [self.whole, self.wait].into_iter().flatten().min() {
             Some(limit) => call.with_deadline(self.started.saturating_add(limit)),
             None => call,
         }

@@ -26,7 +26,9 @@ impl<'a> Leader<'a> {
     /// Sends the login's request and settles it with what comes back. `deadline` is that of the leader's own call.
     pub(crate) fn log_in(mut self, agent: &Agent, deadline: Option<Instant>) {
         let Some(login) = &self.login else { return };
-        let outcome = attempt(agent, login, Patience::of(login, deadline, self.monitor.now().monotonic));
+        let now = self.monitor.now().monotonic;
+        let lease = login.lapses().saturating_duration_since(now);
+        let outcome = attempt(agent, login, Patience::within(lease, deadline, now));
         if let Some(login) = self.login.take() {
             self.monitor.settle(login, outcome);
         }
@@ -55,10 +57,6 @@ struct Patience {
 impl Patience {
     /// Up to a tenth, at most a second, before the lease lapses, so that silence is a failure that all share, and not a
     /// lapse after which the next caller waits as long again; and never beyond the call's own deadline.
-    fn of(login: &Login, deadline: Option<Instant>, now: Instant) -> Self {
-        Self::within(login.lapses().saturating_duration_since(now), deadline, now)
-    }
-
     fn within(lease: Duration, deadline: Option<Instant>, now: Instant) -> Self {
         let span = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
         match deadline.map(|deadline| deadline.saturating_duration_since(now)) {

@@ -66,7 +66,8 @@ impl Monitor {
                     call = then;
                     let news = state.take_news();
                     state = if news.is_empty() {
-                        self.wait(state, until.saturating_duration_since(now.monotonic))
+                        let span = until.saturating_duration_since(now.monotonic);
+                        self.settled.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0
                     } else {
                         // Waiting would hold them back; the same question has the same answer afterwards.
                         drop(state);
@@ -108,11 +109,6 @@ impl Monitor {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave the session half changed: it is valid between any two of its steps.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, span: Duration) -> MutexGuard<'a, State> {
-        let waited = self.settled.wait_timeout(state, span);
-        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

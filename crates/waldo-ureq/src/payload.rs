@@ -40,9 +40,7 @@ pub(crate) mod sealed {
     /// The body of one sending.
     #[expect(missing_debug_implementations, reason = "a reader shows nothing")]
     pub enum Content<'a> {
-        /// No body at all.
-        Empty,
-        /// A body of known length.
+        /// A body of known length, which may be none at all.
         Bytes(&'a [u8]),
         /// A body that shows its end when it is there.
         Reader(&'a mut dyn Read),
@@ -55,7 +53,7 @@ impl Source for () {
     const REPLAYABLE: bool = true;
 
     fn content(&mut self) -> io::Result<Content<'_>> {
-        Ok(Content::Empty)
+        Ok(Content::Bytes(&[]))
     }
 }
 

@@ -46,15 +46,11 @@ pub(crate) fn send<P: Payload>(
         }
         Content::Bytes(bytes) => {
             agree(stated, bytes.len())?;
-            untouched(run(agent, Request::from_parts(head, bytes), left))
-        }
-        Content::Empty => {
-            agree(stated, 0)?;
-            // ureq takes "no body" on these methods for one of unknown length and sends it in chunks.
-            if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-                untouched(run(agent, Request::from_parts(head, ""), left))
-            } else {
+            // ureq takes "none" on these methods for a body of unknown length and sends it in chunks.
+            if bytes.is_empty() && !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
                 untouched(run(agent, Request::from_parts(head, SendBody::none()), left))
+            } else {
+                untouched(run(agent, Request::from_parts(head, bytes), left))
             }
         }
     }

@@ -69,15 +69,11 @@ impl Target {
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
 fn push_encoded(text: &mut String, part: &str) {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push('%');
-            for nibble in [byte >> 4, byte & 15] {
-                text.extend(HEX.get(usize::from(nibble)));
-            }
+            text.extend(format!("%{byte:02X}").chars());
         }
     }
 }
