@@ -9,36 +9,23 @@ use crate::time::Instant;
 /// Monotonic time alone fills it: a wall clock that jumps must not buy logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bucket {
-    coins: u32,
-    /// Since when the next coin is being earned; meaningless while the bucket is full.
-    earning_since: Instant,
+    /// When all coins will be there again, if none is taken until then. Each coin taken moves it by one interval.
+    full_at: Instant,
 }
 
 impl Bucket {
-    pub(crate) fn full(burst: u32) -> Self {
-        Self { coins: burst, earning_since: Instant::from_origin(Duration::ZERO) }
+    pub(crate) fn full() -> Self {
+        Self { full_at: Instant::from_origin(Duration::ZERO) }
     }
 
-    /// Takes a coin if there is one.
+    /// Takes one of at most `burst` coins, of which one more comes `every` so often; false when there is none.
     pub(crate) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
-        self.earn(burst, every, now);
-        let Some(left) = self.coins.checked_sub(1) else { return false };
-        if self.coins == burst {
-            self.earning_since = now;
+        let owed = self.full_at.saturating_duration_since(now);
+        let there_is_one = burst.checked_sub(1).is_some_and(|others| owed <= every.saturating_mul(others));
+        if there_is_one {
+            self.full_at = self.full_at.max(now).saturating_add(every);
         }
-        self.coins = left;
-        true
-    }
-
-    fn earn(&mut self, burst: u32, every: Duration, now: Instant) {
-        let missing = burst.saturating_sub(self.coins);
-        let elapsed = now.saturating_duration_since(self.earning_since);
-        // `every` is never zero: the configuration refuses that.
-        let earned =
-            u32::try_from(elapsed.as_nanos() / every.as_nanos().max(1)).unwrap_or(u32::MAX).min(missing);
-        self.coins += earned;
-        // The part of a coin that is already earned is kept.
-        self.earning_since = self.earning_since.saturating_add(every.saturating_mul(earned));
+        there_is_one
     }
 }
 
@@ -54,7 +41,7 @@ mod tests {
 
     #[test]
     fn rule_16_burst_then_one_every_thirty_seconds() {
-        let mut bucket = Bucket::full(5);
+        let mut bucket = Bucket::full();
         for _ in 0..5 {
             assert!(bucket.take(5, EVERY, at(1000)));
         }
@@ -67,7 +54,7 @@ mod tests {
 
     #[test]
     fn rule_16_part_of_a_coin_is_kept_and_the_burst_is_the_most() {
-        let mut bucket = Bucket::full(2);
+        let mut bucket = Bucket::full();
         assert!(bucket.take(2, EVERY, at(0)));
         assert!(bucket.take(2, EVERY, at(20)));
         assert!(!bucket.take(2, EVERY, at(29)));
@@ -82,7 +69,7 @@ mod tests {
 
     #[test]
     fn an_empty_budget_never_pays() {
-        let mut bucket = Bucket::full(0);
+        let mut bucket = Bucket::full();
         assert!(!bucket.take(0, EVERY, Instant::from_origin(Duration::MAX)));
     }
 }

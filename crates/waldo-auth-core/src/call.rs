@@ -62,6 +62,9 @@ impl Call {
     }
 
     /// The deadline, which a leader should also give to the login's request.
+    ///
+    /// When it was this deadline, and not the server, that ended the login early, settle the login as
+    /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): it says nothing about the server, and others need not back off.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -78,12 +81,12 @@ impl Call {
     }
 
     /// Spends the resend with a newer token; false when it is spent.
-    pub(crate) fn may_resend_with_newer(&mut self) -> bool {
+    pub(crate) fn spend_resend_with_newer(&mut self) -> bool {
         !std::mem::replace(&mut self.resent_with_newer, true)
     }
 
     /// Spends the resend after a login; false when it is spent.
-    pub(crate) fn may_resend_after_login(&mut self) -> bool {
+    pub(crate) fn spend_resend_after_login(&mut self) -> bool {
         !std::mem::replace(&mut self.resent_after_login, true)
     }
 }

@@ -265,7 +265,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The origin is none that a token may be sent to.
+    /// The origin is not one that a token may be sent to.
     Origin(OriginError),
     /// The login path does not begin with `/`, or is no path.
     LoginPath,

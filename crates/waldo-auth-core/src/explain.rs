@@ -39,7 +39,7 @@ pub enum Explanation {
     Refuse {
         /// With this error.
         refusal: Refusal,
-        /// For so long from now.
+        /// For this long from now.
         remaining: Duration,
     },
 }

@@ -56,7 +56,7 @@ pub enum RejectionCode {
     ApiKeyRevoked,
     /// `MISSING_PARAMETERS`: the server did not find `apiKey` and `clientSecret` in the request.
     MissingParameters,
-    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text held part of the key pair.
+    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text held the key or the secret.
     Other(Box<str>),
 }
 

@@ -55,17 +55,17 @@ impl Gate {
     /// The server rejected the credentials: latches until the next probe (rule 15).
     pub(crate) fn latch(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
         self.streak = if self.is_latched() { self.streak.saturating_add(1) } else { 1 };
-        self.opens = now.saturating_add(doubled(limits.probe_first, self.streak, limits.probe_cap));
+        self.opens = now.saturating_add(self.probe(limits));
         self.cause = Some(Cause::Rejected(rejection));
         self.opens
     }
 
     /// A login failed without a verdict: everyone backs off (rule 14).
-    pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) -> Instant {
+    pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) {
         let asked = failure.retry_after().unwrap_or_default();
         let own = if self.is_latched() {
             // Silence does not take a rejection back; the next probe comes after the same time.
-            doubled(limits.probe_first, self.streak, limits.probe_cap)
+            self.probe(limits)
         } else {
             let again = matches!(self.cause, Some(Cause::Unavailable(_)));
             self.streak = if again { self.streak.saturating_add(1) } else { 1 };
@@ -74,7 +74,6 @@ impl Gate {
         };
         // The server can slow us down, not hurry us: a `Retry-After: 0` must not make a storm.
         self.opens = now.saturating_add(asked.max(own));
-        self.opens
     }
 
     /// A leader gave up. The next one takes over at once, unless giving up has become a habit: leaders that are all
@@ -97,8 +96,12 @@ impl Gate {
         };
     }
 
-    pub(crate) fn is_latched(&self) -> bool {
+    fn is_latched(&self) -> bool {
         matches!(self.cause, Some(Cause::Rejected(_)))
+    }
+
+    fn probe(&self, limits: &Limits) -> Duration {
+        doubled(limits.probe_first, self.streak, limits.probe_cap)
     }
 
     fn backoff(&mut self, streak: u32, limits: &Limits) -> Duration {

@@ -220,7 +220,7 @@ pub enum Ignored {
     Blank,
     /// The header is longer than 16 KiB.
     Oversized,
-    /// The header has not the shape of a JWT.
+    /// The header does not have the shape of a JWT.
     NotJwt,
     /// The token is not signed with the client secret, and the configuration asks for that.
     BadSignature,

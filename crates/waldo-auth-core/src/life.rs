@@ -41,11 +41,6 @@ impl Life {
         Self { sent, span, spent: Duration::ZERO }
     }
 
-    /// When it began, by the wall clock; `None` before the beginning of that clock.
-    pub(crate) fn began(self) -> Option<SystemTime> {
-        self.sent.wall.checked_sub(self.spent)
-    }
-
     pub(crate) fn span(self) -> Duration {
         self.span
     }

@@ -16,7 +16,8 @@ use crate::wire::{self, Answer, Claims, Head, Jwt};
 /// The permission to log in, held by one call for all.
 ///
 /// Send [`request`](Login::request), hand what comes back to [`read`](Login::read), and end it with
-/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for longer than the lease.
+/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for longer than the lease; a call
+/// without a deadline may wait one lease for each leader that is gone.
 #[derive(Debug)]
 #[must_use = "others wait for this login: settle it"]
 pub struct Login {
@@ -44,13 +45,14 @@ pub enum Outcome {
     Rejected(Rejection),
     /// There is no token, but there may be one later.
     Unavailable(Unavailable),
-    /// The leader gave up before there was an answer: it was cancelled, or it panicked.
+    /// The leader gave up before there was an answer: it was cancelled, it panicked, or its own call ran out of time.
     Abandoned,
 }
 
 /// A token that a login has brought; [`Login::read`] makes it.
 pub struct Grant {
-    /// Ties it to the session whose login brought it.
+    /// Ties it to the login that brought it, and that to its session.
+    pub(crate) login: u64,
     pub(crate) origin: Arc<Origin>,
     pub(crate) header: HeaderValue,
     pub(crate) claims: Claims,
@@ -90,17 +92,18 @@ impl Login {
 
     fn check(&self, token: &str, head: Head<'_>) -> Outcome {
         let unavailable = |reason| Outcome::Unavailable(Unavailable::new(reason));
-        let (Ok(jwt), Some(header)) = (Jwt::read(token.as_bytes()), wire::bearer_header(token, None)) else {
+        let (Ok(jwt), Some(header)) = (Jwt::read(token.as_bytes()), wire::bearer_header(token)) else {
             return unavailable(Reason::NoToken);
         };
         if !verify::passes(self.verify, jwt, &self.credentials) {
             return unavailable(Reason::BadSignature);
         }
         Outcome::Granted(Grant {
+            login: self.number,
             origin: Arc::clone(&self.origin),
             header,
             claims: jwt.claims,
-            date: wire::own_date(head.headers),
+            date: head.own_date(),
         })
     }
 }

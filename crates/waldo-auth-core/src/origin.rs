@@ -100,7 +100,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why a text is no origin that a token may be sent to.
+/// Why a text is not an origin that a token may be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError {

@@ -16,7 +16,7 @@ pub enum Refusal {
     Rejected {
         /// The server's word.
         rejection: Rejection,
-        /// When one call may try again, lest somebody has put it right.
+        /// When one call may try again, in case somebody has put it right.
         retry_at: Instant,
     },
     /// The call sat through as many failed logins as it may. Try again later.

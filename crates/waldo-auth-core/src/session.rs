@@ -8,20 +8,20 @@
 //! 2. **Permits are values that move.** [`Call`], [`Permit`], [`Attempt`] and [`Login`] are used up by the step they
 //!    permit. The session keeps no list of them, so dropping one needs no message, and its size does not depend on how many there are.
 //!
-//! What is held changes in four places only, each of which makes a new edition: a login is granted, a roll is adopted, a
-//! snapshot is resumed; or nothing is held any more, after a 401, `invalidate` or `reset`. Everything that arrives names the
+//! What is held changes in four places only. Three hold another token, under a new edition: a login is granted, a roll is
+//! adopted, a snapshot is resumed. The fourth holds nothing: after a 401, `invalidate` or `reset`. Everything that arrives names the
 //! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 
 mod outlook;
+mod weigh;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 
-use self::outlook::{Outlook, went_through_login_of};
+use self::outlook::{Outlook, granted_since};
 use crate::attempt::{Attempt, Permit};
 use crate::bucket::Bucket;
 use crate::call::{Body, Call, Entry};
@@ -39,8 +39,7 @@ use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
-use crate::verify;
-use crate::wire::{self, Claims, Head, Junk, Jwt};
+use crate::wire::{Claims, Head};
 
 /// The authentication state of one key pair at one origin.
 ///
@@ -83,7 +82,7 @@ impl Session {
             logins: 0,
             failures: 0,
             gate: Gate::open(config.limits.jitter_seed),
-            drops: Bucket::full(config.limits.drop_burst),
+            drops: Bucket::full(),
             journal: Journal::new(),
             // A reference of its own: it tells this session's permits from those of a session with the same configuration.
             config: Config { origin: Arc::new(Origin::clone(&config.origin)), ..config },
@@ -130,8 +129,8 @@ impl Session {
             return self.challenge(attempt, now);
         }
         if response.status.is_success() {
-            for value in response.headers.get_all(AUTHORIZATION) {
-                self.roll(&attempt, value, response, now);
+            for value in response.rolls() {
+                self.roll(&attempt, value, response.own_date(), now);
             }
         }
         Verdict::Deliver
@@ -140,19 +139,22 @@ impl Session {
     /// Ends a login. Afterwards, wake everyone who waits.
     #[expect(clippy::needless_pass_by_value, reason = "a login that is settled is used up")]
     pub fn settle(&mut self, login: Login, outcome: Outcome, now: Now) {
-        let foreign_grant =
-            matches!(&outcome, Outcome::Granted(grant) if !Arc::ptr_eq(&grant.origin, &self.config.origin));
-        if foreign_grant || !Arc::ptr_eq(&login.origin, &self.config.origin) {
+        if !Arc::ptr_eq(&login.origin, &self.config.origin) {
             return self.ignore(Ignored::OtherSession, now);
         }
         let number = login.number;
+        // Another key pair's, perhaps. The login has ended all the same, and has brought nothing.
+        let mixed_up = matches!(&outcome, Outcome::Granted(grant)
+            if grant.login != number || !Arc::ptr_eq(&grant.origin, &login.origin));
+        let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
+        // A login is current while its lease stands, late once that is gone, and overtaken once another has started, which
+        // makes it late. Its grant counts in all three cases; its failure or verdict only while it is not overtaken. And
+        // nothing of a late one counts once something newer has come: a grant, a reset, an invalidation or a roll.
         let lease = self.lease.take_if(|lease| lease.login == number);
-        // A leader whose lease is gone brings news only while nothing newer has come: no grant, reset, invalidation or roll.
         let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
         if lease.is_none() && (login.epoch != self.epoch || newer_held) {
             return self.ignore(Ignored::LateLogin, now);
         }
-        // A later login was started, whose word the gate has or will get; this one's is older.
         let overtaken = number != self.logins;
         match outcome {
             Outcome::Granted(grant) => self.grant(&login, grant, overtaken, now),
@@ -178,7 +180,8 @@ impl Session {
     /// Replaces the credentials: what is held, under way or latched belongs to the old ones and is forgotten.
     /// Afterwards, wake everyone who waits.
     ///
-    /// With the same credentials it is a way out of the latch, for when the key is known to work again.
+    /// With the same credentials it is a way out of the latch, for when the key is known to work again. Calls that wait, and calls
+    /// that are answered 401 afterwards, go on under the new credentials; for another account, use another session.
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.config.credentials = Arc::new(credentials);
         self.gate.clear();
@@ -213,13 +216,15 @@ impl Session {
     }
 
     /// The held token for a store, if there is one.
-    pub fn snapshot(&self) -> Option<Snapshot> {
+    pub fn snapshot(&self, now: Now) -> Option<Snapshot> {
         let token = self.held.as_ref()?;
+        // By the wall clock of this moment, and not of the request's: it may have been set right in between.
+        let spent = token.life.span().saturating_sub(token.life.left(now));
         Some(Snapshot {
             origin: self.config.origin.to_string(),
             key: self.config.credentials.fingerprint(),
-            token: std::str::from_utf8(token.jwt()).ok()?.to_owned().into(),
-            began: token.life.began()?,
+            token: std::str::from_utf8(token.jwt()).ok()?.to_owned(),
+            began: now.wall.checked_sub(spent)?,
             life: token.life.span(),
         })
     }
@@ -232,38 +237,7 @@ impl Session {
     /// # Errors
     /// Why the snapshot is not used. The session is as it was.
     pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
-        /// How far two clocks may disagree about the present before neither is believed.
-        const TOLERANCE: Duration = Duration::from_secs(60);
-
-        if snapshot.origin != self.config.origin.to_string()
-            || snapshot.key != self.config.credentials.fingerprint()
-        {
-            return Err(NotResumed::Foreign);
-        }
-        let spent = match now.wall.duration_since(snapshot.began) {
-            Ok(spent) => spent,
-            Err(ahead) if ahead.duration() <= TOLERANCE => Duration::ZERO,
-            Err(_) => return Err(NotResumed::FromTheFuture),
-        };
-        let life = Life::resumed(now, snapshot.life, spent);
-        if !life.usable(self.config.limits.margin, now) {
-            return Err(NotResumed::Ended);
-        }
-        // The held token itself may seem to last longer here, where the clock was set back.
-        let outlasts =
-            |held: &Token| held.life.left(now) >= life.left(now) || held.jwt() == snapshot.token.as_bytes();
-        if self.held.as_deref().is_some_and(outlasts) {
-            return Err(NotResumed::HeldLastsLonger);
-        }
-        if self.dropped.as_ref().is_some_and(|dropped| dropped.jwt() == snapshot.token.as_bytes()) {
-            return Err(NotResumed::Refused);
-        }
-        // A snapshot holds nothing that has not the shape, so these two always succeed.
-        let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
-        let header = wire::bearer_header(jwt.as_str(), None).ok_or(NotResumed::Foreign)?;
-        if !self.is_signed(jwt) {
-            return Err(NotResumed::BadSignature);
-        }
+        let (jwt, header, life) = self.weigh_stored(snapshot, now)?;
         self.epoch += 1;
         let edition = self.hold(header, jwt.claims, life, Source::Snapshot);
         self.note(Event::Resumed { edition, left: life.left(now) }, now);
@@ -328,11 +302,11 @@ impl Session {
         let newer_held = self.held.as_ref().map(|held| held.edition > sent.edition);
         let outcome = match newer_held {
             Some(true) => Challenge::NewerHeld,
-            Some(false) if went_through_login_of(&call, &sent) && !sent.life.may_have_ended(now) => {
+            Some(false) if granted_since(&call, &sent) && !sent.life.may_have_ended(now) => {
                 Challenge::FreshFromLogin
             }
             Some(false) => {
-                if !self.may_drop(&sent, now) {
+                if !self.pay_for_drop(&sent, now) {
                     self.note(Event::Throttled { edition: sent.edition }, now);
                     return Verdict::Deliver;
                 }
@@ -345,56 +319,32 @@ impl Session {
         self.note(Event::Challenged { edition: sent.edition, outcome }, now);
         let resend = match outcome {
             _ if call.body == Body::OneShot && !untouched => false,
-            Challenge::NewerHeld => call.may_resend_with_newer(),
-            Challenge::Dropped | Challenge::NothingHeld => call.may_resend_after_login(),
+            Challenge::NewerHeld => call.spend_resend_with_newer(),
+            Challenge::Dropped | Challenge::NothingHeld => call.spend_resend_after_login(),
             Challenge::FreshFromLogin => false,
         };
         if resend { Verdict::Retry(call) } else { Verdict::Deliver }
     }
 
     /// A refusal that the token's own end explains is free, as lives bound how often that happens; any other costs a coin.
-    fn may_drop(&mut self, sent: &Token, now: Now) -> bool {
+    fn pay_for_drop(&mut self, sent: &Token, now: Now) -> bool {
         let limits = &self.config.limits;
         sent.life.may_have_ended(now) || self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
     }
 
-    /// Weighs a value of a successful response's `Authorization` header (rules 4, 5, 6).
-    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
-        let sent = &attempt.token;
-        let text = wire::bearer_credentials(value.as_bytes());
-        let Some(held) = self.held.as_deref().filter(|_| sent.epoch == self.epoch) else {
-            let why = if sent.epoch == self.epoch { Ignored::NothingHeld } else { Ignored::EarlierEpoch };
-            return self.ignore(why, now);
-        };
-        if text == held.jwt() {
-            return;
+    /// Takes a value of a successful response's `Authorization` header, if it is worth holding (rules 4, 5, 6).
+    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, date: Option<SystemTime>, now: Now) {
+        match self.weigh(&attempt.token, value) {
+            Ok(Some((jwt, header))) => {
+                // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
+                // cannot be known.
+                let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
+                let edition = self.hold(header, jwt.claims, life, Source::Roll);
+                self.note(Event::Adopted { edition, life: life.span() }, now);
+            }
+            Ok(None) => {}
+            Err(why) => self.ignore(why, now),
         }
-        if text == sent.jwt() {
-            return self.ignore(Ignored::Echo, now);
-        }
-        let jwt = match Jwt::read(text) {
-            Ok(jwt) if self.is_signed(jwt) => jwt,
-            Ok(_) => return self.ignore(Ignored::BadSignature, now),
-            Err(Junk::Blank) => return self.ignore(Ignored::Blank, now),
-            Err(Junk::Oversized) => return self.ignore(Ignored::Oversized, now),
-            Err(Junk::NotJwt) => return self.ignore(Ignored::NotJwt, now),
-        };
-        let succeeds_held = sent.edition == held.edition;
-        let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.horizon;
-        if !succeeds_held && !ends_later {
-            return self.ignore(Ignored::NotLater, now);
-        }
-        let date = wire::own_date(response.headers);
-        let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
-        let Some(header) = wire::bearer_header(jwt.as_str(), Some(value)) else {
-            return self.ignore(Ignored::NotJwt, now);
-        };
-        let edition = self.hold(header, jwt.claims, life, Source::Roll);
-        self.note(Event::Adopted { edition, life: life.span() }, now);
-    }
-
-    fn is_signed(&self, jwt: Jwt<'_>) -> bool {
-        verify::passes(self.config.limits.verify, jwt, &self.config.credentials)
     }
 
     fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {

@@ -5,7 +5,6 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::wire::Jwt;
 
@@ -20,7 +19,7 @@ const VERSION: u64 = 1;
 /// ```
 /// # use waldo_auth_core::Snapshot;
 /// let stored = br#"{"version":1,"origin":"https://api.waldo.ai","key":"85944171f73967e8",
-///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","sent_ms":1800000000000,"life_ms":3600000}"#;
+///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,"life_ms":3600000}"#;
 /// let snapshot = Snapshot::from_json(stored)?;
 /// assert_eq!(Snapshot::from_json(snapshot.to_json().as_bytes())?, snapshot);
 /// # Ok::<(), waldo_auth_core::SnapshotError>(())
@@ -30,25 +29,25 @@ pub struct Snapshot {
     pub(crate) origin: String,
     /// Which API key; not the key itself.
     pub(crate) key: u64,
-    pub(crate) token: Zeroizing<String>,
+    pub(crate) token: String,
     /// When the life began, by the wall clock of the machine that took the snapshot.
     pub(crate) began: SystemTime,
     pub(crate) life: Duration,
 }
 
 impl Snapshot {
-    /// Writes the snapshot as a JSON object. It shows the token.
-    pub fn to_json(&self) -> Zeroizing<String> {
+    /// Writes the snapshot as a JSON object, its times in whole milliseconds. It shows the token.
+    pub fn to_json(&self) -> String {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let text = json!({
+        json!({
             "version": VERSION,
             "origin": self.origin,
             "key": format!("{:016x}", self.key),
             "token": self.token.as_str(),
-            "sent_ms": millis(self.began.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            "began_ms": millis(self.began.duration_since(UNIX_EPOCH).unwrap_or_default()),
             "life_ms": millis(self.life),
-        });
-        Zeroizing::new(text.to_string())
+        })
+        .to_string()
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
@@ -73,8 +72,8 @@ impl Snapshot {
         Ok(Self {
             origin: text("origin")?.to_owned(),
             key: u64::from_str_radix(text("key")?, 16).map_err(|_| SnapshotError::Field("key"))?,
-            token: Zeroizing::new(token.to_owned()),
-            began: UNIX_EPOCH.checked_add(millis("sent_ms")?).ok_or(SnapshotError::Field("sent_ms"))?,
+            token: token.to_owned(),
+            began: UNIX_EPOCH.checked_add(millis("began_ms")?).ok_or(SnapshotError::Field("began_ms"))?,
             life: millis("life_ms")?,
         })
     }
@@ -89,11 +88,11 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// Why stored bytes are no snapshot.
+/// Why stored bytes are not a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// The bytes are no JSON.
+    /// The bytes are not JSON.
     NotJson,
     /// They were written by another version, or by something else.
     OtherVersion,

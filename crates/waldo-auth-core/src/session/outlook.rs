@@ -26,7 +26,7 @@ impl Session {
     pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
         let limits = &self.config.limits;
         let with = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
-        let from_own_login = |token: &&Arc<Token>| went_through_login_of(call, token);
+        let from_own_login = |token: &&Arc<Token>| granted_since(call, token);
         // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
         // better one would never end.
         if let Some(token) = with(Margin::NONE).filter(from_own_login) {
@@ -41,6 +41,8 @@ impl Session {
         match (self.way_to_login(call, now.monotonic), spare) {
             // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
             (Outlook::BackOff(_) | Outlook::Refuse(_), Some(token)) => Outlook::Send(token),
+            // Nor is a deadline, which the request itself will need, spent on waiting for somebody else's login.
+            (Outlook::Join(..), Some(token)) if call.deadline.is_some() => Outlook::Send(token),
             (way, _) => way,
         }
     }
@@ -65,8 +67,8 @@ impl Session {
             Some(Cause::Rejected(rejection)) if closed_until.is_some() => {
                 return Outlook::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
             }
-            Some(Cause::Unavailable(failure)) => Some(failure),
-            Some(Cause::Rejected(_) | Cause::Abandoned) | None => None,
+            Some(Cause::Unavailable(failure)) if closed_until.is_some() => Some(failure),
+            Some(Cause::Unavailable(_) | Cause::Rejected(_) | Cause::Abandoned) | None => None,
         };
         if call.deadline.is_some_and(|deadline| deadline <= retry_at) {
             return Outlook::Refuse(Refusal::Deadline { retry_at, failure: failure.cloned() });
@@ -81,6 +83,6 @@ impl Session {
 }
 
 /// Whether the token came straight from a login that was granted after the call came in.
-pub(super) fn went_through_login_of(call: &Call, token: &Token) -> bool {
+pub(super) fn granted_since(call: &Call, token: &Token) -> bool {
     token.source == Source::Login && call.entry.is_some_and(|entry| token.epoch > entry.epoch)
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use http::header::AUTHORIZATION;
 use serde_json::{Map, Value};
 
 use super::authorization::credentials;
@@ -39,10 +38,12 @@ pub(crate) fn read(
         let wait = retry_after(head.headers, local, retry_after_cap);
         Answer::Unavailable(Unavailable::new(reason).with_retry_after(wait))
     };
-    if body.len() > MAX_BODY_BYTES {
+    let oversized = body.len() > MAX_BODY_BYTES;
+    if oversized && head.status.is_success() {
         return unavailable(Reason::BodyTooLarge);
     }
-    // A body that is no JSON object says nothing; the status and the headers still count.
+    // A large page beside an error says nothing that its status does not. Neither does a body that is not a JSON object.
+    let body = if oversized { &[] } else { body };
     let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     if head.status.is_success() {
         return match token(&object, head) {
@@ -61,7 +62,7 @@ pub(crate) fn read(
 
 fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<String> {
     let in_body = object.get("token").and_then(Value::as_str).map(str::as_bytes);
-    let in_headers = head.headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes);
+    let in_headers = head.rolls().map(http::HeaderValue::as_bytes);
     in_body
         .into_iter()
         .chain(in_headers)

@@ -10,7 +10,7 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
 }
 
 /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.
-pub(crate) fn own_date(headers: &HeaderMap) -> Option<SystemTime> {
+pub(super) fn own_date(headers: &HeaderMap) -> Option<SystemTime> {
     if headers.contains_key(AGE) { None } else { date(headers) }
 }
 

@@ -1,8 +1,12 @@
 //! The head of a response.
 
 use std::fmt;
+use std::time::SystemTime;
 
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+
+use super::dates::own_date;
 
 /// The part of a response that authentication looks at: its status and its headers.
 ///
@@ -19,7 +23,7 @@ pub struct Head<'a> {
     pub status: StatusCode,
     /// All headers, as they came.
     pub headers: &'a HeaderMap,
-    /// Where the response came from, when the HTTP stack may have followed a redirect by itself; see [`Head::from_uri`].
+    /// Where the response came from, when the HTTP stack may have followed a redirect by itself; see [`Head::with_uri`].
     pub(crate) uri: Option<&'a Uri>,
 }
 
@@ -34,8 +38,20 @@ impl<'a> Head<'a> {
     /// Needed only over an HTTP stack that follows redirects by itself: a response from another origin proves
     /// nothing about the token, and what it carries is not adopted.
     #[must_use]
-    pub fn from_uri(self, uri: &'a Uri) -> Self {
+    pub fn with_uri(self, uri: &'a Uri) -> Self {
         Self { uri: Some(uri), ..self }
+    }
+}
+
+impl<'a> Head<'a> {
+    /// The values in which a fresh token may stand, in their order.
+    pub(crate) fn rolls(self) -> impl Iterator<Item = &'a HeaderValue> {
+        self.headers.get_all(AUTHORIZATION).iter()
+    }
+
+    /// When the response was made, by its server's clock; `None` when a cache has kept it.
+    pub(crate) fn own_date(self) -> Option<SystemTime> {
+        own_date(self.headers)
     }
 }
 

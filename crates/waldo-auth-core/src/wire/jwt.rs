@@ -32,7 +32,7 @@ impl<'a> Jwt<'a> {
         if bytes.len() > MAX_BYTES {
             return Err(Junk::Oversized);
         }
-        // base64url and dots are ASCII, so what is not UTF-8 has not the shape either.
+        // base64url and dots are ASCII, so what is not UTF-8 does not have the shape either.
         let text = std::str::from_utf8(bytes).map_err(|_| Junk::NotJwt)?;
         let (_, payload, _) = parts(text).ok_or(Junk::NotJwt)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Junk::NotJwt)?;

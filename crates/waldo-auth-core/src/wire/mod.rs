@@ -12,7 +12,6 @@ mod jwt;
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, read as read_answer};
 pub(crate) use authorization::{credentials as bearer_credentials, header as bearer_header};
 pub(crate) use claims::{Claims, NumericDate};
-pub(crate) use dates::own_date;
 pub use head::Head;
 #[cfg(feature = "verify")]
 pub(crate) use jwt::parts as jwt_parts;

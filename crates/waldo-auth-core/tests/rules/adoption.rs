@@ -329,8 +329,22 @@ fn a_grant_of_another_sessions_login_is_not_taken() {
     let token = theirs.fresh();
     let grant = crate::world::grant_of(&their_login, &token);
     ours.settle(login, grant);
-    assert_eq!(ours.last_event(), Event::Ignored { why: Ignored::OtherSession });
-    ours.waits(call);
+    // The login has brought nothing, and nobody waits for it any longer.
+    assert_eq!(ours.last_event(), Event::LoginAbandoned { login: 1 });
+    ours.leads(call);
+}
+
+#[test]
+fn a_grant_of_an_earlier_login_does_not_answer_a_later_one() {
+    let mut world = World::new();
+    let (earlier, _) = world.lead(Call::replayable());
+    let token = world.fresh();
+    let grant = crate::world::grant_of(&earlier, &token);
+    let now = world.now();
+    world.session.reset(Credentials::new("other", "pair").unwrap(), now);
+    let (later, call) = world.lead(Call::replayable());
+    world.settle(later, grant);
+    world.leads(call);
 }
 
 #[test]

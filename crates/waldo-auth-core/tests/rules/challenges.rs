@@ -129,7 +129,7 @@ fn rule_07_a_401_from_another_origin_proves_nothing() {
         let (mut world, token) = World::warm();
         let sent = world.send(Call::replayable());
         let (map, from) = (HeaderMap::new(), uri(from));
-        let head = Head::new(StatusCode::UNAUTHORIZED, &map).from_uri(&from);
+        let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
         let verdict = world.session.conclude(sent.attempt, head, world.now());
         assert!(matches!(verdict, Verdict::Deliver), "{from}");
         assert_eq!(world.last_event(), Event::Ignored { why: Ignored::ForeignOrigin });
@@ -138,7 +138,7 @@ fn rule_07_a_401_from_another_origin_proves_nothing() {
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
     let (map, from) = (HeaderMap::new(), uri("https://API.waldo.ai:443/elsewhere"));
-    let head = Head::new(StatusCode::UNAUTHORIZED, &map).from_uri(&from);
+    let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
     assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Retry(_)));
 }
 
@@ -148,14 +148,14 @@ fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_a
     for from in ["https://api.waldo.ai:8443/x", "https://evil.example/x", "http://api.waldo.ai/x"] {
         let sent = world.send(Call::replayable());
         let (evil, from) = (bearer(&world.fresh()), uri(from));
-        let head = Head::new(StatusCode::OK, &evil).from_uri(&from);
+        let head = Head::new(StatusCode::OK, &evil).with_uri(&from);
         assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
         assert_eq!(world.held(), token);
     }
     let sent = world.send(Call::replayable());
     let newer = world.fresh();
     let (map, from) = (bearer(&newer), uri("https://api.waldo.ai/hop"));
-    let head = Head::new(StatusCode::OK, &map).from_uri(&from);
+    let head = Head::new(StatusCode::OK, &map).with_uri(&from);
     assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
     assert_eq!(world.held(), newer, "a hop at the same origin is a hop like any other");
 }

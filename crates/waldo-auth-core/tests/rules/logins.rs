@@ -196,6 +196,8 @@ fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
     let (_login, _) = world.lead(Call::one_shot());
     assert_eq!(world.send(Call::replayable()).token, token);
     world.waits(Call::one_shot());
+    let hurried = Call::one_shot().with_deadline(world.after(secs(20)));
+    assert_eq!(world.send(hurried).token, token, "a deadline is not spent on a wish");
 }
 
 #[test]

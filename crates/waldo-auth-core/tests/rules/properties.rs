@@ -153,7 +153,7 @@ proptest! {
         let sent = world.send(if one_shot { Call::one_shot() } else { Call::replayable() });
         let from: Option<Uri> = from.map(|uri| uri.parse().unwrap());
         let head = Head::new(status, &headers);
-        let head = from.as_ref().map_or(head, |uri| head.from_uri(uri));
+        let head = from.as_ref().map_or(head, |uri| head.with_uri(uri));
         let verdict = world.session.conclude(sent.attempt, head, world.now());
         let is_retry = matches!(verdict, waldo_auth_core::Verdict::Retry(_));
         prop_assert!(!is_retry || status == 401);
@@ -186,7 +186,7 @@ proptest! {
     ) {
         let json = serde_json::json!({
             "version": 1, "origin": origin, "key": format!("{key:016x}"), "token": jwt_of(payload.as_bytes()),
-            "sent_ms": began, "life_ms": life,
+            "began_ms": began, "life_ms": life,
         });
         if let Ok(snapshot) = Snapshot::from_json(json.to_string().as_bytes()) {
             let again = Snapshot::from_json(snapshot.to_json().as_bytes()).unwrap();
@@ -280,7 +280,7 @@ proptest! {
             prop_assert!(!is_object, "{}", payload);
             prop_assert_eq!(world.held(), before);
         } else {
-            let kept = world.session.snapshot().unwrap().to_json();
+            let kept = world.session.snapshot(world.now()).unwrap().to_json();
             prop_assert!(kept.contains(&token), "{}", payload);
         }
     }

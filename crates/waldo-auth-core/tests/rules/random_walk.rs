@@ -178,7 +178,7 @@ impl Walk {
     /// The held token, seen through the one method that shows it without changing anything.
     fn held(&self) -> Option<String> {
         let json: serde_json::Value =
-            serde_json::from_str(&self.world.session.snapshot()?.to_json()).unwrap();
+            serde_json::from_str(&self.world.session.snapshot(self.world.now())?.to_json()).unwrap();
         json.get("token").and_then(serde_json::Value::as_str).map(str::to_owned)
     }
 
@@ -465,7 +465,7 @@ impl Walk {
     }
 
     fn store(&mut self) {
-        self.stored.extend(self.world.session.snapshot());
+        self.stored.extend(self.world.session.snapshot(self.world.now()));
     }
 
     fn resume(&mut self) {

@@ -355,7 +355,7 @@ fn no_time_is_too_early_or_too_late() {
             let now = Now::new(monotonic.saturating_add(secs(1)), later);
             session.settle(login, outcome, now);
             drop(session.explain(now).to_string());
-            drop(session.snapshot().map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
+            drop(session.snapshot(now).map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
             drop(session.admit(Call::one_shot(), now));
             session.invalidate(now);
             drop(session.admit(Call::one_shot(), now));

@@ -126,6 +126,7 @@ fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
 #[test]
 fn rule_02_everything_else_is_unavailable() {
     let (login, _) = World::new().lead(Call::replayable());
+    let large = "<p>a proxy's error page</p>".repeat(5000);
     for (status, body) in [
         (403, "<html>Request blocked by the firewall</html>"),
         (400, "{'code': 'MISSING_PARAMETERS'}"),
@@ -137,6 +138,8 @@ fn rule_02_everything_else_is_unavailable() {
         (302, r#"{"code":"API_KEY_REVOKED"}"#),
         (500, r#"{"code":"API_KEY_REVOKED"}"#),
         (503, ""),
+        (502, large.as_str()),
+        (403, large.as_str()),
     ] {
         match read(&login, status, &HeaderMap::new(), body) {
             Outcome::Unavailable(failure) => {

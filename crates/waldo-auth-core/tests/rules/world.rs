@@ -285,7 +285,7 @@ impl World {
 
     #[track_caller]
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.session.snapshot().unwrap()
+        self.session.snapshot(self.now()).unwrap()
     }
 }
 

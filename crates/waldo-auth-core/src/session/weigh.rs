@@ -1,0 +1,96 @@
+//! What a token from outside is worth, weighed against what is held and without changing it.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::Session;
+use crate::journal::Ignored;
+use crate::life::Life;
+use crate::snapshot::{NotResumed, Snapshot};
+use crate::time::Now;
+use crate::token::Token;
+use crate::verify;
+use crate::wire::{self, Junk, Jwt};
+
+/// How far two wall clocks may disagree about the present before neither is believed.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// Whether a roll to an attempt that sent `sent` is to be held (rules 4, 5, 6): `None` when it is held already.
+    pub(super) fn weigh<'a>(
+        &self,
+        sent: &Token,
+        value: &'a HeaderValue,
+    ) -> Result<Option<(Jwt<'a>, HeaderValue)>, Ignored> {
+        if sent.epoch != self.epoch {
+            return Err(Ignored::EarlierEpoch);
+        }
+        let held = self.held.as_deref().ok_or(Ignored::NothingHeld)?;
+        let text = wire::bearer_credentials(value.as_bytes());
+        if text == held.jwt() {
+            return Ok(None);
+        }
+        if text == sent.jwt() {
+            return Err(Ignored::Echo);
+        }
+        let jwt = Jwt::read(text)?;
+        if !self.is_signed(jwt) {
+            return Err(Ignored::BadSignature);
+        }
+        let succeeds_held = sent.edition == held.edition;
+        let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.horizon;
+        if !succeeds_held && !ends_later {
+            return Err(Ignored::NotLater);
+        }
+        let header = wire::bearer_header(jwt.as_str()).ok_or(Ignored::NotJwt)?;
+        Ok(Some((jwt, header)))
+    }
+
+    /// Whether a token from a store is to be held, and for how long.
+    pub(super) fn weigh_stored<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        now: Now,
+    ) -> Result<(Jwt<'a>, HeaderValue, Life), NotResumed> {
+        let config = &self.config;
+        if snapshot.origin != config.origin.to_string() || snapshot.key != config.credentials.fingerprint() {
+            return Err(NotResumed::Foreign);
+        }
+        let spent = match now.wall.duration_since(snapshot.began) {
+            Ok(spent) => spent,
+            Err(ahead) if ahead.duration() <= TOLERANCE => Duration::ZERO,
+            Err(_) => return Err(NotResumed::FromTheFuture),
+        };
+        let life = Life::resumed(now, snapshot.life, spent);
+        if !life.usable(config.limits.margin, now) {
+            return Err(NotResumed::Ended);
+        }
+        let is_stored = |token: &Token| token.jwt() == snapshot.token.as_bytes();
+        // The held token itself may seem to last longer here, where the clock was set back.
+        if self.held.as_deref().is_some_and(|held| held.life.left(now) >= life.left(now) || is_stored(held)) {
+            return Err(NotResumed::HeldLastsLonger);
+        }
+        if self.dropped.as_deref().is_some_and(is_stored) {
+            return Err(NotResumed::Refused);
+        }
+        // A snapshot holds nothing that does not have the shape, so these two always succeed.
+        let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
+        let header = wire::bearer_header(jwt.as_str()).ok_or(NotResumed::Foreign)?;
+        if self.is_signed(jwt) { Ok((jwt, header, life)) } else { Err(NotResumed::BadSignature) }
+    }
+
+    fn is_signed(&self, jwt: Jwt<'_>) -> bool {
+        verify::passes(self.config.limits.verify, jwt, &self.config.credentials)
+    }
+}
+
+impl From<Junk> for Ignored {
+    fn from(junk: Junk) -> Self {
+        match junk {
+            Junk::Blank => Self::Blank,
+            Junk::Oversized => Self::Oversized,
+            Junk::NotJwt => Self::NotJwt,
+        }
+    }
+}
