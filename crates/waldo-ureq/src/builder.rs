@@ -5,11 +5,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use ureq::Agent;
-use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials, OriginError, Session};
+use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials};
 
 use crate::client::Client;
 use crate::env::{self, EnvError};
-use crate::target::Site;
 
 type Limits = Box<dyn FnOnce(ConfigBuilder) -> ConfigBuilder + Send>;
 
@@ -101,13 +100,16 @@ impl ClientBuilder {
     /// # Errors
     /// The first setting that is out of its range, and what it must be.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let seed = RandomState::new().build_hasher().finish();
-        let defaults = Config::builder(self.origin, self.credentials).jitter_seed(seed);
+        let defaults = Config::builder(self.origin, self.credentials).jitter_seed(jitter_seed());
         let config = self.limits.into_iter().fold(defaults, |limits, change| change(limits)).build()?;
-        let site = Site::new(config.origin().clone()).ok_or(ConfigError::Origin(OriginError::NotAUri))?;
         let agent = self.agent.unwrap_or_else(default_agent);
-        Ok(Client::new(agent, site, Session::new(config), self.max_wait))
+        Ok(Client::new(agent, config, self.max_wait))
     }
+}
+
+/// Another number each time, as clients that fail together must not come back together.
+fn jitter_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn default_agent() -> Agent {
@@ -126,5 +128,15 @@ impl fmt::Debug for ClientBuilder {
             .field("origin", &self.origin)
             .field("max_wait", &self.max_wait)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_14_no_two_clients_share_a_seed() {
+        assert_ne!(jitter_seed(), jitter_seed());
     }
 }

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Credentials, Explanation, Head, NotResumed, Origin, Permit, Session, Snapshot, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, Head, NotResumed, Origin, Permit, Session, Snapshot,
+    Verdict,
 };
 
 use crate::budget::Budget;
 use crate::builder::ClientBuilder;
 use crate::env::EnvError;
-use crate::error::Error;
+use crate::error::{Error, status_of};
 use crate::monitor::{Admission, Monitor};
 use crate::payload::Payload;
 use crate::request::RequestBuilder;
 use crate::sending::{Sent, send};
-use crate::target::Site;
+use crate::target::{foreign, resolve};
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
@@ -44,7 +45,7 @@ pub struct Client {
 
 struct Inner {
     agent: Agent,
-    site: Site,
+    origin: Origin,
     session: Monitor,
     max_wait: Option<Duration>,
 }
@@ -71,8 +72,10 @@ impl Client {
         Ok(ClientBuilder::from_env()?.build()?)
     }
 
-    pub(crate) fn new(agent: Agent, site: Site, session: Session, max_wait: Option<Duration>) -> Self {
-        Self { inner: Arc::new(Inner { agent, site, session: Monitor::new(session), max_wait }) }
+    pub(crate) fn new(agent: Agent, config: Config, max_wait: Option<Duration>) -> Self {
+        let origin = config.origin().clone();
+        let session = Monitor::new(Session::new(config));
+        Self { inner: Arc::new(Inner { agent, origin, session, max_wait }) }
     }
 
     /// A `GET` of a path such as `/customer`, or of a URL of the client's origin.
@@ -140,11 +143,11 @@ impl Client {
     pub fn token(&self) -> Result<HeaderValue, Error> {
         let permit = self.permit(self.budget(self.options()).bound(Call::replayable()))?;
         let mut carrier = Request::new(());
-        *carrier.uri_mut() = self.inner.site.root().clone();
-        let attempt = permit.authorize(&mut carrier).map_err(|_| self.inner.site.foreign())?;
+        *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
+        let attempt = permit.authorize(&mut carrier).map_err(|_| foreign(self.origin()))?;
         // A request that this client does not send has no response to conclude.
         drop(attempt);
-        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.inner.site.foreign())
+        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| foreign(self.origin()))
     }
 
     /// Gives up the held token: the next call logs in.
@@ -166,7 +169,7 @@ impl Client {
 
     /// The held token for a store, if there is one.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        self.inner.session.with(|session, _| session.snapshot())
+        self.inner.session.with(|session, now| session.snapshot(now))
     }
 
     /// Holds a token from a store, if it is worth holding.
@@ -179,7 +182,7 @@ impl Client {
 
     /// The one origin that the token is sent to.
     pub fn origin(&self) -> &Origin {
-        self.inner.site.origin()
+        &self.inner.origin
     }
 
     /// The agent that sends, such as for its [`configure_request`](Agent::configure_request). What it sends by itself carries no token.
@@ -207,13 +210,13 @@ impl Client {
     ) -> Result<Response<Body>, Error> {
         let budget = self.budget(options);
         let (mut head, mut payload) = request.into_parts();
-        head.uri = self.inner.site.resolve(head.uri)?;
+        head.uri = resolve(self.origin(), head.uri)?;
         payload.describe(&mut head.headers);
         let mut call = budget.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() });
         loop {
             let permit = self.permit(call)?;
             let mut request = Request::from_parts(head.clone(), ());
-            let mut attempt = permit.authorize(&mut request).map_err(|_| self.inner.site.foreign())?;
+            let mut attempt = permit.authorize(&mut request).map_err(|_| foreign(self.origin()))?;
             let left = budget.left(self.inner.session.now().monotonic);
             let Sent { result, touched } = send(&self.inner.agent, request, &mut payload, left)?;
             if !P::REPLAYABLE && !touched {
@@ -248,14 +251,11 @@ impl Client {
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, ureq::Error>) -> Verdict {
         let none = HeaderMap::new();
         let head = match result {
-            Ok(response) => Head::from(response),
+            Ok(response) => Some(Head::from(response)),
             // A middleware of the user's made an error of it; a 401 is still a 401.
-            Err(ureq::Error::StatusCode(status)) => match StatusCode::from_u16(*status) {
-                Ok(status) => Head::new(status, &none),
-                Err(_) => return Verdict::Deliver,
-            },
-            Err(_) => return Verdict::Deliver,
+            Err(error) => status_of(error).map(|status| Head::new(status, &none)),
         };
+        let Some(head) = head else { return Verdict::Deliver };
         self.inner.session.with(|session, now| session.conclude(attempt, head, now))
     }
 }
@@ -276,7 +276,7 @@ fn deliver(result: Result<Response<Body>, ureq::Error>, options: Options) -> Res
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("origin", &self.inner.site.origin().to_string())
+            .field("origin", &self.inner.origin.to_string())
             .field("max_wait", &self.inner.max_wait)
             .finish_non_exhaustive()
     }

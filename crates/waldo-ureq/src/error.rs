@@ -72,8 +72,8 @@ pub enum Error {
 impl Error {
     /// The status, when the agent's `http_status_as_error` made an error of a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
-        let Self::Ureq(ureq::Error::StatusCode(status)) = self else { return None };
-        StatusCode::from_u16(*status).ok()
+        let Self::Ureq(error) = self else { return None };
+        status_of(error)
     }
 
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
@@ -82,6 +82,12 @@ impl Error {
         let Self::Refused { retry_in, .. } = self else { return None };
         Some(*retry_in)
     }
+}
+
+/// The status that ureq has made an error of, or a middleware of the user's.
+pub(crate) fn status_of(error: &ureq::Error) -> Option<StatusCode> {
+    let ureq::Error::StatusCode(status) = error else { return None };
+    StatusCode::from_u16(*status).ok()
 }
 
 impl fmt::Display for Error {

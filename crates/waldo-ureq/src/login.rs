@@ -3,11 +3,12 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request};
 use ureq::{Agent, Timeout};
 use waldo_auth_core::{Head, Instant, Login, Outcome, Reason, Unavailable};
 use zeroize::Zeroizing;
 
+use crate::error::status_of;
 use crate::monitor::Monitor;
 
 /// The thread that logs in while the others wait.
@@ -95,15 +96,14 @@ fn attempt(agent: &Agent, login: &Login, patience: Patience) -> Outcome {
     reason = "ureq's errors grow with its features; what is not named is transport"
 )]
 fn failed(login: &Login, patience: Patience, error: ureq::Error) -> Outcome {
+    // A middleware of the user's made an error of it; the status is still the server's word.
+    if let Some(status) = status_of(&error) {
+        return login.read(Head::new(status, &HeaderMap::new()), &[]);
+    }
     let reason = match &error {
         ureq::Error::Timeout(Timeout::Global) if patience.impatient => return Outcome::Abandoned,
         ureq::Error::Timeout(_) => Reason::Timeout,
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Reason::Timeout,
-        // A middleware of the user's made an error of it; the status is still the server's word.
-        ureq::Error::StatusCode(status) => match StatusCode::from_u16(*status) {
-            Ok(status) => return login.read(Head::new(status, &HeaderMap::new()), &[]),
-            Err(_) => Reason::Transport,
-        },
         _ => Reason::Transport,
     };
     Outcome::Unavailable(Unavailable::new(reason).with_source(error))

@@ -5,44 +5,21 @@ use waldo_auth_core::Origin;
 
 use crate::error::Error;
 
-/// The origin, and what belongs to it.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    origin: Origin,
-    root: Uri,
+/// Makes a path absolute, and refuses what lies elsewhere before there is a login for it.
+pub(crate) fn resolve(origin: &Origin, uri: Uri) -> Result<Uri, Error> {
+    if uri.scheme().is_some() {
+        return if origin.contains(&uri) { Ok(uri) } else { Err(foreign(origin)) };
+    }
+    match uri.path_and_query() {
+        Some(path) if uri.authority().is_none() && path.as_str().starts_with('/') => {
+            format!("{origin}{path}").parse().map_err(|source| Error::Target { source: Some(source) })
+        }
+        Some(_) | None => Err(Error::Target { source: None }),
+    }
 }
 
-impl Site {
-    /// `None` when the origin cannot be written as a URI, which it was read from.
-    pub(crate) fn new(origin: Origin) -> Option<Self> {
-        let root = format!("{origin}/").parse().ok()?;
-        Some(Self { origin, root })
-    }
-
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    pub(crate) fn root(&self) -> &Uri {
-        &self.root
-    }
-
-    /// Makes a path absolute, and refuses what lies elsewhere before there is a login for it.
-    pub(crate) fn resolve(&self, uri: Uri) -> Result<Uri, Error> {
-        if uri.scheme().is_some() {
-            return if self.origin.contains(&uri) { Ok(uri) } else { Err(self.foreign()) };
-        }
-        if uri.authority().is_some() || !uri.path().starts_with('/') {
-            return Err(Error::Target { source: None });
-        }
-        let mut parts = self.root.clone().into_parts();
-        parts.path_and_query = uri.into_parts().path_and_query;
-        Uri::from_parts(parts).map_err(|_| Error::Target { source: None })
-    }
-
-    pub(crate) fn foreign(&self) -> Error {
-        Error::ForeignOrigin { origin: self.origin.clone() }
-    }
+pub(crate) fn foreign(origin: &Origin) -> Error {
+    Error::ForeignOrigin { origin: origin.clone() }
 }
 
 /// A path or URL as text, to which a query can be added.
@@ -82,12 +59,9 @@ fn push_encoded(text: &mut String, part: &str) {
 mod tests {
     use super::*;
 
-    fn site() -> Site {
-        Site::new("https://api.waldo.ai".parse().unwrap()).unwrap()
-    }
-
     fn resolve(text: &str) -> Result<String, Error> {
-        Target::new(text).into_uri().and_then(|uri| site().resolve(uri)).map(|uri| uri.to_string())
+        let origin = "https://api.waldo.ai".parse().unwrap();
+        Ok(super::resolve(&origin, Target::new(text).into_uri()?)?.to_string())
     }
 
     #[test]
