@@ -110,8 +110,9 @@ impl Client {
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
     ///
-    /// What [`Agent::configure_request`] has put on the request is respected, except `http_status_as_error` and
-    /// `max_redirects`, and `timeout_global` where the agent has one: of these, the agent's own count.
+    /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
+    /// request is respected, except `http_status_as_error` and `max_redirects`, and `timeout_global` where the agent has one: of
+    /// these, the agent's own count.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -151,6 +152,9 @@ impl Client {
     }
 
     /// Gives up the held token: the next call logs in.
+    ///
+    /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
+    /// says what has become of the key.
     pub fn invalidate(&self) {
         self.inner.session.change(Session::invalidate);
     }
@@ -185,7 +189,9 @@ impl Client {
         &self.inner.origin
     }
 
-    /// The agent that sends, such as for its [`configure_request`](Agent::configure_request). What it sends by itself carries no token.
+    /// The agent that sends, such as for its
+    /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request). What it sends by itself carries
+    /// no token.
     pub fn agent(&self) -> &Agent {
         &self.inner.agent
     }

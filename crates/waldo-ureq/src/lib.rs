@@ -1,3 +1,12 @@
+// Where the README's links lead from here; of two definitions, the first counts.
+//! [`waldo-auth-core`]: https://github.com/waldo-auth/waldo-auth/tree/main/crates/waldo-auth-core
+//! [the protocol]: https://github.com/waldo-auth/waldo-auth/blob/main/docs/protocol.md
+//! [`Payload`]: Payload
+//! [`Factory`]: Factory
+//! [`OneShot`]: OneShot
+//! [`Error`]: enum@Error
+//! [`Error::Body`]: Error::Body
+//! [`Error::Refused`]: Error::Refused
 #![doc = include_str!("../README.md")]
 
 mod budget;

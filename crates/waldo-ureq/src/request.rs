@@ -52,6 +52,9 @@ impl<'a> RequestBuilder<'a> {
     ///
     /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the client's
     /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    ///
+    /// Calls whose deadlines are all shorter than a login takes never get a token by themselves, as each gives its login up:
+    /// log in ahead of them with [`Client::token`].
     pub fn deadline(mut self, within: Duration) -> Self {
         self.options.budget = Some(within);
         self
@@ -64,6 +67,9 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// Sends it without a body.
+    ///
+    /// A 3xx is an answer like any other: `Ok`, and not followed. Of a 4xx or 5xx that is made an error, the status is all that
+    /// is left; to see a 503's `Retry-After` or a 403's code, say `http_status_as_error(false)`.
     ///
     /// # Errors
     /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
