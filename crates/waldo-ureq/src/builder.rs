@@ -68,7 +68,8 @@ impl ClientBuilder {
 
     /// The one origin that the token is sent to; default [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
     ///
-    /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine.
+    /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine. What goes there in clear goes
+    /// through no proxy, whatever the agent or the environment says.
     pub fn origin(self, origin: impl Into<String>) -> Self {
         Self { origin: origin.into(), ..self }
     }

@@ -161,7 +161,8 @@ impl Client {
 
     /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
     ///
-    /// With the same pair it is a way out after a rejection, for when the key is known to work again.
+    /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
+    /// are answered 401 afterwards, go on under the new pair; for another account, use another client.
     pub fn reset(&self, credentials: Credentials) {
         self.inner.session.change(|session, now| session.reset(credentials, now));
     }

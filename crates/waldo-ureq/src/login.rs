@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::status_of;
 use crate::monitor::Monitor;
+use crate::sending::configure;
 
 /// The thread that logs in while the others wait.
 ///
@@ -71,10 +72,7 @@ fn attempt(agent: &Agent, login: &Login, patience: Patience) -> Outcome {
     let (head, body) = login.request().into_parts();
     // It holds the key pair; this copy of it is wiped when the login has ended.
     let body = Zeroizing::new(body);
-    let request = agent
-        .configure_request(Request::from_parts(head, body.as_slice()))
-        .http_status_as_error(false)
-        .max_redirects(0)
+    let request = configure(agent, Request::from_parts(head, body.as_slice()))
         .timeout_global(Some(patience.span))
         .build();
     let mut response = match agent.run(request) {

@@ -77,7 +77,10 @@ impl Monitor {
                     continue;
                 }
             };
-            release(state);
+            // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
+            if !matches!(admission, Admission::Lead(..)) {
+                release(state);
+            }
             return admission;
         }
     }

@@ -4,7 +4,10 @@ use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response};
+use ureq::config::ConfigBuilder;
+use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::error::Error;
@@ -74,15 +77,25 @@ fn agree(stated: Option<u64>, length: usize) -> Result<(), Error> {
     }
 }
 
-/// The three settings that are this crate's: a status is looked at before it is anybody's error, redirects are delivered (rule 21), and
-/// time is the whole call's.
+/// What is this crate's to set, for calls and logins alike: a status is looked at before it is anybody's error, redirects are
+/// delivered (rule 21), and what may go out in clear, because it stays on this machine (rule 3), goes through no proxy.
+pub(crate) fn configure<S: AsSendBody>(
+    agent: &Agent,
+    request: Request<S>,
+) -> ConfigBuilder<HttpCrateScope<S>> {
+    let in_clear = request.uri().scheme() == Some(&Scheme::HTTP);
+    let settings = agent.configure_request(request).http_status_as_error(false).max_redirects(0);
+    if in_clear { settings.proxy(None) } else { settings }
+}
+
 fn run<S: AsSendBody>(
     agent: &Agent,
     request: Request<S>,
     left: Option<Duration>,
 ) -> Result<Response<Body>, ureq::Error> {
     let expects = request.headers().contains_key(EXPECT);
-    let mut settings = agent.configure_request(request).http_status_as_error(false).max_redirects(0);
+    let mut settings = configure(agent, request);
+    // Time is the whole call's.
     if left.is_some() {
         settings = settings.timeout_global(left);
     }

@@ -2,7 +2,7 @@
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use waldo_auth_core::{Entry, Event};
+use waldo_auth_core::{Entry, Event, Ignored};
 
 /// Whether anybody listens at all: one atomic load.
 pub(crate) fn is_heard() -> bool {
@@ -31,7 +31,9 @@ pub(crate) fn emit(entry: &Entry) {
 #[expect(clippy::match_same_arms, reason = "the last arm is for events that do not exist yet")]
 fn level(event: &Event) -> Level {
     match event {
-        Event::Adopted { .. } | Event::Joined { .. } => Level::TRACE,
+        Event::Adopted { .. }
+        | Event::Joined { .. }
+        | Event::Ignored { why: Ignored::NotLater | Ignored::Echo | Ignored::Blank } => Level::TRACE,
         Event::LoginStarted { .. } | Event::Ignored { .. } | Event::Challenged { .. } => Level::DEBUG,
         Event::LoginGranted { .. }
         | Event::LoginAbandoned { .. }

@@ -55,6 +55,20 @@ fn without_an_agent_a_status_is_an_error_as_with_ureq() {
 }
 
 #[test]
+fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
+    bounded(|| {
+        let proxy = Scripted::start(|exchange| exchange.answer(200, "", ""));
+        let address = ureq::Proxy::new(&proxy.origin()).unwrap();
+        let emulator = emulator();
+        let settings = settings().proxy(Some(address)).build();
+        let client = builder_over(emulator.origin(), settings).build().unwrap();
+        assert_eq!(status(&client), 200);
+        assert_eq!(emulator.stats().server.logins(), 1);
+        assert_eq!(proxy.connections(), 0);
+    });
+}
+
+#[test]
 fn the_agents_user_agent_and_middleware_see_calls_and_logins() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
