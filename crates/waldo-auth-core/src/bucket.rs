@@ -15,7 +15,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn full() -> Self {
-        Self { full_at: Instant::from_origin(Duration::ZERO) }
+        Self { full_at: Instant::from_start(Duration::ZERO) }
     }
 
     /// Takes one of at most `burst` coins, of which one more comes `every` so often; false when there is none.
@@ -36,7 +36,7 @@ mod tests {
     const EVERY: Duration = Duration::from_secs(30);
 
     fn at(s: u64) -> Instant {
-        Instant::from_origin(Duration::from_secs(s))
+        Instant::from_start(Duration::from_secs(s))
     }
 
     #[test]
@@ -70,6 +70,6 @@ mod tests {
     #[test]
     fn an_empty_budget_never_pays() {
         let mut bucket = Bucket::full();
-        assert!(!bucket.take(0, EVERY, Instant::from_origin(Duration::MAX)));
+        assert!(!bucket.take(0, EVERY, Instant::from_start(Duration::MAX)));
     }
 }

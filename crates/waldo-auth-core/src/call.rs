@@ -13,7 +13,7 @@ use crate::time::Instant;
 /// use waldo_auth_core::{Call, Instant};
 ///
 /// let patient = Call::replayable();
-/// let upload = Call::one_shot().with_deadline(Instant::from_origin(Duration::from_secs(90)));
+/// let upload = Call::one_shot().with_deadline(Instant::from_start(Duration::from_secs(90)));
 /// ```
 #[derive(Debug)]
 #[must_use = "a call does nothing until the session admits it"]

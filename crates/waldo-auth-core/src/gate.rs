@@ -32,7 +32,7 @@ pub(crate) enum Cause {
 impl Gate {
     pub(crate) fn open(jitter_seed: u64) -> Self {
         let jitter = Jitter::seeded(jitter_seed);
-        Self { opens: Instant::from_origin(Duration::ZERO), cause: None, streak: 0, jitter }
+        Self { opens: Instant::from_start(Duration::ZERO), cause: None, streak: 0, jitter }
     }
 
     /// Until when no login may start; `None` when one may.
@@ -47,7 +47,7 @@ impl Gate {
 
     /// A login was granted, or the credentials are other ones: nothing that went wrong before matters.
     pub(crate) fn clear(&mut self) {
-        self.opens = Instant::from_origin(Duration::ZERO);
+        self.opens = Instant::from_start(Duration::ZERO);
         self.cause = None;
         self.streak = 0;
     }

@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn rule_22_the_ring_is_bounded_and_numbered() {
         let mut journal = Journal::new();
-        let at = Instant::from_origin(Duration::ZERO);
+        let at = Instant::from_start(Duration::ZERO);
         for login in 1..=1000 {
             journal.note(Event::LoginStarted { login }, at);
         }

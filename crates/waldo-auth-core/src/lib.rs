@@ -19,7 +19,7 @@
 //! # struct Http { clock: Duration }
 //! # impl Http {
 //! #     fn now(&mut self) -> Now { Now::new(self.clock, SystemTime::UNIX_EPOCH + self.clock) }
-//! #     fn wait(&mut self, until: Instant) { self.clock = until.since_origin(); }
+//! #     fn wait(&mut self, until: Instant) { self.clock = until.since_start(); }
 //! #     fn send<B>(&mut self, request: &http::Request<B>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
 //! #         let login = request.uri().path() == "/authenticate";
 //! #         let body = if login { br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#.to_vec() } else { b"hello".to_vec() };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// A reading of the embedder's monotonic clock: the time since a fixed point of the embedder's choosing.
+/// A reading of the embedder's monotonic clock: the time since a start that the embedder chooses.
 ///
 /// `std::time::Instant` can only be made by reading a clock, which some targets do not have and which a
 /// simulation must not do; this one can be made from a number. Its arithmetic saturates, so no input overflows it.
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// use std::time::Duration;
 /// use waldo_auth_core::Instant;
 ///
-/// let start = Instant::from_origin(Duration::from_secs(5));
+/// let start = Instant::from_start(Duration::from_secs(5));
 /// let later = start.saturating_add(Duration::from_secs(2));
 /// assert_eq!(later.saturating_duration_since(start), Duration::from_secs(2));
 /// assert_eq!(start.saturating_duration_since(later), Duration::ZERO);
@@ -20,13 +20,13 @@ use std::time::{Duration, SystemTime};
 pub struct Instant(Duration);
 
 impl Instant {
-    /// The instant that lies `elapsed` after the embedder's fixed point.
-    pub const fn from_origin(elapsed: Duration) -> Self {
+    /// The instant that lies `elapsed` after the start that the embedder chose.
+    pub const fn from_start(elapsed: Duration) -> Self {
         Self(elapsed)
     }
 
-    /// How far this instant lies after the embedder's fixed point.
-    pub const fn since_origin(self) -> Duration {
+    /// How far this instant lies after the start that the embedder chose.
+    pub const fn since_start(self) -> Duration {
         self.0
     }
 
@@ -65,9 +65,9 @@ pub struct Now {
 }
 
 impl Now {
-    /// Pairs the time since the embedder's fixed point with the wall clock's time.
-    pub const fn new(since_origin: Duration, wall: SystemTime) -> Self {
-        Self { monotonic: Instant::from_origin(since_origin), wall }
+    /// Pairs the time since the start that the embedder chose with the wall clock's time.
+    pub const fn new(since_start: Duration, wall: SystemTime) -> Self {
+        Self { monotonic: Instant::from_start(since_start), wall }
     }
 
     /// The time since `earlier`: the larger of what the two clocks say, and never negative.

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn at(seconds: u64) -> Instant {
-        Instant::from_origin(Duration::from_secs(seconds))
+        Instant::from_start(Duration::from_secs(seconds))
     }
 
     #[test]

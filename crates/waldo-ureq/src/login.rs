@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_login_ends_before_its_lease_and_never_after_its_call() {
-        let now = Instant::from_origin(Duration::from_secs(100));
+        let now = Instant::from_start(Duration::from_secs(100));
         let within = |lease, own: Option<u64>| {
             let deadline = own.map(|own| now.saturating_add(Duration::from_millis(own)));
             let patience = Patience::within(Duration::from_millis(lease), deadline, now);
