@@ -104,6 +104,12 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
+    /// Another origin than the one the builder was made with.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = origin.into();
+        self
+    }
+
     /// The path of the login, `/authenticate` by default, which is what the API's reference and samples use.
     ///
     /// The guide's prose says `/authentication` once; hence the setting.

@@ -94,6 +94,13 @@ fn a_margin_cannot_eat_the_life() {
 }
 
 #[test]
+fn the_last_origin_counts() {
+    let builder = Config::builder("nonsense", Credentials::new("k", "s").unwrap());
+    let config = builder.origin("http://localhost:1").build().unwrap();
+    assert_eq!(config.origin().to_string(), "http://localhost:1");
+}
+
+#[test]
 fn an_origin_that_is_none_says_why() {
     for (origin, error) in [
         ("", OriginError::NotAUri),
