@@ -1,6 +1,5 @@
 //! What a client is told once.
 
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
@@ -9,8 +8,6 @@ use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials};
 
 use crate::client::Client;
 use crate::env::{self, EnvError};
-
-type Limits = Box<dyn FnOnce(ConfigBuilder) -> ConfigBuilder + Send>;
 
 /// Changes the defaults of a [`Client`] and checks them together.
 ///
@@ -27,13 +24,12 @@ type Limits = Box<dyn FnOnce(ConfigBuilder) -> ConfigBuilder + Send>;
 /// assert_eq!(client.origin().to_string(), "https://api.waldo.ai");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
-    credentials: Credentials,
-    origin: String,
-    agent: Option<Agent>,
+    config: ConfigBuilder,
+    agent: Agent,
     max_wait: Option<Duration>,
-    limits: Vec<Limits>,
 }
 
 impl ClientBuilder {
@@ -44,19 +40,14 @@ impl ClientBuilder {
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     pub(crate) fn new(credentials: Credentials) -> Self {
-        Self {
-            credentials,
-            origin: Self::DEFAULT_ORIGIN.to_owned(),
-            agent: None,
-            max_wait: Some(Self::DEFAULT_MAX_WAIT),
-            limits: Vec::new(),
-        }
+        let config = Config::builder(Self::DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed());
+        Self { config, agent: default_agent(), max_wait: Some(Self::DEFAULT_MAX_WAIT) }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why; never its value.
+    /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`build`](Self::build).
     pub fn from_env() -> Result<Self, EnvError> {
         let (credentials, origin) = env::read(std::env::var_os)?;
         let builder = Self::new(credentials);
@@ -71,7 +62,7 @@ impl ClientBuilder {
     /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine. What goes there in clear goes
     /// through no proxy, whatever the agent or the environment says.
     pub fn origin(self, origin: impl Into<String>) -> Self {
-        Self { origin: origin.into(), ..self }
+        self.limits(|config| config.origin(origin))
     }
 
     /// The agent to send with, or its configuration: TLS, proxy, timeouts, user agent, connection pool, middleware.
@@ -80,7 +71,7 @@ impl ClientBuilder {
     /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
     /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
     pub fn agent(self, agent: impl Into<Agent>) -> Self {
-        Self { agent: Some(agent.into()), ..self }
+        Self { agent: agent.into(), ..self }
     }
 
     /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
@@ -91,9 +82,8 @@ impl ClientBuilder {
     }
 
     /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path.
-    pub fn limits(mut self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder + Send + 'static) -> Self {
-        self.limits.push(Box::new(change));
-        self
+    pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        Self { config: change(self.config), ..self }
     }
 
     /// Checks everything. Nothing is sent before the first call.
@@ -101,10 +91,7 @@ impl ClientBuilder {
     /// # Errors
     /// The first setting that is out of its range, and what it must be.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let defaults = Config::builder(self.origin, self.credentials).jitter_seed(jitter_seed());
-        let config = self.limits.into_iter().fold(defaults, |limits, change| change(limits)).build()?;
-        let agent = self.agent.unwrap_or_else(default_agent);
-        Ok(Client::new(agent, config, self.max_wait))
+        Ok(Client::new(self.agent, self.config.build()?, self.max_wait))
     }
 }
 
@@ -121,15 +108,6 @@ fn default_agent() -> Agent {
     let settings = settings
         .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
     settings.build().into()
-}
-
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("origin", &self.origin)
-            .field("max_wait", &self.max_wait)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]
