@@ -99,22 +99,19 @@ impl fmt::Display for Error {
             }
             Self::ForeignOrigin { origin } => write!(
                 f,
-                "the request does not go to {origin}, the only origin that may see the token; send it without this client, or configure the origin"
+                "the request does not go to {origin}, the only origin that may see the token"
             ),
-            Self::Target { source: None } => {
-                f.write_str("the target is neither a path nor an absolute URL; write it like /customer")
+            Self::Target { source: None } => f.write_str("the target is neither a path like /customer nor a URL"),
+            Self::Target { source: Some(error) } => {
+                write!(f, "the target is no URL ({error}); percent-encode what a URL cannot hold")
             }
-            Self::Target { source: Some(error) } => write!(
-                f,
-                "the target is no URL ({error}); write it like /customer, and percent-encode what a URL cannot hold, such as a space"
-            ),
             Self::Header(error) => write!(f, "the request has an invalid header: {error}"),
             Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
             Self::Ureq(ureq::Error::StatusCode(401)) => f.write_str(
-                "the server answered 401: if the body was a OneShot, it is spent, so make the call again; else the route refuses fresh tokens, or too many were dropped lately, as explain and the journal tell",
+                "the server answered 401; if a OneShot was spent, make the call again, else see explain and the journal",
             ),
             Self::Ureq(ureq::Error::StatusCode(403)) => f.write_str(
-                "the server answered 403: a permission is missing, or the key was revoked (the code API_KEY_REVOKED in the body, which is kept without http_status_as_error); invalidate the token, and the next login tells",
+                "the server answered 403; if that may be API_KEY_REVOKED, invalidate the token, and the next login tells",
             ),
             Self::Ureq(ureq::Error::StatusCode(status)) => write!(f, "the server answered {status}"),
             Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => f.write_str("the call's deadline has passed"),
@@ -128,8 +125,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused { refusal, .. } => refusal.source(),
-            Self::ForeignOrigin { .. } => None,
-            Self::Target { source } => source.as_ref().and_then(StdError::source),
+            Self::ForeignOrigin { .. } | Self::Target { .. } => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => error.source(),
             Self::Ureq(error) => error.source(),

@@ -1,6 +1,6 @@
 //! Logging in for everyone.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
@@ -80,30 +80,22 @@ fn attempt(agent: &Agent, login: &Login, patience: Patience) -> Outcome {
         Err(error) => return failed(login, patience, error),
     };
     let mut answer = Vec::new();
-    let most = u64::try_from(Login::MAX_BODY).unwrap_or(u64::MAX).saturating_add(1);
-    let read = response.body_mut().as_reader().take(most).read_to_end(&mut answer);
-    match read {
+    match response.body_mut().as_reader().take(Login::MAX_BODY as u64 + 1).read_to_end(&mut answer) {
         // A status that is no success says enough without the rest of its body.
         Err(error) if response.status().is_success() => failed(login, patience, error.into()),
         Ok(_) | Err(_) => login.read(Head::from(&response), &answer),
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "ureq's errors grow with its features; what is not named is transport"
-)]
 fn failed(login: &Login, patience: Patience, error: ureq::Error) -> Outcome {
     // A middleware of the user's made an error of it; the status is still the server's word.
     if let Some(status) = status_of(&error) {
         return login.read(Head::new(status, &HeaderMap::new()), &[]);
     }
-    let reason = match &error {
-        ureq::Error::Timeout(Timeout::Global) if patience.impatient => return Outcome::Abandoned,
-        ureq::Error::Timeout(_) => Reason::Timeout,
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Reason::Timeout,
-        _ => Reason::Transport,
-    };
+    if patience.impatient && matches!(error, ureq::Error::Timeout(Timeout::Global)) {
+        return Outcome::Abandoned;
+    }
+    let reason = if matches!(error, ureq::Error::Timeout(_)) { Reason::Timeout } else { Reason::Transport };
     Outcome::Unavailable(Unavailable::new(reason).with_source(error))
 }
 
