@@ -8,18 +8,18 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, NotResumed, Origin, Permit, Session, Snapshot,
-    Verdict,
+    Attempt, Call, Config, Credentials, Explanation, Head, Instant, NotResumed, Origin, Permit, Session,
+    Snapshot, Step, Verdict,
 };
 
-use crate::budget::Budget;
 use crate::builder::ClientBuilder;
 use crate::env::EnvError;
-use crate::error::{Error, status_of};
-use crate::monitor::{Admission, Monitor};
+use crate::error::Error;
+use crate::login::Leader;
+use crate::monitor::Monitor;
 use crate::payload::Payload;
 use crate::request::RequestBuilder;
-use crate::sending::{Sent, send};
+use crate::sending::{describe, send};
 use crate::target::{foreign, resolve};
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
@@ -40,20 +40,19 @@ use crate::target::{foreign, resolve};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     agent: Agent,
     origin: Origin,
-    session: Monitor,
+    session: Arc<Monitor>,
     max_wait: Option<Duration>,
 }
+
+/// ureq adds a limit to the clock, which panics where the sum is out of its range; nobody waits for a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What a call may say differently from its client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// For the whole call.
+    /// For everything: waiting, sending, sending again, reading the answer.
     pub(crate) budget: Option<Duration>,
     pub(crate) status_as_error: bool,
 }
@@ -74,8 +73,7 @@ impl Client {
 
     pub(crate) fn new(agent: Agent, config: Config, max_wait: Option<Duration>) -> Self {
         let origin = config.origin().clone();
-        let session = Monitor::new(Session::new(config));
-        Self { inner: Arc::new(Inner { agent, origin, session, max_wait }) }
+        Self { agent, origin, session: Arc::new(Monitor::new(Session::new(config))), max_wait }
     }
 
     /// A `GET` of a path such as `/customer`, or of a URL of the client's origin.
@@ -142,13 +140,13 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`], when there is no token in time.
     pub fn token(&self) -> Result<HeaderValue, Error> {
-        let permit = self.permit(self.budget(self.options()).bound(Call::replayable()))?;
+        let permit = self.permit(self.bound(Call::replayable(), self.options()))?;
         let mut carrier = Request::new(());
-        *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
-        let attempt = permit.authorize(&mut carrier).map_err(|_| foreign(self.origin()))?;
+        *carrier.uri_mut() = resolve(&self.origin, Uri::default())?;
+        let attempt = permit.authorize(&mut carrier).map_err(|_| foreign(&self.origin))?;
         // A request that this client does not send has no response to conclude.
         drop(attempt);
-        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| foreign(self.origin()))
+        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| foreign(&self.origin))
     }
 
     /// Gives up the held token: the next call logs in.
@@ -156,7 +154,7 @@ impl Client {
     /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
     /// says what has become of the key.
     pub fn invalidate(&self) {
-        self.inner.session.change(Session::invalidate);
+        self.session.change(Session::invalidate);
     }
 
     /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
@@ -164,17 +162,17 @@ impl Client {
     /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
     /// are answered 401 afterwards, go on under the new pair; for another account, use another client.
     pub fn reset(&self, credentials: Credentials) {
-        self.inner.session.change(|session, now| session.reset(credentials, now));
+        self.session.change(|session, now| session.reset(credentials, now));
     }
 
     /// What the next call would do, and why; its `Display` is one sentence.
     pub fn explain(&self) -> Explanation {
-        self.inner.session.with(|session, now| session.explain(now))
+        self.session.with(|session, now| session.explain(now))
     }
 
     /// The held token for a store, if there is one.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        self.inner.session.with(|session, now| session.snapshot(now))
+        self.session.with(|session, now| session.snapshot(now))
     }
 
     /// Holds a token from a store, if it is worth holding.
@@ -182,31 +180,27 @@ impl Client {
     /// # Errors
     /// Why it is not used; nothing has changed then.
     pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
-        self.inner.session.change(|session, now| session.resume(snapshot, now))
+        self.session.change(|session, now| session.resume(snapshot, now))
     }
 
     /// The one origin that the token is sent to.
     pub fn origin(&self) -> &Origin {
-        &self.inner.origin
+        &self.origin
     }
 
     /// The agent that sends, such as for its
     /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request). What it sends by itself carries
     /// no token.
     pub fn agent(&self) -> &Agent {
-        &self.inner.agent
+        &self.agent
     }
 }
 
 impl Client {
     /// What a call does unless it says otherwise.
     pub(crate) fn options(&self) -> Options {
-        let config = self.inner.agent.config();
+        let config = self.agent.config();
         Options { budget: config.timeouts().global, status_as_error: config.http_status_as_error() }
-    }
-
-    fn budget(&self, options: Options) -> Budget {
-        Budget::new(options.budget, self.inner.max_wait, self.inner.session.now().monotonic)
     }
 
     /// Sends a request until its response is the call's answer.
@@ -215,17 +209,18 @@ impl Client {
         request: Request<P>,
         options: Options,
     ) -> Result<Response<Body>, Error> {
-        let budget = self.budget(options);
+        let ends = options.budget.map(|budget| self.now().saturating_add(budget));
+        let mut call = self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
-        head.uri = resolve(self.origin(), head.uri)?;
-        payload.describe(&mut head.headers);
-        let mut call = budget.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() });
+        head.uri = resolve(&self.origin, head.uri)?;
+        describe(&mut head, &payload);
         loop {
             let permit = self.permit(call)?;
             let mut request = Request::from_parts(head.clone(), ());
-            let mut attempt = permit.authorize(&mut request).map_err(|_| foreign(self.origin()))?;
-            let left = budget.left(self.inner.session.now().monotonic);
-            let Sent { result, touched } = send(&self.inner.agent, request, &mut payload, left)?;
+            let mut attempt = permit.authorize(&mut request).map_err(|_| foreign(&self.origin))?;
+            // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
+            let left = ends.map(|ends| ends.saturating_duration_since(self.now()).min(LONGEST));
+            let (result, touched) = send(&self.agent, request, &mut payload, left);
             if !P::REPLAYABLE && !touched {
                 attempt = attempt.with_untouched_body();
             }
@@ -234,7 +229,7 @@ impl Client {
                 // is to wait for the server, and ureq bounds that only by what would bound the delivered answer too. A 401
                 // that is healed comes about once in a token's life, so a connection more is cheap.
                 Verdict::Retry(again) => call = again,
-                Verdict::Deliver => return deliver(result, options),
+                Verdict::Deliver => return deliver(result?, options),
             }
         }
     }
@@ -242,34 +237,47 @@ impl Client {
     /// Waits for a token, logging in for everyone if it falls to this call.
     fn permit(&self, mut call: Call) -> Result<Permit, Error> {
         loop {
-            match self.inner.session.admit(call) {
-                Admission::Send(permit) => return Ok(permit),
-                Admission::Lead(leader, then) => {
-                    leader.log_in(&self.inner.agent, then.deadline());
+            match self.session.admit(call) {
+                Step::Send(permit) => return Ok(permit),
+                Step::Authenticate(login, then) => {
+                    Leader::new(&self.session, login).log_in(&self.agent, then.deadline());
                     call = then;
                 }
-                Admission::Refused(refusal, retry_in) => {
-                    return Err(Error::Refused { origin: self.origin().clone(), refusal, retry_in });
+                Step::Wait(then, _) => call = then,
+                Step::Refuse(refusal) => {
+                    let retry_in = refusal.retry_at().saturating_duration_since(self.now());
+                    return Err(Error::Refused { origin: self.origin.clone(), refusal, retry_in });
                 }
             }
         }
     }
 
-    fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, ureq::Error>) -> Verdict {
+    fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
         let none = HeaderMap::new();
         let head = match result {
             Ok(response) => Some(Head::from(response)),
             // A middleware of the user's made an error of it; a 401 is still a 401.
-            Err(error) => status_of(error).map(|status| Head::new(status, &none)),
+            Err(error) => error.status().map(|status| Head::new(status, &none)),
         };
         let Some(head) = head else { return Verdict::Deliver };
-        self.inner.session.with(|session, now| session.conclude(attempt, head, now))
+        self.session.with(|session, now| session.conclude(attempt, head, now))
+    }
+
+    /// Tells the core when to stop waiting.
+    fn bound(&self, call: Call, options: Options) -> Call {
+        match [options.budget, self.max_wait].into_iter().flatten().min() {
+            Some(limit) => call.with_deadline(self.now().saturating_add(limit)),
+            None => call,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.session.now().monotonic
     }
 }
 
 /// Applies the user's own wish about statuses to the answer.
-fn deliver(result: Result<Response<Body>, ureq::Error>, options: Options) -> Result<Response<Body>, Error> {
-    let mut response = result?;
+fn deliver(mut response: Response<Body>, options: Options) -> Result<Response<Body>, Error> {
     // A fresh token is in there, and the user may log the headers.
     let authorization = response.headers_mut().iter_mut().filter(|(name, _)| **name == AUTHORIZATION);
     authorization.for_each(|(_, value)| value.set_sensitive(true));
@@ -283,14 +291,8 @@ fn deliver(result: Result<Response<Body>, ureq::Error>, options: Options) -> Res
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("origin", &self.inner.origin.to_string())
-            .field("max_wait", &self.inner.max_wait)
+            .field("origin", &self.origin.to_string())
+            .field("max_wait", &self.max_wait)
             .finish_non_exhaustive()
     }
 }
-
-/// Threads share clients, or this does not compile.
-const _: fn() = || {
-    fn shared<T: Send + Sync + Clone>() {}
-    shared::<Client>();
-};

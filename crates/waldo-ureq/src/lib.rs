@@ -9,7 +9,6 @@
 //! [`Error::Refused`]: Error::Refused
 #![doc = include_str!("../README.md")]
 
-mod budget;
 mod builder;
 mod client;
 mod env;

@@ -8,11 +8,10 @@
 //! heard out of order, and so each entry carries its number.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Permit, Refusal, Session, Step};
+use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Session, Step};
 
-use crate::login::Leader;
 use crate::trace;
 
 /// A session that threads share.
@@ -31,14 +30,6 @@ struct State {
     told: u64,
 }
 
-/// What a call may do after it has waited as long as it had to.
-pub(crate) enum Admission<'a> {
-    Send(Permit),
-    Lead(Leader<'a>, Call),
-    /// Refused, and how long until it makes sense to try again.
-    Refused(Refusal, Duration),
-}
-
 impl Monitor {
     pub(crate) fn new(session: Session) -> Self {
         let state = Mutex::new(State { session, told: 0 });
@@ -49,40 +40,22 @@ impl Monitor {
         Now::new(self.started.elapsed(), SystemTime::now())
     }
 
-    /// Waits until the call may be sent, must log in for everyone, or is refused.
-    pub(crate) fn admit(&self, mut call: Call) -> Admission<'_> {
+    /// Asks the core about the call. When its answer is to wait, the wait is over: admit the call again.
+    pub(crate) fn admit(&self, call: Call) -> Step {
         let mut state = self.lock();
-        loop {
-            let now = self.now();
-            let admission = match state.session.admit(call, now) {
-                Step::Send(permit) => Admission::Send(permit),
-                // The guard comes first: whatever unwinds from here on, the others are woken.
-                Step::Authenticate(login, then) => Admission::Lead(Leader::new(self, login), then),
-                Step::Refuse(refusal) => {
-                    let remaining = refusal.retry_at().saturating_duration_since(now.monotonic);
-                    Admission::Refused(refusal, remaining)
-                }
-                Step::Wait(then, until) => {
-                    call = then;
-                    let news = state.take_news();
-                    state = if news.is_empty() {
-                        let span = until.saturating_duration_since(now.monotonic);
-                        self.settled.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0
-                    } else {
-                        // Waiting would hold them back; the same question has the same answer afterwards.
-                        drop(state);
-                        news.iter().for_each(trace::emit);
-                        self.lock()
-                    };
-                    continue;
-                }
-            };
+        let now = self.now();
+        let step = state.session.admit(call, now);
+        match &step {
             // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
-            if !matches!(admission, Admission::Lead(..)) {
-                release(state);
+            Step::Authenticate(..) => {}
+            // With something to tell, a wait would hold it back: the next answer is the same.
+            Step::Wait(_, until) if !state.has_news() => {
+                let span = until.saturating_duration_since(now.monotonic);
+                drop(self.settled.wait_timeout(state, span));
             }
-            return admission;
+            Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => release(state),
         }
+        step
     }
 
     /// Ends a login and wakes everyone who waits.
@@ -123,25 +96,31 @@ fn release(mut state: MutexGuard<'_, State>) {
 }
 
 impl State {
+    fn has_news(&self) -> bool {
+        // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
+        self.session.journal().written() > self.told && !std::thread::panicking()
+    }
+
     /// The entries that nobody has taken yet, each for one thread to emit.
     fn take_news(&mut self) -> Vec<Entry> {
-        let journal = self.session.journal();
-        // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
-        if journal.written() == self.told || std::thread::panicking() {
+        if !self.has_news() {
             return Vec::new();
         }
+        let journal = self.session.journal();
         let told = std::mem::replace(&mut self.told, journal.written());
-        if trace::is_heard() { journal.since(told).copied().collect() } else { Vec::new() }
+        journal.since(told).copied().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
 
     use waldo_auth_core::{Config, Credentials, Explanation, Unheld};
 
     use super::*;
+    use crate::login::Leader;
 
     fn monitor() -> Monitor {
         let credentials = Credentials::new("k", "s").unwrap();
@@ -149,9 +128,12 @@ mod tests {
     }
 
     fn lead(monitor: &Monitor) -> Leader<'_> {
-        match monitor.admit(Call::replayable()) {
-            Admission::Lead(leader, _) => leader,
-            Admission::Send(_) | Admission::Refused(..) => panic!("nothing is held or refused"),
+        loop {
+            match monitor.admit(Call::replayable()) {
+                Step::Authenticate(login, _) => return Leader::new(monitor, login),
+                Step::Wait(..) => {}
+                Step::Send(_) | Step::Refuse(_) => panic!("nothing is held or refused"),
+            }
         }
     }
 
@@ -188,8 +170,15 @@ mod tests {
         let monitor = monitor();
         let leader = lead(&monitor);
         let soon = monitor.now().monotonic.saturating_add(Duration::from_millis(20));
-        let refused = monitor.admit(Call::replayable().with_deadline(soon));
-        assert!(matches!(refused, Admission::Refused(..)));
+        let mut call = Call::replayable().with_deadline(soon);
+        loop {
+            match monitor.admit(call) {
+                Step::Wait(then, _) => call = then,
+                Step::Refuse(_) => break,
+                step @ (Step::Send(_) | Step::Authenticate(..)) => panic!("{step:?}"),
+            }
+        }
+        assert!(monitor.now().monotonic >= soon);
         drop(leader);
     }
 

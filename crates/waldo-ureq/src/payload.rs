@@ -2,18 +2,16 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::marker::PhantomData;
 
-use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue};
-
-use self::sealed::{Content, Source};
+use self::sealed::Source;
 
 /// A request's body; its type says whether it can be produced a second time (rule 17).
 ///
 /// | body | sent again after a refused token? |
 /// |---|---|
 /// | `()` | yes: there is none |
-/// | `&str`, `String`, `&String`, `Vec<u8>`, `&Vec<u8>`, `&[u8]`, `&[u8; N]` | yes |
+/// | `String`, `Vec<u8>`, and references to text and bytes: `&str`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` … | yes |
 /// | [`Factory`]: a closure that makes a reader | yes: the closure is asked again |
 /// | [`OneShot`]: a reader | only if none of it was read |
 ///
@@ -22,64 +20,54 @@ use self::sealed::{Content, Source};
 /// [`Factory`].
 pub trait Payload: Source {}
 
+impl<S: Source> Payload for S {}
+
 pub(crate) mod sealed {
-    use super::{HeaderMap, Read, io};
+    use super::{Read, io};
 
-    /// How this crate sees a body.
+    /// How this crate sees a body; what is in memory has nothing but its bytes to tell.
     pub trait Source {
-        /// Whether [`content`](Self::content) may be asked for twice.
-        const REPLAYABLE: bool;
+        /// Whether [`reader`](Self::reader) may be asked for twice.
+        const REPLAYABLE: bool = true;
 
-        /// Adds the headers that only the body knows, where the user has not.
-        fn describe(&self, _headers: &mut HeaderMap) {}
+        fn bytes(&self) -> &[u8] {
+            &[]
+        }
+
+        /// How long the body is, if that is known.
+        fn length(&self) -> Option<u64> {
+            Some(self.bytes().len() as u64)
+        }
+
+        /// Whether the server is asked before it gets the body.
+        fn expects(&self) -> bool {
+            false
+        }
 
         /// The body from its beginning, for one sending.
-        fn content(&mut self) -> io::Result<Content<'_>>;
-    }
-
-    /// The body of one sending.
-    #[expect(missing_debug_implementations, reason = "a reader shows nothing")]
-    pub enum Content<'a> {
-        /// A body of known length, which may be none at all.
-        Bytes(&'a [u8]),
-        /// A body that shows its end when it is there.
-        Reader(&'a mut dyn Read),
-    }
-}
-
-impl Payload for () {}
-
-impl Source for () {
-    const REPLAYABLE: bool = true;
-
-    fn content(&mut self) -> io::Result<Content<'_>> {
-        Ok(Content::Bytes(&[]))
-    }
-}
-
-macro_rules! bytes {
-    ($($type:ty),*) => {$(
-        impl Payload for $type {}
-
-        impl Source for $type {
-            const REPLAYABLE: bool = true;
-
-            fn content(&mut self) -> io::Result<Content<'_>> {
-                Ok(Content::Bytes(AsRef::<[u8]>::as_ref(self)))
-            }
+        fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+            Ok(Box::new(self.bytes()))
         }
-    )*};
+    }
 }
 
-bytes!(&str, String, &String, Vec<u8>, &Vec<u8>, &[u8]);
+impl Source for () {}
 
-impl<const N: usize> Payload for &[u8; N] {}
+impl Source for String {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
 
-impl<const N: usize> Source for &[u8; N] {
-    const REPLAYABLE: bool = true;
+impl Source for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
 
-    fn content(&mut self) -> io::Result<Content<'_>> {
-        Ok(Content::Bytes(self.as_slice()))
+impl<T: AsRef<[u8]> + ?Sized> Source for &T {
+    fn bytes(&self) -> &[u8] {
+        (*self).as_ref()
     }
 }
 
@@ -94,15 +82,14 @@ impl<const N: usize> Source for &[u8; N] {
 /// ```
 pub struct Factory<F, R> {
     make: F,
-    /// The reader of the sending under way.
-    made: Option<R>,
+    made: PhantomData<R>,
     length: Option<u64>,
 }
 
 impl<F: FnMut() -> io::Result<R>, R: Read> Factory<F, R> {
     /// Asks `make` for a reader each time the request is sent. Its error ends the call as [`Error::Body`](crate::Error::Body).
     pub fn new(make: F) -> Self {
-        Self { make, made: None, length: None }
+        Self { make, made: PhantomData, length: None }
     }
 
     /// Says how many bytes each reader gives, so that the request goes out with a `Content-Length` and not in chunks.
@@ -114,18 +101,13 @@ impl<F: FnMut() -> io::Result<R>, R: Read> Factory<F, R> {
     }
 }
 
-impl<F: FnMut() -> io::Result<R>, R: Read> Payload for Factory<F, R> {}
-
 impl<F: FnMut() -> io::Result<R>, R: Read> Source for Factory<F, R> {
-    const REPLAYABLE: bool = true;
-
-    fn describe(&self, headers: &mut HeaderMap) {
-        describe_length(self.length, headers);
+    fn length(&self) -> Option<u64> {
+        self.length
     }
 
-    fn content(&mut self) -> io::Result<Content<'_>> {
-        let made = (self.make)()?;
-        Ok(Content::Reader(self.made.insert(made)))
+    fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new((self.make)()?))
     }
 }
 
@@ -177,36 +159,24 @@ impl<R: Read> OneShot<R> {
     }
 }
 
-impl<R: Read> Payload for OneShot<R> {}
-
 impl<R: Read> Source for OneShot<R> {
     const REPLAYABLE: bool = false;
 
-    fn describe(&self, headers: &mut HeaderMap) {
-        describe_length(self.length, headers);
-        if self.expect {
-            headers.entry(EXPECT).or_insert(HeaderValue::from_static("100-continue"));
-        }
+    fn length(&self) -> Option<u64> {
+        self.length
     }
 
-    fn content(&mut self) -> io::Result<Content<'_>> {
-        Ok(Content::Reader(&mut self.reader))
+    fn expects(&self) -> bool {
+        self.expect
+    }
+
+    fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(&mut self.reader))
     }
 }
 
 impl<R> fmt::Debug for OneShot<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OneShot")
-            .field("length", &self.length)
-            .field("expect", &self.expect)
-            .finish_non_exhaustive()
-    }
-}
-
-fn describe_length(length: Option<u64>, headers: &mut HeaderMap) {
-    if let Some(length) = length
-        && !headers.contains_key(TRANSFER_ENCODING)
-    {
-        headers.entry(CONTENT_LENGTH).or_insert(length.into());
+        f.debug_struct("OneShot").field("length", &self.length).finish_non_exhaustive()
     }
 }

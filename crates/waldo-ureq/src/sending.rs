@@ -4,77 +4,79 @@ use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::error::Error;
 use crate::payload::Payload;
-use crate::payload::sealed::Content;
 
 /// How long `100 Continue` is waited for where the agent sets no limit: with none, a server that ignores `Expect` would hang the
 /// call for ever. It is ureq's own default.
 const AWAIT_100: Duration = Duration::from_secs(1);
 
-/// What came of a sending.
-pub(crate) struct Sent {
-    pub(crate) result: Result<Response<Body>, ureq::Error>,
-    /// Some of the body was asked for, so a one-shot body is spent.
-    pub(crate) touched: bool,
+/// Adds the headers that only the body knows, where the user has not.
+pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) {
+    // ureq takes "none" on these methods for a body of unknown length and sends it in chunks.
+    let least = u64::from(!matches!(head.method, Method::POST | Method::PUT | Method::PATCH));
+    if let Some(length) = payload.length()
+        && length >= least
+        && !head.headers.contains_key(TRANSFER_ENCODING)
+    {
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    if payload.expects() {
+        head.headers.entry(EXPECT).or_insert(HeaderValue::from_static("100-continue"));
+    }
 }
 
 /// Sends the request, with the payload as its body, within `left` if there is a limit.
 ///
-/// # Errors
-/// When the payload cannot be produced or read, or is not as long as the request says. What ureq has to say is in the answer.
-pub(crate) fn send<P: Payload>(
+/// Says also whether some of the body was asked for, so that a one-shot body is spent.
+pub(crate) fn send(
     agent: &Agent,
     request: Request<()>,
-    payload: &mut P,
+    payload: &mut impl Payload,
     left: Option<Duration>,
-) -> Result<Sent, Error> {
-    let untouched = |result| Ok(Sent { result, touched: false });
-    let stated = stated_length(request.headers());
-    let (head, ()) = request.into_parts();
-    match payload.content().map_err(Error::Body)? {
-        Content::Reader(reader) => {
-            let mut watched = Watched { reader, left: stated, touched: false, failed: false };
-            let body = SendBody::from_reader(&mut watched);
-            match run(agent, Request::from_parts(head, body), left) {
-                Err(ureq::Error::Io(error)) if watched.failed => Err(Error::Body(error)),
-                result => Ok(Sent { result, touched: watched.touched }),
-            }
-        }
-        Content::Bytes(bytes) => {
-            agree(stated, bytes.len())?;
-            // ureq takes "none" on these methods for a body of unknown length and sends it in chunks.
-            if bytes.is_empty() && !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-                untouched(run(agent, Request::from_parts(head, SendBody::none()), left))
-            } else {
-                untouched(run(agent, Request::from_parts(head, bytes), left))
-            }
-        }
-    }
+) -> (Result<Response<Body>, Error>, bool) {
+    let headers = request.headers();
+    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let empty = !framed && payload.length() == Some(0);
+    let stated = stated_length(headers);
+    let reader = match payload.reader() {
+        Ok(reader) => reader,
+        Err(error) => return (Err(Error::Body(error)), false),
+    };
+    let mut watched = Watched { reader, left: stated, touched: false, failed: false };
+    let result = if empty {
+        run(agent, request, left)
+    } else {
+        run(agent, request.map(|()| SendBody::from_reader(&mut watched)), left)
+    };
+    let result = match result {
+        Err(ureq::Error::Io(error)) if watched.failed => Err(Error::Body(error)),
+        result => result.map_err(Error::Ureq),
+    };
+    (result, watched.touched)
+}
+
+fn run<S: AsSendBody>(
+    agent: &Agent,
+    request: Request<S>,
+    left: Option<Duration>,
+) -> Result<Response<Body>, ureq::Error> {
+    let settings = configure(agent, request).timeout_await_100(Some(await_100(agent)));
+    // Time is the whole call's.
+    let settings = if left.is_some() { settings.timeout_global(left) } else { settings };
+    agent.run(settings.build())
 }
 
 /// The length that frames the body, if its headers state one. ureq trusts it, and asks a body that falls short for ever.
 fn stated_length(headers: &HeaderMap) -> Option<u64> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn agree(stated: Option<u64>, length: usize) -> Result<(), Error> {
-    match stated {
-        Some(stated) if u64::try_from(length) != Ok(stated) => {
-            let message = format!("the content-length header says {stated}, but the body has {length} bytes");
-            Err(Error::Body(io::Error::new(ErrorKind::InvalidInput, message)))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// What is this crate's to set, for calls and logins alike: a status is looked at before it is anybody's error, redirects are
@@ -88,23 +90,6 @@ pub(crate) fn configure<S: AsSendBody>(
     if in_clear { settings.proxy(None) } else { settings }
 }
 
-fn run<S: AsSendBody>(
-    agent: &Agent,
-    request: Request<S>,
-    left: Option<Duration>,
-) -> Result<Response<Body>, ureq::Error> {
-    let expects = request.headers().contains_key(EXPECT);
-    let mut settings = configure(agent, request);
-    // Time is the whole call's.
-    if left.is_some() {
-        settings = settings.timeout_global(left);
-    }
-    if expects {
-        settings = settings.timeout_await_100(Some(await_100(agent)));
-    }
-    agent.run(settings.build())
-}
-
 /// The agent's limit, but below its limit for one read: silence is an answer here, and a read that times out would fail the call.
 fn await_100(agent: &Agent) -> Duration {
     let config = agent.config();
@@ -114,7 +99,7 @@ fn await_100(agent: &Agent) -> Duration {
 
 /// A reader that counts, and remembers whether it was asked and whether it failed.
 struct Watched<'a> {
-    reader: &'a mut dyn Read,
+    reader: Box<dyn Read + 'a>,
     /// What is still to come of the stated length.
     left: Option<u64>,
     touched: bool,
@@ -125,19 +110,18 @@ impl Watched<'_> {
     fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.left else { return self.reader.read(buffer) };
         // ureq stops asking at the stated length, so the last read needs room for a byte that should not be there.
-        let exact = buffer.len() > 1 && u64::try_from(buffer.len()) == Ok(left);
+        let exact = buffer.len() > 1 && buffer.len() as u64 == left;
         let room = buffer.len() - usize::from(exact);
         let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
         if count == 0 && left > 0 && room > 0 {
             let message = format!("the body ended {left} bytes before its stated length");
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
-        let rest = u64::try_from(count).ok().and_then(|count| left.checked_sub(count));
-        self.left = rest;
-        match rest {
-            Some(_) => Ok(count),
-            None => Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length")),
+        self.left = left.checked_sub(count as u64);
+        if self.left.is_none() {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length"));
         }
+        Ok(count)
     }
 }
 

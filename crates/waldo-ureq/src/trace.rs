@@ -1,28 +1,17 @@
 //! The journal as `tracing` events.
 
 use tracing::Level;
-use tracing::level_filters::LevelFilter;
 use waldo_auth_core::{Entry, Event, Ignored};
-
-/// Whether anybody listens at all: one atomic load.
-pub(crate) fn is_heard() -> bool {
-    LevelFilter::current() != LevelFilter::OFF
-}
 
 /// Emits one entry: its number, its stable name, and its sentence as the message.
 pub(crate) fn emit(entry: &Entry) {
-    let Entry { number, event, .. } = entry;
+    let (number, event, name) = (entry.number, &entry.event, entry.event.name());
     // A level is part of an event's static data, so there is one event for each.
-    macro_rules! emit {
-        ($level:expr) => {
-            tracing::event!(target: "waldo_auth", $level, number, event = event.name(), "{event}")
-        };
-    }
     match level(event) {
-        Level::TRACE => emit!(Level::TRACE),
-        Level::DEBUG => emit!(Level::DEBUG),
-        Level::INFO => emit!(Level::INFO),
-        _ => emit!(Level::WARN),
+        Level::TRACE => tracing::trace!(target: "waldo_auth", number, event = name, "{event}"),
+        Level::DEBUG => tracing::debug!(target: "waldo_auth", number, event = name, "{event}"),
+        Level::INFO => tracing::info!(target: "waldo_auth", number, event = name, "{event}"),
+        _ => tracing::warn!(target: "waldo_auth", number, event = name, "{event}"),
     }
 }
 

@@ -59,6 +59,24 @@ fn the_budget_is_the_whole_calls_and_not_each_sendings() {
 }
 
 #[test]
+fn how_long_a_call_may_wait_bounds_no_sending() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            exchange.answer(200, "", "");
+        });
+        let patient = client(server.origin());
+        drop(patient.token().unwrap());
+        let hasty = builder(server.origin()).max_wait(Duration::ZERO).build().unwrap();
+        hasty.resume(&patient.snapshot().unwrap()).unwrap();
+        assert_eq!(status(&hasty), 200);
+    });
+}
+
+#[test]
 fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
