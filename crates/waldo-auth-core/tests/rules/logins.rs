@@ -396,6 +396,13 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
 }
 
 #[test]
+fn rule_14_a_call_tells_its_deadline() {
+    let deadline = World::new().after(secs(5));
+    assert_eq!(Call::replayable().with_deadline(deadline).deadline(), Some(deadline));
+    assert_eq!(Call::one_shot().deadline(), None);
+}
+
+#[test]
 fn rule_14_a_call_whose_deadline_is_past_leads_no_login() {
     let mut world = World::new();
     let deadline = world.now().monotonic;
