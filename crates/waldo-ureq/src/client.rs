@@ -290,9 +290,6 @@ fn deliver(mut response: Response<Body>, options: Options) -> Result<Response<Bo
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("origin", &self.origin.to_string())
-            .field("max_wait", &self.max_wait)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("origin", &self.origin.to_string()).finish_non_exhaustive()
     }
 }

@@ -10,10 +10,10 @@ use waldo_auth_core::{ConfigError, Credentials};
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<(Credentials, Option<String>), EnvError> {
-    let text = |name| match variable(name).map(OsString::into_string).transpose() {
-        Ok(value) => Ok(value),
-        // Not with the error itself, which shows the value.
-        Err(_) => Err(EnvError(format!("the environment variable {name} is not Unicode"))),
+    let text = |name| {
+        let text = variable(name).map(OsString::into_string).transpose();
+        // Without the error itself, which is the value.
+        text.map_err(|_| EnvError(format!("the environment variable {name} is not Unicode")))
     };
     let half = |name| {
         let unset =

@@ -106,9 +106,6 @@ impl<'a> RequestBuilder<'a> {
 /// The target and the headers stay out of it: they may hold secrets of the caller's.
 impl fmt::Debug for RequestBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBuilder")
-            .field("method", &self.head.method_ref())
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("RequestBuilder").field("method", &self.head.method_ref()).finish_non_exhaustive()
     }
 }

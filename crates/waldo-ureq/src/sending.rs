@@ -20,7 +20,7 @@ const AWAIT_100: Duration = Duration::from_secs(1);
 
 /// Adds the headers that only the body knows, where the user has not.
 pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) {
-    // ureq takes "none" on these methods for a body of unknown length and sends it in chunks.
+    // A body of nothing has a length on these methods only; on the others it is no body.
     let least = u64::from(!matches!(head.method, Method::POST | Method::PUT | Method::PATCH));
     if let Some(length) = payload.length()
         && length >= least
@@ -43,15 +43,16 @@ pub(crate) fn send(
     left: Option<Duration>,
 ) -> (Result<Response<Body>, Error>, bool) {
     let headers = request.headers();
-    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    let empty = !framed && payload.length() == Some(0);
     let stated = stated_length(headers);
+    // What is announced is sent, even if it is nothing, or the server would wait for it.
+    let announced = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let bodiless = payload.length() == Some(0) && !announced;
     let reader = match payload.reader() {
         Ok(reader) => reader,
         Err(error) => return (Err(Error::Body(error)), false),
     };
     let mut watched = Watched { reader, left: stated, touched: false, failed: false };
-    let result = if empty {
+    let result = if bodiless {
         run(agent, request, left)
     } else {
         run(agent, request.map(|()| SendBody::from_reader(&mut watched)), left)

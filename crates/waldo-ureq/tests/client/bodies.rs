@@ -222,7 +222,12 @@ fn a_reader_goes_out_in_chunks_unless_its_length_is_known() {
             (client.post("/").send(again()), "- chunked text"),
             (client.post("/").send(once().with_length(4)), "4 - text"),
             (client.post("/").send(again().with_length(4)), "4 - text"),
+            (client.post("/").send("text"), "4 - text"),
+            (client.delete("/").send("text"), "4 - text"),
             // What the user says of the length counts.
+            (client.post("/").header("transfer-encoding", "chunked").send("text"), "- chunked text"),
+            (client.post("/").header("transfer-encoding", "chunked").call(), "- chunked "),
+            (client.delete("/").header("transfer-encoding", "chunked").call(), "- chunked "),
             (
                 client.post("/").header("transfer-encoding", "chunked").send(once().with_length(4)),
                 "- chunked text",
