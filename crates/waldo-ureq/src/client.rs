@@ -41,7 +41,7 @@ use crate::target::{foreign, resolve};
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
-    origin: Origin,
+    origin: Arc<Origin>,
     session: Arc<Monitor>,
     max_wait: Option<Duration>,
 }
@@ -72,7 +72,7 @@ impl Client {
     }
 
     pub(crate) fn new(agent: Agent, config: Config, max_wait: Option<Duration>) -> Self {
-        let origin = config.origin().clone();
+        let origin = Arc::new(config.origin().clone());
         Self { agent, origin, session: Arc::new(Monitor::new(Session::new(config))), max_wait }
     }
 
@@ -246,7 +246,7 @@ impl Client {
                 Step::Wait(then, _) => call = then,
                 Step::Refuse(refusal) => {
                     let retry_in = refusal.retry_at().saturating_duration_since(self.now());
-                    return Err(Error::Refused { origin: self.origin.clone(), refusal, retry_in });
+                    return Err(Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in });
                 }
             }
         }
@@ -293,3 +293,9 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("origin", &self.origin.to_string()).finish_non_exhaustive()
     }
 }
+
+/// Threads share clients, or this does not compile.
+const _: fn() = || {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Client>();
+};

@@ -412,6 +412,19 @@ fn rule_14_a_call_whose_deadline_is_past_leads_no_login() {
 }
 
 #[test]
+fn rule_14_a_refusal_for_a_deadline_names_the_failure_that_is_waited_out_and_no_older_one() {
+    let mut world = World::new();
+    drop(world.fail(Call::replayable()));
+    let now = world.now().monotonic;
+    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    assert!(matches!(refusal, Refusal::Deadline { failure: Some(_), .. }));
+    world.pass(secs(3 * 3600));
+    let now = world.now().monotonic;
+    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    assert!(matches!(refusal, Refusal::Deadline { failure: None, .. }));
+}
+
+#[test]
 fn rule_14_a_deadline_bounds_waits_and_nothing_else() {
     let (mut world, token) = World::warm();
     let deadline = world.now().monotonic;
