@@ -32,6 +32,21 @@ pub struct ClientBuilder {
     max_wait: Option<Duration>,
 }
 
+impl Client {
+    /// Starts from the defaults: production, ureq's settings, waits of at most a minute.
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder::new(credentials)
+    }
+
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
+    ///
+    /// # Errors
+    /// Which variable is missing, empty or unusable, and why; never its value.
+    pub fn from_env() -> Result<Self, EnvError> {
+        Ok(ClientBuilder::from_env()?.build()?)
+    }
+}
+
 impl ClientBuilder {
     /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
     pub const DEFAULT_ORIGIN: &str = "https://api.waldo.ai";

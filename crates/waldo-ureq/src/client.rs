@@ -5,20 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, Head, Instant, NotResumed, Origin, Permit, Session,
     Snapshot, Step, Verdict,
 };
 
-use crate::builder::ClientBuilder;
-use crate::env::EnvError;
 use crate::error::Error;
 use crate::login::Leader;
 use crate::monitor::Monitor;
 use crate::payload::Payload;
-use crate::request::RequestBuilder;
 use crate::sending::{describe, send};
 use crate::target::{foreign, resolve};
 
@@ -58,52 +55,9 @@ pub(crate) struct Options {
 }
 
 impl Client {
-    /// Starts from the defaults: production, ureq's settings, waits of at most a minute.
-    pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder::new(credentials)
-    }
-
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
-    ///
-    /// # Errors
-    /// Which variable is missing, empty or unusable, and why; never its value.
-    pub fn from_env() -> Result<Self, EnvError> {
-        Ok(ClientBuilder::from_env()?.build()?)
-    }
-
     pub(crate) fn new(agent: Agent, config: Config, max_wait: Option<Duration>) -> Self {
         let origin = Arc::new(config.origin().clone());
         Self { agent, origin, session: Arc::new(Monitor::new(Session::new(config))), max_wait }
-    }
-
-    /// A `GET` of a path such as `/customer`, or of a URL of the client's origin.
-    pub fn get(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::GET, target.as_ref())
-    }
-
-    /// A `POST` to a path such as `/onboard`, or to a URL of the client's origin.
-    pub fn post(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::POST, target.as_ref())
-    }
-
-    /// A `PUT` to a path, or to a URL of the client's origin.
-    pub fn put(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::PUT, target.as_ref())
-    }
-
-    /// A `PATCH` of a path, or of a URL of the client's origin.
-    pub fn patch(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::PATCH, target.as_ref())
-    }
-
-    /// A `DELETE` of a path, or of a URL of the client's origin.
-    pub fn delete(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::DELETE, target.as_ref())
-    }
-
-    /// A `HEAD` of a path, or of a URL of the client's origin.
-    pub fn head(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(self, Method::HEAD, target.as_ref())
     }
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.

@@ -25,6 +25,38 @@ pub struct RequestBuilder<'a> {
     options: Options,
 }
 
+impl Client {
+    /// A `GET` of a path such as `/customer`, or of a URL of the client's origin.
+    pub fn get(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::GET, target.as_ref())
+    }
+
+    /// A `POST` to a path such as `/onboard`, or to a URL of the client's origin.
+    pub fn post(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::POST, target.as_ref())
+    }
+
+    /// A `PUT` to a path, or to a URL of the client's origin.
+    pub fn put(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::PUT, target.as_ref())
+    }
+
+    /// A `PATCH` of a path, or of a URL of the client's origin.
+    pub fn patch(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::PATCH, target.as_ref())
+    }
+
+    /// A `DELETE` of a path, or of a URL of the client's origin.
+    pub fn delete(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::DELETE, target.as_ref())
+    }
+
+    /// A `HEAD` of a path, or of a URL of the client's origin.
+    pub fn head(&self, target: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::HEAD, target.as_ref())
+    }
+}
+
 impl<'a> RequestBuilder<'a> {
     pub(crate) fn new(client: &'a Client, method: Method, target: &str) -> Self {
         let head = Request::builder().method(method);
