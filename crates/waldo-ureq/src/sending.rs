@@ -46,18 +46,15 @@ pub(crate) fn send(
     let stated = stated_length(headers);
     // What is announced is sent, even if it is nothing, or the server would wait for it.
     let announced = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    let bodiless = payload.length() == Some(0) && !announced;
+    if payload.length() == Some(0) && !announced {
+        return (run(agent, request, left).map_err(Error::Ureq), false);
+    }
     let reader = match payload.reader() {
         Ok(reader) => reader,
         Err(error) => return (Err(Error::Body(error)), false),
     };
     let mut watched = Watched { reader, left: stated, touched: false, failed: false };
-    let result = if bodiless {
-        run(agent, request, left)
-    } else {
-        run(agent, request.map(|()| SendBody::from_reader(&mut watched)), left)
-    };
-    let result = match result {
+    let result = match run(agent, request.map(|()| SendBody::from_reader(&mut watched)), left) {
         Err(ureq::Error::Io(error)) if watched.failed => Err(Error::Body(error)),
         result => result.map_err(Error::Ureq),
     };

@@ -1,7 +1,13 @@
 //! The journal as `tracing` events.
 
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use waldo_auth_core::{Entry, Event, Ignored};
+
+/// Whether anybody listens at all: one atomic load.
+pub(crate) fn is_heard() -> bool {
+    LevelFilter::current() != LevelFilter::OFF
+}
 
 /// Emits one entry: its number, its stable name, and its sentence as the message.
 pub(crate) fn emit(entry: &Entry) {
