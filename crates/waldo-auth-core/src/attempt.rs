@@ -14,7 +14,7 @@ use crate::token::Token;
 /// The permission to send a call's request once, with the token that is held now.
 ///
 /// It is used up by [`authorize`](Permit::authorize), which is the only way to an [`Attempt`].
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 #[must_use = "a permit does nothing until it authorizes a request"]
 pub struct Permit {
     pub(crate) call: Call,
@@ -45,7 +45,7 @@ impl Permit {
 
 /// A request that was authorized and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
 /// response, or drop it when there is none.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 #[must_use = "conclude the attempt when its response has come"]
 pub struct Attempt {
     pub(crate) call: Call,

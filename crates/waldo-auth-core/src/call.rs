@@ -15,7 +15,7 @@ use crate::time::Instant;
 /// let patient = Call::replayable();
 /// let upload = Call::one_shot().with_deadline(Instant::from_start(Duration::from_secs(90)));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 #[must_use = "a call does nothing until the session admits it"]
 pub struct Call {
     pub(crate) body: Body,
@@ -31,13 +31,13 @@ pub struct Call {
 }
 
 /// Whether the body can be produced a second time (rule 17).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
     Replayable,
     OneShot,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) epoch: u64,
     pub(crate) failures: u64,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use http::StatusCode;
 /// The server's word that this key pair may not log in (rule 2).
 ///
 /// Repeating the login with the same pair is useless until somebody acts on the code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     pub(crate) status: StatusCode,
     pub(crate) code: RejectionCode,
@@ -47,7 +48,7 @@ impl fmt::Display for Rejection {
 impl Error for Rejection {}
 
 /// The `code` of a rejected login, as the API documents them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionCode {
     /// `INVALID_API_KEY`: the key or the secret is wrong; the API does not say which.
@@ -115,6 +116,14 @@ impl Unavailable {
     /// How long the server asked to be left alone, capped by the configuration.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+/// The source stays out of it: it tells people what happened, and decides nothing.
+impl Hash for Unavailable {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { reason, retry_after, source: _ } = self;
+        (reason, retry_after).hash(state);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::time::Instant;
 /// When the next login may start, and what has closed the way until then.
 ///
 /// There is one gate for everyone: all who wait for a login wait out the same instant (rule 14).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Gate {
     opens: Instant,
     /// Outlives the closing, so that a repetition is known as one; only a granted login clears it.
@@ -21,7 +21,7 @@ pub(crate) struct Gate {
 }
 
 /// Why the gate was closed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Cause {
     Rejected(Rejection),
     Unavailable(Unavailable),

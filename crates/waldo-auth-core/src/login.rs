@@ -1,5 +1,6 @@
 //! One `POST /authenticate`.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -105,6 +106,13 @@ impl Login {
             claims: jwt.claims,
             date: head.own_date(),
         })
+    }
+}
+
+/// What tells it from the other logins of its session; the key pair is that of its epoch.
+impl Hash for Login {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.number, self.epoch, self.edition, self.sent, self.lapses).hash(state);
     }
 }
 

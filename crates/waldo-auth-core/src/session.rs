@@ -13,6 +13,7 @@
 //! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 
+mod identity;
 mod outlook;
 mod weigh;
 

@@ -12,6 +12,7 @@ use crate::wire::{NumericDate, bearer_credentials};
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
 /// It is shared with the attempts that carry it, so that attaching it copies nothing.
+#[derive(Hash)]
 pub(crate) struct Token {
     /// `Bearer <jwt>`, sensitive.
     pub(crate) header: HeaderValue,
@@ -28,7 +29,7 @@ pub(crate) struct Token {
 }
 
 /// How a token came to be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Login,
     Roll,

@@ -1,0 +1,63 @@
+//! What tells one state of a session from another.
+
+use std::hash::{Hash, Hasher};
+
+use super::Session;
+
+/// Everything that decides what the session does from now on: two sessions of one configuration that hash alike will act alike. So a
+/// search over all orders of events can tell that it has been here before.
+///
+/// The limits of the configuration stay out of it, as they never change; and so does the journal, which is written and never decided by.
+/// Times are absolute.
+impl Hash for Session {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Each field by name, so that the next one cannot be forgotten.
+        let Self {
+            config,
+            held,
+            unheld,
+            dropped,
+            epoch,
+            edition,
+            lease,
+            logins,
+            failures,
+            gate,
+            drops,
+            journal: _,
+        } = self;
+        config.credentials.fingerprint().hash(state);
+        (held, unheld, dropped).hash(state);
+        (epoch, edition, lease, logins, failures).hash(state);
+        (gate, drops).hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    use std::time::{Duration, SystemTime};
+
+    use crate::{Call, Config, Credentials, Now, Outcome, Session, Step};
+
+    fn digest(session: &Session) -> u64 {
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
+    }
+
+    #[test]
+    fn sessions_with_the_same_past_hash_alike_and_others_do_not() {
+        let credentials = || Credentials::new("k", "s").unwrap();
+        let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
+        let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
+        let (mut one, mut other) = (Session::new(config.clone()), Session::new(config));
+        assert_eq!(digest(&one), digest(&other));
+        let Step::Authenticate(login, _) = one.admit(Call::replayable(), now) else { panic!("it is cold") };
+        assert_ne!(digest(&one), digest(&other));
+        let Step::Authenticate(same, _) = other.admit(Call::replayable(), now) else { panic!("it is cold") };
+        assert_eq!(digest(&one), digest(&other));
+        one.settle(login, Outcome::Abandoned, now);
+        other.reset(credentials(), now);
+        drop(same);
+        assert_ne!(digest(&one), digest(&other));
+    }
+}
