@@ -96,7 +96,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, BadWord> {
 }
 
 /// A reading of the server's clock, since the Unix epoch; never before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Moment(Duration);
 
 impl Moment {

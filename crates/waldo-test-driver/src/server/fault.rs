@@ -22,7 +22,7 @@ use super::clock::spelled;
 /// assert_eq!(fault, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(try_from = "Value")]
 pub struct Fault {
     on: Target,
@@ -86,7 +86,7 @@ impl Fault {
 }
 
 /// Which requests something is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
 // Exhaustive on purpose: a request is a login or it is a call.
 pub enum Target {
@@ -97,7 +97,7 @@ pub enum Target {
 }
 
 /// Whether something happens before or after the server has handled the request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
 // Exhaustive on purpose: there is no third place.
 pub enum Stage {
@@ -108,14 +108,14 @@ pub enum Stage {
     After,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(untagged)]
 enum Times {
     Count(u32),
     Forever(Forever),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "snake_case")]
 enum Forever {
     Forever,
@@ -128,7 +128,7 @@ impl Default for Times {
 }
 
 /// What happens to a request instead of the documented answer; [`Answer::FORMS`] shows each as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum Answer {
@@ -192,7 +192,7 @@ impl Answer {
 }
 
 /// A `Retry-After` header in each form it may take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum RetryAfter {
@@ -205,7 +205,7 @@ pub enum RetryAfter {
 }
 
 /// The faults that are waiting to happen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A text that no `Debug` shows.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Secret(Arc<str>);
 
 impl Secret {
@@ -24,7 +24,7 @@ impl fmt::Debug for Secret {
 }
 
 /// One API key with its client secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Key {
     pub(super) id: Secret,
     pub(super) secret: Secret,
@@ -32,11 +32,11 @@ pub(super) struct Key {
 }
 
 /// A key's place among the server's keys; it never changes, since keys are revoked but not removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct KeyIndex(usize);
 
 /// All key pairs of a server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Keys(Vec<Key>);
 
 impl Keys {

@@ -13,7 +13,7 @@ use super::rotation::Rotation;
 const SWEEP_FROM: usize = 64;
 
 /// One issued token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Entry {
     pub(super) key: KeyIndex,
     pub(super) chain: ChainId,
@@ -27,7 +27,7 @@ pub(super) struct Entry {
 }
 
 /// One login and all tokens that descend from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Chain {
     pub(super) opened: Moment,
     pub(super) generation: u64,
@@ -38,14 +38,14 @@ pub(super) struct Chain {
 }
 
 /// Which login a token descends from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ChainId(u64);
 
 /// All tokens that may still be alive, by stamp.
 ///
 /// It holds one small entry for each token that has neither expired nor been retired; the expired ones are swept out
 /// whenever the ledger has doubled, so its size follows the number of live tokens.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Ledger {
     entries: BTreeMap<Stamp, Entry>,
     chains: BTreeMap<ChainId, Chain>,

@@ -79,7 +79,7 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
 }
 
 /// What tells one token from another: a piece of its signature, of no use as a token.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Stamp([u8; 16]);
 
 impl Stamp {
