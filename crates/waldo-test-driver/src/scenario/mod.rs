@@ -1,0 +1,1 @@
+//! The conformance suite: what is asked, what the server does, and what must be seen, as data.
