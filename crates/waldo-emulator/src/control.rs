@@ -7,9 +7,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use waldo_test_driver::server::{Fault, Policy, Server, Target};
+use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
 
-use crate::gate::Hold;
 use crate::site::Site;
 
 /// Under this path nothing is the API's.

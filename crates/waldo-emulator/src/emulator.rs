@@ -10,11 +10,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use waldo_test_driver::server::{Fault, Policy, Server, Target};
+use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
 
 use crate::connection;
 use crate::control;
-use crate::gate::Hold;
 use crate::site::Site;
 use crate::stats::Stats;
 
@@ -160,6 +159,11 @@ impl Emulator {
     /// Opens every gate for logins, or for calls.
     pub fn release(&self, of: Target) {
         self.site.gates.release(Some(of));
+    }
+
+    /// Opens the gates that were closed with exactly this hold, and no others.
+    pub fn take_back(&self, hold: &Hold) {
+        self.site.gates.take_back(hold);
     }
 
     /// Opens every gate.

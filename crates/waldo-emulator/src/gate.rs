@@ -3,68 +3,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::watch;
-use waldo_test_driver::server::{RequestPath, Stage, Target};
-
-/// Which requests are held, and where.
-///
-/// As JSON: `{"on": "login"}`, `{"on": "calls", "stage": "after", "path": "/customer"}`.
-///
-/// ```
-/// use waldo_emulator::Hold;
-///
-/// let answers = Hold::calls().after_handling().on_path("/customer");
-/// let same: Hold = serde_json::from_str(r#"{"on": "calls", "stage": "after", "path": "/customer"}"#)?;
-/// assert_eq!(answers, same);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hold {
-    on: Target,
-    #[serde(default)]
-    stage: Stage,
-    #[serde(default, deserialize_with = "path")]
-    path: Option<String>,
-}
-
-fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<RequestPath>::deserialize(from)?.map(String::from))
-}
-
-impl Hold {
-    /// The one path it is about; none where it is about all.
-    pub(crate) fn path(&self) -> Option<&str> {
-        self.path.as_deref()
-    }
-
-    /// Holds logins before the server sees them.
-    pub fn logins() -> Self {
-        Self { on: Target::Login, stage: Stage::Before, path: None }
-    }
-
-    /// Holds calls before the server sees them.
-    pub fn calls() -> Self {
-        Self { on: Target::Calls, stage: Stage::Before, path: None }
-    }
-
-    /// Holds the answers instead: the server has handled the request, its tokens are issued and retired.
-    #[must_use]
-    pub fn after_handling(self) -> Self {
-        Self { stage: Stage::After, ..self }
-    }
-
-    /// Holds this path alone (`/customer`, without the query).
-    #[must_use]
-    pub fn on_path(self, path: impl Into<String>) -> Self {
-        Self { path: Some(path.into()), ..self }
-    }
-
-    fn covers(&self, on: Target, stage: Stage, path: &str) -> bool {
-        self.on == on && self.stage == stage && self.path.as_deref().is_none_or(|only| only == path)
-    }
-}
+use waldo_test_driver::server::{Hold, Stage, Target};
 
 /// All gates of an emulator.
 #[derive(Debug)]
@@ -85,7 +25,12 @@ impl Gates {
 
     /// Lets pass what is held, all of it or one sort, and holds no more of it.
     pub(crate) fn release(&self, only: Option<Target>) {
-        self.holds.send_modify(|holds| holds.retain(|hold| only.is_some_and(|on| hold.on != on)));
+        self.holds.send_modify(|holds| holds.retain(|hold| only.is_some_and(|on| hold.on() != on)));
+    }
+
+    /// Takes back the holds that are equal to this one.
+    pub(crate) fn take_back(&self, hold: &Hold) {
+        self.holds.send_modify(|holds| holds.retain(|other| other != hold));
     }
 
     pub(crate) fn held(&self) -> usize {

@@ -10,8 +10,8 @@ mod site;
 mod stats;
 
 pub use emulator::Emulator;
-pub use gate::Hold;
 pub use stats::Stats;
+pub use waldo_test_driver::server::Hold;
 
 /// What is behind the socket: the server of [`waldo_test_driver`], the same module under another name.
 ///

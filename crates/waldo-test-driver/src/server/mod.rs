@@ -10,6 +10,7 @@
 mod accept;
 mod clock;
 mod fault;
+mod hold;
 mod key;
 mod ledger;
 mod mint;
@@ -26,6 +27,7 @@ mod model;
 pub use accept::Accept;
 pub use clock::{BadWord, ClockOffset};
 pub use fault::{Answer, Fault, RetryAfter, Stage, Target};
+pub use hold::Hold;
 pub use model::Server;
 pub use path::RequestPath;
 pub use policy::{

@@ -1,0 +1,71 @@
+//! Which requests are held in the middle, and where.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::fault::{Stage, Target};
+use super::path::RequestPath;
+
+/// Which requests are held, and where; the model itself holds nothing, whoever carries its replies does.
+///
+/// As JSON: `{"on": "login"}`, `{"on": "calls", "stage": "after", "path": "/customer"}`.
+///
+/// ```
+/// use waldo_test_driver::server::Hold;
+///
+/// let answers = Hold::calls().after_handling().on_path("/customer");
+/// let same: Hold = serde_json::from_str(r#"{"on": "calls", "stage": "after", "path": "/customer"}"#)?;
+/// assert_eq!(answers, same);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    on: Target,
+    #[serde(default)]
+    stage: Stage,
+    #[serde(default, deserialize_with = "path")]
+    path: Option<String>,
+}
+
+fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<RequestPath>::deserialize(from)?.map(String::from))
+}
+
+impl Hold {
+    /// Holds logins before the server sees them.
+    pub fn logins() -> Self {
+        Self { on: Target::Login, stage: Stage::Before, path: None }
+    }
+
+    /// Holds calls before the server sees them.
+    pub fn calls() -> Self {
+        Self { on: Target::Calls, stage: Stage::Before, path: None }
+    }
+
+    /// Holds the answers instead: the server has handled the request, its tokens are issued and retired.
+    #[must_use]
+    pub fn after_handling(self) -> Self {
+        Self { stage: Stage::After, ..self }
+    }
+
+    /// Holds this path alone (`/customer`, without the query).
+    #[must_use]
+    pub fn on_path(self, path: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    /// Which requests it holds.
+    pub fn on(&self) -> Target {
+        self.on
+    }
+
+    /// The one path it is about; none where it is about all.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// Whether a request to `path` is held at this stage.
+    pub fn covers(&self, on: Target, stage: Stage, path: &str) -> bool {
+        self.on == on && self.stage == stage && self.path.as_deref().is_none_or(|only| only == path)
+    }
+}
