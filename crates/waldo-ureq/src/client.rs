@@ -8,12 +8,12 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, Instant, NotResumed, Origin, Permit, Session,
-    Snapshot, Step, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, Head, Instant, Login, NotResumed, Origin, Permit,
+    Session, Snapshot, Verdict,
 };
 
 use crate::error::Error;
-use crate::login::Leader;
+use crate::login::log_in;
 use crate::monitor::Monitor;
 use crate::payload::Payload;
 use crate::sending::{describe, send};
@@ -189,21 +189,13 @@ impl Client {
     }
 
     /// Waits for a token, logging in for everyone if it falls to this call.
-    fn permit(&self, mut call: Call) -> Result<Permit, Error> {
-        loop {
-            match self.session.admit(call) {
-                Step::Send(permit) => return Ok(permit),
-                Step::Authenticate(login, then) => {
-                    Leader::new(&self.session, login).log_in(&self.agent, then.deadline());
-                    call = then;
-                }
-                Step::Wait(then, _) => call = then,
-                Step::Refuse(refusal) => {
-                    let retry_in = refusal.retry_at().saturating_duration_since(self.now());
-                    return Err(Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in });
-                }
-            }
-        }
+    fn permit(&self, call: Call) -> Result<Permit, Error> {
+        let authenticate =
+            |login: &Login, call: &Call| log_in(&self.agent, login, call.deadline(), self.now());
+        self.session.permit(call, authenticate).map_err(|refusal| {
+            let retry_in = refusal.retry_at().saturating_duration_since(self.now());
+            Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in }
+        })
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {

@@ -13,11 +13,13 @@ mod builder;
 mod client;
 mod env;
 mod error;
+mod leader;
 mod login;
 mod monitor;
 mod payload;
 mod request;
 mod sending;
+mod sync;
 mod target;
 mod trace;
 

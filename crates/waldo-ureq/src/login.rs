@@ -9,40 +9,12 @@ use waldo_auth_core::{Head, Instant, Login, Outcome, Reason, Unavailable};
 use zeroize::Zeroizing;
 
 use crate::error::status_of;
-use crate::monitor::Monitor;
 use crate::sending::configure;
 
-/// The thread that logs in while the others wait.
-///
-/// However it ends, the login is settled: with its outcome, or as abandoned when the thread unwinds.
-pub(crate) struct Leader<'a> {
-    monitor: &'a Monitor,
-    login: Option<Login>,
-}
-
-impl<'a> Leader<'a> {
-    pub(crate) fn new(monitor: &'a Monitor, login: Login) -> Self {
-        Self { monitor, login: Some(login) }
-    }
-
-    /// Sends the login's request and settles it with what comes back. `deadline` is that of the leader's own call.
-    pub(crate) fn log_in(mut self, agent: &Agent, deadline: Option<Instant>) {
-        let Some(login) = &self.login else { return };
-        let now = self.monitor.now().monotonic;
-        let lease = login.lapses().saturating_duration_since(now);
-        let outcome = attempt(agent, login, Patience::within(lease, deadline, now));
-        if let Some(login) = self.login.take() {
-            self.monitor.settle(login, outcome);
-        }
-    }
-}
-
-impl Drop for Leader<'_> {
-    fn drop(&mut self) {
-        if let Some(login) = self.login.take() {
-            self.monitor.settle(login, Outcome::Abandoned);
-        }
-    }
+/// Sends the login's request and reads what comes back. `deadline` is that of the leader's own call.
+pub(crate) fn log_in(agent: &Agent, login: &Login, deadline: Option<Instant>, now: Instant) -> Outcome {
+    let lease = login.lapses().saturating_duration_since(now);
+    attempt(agent, login, Patience::within(lease, deadline, now))
 }
 
 /// A server that is silent for so long has failed, however little time the call had: a login takes a fraction of a second.

@@ -7,11 +7,12 @@
 //! delays a thread by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
 //! heard out of order, and so each entry carries its number.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::sync::PoisonError;
 
-use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Session, Step};
+use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Permit, Refusal, Session, Step};
 
+use crate::leader::Leader;
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
 
 /// A session that threads share.
@@ -40,8 +41,27 @@ impl Monitor {
         Now::new(self.started.elapsed(), SystemTime::now())
     }
 
+    /// Waits until the call may be sent or is refused, and logs in for everyone if that falls to it.
+    pub(crate) fn permit(
+        &self,
+        mut call: Call,
+        authenticate: impl Fn(&Login, &Call) -> Outcome,
+    ) -> Result<Permit, Refusal> {
+        loop {
+            match self.admit(call) {
+                Step::Send(permit) => return Ok(permit),
+                Step::Authenticate(login, then) => {
+                    Leader::new(self, login).log_in(|login| authenticate(login, &then));
+                    call = then;
+                }
+                Step::Wait(then, _) => call = then,
+                Step::Refuse(refusal) => return Err(refusal),
+            }
+        }
+    }
+
     /// Asks the core about the call. When its answer is to wait, the wait is over: admit the call again.
-    pub(crate) fn admit(&self, call: Call) -> Step {
+    fn admit(&self, call: Call) -> Step {
         let mut state = self.lock();
         let now = self.now();
         let step = state.session.admit(call, now);
@@ -121,7 +141,6 @@ mod tests {
     use waldo_auth_core::{Config, Credentials, Explanation, Unheld};
 
     use super::*;
-    use crate::login::Leader;
 
     fn monitor() -> Monitor {
         let credentials = Credentials::new("k", "s").unwrap();
