@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
-    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt, Policy,
-    RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
+    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt,
+    LoginAnswer, Policy, RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
 };
 
 /// What `--help` says first.
@@ -78,12 +78,20 @@ pub(crate) struct Options {
     rotation: Rotation,
 
     #[arg(long, value_name = "FORM", default_value = "bearer", value_parser = word::<RollForm>)]
-    #[arg(help = "How a fresh token is sent: bearer, lower_case, colon, bare, doubled, blank, junk or none")]
+    #[arg(
+        help = "How a fresh token is sent: bearer, lower_case, colon, bare, doubled, several, blank, junk, oversized or none"
+    )]
     roll: RollForm,
 
     /// Which responses carry a fresh token: success (every 2xx), ok (200 alone) or all
     #[arg(long, value_name = "WHICH", default_value = "success", value_parser = word::<RollOn>)]
     roll_on: RollOn,
+
+    #[arg(long, value_name = "ANSWER", default_value = "body", value_parser = word::<LoginAnswer>)]
+    #[arg(
+        help = "How a granted login is answered: body, prefixed (Bearer in the body), created (201) or header (that alone)"
+    )]
+    login_answer: LoginAnswer,
 
     /// Send the login's token in its Authorization header as well
     #[arg(long)]
@@ -171,6 +179,7 @@ impl Options {
             rotation: self.rotation,
             roll: self.roll,
             roll_on: self.roll_on,
+            login_answer: self.login_answer,
             login_header: self.login_header,
             accept: self.accept,
             clock_offset: self.clock_offset,

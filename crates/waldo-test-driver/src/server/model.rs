@@ -14,7 +14,7 @@ use super::clock::Moment;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
 use super::key::{Keys, Secret};
 use super::ledger::Ledger;
-use super::policy::Policy;
+use super::policy::{LoginAnswer, Policy, RollForm};
 use super::reply::{self, Reply};
 use super::route::{self, Endpoint};
 use super::stats::Stats;
@@ -224,6 +224,10 @@ impl Server {
             let mut response = instead.unwrap_or(handled);
             let rolls = self.policy.roll_on.covers(response.status()) && answer != Some(Answer::NoToken);
             if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| self.roll(&bearer, at)) {
+                if self.policy.roll == RollForm::Several {
+                    reply::stamp_token(&mut response, " ".to_owned());
+                    reply::stamp_token(&mut response, tokens::JUNK.to_owned());
+                }
                 reply::stamp_token(&mut response, text);
             }
             response
@@ -240,8 +244,14 @@ impl Server {
         match self.grant(body, at) {
             Ok(token) => {
                 self.stats.logins_granted += 1;
-                let mut response = reply::json(StatusCode::OK, &json!({ "token": token }));
-                if self.policy.login_header {
+                let (status, body) = match self.policy.login_answer {
+                    LoginAnswer::Body => (StatusCode::OK, json!({ "token": token })),
+                    LoginAnswer::Prefixed => (StatusCode::OK, json!({ "token": format!("Bearer {token}") })),
+                    LoginAnswer::Created => (StatusCode::CREATED, json!({ "token": token })),
+                    LoginAnswer::Header => (StatusCode::OK, json!({})),
+                };
+                let mut response = reply::json(status, &body);
+                if self.policy.login_header || self.policy.login_answer == LoginAnswer::Header {
                     reply::stamp_token(&mut response, format!("Bearer {token}"));
                 }
                 response

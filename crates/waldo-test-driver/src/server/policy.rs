@@ -59,6 +59,8 @@ pub struct Policy {
     pub roll: RollForm,
     /// Which responses to calls carry a fresh token.
     pub roll_on: RollOn,
+    /// How a granted login is answered.
+    pub login_answer: LoginAnswer,
     /// Whether the login's 200 carries the token in its `Authorization` header as well.
     pub login_header: bool,
     /// Which forms of the request's `Authorization` header are accepted beside `Bearer x`.
@@ -84,6 +86,7 @@ impl Default for Policy {
             rotation: Rotation::default(),
             roll: RollForm::default(),
             roll_on: RollOn::default(),
+            login_answer: LoginAnswer::default(),
             login_header: false,
             accept: Accept::default(),
             clock_offset: ClockOffset::default(),
@@ -172,8 +175,28 @@ pub enum RollForm {
     Blank,
     /// `from scheme response function`, as hapi's own test server sends; no token is issued.
     Junk,
+    /// Three headers: a blank one, a junk one, and `Bearer x`.
+    Several,
+    /// `Bearer` and 20 KB that have the shape of a JWT; no token is issued.
+    Oversized,
     /// No header; no token is issued.
     None,
+}
+
+/// How a granted login is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LoginAnswer {
+    /// 200 with `{"token": "x"}`, as documented.
+    #[default]
+    Body,
+    /// 200 with `{"token": "Bearer x"}`.
+    Prefixed,
+    /// 201 with `{"token": "x"}`, as litestar does.
+    Created,
+    /// 200 with `{}`, and the token in the `Authorization` header alone, as many servers of this protocol do.
+    Header,
 }
 
 /// Which responses to authenticated calls carry a fresh token.

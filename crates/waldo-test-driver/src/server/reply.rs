@@ -191,10 +191,10 @@ pub(super) fn stamp_date(response: &mut Response<Vec<u8>>, date: DateHeader, now
     }
 }
 
-/// Puts a token, or what stands in its place, on a response; a text that cannot stand in a header is left out.
+/// Adds a token, or what stands in its place, to a response; a text that cannot stand in a header is left out.
 pub(super) fn stamp_token(response: &mut Response<Vec<u8>>, text: String) {
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);
-        response.headers_mut().insert(AUTHORIZATION, value);
+        response.headers_mut().append(AUTHORIZATION, value);
     }
 }

@@ -1,6 +1,6 @@
 //! How a fresh token is sent, and on which responses.
 
-use waldo_test_driver::server::{Accept, Answer, Fault, Policy, RollForm, RollOn};
+use waldo_test_driver::server::{Accept, Answer, Fault, LoginAnswer, Policy, RollForm, RollOn};
 
 use crate::caller::{Caller, authorization, body, call_request};
 
@@ -90,6 +90,35 @@ fn even_with_rolls_on_all_statuses_a_refused_token_has_no_successor() {
     let response = caller.get("/x", "a.b.c");
     assert_eq!(response.status(), 401);
     assert_eq!(authorization(&response), None);
+}
+
+#[test]
+fn several_headers_hold_one_token_and_an_oversized_one_holds_none() {
+    let mut caller = Caller::of(Policy { roll: RollForm::Several, ..Policy::default() });
+    let token = caller.login();
+    let response = caller.get("/x", &token);
+    let values: Vec<_> = response.headers().get_all("authorization").iter().collect();
+    assert_eq!(values.len(), 3, "{values:?}");
+    let fresh = values[2].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    assert_eq!(caller.status(fresh), 200);
+    let (caller, value) = sent_as(RollForm::Oversized);
+    assert!(value.unwrap().len() > 16 << 10);
+    assert_eq!(caller.server.stats().rolls_issued, 0);
+}
+
+#[test]
+fn a_login_is_answered_in_the_form_that_the_policy_asks_for() {
+    for login_answer in [LoginAnswer::Prefixed, LoginAnswer::Created, LoginAnswer::Header] {
+        let mut caller = Caller::of(Policy { login_answer, ..Policy::default() });
+        let response = caller.try_login();
+        assert_eq!(response.status(), if login_answer == LoginAnswer::Created { 201 } else { 200 });
+        let header = authorization(&response).map(str::to_owned);
+        let text = body(&response)["token"].as_str().map(str::to_owned);
+        assert_eq!(header.is_some(), text.is_none(), "{login_answer:?}");
+        let text = header.or(text).unwrap();
+        assert_eq!(text.starts_with("Bearer "), login_answer != LoginAnswer::Created);
+        assert_eq!(caller.status(text.strip_prefix("Bearer ").unwrap_or(&text)), 200);
+    }
 }
 
 #[test]

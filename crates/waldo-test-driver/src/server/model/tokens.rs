@@ -13,6 +13,9 @@ use crate::server::policy::{IssuedAt, RollForm};
 use crate::server::reply::Refusal;
 use crate::server::rotation::{Echo, Rotation};
 
+/// What hapi's own test server sends as a fresh token.
+pub(super) const JUNK: &str = "from scheme response function";
+
 /// A token that was presented, and is valid.
 pub(super) struct Bearer<'a> {
     text: &'a str,
@@ -69,8 +72,12 @@ impl Server {
         let form: fn(String) -> String = match self.policy.roll {
             RollForm::None => return None,
             RollForm::Blank => return Some(" ".to_owned()),
-            RollForm::Junk => return Some("from scheme response function".to_owned()),
-            RollForm::Bearer => |token| format!("Bearer {token}"),
+            RollForm::Junk => return Some(JUNK.to_owned()),
+            // A header, a payload of `{}` and a signature that is too long.
+            RollForm::Oversized => {
+                return Some(format!("Bearer eyJhbGciOiJIUzI1NiJ9.e30.{}", "x".repeat(20_000)));
+            }
+            RollForm::Bearer | RollForm::Several => |token| format!("Bearer {token}"),
             RollForm::LowerCase => |token| format!("bearer {token}"),
             RollForm::Colon => |token| format!("Bearer:{token}"),
             RollForm::Bare => |token| token,
