@@ -222,7 +222,7 @@ impl Session {
         // By the wall clock of this moment, and not of the request's: it may have been set right in between.
         let spent = token.life.span().saturating_sub(token.life.left(now));
         Some(Snapshot {
-            origin: self.config.origin.to_string(),
+            origin: Origin::clone(&self.config.origin),
             key: self.config.credentials.fingerprint(),
             token: std::str::from_utf8(token.jwt()).ok()?.to_owned(),
             began: now.wall.checked_sub(spent)?,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::origin::Origin;
 use crate::wire::Jwt;
 
 /// The form that is written, and the only one that is read.
@@ -26,7 +27,7 @@ const VERSION: u64 = 1;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    pub(crate) origin: String,
+    pub(crate) origin: Origin,
     /// Which API key; not the key itself.
     pub(crate) key: u64,
     pub(crate) token: String,
@@ -41,7 +42,7 @@ impl Snapshot {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         json!({
             "version": VERSION,
-            "origin": self.origin,
+            "origin": self.origin.to_string(),
             "key": format!("{:016x}", self.key),
             "token": self.token.as_str(),
             "began_ms": millis(self.began.duration_since(UNIX_EPOCH).unwrap_or_default()),
@@ -70,7 +71,7 @@ impl Snapshot {
         let token = text("token")?;
         Jwt::read(token.as_bytes()).map_err(|_| SnapshotError::Field("token"))?;
         Ok(Self {
-            origin: text("origin")?.to_owned(),
+            origin: text("origin")?.parse().map_err(|_| SnapshotError::Field("origin"))?,
             key: u64::from_str_radix(text("key")?, 16).map_err(|_| SnapshotError::Field("key"))?,
             token: token.to_owned(),
             began: UNIX_EPOCH.checked_add(millis("began_ms")?).ok_or(SnapshotError::Field("began_ms"))?,

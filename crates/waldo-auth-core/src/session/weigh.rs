@@ -54,7 +54,7 @@ impl Session {
         now: Now,
     ) -> Result<(Jwt<'a>, HeaderValue, Life), NotResumed> {
         let config = &self.config;
-        if snapshot.origin != config.origin.to_string() || snapshot.key != config.credentials.fingerprint() {
+        if snapshot.origin != *config.origin || snapshot.key != config.credentials.fingerprint() {
             return Err(NotResumed::Foreign);
         }
         let spent = match now.wall.duration_since(snapshot.began) {

@@ -181,7 +181,7 @@ proptest! {
 
     #[test]
     fn a_snapshot_that_is_read_can_be_written_read_back_and_weighed(
-        origin in any::<String>(), key in any::<u64>(), payload in payload(),
+        origin in "https://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?", key in any::<u64>(), payload in payload(),
         began in any::<u64>(), life in any::<u64>(), now in now(),
     ) {
         let json = serde_json::json!({

@@ -79,6 +79,7 @@ fn bytes_that_are_no_snapshot_say_why() {
         ("version", Some("1".into()), SnapshotError::OtherVersion),
         ("origin", None, SnapshotError::Field("origin")),
         ("origin", Some(7.into()), SnapshotError::Field("origin")),
+        ("origin", Some("api.waldo.ai".into()), SnapshotError::Field("origin")),
         ("key", None, SnapshotError::Field("key")),
         ("key", Some("not hex".into()), SnapshotError::Field("key")),
         ("key", Some("11112222333344445".into()), SnapshotError::Field("key")),
