@@ -1,0 +1,76 @@
+//! A session that a check plays the network of.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, StatusCode};
+use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Login, Now, Outcome, Session, Step};
+
+use crate::token::jwt;
+
+/// The wall clock of every check, in seconds of Unix time.
+pub(crate) const UNIX: u64 = 1_800_000_000;
+
+pub(crate) const KEY: &str = "wk.fuzz";
+pub(crate) const SECRET: &str = "ws.fuzz";
+
+/// A session of one origin and one key pair.
+pub(crate) fn session() -> Session {
+    let credentials = Credentials::new(KEY, SECRET).unwrap();
+    Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap())
+}
+
+/// The time when all begins, with both clocks.
+pub(crate) fn now() -> Now {
+    Now::new(Duration::from_secs(1000), wall())
+}
+
+pub(crate) fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(UNIX)
+}
+
+/// A call that must log in.
+pub(crate) fn lead(session: &mut Session) -> (Login, Call) {
+    match session.admit(Call::replayable(), now()) {
+        Step::Authenticate(login, call) => (login, call),
+        step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
+            panic!("nothing is held, and yet {step:?}")
+        }
+    }
+}
+
+/// A session that holds a token of an hour, and the token.
+pub(crate) fn warm() -> (Session, String) {
+    let mut session = session();
+    let token = jwt(format!(r#"{{"exp":{},"iat":{UNIX}}}"#, UNIX + 3600).as_bytes());
+    let (login, _) = lead(&mut session);
+    let granted = grant(&login, &HeaderMap::new(), &token);
+    session.settle(login, granted, now());
+    (session, token)
+}
+
+/// The documented answer of a login that is granted.
+pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome {
+    let outcome =
+        login.read(Head::new(StatusCode::OK, headers), format!(r#"{{"token":"{token}"}}"#).as_bytes());
+    assert!(matches!(outcome, Outcome::Granted(_)), "{outcome:?} of {token}");
+    outcome
+}
+
+/// Sends a call, which must be possible; gives the attempt, and the token that it carries in the one right form.
+pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
+    let step = session.admit(call, now());
+    let Step::Send(permit) = step else { panic!("a token is held, and yet {step:?}") };
+    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+    let attempt = permit.authorize(&mut request).unwrap();
+    let header = request.headers().get(AUTHORIZATION).unwrap();
+    assert!(header.is_sensitive());
+    let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+    (attempt, token)
+}
+
+/// The token that is held, whether or not its life is over.
+pub(crate) fn held(session: &Session) -> Option<String> {
+    let stored: serde_json::Value = serde_json::from_str(&session.snapshot(now())?.to_json()).unwrap();
+    stored.get("token").and_then(serde_json::Value::as_str).map(str::to_owned)
+}

@@ -1,0 +1,52 @@
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use waldo_auth_core::{Call, Session, Verdict};
+
+use crate::client::{held, now, send, warm};
+use crate::response::Response;
+use crate::token::{is_surely_a_jwt, may_be_a_jwt};
+
+/// The bytes are a response to a call: what is adopted of it stood in its header word for word and is sent back so, the same response
+/// again changes nothing, and whatever cannot be used leaves the token that is held.
+pub fn header(bytes: &[u8]) {
+    let response = Response::read(bytes);
+    let (mut session, first) = warm();
+    let (attempt, sent) = send(&mut session, Call::replayable());
+    let (again, _) = send(&mut session, Call::replayable());
+    assert_eq!(sent, first);
+
+    let verdict = session.conclude(attempt, response.head(), now());
+    if response.status == 401 {
+        assert!(matches!(verdict, Verdict::Retry(_)), "a refused token is healed");
+        assert_eq!(held(&session), None);
+        return;
+    }
+    assert!(matches!(verdict, Verdict::Deliver), "{} is the caller's", response.status);
+    let values: Vec<&HeaderValue> = response.headers.get_all(AUTHORIZATION).iter().collect();
+    let kept = held(&session).unwrap();
+    if kept != first {
+        assert!(response.status.is_success(), "adopted from a {}", response.status);
+        assert!(may_be_a_jwt(&kept), "{kept}");
+        assert!(
+            values.iter().any(|value| value.as_bytes().trim_ascii().ends_with(kept.as_bytes())),
+            "{kept}"
+        );
+        // The life of what was adopted may be over by this client's reckoning, and is not when it says nothing of its end.
+        if session.explain(now()).to_string().contains("edition 2") {
+            assert_eq!(send(&mut session, Call::replayable()).1, kept);
+        }
+    } else if response.status.is_success()
+        && let Some(text) = values.first().and_then(|value| value.to_str().ok())
+    {
+        let token = text.strip_prefix("Bearer ").unwrap_or(text);
+        assert!(token == first || !is_surely_a_jwt(token), "{token} is ignored");
+    }
+    repeated(&mut session, again, &response, &kept);
+}
+
+fn repeated(session: &mut Session, again: waldo_auth_core::Attempt, response: &Response, kept: &str) {
+    drop(session.conclude(again, response.head(), now()));
+    assert_eq!(held(session).as_deref(), Some(kept), "the same response again");
+    let shown = format!("{session:?} {}", session.explain(now()));
+    assert!(!shown.contains(kept), "{shown}");
+}

@@ -1,0 +1,87 @@
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use serde_json::{Map, Value};
+use waldo_auth_core::{Call, Outcome, RejectionCode, Step};
+
+use crate::client::{KEY, SECRET, lead, now, send, session};
+use crate::response::Response;
+use crate::token::{is_surely_a_jwt, may_be_a_jwt};
+
+/// The bytes are the answer to a login: it is read as what it plainly is, a granted token is sent as it came, and nothing of the
+/// answer's text gets further than the code of a rejection.
+pub fn login(bytes: &[u8]) {
+    let response = Response::read(bytes);
+    let mut session = session();
+    let (login, call) = lead(&mut session);
+    let outcome = login.read(response.head(), &response.body);
+    let shown = format!("{outcome:?}");
+    assert!(!shown.contains(KEY) && !shown.contains(SECRET), "{shown}");
+
+    let plainly = Plainly::read(&response);
+    match &outcome {
+        Outcome::Granted(_) => assert!(plainly.may_grant, "{bytes:?}"),
+        Outcome::Rejected(rejection) => {
+            assert!(plainly.rejected, "{shown}");
+            assert_eq!(rejection.status(), response.status);
+            if let RejectionCode::Other(code) = rejection.code() {
+                let is_printable = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_graphic());
+                assert!(is_printable || &**code == "…", "{code}");
+            }
+        }
+        Outcome::Unavailable(_) => {
+            assert!(!plainly.rejected && plainly.token.is_none(), "{shown} of {bytes:?}");
+        }
+        Outcome::Abandoned => panic!("an answer is no giving up"),
+    }
+    let granted = matches!(outcome, Outcome::Granted(_));
+    session.settle(login, outcome, now());
+    if granted {
+        let (_, sent) = send(&mut session, call);
+        assert!(may_be_a_jwt(&sent), "{sent}");
+        assert!(plainly.token.is_none_or(|token| token == sent));
+        let in_body = || response.body.windows(sent.len()).any(|part| part == sent.as_bytes());
+        // A body may write a character as an escape; it is read back once more as JSON.
+        let in_json = || text(&response, "token").is_some_and(|text| text.trim().ends_with(&sent));
+        let in_header =
+            || values(&response).any(|value| value.as_bytes().trim_ascii().ends_with(sent.as_bytes()));
+        assert!(in_body() || in_json() || in_header(), "{sent} came from nowhere");
+    } else {
+        match session.admit(Call::replayable(), now()) {
+            Step::Wait(_, until) => assert!(until > now().monotonic, "a wait lies in the future"),
+            Step::Refuse(refusal) => assert!(refusal.retry_at() > now().monotonic),
+            step @ (Step::Send(_) | Step::Authenticate(..)) => {
+                panic!("a login has just failed, and yet {step:?}")
+            }
+        }
+    }
+}
+
+/// What an answer is beyond doubt, read with other means than the client's.
+struct Plainly {
+    rejected: bool,
+    may_grant: bool,
+    /// The token of an answer that could not be plainer.
+    token: Option<String>,
+}
+
+impl Plainly {
+    fn read(response: &Response) -> Self {
+        let success = response.status.is_success();
+        let token = text(response, "token")
+            .map(|text| text.strip_prefix("Bearer ").map(str::to_owned).unwrap_or(text))
+            .filter(|token| success && is_surely_a_jwt(token));
+        let rejected =
+            matches!(response.status.as_u16(), 400 | 401 | 403) && text(response, "code").is_some();
+        Self { rejected, may_grant: success, token }
+    }
+}
+
+/// A text in the body's JSON object.
+fn text(response: &Response, name: &str) -> Option<String> {
+    let object: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
+    object.get(name)?.as_str().map(str::to_owned)
+}
+
+fn values(response: &Response) -> impl Iterator<Item = &HeaderValue> {
+    response.headers.get_all(AUTHORIZATION).iter()
+}

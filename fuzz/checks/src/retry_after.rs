@@ -1,0 +1,82 @@
+use std::time::{Duration, SystemTime};
+
+use http::header::{AGE, DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use waldo_auth_core::{Call, Explanation, Head, Outcome, Step};
+
+use crate::client::{UNIX, grant, lead, now, session, wall};
+use crate::response::Response;
+use crate::token::jwt;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be the `exp` of a token in seconds: the wait and the
+/// life are what these say, within their bounds, and the wait is kept.
+pub fn retry_after(bytes: &[u8]) {
+    let response = Response::read(bytes);
+    asked_wait(&response);
+    let exp = std::str::from_utf8(&response.body).ok().and_then(|exp| exp.trim().parse().ok());
+    life(&response.headers, exp);
+}
+
+fn asked_wait(response: &Response) {
+    let mut session = session();
+    let (login, _) = lead(&mut session);
+    let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &response.headers), b"");
+    let Outcome::Unavailable(failure) = &outcome else { panic!("a 503 is {outcome:?}") };
+    let wait = failure.retry_after();
+    assert_eq!(wait, expected_wait(response));
+    session.settle(login, outcome, now());
+    let Step::Wait(_, until) = session.admit(Call::replayable(), now()) else {
+        panic!("no wait after a 503")
+    };
+    let ahead = until.saturating_duration_since(now().monotonic);
+    assert!(ahead >= wait.unwrap_or_default() && ahead <= HOUR && !ahead.is_zero(), "{ahead:?} of {wait:?}");
+}
+
+fn expected_wait(response: &Response) -> Option<Duration> {
+    let text = response.text(RETRY_AFTER)?.trim();
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+        // No number of more digits than these is below an hour.
+        let digits = text.trim_start_matches('0');
+        let seconds = if digits.len() > 4 { 3600 } else { digits.parse().unwrap_or(0) };
+        return Some(HOUR.min(Duration::from_secs(seconds)));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let from = date(response.text(DATE)).unwrap_or_else(wall);
+    Some(until.duration_since(from).unwrap_or_default().min(HOUR))
+}
+
+fn date(text: Option<&str>) -> Option<SystemTime> {
+    httpdate::parse_http_date(text?).ok()
+}
+
+fn life(headers: &HeaderMap, exp: Option<i64>) {
+    let mut session = session();
+    let (login, _) = lead(&mut session);
+    let payload = exp.map_or("{}".to_owned(), |exp| format!(r#"{{"exp":{exp}}}"#));
+    let outcome = grant(&login, headers, &jwt(payload.as_bytes()));
+    session.settle(login, outcome, now());
+    let Explanation::Send { left, .. } = session.explain(now()) else { panic!("a token was granted") };
+
+    let from = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let by_date = date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
+    let by_local = || until(exp?, i128::from(UNIX)).filter(|left| *left <= 24 * 3600);
+    let expected = by_date.or_else(by_local).unwrap_or(3600);
+    // Beyond some hundred million years, dates saturate.
+    if expected < i128::from(i64::MAX) / 1000 {
+        assert_eq!(i128::try_from(left.as_millis()).unwrap(), expected * 1000);
+    }
+}
+
+/// How many seconds `exp` lies after `from`, if it does.
+fn until(exp: i64, from: i128) -> Option<i128> {
+    Some(i128::from(exp) - from).filter(|left| *left > 0)
+}
+
+fn unix(time: SystemTime) -> i128 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i128::from(after.as_secs()),
+        Err(before) => -i128::from(before.duration().as_secs()),
+    }
+}

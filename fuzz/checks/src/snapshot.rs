@@ -1,0 +1,39 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
+use waldo_auth_core::{Call, NotResumed, Now, Origin, Snapshot};
+
+use crate::client::{held, now, send, session, warm};
+use crate::response::with_tokens;
+
+/// The bytes are what a store holds, tokens written as in a response: they are a snapshot or an error, a snapshot is written as it is read,
+/// and one that is resumed is the token that is sent.
+pub fn snapshot(bytes: &[u8]) {
+    let bytes = with_tokens(bytes);
+    let Ok(snapshot) = Snapshot::from_json(&bytes) else { return };
+    let written = snapshot.to_json();
+    assert_eq!(Snapshot::from_json(written.as_bytes()).as_ref(), Ok(&snapshot), "{written}");
+    let stored: Value = serde_json::from_slice(&bytes).unwrap();
+    let token = stored.get("token").and_then(Value::as_str).unwrap();
+    let origin = stored.get("origin").and_then(Value::as_str).unwrap().parse::<Origin>().unwrap();
+    // A host may happen to look like the token.
+    let shown = format!("{snapshot:?}").replace(&format!("{origin:?}"), "");
+    assert!(!shown.contains(token), "{shown}");
+
+    let mut cold = session();
+    if cold.resume(&snapshot, now()).is_ok() {
+        assert_eq!(send(&mut cold, Call::replayable()).1, token);
+        assert_eq!(cold.resume(&snapshot, now()), Err(NotResumed::HeldLastsLonger));
+        let again = cold.snapshot(now()).unwrap();
+        assert_eq!(session().resume(&again, now()), Ok(()));
+        cold.invalidate(now());
+        assert_eq!(cold.resume(&snapshot, now()), Err(NotResumed::Refused));
+    }
+    let (mut warm, first) = warm();
+    let expected = if warm.resume(&snapshot, now()).is_ok() { token } else { &first };
+    assert_eq!(held(&warm).as_deref(), Some(expected));
+    for wall in [UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX))] {
+        // Whatever the clocks say, there is an answer.
+        let _ = session().resume(&snapshot, Now::new(Duration::MAX, wall));
+    }
+}

@@ -1,0 +1,51 @@
+//! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a check.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use waldo_fuzz_checks::CHECKS;
+
+const MOST_FILES: usize = 60;
+const MOST_BYTES: usize = 200 * 1024;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+#[cfg(test)]
+fn names(folder: &Path) -> BTreeSet<String> {
+    let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    fs::read_dir(folder).unwrap().map(|entry| stem(entry.unwrap().path())).collect()
+}
+
+#[test]
+fn every_file_of_every_corpus_passes_its_check() {
+    for (name, check) in CHECKS {
+        let (mut files, mut bytes) = (0, 0);
+        for entry in fs::read_dir(folder("corpus").join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            let content = fs::read(&path).unwrap();
+            // The last line of a failed test's output says which file has broken it.
+            println!("{}", path.display());
+            check(&content);
+            (files, bytes) = (files + 1, bytes + content.len());
+        }
+        assert!((1..=MOST_FILES).contains(&files), "{name} has {files} files: minimise it");
+        assert!(bytes <= MOST_BYTES, "{name} has {bytes} bytes: minimise it");
+    }
+}
+
+#[test]
+fn every_check_has_a_target_and_a_corpus_and_none_is_left_over() {
+    let checks: BTreeSet<String> = CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names(&folder("targets")), checks);
+    assert_eq!(names(&folder("corpus")), checks);
+    let manifest = fs::read_to_string(folder("Cargo.toml")).unwrap();
+    for name in checks {
+        assert!(
+            manifest.contains(&format!("path = \"targets/{name}.rs\"")),
+            "cargo-fuzz does not know {name}"
+        );
+    }
+}
