@@ -163,7 +163,7 @@ mod tests {
         let leader = lead(&monitor);
         let poisoning = catch_unwind(AssertUnwindSafe(|| monitor.with(|_, _| panic!("on purpose"))));
         assert!(poisoning.is_err());
-        assert!(monitor.state.is_poisoned());
+        assert!(monitor.state.lock().is_err());
         std::thread::scope(|scope| {
             // It waits on the poisoned lock, is woken, and takes over.
             let follower = scope.spawn(|| drop(lead(&monitor)));

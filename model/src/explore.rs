@@ -1,0 +1,83 @@
+//! Which schedules a scene is played under.
+
+use std::env;
+use std::panic::catch_unwind;
+use std::str::FromStr;
+
+use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+
+use crate::scene::Cast;
+use crate::sync::Bell;
+
+/// A scene.
+pub type Scene = fn(Cast);
+
+/// How many schedules of one kind a scene is played under, and where chance begins.
+///
+/// `WALDO_MODEL_SCHEDULES` and `WALDO_MODEL_SEED` say otherwise.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    schedules: usize,
+    seed: u64,
+}
+
+impl Plan {
+    fn from_env() -> Self {
+        Self { schedules: setting("WALDO_MODEL_SCHEDULES", 50), seed: setting("WALDO_MODEL_SEED", 1) }
+    }
+
+    /// Every schedule, one after the other. They are short, so there may be many.
+    fn exhaustive(self) -> (DfsScheduler, usize) {
+        let limit = 50 * self.schedules;
+        (DfsScheduler::new(Some(limit), false), limit)
+    }
+
+    /// Another thread may run at each step.
+    fn restless(self) -> RandomScheduler {
+        RandomScheduler::new_from_seed(self.seed, self.schedules)
+    }
+
+    /// Each thread runs as far as it can, but for three places: most mistakes need no more to show.
+    fn steady(self) -> PctScheduler {
+        PctScheduler::new_from_seed(self.seed, 3, self.schedules)
+    }
+}
+
+/// Plays the scene with two threads under every schedule, up to a limit, and with four under random ones.
+#[expect(clippy::print_stdout, reason = "a test that fails shows what was printed, such as the seed")]
+pub fn explore(scene: Scene) {
+    let plan = Plan::from_env();
+    println!("{plan:?}");
+    let (every, limit) = plan.exhaustive();
+    let two = play(every, scene, Cast { threads: 2, bell: Bell::Sound });
+    let which = if two < limit { "all" } else { "the first" };
+    let mut four = 0;
+    for bell in [Bell::Sound, Bell::Skittish] {
+        let cast = Cast { threads: 4, bell };
+        four += play(plan.restless(), scene, cast) + play(plan.steady(), scene, cast);
+    }
+    println!("{which} {two} schedules of two threads, {four} random ones of four");
+}
+
+/// Whether the scene tells that its bell is not as it must be.
+pub fn tells(scene: Scene, bell: Bell) -> bool {
+    let plan = Plan { schedules: 1000, seed: 1 };
+    catch_unwind(|| play(plan.restless(), scene, Cast { threads: 4, bell })).is_err()
+}
+
+fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize {
+    let mut config = Config::new();
+    // A session and its journal are larger than what threads have here by default.
+    config.stack_size = 0x4_0000;
+    // Far more than any scene takes, so that threads that go on for ever are told.
+    config.max_steps = MaxSteps::FailAfter(20_000);
+    // The seed replays it, and the same number of schedules.
+    config.failure_persistence = FailurePersistence::None;
+    Runner::new(scheduler, config).run(move || scene(cast))
+}
+
+fn setting<T: FromStr>(name: &str, otherwise: T) -> T {
+    let asked = env::var(name).ok();
+    asked.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
