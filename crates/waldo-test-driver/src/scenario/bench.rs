@@ -1,0 +1,212 @@
+//! What a scenario is performed on, and its performance.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::document::{Scenario, placed};
+use super::ending::Ending;
+use super::key_pair::KeyPair;
+use super::order::{CallId, Order};
+use super::sighting::Sighting;
+use super::step::{Resumption, Step};
+use super::window::Precision;
+use crate::server::{ClockOffset, Hold, Server};
+
+/// A client and a server, on which a scenario is performed step by step: in virtual time, or over real sockets.
+///
+/// The author of an adapter has nothing to do with it: `waldo_emulator::conformance` is a bench for any adapter.
+pub trait Bench {
+    /// An origin that is not the client's.
+    fn elsewhere(&self) -> String;
+
+    /// Changes the server.
+    fn change_server(&mut self, change: &mut dyn FnMut(&mut Server));
+
+    /// Changes the client.
+    ///
+    /// # Errors
+    /// When the client cannot do it, or does something else.
+    fn change_client(&mut self, change: &Change) -> Result<(), Obstacle>;
+
+    /// Moves the clocks of the client's machine.
+    ///
+    /// # Errors
+    /// When they cannot be moved.
+    fn move_clock(&mut self, how: Shift) -> Result<(), Obstacle>;
+
+    /// Starts a call as often as it says.
+    fn start(&mut self, order: &Order);
+
+    /// Waits until a call has ended, each time it was started.
+    ///
+    /// # Errors
+    /// When it does not.
+    fn finish(&mut self, id: &CallId) -> Result<(), Obstacle>;
+
+    /// Ends a call from outside.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    fn cut_off(&mut self, id: &CallId, how: Parting) -> Result<(), Obstacle>;
+
+    /// Holds requests or answers from now on.
+    fn hold(&mut self, hold: &Hold);
+
+    /// Takes one hold back.
+    fn release(&mut self, hold: &Hold);
+
+    /// Takes all holds back.
+    fn release_all(&mut self);
+
+    /// Waits until so many requests are held.
+    ///
+    /// # Errors
+    /// When they do not come.
+    fn until_held(&mut self, count: usize) -> Result<(), Obstacle>;
+
+    /// Lets time pass.
+    fn pass(&mut self, span: Duration);
+
+    /// What has happened.
+    fn observe(&mut self) -> Observed;
+}
+
+/// What a client is told while it is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+// Exhaustive on purpose: a bench has to carry each of them out.
+pub enum Change {
+    /// To give up its token.
+    Invalidate,
+    /// To use this key pair from now on.
+    Reset(KeyPair),
+    /// To hand over its token for a store.
+    Store,
+    /// To take up what was stored, with this result.
+    Resume(Resumption),
+    /// To be gone, so that a new client takes its place, with this key pair.
+    Restart(KeyPair),
+}
+
+/// How the clocks of the client's machine move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive on purpose: these are the two ways in which clocks lie.
+pub enum Shift {
+    /// Time passes, and the monotonic clock stands still.
+    Suspend(Duration),
+    /// The wall clock is moved, and no time passes.
+    Set(ClockOffset),
+}
+
+/// How a call is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive on purpose: the client is told, or it is not.
+pub enum Parting {
+    /// It is cancelled: what the client does on that, it can do.
+    Cancelled,
+    /// Its thread or process is killed: the client can do nothing.
+    Killed,
+}
+
+/// What has happened on a bench.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// How each call ended, and when since the scenario began; as often as it was started.
+    pub endings: BTreeMap<CallId, Vec<(Ending, Duration)>>,
+    /// What the server saw, in its order.
+    pub sightings: Vec<Sighting>,
+    /// How many requests came to another origin than the client's.
+    pub elsewhere: usize,
+    /// The most logins that were under way at once.
+    pub logins_at_once: usize,
+    /// What the bench itself has to object.
+    pub objections: Vec<String>,
+}
+
+/// Why a step could not be performed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle(String);
+
+impl Obstacle {
+    /// An obstacle, told in a sentence without a full stop.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing that was expected and has not come true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet(pub(super) String);
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Scenario {
+    /// Performs the scenario, and answers what was not met: nothing, if all is well.
+    pub fn perform(&self, bench: &mut impl Bench, precision: Precision) -> Vec<Unmet> {
+        let mut unmet = Vec::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            if let Err(obstacle) = self.take(step, bench) {
+                unmet.push(Unmet(format!("steps[{number}]: {obstacle}")));
+                break;
+            }
+        }
+        bench.release_all();
+        for order in self.orders() {
+            if unmet.is_empty()
+                && let Err(obstacle) = bench.finish(order.id())
+            {
+                unmet.push(Unmet(format!("at the end: {obstacle}")));
+            }
+        }
+        unmet.extend(self.judge(&bench.observe(), precision));
+        unmet
+    }
+
+    fn take(&self, step: &Step, bench: &mut impl Bench) -> Result<(), Obstacle> {
+        match step {
+            Step::Call(order) => {
+                bench.start(order);
+                bench.finish(order.id())?;
+            }
+            Step::Start(order) => bench.start(order),
+            Step::Await(id) => bench.finish(id)?,
+            Step::Cancel(id) => bench.cut_off(id, Parting::Cancelled)?,
+            Step::Kill(id) => bench.cut_off(id, Parting::Killed)?,
+            Step::Hold(hold) => bench.hold(hold),
+            Step::UntilHeld(count) => bench.until_held(*count)?,
+            Step::Release(hold) => bench.release(hold),
+            Step::ReleaseAll => bench.release_all(),
+            Step::Pass(span) => bench.pass(span.duration()),
+            Step::Suspend(span) => bench.move_clock(Shift::Suspend(span.duration()))?,
+            Step::SetClock(offset) => bench.move_clock(Shift::Set(*offset))?,
+            Step::ExpireAll => bench.change_server(&mut Server::expire_all),
+            Step::RevokeKey(id) => bench.change_server(&mut |server| _ = server.revoke_key(id)),
+            Step::RestoreKey(id) => bench.change_server(&mut |server| _ = server.restore_key(id)),
+            Step::RotateSigningKey => bench.change_server(&mut Server::rotate_signing_key),
+            Step::Policy(policy) => bench.change_server(&mut |server| server.set_policy(policy.clone())),
+            Step::Fault(fault) => {
+                let fault = placed(fault, &bench.elsewhere());
+                bench.change_server(&mut |server| server.push_fault(fault.clone()));
+            }
+            Step::ClearFaults => bench.change_server(&mut Server::clear_faults),
+            Step::Invalidate => bench.change_client(&Change::Invalidate)?,
+            Step::Reset => bench.change_client(&Change::Reset(self.key().clone()))?,
+            Step::ResetTo(pair) => bench.change_client(&Change::Reset(pair.clone()))?,
+            Step::Store => bench.change_client(&Change::Store)?,
+            Step::Resume(result) => bench.change_client(&Change::Resume(*result))?,
+            Step::Restart => bench.change_client(&Change::Restart(self.key().clone()))?,
+            Step::RestartAs(pair) => bench.change_client(&Change::Restart(pair.clone()))?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,234 @@
+//! What a scenario must be beside well spelled, so that it can be met at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::answer::Kind;
+use super::document::{Scenario, ScenarioError};
+use super::order::{CallId, Order};
+use super::seen::{ExpectedRequest, RequestKind};
+use super::sighting::{Given, TokenName};
+use super::step::Step;
+use crate::server::ClockOffset;
+
+/// The most attempts that a call can have (rule 8).
+const ATTEMPTS: usize = 3;
+
+/// How much time may pass in a scenario that also runs over real sockets.
+const LONGEST: Duration = Duration::from_millis(2500);
+
+fn wrong<T>(what: impl Into<String>) -> Result<T, ScenarioError> {
+    Err(ScenarioError(what.into()))
+}
+
+impl Scenario {
+    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+        self.check_words()?;
+        self.check_time()?;
+        self.check_steps()?;
+        self.check_seen()?;
+        self.orders().try_for_each(|order| self.check_order(order))
+    }
+
+    fn check_words(&self) -> Result<(), ScenarioError> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.name.is_empty() || !self.name.bytes().all(fits) {
+            return wrong(format!(
+                "name: {:?} cannot name a scenario: use small letters, digits and hyphens, such as \"cold-start\"",
+                self.name
+            ));
+        }
+        if self.why.trim().is_empty() {
+            return wrong("why: say what the scenario is for, and where the like has happened");
+        }
+        if self.virtual_only.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            return wrong("virtual_only: say why real sockets cannot do it, or leave it out");
+        }
+        if self.server.keys.is_empty() {
+            return wrong(
+                "server.keys: a server without keys grants nothing; give one, or leave the list out",
+            );
+        }
+        if self.logins_at_once == 0 {
+            return wrong("logins_at_once: this is the most that may be under way at once, so at least 1");
+        }
+        Ok(())
+    }
+
+    /// What real sockets cannot do is said to be so.
+    fn check_time(&self) -> Result<(), ScenarioError> {
+        if self.virtual_only.is_some() {
+            return Ok(());
+        }
+        let say = "add \"virtual_only\" with the reason";
+        for (number, step) in self.steps.iter().enumerate() {
+            if let Some(what) = step.needs_virtual_time() {
+                return wrong(format!("steps[{number}]: {what}, which only virtual time can do: {say}"));
+            }
+        }
+        if self.client.clock != ClockOffset::EXACT || self.client.patient_logins {
+            return wrong(format!(
+                "client: a real client has no \"clock\" or \"patient_logins\" to set: {say}"
+            ));
+        }
+        let passes = self.steps.iter().map(|step| {
+            let Step::Pass(span) = step else { return Duration::ZERO };
+            span.duration()
+        });
+        let instants = self.seen.iter().flat_map(|seen| &seen.0).filter_map(|request| request.at);
+        let ends = self.orders().filter_map(|order| order.answer.at);
+        let latest = instants.chain(ends).map(super::window::Window::from).max().unwrap_or_default();
+        if passes.sum::<Duration>().max(latest) > LONGEST {
+            return wrong(format!(
+                "steps: on real sockets nobody waits longer than {LONGEST:?}; take shorter times, or {say}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that a step names is there when it comes.
+    fn check_steps(&self) -> Result<(), ScenarioError> {
+        let mut started: BTreeSet<&CallId> = BTreeSet::new();
+        let (mut holds, mut stored) = (Vec::new(), false);
+        if self.steps.is_empty() {
+            return wrong("steps: nothing happens; make a call");
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let here = |what: String| wrong(format!("steps[{number}]: {what}"));
+            match step {
+                Step::Call(order) | Step::Start(order) => {
+                    if !started.insert(&order.id) {
+                        return here(format!("there is a call {} already; name each differently", order.id));
+                    }
+                    if order.times == 0 {
+                        return here(format!("call {} is made no times; leave it out", order.id));
+                    }
+                }
+                Step::Await(id) | Step::Cancel(id) | Step::Kill(id) => {
+                    if !started.contains(id) {
+                        return here(format!("no call {id} is under way; start it before"));
+                    }
+                }
+                Step::Hold(hold) => holds.push(hold),
+                Step::UntilHeld(count) if holds.is_empty() || *count == 0 => {
+                    return here("nothing is held; hold something before".to_owned());
+                }
+                Step::Release(hold) if !holds.contains(&hold) => {
+                    return here(
+                        "this is not held; release what a hold before it says, word by word".to_owned(),
+                    );
+                }
+                Step::Release(hold) => holds.retain(|other| *other != hold),
+                Step::ReleaseAll => holds.clear(),
+                Step::RevokeKey(id) | Step::RestoreKey(id) => {
+                    if !self.server.keys.iter().any(|pair| pair.id == *id) {
+                        return here(format!("the server has no key {id:?}; name one of server.keys"));
+                    }
+                }
+                Step::Store => stored = true,
+                Step::Resume(_) if !stored => {
+                    return here("nothing is stored; \"store\" before".to_owned());
+                }
+                Step::UntilHeld(_)
+                | Step::Pass(_)
+                | Step::Suspend(_)
+                | Step::SetClock(_)
+                | Step::ExpireAll
+                | Step::RotateSigningKey
+                | Step::Policy(_)
+                | Step::Fault(_)
+                | Step::ClearFaults
+                | Step::Invalidate
+                | Step::Reset
+                | Step::ResetTo(_)
+                | Step::Resume(_)
+                | Step::Restart
+                | Step::RestartAs(_) => {}
+            }
+        }
+        if !holds.is_empty() {
+            return wrong("steps: something is still held at the end; release it");
+        }
+        Ok(())
+    }
+
+    /// Every request that must be seen can be.
+    fn check_seen(&self) -> Result<(), ScenarioError> {
+        let (mut logins, mut calls, mut latest) = (0, 0, Duration::ZERO);
+        for (number, group) in self.seen.iter().enumerate() {
+            let here = |what: String| wrong(format!("seen[{number}]: {what}"));
+            if group.0.is_empty() {
+                return here("an empty list; leave it out".to_owned());
+            }
+            let granted = |request: &&ExpectedRequest| {
+                matches!(request.kind, RequestKind::Login { .. })
+                    && matches!(request.given, Given::CutShort | Given::Status(200..=299))
+            };
+            let called = |request: &&ExpectedRequest| matches!(request.kind, RequestKind::Call { .. });
+            logins += group.0.iter().filter(granted).map(|request| request.times).sum::<usize>();
+            calls += group.0.iter().filter(called).map(|request| request.times).sum::<usize>();
+            for ExpectedRequest { kind, at, .. } in &group.0 {
+                if let RequestKind::Call { id, token } = kind {
+                    if !self.orders().any(|order| order.id == *id) {
+                        return here(format!("no step makes a call {id}"));
+                    }
+                    let (issued, of) = match token {
+                        TokenName::Login(number) => {
+                            (logins.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
+                        }
+                        TokenName::Roll(number) => {
+                            (calls.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
+                        }
+                    };
+                    if issued < usize::try_from(*of).unwrap_or(usize::MAX) {
+                        return here(format!("{token} was never issued before, so nobody can send it"));
+                    }
+                }
+                if let Some(at) = at {
+                    if at.is_empty() || at.from() < latest {
+                        return here(format!("{at} cannot be: time does not run backwards"));
+                    }
+                    latest = at.from();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The ending of a call agrees with what the server saw of it.
+    fn check_order(&self, order: &Order) -> Result<(), ScenarioError> {
+        let requests = self.seen.iter().flat_map(|seen| &seen.0);
+        let mut by_given: BTreeMap<String, usize> = BTreeMap::new();
+        for ExpectedRequest { kind, given, times, .. } in requests {
+            if matches!(kind, RequestKind::Call { id, .. } if *id == order.id) {
+                *by_given.entry(given.to_string()).or_default() += times;
+            }
+        }
+        let (id, total) = (&order.id, by_given.values().sum::<usize>());
+        if total > order.times * ATTEMPTS {
+            return wrong(format!(
+                "call {id}: it is seen {total} times, but a call is sent {ATTEMPTS} times at most"
+            ));
+        }
+        if order.answer.at.is_some_and(super::window::Window::is_empty)
+            || order.answer.retry_in.is_some_and(super::window::Window::is_empty)
+        {
+            return wrong(format!("call {id}: its answer cannot come: time does not run backwards"));
+        }
+        match &order.answer.kind {
+            Kind::Status(status)
+                if by_given.get(&Given::Status(*status).to_string()) < Some(&order.times) =>
+            {
+                wrong(format!(
+                    "call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"
+                ))
+            }
+            Kind::Failed(_) if total == 0 => {
+                wrong(format!("call {id}: it fails after it was sent, but nothing in \"seen\" is of it"))
+            }
+            Kind::Status(_) | Kind::Rejected(_) | Kind::Refused(_) | Kind::Failed(_) | Kind::Cancelled => {
+                Ok(())
+            }
+        }
+    }
+}

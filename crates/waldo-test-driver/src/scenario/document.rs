@@ -1,0 +1,215 @@
+//! A scenario, read and checked.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::key_pair::KeyPair;
+use super::need::Need;
+use super::order::{BodyKind, Order};
+use super::seen::ExpectedSeen;
+use super::settings::Settings;
+use super::step::Step;
+use crate::server::{ClockOffset, Fault, Policy, Server};
+
+/// What stands for another origin than the client's in a redirect's `location`.
+const ELSEWHERE: &str = "{elsewhere}";
+
+/// One scenario: what is asked, what the server does, and what must be seen.
+///
+/// How it is written, word by word, is on [the page of this module](super).
+///
+/// ```
+/// use waldo_test_driver::scenario::Scenario;
+///
+/// let scenario = Scenario::read(r#"{
+///     "name": "my-own-start",
+///     "why": "The first call logs in.",
+///     "steps": [{"call": {"id": "a", "answer": 200}}],
+///     "seen": [{"login": 200}, {"call": "a", "token": "login 1", "given": 200}]
+/// }"#)?;
+/// assert_eq!(scenario.run(), []);
+///
+/// let mistyped = Scenario::read(r#"{"name": "my-own-start", "wy": "…"}"#).unwrap_err();
+/// assert!(mistyped.to_string().starts_with("wy: unknown field `wy`, expected one of `name`, `why`"));
+/// # Ok::<(), waldo_test_driver::scenario::ScenarioError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    pub(super) name: String,
+    pub(super) why: String,
+    #[serde(default)]
+    pub(super) rules: Vec<u8>,
+    #[serde(default)]
+    pub(super) virtual_only: Option<String>,
+    #[serde(default)]
+    pub(super) server: ServerSetup,
+    #[serde(default)]
+    pub(super) client: ClientSetup,
+    pub(super) steps: Vec<Step>,
+    pub(super) seen: Vec<ExpectedSeen>,
+    #[serde(default = "one")]
+    pub(super) logins_at_once: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What the server is like when the scenario begins.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ServerSetup {
+    pub(super) policy: Policy,
+    pub(super) keys: Vec<KeyPair>,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl Default for ServerSetup {
+    fn default() -> Self {
+        Self { policy: Policy::default(), keys: vec![KeyPair::default()], faults: Vec::new() }
+    }
+}
+
+/// What the client is like when the scenario begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ClientSetup {
+    pub(super) key: KeyPair,
+    pub(super) settings: Settings,
+    /// How far its wall clock is off.
+    pub(super) clock: ClockOffset,
+    /// Whether it waits for the answer to a login for ever, and not a little less than its lease.
+    pub(super) patient_logins: bool,
+}
+
+/// Why a text is not a scenario; it says where, and what was expected there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioError(pub(super) String);
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for ScenarioError {}
+
+impl Scenario {
+    /// Reads a scenario and checks it.
+    ///
+    /// # Errors
+    /// When something in it is unknown, is missing, or cannot be: an instant out of order, a token that nobody has issued, an
+    /// answer that nobody gives. The text says where, and what to do.
+    pub fn read(json: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
+            .map_err(|error| {
+                let (place, cause) = (error.path().to_string(), error.into_inner().to_string());
+                // The one word of it that is about Rust, and not about JSON.
+                ScenarioError(format!("{place}: {}", cause.replace("unknown variant", "unknown word")))
+            })?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Its name: small letters, digits and hyphens.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is for, and where the like has happened.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The numbers of the protocol's rules that it is about.
+    pub fn rules(&self) -> &[u8] {
+        &self.rules
+    }
+
+    /// Why it cannot be run over real sockets, if that is so.
+    pub fn virtual_only(&self) -> Option<&str> {
+        self.virtual_only.as_deref()
+    }
+
+    /// What it needs of a client.
+    pub fn needs(&self) -> BTreeSet<Need> {
+        let mut needs = BTreeSet::new();
+        if !self.client.settings.is_default() {
+            needs.insert(Need::Settings);
+        }
+        for step in &self.steps {
+            match step {
+                Step::Call(order) | Step::Start(order) => {
+                    needs.extend(order.deadline.map(|_| Need::Deadlines));
+                    match order.body {
+                        BodyKind::None => {}
+                        BodyKind::Replayable => drop(needs.insert(Need::ReplayableBodies)),
+                        BodyKind::OneShot => drop(needs.insert(Need::OneShotBodies)),
+                    }
+                }
+                Step::Cancel(_) => drop(needs.insert(Need::Cancellation)),
+                Step::Invalidate => drop(needs.insert(Need::Invalidation)),
+                Step::Reset | Step::ResetTo(_) => drop(needs.insert(Need::Reset)),
+                Step::Store | Step::Resume(_) => drop(needs.insert(Need::Storage)),
+                Step::Await(_)
+                | Step::Kill(_)
+                | Step::Hold(_)
+                | Step::UntilHeld(_)
+                | Step::Release(_)
+                | Step::ReleaseAll
+                | Step::Pass(_)
+                | Step::Suspend(_)
+                | Step::SetClock(_)
+                | Step::ExpireAll
+                | Step::RevokeKey(_)
+                | Step::RestoreKey(_)
+                | Step::RotateSigningKey
+                | Step::Policy(_)
+                | Step::Fault(_)
+                | Step::ClearFaults
+                | Step::Restart
+                | Step::RestartAs(_) => {}
+            }
+        }
+        needs
+    }
+
+    /// The key pair of the client.
+    pub fn key(&self) -> &KeyPair {
+        &self.client.key
+    }
+
+    /// The limits of the client.
+    pub fn settings(&self) -> &Settings {
+        &self.client.settings
+    }
+
+    /// The server as it is when the scenario begins; `elsewhere` is an origin that is not the client's.
+    pub fn server(&self, elsewhere: &str) -> Server {
+        let mut server = Server::new(self.server.policy.clone());
+        for KeyPair { id, secret } in &self.server.keys {
+            server.add_key(id, secret);
+        }
+        for fault in &self.server.faults {
+            server.push_fault(placed(fault, elsewhere));
+        }
+        server
+    }
+
+    pub(super) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.steps.iter().filter_map(|step| {
+            let (Step::Call(order) | Step::Start(order)) = step else { return None };
+            Some(order)
+        })
+    }
+}
+
+/// The same fault, where a redirect to elsewhere leads to this origin.
+pub(super) fn placed(fault: &Fault, elsewhere: &str) -> Fault {
+    let text = serde_json::to_string(fault).unwrap_or_default();
+    serde_json::from_str(&text.replace(ELSEWHERE, elsewhere)).unwrap_or_else(|_| fault.clone())
+}

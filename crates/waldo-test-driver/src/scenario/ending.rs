@@ -1,0 +1,104 @@
+//! How a call ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use waldo_auth_core::{Instant, Refusal};
+
+use super::span::Span;
+
+/// How a call ended, in words that every client has.
+#[derive(Clone, PartialEq, Eq)]
+// Exhaustive on purpose: a client maps its errors to these, and a runner compares them.
+pub enum Ending {
+    /// A response was delivered.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// Its whole body.
+        body: Vec<u8>,
+    },
+    /// The call was refused without a response: the server has rejected the key pair.
+    Rejected {
+        /// The server's code, such as `INVALID_API_KEY`.
+        code: String,
+        /// When it makes sense to try again, from the end of the call.
+        retry_in: Duration,
+    },
+    /// The call was refused without a response: logins fail, though the key pair may be fine.
+    Unavailable {
+        /// When it makes sense to try again, from the end of the call.
+        retry_in: Duration,
+    },
+    /// The call was refused without a response: its deadline comes before a token can.
+    Deadline {
+        /// When it makes sense to try again, from the end of the call.
+        retry_in: Duration,
+    },
+    /// The call was refused without a response: it does not go to the client's origin.
+    ForeignOrigin,
+    /// The request was sent, and no answer came in time.
+    TimedOut,
+    /// The request was sent, and the transport failed.
+    Failed,
+    /// The call was cancelled before it ended.
+    Cancelled,
+    /// Anything else, with what a reader of the report should know; no scenario expects it.
+    Other(String),
+}
+
+impl Ending {
+    /// The ending of a call that the core has refused `now`.
+    ///
+    /// ```
+    /// use waldo_auth_core::{Instant, Refusal};
+    /// use waldo_test_driver::scenario::Ending;
+    ///
+    /// fn ending(refusal: &Refusal, now: Instant) -> Ending {
+    ///     Ending::refused(refusal, refusal.retry_at().saturating_duration_since(now))
+    /// }
+    /// ```
+    pub fn refused(refusal: &Refusal, retry_in: Duration) -> Self {
+        match refusal {
+            Refusal::Rejected { rejection, .. } => {
+                Self::Rejected { code: rejection.code().as_str().to_owned(), retry_in }
+            }
+            Refusal::Unavailable { .. } => Self::Unavailable { retry_in },
+            Refusal::Deadline { .. } => Self::Deadline { retry_in },
+            other => Self::Other(format!("an unknown refusal: {other}")),
+        }
+    }
+
+    pub(super) fn at(refusal: &Refusal, now: Instant) -> Self {
+        Self::refused(refusal, refusal.retry_at().saturating_duration_since(now))
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, .. } => write!(f, "{status}"),
+            Self::Rejected { code, retry_in } => {
+                write!(f, "refused as rejected with {code}, retry in {}", Span::from(*retry_in))
+            }
+            Self::Unavailable { retry_in } => {
+                write!(f, "refused as unavailable, retry in {}", Span::from(*retry_in))
+            }
+            Self::Deadline { retry_in } => {
+                write!(f, "refused for its deadline, retry in {}", Span::from(*retry_in))
+            }
+            Self::ForeignOrigin => f.write_str("refused for its foreign origin"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Failed => f.write_str("failed in transport"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// As `Display`: a body is nothing to look at.
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,32 @@
+//! A key pair as a scenario writes it.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::server::Server;
+
+/// An API key and its client secret: `{"id": "wk.me", "secret": "ws.mine"}`.
+///
+/// [`KeyPair::default`] is the pair that [`Server::default`] knows.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPair {
+    /// The API key.
+    pub id: String,
+    /// The client secret.
+    pub secret: String,
+}
+
+impl Default for KeyPair {
+    fn default() -> Self {
+        Self { id: Server::KEY_ID.to_owned(), secret: Server::KEY_SECRET.to_owned() }
+    }
+}
+
+/// The secret stays out of it.
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPair").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! What a scenario needs of a client.
+
+use std::fmt;
+
+/// What a scenario needs of a client beside sending requests without a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Need {
+    /// Limits other than by default.
+    Settings,
+    /// Calls with a deadline.
+    Deadlines,
+    /// Bodies that can be sent again.
+    ReplayableBodies,
+    /// Bodies that can be sent once.
+    OneShotBodies,
+    /// Calls that can be cancelled.
+    Cancellation,
+    /// Another key pair, or the same one anew, for a client that is in use.
+    Reset,
+    /// Giving up a token on request.
+    Invalidation,
+    /// Storing a token and taking it up again.
+    Storage,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Settings => "settings",
+            Self::Deadlines => "deadlines",
+            Self::ReplayableBodies => "replayable bodies",
+            Self::OneShotBodies => "one-shot bodies",
+            Self::Cancellation => "cancellation",
+            Self::Reset => "reset",
+            Self::Invalidation => "invalidation",
+            Self::Storage => "storage",
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! What a client is told beside where to log in and as whom.
+
+use serde::Deserialize;
+use waldo_auth_core::ConfigBuilder;
+
+use super::span::Span;
+
+/// The limits that a scenario wants other than by default; those that are `None` stay as they are.
+///
+/// Their names are those of [`ConfigBuilder`]'s methods, which say what they mean.
+///
+/// ```
+/// use waldo_auth_core::{Config, Credentials};
+/// use waldo_test_driver::scenario::Settings;
+///
+/// let settings: Settings = serde_json::from_str(r#"{"lease": "400ms", "drop_budget": {"burst": 1, "every": "30s"}}"#)?;
+/// let config = settings.apply(Config::builder("https://api.waldo.ai", Credentials::new("wk.4f…", "ws.9a…")?)).build()?;
+/// assert_eq!(config.lease().as_millis(), 400);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The reserve at the end of a token's life.
+    pub margin: Option<Reserve>,
+    /// The same for one-shot calls.
+    pub one_shot_margin: Option<Reserve>,
+    /// The life of a token that says nothing about its own.
+    pub assumed_life: Option<Span>,
+    /// How long one login may take before another call may start the next.
+    pub lease: Option<Span>,
+    /// The waits after failed logins.
+    pub backoff: Option<Backoff>,
+    /// The longest `Retry-After` that is obeyed.
+    pub retry_after_cap: Option<Span>,
+    /// How many failed logins one call sits through.
+    pub failures_per_call: Option<u32>,
+    /// When rejected credentials are tried again.
+    pub probe: Option<Probe>,
+    /// How many refused tokens may be dropped.
+    pub drop_budget: Option<DropBudget>,
+    /// The path of the login.
+    pub login_path: Option<String>,
+}
+
+/// A reserve: `{"at_most": "30s", "share": 10}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    /// That of a long life.
+    pub at_most: Span,
+    /// That of a short life is its `share`-th part.
+    pub share: u32,
+}
+
+/// Waits that double: `{"base": "250ms", "cap": "30s"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backoff {
+    /// The first wait is below this.
+    pub base: Span,
+    /// No wait is longer.
+    pub cap: Span,
+}
+
+/// Times after which rejected credentials are tried again: `{"first": "60s", "cap": "15m"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The first.
+    pub first: Span,
+    /// The longest.
+    pub cap: Span,
+}
+
+/// A budget: `{"burst": 5, "every": "30s"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropBudget {
+    /// So many at once.
+    pub burst: u32,
+    /// One more so often.
+    pub every: Span,
+}
+
+impl Settings {
+    /// Whether everything stays as it is.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Tells the core, for clients that are built over it.
+    pub fn apply(&self, config: ConfigBuilder) -> ConfigBuilder {
+        let mut config = config;
+        if let Some(Reserve { at_most, share }) = self.margin {
+            config = config.margin(at_most.duration(), share);
+        }
+        if let Some(Reserve { at_most, share }) = self.one_shot_margin {
+            config = config.one_shot_margin(at_most.duration(), share);
+        }
+        if let Some(life) = self.assumed_life {
+            config = config.assumed_life(life.duration());
+        }
+        if let Some(lease) = self.lease {
+            config = config.lease(lease.duration());
+        }
+        if let Some(Backoff { base, cap }) = self.backoff {
+            config = config.backoff(base.duration(), cap.duration());
+        }
+        if let Some(cap) = self.retry_after_cap {
+            config = config.retry_after_cap(cap.duration());
+        }
+        if let Some(failures) = self.failures_per_call {
+            config = config.failures_per_call(failures);
+        }
+        if let Some(Probe { first, cap }) = self.probe {
+            config = config.probe(first.duration(), cap.duration());
+        }
+        if let Some(DropBudget { burst, every }) = self.drop_budget {
+            config = config.drop_budget(burst, every.duration());
+        }
+        if let Some(path) = &self.login_path {
+            config = config.login_path(path);
+        }
+        config
+    }
+}

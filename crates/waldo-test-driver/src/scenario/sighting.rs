@@ -1,0 +1,172 @@
+//! One request as the server saw it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::span::Span;
+use crate::server::Target;
+
+/// A token by its order of issue: `"login 1"` came with the first login that was granted, `"roll 2"` was the second to come on
+/// the response to a call.
+///
+/// A token that is byte-identical to an earlier one keeps that one's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive on purpose: a token comes from a login or from a call.
+pub enum TokenName {
+    /// The token of the n-th login that was granted, from 1.
+    Login(u32),
+    /// The n-th token that came on the response to a call, from 1.
+    Roll(u32),
+}
+
+impl fmt::Display for TokenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Login(number) => write!(f, "login {number}"),
+            Self::Roll(number) => write!(f, "roll {number}"),
+        }
+    }
+}
+
+impl FromStr for TokenName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.split_once(' ').and_then(|(kind, number)| {
+            let number = number.parse().ok().filter(|number| *number > 0)?;
+            match kind {
+                "login" => Some(Self::Login(number)),
+                "roll" => Some(Self::Roll(number)),
+                _ => None,
+            }
+        });
+        name.ok_or_else(|| format!(r#"{text:?} names no token: expected one such as "login 1" or "roll 2""#))
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// What the server gave back: `200`, `"nothing"`, `"cut_short"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive on purpose: these are the replies of the model.
+pub enum Given {
+    /// A whole response with this status.
+    Status(u16),
+    /// Nothing: it hung, or cut the connection.
+    Nothing,
+    /// The head and half of the body.
+    CutShort,
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Nothing => f.write_str("nothing"),
+            Self::CutShort => f.write_str("a response that was cut short"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Forms;
+
+        impl Visitor<'_> for Forms {
+            type Value = Given;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"a status such as 200, "nothing" or "cut_short""#)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Given, E> {
+                let status = u16::try_from(number).ok().filter(|status| (200..=999).contains(status));
+                status
+                    .map(Given::Status)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
+                match text {
+                    "nothing" => Ok(Given::Nothing),
+                    "cut_short" => Ok(Given::CutShort),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        from.deserialize_any(Forms)
+    }
+}
+
+/// What no request may do, whatever the scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Breach {
+    LoginWithToken,
+    LoginHeader { name: &'static str, seen: String },
+    LoginBody,
+    NoToken,
+    SeveralTokens,
+    TokenForm { scheme: String },
+    UnknownToken,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoginWithToken => f.write_str("a login carries no Authorization header"),
+            Self::LoginHeader { name, seen } => {
+                write!(f, "a login carries exactly one {name}: application/json, but this one had {seen}")
+            }
+            Self::LoginBody => f.write_str(
+                r#"the body of a login is {"apiKey": "…", "clientSecret": "…"}, and nothing else"#,
+            ),
+            Self::NoToken => f.write_str("a call carries an Authorization header"),
+            Self::SeveralTokens => f.write_str("a call carries one Authorization header, not several"),
+            Self::TokenForm { scheme } => {
+                write!(f, "a call's header is exactly `Authorization: Bearer <token>`, not `{scheme}…`")
+            }
+            Self::UnknownToken => f.write_str("this server has never issued the token of this call"),
+        }
+    }
+}
+
+/// One request as the server saw it, without a secret in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    pub(super) target: Target,
+    pub(super) path: String,
+    pub(super) token: Option<TokenName>,
+    /// Which API key a login presented.
+    pub(super) key: Option<String>,
+    pub(super) body: Vec<u8>,
+    pub(super) given: Given,
+    pub(super) given_body: Vec<u8>,
+    pub(super) breaches: Vec<Breach>,
+    /// Since the scenario began.
+    pub(super) at: Duration,
+}
+
+impl fmt::Display for Sighting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.target {
+            Target::Login => {
+                write!(f, "a login as {}", self.key.as_deref().unwrap_or("nobody"))?;
+            }
+            Target::Calls => match self.token {
+                Some(token) => write!(f, "{} with {token}", self.path)?,
+                None => write!(f, "{} without a token of this server", self.path)?,
+            },
+        }
+        let at = Duration::from_millis(u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX));
+        write!(f, ", given {}, at {}", self.given, Span::from(at))
+    }
+}

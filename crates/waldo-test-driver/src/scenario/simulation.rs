@@ -1,0 +1,291 @@
+//! A scenario in virtual time: the shipping session against the model, with no clock, thread or socket.
+//!
+//! Everything that can happen without time passing happens at once, in the order in which the calls came in; then time
+//! jumps to the next instant that somebody waits for.
+
+mod actor;
+mod clock;
+mod on_bench;
+
+use std::time::Duration;
+
+use http::Request;
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
+    Verdict,
+};
+
+use self::actor::{Actor, Flight, Place, State};
+use self::clock::Clock;
+use super::bench::{Obstacle, Unmet};
+use super::document::Scenario;
+use super::ending::Ending;
+use super::key_pair::KeyPair;
+use super::order::Order;
+use super::window::Precision;
+use super::witness::Witness;
+use crate::server::{Hold, Reply, Server, Stage, Target};
+
+const ORIGIN: &str = "https://api.waldo.example";
+const ELSEWHERE: &str = "https://elsewhere.example";
+
+/// No scenario needs as many turns; one that takes them is going round in circles.
+const MOST_TURNS: usize = 100_000;
+
+impl Scenario {
+    /// Drives `waldo_auth_core::Session` through the scenario in virtual time, and answers what was not met: nothing, if all is
+    /// well.
+    ///
+    /// ```
+    /// use waldo_test_driver::scenario;
+    ///
+    /// for scenario in scenario::all() {
+    ///     assert_eq!(scenario.run(), [], "{}", scenario.name());
+    /// }
+    /// ```
+    pub fn run(&self) -> Vec<Unmet> {
+        match Simulation::new(self) {
+            Ok(mut simulation) => self.perform(&mut simulation, Precision::Exact),
+            Err(obstacle) => vec![Unmet(format!("client: {obstacle}"))],
+        }
+    }
+}
+
+struct Simulation<'a> {
+    scenario: &'a Scenario,
+    server: Server,
+    witness: Witness,
+    session: Session,
+    clock: Clock,
+    holds: Vec<Hold>,
+    actors: Vec<Actor>,
+    stored: Option<String>,
+    logins_at_once: usize,
+    objections: Vec<String>,
+}
+
+impl<'a> Simulation<'a> {
+    fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
+        let clock = Clock::new(scenario.client.clock);
+        Ok(Self {
+            server: scenario.server(ELSEWHERE),
+            witness: Witness::new(clock.truth()),
+            session: session(scenario, scenario.key())?,
+            scenario,
+            clock,
+            holds: Vec::new(),
+            actors: Vec::new(),
+            stored: None,
+            logins_at_once: 0,
+            objections: Vec::new(),
+        })
+    }
+
+    /// Lets everything happen that needs no time.
+    fn progress(&mut self) {
+        for _ in 0..MOST_TURNS {
+            let moved = (0..self.actors.len()).any(|index| self.turn(index));
+            let logins =
+                self.actors.iter().filter(|actor| matches!(actor.state, State::LoggingIn(_))).count();
+            self.logins_at_once = self.logins_at_once.max(logins);
+            if !moved {
+                return;
+            }
+        }
+        self.objections.push(format!("after {MOST_TURNS} turns at one instant the client was not done"));
+    }
+
+    /// Lets one call do its next thing, if there is one.
+    fn turn(&mut self, index: usize) -> bool {
+        let now = self.clock.now();
+        let Some(actor) = self.actors.get_mut(index) else { return false };
+        let (order, deadline) = (actor.order.clone(), actor.deadline);
+        let (next, moved) = match std::mem::replace(&mut actor.state, State::Gone) {
+            State::Ready(call) => (self.admit(call, &order, deadline), true),
+            State::Waiting(call, until) if until <= now.monotonic => (State::Ready(call), true),
+            State::LoggingIn(flight) => self.fly_login(flight),
+            State::Sending(flight) => self.fly_attempt(flight),
+            still @ (State::Waiting(..) | State::Ended(..) | State::Gone) => (still, false),
+        };
+        if let Some(actor) = self.actors.get_mut(index) {
+            // A login that was settled has woken everyone but the one whose turn it is.
+            actor.state = next;
+        }
+        moved
+    }
+
+    fn admit(&mut self, call: Call, order: &Order, deadline: Option<Instant>) -> State {
+        let now = self.clock.now();
+        match self.session.admit(call, now) {
+            Step::Send(permit) => {
+                let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
+                let request = Request::builder()
+                    .method(order.method())
+                    .uri(format!("{origin}{}", order.path()))
+                    .body(order.body().bytes().to_vec());
+                let Ok(mut request) = request else {
+                    return self.ended(Ending::Other(format!("{} makes no request", order.path())));
+                };
+                match permit.authorize(&mut request) {
+                    Ok(attempt) => State::Sending(Flight::new(attempt, request, deadline)),
+                    Err(_) => self.ended(Ending::ForeignOrigin),
+                }
+            }
+            Step::Authenticate(login, then) => {
+                let request = login.request();
+                let lease = login.lapses().saturating_duration_since(now.monotonic);
+                let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+                let silence =
+                    (!self.scenario.client.patient_logins).then(|| now.monotonic.saturating_add(patience));
+                let until = [silence, then.deadline()].into_iter().flatten().min();
+                State::LoggingIn(Flight::new((login, then), request, until))
+            }
+            Step::Wait(call, until) => {
+                if until <= now.monotonic {
+                    self.objections
+                        .push("the session asked to wait until an instant that has passed".to_owned());
+                }
+                State::Waiting(call, until)
+            }
+            Step::Refuse(refusal) => self.ended(Ending::at(&refusal, now.monotonic)),
+        }
+    }
+
+    fn fly_login(&mut self, mut flight: Flight<(Login, Call)>) -> (State, bool) {
+        let now = self.clock.now();
+        if flight.until.is_some_and(|until| until <= now.monotonic) {
+            let (login, then) = flight.ticket;
+            // Ended by the call's own deadline, silence says nothing about the server.
+            let outcome = if then.deadline().is_some_and(|deadline| deadline <= now.monotonic) {
+                Outcome::Abandoned
+            } else {
+                Outcome::Unavailable(Unavailable::new(Reason::Timeout))
+            };
+            self.settle(login, outcome);
+            return (State::Ready(then), true);
+        }
+        let Some(arrived) = self.advance(&mut flight, Target::Login) else {
+            return (State::LoggingIn(flight), false);
+        };
+        let (login, then) = flight.ticket;
+        let lost = || Outcome::Unavailable(Unavailable::new(Reason::Transport));
+        let outcome = match arrived {
+            Reply::Respond(response) => login.read(Head::from(&response), response.body()),
+            Reply::CutShort(response) if response.status().is_success() => lost(),
+            Reply::CutShort(response) => login.read(Head::from(&response), &[]),
+            Reply::Cut | Reply::Hang => lost(),
+        };
+        self.settle(login, outcome);
+        (State::Ready(then), true)
+    }
+
+    fn fly_attempt(&mut self, mut flight: Flight<Attempt>) -> (State, bool) {
+        let now = self.clock.now();
+        if flight.until.is_some_and(|until| until <= now.monotonic) {
+            return (self.ended(Ending::TimedOut), true);
+        }
+        let Some(arrived) = self.advance(&mut flight, Target::Calls) else {
+            return (State::Sending(flight), false);
+        };
+        let (response, whole) = match arrived {
+            Reply::Respond(response) => (response, true),
+            Reply::CutShort(response) => (response, false),
+            Reply::Cut | Reply::Hang => return (self.ended(Ending::Failed), true),
+        };
+        let state = match self.session.conclude(flight.ticket, Head::from(&response), now) {
+            Verdict::Retry(call) => State::Ready(call),
+            Verdict::Deliver if whole => self
+                .ended(Ending::Answered { status: response.status().as_u16(), body: response.into_body() }),
+            Verdict::Deliver => self.ended(Ending::Failed),
+        };
+        (state, true)
+    }
+
+    fn ended(&self, ending: Ending) -> State {
+        State::Ended(ending, self.clock.passed())
+    }
+
+    /// Takes a request through the gates and the server; answers what comes back, once it does.
+    fn advance<T>(&mut self, flight: &mut Flight<T>, target: Target) -> Option<Reply> {
+        let path = flight.request.uri().path().to_owned();
+        let held = |holds: &[Hold], stage| holds.iter().any(|hold| hold.covers(target, stage, &path));
+        if matches!(flight.place, Place::BeforeServer) && !held(&self.holds, Stage::Before) {
+            let now = self.clock.truth();
+            let reply = self.server.handle(&flight.request, now);
+            self.witness.note(target, &flight.request, &reply, now);
+            flight.place = Place::BehindServer(reply);
+        }
+        if held(&self.holds, Stage::After) {
+            return None;
+        }
+        match std::mem::replace(&mut flight.place, Place::Arrived) {
+            Place::BehindServer(Reply::Hang) => {
+                flight.place = Place::BehindServer(Reply::Hang);
+                None
+            }
+            Place::BehindServer(reply) => Some(reply),
+            place @ (Place::BeforeServer | Place::Arrived) => {
+                flight.place = place;
+                None
+            }
+        }
+    }
+
+    fn settle(&mut self, login: Login, outcome: Outcome) {
+        self.session.settle(login, outcome, self.clock.now());
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        self.actors.iter_mut().for_each(Actor::wake);
+    }
+
+    fn held(&self) -> usize {
+        let at = |actor: &&Actor| match &actor.state {
+            State::LoggingIn(flight) => self.stands(flight, Target::Login),
+            State::Sending(flight) => self.stands(flight, Target::Calls),
+            State::Ready(_) | State::Waiting(..) | State::Ended(..) | State::Gone => false,
+        };
+        self.actors.iter().filter(at).count()
+    }
+
+    fn stands<T>(&self, flight: &Flight<T>, target: Target) -> bool {
+        let stage = match flight.place {
+            Place::BeforeServer => Stage::Before,
+            Place::BehindServer(_) => Stage::After,
+            Place::Arrived => return false,
+        };
+        self.holds.iter().any(|hold| hold.covers(target, stage, flight.request.uri().path()))
+    }
+
+    /// The next instant that somebody waits for, as a time from now.
+    fn next_wait(&self) -> Option<Duration> {
+        let now = self.clock.now().monotonic;
+        let waits = self.actors.iter().filter_map(Actor::until);
+        waits.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero()).min()
+    }
+
+    /// Lets time pass from one awaited instant to the next until `done`; false where nothing more is awaited.
+    fn pass_until(&mut self, done: impl Fn(&Self) -> bool) -> bool {
+        self.progress();
+        for _ in 0..MOST_TURNS {
+            if done(self) {
+                return true;
+            }
+            let Some(wait) = self.next_wait() else { return false };
+            self.clock.pass(wait);
+            self.progress();
+        }
+        false
+    }
+}
+
+fn session(scenario: &Scenario, pair: &KeyPair) -> Result<Session, Obstacle> {
+    let credentials = credentials(pair)?;
+    let config = scenario.settings().apply(Config::builder(ORIGIN, credentials));
+    config.build().map(Session::new).map_err(|error| Obstacle::new(error.to_string()))
+}
+
+fn credentials(pair: &KeyPair) -> Result<Credentials, Obstacle> {
+    Credentials::new(pair.id.as_str(), pair.secret.as_str()).map_err(|error| Obstacle::new(error.to_string()))
+}

@@ -1,0 +1,197 @@
+//! All scenarios.
+
+use std::collections::BTreeSet;
+
+use super::document::{Scenario, ScenarioError};
+
+/// The files of the suite, each with its name.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../scenarios/", $name, ".json")))),*]
+    };
+}
+
+/// Every file of `scenarios/`; a test compares the two.
+const FILES: &[(&str, &str)] = files![
+    "cold-start",
+    "held-token-is-reused",
+    "each-answer-brings-the-next-token",
+    "other-login-path",
+    "roll-lower-case",
+    "roll-colon",
+    "roll-bare",
+    "roll-several",
+    "roll-doubled",
+    "roll-blank",
+    "roll-junk",
+    "roll-oversized",
+    "rolls-come-from-successes-only",
+    "login-answer-prefixed",
+    "login-answer-created",
+    "login-answer-header",
+    "login-status-503",
+    "login-without-a-token",
+    "login-not-json",
+    "login-oversized",
+    "login-single-quotes",
+    "login-firewall",
+    "login-redirect",
+    "login-cut",
+    "login-cut-short",
+    "login-hangs",
+    "backoff-doubles",
+    "retry-after-as-seconds",
+    "retry-after-as-date",
+    "retry-after-overflows",
+    "retry-after-is-capped",
+    "a-call-gives-up-after-three-failures",
+    "failures-end",
+    "backoff-is-shared",
+    "one-failure-for-all",
+    "rejected-invalid-api-key",
+    "rejected-api-key-revoked",
+    "rejected-missing-parameters",
+    "rejected-with-an-unknown-code",
+    "rejection-refuses-a-crowd",
+    "probes-double",
+    "a-probe-finds-a-restored-key",
+    "one-call-probes-for-all",
+    "reset-leaves-the-latch",
+    "reset-to-another-key",
+    "deadline-behind-a-login",
+    "deadline-before-a-backoff-ends",
+    "deadline-of-a-leader",
+    "deadline-of-a-request",
+    "one-login-for-a-crowd",
+    "a-storm-of-401s-is-one-login",
+    "no-dead-token-is-sent",
+    "margin-of-thirty-seconds",
+    "margin-of-a-tenth",
+    "short-lives-cause-no-storm",
+    "margin-of-a-one-shot",
+    "a-suspended-machine-sends-no-dead-token",
+    "wall-clock-set-back",
+    "wall-clock-set-forward",
+    "wall-clock-wrong-by-years",
+    "server-clock-behind",
+    "server-clock-ahead",
+    "without-a-date",
+    "date-of-a-cache",
+    "only-exp-is-known",
+    "exp-absent",
+    "exp-absent-is-an-hour",
+    "iat-kept-from-the-login",
+    "a-chain-of-rolls-ends",
+    "equal-tokens-of-one-second",
+    "strict-rotation-in-sequence",
+    "strict-rotation-in-parallel",
+    "strict-rotation-and-a-lost-response",
+    "grace-rotation",
+    "batch-echo-restamped",
+    "batch-echo-of-the-sent-token",
+    "batch-echo-blank",
+    "late-response-keeps-the-newer-token",
+    "late-response-with-a-fresher-token",
+    "late-response-of-an-old-session",
+    "late-response-after-invalidation",
+    "late-401-drops-no-newer-token",
+    "late-401-after-a-roll",
+    "invalidation-during-a-login",
+    "reset-during-a-login",
+    "a-401-is-healed",
+    "a-new-signing-key-is-healed",
+    "three-attempts-at-most",
+    "a-route-that-always-refuses",
+    "the-drop-budget-fills-again",
+    "tokens-that-are-dead-on-arrival",
+    "a-403-is-delivered",
+    "a-key-revoked-and-restored",
+    "a-revoked-key-after-invalidation",
+    "a-call-is-not-sent-again-for-a-503",
+    "a-call-is-not-sent-again-for-a-cut",
+    "a-head-counts-though-its-body-breaks-off",
+    "a-replayable-body-is-sent-whole-again",
+    "a-one-shot-gets-its-401",
+    "a-one-shot-is-not-sent-again-with-a-newer-token",
+    "a-one-shot-on-a-cold-start",
+    "a-cancelled-leader-hands-over",
+    "a-cancelled-call-leaves-no-trace",
+    "a-dead-leader-delays-by-its-lease",
+    "a-late-login-is-used",
+    "two-late-logins-agree",
+    "a-foreign-origin-sees-nothing",
+    "a-redirect-is-delivered",
+    "a-redirect-at-home-is-delivered",
+    "a-stored-token-spares-a-login",
+    "a-stored-token-that-has-ended",
+    "a-stored-token-of-another-key",
+    "a-stored-token-that-was-refused",
+    "a-stored-token-that-is-dead",
+];
+
+/// Every scenario of the suite.
+///
+/// ```
+/// assert!(waldo_test_driver::scenario::all().count() >= 40);
+/// ```
+pub fn all() -> impl Iterator<Item = Scenario> {
+    // Each is read by a test, so none is left out.
+    FILES.iter().filter_map(|(_, json)| Scenario::read(json).ok())
+}
+
+/// The scenario of this name.
+///
+/// ```
+/// use waldo_test_driver::scenario;
+///
+/// assert_eq!(scenario::find("cold-start").map(|found| found.name().to_owned()), Some("cold-start".to_owned()));
+/// assert!(scenario::find("no-such-name").is_none());
+/// ```
+pub fn find(name: &str) -> Option<Scenario> {
+    all().find(|scenario| scenario.name() == name)
+}
+
+/// Reads scenarios of one's own, each with the name of its file without `.json`.
+///
+/// # Errors
+/// What is wrong with the first one that cannot be read, with the name of its file; that a name differs from its file's, or that
+/// two have the same.
+pub fn read_all<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<Scenario>, ScenarioError> {
+    let mut names = BTreeSet::new();
+    let read = |(file, json): (&str, &str)| {
+        let wrong = |what: String| ScenarioError(format!("{file}.json: {what}"));
+        let scenario = Scenario::read(json).map_err(|error| wrong(error.to_string()))?;
+        if scenario.name() != file {
+            return Err(wrong(format!("name: it is {:?} in the file; give both the same", scenario.name())));
+        }
+        if !names.insert(file.to_owned()) {
+            return Err(wrong("name: another scenario has it already; give each its own".to_owned()));
+        }
+        Ok(scenario)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_read_and_none_is_forgotten() {
+        let read = read_all(FILES.iter().copied()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(read.len(), all().count());
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+        let mut found: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| {
+                entry.unwrap().file_name().to_str().unwrap().strip_suffix(".json").map(str::to_owned)
+            })
+            .collect();
+        found.sort();
+        let mut named: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        named.sort_unstable();
+        assert_eq!(found, named);
+    }
+}

@@ -1,0 +1,168 @@
+//! Who stands beside the server and writes down what it sees.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Request, Response};
+use serde_json::Value;
+
+use super::sighting::{Breach, Given, Sighting, TokenName};
+use crate::server::{Reply, Target};
+
+/// Writes down every request that a server handles, with its tokens named by their order of issue.
+///
+/// Whoever carries the server's replies tells it of each, in the order in which they were handled.
+#[derive(Clone)]
+pub struct Witness {
+    began: SystemTime,
+    /// Every token that was seen to be issued.
+    tokens: Vec<(String, TokenName)>,
+    logins: u32,
+    rolls: u32,
+    sightings: Vec<Sighting>,
+}
+
+impl Witness {
+    /// A witness who has seen nothing yet; instants are counted from `began`.
+    pub fn new(began: SystemTime) -> Self {
+        Self { began, tokens: Vec::new(), logins: 0, rolls: 0, sightings: Vec::new() }
+    }
+
+    /// Writes down one request, and what the server made of it `now`.
+    pub fn note<B: AsRef<[u8]>>(
+        &mut self,
+        target: Target,
+        request: &Request<B>,
+        reply: &Reply,
+        now: SystemTime,
+    ) {
+        let mut breaches = Vec::new();
+        let (token, key) = match target {
+            Target::Login => (None, read_login(request, &mut breaches)),
+            Target::Calls => (self.read_token(request.headers(), &mut breaches), None),
+        };
+        let (given, response) = match reply {
+            Reply::Respond(response) => (Given::Status(response.status().as_u16()), Some(response)),
+            Reply::CutShort(response) => (Given::CutShort, Some(response)),
+            Reply::Hang | Reply::Cut => (Given::Nothing, None),
+        };
+        if let Some(response) = response {
+            self.name_token(target, response);
+        }
+        self.sightings.push(Sighting {
+            target,
+            path: request.uri().path().to_owned(),
+            token,
+            key,
+            body: request.body().as_ref().to_vec(),
+            given,
+            given_body: response.map(|response| response.body().clone()).unwrap_or_default(),
+            breaches,
+            at: now.duration_since(self.began).unwrap_or_default(),
+        });
+    }
+
+    /// What it has seen so far.
+    pub fn sightings(&self) -> &[Sighting] {
+        &self.sightings
+    }
+
+    fn read_token(&self, headers: &HeaderMap, breaches: &mut Vec<Breach>) -> Option<TokenName> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            breaches.push(Breach::NoToken);
+            return None;
+        };
+        if values.next().is_some() {
+            breaches.push(Breach::SeveralTokens);
+        }
+        let text = value.to_str().unwrap_or_default();
+        let bare = jwt_in(text)?;
+        if text.strip_prefix("Bearer ") != Some(bare) {
+            breaches
+                .push(Breach::TokenForm { scheme: text.strip_suffix(bare).unwrap_or_default().to_owned() });
+        }
+        let name = self.name_of(bare);
+        if name.is_none() {
+            breaches.push(Breach::UnknownToken);
+        }
+        name
+    }
+
+    /// Names the token of a response, if it is one that was not seen before.
+    fn name_token(&mut self, target: Target, response: &Response<Vec<u8>>) {
+        let values = response.headers().get_all(AUTHORIZATION).iter();
+        let in_header = || values.filter_map(|value| value.to_str().ok()).filter_map(jwt_in).next_back();
+        let body: Option<Value> = serde_json::from_slice(response.body()).ok();
+        let in_body =
+            body.as_ref().and_then(|body| body.get("token")).and_then(Value::as_str).and_then(jwt_in);
+        let token = match target {
+            Target::Login if !response.status().is_success() => None,
+            Target::Login => in_body.or_else(in_header),
+            Target::Calls => in_header(),
+        };
+        let Some(token) = token else { return };
+        let is_known = self.name_of(token).is_some();
+        let name = match target {
+            Target::Login => {
+                self.logins += 1;
+                TokenName::Login(self.logins)
+            }
+            Target::Calls if is_known => return,
+            Target::Calls => {
+                self.rolls += 1;
+                TokenName::Roll(self.rolls)
+            }
+        };
+        if !is_known {
+            self.tokens.push((token.to_owned(), name));
+        }
+    }
+
+    fn name_of(&self, text: &str) -> Option<TokenName> {
+        self.tokens.iter().find(|(token, _)| token == text).map(|(_, name)| *name)
+    }
+}
+
+/// Reads a login, and answers the API key that it presents.
+fn read_login<B: AsRef<[u8]>>(request: &Request<B>, breaches: &mut Vec<Breach>) -> Option<String> {
+    let headers = request.headers();
+    if headers.contains_key(AUTHORIZATION) {
+        breaches.push(Breach::LoginWithToken);
+    }
+    for (header, name) in [(CONTENT_TYPE, "Content-Type"), (ACCEPT, "Accept")] {
+        let seen = values(headers, &header);
+        if seen != "application/json" {
+            breaches.push(Breach::LoginHeader { name, seen });
+        }
+    }
+    let body: Option<Value> = serde_json::from_slice(request.body().as_ref()).ok();
+    let parts = body.as_ref().and_then(Value::as_object);
+    let text = |name| parts.and_then(|parts| parts.get(name)).and_then(Value::as_str);
+    if parts.map(serde_json::Map::len) != Some(2)
+        || text("clientSecret").is_none()
+        || text("apiKey").is_none()
+    {
+        breaches.push(Breach::LoginBody);
+    }
+    text("apiKey").map(str::to_owned)
+}
+
+fn values(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("…")).collect();
+    if values.is_empty() { "none".to_owned() } else { values.join(" and ") }
+}
+
+/// What has the outline of a JWT in the text of a header.
+fn jwt_in(text: &str) -> Option<&str> {
+    let last = text.rsplit([' ', ':']).next()?;
+    (last.bytes().filter(|byte| *byte == b'.').count() == 2).then_some(last)
+}
+
+/// The tokens stay out of it.
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Witness").field("sightings", &self.sightings).finish_non_exhaustive()
+    }
+}
