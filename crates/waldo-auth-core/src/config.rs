@@ -315,11 +315,4 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl Error for ConfigError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Origin(error) => error.source(),
-            Self::LoginPath | Self::MarginEatsLife | Self::Duration { .. } | Self::Count { .. } => None,
-        }
-    }
-}
+impl Error for ConfigError {}

@@ -83,6 +83,8 @@ mod tests {
             "e30.e30.e3*",
             "e30.e30=.e30",
             "e30.e.e30",
+            "e30e3.e30.e30",
+            "e30.e30.e30e3",
             "e30.e30.e30 ",
             "from scheme response function",
             "e30.bnVsbA.e30",

@@ -226,6 +226,10 @@ fn rule_20_what_identifies_a_token_is_its_edition() {
     let sent = world.send(Call::replayable());
     assert_eq!(sent.attempt.edition(), 1);
     assert!(format!("{:?}", sent.attempt).contains("edition: 1"));
+    let rolled = world.fresh();
+    world.roll(sent.attempt, &rolled);
+    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
+    assert_eq!(permit.edition(), 2);
 }
 
 #[test]

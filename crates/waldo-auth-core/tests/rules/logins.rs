@@ -68,17 +68,7 @@ fn rule_13_leaders_that_keep_giving_up_are_no_storm() {
     let mut world = World::new();
     let from = world.now().monotonic;
     for _ in 0..60 {
-        let mut call = Call::replayable();
-        let login = loop {
-            match world.admit(call) {
-                Step::Authenticate(login, _) => break login,
-                Step::Wait(waiting, until) => {
-                    world.pass_until(until);
-                    call = waiting;
-                }
-                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
-            }
-        };
+        let (login, _) = world.lead_in_time(Call::replayable());
         world.settle(login, Outcome::Abandoned);
     }
     let took = world.now().monotonic.saturating_duration_since(from);
@@ -91,20 +81,9 @@ fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
     let mut world = World::new();
     let mut call = Call::replayable();
     for _ in 0..20 {
-        let login = loop {
-            match world.admit(call) {
-                Step::Authenticate(login, then) => {
-                    call = then;
-                    break login;
-                }
-                Step::Wait(then, until) => {
-                    world.pass_until(until);
-                    call = then;
-                }
-                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
-            }
-        };
+        let (login, then) = world.lead_in_time(call);
         world.settle(login, Outcome::Abandoned);
+        call = then;
     }
 }
 
@@ -239,20 +218,9 @@ fn rule_14_a_call_sits_through_as_many_failures_as_configured() {
         let mut world = World::with(|builder| builder.failures_per_call(most));
         let mut call = Call::replayable();
         for _ in 0..most {
-            loop {
-                match world.admit(call) {
-                    Step::Wait(waiting, until) => {
-                        world.pass_until(until);
-                        call = waiting;
-                    }
-                    Step::Authenticate(login, then) => {
-                        world.settle(login, down());
-                        call = then;
-                        break;
-                    }
-                    other @ (Step::Send(_) | Step::Refuse(_)) => panic!("{other:?}"),
-                }
-            }
+            let (login, then) = world.lead_in_time(call);
+            world.settle(login, down());
+            call = then;
         }
         assert!(matches!(world.refuse(call), Refusal::Unavailable { .. }));
     }

@@ -19,6 +19,7 @@ mod random_walk;
 #[cfg(feature = "verify")]
 mod signature;
 mod snapshot;
+mod texts;
 mod time;
 mod wire;
 mod world;

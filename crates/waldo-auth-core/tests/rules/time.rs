@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
-use waldo_auth_core::{Call, Explanation, Now, Outcome, Reason, Session, Step};
+use waldo_auth_core::{Call, Event, Explanation, Now, Outcome, Reason, Session, Step};
 
 use crate::world::{EPOCH, World, down, headers, http_date, just_under, jwt, millis, read, secs};
 
@@ -64,6 +64,16 @@ fn rule_10_without_a_date_and_an_iat_the_local_clock_is_believed_within_a_day() 
     assert_eq!(ends(24 * 3600 + 1), secs(3600), "more than a day is nonsense");
     assert_eq!(ends(0), secs(3600), "already past is nonsense");
     assert_eq!(ends(-1_000_000), secs(3600));
+}
+
+#[test]
+fn rule_10_a_local_clock_before_1970_is_a_clock_too() {
+    let mut world = World::new();
+    world.set_wall_back(secs(EPOCH + 40));
+    let (login, _) = world.lead(Call::replayable());
+    let token = jwt(r#"{"exp":60}"#);
+    world.grant(login, &token);
+    assert!(matches!(world.last_event(), Event::LoginGranted { life, .. } if life == secs(100)));
 }
 
 #[test]
@@ -188,7 +198,7 @@ fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
     let (_, until) = world.wait(call);
     assert!(until < world.after(secs(1)), "the backoff of a first failure");
     let event = world.last_event();
-    let expected = waldo_auth_core::Event::LoginUnavailable { login: 1, reason: Reason::DeadOnArrival };
+    let expected = Event::LoginUnavailable { login: 1, reason: Reason::DeadOnArrival };
     assert_eq!(event, expected);
 }
 

@@ -42,7 +42,15 @@ pub(crate) struct World {
     minted: u64,
     /// How many logins were led.
     pub(crate) logins: u64,
+    /// How many of them since time has passed last.
+    logins_now: u64,
 }
+
+/// Time stands still while a test goes round in circles, so a session that asks for one login after the other must fail it.
+const MOST_LOGINS_AT_ONE_INSTANT: u64 = 1000;
+
+/// No test makes a call wait more often than this.
+const MOST_WAITS: usize = 1000;
 
 /// An attempt on its way, with the token it carries.
 pub(crate) struct Sent {
@@ -68,6 +76,7 @@ impl World {
             wall: UNIX_EPOCH + secs(EPOCH),
             minted: 0,
             logins: 0,
+            logins_now: 0,
         }
     }
 
@@ -91,6 +100,7 @@ impl World {
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {
+        self.logins_now = 0;
         self.monotonic += time;
         self.wall += time;
     }
@@ -124,9 +134,17 @@ impl World {
 
 /// Calls and their answers.
 impl World {
+    #[track_caller]
     pub(crate) fn admit(&mut self, call: Call) -> Step {
         let step = self.session.admit(call, self.now());
-        self.logins += u64::from(matches!(step, Step::Authenticate(..)));
+        if matches!(step, Step::Authenticate(..)) {
+            self.logins += 1;
+            self.logins_now += 1;
+            assert!(
+                self.logins_now <= MOST_LOGINS_AT_ONE_INSTANT,
+                "login after login at one instant, for ever"
+            );
+        }
         step
     }
 
@@ -151,6 +169,22 @@ impl World {
             Step::Authenticate(login, call) => (login, call),
             other => panic!("expected to log in, got {other:?}"),
         }
+    }
+
+    /// Lets a call wait for as long as it is told, until it must log in.
+    #[track_caller]
+    pub(crate) fn lead_in_time(&mut self, mut call: Call) -> (Login, Call) {
+        for _ in 0..MOST_WAITS {
+            match self.admit(call) {
+                Step::Authenticate(login, call) => return (login, call),
+                Step::Wait(then, until) => {
+                    self.pass_until(until);
+                    call = then;
+                }
+                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("expected to log in, got {other:?}"),
+            }
+        }
+        panic!("expected to log in, but waited {MOST_WAITS} times");
     }
 
     /// Admits a call that must log in, and lets both go: their lease lapses by itself.
