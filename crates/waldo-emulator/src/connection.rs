@@ -1,7 +1,6 @@
 //! One connection: what arrives is given to the model or to the control endpoints, and the reply is carried out.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -51,7 +50,7 @@ async fn respond(request: Request<Incoming>, site: &Site) -> Result<Response<Ans
         tokio::time::sleep(latency).await;
     }
     site.gates.pass(target, Stage::Before, path).await;
-    let reply = site.server().handle(&request, SystemTime::now());
+    let reply = site.handle(target, &request);
     site.gates.pass(target, Stage::After, path).await;
     match reply {
         Reply::Respond(response) => Ok(response.map(AnswerBody::whole)),

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use waldo_test_driver::scenario::Sighting;
 use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
 
 use crate::connection;
@@ -185,6 +186,28 @@ impl Emulator {
     /// Sets every count to zero.
     pub fn reset_stats(&self) {
         self.site.reset_stats();
+    }
+
+    /// Writes down every request from now on; instants are counted from now.
+    ///
+    /// It keeps every request and every answer, so it is for tests of bounded length.
+    pub fn watch(&self) {
+        self.site.watch();
+    }
+
+    /// What was seen since [`watch`](Self::watch), in the order of the server; nothing without that.
+    pub fn sightings(&self) -> Vec<Sighting> {
+        self.site.sightings()
+    }
+
+    /// Waits until at least `count` requests have left a gate because their client went away; false when `patience` ends first.
+    pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
+        self.site.gates.wait_until_deserted(count, patience)
+    }
+
+    /// How many requests have left a gate because their client went away.
+    pub(crate) fn deserted(&self) -> usize {
+        self.site.gates.deserted()
     }
 
     /// Ends it: connections are cut, the port is closed and the thread has ended when this returns.

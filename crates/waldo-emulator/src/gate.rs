@@ -1,6 +1,6 @@
 //! Gates: requests that wait until a test lets them pass, so that no test has to sleep.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,13 +10,21 @@ use waldo_test_driver::server::{Hold, Stage, Target};
 #[derive(Debug)]
 pub(crate) struct Gates {
     holds: watch::Sender<Vec<Hold>>,
-    held: Mutex<usize>,
-    arrived: Condvar,
+    standing: Mutex<Standings>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Standings {
+    held: usize,
+    /// How many left because their client went away.
+    deserted: usize,
 }
 
 impl Gates {
     pub(crate) fn new() -> Self {
-        Self { holds: watch::Sender::new(Vec::new()), held: Mutex::new(0), arrived: Condvar::new() }
+        let (standing, changed) = (Mutex::default(), Condvar::new());
+        Self { holds: watch::Sender::new(Vec::new()), standing, changed }
     }
 
     pub(crate) fn hold(&self, hold: Hold) {
@@ -34,15 +42,31 @@ impl Gates {
     }
 
     pub(crate) fn held(&self) -> usize {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing().held
+    }
+
+    pub(crate) fn deserted(&self) -> usize {
+        self.standing().deserted
     }
 
     /// Waits until at least `count` requests are held; false when `patience` ends first.
     pub(crate) fn wait_until_held(&self, count: usize, patience: Duration) -> bool {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.arrived.wait_timeout_while(held, patience, |held| *held < count);
-        let (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        *held >= count
+        self.wait_until(patience, |standing| standing.held >= count)
+    }
+
+    /// Waits until at least `count` clients went away from a gate; false when `patience` ends first.
+    pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
+        self.wait_until(patience, |standing| standing.deserted >= count)
+    }
+
+    fn wait_until(&self, patience: Duration, done: impl Fn(&Standings) -> bool) -> bool {
+        let waited = self.changed.wait_timeout_while(self.standing(), patience, |standing| !done(standing));
+        let (standing, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        done(&standing)
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standings> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes the gate, or waits at it until it opens.
@@ -52,29 +76,36 @@ impl Gates {
         if !closed(&changes.borrow_and_update()) {
             return;
         }
-        let _standing = Standing::at(self);
+        let mut standing = Standing::at(self);
         // An error would mean that the sender is gone, and `self` holds it.
         while changes.changed().await.is_ok() {
             if !closed(&changes.borrow_and_update()) {
-                return;
+                break;
             }
         }
+        standing.passes = true;
     }
 }
 
 /// One request that stands at a gate; a connection that is given up takes it away.
-struct Standing<'a>(&'a Gates);
+struct Standing<'a> {
+    gates: &'a Gates,
+    passes: bool,
+}
 
 impl<'a> Standing<'a> {
     fn at(gates: &'a Gates) -> Self {
-        *gates.held.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        gates.arrived.notify_all();
-        Self(gates)
+        gates.standing().held += 1;
+        gates.changed.notify_all();
+        Self { gates, passes: false }
     }
 }
 
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
-        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        let mut standing = self.gates.standing();
+        standing.held -= 1;
+        standing.deserted += usize::from(!self.passes);
+        self.gates.changed.notify_all();
     }
 }

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+pub mod conformance;
 mod connection;
 mod control;
 mod emulator;

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use waldo_test_driver::server::{Server, Target};
+use http::Request;
+use waldo_test_driver::scenario::{Sighting, Witness};
+use waldo_test_driver::server::{Reply, Server, Target};
 
 use crate::Stats;
 use crate::gate::Gates;
@@ -13,6 +15,8 @@ use crate::gate::Gates;
 #[derive(Debug)]
 pub(crate) struct Site {
     server: Mutex<Server>,
+    /// Who writes down what the model handles, if somebody wants to know.
+    witness: Mutex<Option<Witness>>,
     pub(crate) gates: Gates,
     latency: Mutex<Latency>,
     logins: AtomicUsize,
@@ -30,6 +34,7 @@ impl Site {
     pub(crate) fn new(server: Server) -> Self {
         Self {
             server: Mutex::new(server),
+            witness: Mutex::new(None),
             gates: Gates::new(),
             latency: Mutex::default(),
             logins: AtomicUsize::new(0),
@@ -42,6 +47,30 @@ impl Site {
     pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
         // The model is valid between any two of its methods, so a panic of another holder does no harm.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the model handle a request.
+    pub(crate) fn handle(&self, target: Target, request: &Request<Vec<u8>>) -> Reply {
+        let mut server = self.server();
+        let now = SystemTime::now();
+        let reply = server.handle(request, now);
+        // Under the model's lock, so that the order is the model's.
+        if let Some(witness) = self.witness.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            witness.note(target, request, &reply, now);
+        }
+        reply
+    }
+
+    /// Writes down what the model handles from now on.
+    pub(crate) fn watch(&self) {
+        let witness = Witness::new(SystemTime::now());
+        *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
+    }
+
+    /// What was written down.
+    pub(crate) fn sightings(&self) -> Vec<Sighting> {
+        let witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        witness.as_ref().map(|witness| witness.sightings().to_vec()).unwrap_or_default()
     }
 
     pub(crate) fn latency(&self, of: Target) -> Duration {

@@ -144,6 +144,12 @@ impl fmt::Display for Obstacle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet(pub(super) String);
 
+impl From<Obstacle> for Unmet {
+    fn from(obstacle: Obstacle) -> Self {
+        Self(obstacle.0)
+    }
+}
+
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

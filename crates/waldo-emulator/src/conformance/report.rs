@@ -1,0 +1,135 @@
+//! What came of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use waldo_test_driver::scenario::{Need, Scenario, Unmet};
+
+/// What came of every scenario. Its `Display` is what an author reads.
+#[derive(Clone, Debug)]
+#[must_use = "a report that nobody looks at certifies nothing"]
+pub struct Report {
+    pub(super) results: Vec<Certified>,
+    pub(super) took: Duration,
+}
+
+/// What came of one scenario.
+#[derive(Clone, Debug)]
+#[must_use = "a result that nobody looks at certifies nothing"]
+pub struct Certified {
+    name: String,
+    why: String,
+    rules: Vec<u8>,
+    verdict: Verdict,
+    took: Duration,
+}
+
+/// How one scenario ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+// Exhaustive on purpose: a scenario was met, was not met, or was not tried.
+pub enum Verdict {
+    /// Everything that was expected was seen, and nothing else.
+    Passed,
+    /// This was not met.
+    Failed(Vec<Unmet>),
+    /// It was not tried, as the adapter lacks this.
+    Skipped(BTreeSet<Need>),
+    /// It was not tried, as real sockets cannot do it, for this reason; the core passes it in virtual time.
+    VirtualOnly(String),
+}
+
+impl Certified {
+    pub(super) fn new(scenario: &Scenario, verdict: Verdict, took: Duration) -> Self {
+        Self {
+            name: scenario.name().to_owned(),
+            why: scenario.why().to_owned(),
+            rules: scenario.rules().to_vec(),
+            verdict,
+            took,
+        }
+    }
+
+    /// The scenario's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it ended.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Whether something was not met.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed(_))
+    }
+
+    /// Whether everything was met.
+    pub fn is_passed(&self) -> bool {
+        self.verdict == Verdict::Passed
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+}
+
+impl fmt::Display for Certified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, why, rules, verdict, took } = self;
+        match verdict {
+            Verdict::Passed => write!(f, "passed   {name} ({} ms)", took.as_millis()),
+            Verdict::VirtualOnly(reason) => write!(f, "virtual  {name}: {reason}"),
+            Verdict::Skipped(needs) => {
+                let needs: Vec<String> = needs.iter().map(ToString::to_string).collect();
+                write!(f, "skipped  {name}: the adapter lacks {}", needs.join(", "))
+            }
+            Verdict::Failed(unmet) => {
+                let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+                write!(f, "FAILED   {name} (rules {}): {why}", rules.join(", "))?;
+                unmet.iter().try_for_each(|what| {
+                    write!(f, "\n         - {}", what.to_string().replace('\n', "\n         "))
+                })
+            }
+        }
+    }
+}
+
+impl Report {
+    /// What came of each scenario, in the order of the suite.
+    pub fn results(&self) -> &[Certified] {
+        &self.results
+    }
+
+    /// Whether nothing has failed, and something has passed.
+    pub fn is_certified(&self) -> bool {
+        self.results.iter().any(Certified::is_passed) && !self.results.iter().any(Certified::is_failed)
+    }
+
+    /// The names of the scenarios that failed.
+    pub fn failed(&self) -> Vec<&str> {
+        self.results.iter().filter(|result| result.is_failed()).map(Certified::name).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut passed, mut failed, mut skipped, mut virtual_only) = (0, 0, 0, 0);
+        for result in &self.results {
+            *match result.verdict {
+                Verdict::Passed => &mut passed,
+                Verdict::Failed(_) => &mut failed,
+                Verdict::Skipped(_) => &mut skipped,
+                Verdict::VirtualOnly(_) => &mut virtual_only,
+            } += 1;
+        }
+        self.results.iter().try_for_each(|result| writeln!(f, "{result}"))?;
+        write!(
+            f,
+            "{passed} passed, {failed} failed, {skipped} skipped, {virtual_only} in virtual time only, in {:.1} s",
+            self.took.as_secs_f64()
+        )
+    }
+}

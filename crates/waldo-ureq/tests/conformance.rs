@@ -1,0 +1,94 @@
+//! waldo-ureq passes the conformance suite on real sockets.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be built fails the test")]
+
+use std::error::Error as StdError;
+use std::io::Cursor;
+use std::time::Duration;
+
+use waldo_emulator::conformance::{
+    self, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking, Need, Setup,
+};
+use waldo_ureq::ureq::Agent;
+use waldo_ureq::{Client, Credentials, Error, OneShot, Snapshot, ureq};
+
+/// The adapter as its users have it, but that nothing hangs for ever and that a status is an answer.
+struct Ureq;
+
+impl Adapter for Ureq {
+    type Client = UreqClient;
+
+    fn lacks(&self) -> &[Need] {
+        // A thread that blocks cannot be cancelled.
+        &[Need::Cancellation]
+    }
+
+    fn client(&self, setup: &Setup) -> Result<UreqClient, Box<dyn StdError>> {
+        let agent = Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
+        let client = Client::builder(credentials)
+            .origin(&setup.origin)
+            .agent(agent)
+            .limits(|limits| setup.settings.apply(limits))
+            .build()?;
+        Ok(UreqClient(client))
+    }
+}
+
+struct UreqClient(Client);
+
+impl UreqClient {
+    fn call(&self, ask: &Ask) -> Result<Ending, Error> {
+        let request = match ask.body() {
+            BodyKind::None => self.0.get(ask.uri().to_string()),
+            BodyKind::Replayable | BodyKind::OneShot => self.0.post(ask.uri().to_string()),
+        };
+        let request = request.deadline(ask.deadline().unwrap_or(Duration::from_secs(20)));
+        let mut response = match ask.body() {
+            BodyKind::None => request.call()?,
+            BodyKind::Replayable => request.send(ask.body().bytes())?,
+            BodyKind::OneShot => request.send(OneShot::new(Cursor::new(ask.body().bytes())))?,
+        };
+        let body = response.body_mut().read_to_vec()?;
+        Ok(Ending::Answered { status: response.status().as_u16(), body })
+    }
+}
+
+impl Certifiable for UreqClient {
+    fn send(&self, ask: &Ask) -> Ending {
+        match self.call(ask) {
+            Ok(ending) => ending,
+            Err(Error::Refused { refusal, retry_in, .. }) => Ending::refused(&refusal, retry_in),
+            Err(Error::ForeignOrigin { .. }) => Ending::ForeignOrigin,
+            Err(Error::Ureq(ureq::Error::Timeout(_))) => Ending::TimedOut,
+            Err(Error::Ureq(_)) => Ending::Failed,
+            Err(other) => Ending::Other(other.to_string()),
+        }
+    }
+
+    fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
+        self.0.reset(Credentials::new(&key.id, &key.secret).unwrap());
+        Ok(())
+    }
+
+    fn invalidate(&self) -> Result<(), Lacking> {
+        self.0.invalidate();
+        Ok(())
+    }
+
+    fn store(&self) -> Result<Option<String>, Lacking> {
+        Ok(self.0.snapshot().map(|snapshot| snapshot.to_json()))
+    }
+
+    fn resume(&self, stored: &str) -> Result<bool, Lacking> {
+        let snapshot = Snapshot::from_json(stored.as_bytes()).unwrap();
+        Ok(self.0.resume(&snapshot).is_ok())
+    }
+}
+
+#[test]
+fn waldo_ureq_passes_every_scenario_that_sockets_can_do() {
+    let report = conformance::certify(&Ureq);
+    println!("{report}");
+    assert!(report.is_certified());
+}
