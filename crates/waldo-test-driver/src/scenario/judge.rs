@@ -129,7 +129,7 @@ fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Ve
     }
     for (ending, at) in endings {
         if !expected.admits(ending, *at, precision) {
-            let at = super::span::Span::from(*at);
+            let at = precision.tell(*at);
             unmet.push(format!("call {id} ended otherwise: expected {expected}; seen {ending}, at {at}"));
         } else if !is_given(order, ending, &observed.sightings) {
             unmet.push(format!("call {id} was delivered a response that the server has not given to it"));

@@ -26,6 +26,14 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// An instant as it is told: real ones to the millisecond.
+    pub(super) fn tell(self, at: Duration) -> Span {
+        match self {
+            Self::Exact => at.into(),
+            Self::Bounds => Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)).into(),
+        }
+    }
+
     /// How much earlier than said is still in time: two clocks are read, one after the other.
     const EARLY: Duration = Duration::from_millis(50);
     /// How much later than said is still in time: machines are busy.

@@ -1,0 +1,136 @@
+//! A suite that cannot fail is worthless: it fails clients that are naive, and names what they get wrong.
+
+#![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
+
+mod naive;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::thread;
+
+use waldo_emulator::conformance::{self, Need, Report, Verdict};
+
+use crate::naive::{Habit, Naive};
+
+/// One report for each habit, made once for all tests.
+static REPORTS: LazyLock<Vec<(Habit, Report)>> = LazyLock::new(|| {
+    let certify = |habit: Habit| (habit, conformance::certify(&Naive(habit)));
+    thread::scope(|scope| {
+        let running: Vec<_> = Habit::ALL.map(|habit| scope.spawn(move || certify(habit))).into();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+});
+
+/// What a naive client fails of these, and passes of those.
+fn expect(habit: Habit, fails: &[&str], meets: &[&str]) {
+    let (_, report) = REPORTS.iter().find(|(other, _)| *other == habit).unwrap();
+    assert!(!report.is_certified());
+    let failed = report.failed();
+    for name in fails {
+        assert!(failed.contains(name), "{habit:?} passes {name}");
+    }
+    for name in meets {
+        let passed = report.results().iter().any(|result| result.name() == *name && result.is_passed());
+        assert!(passed, "{habit:?} does not pass {name}:\n{report}");
+    }
+}
+
+#[test]
+fn every_scenario_on_sockets_is_failed_by_one_of_these_clients() {
+    // Odd headers fail everything, which says nothing of the scenario.
+    let behaved = REPORTS.iter().filter(|(habit, _)| *habit != Habit::OddHeaders);
+    let failed: BTreeSet<&str> = behaved.flat_map(|(_, report)| report.failed()).collect();
+    for (habit, report) in REPORTS.iter() {
+        println!("{habit:?}: {}", report.to_string().lines().last().unwrap());
+    }
+    let (_, any) = REPORTS.first().unwrap();
+    let tried = any.results().iter().filter(|result| result.is_passed() || result.is_failed());
+    let names: Vec<&str> = tried.map(conformance::Certified::name).collect();
+    assert!(names.len() > 90, "{}", names.len());
+    assert_eq!(
+        names.into_iter().filter(|name| !failed.contains(name)).collect::<Vec<_>>(),
+        Vec::<&str>::new()
+    );
+}
+
+#[test]
+fn a_client_that_logs_in_each_time_fails() {
+    expect(
+        Habit::LogsInEachTime,
+        &[
+            "held-token-is-reused",
+            "each-answer-brings-the-next-token",
+            "one-login-for-a-crowd",
+            "rejected-invalid-api-key",
+            "a-key-revoked-and-restored",
+        ],
+        &["cold-start", "no-dead-token-is-sent"],
+    );
+}
+
+#[test]
+fn a_client_where_the_last_one_wins_fails() {
+    expect(
+        Habit::LastOneWins,
+        &[
+            "roll-blank",
+            "roll-junk",
+            "rolls-come-from-successes-only",
+            "late-response-keeps-the-newer-token",
+            "late-response-of-an-old-session",
+            "late-401-drops-no-newer-token",
+            "batch-echo-restamped",
+            "batch-echo-of-the-sent-token",
+            "batch-echo-blank",
+            "one-login-for-a-crowd",
+            "a-storm-of-401s-is-one-login",
+            "no-dead-token-is-sent",
+            "a-foreign-origin-sees-nothing",
+            "a-redirect-is-delivered",
+            "login-redirect",
+            "login-status-503",
+            "a-one-shot-gets-its-401",
+        ],
+        &["cold-start", "held-token-is-reused", "each-answer-brings-the-next-token", "a-401-is-healed"],
+    );
+}
+
+#[test]
+fn a_client_that_never_looks_fails() {
+    expect(
+        Habit::NeverLooks,
+        &["each-answer-brings-the-next-token", "strict-rotation-in-sequence", "a-401-is-healed"],
+        &["cold-start", "held-token-is-reused", "roll-blank", "roll-junk"],
+    );
+}
+
+#[test]
+fn odd_headers_are_told_by_what_they_should_be() {
+    let odd = Naive(Habit::OddHeaders);
+    let text = conformance::certify_one(&odd, "cold-start").unwrap().to_string();
+    for told in [
+        "a login carries exactly one Content-Type: application/json, but this one had text/plain",
+        "a call's header is exactly `Authorization: Bearer <token>`, not `bearer …`",
+        "FAILED   cold-start (rules 1, 3): The first call logs in",
+    ] {
+        assert!(text.contains(told), "{told}:\n{text}");
+    }
+    assert!(!text.contains("eyJ"), "a token is in the report:\n{text}");
+}
+
+#[test]
+fn what_was_not_tried_is_said_with_the_reason() {
+    let certify = |name| conformance::certify_one(&Naive(Habit::LastOneWins), name);
+    let skipped = certify("a-cancelled-call-leaves-no-trace").unwrap();
+    assert_eq!(*skipped.verdict(), Verdict::Skipped([Need::Cancellation].into()));
+    assert_eq!(
+        skipped.to_string(),
+        "skipped  a-cancelled-call-leaves-no-trace: the adapter lacks cancellation"
+    );
+    let result = certify("probes-double").unwrap();
+    assert!(matches!(result.verdict(), Verdict::VirtualOnly(_)));
+    assert_eq!(
+        certify("no-such").unwrap_err().to_string(),
+        "there is no scenario \"no-such\"; a report names them all"
+    );
+}
