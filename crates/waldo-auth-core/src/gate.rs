@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Limits;
-use crate::failure::{Rejection, Unavailable};
+use crate::failure::{Reason, Rejection, Unavailable};
 use crate::jitter::Jitter;
 use crate::time::Instant;
 
@@ -67,13 +67,18 @@ impl Gate {
             // Silence does not take a rejection back; the next probe comes after the same time.
             self.probe(limits)
         } else {
-            let again = matches!(self.cause, Some(Cause::Unavailable(_)));
-            self.streak = if again { self.streak.saturating_add(1) } else { 1 };
-            self.cause = Some(Cause::Unavailable(failure));
+            self.blame(failure);
             self.backoff(self.streak, limits)
         };
         // The server can slow us down, not hurry us: a `Retry-After: 0` must not make a storm.
         self.opens = now.saturating_add(asked.max(own));
+    }
+
+    /// A login's lease has ended without an answer. It was waited out, so the next login may start at once; and a rejection stands.
+    pub(crate) fn lapse(&mut self) {
+        if !self.is_latched() {
+            self.blame(Unavailable::new(Reason::Timeout));
+        }
     }
 
     /// A leader gave up. The next one takes over at once, unless giving up has become a habit: leaders that are all
@@ -94,6 +99,12 @@ impl Gate {
                 now
             }
         };
+    }
+
+    fn blame(&mut self, failure: Unavailable) {
+        let again = matches!(self.cause, Some(Cause::Unavailable(_)));
+        self.streak = if again { self.streak.saturating_add(1) } else { 1 };
+        self.cause = Some(Cause::Unavailable(failure));
     }
 
     fn is_latched(&self) -> bool {

@@ -63,7 +63,7 @@ pub struct Session {
     lease: Option<Lease>,
     /// Counts the logins that were ever started.
     logins: u64,
-    /// Counts the logins that ever failed without a verdict; calls note where they came in.
+    /// Counts the logins that ever failed without a verdict, or lapsed; calls note where they came in.
     failures: u64,
     gate: Gate,
     drops: Bucket,
@@ -94,10 +94,10 @@ impl Session {
     ///
     /// Call it again with the same call after a wait, after a login, and for a resend.
     pub fn admit(&mut self, mut call: Call, now: Now) -> Step {
-        call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
         if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
-            self.note(Event::Lapsed { login: lease.login }, now);
+            self.lapse(lease, now);
         }
+        call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
         match self.outlook(&call, now) {
             Outlook::Send(token) => {
                 let token = Arc::clone(token);
@@ -148,19 +148,24 @@ impl Session {
         let mixed_up = matches!(&outcome, Outcome::Granted(grant)
             if grant.login != number || !Arc::ptr_eq(&grant.origin, &login.origin));
         let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
-        // A login is current while its lease stands, late once that is gone, and overtaken once another has started, which
-        // makes it late. Its grant counts in all three cases; its failure or verdict only while it is not overtaken. And
-        // nothing of a late one counts once something newer has come: a grant, a reset, an invalidation or a roll.
+        // A grant counts however late it is; a failure or a verdict only until another login has started. And nothing of one
+        // that is not current counts once something newer has come: a grant, a reset, an invalidation or a roll.
         let lease = self.lease.take_if(|lease| lease.login == number);
         let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
         if lease.is_none() && (login.epoch != self.epoch || newer_held) {
             return self.ignore(Ignored::LateLogin, now);
         }
-        let overtaken = number != self.logins;
+        let standing = match &lease {
+            Some(_) => Standing::Current,
+            None if number == self.logins => Standing::Late,
+            None => Standing::Overtaken,
+        };
         match outcome {
-            Outcome::Granted(grant) => self.grant(&login, grant, overtaken, now),
-            Outcome::Unavailable(failure) => self.fail(number, failure, overtaken, now),
-            Outcome::Rejected(_) | Outcome::Abandoned if overtaken => self.ignore(Ignored::LateLogin, now),
+            Outcome::Granted(grant) => self.grant(&login, grant, standing, now),
+            Outcome::Unavailable(failure) => self.fail(number, failure, standing, now),
+            Outcome::Rejected(_) | Outcome::Abandoned if standing == Standing::Overtaken => {
+                self.ignore(Ignored::LateLogin, now);
+            }
             Outcome::Rejected(rejection) => {
                 let (status, code) = (rejection.status, rejection.code.name());
                 self.note(Event::LoginRejected { login: number, status, code }, now);
@@ -256,6 +261,17 @@ impl Session {
     }
 }
 
+/// What a login that has ended is to those who wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Its lease stands: they wait for it.
+    Current,
+    /// Its lease has lapsed.
+    Late,
+    /// Its lease has lapsed, and another login has started.
+    Overtaken,
+}
+
 impl Session {
     fn lead(&mut self, now: Now) -> Login {
         self.logins += 1;
@@ -276,12 +292,19 @@ impl Session {
         }
     }
 
-    fn grant(&mut self, login: &Login, grant: Grant, overtaken: bool, now: Now) {
+    /// A login that has had no answer for so long has failed those who waited for it (rule 13).
+    fn lapse(&mut self, lease: Lease, now: Now) {
+        self.failures += 1;
+        self.gate.lapse();
+        self.note(Event::Lapsed { login: lease.login }, now);
+    }
+
+    fn grant(&mut self, login: &Login, grant: Grant, standing: Standing, now: Now) {
         let limits = &self.config.limits;
         let life = Life::of(grant.claims, grant.date, login.sent, limits.assumed_life);
         if !life.usable(limits.margin, now) {
             // Used, it would be refused; dropped silently, every call would log in again at once.
-            return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), overtaken, now);
+            return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), standing, now);
         }
         self.epoch += 1;
         self.gate.clear();
@@ -289,10 +312,11 @@ impl Session {
         self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
     }
 
-    fn fail(&mut self, login: u64, failure: Unavailable, overtaken: bool, now: Now) {
-        self.failures += 1;
+    fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
+        // One that has lapsed has failed those who waited already.
+        self.failures += u64::from(standing == Standing::Current);
         self.note(Event::LoginUnavailable { login, reason: failure.reason() }, now);
-        if !overtaken {
+        if standing != Standing::Overtaken {
             self.gate.back_off(failure, &self.config.limits, now.monotonic);
         }
     }

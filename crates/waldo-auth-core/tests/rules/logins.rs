@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use waldo_auth_core::{Call, Credentials, Event, Explanation, Ignored, Outcome, Refusal, Step};
+use waldo_auth_core::{Call, Credentials, Event, Explanation, Ignored, Outcome, Reason, Refusal, Step};
 
 use crate::world::{World, busy, credentials, down, grant_of, just_under, millis, rejection_of, secs};
 
@@ -33,6 +33,46 @@ fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
     world.grant(login, &token);
     assert_eq!(world.send(waiter).token, token);
     assert!(world.journal().contains(&"lapsed"));
+}
+
+#[test]
+fn rule_13_a_login_that_lapses_is_a_failure_for_those_who_wait() {
+    let mut world = World::new();
+    let (mut slow, leader) = world.lead(Call::replayable());
+    let (mut waiter, _) = world.wait(Call::replayable());
+    drop(leader);
+    // Each answer comes after its lease, so each call would take over from the last, for ever.
+    for _ in 0..2 {
+        world.pass(secs(30));
+        let (next, call) = world.lead(waiter);
+        let rejection = rejection_of(&slow);
+        world.settle(slow, rejection);
+        (slow, waiter) = (next, call);
+    }
+    world.pass(secs(30));
+    let Refusal::Unavailable { failure, .. } = world.refuse(waiter) else {
+        panic!("it was not the deadline")
+    };
+    assert_eq!(failure.reason(), Reason::Timeout);
+    // One that comes in with the lapse has waited for nothing.
+    world.lead(Call::replayable());
+}
+
+#[test]
+fn rule_13_a_login_that_has_lapsed_fails_those_who_waited_once() {
+    let mut world = World::new();
+    let (late, _) = world.lead(Call::replayable());
+    let (waiter, until) = world.wait(Call::replayable());
+    world.pass_until(until);
+    // The lapse is the first failure; the late answer is no second one.
+    let (login, waiter) = world.lead(waiter);
+    world.settle(late, down());
+    world.settle(login, down());
+    let (waiter, until) = world.wait(waiter);
+    world.pass_until(until);
+    let (login, waiter) = world.lead(waiter);
+    world.settle(login, down());
+    assert!(matches!(world.refuse(waiter), Refusal::Unavailable { .. }));
 }
 
 #[test]

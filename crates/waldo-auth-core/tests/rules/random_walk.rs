@@ -209,7 +209,17 @@ impl Walk {
         }
     }
 
+    /// A lease that has ended is noticed when somebody looks, and not before. It is a failure for those who waited.
+    fn notice_a_lapse(&mut self) {
+        let now = self.world.now().monotonic;
+        if self.lease.take_if(|(_, lapses)| *lapses <= now).is_some() {
+            self.failures += 1;
+            self.closed_by = self.closed_by.or(Some(ClosedBy::Failure));
+        }
+    }
+
     fn come_in(&mut self) {
+        self.notice_a_lapse();
         let one_shot = self.dice.one_in(4);
         let mut call = if one_shot { Call::one_shot() } else { Call::replayable() };
         if self.dice.one_in(4) {
@@ -228,8 +238,7 @@ impl Walk {
     fn admit_one(&mut self, caller: Caller) {
         let now = self.world.now();
         let Caller { call, one_shot, attempts, failures_before } = caller;
-        // A lease that has ended is forgotten when somebody looks, and not before.
-        self.lease = self.lease.filter(|(_, lapses)| *lapses > now.monotonic);
+        self.notice_a_lapse();
         let foretold = self.world.session.explain(now).to_string();
         match self.world.admit(call) {
             Step::Send(permit) => {
@@ -427,7 +436,7 @@ impl Walk {
             .journal()
             .since(written)
             .any(|entry| entry.event.name() == "login_unavailable");
-        self.failures += u64::from(failed && noted);
+        self.failures += u64::from(failed && noted && in_time);
         self.closed_by = match self.world.last_event() {
             // Silence does not take a rejection back.
             Event::LoginUnavailable { .. } if in_time => self.closed_by.or(Some(ClosedBy::Failure)),
