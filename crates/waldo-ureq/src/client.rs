@@ -43,8 +43,8 @@ pub struct Client {
     max_wait: Option<Duration>,
 }
 
-/// ureq adds a limit to the clock, which panics where the sum is out of its range; nobody waits for a year.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// A year: ureq adds a limit to the clock, which panics where the sum is out of its range, and nobody waits so long.
+const LONGEST: Duration = Duration::from_secs(31_536_000);
 
 /// What a call may say differently from its client.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,8 @@ fn json_value() -> impl Strategy<Value = String> {
         4 => any::<i64>().prop_map(|n| n.to_string()),
         4 => (EPOCH - 10_000..EPOCH + 10_000).prop_map(|n| n.to_string()),
         2 => any::<f64>().prop_filter("JSON has no infinities", |n| n.is_finite()).prop_map(|n| format!("{n:?}")),
-        1 => select(vec!["1e999", "-1e999", "1e-999", "-0", "0.0", "1E5", "9".repeat(400).leak()]).prop_map(str::to_owned),
+        1 => select(vec!["1e999", "-1e999", "1e-999", "-0", "0.0", "1E5"]).prop_map(str::to_owned),
+        1 => Just("9".repeat(400)),
         1 => select(vec!["null", "true", "\"1800000000\"", "[]", "{}", "[[1]]", "\"\\ud800\"", "\"exp\""]).prop_map(str::to_owned),
     ]
 }

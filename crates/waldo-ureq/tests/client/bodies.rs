@@ -146,6 +146,9 @@ fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time(
 
 #[test]
 fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
+    fn body(client: &Client, upload: impl Payload) -> String {
+        client.post("/document").send(upload).unwrap().body_mut().read_to_string().unwrap()
+    }
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -157,9 +160,6 @@ fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
             let body = exchange.read_body();
             exchange.answer(200, "", &format!("{asked} {}", String::from_utf8(body).unwrap()));
         });
-        let body = |client: &Client, upload: OneShot<&[u8]>| {
-            client.post("/document").send(upload).unwrap().body_mut().read_to_string().unwrap()
-        };
         // Also with an agent that would wait for ever, and with one whose reads are shorter than the wait.
         let short = Some(Duration::from_millis(100));
         for settings in [
@@ -170,6 +170,9 @@ fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
             let client = builder_over(server.origin(), settings).build().unwrap();
             assert_eq!(body(&client, OneShot::new(&b"text"[..])), "true text");
             assert_eq!(body(&client, OneShot::new(&b"text"[..]).without_expect()), "false text");
+            // What can be sent again need not be held back.
+            assert_eq!(body(&client, "text"), "false text");
+            assert_eq!(body(&client, Factory::new(|| Ok(&b"text"[..]))), "false text");
         }
     });
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
-use waldo_ureq::{Client, Credentials, Error, OneShot, Reason, Refusal, ureq};
+use waldo_ureq::{Client, Credentials, Error, Factory, OneShot, Reason, Refusal, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
@@ -139,6 +139,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
             }
             output.push(format!("{:?} {:?}", client.token(), client.snapshot()));
             output.push(format!("{:?}", OneShot::new(&b"canary"[..])));
+            output.push(format!("{:?}", Factory::new(|| Ok(&b"canary"[..]))));
             client.reset(Credentials::new("wk.canary", "ws.reject-canary").unwrap());
             let error = client.get("/").call().unwrap_err();
             output.push(format!("{error} {error:?} {:?}", client.explain()));

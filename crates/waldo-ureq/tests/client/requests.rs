@@ -1,8 +1,8 @@
 //! How requests are put together.
 
-use waldo_ureq::Error;
 use waldo_ureq::http::{Request, Response};
 use waldo_ureq::ureq::Body;
+use waldo_ureq::{Error, Factory, OneShot};
 
 use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, client};
@@ -63,4 +63,14 @@ fn json_is_sent_with_its_type_unless_another_is_given() {
         let unwritable = std::collections::BTreeMap::from([([1], 1)]);
         assert!(matches!(client.post("/x").send_json(&unwritable), Err(Error::Body(_))));
     });
+}
+
+#[test]
+fn what_may_hold_a_secret_still_says_what_it_is() {
+    let client = client("http://127.0.0.1:8080");
+    assert_eq!(format!("{client:?}"), "Client { origin: \"http://127.0.0.1:8080\", .. }");
+    assert_eq!(format!("{:?}", client.get("/customer")), "RequestBuilder { method: Some(GET), .. }");
+    let factory = Factory::new(|| Ok(&b"text"[..])).with_length(4);
+    assert_eq!(format!("{factory:?}"), "Factory { length: Some(4), .. }");
+    assert_eq!(format!("{:?}", OneShot::new(&b"text"[..])), "OneShot { length: None, .. }");
 }
