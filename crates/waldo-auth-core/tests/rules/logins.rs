@@ -55,7 +55,7 @@ fn rule_13_a_login_that_lapses_is_a_failure_for_those_who_wait() {
     };
     assert_eq!(failure.reason(), Reason::Timeout);
     // One that comes in with the lapse has waited for nothing.
-    world.lead(Call::replayable());
+    world.leads(Call::replayable());
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries()
     for call in calls {
         match world.refuse(call) {
             Refusal::Unavailable { failure, retry_at } => {
-                assert_eq!(failure.reason(), waldo_auth_core::Reason::Transport);
+                assert_eq!(failure.reason(), Reason::Transport);
                 assert!(retry_at >= world.now().monotonic);
             }
             other => panic!("{other:?}"),

@@ -15,11 +15,12 @@ mod config;
 mod logins;
 mod memory;
 mod properties;
-mod random_walk;
+mod reference;
 #[cfg(feature = "verify")]
 mod signature;
 mod snapshot;
 mod texts;
 mod time;
+mod walk;
 mod wire;
 mod world;

@@ -1,6 +1,7 @@
 //! Any input at any border: nothing panics, what is written is read back, and order does not matter where it must not.
 //!
-//! A failure prints the smallest input that shows it, and the seed. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` replay and widen a run.
+//! A failure prints the smallest input that shows it, and the seed that replays it: `PROPTEST_RNG_SEED=<seed> cargo test -p waldo-auth-core`.
+//! `PROPTEST_CASES` widens a run.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::{RngSeed, TestRunner};
 use waldo_auth_core::{
     Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode, Snapshot, Step,
 };
@@ -18,8 +20,18 @@ use waldo_auth_core::{
 use crate::world::{EPOCH, ORIGIN, World, bearer, grant_of, jwt_of, read, secs};
 
 /// No file of past failures is kept: what they teach becomes a test with a name.
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+#[expect(
+    clippy::disallowed_macros,
+    clippy::print_stdout,
+    reason = "where a test fails, its output shows the seed"
+)]
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(TestRunner::default().rng().next_u64());
+    }
+    println!("{:?}", config.rng_seed);
+    config
 }
 
 /// JSON values of every kind, most of them numbers as a date may be written.

@@ -172,6 +172,11 @@ fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
     assert_eq!(world.held(), held);
     let own = world.snapshot();
     assert_eq!(world.session.resume(&own, world.now()), Err(NotResumed::HeldLastsLonger));
+    let mut sibling = World::new();
+    sibling.pass(secs(100));
+    drop(sibling.fresh());
+    assert_ne!(sibling.log_in(), held, "another token of the same life");
+    assert_eq!(world.session.resume(&sibling.snapshot(), world.now()), Err(NotResumed::HeldLastsLonger));
 }
 
 #[test]

@@ -1,0 +1,625 @@
+//! The machine once more, in the plainest form: what a caller may observe, told from `docs/protocol.md` rule by rule.
+//!
+//! It shares nothing with the core but the names of what is observed. It counts whole nanoseconds, copies freely and says everything
+//! in one place, so that whoever knows the rules can check it by reading.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::StatusCode;
+use waldo_auth_core::{Challenge, ConfigBuilder, Event, Ignored, NotResumed, Now, Reason, Unheld};
+
+pub(crate) type Nanos = i128;
+
+pub(crate) const SECOND: Nanos = 1_000_000_000;
+const MILLI: Nanos = SECOND / 1000;
+const MINUTE: Nanos = 60 * SECOND;
+const HOUR: Nanos = 60 * MINUTE;
+
+/// Both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    pub(crate) mono: Nanos,
+    pub(crate) wall: Nanos,
+}
+
+impl From<Now> for Time {
+    fn from(now: Now) -> Self {
+        Self {
+            mono: nanos(now.monotonic.since_start()),
+            wall: nanos(now.wall.duration_since(UNIX_EPOCH).unwrap()),
+        }
+    }
+}
+
+pub(crate) fn nanos(span: Duration) -> Nanos {
+    Nanos::try_from(span.as_nanos()).unwrap()
+}
+
+pub(crate) fn duration(span: Nanos) -> Duration {
+    Duration::from_nanos(u64::try_from(span).unwrap())
+}
+
+/// The numbers of the rules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// At most so long, and at most such a part of the life.
+    margin: (Nanos, u32),
+    one_shot_margin: (Nanos, u32),
+    assumed_life: Nanos,
+    lease: Nanos,
+    /// The first, and the cap.
+    backoff: (Nanos, Nanos),
+    retry_after_cap: Nanos,
+    failures_per_call: u32,
+    probe: (Nanos, Nanos),
+    /// How many coins at once, and how long one more takes.
+    drops: (u32, Nanos),
+    seed: u64,
+}
+
+impl Limits {
+    /// Those of the rules' text.
+    pub(crate) const DOCUMENTED: Self = Self {
+        margin: (30 * SECOND, 10),
+        one_shot_margin: (5 * MINUTE, 4),
+        assumed_life: HOUR,
+        lease: 30 * SECOND,
+        backoff: (SECOND / 4, 30 * SECOND),
+        retry_after_cap: HOUR,
+        failures_per_call: 3,
+        probe: (MINUTE, 15 * MINUTE),
+        drops: (5, 30 * SECOND),
+        seed: 0,
+    };
+
+    /// No two of them alike, so that none can stand in for another; and each margin is the larger one for some lives.
+    pub(crate) const ODD: Self = Self {
+        margin: (7 * SECOND, 3),
+        one_shot_margin: (31 * SECOND, 5),
+        assumed_life: 47 * SECOND,
+        lease: 11 * SECOND,
+        backoff: (SECOND / 2, 3 * SECOND),
+        retry_after_cap: 17 * SECOND,
+        failures_per_call: 2,
+        probe: (13 * SECOND, 101 * SECOND),
+        drops: (2, 19 * SECOND),
+        seed: 23,
+    };
+
+    /// Says all of them but the documented ones, which are there unsaid.
+    pub(crate) fn configure(&self, builder: ConfigBuilder) -> ConfigBuilder {
+        if self.seed == Self::DOCUMENTED.seed {
+            return builder;
+        }
+        builder
+            .margin(duration(self.margin.0), self.margin.1)
+            .one_shot_margin(duration(self.one_shot_margin.0), self.one_shot_margin.1)
+            .assumed_life(duration(self.assumed_life))
+            .lease(duration(self.lease))
+            .backoff(duration(self.backoff.0), duration(self.backoff.1))
+            .retry_after_cap(duration(self.retry_after_cap))
+            .failures_per_call(self.failures_per_call)
+            .probe(duration(self.probe.0), duration(self.probe.1))
+            .drop_budget(self.drops.0, duration(self.drops.1))
+            .jitter_seed(self.seed)
+    }
+}
+
+/// A token as the server has made it, its times in seconds of Unix time.
+#[derive(Clone, Debug)]
+pub(crate) struct Minted {
+    pub(crate) text: String,
+    pub(crate) exp: Option<i64>,
+    pub(crate) iat: Option<i64>,
+}
+
+/// A value of an `Authorization` header.
+#[derive(Clone, Debug)]
+pub(crate) enum Roll {
+    Token(Minted),
+    Junk(Ignored),
+}
+
+/// How long a token lasts from when its request was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    from: Time,
+    span: Nanos,
+    /// What was over of it already, when it came out of a store.
+    over: Nanos,
+}
+
+impl Life {
+    /// Rule 10: the clock that says more counts.
+    pub(crate) fn left(&self, now: Time) -> Nanos {
+        let elapsed = (now.mono - self.from.mono).max(now.wall - self.from.wall).max(0);
+        (self.span - self.over - elapsed).max(0)
+    }
+
+    /// Rule 11.
+    fn reserve(&self, (at_most, share): (Nanos, u32)) -> Nanos {
+        at_most.min(self.span / Nanos::from(share))
+    }
+
+    /// Rule 16: what is left when a server may see it as ended.
+    fn twilight(&self) -> Nanos {
+        (2 * SECOND).min(self.span / 2)
+    }
+}
+
+/// A token that is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) token: Minted,
+    pub(crate) edition: u64,
+    pub(crate) life: Life,
+    epoch: u64,
+    from_login: bool,
+    /// The latest `exp` since the login.
+    horizon: Option<i64>,
+}
+
+/// What the session remembers of a call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    one_shot: bool,
+    pub(crate) deadline: Option<Nanos>,
+    /// The epoch and the number of failures when it came in.
+    came: Option<(u64, u64)>,
+    sent_for_newer: bool,
+    sent_after_login: bool,
+    joined: u64,
+}
+
+impl Caller {
+    pub(crate) fn new(one_shot: bool, deadline: Option<Nanos>) -> Self {
+        Self { one_shot, deadline, ..Self::default() }
+    }
+}
+
+/// A login under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Leading {
+    number: u64,
+    epoch: u64,
+    edition: u64,
+    sent: Time,
+    pub(crate) lapses: Nanos,
+}
+
+/// How a login ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// With a token, and the answer's own `Date`.
+    Granted(Minted, Option<i64>),
+    Rejected(u16, &'static str),
+    /// With the wait that the server asks for.
+    Unavailable(Reason, Option<Nanos>),
+    Abandoned,
+}
+
+/// A token in a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    token: Minted,
+    key: u8,
+    began: Nanos,
+    span: Nanos,
+}
+
+/// What a call is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Send { edition: u64, left: Nanos },
+    LogIn { because: Unheld },
+    Wait { until: Nanos, login: Option<u64> },
+    Refuse { why: Why, retry_at: Nanos },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Rejected,
+    Unavailable,
+    /// Whether a failure is what would be waited for.
+    Deadline(bool),
+}
+
+/// A moment at which something changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Landmark {
+    LoginMayStart,
+    LeaseLapses,
+    MarginBegins,
+    OneShotMarginBegins,
+    TwilightBegins,
+    LifeEnds,
+    CoinComes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Rejected,
+    Unavailable,
+    Abandoned,
+}
+
+/// Whether a login's lease had lapsed when it ended, and whether another had started by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    No,
+    Lapsed,
+    Overtaken,
+}
+
+pub(crate) struct Reference {
+    limits: Limits,
+    /// Which API key is in use.
+    key: u8,
+    pub(crate) held: Option<Held>,
+    dropped: Option<String>,
+    unheld: Unheld,
+    epoch: u64,
+    edition: u64,
+    lease: Option<Leading>,
+    logins: u64,
+    failures: u64,
+    shut_until: Nanos,
+    cause: Option<Cause>,
+    streak: u32,
+    jitter: u64,
+    /// What there is of coins, as the time that it takes to earn them, and when that was counted.
+    earned: Nanos,
+    counted: Nanos,
+    /// What the journal is to say of the last step.
+    pub(crate) said: Vec<Event>,
+}
+
+impl Reference {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            key: 0,
+            held: None,
+            dropped: None,
+            unheld: Unheld::Cold,
+            epoch: 0,
+            edition: 0,
+            lease: None,
+            logins: 0,
+            failures: 0,
+            shut_until: 0,
+            cause: None,
+            streak: 0,
+            jitter: limits.seed,
+            earned: limits.drops.1 * Nanos::from(limits.drops.0),
+            counted: 0,
+            said: Vec::new(),
+        }
+    }
+
+    pub(crate) fn admit(&mut self, caller: &mut Caller, now: Time) -> Answer {
+        if let Some(lapsed) = self.lease.take_if(|lease| now.mono >= lease.lapses) {
+            self.failures += 1;
+            if self.cause != Some(Cause::Rejected) {
+                self.blame();
+            }
+            self.said.push(Event::Lapsed { login: lapsed.number });
+        }
+        caller.came.get_or_insert((self.epoch, self.failures));
+        let answer = self.outlook(caller, now);
+        if let Answer::Wait { login: Some(login), .. } = answer
+            && std::mem::replace(&mut caller.joined, login) != login
+        {
+            self.said.push(Event::Joined { login });
+        }
+        answer
+    }
+
+    /// The login that a call was told to start.
+    pub(crate) fn lead(&mut self, now: Time) -> Leading {
+        self.logins += 1;
+        self.said.push(Event::LoginStarted { login: self.logins });
+        let lapses = now.mono + self.limits.lease;
+        let (number, epoch, edition) = (self.logins, self.epoch, self.edition);
+        let leading = Leading { number, epoch, edition, sent: now, lapses };
+        self.lease = Some(leading.clone());
+        leading
+    }
+
+    /// Rules 11 to 15: what the call is told, were it to ask now.
+    pub(crate) fn outlook(&self, caller: &Caller, now: Time) -> Answer {
+        let came = caller.came.unwrap_or((self.epoch, self.failures));
+        let login = self.way_to_login(caller, came.1, now);
+        let Some(held) = &self.held else { return login };
+        let (life, left) = (held.life, held.life.left(now));
+        let send = Answer::Send { edition: held.edition, left };
+        let good = left > life.reserve(self.limits.margin);
+        let good_enough = !caller.one_shot || left > life.reserve(self.limits.one_shot_margin);
+        let of_own_login = held.from_login && held.epoch > came.0;
+        let login_helps = match login {
+            Answer::LogIn { .. } => true,
+            Answer::Wait { login: Some(_), .. } => caller.deadline.is_none(),
+            Answer::Wait { login: None, .. } | Answer::Refuse { .. } | Answer::Send { .. } => false,
+        };
+        if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) { send } else { login }
+    }
+
+    fn way_to_login(&self, caller: &Caller, failures: u64, now: Time) -> Answer {
+        let shut = now.mono < self.shut_until;
+        let opens = self.shut_until.max(now.mono);
+        let sat_through = self.failures - failures;
+        if self.cause == Some(Cause::Unavailable) && sat_through >= u64::from(self.limits.failures_per_call) {
+            return Answer::Refuse { why: Why::Unavailable, retry_at: opens };
+        }
+        let comes_before = |time: Nanos| caller.deadline.is_some_and(|deadline| deadline <= time);
+        if let Some(lease) = self.lease.as_ref().filter(|lease| now.mono < lease.lapses) {
+            if comes_before(now.mono) {
+                return Answer::Refuse { why: Why::Deadline(false), retry_at: lease.lapses };
+            }
+            let until = caller.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
+            return Answer::Wait { until, login: Some(lease.number) };
+        }
+        if shut && self.cause == Some(Cause::Rejected) {
+            return Answer::Refuse { why: Why::Rejected, retry_at: opens };
+        }
+        if comes_before(opens) {
+            let failed = shut && self.cause == Some(Cause::Unavailable);
+            return Answer::Refuse { why: Why::Deadline(failed), retry_at: opens };
+        }
+        if shut {
+            return Answer::Wait { until: opens, login: None };
+        }
+        Answer::LogIn { because: if self.held.is_some() { Unheld::Ended } else { self.unheld } }
+    }
+
+    /// Rules 7, 8, 16, 17: whether a call that is answered 401 is sent again.
+    pub(crate) fn challenge(&mut self, caller: &mut Caller, sent: &Held, touched: bool, now: Time) -> bool {
+        let in_twilight = sent.life.left(now) <= sent.life.twilight();
+        let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, _)| sent.epoch > epoch);
+        let outcome = match self.held.as_ref().map(|held| held.edition) {
+            None => Challenge::NothingHeld,
+            Some(edition) if edition > sent.edition => Challenge::NewerHeld,
+            Some(_) if of_own_login && !in_twilight => Challenge::FreshFromLogin,
+            Some(_) if in_twilight || self.pay(now) => {
+                self.dropped = self.held.take().map(|held| held.token.text);
+                self.unheld = Unheld::Refused;
+                Challenge::Dropped
+            }
+            Some(_) => {
+                self.said.push(Event::Throttled { edition: sent.edition });
+                return false;
+            }
+        };
+        self.said.push(Event::Challenged { edition: sent.edition, outcome });
+        if (caller.one_shot && touched) || outcome == Challenge::FreshFromLogin {
+            return false;
+        }
+        let newer = outcome == Challenge::NewerHeld;
+        let used = if newer { &mut caller.sent_for_newer } else { &mut caller.sent_after_login };
+        !std::mem::replace(used, true)
+    }
+
+    fn pay(&mut self, now: Time) -> bool {
+        let (burst, every) = self.limits.drops;
+        self.earned = (self.earned + now.mono - self.counted).min(every * Nanos::from(burst));
+        self.counted = now.mono;
+        let there_is_one = self.earned >= every;
+        if there_is_one {
+            self.earned -= every;
+        }
+        there_is_one
+    }
+
+    /// Rules 4, 5, 6: what becomes of the header of a successful response to a request that was sent at `at`.
+    pub(crate) fn roll(&mut self, sent: &Held, at: Time, roll: &Roll, date: Option<i64>) {
+        let ignored = match (&self.held, roll) {
+            _ if sent.epoch != self.epoch => Ignored::EarlierEpoch,
+            (None, _) => Ignored::NothingHeld,
+            (Some(_), Roll::Junk(why)) => *why,
+            (Some(held), Roll::Token(token)) if token.text == held.token.text => return,
+            (Some(_), Roll::Token(token)) if token.text == sent.token.text => Ignored::Echo,
+            (Some(held), Roll::Token(token)) => {
+                if sent.edition == held.edition || token.exp > held.horizon {
+                    let life = self.life(token, date, at);
+                    let edition = self.hold(token, life, false);
+                    return self.said.push(Event::Adopted { edition, life: duration(life.span) });
+                }
+                Ignored::NotLater
+            }
+        };
+        self.ignore(ignored);
+    }
+
+    pub(crate) fn ignore(&mut self, why: Ignored) {
+        self.said.push(Event::Ignored { why });
+    }
+
+    /// Rule 10.
+    fn life(&self, token: &Minted, date: Option<i64>, sent: Time) -> Life {
+        let since = |from: i64| Some(Nanos::from(token.exp? - from) * SECOND).filter(|span| *span > 0);
+        let by_server = [date, token.iat].into_iter().flatten().filter_map(since).min();
+        // Unix times are read down to the millisecond.
+        let local = sent.wall.div_euclid(MILLI) * MILLI;
+        let by_local = token.exp.map(|exp| Nanos::from(exp) * SECOND - local);
+        let by_local = by_local.filter(|span| *span > 0 && *span <= 24 * HOUR);
+        Life { from: sent, span: by_server.or(by_local).unwrap_or(self.limits.assumed_life), over: 0 }
+    }
+
+    fn hold(&mut self, token: &Minted, life: Life, from_login: bool) -> u64 {
+        self.edition += 1;
+        let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
+        let horizon = token.exp.max(before.and_then(|held| held.horizon));
+        let (token, edition, epoch) = (token.clone(), self.edition, self.epoch);
+        self.held = Some(Held { token, edition, life, epoch, from_login, horizon });
+        self.edition
+    }
+
+    /// Rules 13 to 15.
+    pub(crate) fn settle(&mut self, login: &Leading, ending: Ending, now: Time) {
+        let number = login.number;
+        let late = match self.lease.take_if(|lease| lease.number == number) {
+            Some(_) => Late::No,
+            None if number == self.logins => Late::Lapsed,
+            None => Late::Overtaken,
+        };
+        let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        if late != Late::No && (login.epoch != self.epoch || newer_held) {
+            return self.ignore(Ignored::LateLogin);
+        }
+        match ending {
+            Ending::Granted(token, date) => {
+                let life = self.life(&token, date, login.sent);
+                if life.left(now) <= life.reserve(self.limits.margin) {
+                    return self.fail(number, Reason::DeadOnArrival, None, late, now);
+                }
+                self.epoch += 1;
+                self.open();
+                let edition = self.hold(&token, life, true);
+                self.said.push(Event::LoginGranted { login: number, edition, life: duration(life.span) });
+            }
+            Ending::Unavailable(reason, asked) => self.fail(number, reason, asked, late, now),
+            Ending::Rejected(..) | Ending::Abandoned if late == Late::Overtaken => {
+                self.ignore(Ignored::LateLogin);
+            }
+            Ending::Rejected(status, code) => {
+                self.streak = if self.cause == Some(Cause::Rejected) { self.streak + 1 } else { 1 };
+                self.cause = Some(Cause::Rejected);
+                let wait = doubled(self.limits.probe, self.streak);
+                self.shut_until = now.mono + wait;
+                let status = StatusCode::from_u16(status).unwrap();
+                self.said.push(Event::LoginRejected { login: number, status, code });
+                self.said.push(Event::Latched { wait: duration(wait) });
+            }
+            Ending::Abandoned => {
+                self.said.push(Event::LoginAbandoned { login: number });
+                if !newer_held {
+                    self.hand_over(login.lapses, now);
+                }
+            }
+        }
+    }
+
+    /// Rule 14: one backoff for all, drawn below a limit that doubles; and the server's own wish where that is longer.
+    fn fail(&mut self, login: u64, reason: Reason, asked: Option<Nanos>, late: Late, now: Time) {
+        // Rule 13: one that has lapsed has failed those who waited already.
+        self.failures += u64::from(late == Late::No);
+        self.said.push(Event::LoginUnavailable { login, reason });
+        if late == Late::Overtaken {
+            return;
+        }
+        let own = if self.blame() {
+            self.draw_below(doubled(self.limits.backoff, self.streak))
+        } else {
+            doubled(self.limits.probe, self.streak)
+        };
+        let asked = asked.unwrap_or(0).min(self.limits.retry_after_cap);
+        self.shut_until = now.mono + own.max(asked);
+    }
+
+    /// A login has failed, which takes no rejection back.
+    fn blame(&mut self) -> bool {
+        if self.cause == Some(Cause::Rejected) {
+            return false;
+        }
+        self.streak = if self.cause == Some(Cause::Unavailable) { self.streak + 1 } else { 1 };
+        self.cause = Some(Cause::Unavailable);
+        true
+    }
+
+    /// Rule 14, of a leader that gives up: the first hands over at once, and none takes longer than its lease.
+    fn hand_over(&mut self, lapses: Nanos, now: Time) {
+        match self.cause {
+            Some(Cause::Rejected) => self.shut_until = lapses,
+            None => (self.cause, self.streak, self.shut_until) = (Some(Cause::Abandoned), 1, now.mono),
+            Some(cause) => {
+                let wait = self.draw_below(doubled(self.limits.backoff, self.streak));
+                self.streak += u32::from(cause == Cause::Abandoned);
+                self.shut_until = (now.mono + wait).min(lapses);
+            }
+        }
+    }
+
+    /// The seed decides: `SplitMix64`, as its authors have published it.
+    fn draw_below(&mut self, limit: Nanos) -> Nanos {
+        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.jitter;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (Nanos::from(z ^ (z >> 31)) * limit) >> 64
+    }
+
+    fn open(&mut self) {
+        (self.shut_until, self.cause, self.streak) = (0, None, 0);
+    }
+
+    pub(crate) fn reset(&mut self, key: u8) {
+        self.key = key;
+        self.open();
+        self.forget(Unheld::Reset);
+        self.said.push(Event::Reset);
+    }
+
+    pub(crate) fn invalidate(&mut self) {
+        self.forget(Unheld::Invalidated);
+        self.said.push(Event::Invalidated);
+    }
+
+    fn forget(&mut self, why: Unheld) {
+        self.dropped = self.held.take().map(|held| held.token.text).or(self.dropped.take());
+        self.unheld = why;
+        self.epoch += 1;
+        self.lease = None;
+    }
+
+    pub(crate) fn store(&self, now: Time) -> Option<Stored> {
+        let held = self.held.as_ref()?;
+        let (span, left) = (held.life.span, held.life.left(now));
+        Some(Stored { token: held.token.clone(), key: self.key, began: now.wall - (span - left), span })
+    }
+
+    pub(crate) fn resume(&mut self, stored: &Stored, now: Time) -> Result<(), NotResumed> {
+        let life = Life { from: now, span: stored.span, over: (now.wall - stored.began).max(0) };
+        let (left, text) = (life.left(now), &stored.token.text);
+        if stored.key != self.key {
+            return Err(NotResumed::Foreign);
+        }
+        if stored.began - now.wall > MINUTE {
+            return Err(NotResumed::FromTheFuture);
+        }
+        if left <= life.reserve(self.limits.margin) {
+            return Err(NotResumed::Ended);
+        }
+        if self.held.as_ref().is_some_and(|held| held.life.left(now) >= left || held.token.text == *text) {
+            return Err(NotResumed::HeldLastsLonger);
+        }
+        if self.dropped.as_ref() == Some(text) {
+            return Err(NotResumed::Refused);
+        }
+        self.epoch += 1;
+        let edition = self.hold(&stored.token, life, false);
+        self.said.push(Event::Resumed { edition, left: duration(left) });
+        Ok(())
+    }
+
+    /// How far ahead a landmark lies, if it does.
+    pub(crate) fn ahead(&self, landmark: Landmark, now: Time) -> Option<Nanos> {
+        let before_end = |reserve: &dyn Fn(&Life) -> Nanos| {
+            self.held.as_ref().map(|held| held.life.left(now) - reserve(&held.life))
+        };
+        let ahead = match landmark {
+            Landmark::LoginMayStart => Some(self.shut_until - now.mono),
+            Landmark::LeaseLapses => self.lease.as_ref().map(|lease| lease.lapses - now.mono),
+            Landmark::MarginBegins => before_end(&|life| life.reserve(self.limits.margin)),
+            Landmark::OneShotMarginBegins => before_end(&|life| life.reserve(self.limits.one_shot_margin)),
+            Landmark::TwilightBegins => before_end(&Life::twilight),
+            Landmark::LifeEnds => before_end(&|_| 0),
+            Landmark::CoinComes => Some(self.limits.drops.1 - self.earned - (now.mono - self.counted)),
+        };
+        ahead.filter(|ahead| *ahead > 0)
+    }
+}
+
+/// The first of a streak, doubled with each further one, at most the cap.
+fn doubled((first, cap): (Nanos, Nanos), streak: u32) -> Nanos {
+    (first << (streak - 1).min(40)).min(cap)
+}

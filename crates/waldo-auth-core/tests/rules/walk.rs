@@ -1,0 +1,586 @@
+//! Any sequence of events, told to the session and to the [reference](crate::reference): after each of them a caller observes the same of both.
+//!
+//! How a failure is replayed stands in [`properties`](crate::properties).
+
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use waldo_auth_core::{
+    Attempt, Call, Credentials, Explanation, Head, Ignored, Login, Outcome, Reason, Refusal, Snapshot, Step,
+    Verdict,
+};
+
+use crate::properties::cases;
+use crate::reference::{
+    Answer, Caller, Ending, Held, Landmark, Leading, Limits, Minted, Nanos, Reference, Roll, Stored, Time,
+    Why, duration, nanos,
+};
+use crate::world::{KEY, SECRET, World, down, headers, http_date, jwt, millis, read, secs, uri};
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A call comes in, perhaps with a deadline.
+    Call {
+        one_shot: bool,
+        deadline: Option<Moment>,
+    },
+    /// A call that was told to wait, to log in or to try again asks again.
+    Again(Index),
+    /// The answer to an attempt comes in.
+    Answered(Index, Response),
+    /// An attempt, or a leader, is never heard of again.
+    Lost(Index),
+    /// A login ends.
+    Settled(Index, LoginAnswer),
+    /// Time passes until then.
+    Passes(Moment),
+    /// Time passes until the deadline of a call, which asks again.
+    PassesToDeadline(Index, Nudge),
+    /// The wall clock alone is moved: forward when the machine has slept, either way when somebody sets it.
+    WallMoves {
+        forward: bool,
+        by: Duration,
+    },
+    Stored,
+    Resumed(Index),
+    /// The key pair is replaced: by itself, by one with another secret, by another key's.
+    Reset(u8),
+    Invalidated,
+}
+
+/// A moment ahead.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    In(Duration),
+    /// Where something changes, if that is ahead.
+    Near(Landmark, Nudge),
+}
+
+/// A nanosecond before, exactly then, or one after.
+#[derive(Clone, Copy, Debug)]
+enum Nudge {
+    JustBefore,
+    At,
+    JustAfter,
+}
+
+impl Nudge {
+    fn apply(self, ahead: Nanos) -> Nanos {
+        match self {
+            Self::JustBefore => ahead - 1,
+            Self::At => ahead,
+            Self::JustAfter => ahead + 1,
+        }
+    }
+}
+
+/// The answer to an attempt.
+#[derive(Clone, Debug)]
+struct Response {
+    status: u16,
+    rolls: Vec<Value>,
+    date: Stamp,
+    /// It came from another origin.
+    foreign: bool,
+    /// The body of a one-shot call was not touched.
+    untouched: bool,
+}
+
+/// What stands in an `Authorization` header.
+#[derive(Clone, Debug)]
+enum Value {
+    Fresh(Claims),
+    /// A token that was issued before.
+    Old(Index),
+    Sent,
+    Junk(&'static str, Ignored),
+}
+
+/// The claims of a token: how far its `exp` is ahead of the server's clock, and its `iat` behind, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Claims {
+    exp: Option<i64>,
+    iat: Option<i64>,
+}
+
+/// How a response tells its time, in seconds after the server's.
+#[derive(Clone, Copy, Debug)]
+enum Stamp {
+    Absent,
+    Date(i64),
+    /// As a cache would answer.
+    Aged(i64),
+}
+
+#[derive(Clone, Debug)]
+enum LoginAnswer {
+    Granted(Claims, Stamp),
+    Rejected,
+    Busy(u16),
+    Down,
+    GivenUp,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let index = any::<Index>;
+    let deadline = prop_oneof![3 => Just(None), 1 => moment().prop_map(Some)];
+    prop_oneof![
+        15 => (prop::bool::weighted(0.3), deadline).prop_map(|(one_shot, deadline)| Event::Call { one_shot, deadline }),
+        20 => index().prop_map(Event::Again),
+        25 => (index(), response()).prop_map(|(index, response)| Event::Answered(index, response)),
+        2 => index().prop_map(Event::Lost),
+        15 => (index(), login_answer()).prop_map(|(index, answer)| Event::Settled(index, answer)),
+        18 => moment().prop_map(Event::Passes),
+        3 => (index(), nudge()).prop_map(|(index, nudge)| Event::PassesToDeadline(index, nudge)),
+        1 => (any::<bool>(), span()).prop_map(|(forward, by)| Event::WallMoves { forward, by }),
+        2 => Just(Event::Stored),
+        3 => index().prop_map(Event::Resumed),
+        1 => select(vec![0, 0, 1, 2]).prop_map(Event::Reset),
+        1 => Just(Event::Invalidated),
+    ]
+}
+
+fn span() -> impl Strategy<Value = Duration> {
+    prop_oneof![(0..2000_u64).prop_map(millis), (0..90_u64).prop_map(secs), (0..8000_u64).prop_map(secs)]
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let landmark = select(vec![
+        Landmark::LoginMayStart,
+        Landmark::LoginMayStart,
+        Landmark::LeaseLapses,
+        Landmark::MarginBegins,
+        Landmark::OneShotMarginBegins,
+        Landmark::TwilightBegins,
+        Landmark::LifeEnds,
+        Landmark::CoinComes,
+    ]);
+    prop_oneof![
+        1 => span().prop_map(Moment::In),
+        2 => (landmark, nudge()).prop_map(|(landmark, nudge)| Moment::Near(landmark, nudge)),
+    ]
+}
+
+fn nudge() -> impl Strategy<Value = Nudge> {
+    select(vec![Nudge::JustBefore, Nudge::At, Nudge::At, Nudge::JustAfter])
+}
+
+fn claims() -> impl Strategy<Value = Claims> {
+    let exp = prop_oneof![
+        6 => select(vec![3600, 3600, 3601, 3599, 7200, 86_400, 300, 60, 5, 3]).prop_map(Some),
+        1 => (-10..100_000_i64).prop_map(Some),
+        1 => Just(None),
+    ];
+    let iat = prop_oneof![3 => Just(Some(0)), 1 => (-5..4000_i64).prop_map(Some), 1 => Just(None)];
+    (exp, iat).prop_map(|(exp, iat)| Claims { exp, iat })
+}
+
+fn stamp() -> impl Strategy<Value = Stamp> {
+    prop_oneof![
+        3 => Just(Stamp::Date(0)),
+        1 => (-60..60_i64).prop_map(Stamp::Date),
+        1 => (-60..60_i64).prop_map(Stamp::Aged),
+        1 => Just(Stamp::Absent),
+    ]
+}
+
+fn response() -> impl Strategy<Value = Response> {
+    let value = prop_oneof![
+        6 => claims().prop_map(Value::Fresh),
+        2 => any::<Index>().prop_map(Value::Old),
+        1 => Just(Value::Sent),
+        1 => select(vec![
+            Value::Junk("", Ignored::Blank),
+            Value::Junk("Bearer", Ignored::Blank),
+            Value::Junk("from scheme response function", Ignored::NotJwt),
+        ]),
+    ];
+    let status = select(vec![200, 200, 200, 200, 201, 299, 302, 400, 401, 401, 401, 403, 503]);
+    (status, vec(value, 0..3), stamp(), prop::bool::weighted(0.03), prop::bool::weighted(0.2)).prop_map(
+        |(status, rolls, date, foreign, untouched)| Response { status, rolls, date, foreign, untouched },
+    )
+}
+
+fn login_answer() -> impl Strategy<Value = LoginAnswer> {
+    prop_oneof![
+        6 => (claims(), stamp()).prop_map(|(claims, stamp)| LoginAnswer::Granted(claims, stamp)),
+        2 => Just(LoginAnswer::Rejected),
+        2 => select(vec![0, 1, 5, 20, 40, 3599, 3600, 3601, u16::MAX]).prop_map(LoginAnswer::Busy),
+        2 => Just(LoginAnswer::Down),
+        2 => Just(LoginAnswer::GivenUp),
+    ]
+}
+
+/// A call, as the session and as the reference know it, and how often it was sent.
+struct Asking {
+    call: Call,
+    caller: Caller,
+    sendings: u32,
+}
+
+struct Flight {
+    attempt: Attempt,
+    caller: Caller,
+    sendings: u32,
+    sent: Held,
+    at: Time,
+}
+
+struct Walk {
+    world: World,
+    reference: Reference,
+    calls: Vec<Asking>,
+    flights: Vec<Flight>,
+    leaders: Vec<(Login, Leading)>,
+    issued: Vec<Minted>,
+    stored: Vec<(Snapshot, Stored)>,
+    /// How far the server's clock is ahead of the wall clock, in seconds.
+    server_ahead: i64,
+}
+
+/// Takes one out, if there is any.
+fn take<T>(from: &mut Vec<T>, index: Index) -> Option<T> {
+    (!from.is_empty()).then(|| from.swap_remove(index.index(from.len())))
+}
+
+impl Walk {
+    fn new(limits: Limits, server_ahead: i64) -> Self {
+        Self {
+            world: World::with(|builder| limits.configure(builder)),
+            reference: Reference::new(limits),
+            calls: Vec::new(),
+            flights: Vec::new(),
+            leaders: Vec::new(),
+            issued: Vec::new(),
+            stored: Vec::new(),
+            server_ahead,
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.world.now().into()
+    }
+
+    fn happens(&mut self, event: Event) {
+        let written = self.world.session.journal().written();
+        self.reference.said.clear();
+        match event {
+            Event::Call { one_shot, deadline } => self.comes(one_shot, deadline),
+            Event::Again(index) => {
+                if let Some(asking) = take(&mut self.calls, index) {
+                    self.asks(asking);
+                }
+            }
+            Event::Answered(index, response) => {
+                if let Some(flight) = take(&mut self.flights, index) {
+                    self.answered(flight, &response);
+                }
+            }
+            Event::Lost(index) => {
+                drop(take(&mut self.flights, index));
+                drop(take(&mut self.leaders, index));
+            }
+            Event::Settled(index, answer) => {
+                if let Some((login, leading)) = take(&mut self.leaders, index) {
+                    self.settled(login, &leading, &answer);
+                }
+            }
+            Event::Passes(moment) => self.world.pass(self.ahead(moment).unwrap_or_default()),
+            Event::PassesToDeadline(index, nudge) => self.passes_to_deadline(index, nudge),
+            Event::WallMoves { forward: true, by } => self.world.set_wall_forward(by),
+            Event::WallMoves { forward: false, by } => self.world.set_wall_back(by),
+            Event::Stored => self.stores(),
+            Event::Resumed(index) => self.resumed(index),
+            Event::Reset(key) => self.reset(key),
+            Event::Invalidated => {
+                self.world.session.invalidate(self.world.now());
+                self.reference.invalidate();
+            }
+        }
+        let said: Vec<_> = self.world.session.journal().since(written).map(|entry| entry.event).collect();
+        assert_eq!(said, self.reference.said, "the journal");
+        self.compare();
+    }
+
+    /// What can be seen without changing anything.
+    fn compare(&self) {
+        let now = self.world.now();
+        let stored = self.world.session.snapshot(now).map(|snapshot| snapshot.to_json());
+        match &self.reference.held {
+            Some(held) => assert!(stored.unwrap().contains(&held.token.text), "another token is held"),
+            None => assert_eq!(stored, None),
+        }
+        let explanation = self.world.session.explain(now);
+        let ahead = |span| nanos(span) + self.now().mono;
+        let explained = match &explanation {
+            Explanation::Send { edition, left } => Answer::Send { edition: *edition, left: nanos(*left) },
+            Explanation::Authenticate { why } => Answer::LogIn { because: *why },
+            Explanation::Join { login, at_most } => {
+                Answer::Wait { until: ahead(*at_most), login: Some(*login) }
+            }
+            Explanation::BackOff { wait } => Answer::Wait { until: ahead(*wait), login: None },
+            Explanation::Refuse { refusal, remaining } => {
+                Answer::Refuse { why: why(refusal), retry_at: ahead(*remaining) }
+            }
+            other => panic!("{other}"),
+        };
+        assert_eq!(explained, self.reference.outlook(&Caller::default(), self.now()), "{explanation}");
+    }
+
+    fn comes(&mut self, one_shot: bool, deadline: Option<Moment>) {
+        let deadline = deadline.and_then(|moment| Some(self.world.after(self.ahead(moment)?)));
+        let call = if one_shot { Call::one_shot() } else { Call::replayable() };
+        let call = match deadline {
+            Some(deadline) => call.with_deadline(deadline),
+            None => call,
+        };
+        let caller = Caller::new(one_shot, deadline.map(|at| nanos(at.since_start())));
+        self.asks(Asking { call, caller, sendings: 0 });
+    }
+
+    fn asks(&mut self, asking: Asking) {
+        let Asking { call, mut caller, sendings } = asking;
+        let now = self.now();
+        let expected = self.reference.admit(&mut caller, now);
+        match self.world.admit(call) {
+            Step::Send(permit) => {
+                let sent = self.reference.held.clone().unwrap();
+                assert_eq!(expected, Answer::Send { edition: permit.edition(), left: sent.life.left(now) });
+                assert!(sendings < 3, "rule 8: a call is sent three times at most");
+                let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
+                let attempt = permit.authorize(&mut request).unwrap();
+                assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {}", sent.token.text));
+                assert_eq!(attempt.edition(), sent.edition);
+                self.flights.push(Flight { attempt, caller, sendings: sendings + 1, sent, at: now });
+            }
+            Step::Authenticate(login, call) => {
+                assert!(matches!(expected, Answer::LogIn { .. }), "a login, but {expected:?}");
+                let leading = self.reference.lead(now);
+                assert_eq!(nanos(login.lapses().since_start()), leading.lapses);
+                self.leaders.push((login, leading));
+                self.calls.push(Asking { call, caller, sendings });
+            }
+            Step::Wait(call, until) => {
+                let told = nanos(until.since_start());
+                assert!(
+                    matches!(expected, Answer::Wait { until, .. } if until == told),
+                    "{told}, but {expected:?}"
+                );
+                assert!(told > now.mono, "rule 12: a wait lies in the future");
+                assert_eq!(call.deadline().map(|at| nanos(at.since_start())), caller.deadline);
+                self.calls.push(Asking { call, caller, sendings });
+            }
+            Step::Refuse(refusal) => {
+                let retry_at = nanos(refusal.retry_at().since_start());
+                assert_eq!(Answer::Refuse { why: why(&refusal), retry_at }, expected);
+            }
+        }
+    }
+
+    fn answered(&mut self, flight: Flight, response: &Response) {
+        let Flight { mut attempt, mut caller, sendings, sent, at } = flight;
+        let (date, mut map) = self.stamped(response.date);
+        let mut rolls = Vec::new();
+        for value in &response.rolls {
+            let (text, roll) = match value {
+                Value::Fresh(claims) => token(self.mint(*claims)),
+                Value::Old(index) if self.issued.is_empty() => continue,
+                Value::Old(index) => token(index.get(&self.issued).clone()),
+                Value::Sent => token(sent.token.clone()),
+                Value::Junk(text, why) => ((*text).to_owned(), Roll::Junk(*why)),
+            };
+            map.append(AUTHORIZATION, HeaderValue::try_from(text).unwrap());
+            rolls.push(roll);
+        }
+        if response.untouched {
+            attempt = attempt.with_untouched_body();
+        }
+        let elsewhere = uri("https://elsewhere.example/");
+        let mut head = Head::new(StatusCode::from_u16(response.status).unwrap(), &map);
+        if response.foreign {
+            head = head.with_uri(&elsewhere);
+        }
+        let now = self.now();
+        let verdict = self.world.session.conclude(attempt, head, self.world.now());
+        let again = match response.status {
+            _ if response.foreign => {
+                self.reference.ignore(Ignored::ForeignOrigin);
+                false
+            }
+            401 => self.reference.challenge(&mut caller, &sent, !response.untouched, now),
+            200..300 => {
+                for roll in &rolls {
+                    self.reference.roll(&sent, at, roll, date);
+                }
+                false
+            }
+            _ => false,
+        };
+        match verdict {
+            Verdict::Deliver => assert!(!again, "delivered, and not sent again"),
+            Verdict::Retry(call) => {
+                assert!(again, "sent again, and not delivered");
+                self.calls.push(Asking { call, caller, sendings });
+            }
+        }
+    }
+
+    fn settled(&mut self, login: Login, leading: &Leading, answer: &LoginAnswer) {
+        let none = HeaderMap::new();
+        let (outcome, ending) = match answer {
+            LoginAnswer::Granted(claims, stamp) => {
+                let (date, map) = self.stamped(*stamp);
+                let token = self.mint(*claims);
+                let body = format!(r#"{{"token":"{}"}}"#, token.text);
+                (read(&login, 200, &map, &body), Ending::Granted(token, date))
+            }
+            LoginAnswer::Rejected => {
+                let outcome = read(&login, 403, &none, r#"{"code":"API_KEY_REVOKED"}"#);
+                (outcome, Ending::Rejected(403, "API_KEY_REVOKED"))
+            }
+            LoginAnswer::Busy(seconds) => {
+                let map = headers(&[("retry-after", &seconds.to_string())]);
+                let asked = nanos(secs(u64::from(*seconds)));
+                let reason = Reason::Status(StatusCode::SERVICE_UNAVAILABLE);
+                (read(&login, 503, &map, ""), Ending::Unavailable(reason, Some(asked)))
+            }
+            LoginAnswer::Down => (down(), Ending::Unavailable(Reason::Transport, None)),
+            LoginAnswer::GivenUp => (Outcome::Abandoned, Ending::Abandoned),
+        };
+        self.world.settle(login, outcome);
+        self.reference.settle(leading, ending, self.now());
+    }
+
+    /// How far ahead a moment is, if it is.
+    fn ahead(&self, moment: Moment) -> Option<Duration> {
+        match moment {
+            Moment::In(span) => Some(span),
+            Moment::Near(landmark, nudge) => {
+                let ahead = self.reference.ahead(landmark, self.now())?;
+                Some(duration(nudge.apply(ahead)))
+            }
+        }
+    }
+
+    fn passes_to_deadline(&mut self, index: Index, nudge: Nudge) {
+        let Some(asking) = take(&mut self.calls, index) else { return };
+        let ahead = asking.caller.deadline.map(|deadline| nudge.apply(deadline - self.now().mono));
+        if let Some(ahead) = ahead.filter(|ahead| *ahead > 0) {
+            self.world.pass(duration(ahead));
+        }
+        self.asks(asking);
+    }
+
+    fn stores(&mut self) {
+        let snapshot = self.world.session.snapshot(self.world.now());
+        self.stored.extend(snapshot.zip(self.reference.store(self.now())));
+    }
+
+    fn resumed(&mut self, index: Index) {
+        let Some((snapshot, stored)) = take(&mut self.stored, index) else { return };
+        let resumed = self.world.session.resume(&snapshot, self.world.now());
+        assert_eq!(resumed, self.reference.resume(&stored, self.now()));
+        self.stored.push((snapshot, stored));
+    }
+
+    fn reset(&mut self, pair: u8) {
+        let (key, secret) = match pair {
+            0 => (KEY, SECRET),
+            1 => (KEY, "a rotated secret"),
+            _ => ("another key", SECRET),
+        };
+        self.world.session.reset(Credentials::new(key, secret).unwrap(), self.world.now());
+        self.reference.reset(u8::from(pair == 2));
+    }
+
+    fn server_time(&self) -> i64 {
+        self.world.unix() + self.server_ahead
+    }
+
+    fn mint(&mut self, Claims { exp, iat }: Claims) -> Minted {
+        let now = self.server_time();
+        let (exp, iat) = (exp.map(|ahead| now + ahead), iat.map(|behind| now - behind));
+        let dates = [("exp", exp), ("iat", iat)];
+        let dates = dates.iter().filter_map(|(name, date)| Some(format!(r#""{name}":{},"#, (*date)?)));
+        let text = jwt(&format!(r#"{{{}"jti":{}}}"#, dates.collect::<String>(), self.issued.len()));
+        let token = Minted { text, exp, iat };
+        self.issued.push(token.clone());
+        token
+    }
+
+    /// The headers that tell a response's time, and the `Date` that counts.
+    fn stamped(&self, stamp: Stamp) -> (Option<i64>, HeaderMap) {
+        let at = |after| self.server_time() + after;
+        match stamp {
+            Stamp::Absent => (None, HeaderMap::new()),
+            Stamp::Date(after) => (Some(at(after)), headers(&[("date", &http_date(at(after)))])),
+            Stamp::Aged(after) => (None, headers(&[("date", &http_date(at(after))), ("age", "1")])),
+        }
+    }
+
+    /// Everyone ends once the server answers and time passes.
+    fn ends(&mut self) {
+        let granted = LoginAnswer::Granted(Claims { exp: Some(3600), iat: Some(0) }, Stamp::Date(0));
+        let ok = Response {
+            status: 200,
+            rolls: Vec::new(),
+            date: Stamp::Absent,
+            foreign: false,
+            untouched: false,
+        };
+        for _ in 0..10 * (self.calls.len() + 1) {
+            if self.calls.is_empty() {
+                return;
+            }
+            let asking = self.calls.remove(0);
+            let told = self.reference.outlook(&asking.caller, self.now());
+            self.asks(asking);
+            for (login, leading) in std::mem::take(&mut self.leaders) {
+                self.settled(login, &leading, &granted);
+            }
+            for flight in std::mem::take(&mut self.flights) {
+                self.answered(flight, &ok);
+            }
+            if let Answer::Wait { until, .. } = told {
+                self.world.pass(duration((until - self.now().mono).max(0)));
+            }
+        }
+        panic!("everyone-ends: {} calls never do", self.calls.len());
+    }
+}
+
+/// A token as a header carries it, and as the reference knows it.
+fn token(token: Minted) -> (String, Roll) {
+    (format!("Bearer {}", token.text), Roll::Token(token))
+}
+
+fn why(refusal: &Refusal) -> Why {
+    match refusal {
+        Refusal::Rejected { .. } => Why::Rejected,
+        Refusal::Unavailable { .. } => Why::Unavailable,
+        Refusal::Deadline { failure, .. } => Why::Deadline(failure.is_some()),
+        other => panic!("{other}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn whatever_happens_a_caller_observes_what_the_rules_say(
+        limits in select(vec![Limits::DOCUMENTED, Limits::ODD]),
+        server_ahead in select(vec![0, 0, -5000, 1_000_000]),
+        events in vec(event(), 1..200),
+    ) {
+        let mut walk = Walk::new(limits, server_ahead);
+        for event in events {
+            walk.happens(event);
+        }
+        walk.ends();
+    }
+}
