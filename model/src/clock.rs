@@ -111,7 +111,8 @@ fn move_on() {
 fn wake(end: impl FnOnce(&mut Clock) -> Vec<Sender<()>>) {
     // Waking is where others may run, so the clock is let go of first.
     for wake in CLOCK.with_borrow_mut(end) {
-        wake.send(()).unwrap();
+        // Whoever has given its wait up meanwhile needs no waking.
+        wake.send(()).ok();
     }
 }
 

@@ -138,7 +138,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 
-    use waldo_auth_core::{Config, Credentials, Explanation, Unheld};
+    use waldo_auth_core::{Config, Credentials, Explanation, Reason, Unavailable, Unheld};
 
     use super::*;
 
@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn rule_13_a_login_is_settled_with_what_comes_of_it() {
+        let monitor = monitor();
+        lead(&monitor).log_in(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport)));
+        let explanation = monitor.with(|session, now| session.explain(now));
+        assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+    }
+
+    #[test]
     fn rule_13_a_leader_that_is_dropped_has_abandoned_its_login() {
         let monitor = monitor();
         drop(lead(&monitor));
@@ -207,10 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_hears_is_not_kept_for_later() {
+    fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
         let monitor = monitor();
-        drop(lead(&monitor));
-        let state = monitor.lock();
+        let _leader = lead(&monitor);
+        let mut state = monitor.lock();
+        assert!(state.has_news());
+        assert!(state.take_news().is_empty());
         assert_eq!(state.told, state.session.journal().written());
+        drop(state);
     }
 }

@@ -131,3 +131,28 @@ impl Read for Watched<'_> {
         read
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(length: u64, body: &'static [u8]) -> Watched<'static> {
+        Watched { reader: Box::new(body), left: Some(length), touched: false, failed: false }
+    }
+
+    #[test]
+    fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
+        let read = |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
+        assert_eq!(read(13, 4), 4);
+        assert_eq!(read(4, 4), 3);
+        assert_eq!(read(1, 1), 1, "there must be room for something");
+    }
+
+    #[test]
+    fn behind_its_stated_length_a_body_has_ended() {
+        let (mut body, mut buffer) = (stated(4, b"text"), [0; 8]);
+        assert_eq!(body.read(&mut buffer).unwrap(), 4);
+        assert_eq!(body.read(&mut buffer).unwrap(), 0);
+        assert!(!body.failed);
+    }
+}

@@ -43,3 +43,32 @@ fn level(event: &Event) -> Level {
         _ => Level::INFO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use waldo_auth_core::{Challenge, Reason};
+
+    use super::*;
+
+    #[test]
+    fn rule_22_the_more_often_it_comes_the_lower_its_level() {
+        let life = Duration::from_secs(60);
+        for (event, expected) in [
+            (Event::Adopted { edition: 2, life }, Level::TRACE),
+            (Event::Joined { login: 1 }, Level::TRACE),
+            (Event::Ignored { why: Ignored::Blank }, Level::TRACE),
+            (Event::Ignored { why: Ignored::NotJwt }, Level::DEBUG),
+            (Event::Challenged { edition: 1, outcome: Challenge::Dropped }, Level::DEBUG),
+            (Event::LoginStarted { login: 1 }, Level::DEBUG),
+            (Event::LoginGranted { login: 1, edition: 1, life }, Level::INFO),
+            (Event::Reset, Level::INFO),
+            (Event::LoginUnavailable { login: 1, reason: Reason::Timeout }, Level::WARN),
+            (Event::Throttled { edition: 1 }, Level::WARN),
+            (Event::Lapsed { login: 1 }, Level::WARN),
+        ] {
+            assert_eq!(level(&event), expected, "{event}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! Logins that fail, in every way that a server has.
 
+use tracing::Level;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_ureq::http::StatusCode;
 use waldo_ureq::{Error, Reason, Refusal};
 
+use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder, client, emulator, status};
 
@@ -76,5 +78,20 @@ fn rule_02_a_token_in_the_logins_header_will_do() {
             }
         });
         assert_eq!(status(&client(server.origin())), 200);
+    });
+}
+
+#[test]
+fn rule_22_a_failed_login_is_a_warning_among_quieter_events() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        emulator.push_fault(Fault::login(Answer::status(503)).times(1));
+        listener.during(|| assert_eq!(status(&client(emulator.origin())), 200));
+        let heard = listener.heard();
+        let level = |event: &str| heard.iter().find(|heard| heard.event == event).unwrap().level;
+        assert_eq!(level("login_started"), Some(Level::DEBUG));
+        assert_eq!(level("login_unavailable"), Some(Level::WARN));
+        assert_eq!(level("login_granted"), Some(Level::INFO));
+        assert_eq!(level("adopted"), Some(Level::TRACE));
     });
 }
