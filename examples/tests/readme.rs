@@ -32,8 +32,14 @@ fn each_guarantee_is_proved_by_the_test_it_links_to() {
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/design.md"]
-    {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/protocol.md",
+        "docs/design.md",
+        "docs/conformance.md",
+    ] {
         let path = root.join(document);
         let text = std::fs::read_to_string(&path).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
 
+#[path = "../../examples/certify.rs"]
+#[expect(dead_code, reason = "its main is the program's")]
+mod example;
 mod naive;
 
 use std::collections::BTreeSet;
@@ -130,5 +133,22 @@ fn what_was_not_tried_is_said_with_the_reason() {
     assert_eq!(
         certify("no-such").unwrap_err().to_string(),
         "there is no scenario \"no-such\"; a report names them all"
+    );
+}
+
+#[test]
+fn the_adapter_of_the_example_passes() {
+    let report = conformance::certify(&example::Atto);
+    assert!(report.is_certified(), "{report}");
+}
+
+#[test]
+fn the_guide_shows_the_example_as_it_is() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let read = |file: &str| std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n");
+    let (guide, example) = (read("../../docs/conformance.md"), read("examples/certify.rs"));
+    assert!(
+        guide.contains(&format!("```rust\n{example}```")),
+        "copy examples/certify.rs into docs/conformance.md"
     );
 }

@@ -1,4 +1,4 @@
-//! The conformance suite: what is asked, what the server does, and what must be seen, as data.
+#![doc = include_str!("../../scenarios/README.md")]
 
 mod answer;
 mod bench;
@@ -33,3 +33,62 @@ pub use step::Resumption;
 pub use suite::{all, find, read_all};
 pub use window::{Precision, Window};
 pub use witness::Witness;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::answer::ExpectedAnswer;
+    use super::document::Scenario;
+    use super::seen::ExpectedSeen;
+    use super::step::Step;
+
+    const README: &str = include_str!("../../scenarios/README.md");
+
+    /// The first column of a table, without its backticks.
+    fn column(head: &str) -> Vec<&'static str> {
+        let rows = README.lines().skip_while(|line| !line.starts_with(head)).skip(2);
+        let rows = rows.take_while(|line| line.starts_with('|'));
+        rows.map(|row| row.split('`').nth(1).unwrap()).collect()
+    }
+
+    fn read<T: DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    #[test]
+    fn each_form_in_the_readme_is_read() {
+        assert_eq!(column("| answer |").into_iter().map(read::<ExpectedAnswer>).count(), 9);
+        assert_eq!(column("| line |").into_iter().map(read::<ExpectedSeen>).count(), 6);
+        for block in README.split("```json\n").skip(1) {
+            let json = block.split("```").next().unwrap();
+            assert_eq!(Scenario::read(json).unwrap().run(), []);
+        }
+    }
+
+    #[test]
+    fn the_readme_has_each_step_and_each_member() {
+        let shown: BTreeSet<String> = column("| step |")
+            .into_iter()
+            .map(|json| {
+                drop(read::<Step>(json));
+                match read::<Value>(json) {
+                    Value::Object(step) => step.keys().next().unwrap().clone(),
+                    word => word.as_str().unwrap().to_owned(),
+                }
+            })
+            .collect();
+        let known = |error: String| -> BTreeSet<String> {
+            let names = error.split("expected one of ").nth(1).unwrap().split('`');
+            names.skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let error = serde_json::from_str::<Step>("\"?\"").unwrap_err().to_string();
+        assert_eq!(shown, known(error));
+        let error = serde_json::from_str::<Scenario>("{\"?\": 1}").unwrap_err().to_string();
+        let members: BTreeSet<String> = column("| member |").into_iter().map(str::to_owned).collect();
+        assert_eq!(members, known(error));
+    }
+}

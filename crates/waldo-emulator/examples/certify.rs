@@ -1,0 +1,208 @@
+//! Certifies an adapter of one's own: here the bare core over the HTTP client `attohttpc`.
+//!
+//!     cargo run -p waldo-emulator --example certify
+
+#![expect(clippy::print_stdout, reason = "a program talks to its user")]
+
+use std::error::Error;
+use std::io::{self, Read};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use attohttpc::{ErrorKind, RequestBuilder, ResponseReader};
+use http::header::CONTENT_LENGTH;
+use http::{Request, Response};
+use waldo_auth_core::{
+    Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot, Step, Unavailable,
+    Verdict,
+};
+use waldo_emulator::conformance::{
+    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
+};
+
+/// How long a call without a deadline may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The adapter under test: how its clients are made, and what they cannot do.
+pub(crate) struct Atto;
+
+impl Adapter for Atto {
+    type Client = AttoClient;
+
+    fn lacks(&self) -> &[Need] {
+        &[Need::Cancellation]
+    }
+
+    fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {
+        let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
+        let config = setup.settings.apply(Config::builder(&setup.origin, credentials)).build()?;
+        let session = Mutex::new(Session::new(config));
+        Ok(AttoClient { session, settled: Condvar::new(), started: Instant::now() })
+    }
+}
+
+/// The client: one session for all threads, and a way to say that something has settled.
+pub(crate) struct AttoClient {
+    session: Mutex<Session>,
+    settled: Condvar,
+    started: Instant,
+}
+
+/// What the suite asks, in the client's own words.
+impl Client for AttoClient {
+    fn send(&self, ask: &Ask) -> Ending {
+        self.call(ask).unwrap_or_else(|ending| ending)
+    }
+
+    fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
+        if let Ok(credentials) = Credentials::new(&key.id, &key.secret) {
+            self.lock().reset(credentials, self.now());
+        }
+        self.settled.notify_all();
+        Ok(())
+    }
+
+    fn invalidate(&self) -> Result<(), Lacking> {
+        self.lock().invalidate(self.now());
+        self.settled.notify_all();
+        Ok(())
+    }
+
+    fn store(&self) -> Result<Option<String>, Lacking> {
+        Ok(self.lock().snapshot(self.now()).map(|snapshot| snapshot.to_json()))
+    }
+
+    fn resume(&self, stored: &str) -> Result<bool, Lacking> {
+        let snapshot = Snapshot::from_json(stored.as_bytes());
+        let resumed = snapshot.is_ok_and(|snapshot| self.lock().resume(&snapshot, self.now()).is_ok());
+        self.settled.notify_all();
+        Ok(resumed)
+    }
+}
+
+impl AttoClient {
+    /// The loop around the core. Both its results are endings: `Err` is one that comes early.
+    fn call(&self, ask: &Ask) -> Result<Ending, Ending> {
+        let deadline = self.now().monotonic.saturating_add(ask.deadline().unwrap_or(PATIENCE));
+        let mut call = match ask.body() {
+            BodyKind::None | BodyKind::Replayable => Call::replayable(),
+            BodyKind::OneShot => Call::one_shot(),
+        }
+        .with_deadline(deadline);
+        let mut request = Request::new(ask.body().bytes().to_vec());
+        (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
+        loop {
+            let mut session = self.lock();
+            match session.admit(call, self.now()) {
+                Step::Send(permit) => {
+                    drop(session);
+                    let attempt = permit.authorize(&mut request).map_err(|_| Ending::ForeignOrigin)?;
+                    let left = deadline.saturating_duration_since(self.now().monotonic);
+                    let (response, body) = exchange(&request, left).map_err(|error| ending(&error))?;
+                    // The head counts by itself: a fresh token came whole, even if the body breaks off.
+                    match self.lock().conclude(attempt, Head::from(&response), self.now()) {
+                        Verdict::Retry(again) => call = again,
+                        Verdict::Deliver => {
+                            let body = body.read(usize::MAX).map_err(|error| ending(&error))?;
+                            return Ok(Ending::Answered { status: response.status().as_u16(), body });
+                        }
+                    }
+                }
+                Step::Authenticate(login, then) => {
+                    drop(session);
+                    let outcome = self.log_in(&login, deadline);
+                    self.lock().settle(login, outcome, self.now());
+                    self.settled.notify_all();
+                    call = then;
+                }
+                Step::Wait(then, until) => {
+                    // In the critical section of `admit`, so that no wake-up is lost in between.
+                    let patience = until.saturating_duration_since(self.now().monotonic);
+                    drop(self.settled.wait_timeout(session, patience));
+                    call = then;
+                }
+                Step::Refuse(refusal) => {
+                    let retry_in = refusal.retry_at().saturating_duration_since(self.now().monotonic);
+                    return Err(Ending::refused(&refusal, retry_in));
+                }
+            }
+        }
+    }
+
+    /// A little less than the lease: a login that hangs shall fail, and not lapse.
+    fn log_in(&self, login: &Login, deadline: waldo_auth_core::Instant) -> Outcome {
+        let now = self.now().monotonic;
+        let lease = login.lapses().saturating_duration_since(now) * 9 / 10;
+        let own = deadline.saturating_duration_since(now);
+        let answer = exchange(&login.request(), lease.min(own)).and_then(|(response, body)| {
+            let body = body.read(Login::MAX_BODY + 1)?;
+            Ok(response.map(|()| body))
+        });
+        match answer {
+            Ok(answer) => login.read(Head::from(&answer), answer.body()),
+            // The call had no more time, which says nothing about the server.
+            Err(error) if timed_out(&error) && own < lease => Outcome::Abandoned,
+            Err(error) => {
+                let reason = if timed_out(&error) { Reason::Timeout } else { Reason::Transport };
+                Outcome::Unavailable(Unavailable::new(reason).with_source(error))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Now {
+        Now::new(self.started.elapsed(), SystemTime::now())
+    }
+}
+
+/// What the HTTP stack has to be told: follow no redirects, let every status be an answer, and end in time.
+fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<(Response<()>, Unread)> {
+    let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
+        .follow_redirects(false)
+        .timeout(within)
+        .bytes(request.body());
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value);
+    }
+    let (status, headers, reader) = builder.send()?.split();
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut response = Response::new(());
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    Ok((response, Unread { reader, length }))
+}
+
+/// The body of a response that has not been read yet.
+struct Unread {
+    reader: ResponseReader,
+    length: Option<usize>,
+}
+
+impl Unread {
+    fn read(self, at_most: usize) -> attohttpc::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader.take(at_most as u64).read_to_end(&mut bytes)?;
+        // This stack takes a body that breaks off for a whole one.
+        if self.length.is_some_and(|length| bytes.len() < length.min(at_most)) {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok(bytes)
+    }
+}
+
+fn ending(error: &attohttpc::Error) -> Ending {
+    if timed_out(error) { Ending::TimedOut } else { Ending::Failed }
+}
+
+fn timed_out(error: &attohttpc::Error) -> bool {
+    let slow = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
+    matches!(error.kind(), ErrorKind::Io(error) if slow.contains(&error.kind()))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let report = conformance::certify(&Atto);
+    println!("{report}");
+    if report.is_certified() { Ok(()) } else { Err("the adapter is not certified".into()) }
+}
