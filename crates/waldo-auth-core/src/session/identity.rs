@@ -35,13 +35,14 @@ impl Hash for Session {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+    use std::io;
     use std::time::{Duration, SystemTime};
 
-    use crate::{Call, Config, Credentials, Now, Outcome, Session, Step};
+    use crate::{Call, Config, Credentials, Login, Now, Outcome, Reason, Session, Step, Unavailable};
 
-    fn digest(session: &Session) -> u64 {
-        BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
+    fn digest(thing: &impl Hash) -> u64 {
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(thing)
     }
 
     #[test]
@@ -59,5 +60,28 @@ mod tests {
         other.reset(credentials(), now);
         drop(same);
         assert_ne!(digest(&one), digest(&other));
+    }
+    #[test]
+    fn a_failure_is_told_from_another_by_what_it_is_and_not_by_its_source() {
+        let of = |reason| Unavailable::new(reason);
+        assert_ne!(digest(&of(Reason::Timeout)), digest(&of(Reason::Transport)));
+        let with_source = of(Reason::Timeout).with_source(io::Error::other("connection reset"));
+        assert_eq!(digest(&of(Reason::Timeout)), digest(&with_source));
+    }
+
+    #[test]
+    fn a_login_is_told_from_the_next() {
+        let credentials = Credentials::new("k", "s").unwrap();
+        let config = Config::builder("https://api.waldo.ai", credentials).build().unwrap();
+        let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
+        let mut session = Session::new(config);
+        let mut lead = || -> Login {
+            let Step::Authenticate(login, _) = session.admit(Call::replayable(), now) else {
+                panic!("nothing is held, and no login is under way")
+            };
+            session.invalidate(now);
+            login
+        };
+        assert_ne!(digest(&lead()), digest(&lead()));
     }
 }
