@@ -1,12 +1,12 @@
 //! The lock-and-wait shell of `waldo-ureq`, in the file that ships, under schedules that are chosen.
 //!
-//! [`monitor.rs`](../../crates/waldo-ureq/src/monitor.rs) and [`leader.rs`](../../crates/waldo-ureq/src/leader.rs) take their locks,
-//! their bell and their clocks from a module `sync`. There it is the standard library's. Here it is [`sync`]: shuttle's lock, a
-//! bell, and a clock that stands still while any thread can go on. When all of them wait, it jumps to the next deadline.
-//! So a lost wake-up never hides behind the end of a wait: it shows as time that has passed.
+//! Its `monitor.rs` and `leader.rs` take their lock, their bell and their clocks from a module `sync`. There it is the standard
+//! library's. Here it is shuttle's lock, and a bell and a clock of this crate's own, as waits never end by time in shuttle. The clock
+//! stands still while any thread can go on; when all of them wait, it jumps to the next deadline. So a lost wake-up does not
+//! hide behind the end of a wait: it shows as time that has passed.
 //!
-//! What this does not show: anything about weak memory orders. The shell has no atomics of its own, and its one lock orders all it
-//! shares; the standard library's lock and bell are taken at their word, a bell that wakes without reason included.
+//! What this does not show: anything about weak memory orders, or about the standard library's lock and bell, which are taken at
+//! their word. The shell has no atomics of its own, its one lock orders all that it shares, and it forbids `unsafe`.
 
 #![expect(
     clippy::unwrap_used,
