@@ -50,14 +50,22 @@ impl Witness {
         if let Some(response) = response {
             self.name_token(target, response);
         }
+        let (body, given_body) = match target {
+            // They hold the key pair and the token, which no sighting shows.
+            Target::Login => (Vec::new(), Vec::new()),
+            Target::Calls => {
+                let given = response.map(|response| response.body().clone());
+                (request.body().as_ref().to_vec(), given.unwrap_or_default())
+            }
+        };
         self.sightings.push(Sighting {
             target,
             path: request.uri().path().to_owned(),
             token,
             key,
-            body: request.body().as_ref().to_vec(),
+            body,
             given,
-            given_body: response.map(|response| response.body().clone()).unwrap_or_default(),
+            given_body,
             breaches,
             at: now.duration_since(self.began).unwrap_or_default(),
         });
