@@ -1,0 +1,184 @@
+//! The model of the API, the scenarios, and their certification of an adapter.
+
+use std::error::Error;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use waldo_emulator::conformance::{
+    self, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
+};
+use waldo_test_driver::scenario::{Change, Witness};
+use waldo_test_driver::server::{Answer, Fault, Hold, Reply, Server, Target};
+use waldo_ureq::http::Request;
+
+use crate::canaries::{KEY, OTHER_SECRET, SECRET, plant};
+use crate::ears::EARS;
+
+/// An API key that is not planted: the id of a pair is how a scenario names it.
+const ID: &str = "wk.of-the-scenario";
+
+pub(crate) fn plays() {
+    the_server();
+    a_scenario();
+    EARS.heard_inside(&INSIDE);
+}
+
+fn the_server() {
+    let mut server = Server::default().with_key(KEY, SECRET).with_key(ID, SECRET);
+    server.set_signing_key(Some(OTHER_SECRET));
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let mut witness = Witness::new(now);
+    let pair = json!({"apiKey": ID, "clientSecret": SECRET});
+    let login = Request::post("/authenticate").body(pair.to_string()).unwrap();
+    let reply = server.handle(&login, now);
+    EARS.hear(&reply);
+    witness.note(Target::Login, &login, &reply, now);
+    let token = token_in(reply);
+    server.push_fault(Fault::call(Answer::Unauthorized).on_path("/customer"));
+    server.push_fault(Fault::call(Answer::CutShort).on_path("/customer"));
+    EARS.hear(&server);
+    EARS.hear(server.faults());
+    for _ in 0..3 {
+        let bearer = format!("Bearer {token}");
+        let call = Request::get("/customer").header("authorization", bearer).body("").unwrap();
+        let reply: Reply = server.handle(&call, now);
+        EARS.hear(&reply);
+        witness.note(Target::Calls, &call, &reply, now);
+    }
+    EARS.hear(&server);
+    EARS.hear(server.stats());
+    EARS.hear(server.policy());
+    EARS.hear(&witness);
+    EARS.hear(witness.sightings());
+    EARS.hear(&Hold::logins());
+}
+
+fn token_in(reply: Reply) -> String {
+    let body: Value = serde_json::from_slice(reply.response().unwrap().body()).unwrap();
+    let token = body["token"].as_str().unwrap().to_owned();
+    plant(&token);
+    token
+}
+
+/// A scenario whose keys are planted, and which no client meets, as the server knows another secret.
+fn a_scenario() {
+    let mut scenario = json!({
+        "name": "canary",
+        "why": "Keys are planted.",
+        "server": {"keys": [{"id": ID, "secret": OTHER_SECRET}]},
+        "client": {"key": {"id": ID, "secret": SECRET}},
+        "steps": [{"reset_to": {"id": ID, "secret": SECRET}}, {"call": {"id": "a", "answer": 200}}],
+        "seen": [{"login": 200, "key": ID}, {"call": "a", "token": "login 1", "given": 200}],
+    });
+    let read: Scenario = Scenario::read(&scenario.to_string()).unwrap();
+    EARS.hear(&read);
+    EARS.hear(read.key());
+    EARS.hear(read.settings());
+    let unmet = read.run();
+    assert!(!unmet.is_empty());
+    for unmet in &unmet {
+        EARS.hear(unmet);
+        EARS.read(unmet);
+    }
+    let pair = KeyPair { id: ID.to_owned(), secret: SECRET.to_owned() };
+    EARS.hear(&Change::Reset(pair));
+
+    let report = conformance::certify_all(&Deaf, [read]);
+    EARS.hear(&report);
+    EARS.read(&report);
+    for result in report.results() {
+        EARS.hear(result);
+        EARS.hear(result.verdict());
+        EARS.read(result);
+    }
+    EARS.hear_error(&conformance::certify_one(&Deaf, "no such scenario").unwrap_err());
+    EARS.hear_error(&Lacking(Need::Reset));
+
+    scenario["steps"] = json!([{"reset_to": {"secret": SECRET}}]);
+    EARS.hear_error(&Scenario::read(&scenario.to_string()).unwrap_err());
+}
+
+/// An adapter that does nothing but to repeat what it hears.
+struct Deaf;
+
+impl Adapter for Deaf {
+    type Client = Self;
+
+    fn client(&self, setup: &Setup) -> Result<Self, Box<dyn Error>> {
+        EARS.hear(setup);
+        Ok(Self)
+    }
+}
+
+impl Client for Deaf {
+    fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
+        EARS.hear(key);
+        Ok(())
+    }
+
+    fn send(&self, ask: &Ask) -> Ending {
+        EARS.hear(ask);
+        let ending = Ending::Failed;
+        EARS.hear(&ending);
+        ending
+    }
+}
+
+/// What is formatted inside of the above, or is nothing but words, numbers and switches.
+const INSIDE: [&str; 55] = [
+    "waldo_test_driver::choices::BadTrail",
+    "waldo_test_driver::choices::Choices",
+    "waldo_test_driver::choices::Trail",
+    "waldo_test_driver::explore::Failure",
+    "waldo_test_driver::explore::Plan",
+    "waldo_test_driver::explore::Report",
+    "waldo_test_driver::laws::Law",
+    "waldo_test_driver::laws::Violation",
+    "waldo_test_driver::machine::LoginEnd",
+    "waldo_test_driver::machine::Refused",
+    "waldo_test_driver::machine::Step",
+    "waldo_test_driver::machine::Why",
+    "waldo_test_driver::scenario::answer::ExpectedAnswer",
+    "waldo_test_driver::scenario::bench::Observed",
+    "waldo_test_driver::scenario::bench::Obstacle",
+    "waldo_test_driver::scenario::bench::Parting",
+    "waldo_test_driver::scenario::bench::Shift",
+    "waldo_test_driver::scenario::need::Need",
+    "waldo_test_driver::scenario::order::BodyKind",
+    "waldo_test_driver::scenario::order::CallId",
+    "waldo_test_driver::scenario::order::Order",
+    "waldo_test_driver::scenario::settings::Backoff",
+    "waldo_test_driver::scenario::settings::DropBudget",
+    "waldo_test_driver::scenario::settings::Probe",
+    "waldo_test_driver::scenario::settings::Reserve",
+    "waldo_test_driver::scenario::sighting::Given",
+    "waldo_test_driver::scenario::sighting::TokenName",
+    "waldo_test_driver::scenario::span::Span",
+    "waldo_test_driver::scenario::step::Resumption",
+    "waldo_test_driver::scenario::window::Precision",
+    "waldo_test_driver::scenario::window::Window",
+    "waldo_test_driver::server::accept::Accept",
+    "waldo_test_driver::server::clock::BadWord",
+    "waldo_test_driver::server::clock::ClockOffset",
+    "waldo_test_driver::server::fault::Answer",
+    "waldo_test_driver::server::fault::RetryAfter",
+    "waldo_test_driver::server::fault::Stage",
+    "waldo_test_driver::server::fault::Target",
+    "waldo_test_driver::server::path::RequestPath",
+    "waldo_test_driver::server::policy::Algorithm",
+    "waldo_test_driver::server::policy::Claims",
+    "waldo_test_driver::server::policy::DateHeader",
+    "waldo_test_driver::server::policy::DateStyle",
+    "waldo_test_driver::server::policy::IssuedAt",
+    "waldo_test_driver::server::policy::LoginAnswer",
+    "waldo_test_driver::server::policy::RollForm",
+    "waldo_test_driver::server::policy::RollOn",
+    "waldo_test_driver::server::policy::UnknownPaths",
+    "waldo_test_driver::server::rotation::Echo",
+    "waldo_test_driver::server::rotation::Rotation",
+    "waldo_test_driver::server::route::Endpoint",
+    "waldo_test_driver::setup::Kind",
+    "waldo_test_driver::setup::Setup",
+    "waldo_test_driver::setup::Trouble",
+    "waldo_test_driver::transcript::Transcript",
+];

@@ -1,0 +1,117 @@
+//! The programs: what they print, well used and badly.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+
+use waldo_emulator::Emulator;
+
+use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET};
+use crate::client::server;
+use crate::ears::EARS;
+
+/// Programs that run while the rest of the test does.
+pub(crate) struct Running(Vec<JoinHandle<()>>);
+
+impl Running {
+    pub(crate) fn end(self) {
+        for program in self.0 {
+            program.join().unwrap();
+        }
+    }
+}
+
+pub(crate) fn start() -> Running {
+    build();
+    Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
+}
+
+const PROGRAMS: [&str; 4] =
+    ["waldo-emulator", "examples/request", "examples/quickstart", "examples/embed_blocking"];
+
+/// Cargo has built them for a test of the whole workspace, but not for one of this file alone.
+fn build() {
+    if PROGRAMS.iter().all(|name| program(name).exists()) {
+        return;
+    }
+    let packages = ["-p", "waldo-emulator", "-p", "waldo-examples", "--bins", "--examples"];
+    let profile = if program("").ends_with("release") { "release" } else { "dev" };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--profile", profile]).args(packages);
+    assert!(cargo.status().unwrap().success());
+}
+
+/// A program of the workspace, beside which this test is built.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(2).unwrap();
+    folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+fn hear(output: &Output) {
+    EARS.read(String::from_utf8_lossy(&output.stdout));
+    EARS.read(String::from_utf8_lossy(&output.stderr));
+}
+
+/// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
+fn examples() {
+    for name in ["quickstart", "embed_blocking"] {
+        let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+        hear(&output);
+    }
+}
+
+fn requests() {
+    let emulator = Emulator::start(server()).unwrap();
+    let origin = emulator.origin();
+    for (key, secret, origin, status) in [
+        (KEY, SECRET, origin.as_str(), 0),
+        (KEY, OTHER_SECRET, origin.as_str(), 1),
+        (&format!("{KEY}\n"), SECRET, origin.as_str(), 1),
+        (OTHER_KEY, OTHER_SECRET, SECRET, 1),
+        (OTHER_KEY, OTHER_SECRET, "http://127.0.0.1:1", 1),
+    ] {
+        let output = Command::new(program("examples/request"))
+            .arg("/customer?field=id")
+            .envs([("WALDO_API_KEY", key), ("WALDO_CLIENT_SECRET", secret), ("WALDO_ORIGIN", origin)])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        hear(&output);
+    }
+}
+
+fn the_emulator() {
+    let pair = format!("{KEY}={SECRET}");
+    let twice = format!("{KEY}={OTHER_SECRET}");
+    let no_pair = format!("{KEY}{SECRET}");
+    for arguments in
+        [&["--key", &no_pair][..], &["--key", &pair, "--key", &twice], &["--key", &pair, "--port"]]
+    {
+        let output = emulator(arguments).output().unwrap();
+        assert!(!output.status.success());
+        hear(&output);
+    }
+    let mut running: Child = emulator(&["--key", &pair, "--signing-key", OTHER_SECRET]).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(running.stdout.take().unwrap()));
+    let first = lines.next().unwrap().unwrap();
+    let origin = first.strip_prefix("listening on ").unwrap();
+    let output = Command::new(program("examples/request"))
+        .args(["--origin", origin, "/customer?field=id"])
+        .envs([("WALDO_API_KEY", KEY), ("WALDO_CLIENT_SECRET", SECRET)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    hear(&output);
+    running.kill().unwrap();
+    lines.for_each(|line| EARS.read(line.unwrap()));
+    hear(&running.wait_with_output().unwrap());
+}
+
+fn emulator(arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("waldo-emulator"));
+    command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+    command
+}

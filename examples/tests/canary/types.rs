@@ -1,0 +1,50 @@
+//! What there is to format, read from the sources, so that nothing can be forgotten.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const CRATES: [&str; 4] = ["waldo-auth-core", "waldo-ureq", "waldo-test-driver", "waldo-emulator"];
+
+/// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint `unreachable_pub` sees to that.
+pub(crate) fn public() -> BTreeSet<String> {
+    let mut types = BTreeSet::new();
+    for name in CRATES {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
+        collect(&sources, &name.replace('-', "_"), &mut types);
+    }
+    assert!(types.len() > 80, "the sources are elsewhere: {types:?}");
+    types
+}
+
+fn collect(folder: &Path, module: &str, types: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let inner = format!("{module}::{stem}");
+        if path.is_dir() {
+            collect(&path, &inner, types);
+        } else {
+            let module = if matches!(stem, "lib" | "main" | "mod") { module } else { &inner };
+            let source = fs::read_to_string(&path).unwrap();
+            types.extend(source.lines().filter_map(declared).map(|name| format!("{module}::{name}")));
+        }
+    }
+}
+
+/// The name of the public type that a line declares.
+fn declared(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "))?;
+    rest.split(|c: char| !c.is_alphanumeric()).next()
+}
+
+/// The names of all events of the journal.
+pub(crate) fn events() -> BTreeSet<String> {
+    let journal = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/waldo-auth-core/src/journal.rs");
+    let source = fs::read_to_string(journal).unwrap();
+    let (_, name) = source.split_once("pub fn name(&self)").unwrap();
+    let (name, _) = name.split_once("\n    }\n").unwrap();
+    let names: BTreeSet<String> = name.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    assert!(names.len() >= 15, "{names:?}");
+    names
+}
