@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
 
+#[cfg(test)]
+mod cancellable;
 #[path = "../../examples/certify.rs"]
 #[expect(dead_code, reason = "its main is the program's")]
 mod example;
@@ -140,6 +142,15 @@ fn what_was_not_tried_is_said_with_the_reason() {
 fn the_adapter_of_the_example_passes() {
     let report = conformance::certify(&example::Atto);
     assert!(report.is_certified(), "{report}");
+}
+
+#[test]
+fn a_client_with_futures_passes_what_blocking_ones_cannot_do() {
+    let report = conformance::certify(&cancellable::Cancellable);
+    assert!(report.is_certified(), "{report}");
+    for name in ["a-cancelled-leader-hands-over", "a-cancelled-call-leaves-no-trace"] {
+        assert!(report.results().iter().any(|result| result.name() == name && result.is_passed()), "{name}");
+    }
 }
 
 #[test]
