@@ -3,161 +3,20 @@
 //! It shares nothing with the core but the names of what is observed. It counts whole nanoseconds, copies freely and says everything
 //! in one place, so that whoever knows the rules can check it by reading.
 
-use std::time::{Duration, UNIX_EPOCH};
+mod answer;
+mod limits;
+mod login;
+mod token;
 
 use http::StatusCode;
-use waldo_auth_core::{Challenge, ConfigBuilder, Event, Ignored, NotResumed, Now, Reason, Unheld};
+use waldo_auth_core::{Challenge, Event, Ignored, NotResumed, Reason, Unheld};
 
-pub(crate) type Nanos = i128;
-
-pub(crate) const SECOND: Nanos = 1_000_000_000;
-const MILLI: Nanos = SECOND / 1000;
-const MINUTE: Nanos = 60 * SECOND;
-const HOUR: Nanos = 60 * MINUTE;
-
-/// Both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Time {
-    pub(crate) mono: Nanos,
-    pub(crate) wall: Nanos,
-}
-
-impl From<Now> for Time {
-    fn from(now: Now) -> Self {
-        Self {
-            mono: nanos(now.monotonic.since_start()),
-            wall: nanos(now.wall.duration_since(UNIX_EPOCH).unwrap()),
-        }
-    }
-}
-
-pub(crate) fn nanos(span: Duration) -> Nanos {
-    Nanos::try_from(span.as_nanos()).unwrap()
-}
-
-pub(crate) fn duration(span: Nanos) -> Duration {
-    Duration::from_nanos(u64::try_from(span).unwrap())
-}
-
-/// The numbers of the rules.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// At most so long, and at most such a part of the life.
-    margin: (Nanos, u32),
-    one_shot_margin: (Nanos, u32),
-    assumed_life: Nanos,
-    lease: Nanos,
-    /// The first, and the cap.
-    backoff: (Nanos, Nanos),
-    retry_after_cap: Nanos,
-    failures_per_call: u32,
-    probe: (Nanos, Nanos),
-    /// How many coins at once, and how long one more takes.
-    drops: (u32, Nanos),
-    seed: u64,
-}
-
-impl Limits {
-    /// Those of the rules' text.
-    pub(crate) const DOCUMENTED: Self = Self {
-        margin: (30 * SECOND, 10),
-        one_shot_margin: (5 * MINUTE, 4),
-        assumed_life: HOUR,
-        lease: 30 * SECOND,
-        backoff: (SECOND / 4, 30 * SECOND),
-        retry_after_cap: HOUR,
-        failures_per_call: 3,
-        probe: (MINUTE, 15 * MINUTE),
-        drops: (5, 30 * SECOND),
-        seed: 0,
-    };
-
-    /// No two of them alike, so that none can stand in for another; and each margin is the larger one for some lives.
-    pub(crate) const ODD: Self = Self {
-        margin: (7 * SECOND, 3),
-        one_shot_margin: (31 * SECOND, 5),
-        assumed_life: 47 * SECOND,
-        lease: 11 * SECOND,
-        backoff: (SECOND / 2, 3 * SECOND),
-        retry_after_cap: 17 * SECOND,
-        failures_per_call: 2,
-        probe: (13 * SECOND, 101 * SECOND),
-        drops: (2, 19 * SECOND),
-        seed: 23,
-    };
-
-    /// Says all of them but the documented ones, which are there unsaid.
-    pub(crate) fn configure(&self, builder: ConfigBuilder) -> ConfigBuilder {
-        if self.seed == Self::DOCUMENTED.seed {
-            return builder;
-        }
-        builder
-            .margin(duration(self.margin.0), self.margin.1)
-            .one_shot_margin(duration(self.one_shot_margin.0), self.one_shot_margin.1)
-            .assumed_life(duration(self.assumed_life))
-            .lease(duration(self.lease))
-            .backoff(duration(self.backoff.0), duration(self.backoff.1))
-            .retry_after_cap(duration(self.retry_after_cap))
-            .failures_per_call(self.failures_per_call)
-            .probe(duration(self.probe.0), duration(self.probe.1))
-            .drop_budget(self.drops.0, duration(self.drops.1))
-            .jitter_seed(self.seed)
-    }
-}
-
-/// A token as the server has made it, its times in seconds of Unix time.
-#[derive(Clone, Debug)]
-pub(crate) struct Minted {
-    pub(crate) text: String,
-    pub(crate) exp: Option<i64>,
-    pub(crate) iat: Option<i64>,
-}
-
-/// A value of an `Authorization` header.
-#[derive(Clone, Debug)]
-pub(crate) enum Roll {
-    Token(Minted),
-    Junk(Ignored),
-}
-
-/// How long a token lasts from when its request was sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
-    from: Time,
-    span: Nanos,
-    /// What was over of it already, when it came out of a store.
-    over: Nanos,
-}
-
-impl Life {
-    /// Rule 10: the clock that says more counts.
-    pub(crate) fn left(&self, now: Time) -> Nanos {
-        let elapsed = (now.mono - self.from.mono).max(now.wall - self.from.wall).max(0);
-        (self.span - self.over - elapsed).max(0)
-    }
-
-    /// Rule 11.
-    fn reserve(&self, (at_most, share): (Nanos, u32)) -> Nanos {
-        at_most.min(self.span / Nanos::from(share))
-    }
-
-    /// Rule 16: what is left when a server may see it as ended.
-    fn twilight(&self) -> Nanos {
-        (2 * SECOND).min(self.span / 2)
-    }
-}
-
-/// A token that is held.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) token: Minted,
-    pub(crate) edition: u64,
-    pub(crate) life: Life,
-    epoch: u64,
-    from_login: bool,
-    /// The latest `exp` since the login.
-    horizon: Option<i64>,
-}
+pub(crate) use self::answer::{Answer, Landmark, Why};
+use self::limits::{HOUR, MILLI, MINUTE, SECOND, doubled};
+pub(crate) use self::limits::{Limits, Nanos, Time, duration, nanos};
+use self::login::Late;
+pub(crate) use self::login::{Ending, Leading};
+pub(crate) use self::token::{Held, Life, Minted, Roll, Stored};
 
 /// What the session remembers of a call.
 #[derive(Clone, Debug, Default)]
@@ -177,78 +36,11 @@ impl Caller {
     }
 }
 
-/// A login under way.
-#[derive(Clone, Debug)]
-pub(crate) struct Leading {
-    number: u64,
-    epoch: u64,
-    edition: u64,
-    sent: Time,
-    pub(crate) lapses: Nanos,
-}
-
-/// How a login ended.
-#[derive(Clone, Debug)]
-pub(crate) enum Ending {
-    /// With a token, and the answer's own `Date`.
-    Granted(Minted, Option<i64>),
-    Rejected(u16, &'static str),
-    /// With the wait that the server asks for.
-    Unavailable(Reason, Option<Nanos>),
-    Abandoned,
-}
-
-/// A token in a store.
-#[derive(Clone, Debug)]
-pub(crate) struct Stored {
-    token: Minted,
-    key: u8,
-    began: Nanos,
-    span: Nanos,
-}
-
-/// What a call is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Send { edition: u64, left: Nanos },
-    LogIn { because: Unheld },
-    Wait { until: Nanos, login: Option<u64> },
-    Refuse { why: Why, retry_at: Nanos },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    Rejected,
-    Unavailable,
-    /// Whether a failure is what would be waited for.
-    Deadline(bool),
-}
-
-/// A moment at which something changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Landmark {
-    LoginMayStart,
-    LeaseLapses,
-    MarginBegins,
-    OneShotMarginBegins,
-    TwilightBegins,
-    LifeEnds,
-    CoinComes,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Rejected,
     Unavailable,
     Abandoned,
-}
-
-/// Whether a login's lease had lapsed when it ended, and whether another had started by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Late {
-    No,
-    Lapsed,
-    Overtaken,
 }
 
 pub(crate) struct Reference {
@@ -617,9 +409,4 @@ impl Reference {
         };
         ahead.filter(|ahead| *ahead > 0)
     }
-}
-
-/// The first of a streak, doubled with each further one, at most the cap.
-fn doubled((first, cap): (Nanos, Nanos), streak: u32) -> Nanos {
-    (first << (streak - 1).min(40)).min(cap)
 }

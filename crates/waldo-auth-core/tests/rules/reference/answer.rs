@@ -1,0 +1,34 @@
+//! What a call is told, and when that changes.
+
+use waldo_auth_core::Unheld;
+
+use super::limits::Nanos;
+
+/// What a call is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Send { edition: u64, left: Nanos },
+    LogIn { because: Unheld },
+    Wait { until: Nanos, login: Option<u64> },
+    Refuse { why: Why, retry_at: Nanos },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Rejected,
+    Unavailable,
+    /// Whether a failure is what would be waited for.
+    Deadline(bool),
+}
+
+/// A moment at which something changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Landmark {
+    LoginMayStart,
+    LeaseLapses,
+    MarginBegins,
+    OneShotMarginBegins,
+    TwilightBegins,
+    LifeEnds,
+    CoinComes,
+}

@@ -1,0 +1,35 @@
+//! A login, from its start to its end.
+
+use waldo_auth_core::Reason;
+
+use super::limits::{Nanos, Time};
+use super::token::Minted;
+
+/// A login under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Leading {
+    pub(super) number: u64,
+    pub(super) epoch: u64,
+    pub(super) edition: u64,
+    pub(super) sent: Time,
+    pub(crate) lapses: Nanos,
+}
+
+/// How a login ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// With a token, and the answer's own `Date`.
+    Granted(Minted, Option<i64>),
+    Rejected(u16, &'static str),
+    /// With the wait that the server asks for.
+    Unavailable(Reason, Option<Nanos>),
+    Abandoned,
+}
+
+/// Whether a login's lease had lapsed when it ended, and whether another had started by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    No,
+    Lapsed,
+    Overtaken,
+}
