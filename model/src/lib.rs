@@ -8,6 +8,8 @@
 //! What this does not show: anything about weak memory orders, or about the standard library's lock and bell, which are taken at
 //! their word. The shell has no atomics of its own, its one lock orders all that it shares, and it forbids `unsafe`.
 
+// The shell's own tests are of real threads and clocks, and have no place here.
+#![cfg(not(test))]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
