@@ -115,6 +115,8 @@ fn its_options_become_the_policy() {
         "--login-path",
         "/authentication",
         "--login-header",
+        "--login-answer",
+        "created",
         "--signing-key",
         "another",
         "--login-latency",
@@ -131,6 +133,7 @@ fn its_options_become_the_policy() {
         "claims": { "exp": true, "iat": true, "jti": false, "sub": false },
         "accept": { "bare": true, "doubled": true, "lower_case": false },
         "date": "aged:1m", "login_path": "/authentication", "login_header": true,
+        "login_answer": "created",
         "unknown_paths": "not_found",
     });
     assert_eq!(visitor.ask("GET", "/_emulator/policy", "", b"").json(), expected);

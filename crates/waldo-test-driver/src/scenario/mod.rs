@@ -75,10 +75,9 @@ mod tests {
             .into_iter()
             .map(|json| {
                 drop(read::<Step>(json));
-                match read::<Value>(json) {
-                    Value::Object(step) => step.keys().next().unwrap().clone(),
-                    word => word.as_str().unwrap().to_owned(),
-                }
+                let step: Value = read(json);
+                let verb = step.as_object().and_then(|step| step.keys().next()).map(String::as_str);
+                verb.or(step.as_str()).unwrap().to_owned()
             })
             .collect();
         let known = |error: String| -> BTreeSet<String> {

@@ -32,7 +32,9 @@ pub enum Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Respond(response) => f.debug_tuple("Respond").field(&response.status()).finish_non_exhaustive(),
+            Self::Respond(response) => {
+                f.debug_tuple("Respond").field(&response.status()).finish_non_exhaustive()
+            }
             Self::CutShort(response) => {
                 f.debug_tuple("CutShort").field(&response.status()).finish_non_exhaustive()
             }
