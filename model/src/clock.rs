@@ -29,14 +29,27 @@ struct Waiting {
     listens: bool,
 }
 
-/// Starts the time of a scene of so many threads.
-pub(crate) fn start(threads: usize) {
-    CLOCK.replace(Clock { running: threads, ..Clock::default() });
+/// How old the session is when the threads begin, so that an instant is not its own distance from now.
+const AGE: Duration = Duration::from_secs(100);
+
+/// Puts the clock back to its zero, before there is a session.
+pub(crate) fn reset() {
+    CLOCK.take();
 }
 
-/// How much time has passed.
+/// Starts the time of a scene of so many threads.
+pub(crate) fn start(threads: usize) {
+    CLOCK.replace(Clock { running: threads, elapsed: AGE, ..Clock::default() });
+}
+
+/// What the clock shows.
 pub(crate) fn elapsed() -> Duration {
     CLOCK.with_borrow(|clock| clock.elapsed)
+}
+
+/// How much time has passed since the threads began.
+pub(crate) fn passed() -> Duration {
+    elapsed().saturating_sub(AGE)
 }
 
 /// A thread has ended, so that the others may be all that is left, and wait.

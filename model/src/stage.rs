@@ -68,7 +68,7 @@ struct OnPurpose;
 impl Stage {
     pub(crate) fn new(bell: Bell, script: &'static [Answer]) -> Self {
         sync::hang(bell);
-        clock::start(0);
+        clock::reset();
         trace::listen(false);
         let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
         let none = || AtomicUsize::new(0);
@@ -97,7 +97,7 @@ impl Stage {
 
     pub(crate) fn seen(&self) -> Seen {
         let (logins, at_once) = (self.logins.load(SeqCst), self.at_once.load(SeqCst));
-        Seen { logins, at_once, passed: clock::elapsed() }
+        Seen { logins, at_once, passed: clock::passed() }
     }
 
     fn authenticate(&self, login: &Login) -> Outcome {
@@ -143,7 +143,7 @@ pub(crate) fn credentials() -> Credentials {
 fn end(run: impl FnOnce() -> End) -> Ended {
     let end = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|payload| if payload.is::<OnPurpose>() { End::Lost } else { resume_unwind(payload) });
-    let at = clock::elapsed();
+    let at = clock::passed();
     clock::leave();
     Ended { end, at }
 }

@@ -146,6 +146,7 @@ mod tests {
         assert_eq!(read(13, 4), 4);
         assert_eq!(read(4, 4), 3);
         assert_eq!(read(1, 1), 1, "there must be room for something");
+        assert_eq!(read(4, 0), 0, "which is no early end");
     }
 
     #[test]

@@ -297,15 +297,52 @@ fn backoffs(world: &mut World, n: usize) -> Vec<Duration> {
     (0..n)
         .map(|_| {
             drop(world.fail(Call::replayable()));
-            let wait = match world.session.explain(world.now()) {
-                Explanation::BackOff { wait } => wait,
-                Explanation::Authenticate { .. } => Duration::ZERO,
-                other => panic!("{other:?}"),
-            };
+            let wait = closed_for(world);
             world.pass(wait);
             wait
         })
         .collect()
+}
+
+/// How long no login may start.
+fn closed_for(world: &World) -> Duration {
+    match world.session.explain(world.now()) {
+        Explanation::BackOff { wait } => wait,
+        Explanation::Authenticate { .. } => Duration::ZERO,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How long the way to a login is closed by each of so many leaders in turn who give up at once.
+fn hand_overs(world: &mut World, n: usize) -> Vec<Duration> {
+    (0..n)
+        .map(|_| {
+            let (login, _) = world.lead_in_time(Call::replayable());
+            world.settle(login, Outcome::Abandoned);
+            closed_for(world)
+        })
+        .collect()
+}
+
+#[test]
+fn rule_13_no_hand_over_takes_longer_than_a_lease() {
+    let mut world = World::with(|builder| builder.lease(secs(1)));
+    let waits = hand_overs(&mut world, 30);
+    assert_eq!(waits.iter().max(), Some(&secs(1)), "a habit is a storm after all");
+    assert!((1..250).contains(&waits[1].as_millis()), "the second one is no habit yet: {waits:?}");
+    // Nor does it after a streak of failures.
+    let mut world = World::with(|builder| builder.lease(secs(1)));
+    backoffs(&mut world, 10);
+    assert_eq!(hand_overs(&mut world, 10).iter().max(), Some(&secs(1)));
+}
+
+#[test]
+fn rule_14_a_habit_of_giving_up_does_not_lengthen_the_backoff_of_a_failure() {
+    let mut world = World::new();
+    hand_overs(&mut world, 30);
+    let (login, _) = world.lead_in_time(Call::replayable());
+    world.settle(login, down());
+    assert!(closed_for(&world) < millis(250));
 }
 
 #[test]

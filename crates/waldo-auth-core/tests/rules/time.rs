@@ -265,6 +265,14 @@ fn rule_11_one_shot_calls_want_a_quarter_of_the_life_at_most_five_minutes() {
 }
 
 #[test]
+fn rule_11_a_one_shot_call_keeps_the_reserve_of_the_others_too() {
+    let mut world = World::with(|builder| builder.margin(secs(60), 2).one_shot_margin(Duration::ZERO, 2));
+    world.log_in();
+    world.pass(secs(3540));
+    world.leads(Call::one_shot());
+}
+
+#[test]
 fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
     let (mut world, token) = World::warm();
     world.pass(secs(3400));
