@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that is not there fails the test")]
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
-use waldo_test_driver::scenario::{self, Scenario};
+use waldo_test_driver::scenario::{self, Scenario, Witness};
+use waldo_test_driver::server::{Server, Target};
 
 /// Every scenario as its JSON.
 fn files() -> Vec<Value> {
@@ -91,7 +94,7 @@ fn no_scenario_is_met_a_moment_earlier_or_later() {
     let shift = |text: &str, by: i64| {
         let at = humantime::parse_duration(text).unwrap().as_nanos();
         let moved = u64::try_from(i64::try_from(at).unwrap() + by).ok()?;
-        Some(Value::from(humantime::format_duration(std::time::Duration::from_nanos(moved)).to_string()))
+        Some(Value::from(humantime::format_duration(Duration::from_nanos(moved)).to_string()))
     };
     for json in files() {
         for line in 0..json["seen"].as_array().unwrap().len() {
@@ -192,4 +195,25 @@ fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
         other.to_string().starts_with("warm-start.json: name: it is \"cold-start\" in the file"),
         "{other}"
     );
+}
+
+#[test]
+fn rule_20_what_was_seen_shows_no_secret() {
+    let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let mut witness = Witness::new(now);
+    let body = format!(r#"{{"apiKey": "{}", "clientSecret": "{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+    let login = http::Request::post("/authenticate").body(body).unwrap();
+    let granted = server.handle(&login, now);
+    witness.note(Target::Login, &login, &granted, now);
+    let granted: Value = serde_json::from_slice(granted.response().unwrap().body()).unwrap();
+    let token = granted["token"].as_str().unwrap();
+    let call = http::Request::get("/a").header("authorization", format!("Bearer {token}")).body("").unwrap();
+    witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+    let told: Vec<String> = witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
+    let told = format!("{} {witness:?}", told.join("\n"));
+    for secret in [Server::KEY_SECRET, token] {
+        let bytes = format!("{:?}", secret.as_bytes());
+        assert!(!told.contains(secret) && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
+    }
+    assert!(told.contains("/a with login 1, given 200"), "{told}");
 }
