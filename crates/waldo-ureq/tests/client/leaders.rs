@@ -41,6 +41,23 @@ fn rule_13_a_leader_that_panics_is_replaced_at_once() {
     });
 }
 
+/// A subscriber that panics on top of a panic would end the process.
+#[test]
+fn rule_22_what_happens_while_a_thread_unwinds_is_told_by_the_next_step() {
+    bounded(|| {
+        let (emulator, listener) = (emulator(), Listener::new());
+        let middleware = |_: Request<SendBody>, _: MiddlewareNext| panic!("the leader is lost, on purpose");
+        let settings = settings().middleware(middleware).build();
+        let client = builder_over(emulator.origin(), settings).build().unwrap();
+        listener.during(|| {
+            assert!(catch_unwind(AssertUnwindSafe(|| status(&client))).is_err());
+            assert!(listener.names().is_empty());
+            drop(client.explain());
+            assert_eq!(listener.names(), ["login_started", "login_abandoned"]);
+        });
+    });
+}
+
 #[test]
 fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
     bounded(|| {
