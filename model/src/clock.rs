@@ -47,9 +47,15 @@ pub(crate) fn elapsed() -> Duration {
     CLOCK.with_borrow(|clock| clock.elapsed)
 }
 
-/// How much time has passed since the threads began.
+/// How much time has passed since the threads began, but for the ticks.
 pub(crate) fn passed() -> Duration {
-    elapsed().saturating_sub(AGE)
+    let passed = elapsed().saturating_sub(AGE);
+    Duration::new(passed.as_secs(), passed.subsec_millis() * 1_000_000)
+}
+
+/// Lets the least of time pass, so that no two readings under the lock are equal.
+pub(crate) fn tick() {
+    CLOCK.with_borrow_mut(|clock| clock.elapsed += Duration::from_nanos(1));
 }
 
 /// A thread has ended, so that the others may be all that is left, and wait.

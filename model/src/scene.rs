@@ -174,7 +174,7 @@ fn change(cast: Cast, change: fn(&mut Session, Now)) {
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// Each entry of the journal is told once, and each thread tells its own in order.
+/// Each entry of the journal is told once, each thread tells its own in order, and time never runs backwards in them.
 pub fn telling(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
     trace::listen(true);
@@ -182,8 +182,12 @@ pub fn telling(cast: Cast) {
     let heard = trace::heard();
     let mut numbers: Vec<_> = heard.iter().map(|(_, number)| *number).collect();
     numbers.sort_unstable();
-    let written = stage.monitor.with(|session, _| session.journal().written());
+    let (written, times) = stage.monitor.with(|session, _| {
+        let times: Vec<_> = session.journal().since(0).map(|entry| entry.at).collect();
+        (session.journal().written(), times)
+    });
     assert_eq!(numbers, (1..=written).collect::<Vec<_>>());
+    assert!(times.is_sorted(), "{times:?}");
     for (place, (teller, number)) in heard.iter().enumerate() {
         let mut before = heard[..place].iter().filter(|(other, _)| other == teller);
         assert!(before.all(|(_, earlier)| earlier < number), "{heard:?}");

@@ -86,7 +86,9 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        match self.0.lock() {
+        let locked = self.0.lock();
+        clock::tick();
+        match locked {
             Ok(inner) => Ok(MutexGuard { inner, mutex: self }),
             Err(poisoned) => Err(PoisonError::new(MutexGuard { inner: poisoned.into_inner(), mutex: self })),
         }

@@ -64,6 +64,6 @@ fn an_invalidation_while_others_wait_lets_them_go_on_at_once() {
 }
 
 #[test]
-fn rule_22_each_entry_is_told_once_and_each_threads_in_order() {
+fn rule_22_each_entry_is_told_once_and_in_order_and_time_never_runs_backwards() {
     explore(scene::telling);
 }
