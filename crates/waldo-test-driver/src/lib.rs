@@ -1,4 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod choices;
+mod explore;
+pub mod laws;
+pub mod machine;
 pub mod scenario;
 pub mod server;
+mod setup;
+mod transcript;
+mod world;
+
+pub use choices::{BadTrail, Choices, Trail};
+pub use explore::{Failure, Plan, Report, bytes, exhaustive, replay, seeded};
+pub use setup::{Kind, Setup, Trouble};
+pub use transcript::Transcript;

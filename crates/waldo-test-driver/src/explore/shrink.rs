@@ -1,0 +1,69 @@
+//! A failing run made short.
+
+/// How many runs a shortening may take.
+const TRIES: u32 = 4000;
+
+/// The shortest list of choices found from which the run still fails. `fails` says how long its story is, if it does.
+///
+/// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps. A list that the run does not come to
+/// the end of is cut there by the first piece taken out.
+pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
+    let mut best = taken;
+    let Some(mut length) = fails(&best) else { return best };
+    let mut tries = TRIES;
+    let mut better = true;
+    while better && tries > 0 {
+        better = false;
+        let mut size = best.len();
+        while size > 0 {
+            let mut at = 0;
+            while at + size <= best.len() && tries > 0 {
+                let mut shorter = best.clone();
+                shorter.drain(at..at + size);
+                tries -= 1;
+                match fails(&shorter) {
+                    Some(told) if told <= length => (best, length, better) = (shorter, told, true),
+                    Some(_) | None => at += size.div_ceil(2),
+                }
+            }
+            size /= 2;
+        }
+        for at in 0..best.len() {
+            for smaller in 0..best.get(at).copied().unwrap_or(0) {
+                let mut simpler = best.clone();
+                if let Some(picked) = simpler.get_mut(at) {
+                    *picked = smaller;
+                }
+                tries = tries.saturating_sub(1);
+                if tries == 0 {
+                    return best;
+                }
+                if let Some(told) = fails(&simpler).filter(|told| *told <= length) {
+                    (best, length, better) = (simpler, told, true);
+                    break;
+                }
+            }
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_matter_is_taken_out_and_what_does_is_made_small() {
+        let noisy: Vec<u32> = (0..500).map(|n| n % 7).chain([9, 9]).collect();
+        let fails = |list: &[u32]| {
+            let big = list.iter().filter(|picked| **picked >= 4).count();
+            (big >= 2).then_some(list.len())
+        };
+        assert_eq!(shorten(noisy, fails), [4, 4]);
+    }
+
+    #[test]
+    fn what_does_not_fail_stays_as_it_is() {
+        assert_eq!(shorten(vec![1, 2, 3], |_| None), [1, 2, 3]);
+    }
+}

@@ -1,0 +1,106 @@
+//! The shipping state machine, driven as it is.
+
+use http::Request;
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Head, Instant, Login, NotResumed, Now, Outcome, Reason, Refusal,
+    Session, Snapshot, Unavailable, Verdict,
+};
+
+use super::{LoginEnd, Machine, Refused, Step, Why};
+
+impl Machine for Session {
+    type Call = Call;
+    type Attempt = Attempt;
+    type Login = Login;
+
+    fn begin(config: Config) -> Self {
+        Self::new(config)
+    }
+
+    fn call(one_shot: bool, deadline: Option<Instant>) -> Call {
+        let call = if one_shot { Call::one_shot() } else { Call::replayable() };
+        match deadline {
+            Some(deadline) => call.with_deadline(deadline),
+            None => call,
+        }
+    }
+
+    fn admit(&mut self, call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
+        match self.admit(call, now) {
+            waldo_auth_core::Step::Send(permit) => match permit.authorize(request) {
+                Ok(attempt) => Step::Send(attempt),
+                Err(foreign) => Step::Refuse(Refused {
+                    why: Why::Foreign,
+                    retry_at: now.monotonic,
+                    message: foreign.to_string(),
+                }),
+            },
+            waldo_auth_core::Step::Authenticate(login, call) => Step::Authenticate(login, call),
+            waldo_auth_core::Step::Wait(call, until) => Step::Wait(call, until),
+            waldo_auth_core::Step::Refuse(refusal) => Step::Refuse(Refused::from(&refusal)),
+        }
+    }
+
+    fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
+        match self.conclude(attempt, head, now) {
+            Verdict::Deliver => None,
+            Verdict::Retry(call) => Some(call),
+        }
+    }
+
+    fn request(login: &Login) -> Request<Vec<u8>> {
+        login.request()
+    }
+
+    fn lapses(login: &Login) -> Instant {
+        login.lapses()
+    }
+
+    fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
+        let outcome = match end {
+            LoginEnd::Answer(head, body) => login.read(head, body),
+            LoginEnd::Transport => Outcome::Unavailable(Unavailable::new(Reason::Transport)),
+            LoginEnd::Abandoned => Outcome::Abandoned,
+        };
+        self.settle(login, outcome, now);
+    }
+
+    fn reset(&mut self, credentials: Credentials, now: Now) {
+        self.reset(credentials, now);
+    }
+
+    fn invalidate(&mut self, now: Now) {
+        self.invalidate(now);
+    }
+
+    fn snapshot(&self, now: Now) -> Option<Snapshot> {
+        self.snapshot(now)
+    }
+
+    fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
+        self.resume(snapshot, now)
+    }
+
+    fn say(&self, now: Now) -> String {
+        use std::fmt::Write;
+
+        let mut said = format!("{self:?}\n{}\n", self.explain(now));
+        for entry in self.journal().since(0) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(said, "{} {entry:?} {}", entry.event.name(), entry.event);
+        }
+        said
+    }
+}
+
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        let why = match refusal {
+            Refusal::Rejected { .. } => Why::Rejected,
+            Refusal::Unavailable { .. } => Why::Unavailable,
+            // It is non-exhaustive; what else there may be is no wish of the server's.
+            Refusal::Deadline { .. } | _ => Why::Deadline,
+        };
+        Self { why, retry_at: refusal.retry_at(), message: refusal.to_string() }
+    }
+}

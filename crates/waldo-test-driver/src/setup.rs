@@ -1,0 +1,210 @@
+//! What a run starts from.
+
+use std::time::Duration;
+
+use crate::choices::Choices;
+use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RollForm, Rotation};
+
+/// What can go wrong in a world, beside the order of everything.
+// Exhaustive on purpose: a world has to know how to do each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// A token's life ends, or nearly.
+    Expiry,
+    /// The server forgets every token that it has issued.
+    RevokedToken,
+    /// The key is deactivated; it may be activated again at any later time.
+    RevokedKey,
+    /// A login is answered with something that says nothing about the key pair.
+    LoginUnavailable,
+    /// A connection is cut, before or after the server has handled the request.
+    CutConnection,
+    /// A call is dropped, wherever it is, without a message.
+    CancelledCall,
+    /// A leader panics; its guard says so.
+    PanickingLeader,
+    /// The machine sleeps: the monotonic clock stands still.
+    Suspend,
+    /// The local wall clock is set, forward or back.
+    ClockStep,
+    /// The user resets the session.
+    Reset,
+    /// The user invalidates the token.
+    Invalidate,
+    /// A request reaches the server twice, and the first answer is lost.
+    Duplicate,
+    /// A route answers 401 to a good token.
+    RouteRefuses,
+    /// A call is answered 500, with a fresh token all the same.
+    ErrorAnswer,
+    /// An answer comes from another origin, with a token of its own.
+    ForeignAnswer,
+    /// A good answer comes with a blank header or junk in place of its fresh token.
+    JunkRoll,
+    /// A process stores its token, or takes up the one that is stored.
+    SharedToken,
+    /// Time passes.
+    Delay,
+}
+
+impl Trouble {
+    /// What every client has to live with: the ten that are tried in every combination.
+    pub const TEN: &'static [Self] = &[
+        Self::Expiry,
+        Self::RevokedToken,
+        Self::RevokedKey,
+        Self::LoginUnavailable,
+        Self::CutConnection,
+        Self::CancelledCall,
+        Self::PanickingLeader,
+        Self::Suspend,
+        Self::ClockStep,
+        Self::Reset,
+    ];
+
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Expiry,
+        Self::RevokedToken,
+        Self::RevokedKey,
+        Self::LoginUnavailable,
+        Self::CutConnection,
+        Self::CancelledCall,
+        Self::PanickingLeader,
+        Self::Suspend,
+        Self::ClockStep,
+        Self::Reset,
+        Self::Invalidate,
+        Self::Duplicate,
+        Self::RouteRefuses,
+        Self::ErrorAnswer,
+        Self::ForeignAnswer,
+        Self::JunkRoll,
+        Self::SharedToken,
+        Self::Delay,
+    ];
+}
+
+/// A call that a user of a world makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// Which process makes it, from 0.
+    pub process: usize,
+    /// Whether its body can be produced once only.
+    pub one_shot: bool,
+    /// How long it will wait.
+    pub patience: Option<Duration>,
+    /// Whether it goes to another origin.
+    pub abroad: bool,
+}
+
+/// What a run starts from: the server, the calls, and what may go wrong.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What the server does.
+    pub policy: Policy,
+    /// The calls that come in, at any time and in any order.
+    pub calls: Vec<Kind>,
+    /// How many processes there are; each has a machine of its own, and all share one store.
+    pub processes: usize,
+    /// What may go wrong.
+    pub troubles: Vec<Trouble>,
+    /// How often.
+    pub budget: u32,
+    /// How long the server takes over each request.
+    pub pace: Duration,
+    /// After so many steps, nothing further comes in or goes wrong, and the run ends. Until then, each call that has ended comes in
+    /// again as another one, where that is more than zero.
+    pub steps: u64,
+}
+
+impl Setup {
+    /// So many equal calls of one process, and nothing that goes wrong.
+    pub fn calls(count: usize, rotation: Rotation) -> Self {
+        Self {
+            policy: Policy { rotation, ..Policy::default() },
+            calls: vec![Kind::default(); count],
+            processes: 1,
+            troubles: Vec::new(),
+            budget: 0,
+            pace: Duration::ZERO,
+            steps: 0,
+        }
+    }
+
+    /// The same with any so many of these troubles.
+    #[must_use]
+    pub fn with(self, budget: u32, troubles: &[Trouble]) -> Self {
+        Self { budget, troubles: troubles.to_vec(), ..self }
+    }
+
+    /// The same with a server that takes so long over each request.
+    #[must_use]
+    pub fn at_pace(self, pace: Duration) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// A setup drawn from the choices, for a long run in which everything may go wrong.
+    pub fn drawn(choices: &mut Choices, steps: u64) -> Self {
+        let mut one_of = |options: usize| choices.pick(&vec![1; options]);
+        let secs = Duration::from_secs;
+        let rotation = [
+            Rotation::Lenient,
+            Rotation::Strict,
+            Rotation::Grace(secs(10)),
+            Rotation::Batch { window: secs(5), echo: Echo::Restamped },
+            Rotation::Batch { window: secs(5), echo: Echo::Sent },
+            Rotation::Batch { window: secs(5), echo: Echo::Blank },
+        ];
+        let lifetime = [secs(60 * 60), secs(20), secs(300), secs(24 * 60 * 60)];
+        let offset = [
+            ClockOffset::EXACT,
+            ClockOffset::Ahead(secs(90)),
+            ClockOffset::Behind(secs(90)),
+            ClockOffset::Behind(secs(2 * 24 * 60 * 60)),
+        ];
+        let roll = [
+            RollForm::Bearer,
+            RollForm::Bare,
+            RollForm::Colon,
+            RollForm::LowerCase,
+            RollForm::Doubled,
+            RollForm::None,
+        ];
+        let date = [DateHeader::Present, DateHeader::Absent, DateHeader::Aged(secs(600))];
+        let policy = Policy {
+            rotation: of(&rotation, &mut one_of).unwrap_or_default(),
+            lifetime: of(&lifetime, &mut one_of).unwrap_or(secs(60)),
+            clock_offset: of(&offset, &mut one_of).unwrap_or_default(),
+            roll: of(&roll, &mut one_of).unwrap_or_default(),
+            date: of(&date, &mut one_of).unwrap_or_default(),
+            iat: if one_of(4) == 3 { IssuedAt::Login } else { IssuedAt::Minted },
+            login_header: one_of(2) == 1,
+            ..Policy::default()
+        };
+        let processes = 1 + one_of(3);
+        let calls = (0..6)
+            .map(|call| Kind {
+                process: call % processes,
+                one_shot: one_of(4) == 3,
+                patience: (one_of(4) == 3).then_some(secs(10)),
+                abroad: one_of(8) == 7,
+            })
+            .collect();
+        let pace = [Duration::ZERO, Duration::from_millis(300), secs(1)];
+        Self {
+            policy,
+            calls,
+            processes,
+            troubles: Trouble::ALL.to_vec(),
+            budget: u32::MAX,
+            pace: of(&pace, &mut one_of).unwrap_or_default(),
+            steps,
+        }
+    }
+}
+
+/// One of these.
+fn of<T: Copy>(options: &[T], one_of: &mut impl FnMut(usize) -> usize) -> Option<T> {
+    options.get(one_of(options.len())).copied()
+}

@@ -1,0 +1,233 @@
+//! Clients, a server, and the network and clocks between them, in which everything may happen in any order.
+//!
+//! A world draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
+//! clocks there are. After each step the [laws](crate::laws) judge what could be seen of the clients.
+
+mod clocks;
+mod ending;
+mod moves;
+mod sight;
+mod site;
+mod slot;
+mod tokens;
+mod traffic;
+mod troubles;
+mod watch;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use waldo_auth_core::Snapshot;
+
+use crate::choices::Choices;
+use crate::laws::{self, Scene, Violation};
+use crate::machine::Machine;
+use crate::server::Server;
+use crate::setup::{Kind, Setup};
+use crate::transcript::Transcript;
+
+use self::clocks::Clocks;
+use self::moves::Move;
+use self::sight::Caller;
+pub(crate) use self::sight::{Carries, Sight, What};
+use self::site::config;
+use self::slot::{Slot, State};
+use self::tokens::Tokens;
+pub(crate) use self::watch::{BURST, By, EVERY, Watch};
+
+/// The most steps of a run after which it has to have ended: no call takes as many.
+const LONGEST: u64 = 10_000;
+
+/// One run.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
+pub(crate) struct World<'a, M: Machine> {
+    setup: &'a Setup,
+    clocks: Clocks,
+    server: Server,
+    key_revoked: bool,
+    machines: Vec<M>,
+    watches: Vec<Watch>,
+    slots: Vec<Slot<M>>,
+    /// What the processes share.
+    stored: Option<Snapshot>,
+    tokens: Tokens,
+    chains: u64,
+    came_in: u64,
+    /// How many troubles there may still be.
+    budget: u32,
+    undisturbed: bool,
+    /// Nothing further comes in or goes wrong.
+    draining: bool,
+    steps: u64,
+    /// What was found is not told again: an earlier run has come through here.
+    retracing: bool,
+    transcript: Transcript,
+}
+
+/// How a run ended, where no law was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything came to its end.
+    Complete,
+    /// The way on from here is known.
+    Known,
+}
+
+impl<'a, M: Machine> World<'a, M> {
+    pub(crate) fn new(setup: &'a Setup, transcript: Transcript) -> Self {
+        let machines: Vec<M> =
+            (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
+        let away = |kind: &Kind| Slot {
+            kind: *kind,
+            caller: Caller {
+                number: 0,
+                one_shot: kind.one_shot,
+                deadline: None,
+                attempts: 0,
+                last: None,
+                epoch: 0,
+                failures: 0,
+            },
+            state: State::Away,
+        };
+        Self {
+            clocks: Clocks::new(),
+            server: Server::new(setup.policy.clone()).with_key(Server::KEY_ID, Server::KEY_SECRET),
+            key_revoked: false,
+            watches: machines.iter().map(|_| Watch::default()).collect(),
+            machines,
+            slots: setup.calls.iter().map(away).collect(),
+            stored: None,
+            tokens: Tokens::default(),
+            chains: 0,
+            came_in: 0,
+            budget: setup.budget,
+            undisturbed: true,
+            draining: false,
+            steps: 0,
+            retracing: false,
+            transcript,
+            setup,
+        }
+    }
+
+    pub(crate) fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clocks.elapsed()
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Lets everything happen that the choices say, to the end.
+    pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<Ended, Violation> {
+        let endless = self.setup.steps > 0;
+        loop {
+            self.draining = endless && (self.steps >= self.setup.steps || choices.is_spent());
+            if endless && !self.draining {
+                self.come_again();
+            }
+            let moves = self.moves();
+            if moves.is_empty() {
+                break;
+            }
+            self.retracing = choices.is_retracing();
+            if moves.len() > 1 && !choices.is_new(|| self.digest()) {
+                return Ok(Ended::Known);
+            }
+            let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
+            let picked = choices.pick(&weights);
+            if let Some((step, _)) = moves.get(picked) {
+                self.perform(*step)?;
+            }
+            self.steps += 1;
+            if self.steps > self.setup.steps + LONGEST {
+                break;
+            }
+        }
+        self.retracing = false;
+        self.end()?;
+        Ok(Ended::Complete)
+    }
+
+    /// Everything that decides what can happen from now on.
+    fn digest(&self) -> u64 {
+        let mut state = DefaultHasher::new();
+        (&self.clocks, &self.server, self.key_revoked, &self.machines).hash(&mut state);
+        (&self.watches, &self.slots).hash(&mut state);
+        (self.stored.as_ref().map(Snapshot::to_json), self.budget, self.undisturbed, self.came_in)
+            .hash(&mut state);
+        state.finish()
+    }
+
+    fn come_again(&mut self) {
+        for slot in &mut self.slots {
+            if matches!(slot.state, State::Done) {
+                slot.state = State::Away;
+            }
+        }
+    }
+
+    fn perform(&mut self, step: Move) -> Result<(), Violation> {
+        match step {
+            Move::Deliver(index) => self.deliver(index),
+            Move::Serve(index) => {
+                self.serve(index);
+                Ok(())
+            }
+            Move::Arrive(index) => self.arrive(index),
+            Move::Admit(index) => self.ask(index),
+            Move::Pass => {
+                self.pass();
+                Ok(())
+            }
+            Move::RestoreKey => {
+                self.restore_key();
+                Ok(())
+            }
+            Move::Trouble(trouble, target, way) => {
+                self.budget -= 1;
+                self.undisturbed = false;
+                self.trouble(trouble, target, way)
+            }
+        }
+    }
+
+    /// The laws judge what is to be seen, then the observer takes it in.
+    fn see(&mut self, process: usize, what: What) -> Result<(), Violation> {
+        let sight = Sight { now: self.clocks.now(), what };
+        let Some(watch) = self.watches.get_mut(process) else { return Ok(()) };
+        if !self.retracing {
+            let scene = Scene { watch, undisturbed: self.undisturbed };
+            laws::judge(&scene, &sight)?;
+        }
+        watch.take_in(&sight, &self.tokens);
+        Ok(())
+    }
+
+    /// Somebody is about to ask.
+    fn notice(&mut self, index: usize) {
+        let now = self.clocks.now();
+        if let Some(watch) = self.slots.get(index).and_then(|slot| self.watches.get_mut(slot.kind.process)) {
+            watch.notice(now);
+        }
+    }
+
+    fn put(&mut self, index: usize, state: State<M>) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.state = state;
+        }
+    }
+
+    fn tokens_issued(&self) -> bool {
+        self.tokens.texts().next().is_some()
+    }
+
+    fn tell(&mut self, who: &dyn std::fmt::Display, what: impl FnOnce() -> String) {
+        self.transcript.tell(self.clocks.elapsed(), who, what);
+    }
+}

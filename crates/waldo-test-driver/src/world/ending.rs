@@ -1,0 +1,71 @@
+//! How a run ends: nobody is left behind, no secret was told, and every client is well again soon after the server is.
+
+use std::time::Duration;
+
+use super::World;
+use super::sight::{Caller, What};
+use super::slot::{Slot, State};
+use crate::laws::{SILENT, Violation};
+use crate::machine::Machine;
+use crate::server::Server;
+use crate::setup::Kind;
+
+impl<M: Machine> World<'_, M> {
+    /// Nothing happens by itself any more. The server is well again; then each client must be, too.
+    pub(super) fn end(&mut self) -> Result<(), Violation> {
+        let unanswered = self.slots.iter().filter(|slot| slot.state.is_under_way()).count();
+        self.see(0, What::Over { unanswered })?;
+        self.silent()?;
+        self.undisturbed = false;
+        self.draining = true;
+        if self.key_revoked {
+            self.restore_key();
+        }
+        self.server.clear_faults();
+        for process in 0..self.machines.len() {
+            self.recover(process)?;
+        }
+        Ok(())
+    }
+
+    /// A new call is answered within bounds, whatever there was before.
+    fn recover(&mut self, process: usize) -> Result<(), Violation> {
+        // The latch is the longest of all reasons to wait: 15 minutes; and Retry-After an hour.
+        for _ in 0..12 {
+            let kind = Kind { process, ..Kind::default() };
+            let caller = Caller {
+                number: 0,
+                one_shot: false,
+                deadline: None,
+                attempts: 0,
+                last: None,
+                epoch: 0,
+                failures: 0,
+            };
+            self.slots = vec![Slot { kind, caller, state: State::Away }];
+            for _ in 0..60 {
+                let Some((step, _)) = self.moves().first().copied() else { break };
+                self.perform(step)?;
+            }
+            if self.slots.iter().any(|slot| slot.caller.last == Some(200)) {
+                return Ok(());
+            }
+            self.clocks.pass(Duration::from_secs(10 * 60));
+        }
+        let what = format!("two hours after the server is well again, process {process} is not");
+        Err(Violation { law: "everyone-ends", what })
+    }
+
+    fn silent(&self) -> Result<(), Violation> {
+        for machine in &self.machines {
+            let said = machine.say(self.clocks.now());
+            let secrets = self.tokens.texts().chain([Server::KEY_ID, Server::KEY_SECRET]);
+            if let Some(secret) = secrets.into_iter().find(|secret| said.contains(*secret)) {
+                let what =
+                    format!("a secret of {} bytes stands in what the client says of itself", secret.len());
+                return Err(Violation { law: SILENT.name, what });
+            }
+        }
+        Ok(())
+    }
+}

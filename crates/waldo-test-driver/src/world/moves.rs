@@ -1,0 +1,133 @@
+//! What can happen next.
+
+use std::time::Duration;
+
+use super::World;
+use super::slot::State;
+use crate::machine::Machine;
+use crate::setup::Trouble;
+
+/// One step of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// The answer to this call's request arrives.
+    Deliver(usize),
+    /// The server handles this call's request.
+    Serve(usize),
+    /// This call asks the machine.
+    Admit(usize),
+    /// This call comes in.
+    Arrive(usize),
+    /// Time passes until the next call has waited long enough.
+    Pass,
+    /// The key is activated again.
+    RestoreKey,
+    /// Something goes wrong: with what, and in which of the ways there are.
+    Trouble(Trouble, usize, usize),
+}
+
+/// Delays of a long run, so that all of what time changes is tried: a tick, a lease, a margin, a life.
+pub(super) const DELAYS: [Duration; 6] = [
+    Duration::from_millis(700),
+    Duration::from_secs(3),
+    Duration::from_secs(31),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(40 * 60),
+    Duration::from_secs(5 * 60 * 60),
+];
+
+impl<M: Machine> World<'_, M> {
+    /// All that can happen, what goes on by itself first, each with its weight.
+    pub(super) fn moves(&self) -> Vec<(Move, u32)> {
+        let mut moves = Vec::with_capacity(16);
+        let now = self.clocks.now().monotonic;
+        let mut waiting = false;
+        let mut next = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            match &slot.state {
+                state if state.is_served() => moves.push((Move::Deliver(index), 12)),
+                state if state.is_unserved() => moves.push((Move::Serve(index), 12)),
+                State::Ready(_) => moves.push((Move::Admit(index), 20)),
+                State::Waiting(_, until) if *until <= now => moves.push((Move::Admit(index), 20)),
+                State::Waiting(..) => waiting = true,
+                // Equal calls come in in their order: any other is the same under other names.
+                State::Away if next.is_none_or(|(_, kind)| kind != slot.kind) => {
+                    next = Some((index, slot.kind));
+                    moves.push((Move::Arrive(index), 8));
+                }
+                State::Away | State::Done | State::Leading { .. } | State::Sent { .. } => {}
+            }
+        }
+        // Answers come sooner than a wait ends; where they do not, that is a trouble of its own.
+        if waiting && !self.slots.iter().any(|slot| slot.state.moves_by_itself(now)) {
+            moves.push((Move::Pass, 6));
+        }
+        if self.key_revoked {
+            moves.push((Move::RestoreKey, 4));
+        }
+        if self.budget > 0 && !self.draining {
+            self.troubles(&mut moves);
+        }
+        moves
+    }
+
+    fn troubles(&self, moves: &mut Vec<(Move, u32)>) {
+        for trouble in &self.setup.troubles {
+            let weight = if *trouble == Trouble::Delay { 3 } else { 1 };
+            for target in self.targets(*trouble) {
+                let ways = (0..self.ways(*trouble)).map(|way| (Move::Trouble(*trouble, target, way), weight));
+                moves.extend(ways);
+            }
+        }
+    }
+
+    /// What can be struck: a call, a process, or the one world that there is.
+    fn targets(&self, trouble: Trouble) -> Vec<usize> {
+        match trouble {
+            Trouble::Suspend | Trouble::ClockStep | Trouble::Delay => vec![0],
+            Trouble::Expiry | Trouble::RevokedToken if self.tokens_issued() => vec![0],
+            Trouble::RevokedKey if !self.key_revoked => vec![0],
+            Trouble::Expiry | Trouble::RevokedToken | Trouble::RevokedKey => vec![],
+            Trouble::Reset | Trouble::Invalidate | Trouble::SharedToken => (0..self.machines.len()).collect(),
+            Trouble::CutConnection => self.slots_that(|state| state.is_served() || state.is_unserved()),
+            Trouble::CancelledCall => self.slots_that(State::is_under_way),
+            Trouble::PanickingLeader => self.slots_that(State::is_leading),
+            Trouble::LoginUnavailable => self.slots_that(|state| state.is_leading() && state.is_unserved()),
+            Trouble::Duplicate
+            | Trouble::RouteRefuses
+            | Trouble::ErrorAnswer
+            | Trouble::ForeignAnswer
+            | Trouble::JunkRoll => self.slots_that(|state| !state.is_leading() && state.is_unserved()),
+        }
+    }
+
+    /// In how many ways it can be struck.
+    fn ways(&self, trouble: Trouble) -> usize {
+        match trouble {
+            Trouble::LoginUnavailable => 4,
+            Trouble::Expiry
+            | Trouble::ClockStep
+            | Trouble::SharedToken
+            | Trouble::ForeignAnswer
+            | Trouble::JunkRoll => 2,
+            Trouble::Delay if self.setup.steps > 0 => DELAYS.len(),
+            Trouble::RevokedToken
+            | Trouble::RevokedKey
+            | Trouble::CutConnection
+            | Trouble::CancelledCall
+            | Trouble::PanickingLeader
+            | Trouble::Suspend
+            | Trouble::Reset
+            | Trouble::Invalidate
+            | Trouble::Duplicate
+            | Trouble::RouteRefuses
+            | Trouble::ErrorAnswer
+            | Trouble::Delay => 1,
+        }
+    }
+
+    fn slots_that(&self, are: impl Fn(&State<M>) -> bool) -> Vec<usize> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter(|(_, slot)| are(&slot.state)).map(|(index, _)| index).collect()
+    }
+}

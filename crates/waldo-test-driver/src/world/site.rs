@@ -1,0 +1,26 @@
+//! Where the clients' calls go, and as whom.
+
+use std::sync::LazyLock;
+
+use http::Uri;
+use waldo_auth_core::{Config, Credentials};
+
+use crate::server::Server;
+
+const ORIGIN: &str = "https://api.waldo.example";
+pub(super) static CALL: LazyLock<Uri> =
+    LazyLock::new(|| Uri::from_static("https://api.waldo.example/customer?field=id"));
+pub(super) static ABROAD: LazyLock<Uri> =
+    LazyLock::new(|| Uri::from_static("https://elsewhere.example/customer?field=id"));
+
+pub(super) fn config(seed: u64) -> Config {
+    Config::builder(ORIGIN, credentials())
+        .jitter_seed(seed)
+        .build()
+        .unwrap_or_else(|error| unreachable!("the model's own origin is a good one: {error}"))
+}
+
+pub(super) fn credentials() -> Credentials {
+    Credentials::new(Server::KEY_ID, Server::KEY_SECRET)
+        .unwrap_or_else(|error| unreachable!("the model's own key pair is a good one: {error}"))
+}

@@ -1,0 +1,176 @@
+//! The tokens of a run, and what a client can know of each.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderMap;
+use http::header::{AGE, DATE};
+use serde::Deserialize;
+use waldo_auth_core::Now;
+
+/// How many tokens are remembered. What is older than so many others is in nobody's hands.
+const REMEMBERED: usize = 512;
+
+/// The life that is assumed of a token that does not tell it: the documented one.
+const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
+
+/// A life by the local wall clock that is longer than this is not believed.
+const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A token of the run, by the order in which the server issued them: 1 is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TokenId(pub u64);
+
+/// What is known of a token from its text and from where it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    text: String,
+    /// Which login it descends from.
+    pub(crate) chain: u64,
+    /// `exp`, in seconds of Unix time.
+    pub(crate) exp: Option<f64>,
+    iat: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    exp: Option<f64>,
+    iat: Option<f64>,
+}
+
+/// All tokens that a run has seen the server issue.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens {
+    ids: HashMap<String, TokenId>,
+    facts: VecDeque<Fact>,
+    issued: u64,
+}
+
+impl Tokens {
+    /// Enters a token that the server has just issued. One with the text of an earlier one is that one.
+    pub(crate) fn enter(&mut self, text: &str, chain: u64) -> TokenId {
+        if let Some(id) = self.ids.get(text) {
+            return *id;
+        }
+        let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(text);
+        let (exp, iat) = claims.map_or((None, None), |claims| (claims.exp, claims.iat));
+        self.issued += 1;
+        let id = TokenId(self.issued);
+        self.ids.insert(text.to_owned(), id);
+        self.facts.push_back(Fact { text: text.to_owned(), chain, exp, iat });
+        if self.facts.len() > REMEMBERED
+            && let Some(oldest) = self.facts.pop_front()
+        {
+            self.ids.remove(&oldest.text);
+        }
+        id
+    }
+
+    /// The token with this text.
+    pub(crate) fn find(&self, text: &str) -> Option<TokenId> {
+        self.ids.get(text).copied()
+    }
+
+    pub(crate) fn fact(&self, id: TokenId) -> Option<&Fact> {
+        let forgotten = self.issued - self.facts.len() as u64;
+        let index = id.0.checked_sub(forgotten + 1)?;
+        self.facts.get(usize::try_from(index).ok()?)
+    }
+
+    /// The token in a snapshot, as written for a store, and what can be known of its life.
+    pub(crate) fn stored(&self, json: &str, now: Now) -> Option<(TokenId, Life)> {
+        #[derive(Deserialize)]
+        struct Stored {
+            token: String,
+            began_ms: u64,
+            life_ms: u64,
+        }
+        let stored: Stored = serde_json::from_str(json).ok()?;
+        let began = UNIX_EPOCH + Duration::from_millis(stored.began_ms);
+        let spent = now.wall.duration_since(began).unwrap_or_default();
+        Some((
+            self.find(&stored.token)?,
+            Life { sent: now, span: Duration::from_millis(stored.life_ms), spent },
+        ))
+    }
+
+    /// The texts that are remembered, to look for them where none may be.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(|fact| fact.text.as_str())
+    }
+
+    /// What a client can know of the life of a token that came with these headers, in the answer to a request sent at `sent` (rule 10).
+    pub(crate) fn life(&self, id: TokenId, headers: &HeaderMap, sent: Now) -> Life {
+        let span = self.fact(id).and_then(|fact| {
+            let exp = fact.exp?;
+            let after = |earlier: f64| {
+                let millis = ((exp - earlier) * 1000.0).floor();
+                (millis > 0.0).then(|| Duration::from_secs_f64(millis / 1000.0))
+            };
+            let by_date = own_date(headers).and_then(after);
+            let by_iat = fact.iat.and_then(after);
+            let by_wall = || after(unix(sent.wall)).filter(|span| *span <= BELIEVABLE);
+            by_date.into_iter().chain(by_iat).min().or_else(by_wall)
+        });
+        Life { sent, span: span.unwrap_or(DOCUMENTED), spent: Duration::ZERO }
+    }
+}
+
+fn own_date(headers: &HeaderMap) -> Option<f64> {
+    if headers.contains_key(AGE) {
+        return None;
+    }
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok().map(unix)
+}
+
+fn unix(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// How long a token lasts, as a client can know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Life {
+    pub(crate) sent: Now,
+    pub(crate) span: Duration,
+    pub(crate) spent: Duration,
+}
+
+impl Life {
+    /// How much of it is left; each clock is believed that says more has passed.
+    pub(crate) fn left(self, now: Now) -> Duration {
+        let monotonic = now.monotonic.saturating_duration_since(self.sent.monotonic);
+        let wall = now.wall.duration_since(self.sent.wall).unwrap_or_default();
+        self.span.saturating_sub(self.spent).saturating_sub(monotonic.max(wall))
+    }
+
+    /// Whether it is good for any call: more is left than 30 s, or a tenth of it where that is less (rule 11).
+    pub(crate) fn usable(self, now: Now) -> bool {
+        self.left(now) > Duration::from_secs(30).min(self.span / 10)
+    }
+
+    /// Whether it is good for a call that cannot be sent twice: 5 min, or a quarter.
+    pub(crate) fn usable_for_one_shot(self, now: Now) -> bool {
+        self.left(now) > Duration::from_secs(5 * 60).min(self.span / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_tokens_are_remembered_and_each_by_its_number() {
+        let mut tokens = Tokens::default();
+        let total = REMEMBERED as u64 + 3;
+        for serial in 0..total {
+            assert_eq!(tokens.enter(&format!("{serial}.e30.x"), serial), TokenId(serial + 1));
+        }
+        assert_eq!(tokens.fact(TokenId(3)).map(|fact| fact.chain), None);
+        assert_eq!(tokens.fact(TokenId(4)).map(|fact| fact.chain), Some(3));
+        assert_eq!(tokens.fact(TokenId(total)).map(|fact| fact.chain), Some(total - 1));
+        assert_eq!(tokens.fact(TokenId(total + 1)).map(|fact| fact.chain), None);
+        assert_eq!(tokens.find("2.e30.x"), None);
+        assert_eq!(tokens.find("3.e30.x"), Some(TokenId(4)));
+        assert_eq!(tokens.enter("3.e30.x", 9), TokenId(4), "the same text is the same token");
+    }
+}

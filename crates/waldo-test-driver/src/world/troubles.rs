@@ -1,0 +1,218 @@
+//! What goes wrong.
+
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
+
+use super::World;
+use super::moves::DELAYS;
+use super::sight::{End, What};
+use super::site::credentials;
+use super::slot::{Answer, State};
+use crate::laws::Violation;
+use crate::machine::{LoginEnd, Machine};
+use crate::server::{Answer as Faulty, Fault, RetryAfter, Server};
+use crate::setup::Trouble;
+
+/// A token that no server of the model has issued, as another origin might send it.
+const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTl9.ZXZpbA";
+
+impl<M: Machine> World<'_, M> {
+    pub(super) fn trouble(&mut self, trouble: Trouble, target: usize, way: usize) -> Result<(), Violation> {
+        match trouble {
+            Trouble::Expiry => self.expire(way == 0),
+            Trouble::Delay => self.delay(way),
+            Trouble::Suspend => self.suspend(),
+            Trouble::ClockStep => self.set_clock(way == 1),
+            Trouble::RevokedToken => {
+                self.server.expire_all();
+                self.tell(&"server", || "forgets every token".to_owned());
+            }
+            Trouble::RevokedKey => {
+                self.server.revoke_key(Server::KEY_ID);
+                self.key_revoked = true;
+                self.tell(&"server", || "deactivates the key".to_owned());
+            }
+            Trouble::Reset => return self.reset(target),
+            Trouble::Invalidate => return self.invalidate(target),
+            Trouble::SharedToken if way == 0 => self.store(target),
+            Trouble::SharedToken => return self.resume(target),
+            Trouble::CutConnection => return self.cut(target),
+            Trouble::CancelledCall => self.cancel(target),
+            Trouble::PanickingLeader => return self.panic(target),
+            Trouble::LoginUnavailable => {
+                let answer = match way {
+                    0 => Faulty::status(503),
+                    1 => Faulty::too_many_requests(RetryAfter::Seconds(90)),
+                    2 => Faulty::NoToken,
+                    _ => Faulty::Firewall,
+                };
+                self.server.push_fault(Fault::login(answer));
+                self.serve(target);
+            }
+            Trouble::RouteRefuses => {
+                self.server.push_fault(Fault::call(Faulty::Unauthorized));
+                self.serve(target);
+            }
+            Trouble::Duplicate => {
+                self.serve(target);
+                self.tell(&"network", || "loses that answer and repeats the request".to_owned());
+                if let Some(slot) = self.slots.get_mut(target) {
+                    slot.state.set_answer(None);
+                }
+            }
+            Trouble::ErrorAnswer => self.spoil(target, "makes a 500 of the answer to", |answer| {
+                *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }),
+            Trouble::JunkRoll => {
+                let junk = if way == 0 { " " } else { "from scheme response function" };
+                self.spoil(target, "puts junk for the fresh token in the answer to", |answer| {
+                    answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(junk));
+                    answer.token = None;
+                });
+            }
+            Trouble::ForeignAnswer => self.spoil(target, "has another origin answer", |answer| {
+                answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(EVIL));
+                answer.token = None;
+                answer.own_origin = false;
+                if way == 1 {
+                    *answer.response.status_mut() = StatusCode::UNAUTHORIZED;
+                }
+            }),
+        }
+        Ok(())
+    }
+
+    /// The time that a token lasts passes, or all of it but the end, which a client keeps in reserve.
+    fn expire(&mut self, nearly: bool) {
+        let life = self.setup.policy.lifetime;
+        let reserve = Duration::from_secs(20).min(life / 20);
+        let span = if nearly { life.saturating_sub(reserve) } else { life + Duration::from_secs(1) };
+        self.clocks.pass(span);
+        let share = if nearly { "nearly the" } else { "more than the" };
+        self.tell(&"time", || format!("passes: {span:.0?}, {share} life of a token"));
+    }
+
+    fn delay(&mut self, way: usize) {
+        let long_run = self.setup.steps > 0;
+        let span = DELAYS.get(way).filter(|_| long_run).copied().unwrap_or(Duration::from_secs(31));
+        self.clocks.pass(span);
+        self.tell(&"time", || format!("passes: {span:.1?}"));
+    }
+
+    fn suspend(&mut self) {
+        let span = self.setup.policy.lifetime + Duration::from_secs(1);
+        self.clocks.sleep(span);
+        self.tell(&"machine", || format!("sleeps for {span:.0?}"));
+    }
+
+    fn set_clock(&mut self, forward: bool) {
+        let by = self.setup.policy.lifetime * 2;
+        self.clocks.step(by, forward);
+        let way = if forward { "forward" } else { "back" };
+        self.tell(&"machine", || format!("sets its wall clock {way} by {by:.0?}"));
+    }
+
+    fn reset(&mut self, process: usize) -> Result<(), Violation> {
+        let now = self.clocks.now();
+        let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
+        machine.reset(credentials(), now);
+        self.tell(&"user", || "resets the session".to_owned());
+        self.see(process, What::Reset)?;
+        self.wake(process);
+        Ok(())
+    }
+
+    fn invalidate(&mut self, process: usize) -> Result<(), Violation> {
+        let now = self.clocks.now();
+        let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
+        machine.invalidate(now);
+        self.tell(&"user", || "invalidates the token".to_owned());
+        self.see(process, What::Invalidated)?;
+        self.wake(process);
+        Ok(())
+    }
+
+    /// The server answers, and something changes the answer on its way.
+    fn spoil(&mut self, index: usize, what: &str, change: impl FnOnce(&mut Answer)) {
+        self.serve(index);
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let caller = slot.caller;
+        if let Some(answer) = slot.state.answer_mut() {
+            change(answer);
+        }
+        self.tell(&"network", || format!("{what} {caller}"));
+    }
+
+    fn store(&mut self, process: usize) {
+        let now = self.clocks.now();
+        if let Some(snapshot) = self.machines.get(process).and_then(|machine| machine.snapshot(now)) {
+            self.stored = Some(snapshot);
+            self.tell(&"process", || format!("{process} stores its token"));
+        }
+    }
+
+    fn resume(&mut self, process: usize) -> Result<(), Violation> {
+        let now = self.clocks.now();
+        let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
+        let Some(stored) = &self.stored else { return Ok(()) };
+        if let Err(why) = machine.resume(stored, now) {
+            self.tell(&"process", || format!("{process} does not use the stored token: {why}"));
+            return Ok(());
+        }
+        let Some((token, life)) = self.tokens.stored(&stored.to_json(), now) else { return Ok(()) };
+        self.tell(&"process", || format!("{process} takes up the stored token {}", token.0));
+        self.see(process, What::Resumed { token, life })?;
+        self.wake(process);
+        Ok(())
+    }
+
+    /// The connection of a call or login is cut.
+    fn cut(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.clocks.now();
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let (process, caller) = (slot.kind.process, slot.caller);
+        match std::mem::replace(&mut slot.state, State::Done) {
+            State::Leading { call, login, flight } => {
+                slot.state = State::Ready(call);
+                if let Some(machine) = self.machines.get_mut(process) {
+                    machine.settle(login, LoginEnd::Transport, now);
+                }
+                self.tell(&"network", || format!("cuts the connection of login {}", flight.login));
+                self.settled(process, flight.login, End::Failed { retry_after: None })
+            }
+            State::Sent { .. } => {
+                self.tell(&"network", || format!("cuts the connection of {caller}"));
+                Ok(())
+            }
+            other @ (State::Away | State::Ready(_) | State::Waiting(..) | State::Done) => {
+                slot.state = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// A call is dropped, with whatever permit it holds. If it leads, nobody is told.
+    fn cancel(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let caller = slot.caller;
+        slot.state = State::Done;
+        self.tell(&caller, || "is cancelled".to_owned());
+    }
+
+    /// A leader panics, and its guard gives the login up.
+    fn panic(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.clocks.now();
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let (process, caller) = (slot.kind.process, slot.caller);
+        let State::Leading { login, flight, .. } = std::mem::replace(&mut slot.state, State::Done) else {
+            return Ok(());
+        };
+        if let Some(machine) = self.machines.get_mut(process) {
+            machine.settle(login, LoginEnd::Abandoned, now);
+        }
+        self.tell(&caller, || format!("panics and gives login {} up", flight.login));
+        self.settled(process, flight.login, End::Abandoned)
+    }
+}

@@ -1,0 +1,251 @@
+//! What an observer knows of one client from what was sent to it and what came from it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use waldo_auth_core::{Instant, Now};
+
+use super::sight::{Caller, Carries, End, Sight, What};
+use super::tokens::{Life, TokenId, Tokens};
+
+/// How many drops the budget allows at once, and how often one more (rule 16).
+pub(crate) const BURST: usize = 5;
+pub(crate) const EVERY: Duration = Duration::from_secs(30);
+
+/// An observer's knowledge of one client. The laws compare each sight with it; then it takes the sight in.
+///
+/// It never looks into the client, and decides by the rules alone what should be held.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Watch {
+    /// The token that should be held.
+    pub(crate) held: Option<Held>,
+    /// Counts what opens an epoch: granted logins, resets, invalidations, resumptions.
+    pub(crate) epoch: u64,
+    /// Counts the tokens that were ever taken up.
+    edition: u64,
+    /// The latest `exp` that was held in this epoch, in whole milliseconds.
+    horizon: Option<i64>,
+    /// The last token sent in this epoch.
+    pub(crate) newest_sent: Option<TokenId>,
+    /// The login that others wait for.
+    pub(crate) lease: Option<Lease>,
+    /// All logins that have not ended, lapsed ones too.
+    under_way: Vec<Lease>,
+    pub(crate) logins: u64,
+    /// Counts the logins that have failed without a verdict, or lapsed.
+    pub(crate) failures: u64,
+    pub(crate) closed: Option<Closed>,
+    /// The instants of the last drops that cost a coin.
+    pub(crate) drops: VecDeque<Instant>,
+    /// How many drops there were that cost a coin.
+    paid: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Held {
+    pub(crate) token: TokenId,
+    pub(crate) life: Life,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lease {
+    pub(crate) login: u64,
+    pub(crate) lapses: Instant,
+    epoch: u64,
+    edition: u64,
+}
+
+/// What keeps calls from logging in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Closed {
+    pub(crate) by: By,
+    /// How often in a row.
+    pub(crate) streak: u32,
+    /// No login may start before, whatever the jitter.
+    pub(crate) at_least_until: Instant,
+    /// The latest instant that a waiting call was told.
+    pub(crate) told: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum By {
+    Failure,
+    Rejection,
+    Abandonment,
+}
+
+impl Watch {
+    /// Whether a token is held that is good for this call.
+    pub(crate) fn is_good_for(&self, call: &Caller, now: Now) -> bool {
+        self.held.is_some_and(|held| {
+            if call.one_shot { held.life.usable_for_one_shot(now) } else { held.life.usable(now) }
+        })
+    }
+
+    /// Whether the budget for drops has surely a coin left: fewer were paid than it starts with.
+    pub(crate) fn coins_left(&self) -> bool {
+        self.paid < BURST
+    }
+
+    /// How long after a rejection no login may start: a minute, doubling to 15 (rule 15).
+    fn probe(streak: u32) -> Duration {
+        Duration::from_secs(60 << (streak - 1).min(4)).min(Duration::from_secs(15 * 60))
+    }
+
+    /// Takes a sight in. The laws have seen it.
+    pub(crate) fn take_in(&mut self, sight: &Sight, tokens: &Tokens) {
+        let now = sight.now;
+        match &sight.what {
+            What::Sent { carries: Carries::Token(token), .. } => self.newest_sent = Some(*token),
+            What::LoggedIn { login, lapses, .. } => {
+                self.logins = *login;
+                let lease =
+                    Lease { login: *login, lapses: *lapses, epoch: self.epoch, edition: self.edition };
+                self.lease = Some(lease);
+                self.under_way.push(lease);
+            }
+            What::Waits { until, .. } => {
+                if self.lease.is_none()
+                    && let Some(closed) = &mut self.closed
+                {
+                    closed.told = closed.told.max(Some(*until));
+                }
+            }
+            What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
+                self.refuse(*sent, *holds, now);
+            }
+            What::Answered { sent, epoch, status: 200..=299, own_origin: true, roll: Some(roll), .. } => {
+                self.roll(*sent, *epoch, *roll, tokens);
+            }
+            What::Sent { .. } | What::Answered { .. } | What::Refused { .. } | What::Over { .. } => {}
+            What::Settled { login, end } => self.settle(*login, *end, now, tokens),
+            What::Reset => {
+                self.closed = None;
+                self.forget();
+            }
+            What::Invalidated => self.forget(),
+            What::Resumed { token, life } => self.hold_new(*token, *life, tokens),
+        }
+    }
+
+    /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those who waited.
+    pub(crate) fn notice(&mut self, now: Now) {
+        if self.lease.take_if(|lease| lease.lapses <= now.monotonic).is_none() {
+            return;
+        }
+        self.failures += 1;
+        // A probe that lapses leaves the next one to whoever asks.
+        if self.closed.is_none_or(|closed| closed.by != By::Rejection) {
+            self.close(By::Failure, self.streak(By::Failure), now.monotonic);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.held = None;
+        self.epoch += 1;
+        self.newest_sent = None;
+        self.lease = None;
+    }
+
+    fn hold_new(&mut self, token: TokenId, life: Life, tokens: &Tokens) {
+        self.held = Some(Held { token, life });
+        self.epoch += 1;
+        self.edition += 1;
+        self.newest_sent = None;
+        self.horizon = exp(token, tokens);
+    }
+
+    /// The held token was refused; whether it is dropped for that is told by whether anything is held afterwards (rules 7, 16).
+    fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
+        let Some(refused) = self.held.take_if(|held| held.token == sent && !holds) else { return };
+        if !may_have_ended(refused.life, now) {
+            self.paid += 1;
+            self.drops.push_back(now.monotonic);
+            if self.drops.len() > BURST + 1 {
+                self.drops.pop_front();
+            }
+        }
+    }
+
+    /// Rule 5.
+    fn roll(&mut self, sent: TokenId, epoch: u64, (token, life): (TokenId, Life), tokens: &Tokens) {
+        let Some(held) = self.held.filter(|held| epoch == self.epoch && token != sent && token != held.token)
+        else {
+            return;
+        };
+        let ends = exp(token, tokens);
+        if held.token == sent || (ends.is_some() && ends > self.horizon) {
+            self.held = Some(Held { token, life });
+            self.edition += 1;
+            self.horizon = self.horizon.max(ends);
+        }
+    }
+
+    fn settle(&mut self, login: u64, end: End, now: Now, tokens: &Tokens) {
+        let Some(index) = self.under_way.iter().position(|lease| lease.login == login) else { return };
+        let started = self.under_way.swap_remove(index);
+        let current = self.lease.take_if(|lease| lease.login == login).is_some();
+        let overtaken = login != self.logins;
+        let newer_held = self.held.is_some() && started.edition != self.edition;
+        if !current && (newer_held || started.epoch != self.epoch) {
+            return;
+        }
+        match end {
+            End::Granted(token, life) if life.usable(now) => {
+                self.closed = None;
+                self.hold_new(token, life, tokens);
+            }
+            // Dead on arrival: as good as no token.
+            End::Granted(..) => self.fail(None, current, overtaken, now),
+            End::Failed { retry_after } => self.fail(retry_after, current, overtaken, now),
+            End::Rejected | End::Abandoned if overtaken => {}
+            End::Rejected => {
+                let streak = self.streak(By::Rejection);
+                let until = now.monotonic.saturating_add(Self::probe(streak));
+                self.close(By::Rejection, streak, until);
+            }
+            End::Abandoned => {
+                if self.closed.is_none() {
+                    self.close(By::Abandonment, 1, now.monotonic);
+                } else if let Some(closed) = &mut self.closed {
+                    closed.at_least_until = now.monotonic;
+                    closed.told = None;
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, retry_after: Option<Duration>, current: bool, overtaken: bool, now: Now) {
+        // One that has lapsed was a failure then.
+        self.failures += u64::from(current);
+        if overtaken {
+            return;
+        }
+        let asked = retry_after.unwrap_or_default().min(Duration::from_secs(60 * 60));
+        if let Some(Closed { by: By::Rejection, streak, .. }) = self.closed {
+            // Silence does not take a rejection back.
+            let until = now.monotonic.saturating_add(asked.max(Self::probe(streak)));
+            return self.close(By::Rejection, streak, until);
+        }
+        let streak = self.streak(By::Failure);
+        self.close(By::Failure, streak, now.monotonic.saturating_add(asked));
+    }
+
+    fn streak(&self, by: By) -> u32 {
+        self.closed.filter(|closed| closed.by == by).map_or(1, |closed| closed.streak.saturating_add(1))
+    }
+
+    fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
+        self.closed = Some(Closed { by, streak, at_least_until, told: None });
+    }
+}
+
+/// Whether a server with clocks of whole seconds may see this life as ended (rule 16).
+pub(crate) fn may_have_ended(life: Life, now: Now) -> bool {
+    life.left(now) <= Duration::from_secs(2).min(life.span / 2)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a date of the model's is far from the ends")]
+fn exp(token: TokenId, tokens: &Tokens) -> Option<i64> {
+    tokens.fact(token)?.exp.map(|seconds| (seconds * 1000.0).floor() as i64)
+}
