@@ -2,16 +2,21 @@
 
 use tracing::Level;
 use waldo_emulator::model::{Answer, Fault};
-use waldo_ureq::http::StatusCode;
-use waldo_ureq::{Error, Reason, Refusal};
+use waldo_ureq::http::{Request, StatusCode};
+use waldo_ureq::ureq::SendBody;
+use waldo_ureq::ureq::middleware::MiddlewareNext;
+use waldo_ureq::{Client, Error, Reason, Refusal, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{bounded, builder, client, emulator, status};
+use crate::site::{bounded, builder, builder_over, client, emulator, settings, status};
 
 /// What a login that fails so is called.
 fn reason(origin: String) -> Reason {
-    let client = builder(origin).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+    reason_of(&builder(origin).limits(|limits| limits.failures_per_call(1)).build().unwrap())
+}
+
+fn reason_of(client: &Client) -> Reason {
     let error = client.get("/customer").call().unwrap_err();
     let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
         panic!("{error:?}");
@@ -93,5 +98,17 @@ fn rule_22_a_failed_login_is_a_warning_among_quieter_events() {
         assert_eq!(level("login_unavailable"), Some(Level::WARN));
         assert_eq!(level("login_granted"), Some(Level::INFO));
         assert_eq!(level("adopted"), Some(Level::TRACE));
+    });
+}
+
+#[test]
+fn rule_02_a_status_that_a_middleware_turns_into_an_error_is_still_the_servers_word() {
+    bounded(|| {
+        let middleware = |_: Request<SendBody>, _: MiddlewareNext| Err(ureq::Error::StatusCode(503));
+        let client = builder_over("http://127.0.0.1:8080", settings().middleware(middleware).build())
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
+        assert_eq!(reason_of(&client), Reason::Status(StatusCode::SERVICE_UNAVAILABLE));
     });
 }
