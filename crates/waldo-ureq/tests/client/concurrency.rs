@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_emulator::{Emulator, Hold};
-use waldo_ureq::{Error, Refusal};
+use waldo_ureq::{Client, Error, Refusal};
 
 use crate::listener::{Heard, Listener};
-use crate::site::{PATIENCE, bounded, bounded_by, builder, client, emulator, on_threads, status};
+use crate::site::{
+    PATIENCE, bounded, bounded_by, builder, client, credentials, emulator, on_threads, status,
+};
 
 const THREADS: usize = 64;
 
@@ -105,6 +107,56 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
         let statuses = with_one_login_for_all(&emulator, &listener, || status(&client));
         assert_eq!(statuses, [200; THREADS]);
         assert_eq!(emulator.stats().server.logins(), 2);
+    });
+}
+
+/// Each is tried a few times, as a thread that has not yet begun to wait needs no waking.
+#[test]
+fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
+    bounded(|| {
+        let changes = [Client::invalidate as fn(&Client), |client| client.reset(credentials())];
+        for change in changes.into_iter().cycle().take(10) {
+            let (emulator, listener) = (emulator(), Listener::new());
+            let client = client(emulator.origin());
+            emulator.hold(Hold::logins());
+            let statuses = on_threads(
+                2,
+                &listener,
+                |_| status(&client),
+                || {
+                    listener.wait_for("joined", 1);
+                    change(&client);
+                    // Long before the lease ends, there is another one.
+                    assert!(emulator.wait_until_held(2, PATIENCE));
+                    emulator.release(Target::Login);
+                },
+            );
+            assert_eq!(statuses, [200; 2]);
+        }
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_login_goes_on_at_once_with_a_token_that_is_resumed() {
+    bounded(|| {
+        for _ in 0..5 {
+            let (emulator, listener) = (emulator(), Listener::new());
+            let (client, sibling) = (client(emulator.origin()), client(emulator.origin()));
+            assert_eq!(status(&sibling), 200);
+            emulator.hold(Hold::logins());
+            let statuses = on_threads(
+                2,
+                &listener,
+                |_| status(&client),
+                || {
+                    listener.wait_for("joined", 1);
+                    client.resume(&sibling.snapshot().unwrap()).unwrap();
+                    listener.wait_for("adopted", 1);
+                    emulator.release(Target::Login);
+                },
+            );
+            assert_eq!(statuses, [200; 2]);
+        }
     });
 }
 
