@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
@@ -83,6 +84,12 @@ fn checked(what: &'static str, text: String) -> Result<Zeroizing<String>, Creden
         return Err(CredentialsError { what, problem: "begins or ends with white space; trim it" });
     }
     Ok(text)
+}
+
+impl Hash for Credentials {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
+    }
 }
 
 impl fmt::Debug for Credentials {

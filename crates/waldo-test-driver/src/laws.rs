@@ -79,7 +79,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "one-failure",
-        sentence: "A failed login is one failure for all: nobody logs in before the instant that those who wait were told, nor before the server's Retry-After.",
+        sentence: "A failed login is one failure for all: nobody logs in at that instant, nor before the one that those who wait were told, nor before the server's Retry-After.",
         check: one_failure,
     },
     Law {
@@ -226,6 +226,9 @@ fn one_failure(scene: &Scene<'_>, sight: &Sight) -> Judgement {
     let What::LoggedIn { login, .. } = &sight.what else { return Ok(()) };
     let now = sight.now.monotonic;
     let Some(closed) = scene.watch.closed.filter(|closed| closed.by != By::Rejection) else { return Ok(()) };
+    forbid(closed.failed_at == Some(now), || {
+        format!("login {login} starts at the instant at which another failed")
+    })?;
     let opens = closed.told.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
     forbid(now < opens, || {
         format!("login {login} starts {:?} before all were told", opens.saturating_duration_since(now))

@@ -26,7 +26,7 @@ impl Hash for Session {
             drops,
             journal: _,
         } = self;
-        config.credentials.fingerprint().hash(state);
+        config.credentials.hash(state);
         (held, unheld, dropped).hash(state);
         (epoch, edition, lease, logins, failures).hash(state);
         (gate, drops).hash(state);
@@ -60,6 +60,9 @@ mod tests {
         other.reset(credentials(), now);
         drop(same);
         assert_ne!(digest(&one), digest(&other));
+        let before = digest(&other);
+        other.reset(Credentials::new("k", "another").unwrap(), now);
+        assert_ne!(digest(&other), before, "the secret decides whether logins are granted");
     }
     #[test]
     fn a_failure_is_told_from_another_by_what_it_is_and_not_by_its_source() {

@@ -41,6 +41,11 @@ impl<'a> Head<'a> {
     pub fn with_uri(self, uri: &'a Uri) -> Self {
         Self { uri: Some(uri), ..self }
     }
+
+    /// Where the response came from, if [`with_uri`](Self::with_uri) has said so.
+    pub fn uri(&self) -> Option<&'a Uri> {
+        self.uri
+    }
 }
 
 impl<'a> Head<'a> {

@@ -156,7 +156,12 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         ),
         Answer::Status { status, retry_after } => {
             let status = valid(*status);
-            let mut response = typed(status, "text/plain", status.canonical_reason().unwrap_or("Unknown"));
+            let content = match status {
+                // These have none in HTTP, so nothing that is said here would reach a client over a socket.
+                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => "",
+                _ => status.canonical_reason().unwrap_or("Unknown"),
+            };
+            let mut response = typed(status, "text/plain", content);
             let after = retry_after.as_ref().map(|after| match after {
                 RetryAfter::Seconds(seconds) => seconds.to_string(),
                 RetryAfter::Date(ahead) => now.plus(*ahead).http_date(),

@@ -16,7 +16,7 @@ use crate::server::{Answer as Faulty, Fault, RetryAfter, Server};
 use crate::setup::Trouble;
 
 /// A token that no server of the model has issued, as another origin might send it.
-const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTl9.ZXZpbA";
+const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";
 
 impl<M: Machine> World<'_, M> {
     pub(super) fn trouble(&mut self, trouble: Trouble, target: usize, way: usize) -> Result<(), Violation> {

@@ -63,6 +63,8 @@ pub(crate) struct Closed {
     pub(crate) streak: u32,
     /// No login may start before, whatever the jitter.
     pub(crate) at_least_until: Instant,
+    /// When a login failed, if that is why; the next one starts later.
+    pub(crate) failed_at: Option<Instant>,
     /// The latest instant that a waiting call was told.
     pub(crate) told: Option<Instant>,
 }
@@ -229,6 +231,9 @@ impl Watch {
         }
         let streak = self.streak(By::Failure);
         self.close(By::Failure, streak, now.monotonic.saturating_add(asked));
+        if let Some(closed) = &mut self.closed {
+            closed.failed_at = Some(now.monotonic);
+        }
     }
 
     fn streak(&self, by: By) -> u32 {
@@ -236,7 +241,7 @@ impl Watch {
     }
 
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
-        self.closed = Some(Closed { by, streak, at_least_until, told: None });
+        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, told: None });
     }
 }
 

@@ -1,0 +1,492 @@
+//! A small machine that keeps the laws, and breaks them in one way each when told to.
+//!
+//! It is the rules in their plainest form, without what makes the shipping machine good: no journal, no snapshot of another process, a
+//! backoff without jitter. Each [`Fault`] is one line of it, as it stands in somebody's code.
+
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request};
+use serde::Deserialize;
+use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
+use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
+use waldo_test_driver::server::Server;
+
+/// The famous ways to get it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    LastResponseWins,
+    ExpiryCompareOnly,
+    UnconditionalDrop,
+    NoSecondLook,
+    OneLoginPerWaiter,
+    WaitersLogInInTurn,
+    PermanentLatch,
+    NoLatch,
+    WallClockOnly,
+    MonotonicOnly,
+    MarginEatsLife,
+    RetryWithoutBound,
+    AdoptsFromAnyOrigin,
+    BlankAdopted,
+    LeaseWithoutEnd,
+    RollsFromErrors,
+    OneShotSentAgain,
+    ErrorsSentAgain,
+    RetryAfterIgnored,
+    DropsWithoutBudget,
+    SpeaksOfTokens,
+    BusyLoop,
+    ResetKeepsToken,
+    ForbiddenIsUnauthorized,
+    KeepsRefusedToken,
+    RollsIgnored,
+    SendsAnywhere,
+    EndlessPatience,
+    LateGrantWins,
+    LapseForgotten,
+}
+
+/// Which fault a machine has, as a type.
+pub(crate) trait Wrong {
+    const FAULT: Fault;
+}
+
+pub(crate) struct Plain<W> {
+    held: Option<Token>,
+    epoch: u64,
+    editions: u64,
+    lease: Option<(u64, Instant)>,
+    logins: u64,
+    failures: u64,
+    closed: Option<Closed>,
+    drops: Vec<Instant>,
+    wrong: PhantomData<W>,
+}
+
+#[derive(Clone, Hash)]
+struct Token {
+    text: String,
+    /// In milliseconds.
+    exp: i64,
+    sent: Now,
+    span: Duration,
+    edition: u64,
+    epoch: u64,
+    from_login: bool,
+}
+
+#[derive(Clone, Copy, Hash)]
+struct Closed {
+    rejected: bool,
+    streak: u32,
+    until: Instant,
+}
+
+#[derive(Hash)]
+pub(crate) struct Call {
+    one_shot: bool,
+    deadline: Option<Instant>,
+    came: Option<(u64, u64)>,
+    resent_with_newer: bool,
+    resent_after_login: bool,
+    has_waited: bool,
+}
+
+#[derive(Hash)]
+pub(crate) struct Attempt {
+    call: Call,
+    token: Token,
+    sent: Now,
+}
+
+#[derive(Hash)]
+pub(crate) struct Login {
+    number: u64,
+    epoch: u64,
+    edition: u64,
+    sent: Now,
+    lapses: Instant,
+}
+
+const LEASE: Duration = Duration::from_secs(30);
+const BURST: usize = 5;
+const EVERY: Duration = Duration::from_secs(30);
+
+impl<W: Wrong> Plain<W> {
+    fn has(fault: Fault) -> bool {
+        W::FAULT == fault
+    }
+
+    fn left(token: &Token, now: Now) -> Duration {
+        let monotonic = now.monotonic.saturating_duration_since(token.sent.monotonic);
+        let wall = now.wall.duration_since(token.sent.wall).unwrap_or_default();
+        let elapsed = match W::FAULT {
+            Fault::WallClockOnly => wall,
+            Fault::MonotonicOnly => monotonic,
+            _ => monotonic.max(wall),
+        };
+        token.span.saturating_sub(elapsed)
+    }
+
+    fn margin(token: &Token, one_shot: bool) -> Duration {
+        if Self::has(Fault::MarginEatsLife) {
+            return Duration::from_secs(60);
+        }
+        let (at_most, share) = if one_shot { (300, 4) } else { (30, 10) };
+        Duration::from_secs(at_most).min(token.span / share)
+    }
+
+    fn came(call: &Call) -> (u64, u64) {
+        call.came.unwrap_or_default()
+    }
+
+    fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
+        let token = self.held.as_ref()?;
+        let left = Self::left(token, now);
+        let of_own_login = token.from_login && token.epoch > Self::came(call).0;
+        let good = left > Self::margin(token, call.one_shot) || (of_own_login && left > Duration::ZERO);
+        good.then_some(token)
+    }
+
+    fn patience_ends(&self, call: &Call) -> bool {
+        let failed = self.closed.is_some_and(|closed| !closed.rejected);
+        let endless = Self::has(Fault::EndlessPatience);
+        failed && !endless && self.failures - Self::came(call).1 >= 3
+    }
+
+    fn wait(mut call: Call, until: Instant, now: Now) -> Step<Self> {
+        if call.deadline.is_some_and(|deadline| deadline <= until) {
+            return refuse(Why::Deadline, until);
+        }
+        call.has_waited = true;
+        Step::Wait(call, if Self::has(Fault::BusyLoop) { now.monotonic } else { until })
+    }
+
+    fn hold(&mut self, text: String, claims: &Claims, sent: Now, from_login: bool) {
+        self.editions += 1;
+        let span = Duration::from_secs_f64(claims.exp - claims.iat);
+        #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
+        let exp = (claims.exp * 1000.0) as i64;
+        let (edition, epoch) = (self.editions, self.epoch);
+        self.held = Some(Token { text, exp, sent, span, edition, epoch, from_login });
+    }
+
+    fn roll(&mut self, attempt: &Attempt, headers: &HeaderMap) {
+        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return };
+        let text = value.trim().trim_start_matches("Bearer ").to_owned();
+        if text.is_empty() && Self::has(Fault::BlankAdopted) {
+            let claims = Claims { exp: 2e9, iat: 2e9 - 3600.0 };
+            return self.hold(text, &claims, attempt.sent, false);
+        }
+        let Ok(claims) = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text) else { return };
+        let Some(held) = &self.held else { return };
+        #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
+        let ends_later = (claims.exp * 1000.0) as i64 > held.exp;
+        let succeeds = held.edition == attempt.token.edition;
+        let adopt = match W::FAULT {
+            Fault::LastResponseWins => true,
+            Fault::ExpiryCompareOnly => ends_later,
+            Fault::RollsIgnored => false,
+            _ => attempt.token.epoch == self.epoch && (succeeds || ends_later),
+        };
+        if adopt && text != held.text && text != attempt.token.text {
+            self.hold(text, &claims, attempt.sent, false);
+        }
+    }
+
+    /// What a 401 means for the call.
+    fn challenge(&mut self, attempt: Attempt, now: Now) -> Option<Call> {
+        let Attempt { mut call, token: sent, .. } = attempt;
+        if Self::has(Fault::KeepsRefusedToken) {
+            return None;
+        }
+        if Self::has(Fault::RetryWithoutBound) {
+            self.held.take_if(|held| held.edition == sent.edition);
+            return Some(call);
+        }
+        let newer = self.held.as_ref().map(|held| held.edition > sent.edition);
+        let mut spent = &mut call.resent_after_login;
+        match newer {
+            Some(true) if Self::has(Fault::UnconditionalDrop) => self.held = None,
+            Some(true) => spent = &mut call.resent_with_newer,
+            Some(false) => {
+                let came = call.came.unwrap_or_default();
+                let ended = Self::left(&sent, now) <= Duration::from_secs(2).min(sent.span / 2);
+                if sent.from_login && sent.epoch > came.0 && !ended {
+                    return None;
+                }
+                if !ended && !self.pay(now) {
+                    return None;
+                }
+                self.held = None;
+            }
+            None => {}
+        }
+        let again = !std::mem::replace(spent, true);
+        (again && (!call.one_shot || Self::has(Fault::OneShotSentAgain))).then_some(call)
+    }
+
+    fn pay(&mut self, now: Now) -> bool {
+        if Self::has(Fault::DropsWithoutBudget) {
+            return true;
+        }
+        self.drops.retain(|drop| now.monotonic.saturating_duration_since(*drop) < EVERY * 5);
+        let there_is_one = self.drops.len() < BURST;
+        if there_is_one {
+            self.drops.push(now.monotonic);
+        }
+        there_is_one
+    }
+
+    fn close(&mut self, rejected: bool, asked: Duration, now: Now) {
+        let again = self.closed.filter(|closed| closed.rejected == rejected);
+        let streak = again.map_or(0, |closed| closed.streak + 1);
+        let own = if rejected {
+            Duration::from_secs(60 << streak.min(4)).min(Duration::from_secs(900))
+        } else {
+            Duration::from_millis(200 << streak.min(6))
+        };
+        let own = match W::FAULT {
+            Fault::PermanentLatch if rejected => Duration::from_secs(u64::from(u32::MAX)),
+            Fault::NoLatch if rejected => Duration::from_secs(1),
+            Fault::WaitersLogInInTurn => Duration::ZERO,
+            _ => own,
+        };
+        let asked = if Self::has(Fault::RetryAfterIgnored) { Duration::ZERO } else { asked };
+        self.closed = Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
+    }
+
+    fn fail(&mut self, asked: Duration, now: Now) {
+        self.failures += 1;
+        let latched = self.closed.is_some_and(|closed| closed.rejected);
+        self.close(latched, asked, now);
+    }
+}
+
+impl<W: Wrong> Machine for Plain<W> {
+    type Call = Call;
+    type Attempt = Attempt;
+    type Login = Login;
+
+    fn begin(_: Config) -> Self {
+        Self {
+            held: None,
+            epoch: 0,
+            editions: 0,
+            lease: None,
+            logins: 0,
+            failures: 0,
+            closed: None,
+            drops: Vec::new(),
+            wrong: PhantomData,
+        }
+    }
+
+    fn call(one_shot: bool, deadline: Option<Instant>) -> Call {
+        Call {
+            one_shot,
+            deadline,
+            came: None,
+            resent_with_newer: false,
+            resent_after_login: false,
+            has_waited: false,
+        }
+    }
+
+    fn admit(&mut self, mut call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
+        if self.lease.take_if(|(_, lapses)| *lapses <= now.monotonic).is_some()
+            && !Self::has(Fault::LapseForgotten)
+        {
+            self.failures += 1;
+            if self.closed.is_none() {
+                self.closed = Some(Closed { rejected: false, streak: 0, until: now.monotonic });
+            }
+        }
+        call.came.get_or_insert((self.epoch, self.failures));
+        let looks = !(Self::has(Fault::NoSecondLook) && call.has_waited && self.lease.is_none());
+        if let Some(token) = self.token_for(&call, now).filter(|_| looks) {
+            let here = request.uri().host() == Some("api.waldo.example");
+            if !here && !Self::has(Fault::SendsAnywhere) {
+                return refuse(Why::Foreign, now.monotonic);
+            }
+            let value = HeaderValue::try_from(format!("Bearer {}", token.text)).unwrap();
+            request.headers_mut().insert(AUTHORIZATION, value);
+            let token = token.clone();
+            return Step::Send(Attempt { call, token, sent: now });
+        }
+        if self.patience_ends(&call) {
+            let closed = self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
+            return refuse(Why::Unavailable, closed);
+        }
+        if let Some((_, lapses)) = self.lease.filter(|_| !Self::has(Fault::OneLoginPerWaiter)) {
+            return Self::wait(call, lapses, now);
+        }
+        if let Some(closed) = self.closed.filter(|closed| closed.until > now.monotonic) {
+            if closed.rejected {
+                return refuse(Why::Rejected, closed.until);
+            }
+            return Self::wait(call, closed.until, now);
+        }
+        if call.deadline.is_some_and(|deadline| deadline <= now.monotonic) {
+            return refuse(Why::Deadline, now.monotonic);
+        }
+        call.has_waited = false;
+        self.logins += 1;
+        let length = if Self::has(Fault::LeaseWithoutEnd) { Duration::MAX } else { LEASE };
+        let lapses = now.monotonic.saturating_add(length);
+        self.lease = Some((self.logins, lapses));
+        let (number, epoch, edition) = (self.logins, self.epoch, self.editions);
+        Step::Authenticate(Login { number, epoch, edition, sent: now, lapses }, call)
+    }
+
+    fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
+        let status = head.status.as_u16();
+        let foreign = head.uri().is_some_and(|uri| uri.host() != Some("api.waldo.example"));
+        if foreign && !Self::has(Fault::AdoptsFromAnyOrigin) {
+            return None;
+        }
+        match status {
+            401 => self.challenge(attempt, now),
+            403 if Self::has(Fault::ForbiddenIsUnauthorized) => self.challenge(attempt, now),
+            500 if Self::has(Fault::ErrorsSentAgain) && !attempt.call.resent_with_newer => {
+                Some(Call { resent_with_newer: true, ..attempt.call })
+            }
+            200..=299 => {
+                self.roll(&attempt, head.headers);
+                None
+            }
+            500 if Self::has(Fault::RollsFromErrors) => {
+                self.roll(&attempt, head.headers);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn request(_: &Login) -> Request<Vec<u8>> {
+        let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
+        Request::post("https://api.waldo.example/authenticate")
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_string().into_bytes())
+            .unwrap()
+    }
+
+    fn lapses(login: &Login) -> Instant {
+        if W::FAULT == Fault::LeaseWithoutEnd {
+            login.sent.monotonic.saturating_add(LEASE)
+        } else {
+            login.lapses
+        }
+    }
+
+    fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
+        let current = self.lease.take_if(|(number, _)| *number == login.number).is_some();
+        let overtaken = login.number != self.logins;
+        let newer = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        let late_is_fine = Self::has(Fault::LateGrantWins);
+        if !current && !late_is_fine && (newer || login.epoch != self.epoch) {
+            return;
+        }
+        match end {
+            LoginEnd::Answer(head, body) => {
+                let body: Body = serde_json::from_slice(body).unwrap_or_default();
+                let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                if let Some(text) = body.token.filter(|_| head.status.is_success()) {
+                    let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text).unwrap();
+                    let arrived = now.elapsed_since(login.sent);
+                    let span = Duration::from_secs_f64(claims.exp - claims.iat);
+                    if span.saturating_sub(arrived) <= Duration::from_secs(30).min(span / 10) {
+                        self.failures += u64::from(current);
+                        if !overtaken {
+                            let latched = self.closed.is_some_and(|closed| closed.rejected);
+                            self.close(latched, Duration::ZERO, now);
+                        }
+                        return;
+                    }
+                    self.epoch += 1;
+                    self.closed = None;
+                    self.hold(text, &claims, login.sent, true);
+                } else if matches!(head.status.as_u16(), 400 | 401 | 403) && body.code.is_some() {
+                    if !overtaken {
+                        self.close(true, Duration::ZERO, now);
+                    }
+                } else if current {
+                    self.fail(Duration::from_secs(asked.unwrap_or(0)), now);
+                } else if !overtaken {
+                    let latched = self.closed.is_some_and(|closed| closed.rejected);
+                    self.close(latched, Duration::from_secs(asked.unwrap_or(0)), now);
+                }
+            }
+            LoginEnd::Transport if current => self.fail(Duration::ZERO, now),
+            LoginEnd::Transport if !overtaken => {
+                let latched = self.closed.is_some_and(|closed| closed.rejected);
+                self.close(latched, Duration::ZERO, now);
+            }
+            LoginEnd::Transport | LoginEnd::Abandoned => {}
+        }
+    }
+
+    fn reset(&mut self, _: Credentials, now: Now) {
+        self.closed = None;
+        if Self::has(Fault::ResetKeepsToken) {
+            self.epoch += 1;
+            self.lease = None;
+        } else {
+            self.invalidate(now);
+        }
+    }
+
+    fn invalidate(&mut self, _: Now) {
+        self.held = None;
+        self.epoch += 1;
+        self.lease = None;
+    }
+
+    fn snapshot(&self, now: Now) -> Option<Snapshot> {
+        let token = self.held.as_ref()?;
+        // Only that there is one is asked of it.
+        let json = serde_json::json!({
+            "version": 1, "origin": "https://api.waldo.example", "key": "0", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+            "began_ms": 1, "life_ms": u64::try_from(Self::left(token, now).as_millis()).unwrap(),
+        });
+        Some(Snapshot::from_json(json.to_string().as_bytes()).unwrap())
+    }
+
+    fn resume(&mut self, _: &Snapshot, _: Now) -> Result<(), NotResumed> {
+        Err(NotResumed::Foreign)
+    }
+
+    fn say(&self, _: Now) -> String {
+        match (&self.held, W::FAULT) {
+            (Some(token), Fault::SpeaksOfTokens) => format!("cache hit: {}", token.text),
+            (held, _) => format!("edition {:?}", held.as_ref().map(|held| held.edition)),
+        }
+    }
+}
+
+impl<W> Hash for Plain<W> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { held, epoch, editions, lease, logins, failures, closed, drops, wrong: _ } = self;
+        (held, epoch, editions, lease, logins, failures, closed, drops).hash(state);
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    exp: f64,
+    iat: f64,
+}
+
+#[derive(Default, Deserialize)]
+struct Body {
+    token: Option<String>,
+    code: Option<String>,
+}
+
+fn refuse<M: Machine>(why: Why, retry_at: Instant) -> Step<M> {
+    Step::Refuse(Refused { why, retry_at, message: format!("{why:?}") })
+}
