@@ -56,6 +56,17 @@ fn before_the_server_nothing_is_granted_and_after_it_everything_was() {
 }
 
 #[test]
+fn a_status_without_content_has_none() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    for status in [204, 205, 304] {
+        caller.server.push_fault(Fault::call(Answer::status(status)));
+        let response = caller.get("/a", &token);
+        assert_eq!((response.status().as_u16(), response.body().len()), (status, 0));
+    }
+}
+
+#[test]
 fn a_firewall_answers_403_with_a_page() {
     let mut caller = Caller::new();
     caller.server.push_fault(Fault::login(Answer::Firewall));
