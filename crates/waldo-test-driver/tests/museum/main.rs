@@ -1,0 +1,31 @@
+//! What has gone wrong in the field, in public threads about software of this kind: each thread is a test, named after its
+//! repository and number, which sets the same scene for the session and says what must be seen instead.
+//!
+//! Most scenes are scenarios of the suite; the others are played on a [`stage`]. Threads whose fault lies in an adapter are in
+//! `waldo-ureq`'s `tests/museum.rs`. `docs/museum.md` lists them all, and the [`catalogue`] holds it to that.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers too")]
+
+mod body;
+mod catalogue;
+mod clock;
+mod cross_process;
+mod failure;
+mod late_401;
+mod leader;
+mod leaks;
+mod rotation;
+mod stage;
+mod storms;
+
+use waldo_test_driver::scenario;
+
+/// Runs these scenarios of the suite in virtual time; the session must meet each.
+#[track_caller]
+fn meets<const N: usize>(names: [&str; N]) {
+    for name in names {
+        let scenario = scenario::find(name).unwrap_or_else(|| panic!("there is no scenario {name:?}"));
+        let unmet: Vec<String> = scenario.run().iter().map(ToString::to_string).collect();
+        assert!(unmet.is_empty(), "{name}:\n{}", unmet.join("\n"));
+    }
+}
