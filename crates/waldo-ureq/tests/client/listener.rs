@@ -1,7 +1,7 @@
 //! A `tracing` subscriber that remembers, so that tests can wait for what happens instead of sleeping.
 
 use std::fmt::Debug;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ struct Inner {
     more: Condvar,
     reaction: Box<Reaction>,
 }
+
+/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place that tells something only the thread that comes
+/// there first; a thread that does not listen would make all others deaf to it.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener::new()));
 
 impl Listener {
     pub(crate) fn new() -> Self {
@@ -67,6 +71,7 @@ impl Listener {
 
     /// Runs something on this thread while listening.
     pub(crate) fn during<R>(&self, run: impl FnOnce() -> R) -> R {
+        LazyLock::force(&SECOND);
         tracing::dispatcher::with_default(&Dispatch::new(self.clone()), run)
     }
 }
