@@ -17,15 +17,22 @@ mod response;
 mod retry_after;
 mod snapshot;
 mod token;
+mod world;
 
 pub use header::header;
 pub use login::login;
 pub use retry_after::retry_after;
 pub use snapshot::snapshot;
+pub use world::world;
 
 /// A check of some bytes; it panics where they break it.
 pub type Check = fn(&[u8]);
 
 /// Every check with its name, which is that of its cargo-fuzz target and of the folder of its corpus.
-pub const CHECKS: [(&str, Check); 4] =
-    [("header", header), ("login", login), ("retry_after", retry_after), ("snapshot", snapshot)];
+pub const CHECKS: [(&str, Check); 5] = [
+    ("header", header),
+    ("login", login),
+    ("retry_after", retry_after),
+    ("snapshot", snapshot),
+    ("world", world),
+];
