@@ -76,14 +76,13 @@ fn arrives_whole_after_a_401(document: impl Payload) {
     assert_eq!(emulator.stats().server.calls_unauthorized, 1);
 }
 
-/// `n8n-io/n8n#37000`: the request that followed a refresh carried a body that had been read to its end. Bytes are sent from their
-/// beginning, each time.
+/// `n8n-io/n8n#37000`: a replay sent a body that had been drained. Bytes are sent from their beginning, each time.
 #[test]
 fn n8n_37000_bytes_are_sent_from_their_beginning() {
     bounded(|| arrives_whole_after_a_401(vec![7; 300_000]));
 }
 
-/// `a2aproject/a2a-js#735`: the same with a stream. A factory makes another one for each sending.
+/// `a2aproject/a2a-js#735`: the same. A factory makes another stream for each sending.
 #[test]
 fn a2a_js_735_a_factory_makes_a_stream_for_each_sending() {
     bounded(|| arrives_whole_after_a_401(Factory::new(|| Ok(Cursor::new(vec![7; 300_000])))));

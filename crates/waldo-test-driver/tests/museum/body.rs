@@ -2,8 +2,7 @@
 
 use crate::meets;
 
-/// `n8n-io/n8n#37000`: the request that followed a refresh carried a body that had been read to its end. Each attempt carries all of
-/// it.
+/// `n8n-io/n8n#37000`: a replay sent a body that had been drained. Each attempt carries all of it.
 #[test]
 fn n8n_37000_a_resend_carries_the_whole_body() {
     meets(["a-replayable-body-is-sent-whole-again"]);

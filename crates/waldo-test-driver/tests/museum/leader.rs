@@ -2,8 +2,8 @@
 
 use crate::meets;
 
-/// `AzureAD/microsoft-authentication-library-for-dotnet#6053`: one caller's cancellation failed the others that waited for its
-/// request. They log in by themselves.
+/// `AzureAD/microsoft-authentication-library-for-dotnet#6053`: the call that logged in for all was cancelled. The others are
+/// not: one of them takes over.
 #[test]
 fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nobody_else() {
     meets(["a-cancelled-leader-hands-over", "a-dead-leader-delays-by-its-lease", "deadline-of-a-leader"]);

@@ -73,7 +73,7 @@ fn jwt_auth_700_parallel_requests_survive_a_token_that_is_revoked_at_once() {
     meets(["strict-rotation-in-parallel"]);
 }
 
-/// `tymondesigns/jwt-auth#301`: the same, with parallel requests of one page; a grace on the server hides it, and none is needed.
+/// `tymondesigns/jwt-auth#301`: the same. A grace on the server would hide it, and is not needed.
 #[test]
 fn jwt_auth_301_parallel_requests_need_no_grace() {
     meets(["strict-rotation-in-parallel", "grace-rotation"]);

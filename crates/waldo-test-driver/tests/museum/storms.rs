@@ -69,7 +69,7 @@ fn oidc_123_a_margin_of_a_whole_life_does_not_loop() {
     calls_of_one_moment_are_one_login(Duration::from_secs(60));
 }
 
-/// `Wei-Shaw/sub2api#5885`: the same, with a lead longer than the life.
+/// `Wei-Shaw/sub2api#5885`: the same, here with a margin far beyond the life.
 #[test]
 fn sub2api_5885_a_margin_beyond_the_life_does_not_loop() {
     calls_of_one_moment_are_one_login(Duration::from_secs(3600));
