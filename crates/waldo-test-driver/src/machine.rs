@@ -1,4 +1,81 @@
 //! What is under test: anything that answers as a session does.
+//!
+//! To see what the laws say of a design, write it as a [`Machine`]. This one logs in for every call; its permits hold what it has to
+//! know of a call, and nothing else. A law names the fault, and a short story shows it.
+//!
+//! ```
+//! use http::{HeaderValue, Request, header::AUTHORIZATION};
+//! use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
+//! use waldo_test_driver::machine::{LoginEnd, Machine, Step};
+//! use waldo_test_driver::server::{Rotation, Server};
+//! use waldo_test_driver::{Setup, exhaustive};
+//!
+//! #[derive(Hash)]
+//! struct LogsInEachTime {
+//!     token: Option<String>,
+//! }
+//!
+//! impl Machine for LogsInEachTime {
+//!     type Call = ();
+//!     type Attempt = ();
+//!     type Login = Now;
+//!
+//!     fn begin(_: Config) -> Self {
+//!         Self { token: None }
+//!     }
+//!     fn call(_one_shot: bool, _deadline: Option<Instant>) {}
+//!     fn admit(&mut self, (): (), request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
+//!         match self.token.take() {
+//!             Some(token) => {
+//!                 let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+//!                 request.headers_mut().insert(AUTHORIZATION, value);
+//!                 Step::Send(())
+//!             }
+//!             None => Step::Authenticate(now, ()),
+//!         }
+//!     }
+//!     fn conclude(&mut self, (): (), _: Head<'_>, _: Now) -> Option<()> {
+//!         None
+//!     }
+//!     fn request(_: &Now) -> Request<Vec<u8>> {
+//!         let pair = format!(r#"{{"apiKey":"{}","clientSecret":"{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+//!         Request::post("https://api.waldo.example/authenticate")
+//!             .header("content-type", "application/json")
+//!             .body(pair.into_bytes())
+//!             .unwrap()
+//!     }
+//!     fn lapses(login: &Now) -> Instant {
+//!         login.monotonic.saturating_add(std::time::Duration::from_secs(30))
+//!     }
+//!     fn settle(&mut self, _: Now, end: LoginEnd<'_>, _: Now) {
+//!         if let LoginEnd::Answer(_, body) = end {
+//!             let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+//!             self.token = body["token"].as_str().map(str::to_owned);
+//!         }
+//!     }
+//!     fn reset(&mut self, _: Credentials, _: Now) {
+//!         self.token = None;
+//!     }
+//!     fn invalidate(&mut self, _: Now) {
+//!         self.token = None;
+//!     }
+//!     fn snapshot(&self, _: Now) -> Option<Snapshot> {
+//!         None
+//!     }
+//!     fn resume(&mut self, _: &Snapshot, _: Now) -> Result<(), NotResumed> {
+//!         Err(NotResumed::Foreign)
+//!     }
+//!     fn say(&self, _: Now) -> String {
+//!         String::new()
+//!     }
+//! }
+//!
+//! let failure = exhaustive::<LogsInEachTime>(&Setup::calls(2, Rotation::Lenient)).unwrap_err();
+//! println!("{failure}"); // the story, and how to see it again
+//! assert_eq!(failure.violation.to_string(), "bounded-logins: login 2 starts though a good token is held");
+//! ```
+//!
+//! The crate's own tests have a larger one, which keeps every law, and thirty-one ways to break it: `tests/rogues/`.
 
 mod session;
 

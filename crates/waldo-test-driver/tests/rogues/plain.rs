@@ -87,6 +87,7 @@ struct Closed {
 }
 
 #[derive(Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Call {
     one_shot: bool,
     deadline: Option<Instant>,
@@ -209,10 +210,10 @@ impl<W: Wrong> Plain<W> {
             return Some(call);
         }
         let newer = self.held.as_ref().map(|held| held.edition > sent.edition);
-        let mut spent = &mut call.resent_after_login;
+        let mut resend = &mut call.resent_after_login;
         match newer {
             Some(true) if Self::has(Fault::UnconditionalDrop) => self.held = None,
-            Some(true) => spent = &mut call.resent_with_newer,
+            Some(true) => resend = &mut call.resent_with_newer,
             Some(false) => {
                 let came = call.came.unwrap_or_default();
                 let ended = Self::left(&sent, now) <= Duration::from_secs(2).min(sent.span / 2);
@@ -226,7 +227,7 @@ impl<W: Wrong> Plain<W> {
             }
             None => {}
         }
-        let again = !std::mem::replace(spent, true);
+        let again = !std::mem::replace(resend, true);
         (again && (!call.one_shot || Self::has(Fault::OneShotSentAgain))).then_some(call)
     }
 

@@ -1,0 +1,213 @@
+//! Tries the shipping state machine in every order of events, and in long runs of chance.
+//!
+//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with failure where a law is broken, and
+//! tells the story.
+#![expect(clippy::print_stdout, reason = "a report is what it is for")]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use waldo_auth_core::Session;
+use waldo_test_driver::server::Rotation;
+use waldo_test_driver::{Failure, Kind, Plan, Report, Setup, Trail, Trouble, exhaustive, replay, seeded};
+
+/// Tries the shipping state machine in every order of events, and in long runs of chance.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Every order of events, up to a bound.
+    Exhaustive {
+        /// `ci` takes a minute or two, `full` about an hour, on two cores.
+        bound: Bound,
+    },
+    /// Long runs in which everything may go wrong.
+    Chance {
+        /// How many virtual hours, at least.
+        #[arg(long, default_value_t = 1_000_000)]
+        hours: u64,
+        /// The seed of the first run; that of each further one is one more. A new one each time by default.
+        #[arg(long, env = "WALDO_SEED")]
+        seed: Option<u64>,
+    },
+    /// Tells the story of one run.
+    Replay {
+        /// The name of the case, as `exhaustive` prints it; a run of chance where it is missing.
+        #[arg(long)]
+        case: Option<String>,
+        /// Its choices, as a failure prints them.
+        #[arg(env = "WALDO_CHOICES")]
+        choices: Trail,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bound {
+    Ci,
+    Full,
+}
+
+/// How many steps a run of chance makes before it comes to its end.
+const STEPS: u64 = 3000;
+
+/// One exhaustive search: so many calls with so many troubles of the ten, or of all.
+struct Case {
+    name: String,
+    bound: Bound,
+    setup: Setup,
+}
+
+/// The cases of both bounds, the longest first.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |bound: Bound, what: &str, setup: Setup| {
+        let Setup { policy, pace, .. } = &setup;
+        let name = format!("{what}/{}/{}s", policy.rotation, pace.as_secs());
+        cases.push(Case { name, bound, setup });
+    };
+    let second = Duration::from_secs(1);
+    for rotation in [Rotation::Strict, Rotation::Lenient] {
+        let calls = |count| Setup::calls(count, rotation);
+        add(Bound::Full, "2-calls-3-of-ten", calls(2).with(3, Trouble::TEN));
+        add(Bound::Full, "2-calls-2-of-all", calls(2).with(2, Trouble::ALL));
+        add(Bound::Full, "2-calls-2-of-ten", calls(2).with(2, Trouble::TEN).at_pace(second));
+        add(Bound::Full, "1-call-3-of-all", calls(1).with(3, Trouble::ALL));
+        add(Bound::Ci, "3-calls-1-of-ten", calls(3).with(1, Trouble::TEN));
+        add(Bound::Ci, "2-calls-2-of-ten", calls(2).with(2, Trouble::TEN));
+        let one_shot = Kind { one_shot: true, ..Kind::default() };
+        let hurried = Kind { patience: Some(Duration::from_secs(10)), ..Kind::default() };
+        let mixed =
+            Setup { calls: vec![Kind::default(), one_shot, hurried], ..calls(3).with(1, Trouble::TEN) };
+        add(Bound::Full, "3-mixed-calls-1-of-ten", mixed);
+        let mixed = Setup { calls: vec![one_shot, hurried], ..calls(2).with(1, Trouble::ALL) };
+        add(Bound::Ci, "2-mixed-calls-1-of-all", mixed);
+        let other = Kind { process: 1, ..Kind::default() };
+        let two =
+            Setup { calls: vec![Kind::default(), other], processes: 2, ..calls(2).with(2, Trouble::TEN) };
+        let shared = &[Trouble::SharedToken, Trouble::RevokedToken, Trouble::Expiry];
+        add(Bound::Ci, "2-processes-2-shared", two.with(2, shared));
+        add(Bound::Ci, "2-calls-1-of-all", calls(2).with(1, Trouble::ALL).at_pace(second));
+        add(Bound::Ci, "1-call-2-of-all", calls(1).with(2, Trouble::ALL));
+        add(Bound::Ci, "3-calls", calls(3).at_pace(second));
+    }
+    cases.sort_by_key(|case| !case.name.starts_with("2-calls-3"));
+    cases
+}
+
+fn search(bound: Bound) -> Result<(), Box<Failure>> {
+    let wanted = |case: &Case| matches!((bound, case.bound), (Bound::Full, _) | (Bound::Ci, Bound::Ci));
+    let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
+    println!("{:<36} {:>12} {:>12} {:>26} {:>8}", "case", "states", "runs", "schedules", "seconds");
+    let (next, total, failed) = (AtomicUsize::new(0), Mutex::new(Report::default()), Mutex::new(None));
+    let stop = AtomicBool::new(false);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let began = Instant::now();
+                    match exhaustive::<Session>(&case.setup) {
+                        Ok(report) => {
+                            tell(&case.name, &report, began.elapsed());
+                            if let Ok(mut total) = total.lock() {
+                                *total = total.and(report);
+                            }
+                        }
+                        Err(failure) => {
+                            stop.store(true, Ordering::Relaxed);
+                            println!("{} fails; replay it with --case {}", case.name, case.name);
+                            if let Ok(mut failed) = failed.lock() {
+                                *failed = Some(failure);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    if let Some(failure) = failed.into_inner().unwrap_or_default() {
+        return Err(failure);
+    }
+    tell("all", &total.into_inner().unwrap_or_default(), began.elapsed());
+    Ok(())
+}
+
+fn tell(name: &str, report: &Report, took: Duration) {
+    let Report { states, runs, schedules, .. } = report;
+    println!("{name:<36} {states:>12} {runs:>12} {schedules:>26} {:>8.1}", took.as_secs_f64());
+}
+
+fn chance(hours: u64, seed: u64) -> Result<(), Box<Failure>> {
+    println!("from WALDO_SEED={seed}");
+    let next = AtomicUsize::new(0);
+    let (total, failed) = (Mutex::new(Report::default()), Mutex::new(None));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed) as u64);
+                    let result = seeded::<Session>(&Plan::Drawn { steps: STEPS }, seed);
+                    let (Ok(mut total), Ok(mut failed)) = (total.lock(), failed.lock()) else { return };
+                    match result {
+                        Ok(report) => *total = total.and(report),
+                        Err(failure) => *failed = Some(failure),
+                    }
+                    if failed.is_some() || total.time.as_secs() / 3600 >= hours {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    if let Some(failure) = failed.into_inner().unwrap_or_default() {
+        return Err(failure);
+    }
+    let Report { runs, steps, time, .. } = total.into_inner().unwrap_or_default();
+    let hours = time.as_secs() / 3600;
+    println!("{hours} virtual hours in {runs} runs of {steps} steps, {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn retell(case: Option<&str>, trail: &Trail) -> Result<(), String> {
+    let plan = match case {
+        None => Plan::Drawn { steps: STEPS },
+        Some(name) => {
+            let case = cases().into_iter().find(|case| case.name == name);
+            let names = || cases().iter().map(|case| case.name.clone()).collect::<Vec<_>>().join(", ");
+            let case = case.ok_or_else(|| format!("{name:?} is no case; these are: {}", names()))?;
+            Plan::Given(Box::new(case.setup))
+        }
+    };
+    let transcript = replay::<Session>(&plan, trail).map_err(|failure| failure.to_string())?;
+    println!("{transcript}no law is broken");
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().what {
+        What::Exhaustive { bound } => search(bound).map_err(|failure| failure.to_string()),
+        What::Chance { hours, seed } => {
+            let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+            chance(hours, seed).map_err(|failure| failure.to_string())
+        }
+        What::Replay { case, choices } => retell(case.as_deref(), &choices),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(story) => {
+            println!("{story}");
+            ExitCode::FAILURE
+        }
+    }
+}
