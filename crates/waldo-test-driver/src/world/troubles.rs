@@ -197,7 +197,11 @@ impl<M: Machine> World<'_, M> {
     fn cancel(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let caller = slot.caller;
+        let (process, login) = (slot.kind.process, slot.state.login());
         slot.state = State::Done;
+        if let Some(watch) = self.watches.get_mut(process) {
+            watch.lose(login);
+        }
         self.tell(&caller, || "is cancelled".to_owned());
     }
 

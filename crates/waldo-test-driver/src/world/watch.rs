@@ -142,6 +142,11 @@ impl Watch {
         }
     }
 
+    /// A login is gone without an end: it will never be heard of again, but by its lease.
+    pub(crate) fn lose(&mut self, login: u64) {
+        self.under_way.retain(|lease| lease.login != login);
+    }
+
     fn forget(&mut self) {
         self.held = None;
         self.epoch += 1;
