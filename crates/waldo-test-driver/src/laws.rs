@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::machine::Why;
-use crate::world::{BURST, By, Carries, EVERY, Sight, Watch, What};
+use crate::watch::{BURST, By, Carries, EVERY, Sight, Watch, What};
 
 /// The most that a lease may be.
 const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);

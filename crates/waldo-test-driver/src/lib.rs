@@ -8,6 +8,7 @@ pub mod scenario;
 pub mod server;
 mod setup;
 mod transcript;
+mod watch;
 mod world;
 
 pub use choices::{BadTrail, Choices, Trail};

@@ -6,13 +6,10 @@
 mod clocks;
 mod ending;
 mod moves;
-mod sight;
 mod site;
 mod slot;
-mod tokens;
 mod traffic;
 mod troubles;
-mod watch;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -25,15 +22,12 @@ use crate::machine::Machine;
 use crate::server::{RollForm, Server};
 use crate::setup::{Kind, Setup};
 use crate::transcript::Transcript;
+use crate::watch::{Caller, Sight, Tokens, Watch, What};
 
 use self::clocks::Clocks;
 use self::moves::Move;
-use self::sight::Caller;
-pub(crate) use self::sight::{Carries, Sight, What};
 use self::site::config;
 use self::slot::{Slot, State};
-use self::tokens::Tokens;
-pub(crate) use self::watch::{BURST, By, EVERY, Watch};
 
 /// The most steps of a run after which it has to have ended: no call takes as many.
 const LONGEST: u64 = 10_000;

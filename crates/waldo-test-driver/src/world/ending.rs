@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::World;
-use super::sight::{Caller, What};
 use super::slot::{Slot, State};
 use crate::laws::{SILENT, Violation};
 use crate::machine::Machine;
 use crate::server::Server;
 use crate::setup::Kind;
+use crate::watch::{Caller, What};
 
 impl<M: Machine> World<'_, M> {
     /// Nothing happens by itself any more. The server is well again; then each client must be, too.

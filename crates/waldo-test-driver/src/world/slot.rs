@@ -5,10 +5,9 @@ use std::hash::{Hash, Hasher};
 use http::{Request, Response};
 use waldo_auth_core::{Instant, Now};
 
-use super::sight::Caller;
-use super::tokens::TokenId;
 use crate::machine::Machine;
 use crate::setup::Kind;
+use crate::watch::{Caller, TokenId};
 
 /// A place for a call.
 pub(crate) struct Slot<M: Machine> {

@@ -7,12 +7,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use waldo_auth_core::{Head, Now};
 
 use super::World;
-use super::sight::{Caller, Carries, End, What};
 use super::site::{ABROAD, CALL};
 use super::slot::{Answer, Flight, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine, Step};
 use crate::server::{Reply, Rotation, Server};
+use crate::watch::{Caller, Carries, End, What};
 
 impl<M: Machine> World<'_, M> {
     /// Time passes until the first that waits has waited long enough.

@@ -7,13 +7,13 @@ use http::{HeaderValue, StatusCode};
 
 use super::World;
 use super::moves::DELAYS;
-use super::sight::{End, What};
 use super::site::credentials;
 use super::slot::{Answer, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine};
 use crate::server::{Answer as Faulty, Fault, RetryAfter, Server};
 use crate::setup::Trouble;
+use crate::watch::{End, What};
 
 /// A token that no server of the model has issued, as another origin might send it.
 const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";

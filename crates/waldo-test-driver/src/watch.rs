@@ -1,12 +1,15 @@
 //! What an observer knows of one client from what was sent to it and what came from it.
 
+mod sight;
+mod tokens;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use waldo_auth_core::{Instant, Now};
 
-use super::sight::{Caller, Carries, End, Sight, What};
-use super::tokens::{Life, TokenId, Tokens};
+pub(crate) use self::sight::{Caller, Carries, End, Sight, What};
+pub(crate) use self::tokens::{Life, TokenId, Tokens};
 
 /// How many drops the budget allows at once, and how often one more (rule 16).
 pub(crate) const BURST: usize = 5;
