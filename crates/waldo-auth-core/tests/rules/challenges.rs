@@ -1,9 +1,9 @@
 //! Rules 7 to 9: what follows from a 401.
 
 use http::{HeaderMap, StatusCode};
-use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Verdict};
+use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Snapshot, Verdict};
 
-use crate::world::{World, bearer, headers, millis, rejection_of, secs, uri};
+use crate::world::{World, bearer, credentials, headers, millis, rejection_of, secs, uri};
 
 #[test]
 fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
@@ -371,6 +371,33 @@ fn rule_16_the_wall_clock_buys_no_coins() {
     let sent = world.send(Call::replayable());
     world.deliver(sent.attempt, 401);
     assert_eq!(world.held(), token);
+}
+
+#[test]
+fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
+    type Renewal = fn(&mut World, &Snapshot);
+    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+    world.log_in();
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    let (stored, _) = World::warm();
+    let snapshot = stored.snapshot();
+    let renewals: [(&str, Renewal); 3] = [
+        ("reset", |world, _| world.session.reset(credentials(), world.now())),
+        ("invalidate", |world, _| world.session.invalidate(world.now())),
+        ("resume", |world, snapshot| world.session.resume(snapshot, world.now()).unwrap()),
+    ];
+    for (name, renew) in renewals {
+        renew(&mut world, &snapshot);
+        if world.session.snapshot(world.now()).is_none() {
+            world.log_in();
+        }
+        let held = world.held();
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, 401);
+        assert_eq!(world.held(), held, "{name}");
+        world.session.invalidate(world.now());
+    }
 }
 
 #[test]

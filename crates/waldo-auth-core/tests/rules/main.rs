@@ -12,6 +12,7 @@ mod adoption;
 mod bodies_and_secrets;
 mod challenges;
 mod config;
+mod identity;
 mod logins;
 mod memory;
 mod properties;
