@@ -359,6 +359,22 @@ fn rule_16_a_life_that_has_ended_costs_no_coin() {
 }
 
 #[test]
+fn rule_16_a_life_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
+    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+    world.log_in();
+    world.pass(secs(3565));
+    let sent = world.send(Call::replayable());
+    world.pass(secs(34));
+    drop(world.retry(sent.attempt));
+    world.log_in();
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    world.log_in();
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 401);
+}
+
+#[test]
 fn rule_16_the_wall_clock_buys_no_coins() {
     let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
     world.log_in();

@@ -162,6 +162,19 @@ fn a_token_that_was_refused_or_given_up_is_not_resumed() {
 }
 
 #[test]
+fn a_token_that_was_refused_is_not_resumed_in_place_of_the_shorter_one_that_followed_it() {
+    let (mut world, _) = World::warm();
+    let refused = world.snapshot();
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    let (login, _) = world.lead(Call::replayable());
+    let shorter = world.lasting(600);
+    world.grant(login, &shorter);
+    assert_eq!(world.session.resume(&refused, world.now()), Err(NotResumed::Refused));
+    assert_eq!(world.held(), shorter);
+}
+
+#[test]
 fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
     let (older, _) = World::warm();
     let snapshot = older.snapshot();
