@@ -234,6 +234,20 @@ fn rule_08_the_resend_after_a_login_happens_once() {
 }
 
 #[test]
+fn rule_08_a_401_that_finds_the_token_dropped_spends_the_resend_after_a_login_and_not_the_other() {
+    let (mut world, _) = World::warm();
+    let (first, second) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    drop(world.retry(first.attempt));
+    let call = world.retry(second.attempt);
+    world.log_in();
+    let (sent, other) = (world.send(call), world.send(Call::replayable()));
+    let newer = world.fresh();
+    world.roll(other.attempt, &newer);
+    let call = world.retry(sent.attempt);
+    assert_eq!(world.send(call).token, newer);
+}
+
+#[test]
 fn rule_08_a_call_is_sent_again_for_no_other_reason_than_a_401() {
     for status in (100..600).filter(|status| *status != 401) {
         let (mut world, token) = World::warm();
