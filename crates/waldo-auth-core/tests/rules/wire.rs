@@ -2,7 +2,9 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use waldo_auth_core::{Call, Config, Event, Ignored, Origin, Outcome, Reason, RejectionCode, Step};
+use waldo_auth_core::{
+    Call, Config, Credentials, Event, Ignored, Origin, Outcome, Reason, RejectionCode, Step,
+};
 
 use crate::world::{ORIGIN, World, bearer, credentials, headers, jwt, millis, read, secs, uri};
 
@@ -180,6 +182,8 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
         (vec![("retry-after", "99999999999999999999999999999999")], 3600),
         (vec![date, ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         (vec![date, ("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")], 3600),
+        // A cache has kept it: its `Date` tells no life, but is still what the server counted from.
+        (vec![date, ("age", "5"), ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         // Without a `Date`, the local clock must do; it says 2027.
         (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
     ] {
@@ -223,6 +227,21 @@ fn rule_03_a_rolled_token_is_sent_in_the_same_form_however_it_came() {
 }
 
 #[test]
+fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kept() {
+    for key in ["wk key-canary", "wk\u{e9}key-canary"] {
+        let credentials = Credentials::new(key, "s").unwrap();
+        let mut world = World::of(Config::builder(ORIGIN, credentials).build().unwrap());
+        let (login, _) = world.lead(Call::replayable());
+        let Outcome::Rejected(rejection) =
+            read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"no {key}"}}"#))
+        else {
+            panic!("a code makes it a rejection")
+        };
+        assert_eq!(rejection.code().as_str(), "\u{2026}");
+    }
+}
+
+#[test]
 fn rule_03_the_token_goes_to_the_sessions_origin_only() {
     for (target, allowed) in [
         ("https://api.waldo.ai/x", true),
@@ -239,6 +258,7 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
         ("https://evil-api.waldo.ai/x", false),
         ("https://api.waldo.ai.evil.example/x", false),
         ("https://api.waldo.ai./x", false),
+        ("https://me:p@ss@api.waldo.ai/x", true),
         ("https://api.waldo.ai@evil.example/x", false),
         ("https://api.waldo.ai:443@evil.example/x", false),
         ("https://api.waldo.ai%2f@evil.example/x", false),
@@ -270,9 +290,14 @@ fn rule_03_https_is_required_except_on_loopback() {
     for origin in ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1", "https://example.com"] {
         assert!(build(origin).is_ok(), "{origin}");
     }
-    for origin in
-        ["http://api.waldo.ai", "http://192.168.0.1", "http://0.0.0.0", "http://localhost.evil.example"]
-    {
+    for origin in [
+        "http://api.waldo.ai",
+        "http://192.168.0.1",
+        "http://0.0.0.0",
+        "http://localhost.evil.example",
+        "http://evil-localhost",
+        "http://evil.localhost",
+    ] {
         assert!(build(origin).is_err(), "{origin}");
     }
 }
