@@ -14,11 +14,26 @@ pub(crate) struct Gates {
     changed: Condvar,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Standings {
-    held: usize,
+    /// Where requests stand, in no order.
+    places: Vec<Place>,
     /// How many left because their client went away.
     deserted: usize,
+}
+
+/// What a request stands for that waits at a gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    on: Target,
+    stage: Stage,
+    path: String,
+}
+
+impl Place {
+    fn is_closed(&self, holds: &[Hold]) -> bool {
+        holds.iter().any(|hold| hold.covers(self.on, self.stage, &self.path))
+    }
 }
 
 impl Gates {
@@ -42,7 +57,13 @@ impl Gates {
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.standing().held
+        self.count(&self.standing())
+    }
+
+    /// One that stands there still, but is free to go, is not held: it only has not noticed yet.
+    fn count(&self, standing: &Standings) -> usize {
+        let holds = self.holds.borrow();
+        standing.places.iter().filter(|place| place.is_closed(&holds)).count()
     }
 
     pub(crate) fn deserted(&self) -> usize {
@@ -51,7 +72,7 @@ impl Gates {
 
     /// Waits until at least `count` requests are held; false when `patience` ends first.
     pub(crate) fn wait_until_held(&self, count: usize, patience: Duration) -> bool {
-        self.wait_until(patience, |standing| standing.held >= count)
+        self.wait_until(patience, |standing| self.count(standing) >= count)
     }
 
     /// Waits until at least `count` clients went away from a gate; false when `patience` ends first.
@@ -72,14 +93,14 @@ impl Gates {
     /// Passes the gate, or waits at it until it opens.
     pub(crate) async fn pass(&self, on: Target, stage: Stage, path: &str) {
         let mut changes = self.holds.subscribe();
-        let closed = |holds: &[Hold]| holds.iter().any(|hold| hold.covers(on, stage, path));
-        if !closed(&changes.borrow_and_update()) {
+        let place = Place { on, stage, path: path.to_owned() };
+        if !place.is_closed(&changes.borrow_and_update()) {
             return;
         }
-        let mut standing = Standing::at(self);
+        let mut standing = Standing::at(self, place);
         // An error would mean that the sender is gone, and `self` holds it.
         while changes.changed().await.is_ok() {
-            if !closed(&changes.borrow_and_update()) {
+            if !standing.place.is_closed(&changes.borrow_and_update()) {
                 break;
             }
         }
@@ -90,21 +111,24 @@ impl Gates {
 /// One request that stands at a gate; a connection that is given up takes it away.
 struct Standing<'a> {
     gates: &'a Gates,
+    place: Place,
     passes: bool,
 }
 
 impl<'a> Standing<'a> {
-    fn at(gates: &'a Gates) -> Self {
-        gates.standing().held += 1;
+    fn at(gates: &'a Gates, place: Place) -> Self {
+        gates.standing().places.push(place.clone());
         gates.changed.notify_all();
-        Self { gates, passes: false }
+        Self { gates, place, passes: false }
     }
 }
 
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
         let mut standing = self.gates.standing();
-        standing.held -= 1;
+        if let Some(index) = standing.places.iter().position(|place| *place == self.place) {
+            standing.places.swap_remove(index);
+        }
         standing.deserted += usize::from(!self.passes);
         self.gates.changed.notify_all();
     }

@@ -177,6 +177,13 @@ pub enum Answer {
     ///
     /// Unlike the other answers, this one always lets the server handle the request.
     CutShort,
+    /// The handled answer, with spaces behind its body until that has at least this many bytes.
+    ///
+    /// It too always lets the server handle the request. Whoever stops reading early takes what it has read for the whole.
+    Padded {
+        /// The least size of the body, in bytes; at most 64 MiB are sent.
+        bytes: usize,
+    },
 }
 
 impl Answer {
@@ -274,6 +281,7 @@ mod tests {
             Answer::Hang,
             Answer::Cut,
             Answer::CutShort,
+            Answer::Padded { bytes: 70_000 },
         ];
         for answer in answers {
             for fault in

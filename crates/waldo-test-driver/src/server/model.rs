@@ -208,7 +208,7 @@ impl Server {
     fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>, target: Target, at: Moment) -> Reply {
         let fault = self.faults.take(target, request.uri().path());
         let (answer, stage) = match fault {
-            Some((Answer::CutShort, _)) => (Some(Answer::CutShort), Stage::After),
+            Some((answer @ (Answer::CutShort | Answer::Padded { .. }), _)) => (Some(answer), Stage::After),
             Some((answer, stage)) => (Some(answer), stage),
             None => (None, Stage::After),
         };
@@ -229,6 +229,9 @@ impl Server {
                     reply::stamp_token(&mut response, tokens::JUNK.to_owned());
                 }
                 reply::stamp_token(&mut response, text);
+            }
+            if let Some(Answer::Padded { bytes }) = answer {
+                reply::pad(&mut response, bytes);
             }
             response
         };

@@ -10,7 +10,7 @@ use super::clock::Moment;
 use super::fault::{Answer, RetryAfter, Target};
 use super::policy::DateHeader;
 
-/// The most bytes [`Answer::Oversize`] sends.
+/// The most bytes [`Answer::Oversize`] and [`Answer::Padded`] send.
 const MOST_BYTES: usize = 64 << 20;
 
 /// What the server does with one request.
@@ -188,8 +188,14 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
             }
             response
         }
-        Answer::Hang | Answer::Cut | Answer::CutShort => return None,
+        Answer::Hang | Answer::Cut | Answer::CutShort | Answer::Padded { .. } => return None,
     })
+}
+
+/// Adds spaces until the body has so many bytes; JSON stays what it was.
+pub(super) fn pad(response: &mut Response<Vec<u8>>, bytes: usize) {
+    let length = response.body().len().max(bytes.min(MOST_BYTES));
+    response.body_mut().resize(length, b' ');
 }
 
 /// The status of a number that a script gave; what is no status becomes the least surprising failure.

@@ -96,6 +96,7 @@ impl Answer {
 {"refusal": {"status": 403, "code": "ODD"}}
 {"redirect": {"status": 302, "location": "/x"}}
 {"oversize": {"bytes": 100000}}
+{"padded": {"bytes": 100000}}
 "unauthorized"
 "single_quotes"
 "firewall"
@@ -147,13 +148,13 @@ impl Answer {
     }
 
     fn of_oversize(parts: Value) -> Result<Self, BadWord> {
-        let mut parts = Parts::of(parts, "oversize", r#"{"oversize": {"bytes": 100000}}"#)?;
-        let bytes = parts.needed("bytes")?;
-        parts.end()?;
-        let number = bytes.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
-        let bytes = number
-            .ok_or_else(|| BadWord(format!(r#"{bytes} is no "bytes": expected a number such as 100000"#)))?;
-        Ok(Self::Oversize { bytes })
+        let parts = Parts::of(parts, "oversize", r#"{"oversize": {"bytes": 100000}}"#)?;
+        Ok(Self::Oversize { bytes: parts.bytes()? })
+    }
+
+    fn of_padded(parts: Value) -> Result<Self, BadWord> {
+        let parts = Parts::of(parts, "padded", r#"{"padded": {"bytes": 100000}}"#)?;
+        Ok(Self::Padded { bytes: parts.bytes()? })
     }
 }
 
@@ -180,6 +181,7 @@ impl TryFrom<Value> for Answer {
                 "refusal" => Self::of_refusal(inner.clone()),
                 "redirect" => Self::of_redirect(inner.clone()),
                 "oversize" => Self::of_oversize(inner.clone()),
+                "padded" => Self::of_padded(inner.clone()),
                 _ => Err(Self::unknown(&json)),
             },
             _ => Err(Self::unknown(&json)),
@@ -242,6 +244,14 @@ impl Parts {
             return Err(BadWord(format!("{json} is no {name:?}: expected a string, as in {}", self.example)));
         };
         Ok(text)
+    }
+
+    /// The one part of an answer that is told by its size.
+    fn bytes(mut self) -> Result<usize, BadWord> {
+        let bytes = self.needed("bytes")?;
+        self.end()?;
+        let number = bytes.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+        number.ok_or_else(|| BadWord(format!(r#"{bytes} is no "bytes": expected a number such as 100000"#)))
     }
 
     /// Nothing may be left.
