@@ -161,6 +161,14 @@ fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_a
 }
 
 #[test]
+fn rule_21_a_head_tells_where_it_came_from_where_that_was_said() {
+    let (nothing, elsewhere) = (HeaderMap::new(), uri("https://elsewhere.example/x"));
+    let head = Head::new(StatusCode::OK, &nothing);
+    assert_eq!(head.uri(), None);
+    assert_eq!(head.with_uri(&elsewhere).uri(), Some(&elsewhere));
+}
+
+#[test]
 fn rule_21_a_redirect_is_delivered() {
     for status in [301, 302, 303, 307, 308] {
         let (mut world, token) = World::warm();
