@@ -145,6 +145,9 @@ pub struct Trail(pub Vec<u32>);
 impl fmt::Display for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.iter().rposition(|picked| *picked != 0).map_or(0, |last| last + 1);
+        if end == 0 {
+            return f.write_str("0");
+        }
         for (index, picked) in self.0.iter().take(end).enumerate() {
             write!(f, "{}{picked}", if index == 0 { "" } else { "." })?;
         }
@@ -182,11 +185,11 @@ mod tests {
     #[test]
     fn a_trail_is_read_as_it_is_written_but_for_its_final_zeros() {
         for (list, text) in
-            [(vec![3, 0, 0, 2, 0, 0], "3.0.0.2"), (vec![], ""), (vec![0, 0], ""), (vec![0, 1], "0.1")]
+            [(vec![3, 0, 0, 2, 0, 0], "3.0.0.2"), (vec![], "0"), (vec![0, 0], "0"), (vec![0, 1], "0.1")]
         {
             assert_eq!(Trail(list.clone()).to_string(), text);
             let read: Trail = text.parse().unwrap();
-            assert_eq!(read.0, list.get(..read.0.len()).unwrap());
+            assert!(read.0.iter().eq(list.iter().chain([&0]).take(read.0.len())));
         }
         for bad in [".", "1.", "x", "1..2", "-1"] {
             assert_eq!(bad.parse::<Trail>(), Err(BadTrail), "{bad}");

@@ -62,7 +62,7 @@ impl Report {
     }
 }
 
-/// A law that does not hold, and how to see it again.
+/// A law that does not hold, and how to see it again: [`replay`] its trail.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The law, and what was seen.
@@ -79,9 +79,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.transcript, self.violation)?;
         if let Some(seed) = self.seed {
-            write!(f, "\nfound with WALDO_SEED={seed}")?;
+            write!(f, "\nfound from the seed {seed}")?;
         }
-        write!(f, "\nto see it again: WALDO_CHOICES={}", self.trail)
+        write!(f, "\nto see it again, replay the choices {}", self.trail)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What must hold for every client of the API, whatever happens.
+#![doc = include_str!("../LAWS.md")]
 
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub struct Violation {
     /// What was seen.
     pub what: String,
 }
+
+/// The name of the law that is judged when a run ends.
+pub(crate) const SILENT: &str = "silent";
 
 /// All laws, in the order in which they are judged.
 pub const LAWS: &[Law] = &[
@@ -107,14 +110,13 @@ pub const LAWS: &[Law] = &[
         sentence: "A 401 is delivered only where sending again cannot help, and a call is refused only for a reason that is so.",
         check: truthful,
     },
+    Law {
+        name: SILENT,
+        sentence: "No key, secret or token stands in anything that the client says of itself.",
+        // It is about what a client says, not about what it does: the end of a run asks it.
+        check: |_, _| Ok(()),
+    },
 ];
-
-/// The last law is judged by itself: it is about all that a client says, not about what it does.
-pub const SILENT: Law = Law {
-    name: "silent",
-    sentence: "No key, secret or token stands in anything that the client says of itself.",
-    check: |_, _| Ok(()),
-};
 
 /// Judges a sight by every law.
 pub(crate) fn judge(scene: &Scene<'_>, sight: &Sight) -> Result<(), Violation> {

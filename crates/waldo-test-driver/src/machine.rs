@@ -5,10 +5,10 @@
 //!
 //! ```
 //! use http::{HeaderValue, Request, header::AUTHORIZATION};
-//! use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
+//! use waldo_auth_core::{Config, Credentials, Head, Instant, Now};
 //! use waldo_test_driver::machine::{LoginEnd, Machine, Step};
 //! use waldo_test_driver::server::{Rotation, Server};
-//! use waldo_test_driver::{Setup, exhaustive};
+//! use waldo_test_driver::{Plan, Setup, exhaustive, replay};
 //!
 //! #[derive(Hash)]
 //! struct LogsInEachTime {
@@ -59,20 +59,22 @@
 //!     fn invalidate(&mut self, _: Now) {
 //!         self.token = None;
 //!     }
-//!     fn snapshot(&self, _: Now) -> Option<Snapshot> {
-//!         None
-//!     }
-//!     fn resume(&mut self, _: &Snapshot, _: Now) -> Result<(), NotResumed> {
-//!         Err(NotResumed::Foreign)
+//!     fn holds(&self, _: Now) -> bool {
+//!         self.token.is_some()
 //!     }
 //!     fn say(&self, _: Now) -> String {
 //!         String::new()
 //!     }
 //! }
 //!
-//! let failure = exhaustive::<LogsInEachTime>(&Setup::calls(2, Rotation::Lenient)).unwrap_err();
-//! println!("{failure}"); // the story, and how to see it again
+//! let setup = Setup::calls(2, Rotation::Lenient);
+//! let failure = exhaustive::<LogsInEachTime>(&setup).unwrap_err();
+//! println!("{failure}");
 //! assert_eq!(failure.violation.to_string(), "bounded-logins: login 2 starts though a good token is held");
+//!
+//! // The same choices tell the same story.
+//! let again = replay::<LogsInEachTime>(&Plan::Given(Box::new(setup)), &failure.trail).unwrap_err();
+//! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
 //! The crate's own tests have a larger one, which keeps every law, and thirty-one ways to break it: `tests/rogues/`.
@@ -84,13 +86,18 @@ use std::hash::Hash;
 use http::Request;
 use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
 
+#[cfg(doc)]
+use crate::server::Server;
+
 /// An authentication state machine that a world can drive.
 ///
 /// The shipping [`Session`](waldo_auth_core::Session) is one. Another is worth writing to see what the laws say of it: a design that is
 /// considered, or one with a known fault.
 ///
 /// Its `Hash` has to cover all that decides what it does next, as has that of its permits: a search that has been in a state does not
-/// go there again.
+/// go there again, so what the hash leaves out is missed in silence.
+///
+/// The laws judge it by the documented limits, which are the defaults of [`Config`]: the margins, the lease, the probes, the budget of drops.
 pub trait Machine: Hash + Sized {
     /// A request that the user wants sent.
     type Call: Hash;
@@ -99,7 +106,10 @@ pub trait Machine: Hash + Sized {
     /// A login under way.
     type Login: Hash;
 
-    /// A machine that holds nothing yet.
+    /// A machine that holds nothing yet, for one key pair at one origin.
+    ///
+    /// The world's are always the same, as a configuration shows no key: [`Server::KEY_ID`] and [`Server::KEY_SECRET`] at
+    /// `https://api.waldo.example`.
     fn begin(config: Config) -> Self;
 
     /// A call whose body can be produced again or not, and which will not wait beyond its deadline.
@@ -120,20 +130,27 @@ pub trait Machine: Hash + Sized {
     /// Ends a login.
     fn settle(&mut self, login: Self::Login, end: LoginEnd<'_>, now: Now);
 
-    /// Replaces the key pair.
+    /// Replaces the key pair; the world's is the same one again.
     fn reset(&mut self, credentials: Credentials, now: Now);
 
     /// Gives up what is held.
     fn invalidate(&mut self, now: Now);
 
-    /// What is held, for other processes.
-    fn snapshot(&self, now: Now) -> Option<Snapshot>;
+    /// Whether a token is held, usable or not. The laws ask it after a 401, which may or may not drop the token.
+    fn holds(&self, now: Now) -> bool;
+
+    /// What is held, for other processes; nothing, for a machine that shares nothing.
+    fn snapshot(&self, _now: Now) -> Option<Snapshot> {
+        None
+    }
 
     /// Holds what another process has stored.
     ///
     /// # Errors
-    /// Why it is not used.
-    fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed>;
+    /// Why it is not used: as nobody's, by a machine that shares nothing.
+    fn resume(&mut self, _snapshot: &Snapshot, _now: Now) -> Result<(), NotResumed> {
+        Err(NotResumed::Foreign)
+    }
 
     /// All that it lets anyone see of itself: debug output, explanations, records. No secret may be in it.
     fn say(&self, now: Now) -> String;

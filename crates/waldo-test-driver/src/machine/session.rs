@@ -73,6 +73,10 @@ impl Machine for Session {
         self.invalidate(now);
     }
 
+    fn holds(&self, now: Now) -> bool {
+        self.snapshot(now).is_some()
+    }
+
     fn snapshot(&self, now: Now) -> Option<Snapshot> {
         self.snapshot(now)
     }

@@ -31,7 +31,7 @@ pub(crate) enum What {
         own_origin: bool,
         roll: Option<(TokenId, Life)>,
         retried: bool,
-        /// Whether anything is held afterwards: whether there is something to store.
+        /// Whether anything is held afterwards.
         holds: bool,
     },
     /// A login has ended.

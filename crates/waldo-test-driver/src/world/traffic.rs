@@ -76,7 +76,7 @@ impl<M: Machine> World<'_, M> {
             Step::Authenticate(login, call) => self.logs_in(index, login, call),
             Step::Wait(call, until) => {
                 let span = until.saturating_duration_since(now.monotonic);
-                self.tell(&caller, || format!("waits for at most {span:.3?}"));
+                self.tell(&caller, || format!("waits for at most {:.3} s", span.as_secs_f64()));
                 self.put(index, State::Waiting(call, until));
                 self.see(kind.process, What::Waits { call: caller, until })
             }
@@ -200,8 +200,7 @@ impl<M: Machine> World<'_, M> {
                     self.machines.get_mut(process).and_then(|machine| machine.conclude(attempt, head, now));
                 let retried = again.is_some();
                 let refused = status == StatusCode::UNAUTHORIZED;
-                let holds = refused
-                    && self.machines.get(process).is_some_and(|machine| machine.snapshot(now).is_some());
+                let holds = refused && self.machines.get(process).is_some_and(|machine| machine.holds(now));
                 let call = slot.caller;
                 if let Some(again) = again {
                     slot.state = State::Ready(again);

@@ -123,7 +123,7 @@ fn chance<W: Wrong>(name: &str, law: &str, trouble: Trouble) {
     let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[trouble]) };
     let plan = Plan::Given(Box::new(setup));
     let failure = (0..500).find_map(|seed| seeded::<Plain<W>>(&plan, seed).err()).unwrap();
-    assert!(failure.to_string().contains(&format!("WALDO_SEED={}", failure.seed.unwrap())));
+    assert!(failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap())));
     // What was found is found again from its choices.
     let again = replay::<Plain<W>>(&plan, &failure.trail).unwrap_err();
     assert_eq!(again.transcript.to_string(), failure.transcript.to_string());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request};
 use serde::Deserialize;
-use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
+use waldo_auth_core::{Config, Credentials, Head, Instant, Now};
 use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
@@ -447,18 +447,8 @@ impl<W: Wrong> Machine for Plain<W> {
         self.lease = None;
     }
 
-    fn snapshot(&self, now: Now) -> Option<Snapshot> {
-        let token = self.held.as_ref()?;
-        // Only that there is one is asked of it.
-        let json = serde_json::json!({
-            "version": 1, "origin": "https://api.waldo.example", "key": "0", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
-            "began_ms": 1, "life_ms": u64::try_from(Self::left(token, now).as_millis()).unwrap(),
-        });
-        Some(Snapshot::from_json(json.to_string().as_bytes()).unwrap())
-    }
-
-    fn resume(&mut self, _: &Snapshot, _: Now) -> Result<(), NotResumed> {
-        Err(NotResumed::Foreign)
+    fn holds(&self, _: Now) -> bool {
+        self.held.is_some()
     }
 
     fn say(&self, _: Now) -> String {
