@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
 use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -35,7 +36,10 @@ impl Adapter for Atto {
 
     fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {
         let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
-        let config = setup.settings.apply(Config::builder(&setup.origin, credentials)).build()?;
+        // Another seed each time, as clients that fail together must not come back together.
+        let seed = RandomState::new().build_hasher().finish();
+        let config = Config::builder(&setup.origin, credentials).jitter_seed(seed);
+        let config = setup.settings.apply(config).build()?;
         let session = Mutex::new(Session::new(config));
         Ok(AttoClient { session, settled: Condvar::new(), started: Instant::now() })
     }

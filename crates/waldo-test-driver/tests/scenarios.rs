@@ -211,9 +211,10 @@ fn rule_20_what_was_seen_shows_no_secret() {
     witness.note(Target::Calls, &call, &server.handle(&call, now), now);
     let told: Vec<String> = witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
     let told = format!("{} {witness:?}", told.join("\n"));
-    for secret in [Server::KEY_SECRET, token] {
+    for secret in [Server::KEY_ID, Server::KEY_SECRET, token] {
         let bytes = format!("{:?}", secret.as_bytes());
         assert!(!told.contains(secret) && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
     }
+    assert!(told.contains("a login as the first pair, given 200"), "{told}");
     assert!(told.contains("/a with login 1, given 200"), "{told}");
 }

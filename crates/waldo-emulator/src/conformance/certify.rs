@@ -18,7 +18,7 @@ const LANES: usize = 4;
 
 /// Runs every scenario of the suite against the adapter, a few at once, each with a client of its own.
 ///
-/// An adapter that passes takes five seconds, of which most are lives and waits that have to pass.
+/// An adapter that passes takes six seconds, of which most are lives and waits that have to pass.
 pub fn certify(adapter: &impl Adapter) -> Report {
     certify_all(adapter, scenario::all())
 }
@@ -56,7 +56,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// # Errors
 /// When there is none.
 pub fn certify_one(adapter: &impl Adapter, name: &str) -> Result<Certified, NoSuchScenario> {
-    let scenario = scenario::find(name).ok_or_else(|| NoSuchScenario(name.to_owned()))?;
+    let scenario = scenario::find(name).ok_or_else(|| NoSuchScenario::new(name))?;
     Ok(run(adapter, &scenario))
 }
 
@@ -78,13 +78,42 @@ fn run<A: Adapter>(adapter: &A, scenario: &Scenario) -> Certified {
     done(if unmet.is_empty() { Verdict::Passed } else { Verdict::Failed(unmet) })
 }
 
+/// How many names are proposed for one that is unknown.
+const PROPOSALS: usize = 3;
+
 /// The suite has no scenario of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSuchScenario(String);
+pub struct NoSuchScenario {
+    name: String,
+    nearest: Vec<String>,
+}
+
+impl NoSuchScenario {
+    fn new(name: &str) -> Self {
+        let mut names: Vec<String> = scenario::all().map(|scenario| scenario.name().to_owned()).collect();
+        names.sort_by_key(|other| (!other.contains(name), distance(name, other)));
+        names.truncate(PROPOSALS);
+        Self { name: name.to_owned(), nearest: names }
+    }
+}
+
+/// How many letters one is away from the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (done, letter) in one.chars().enumerate() {
+        let mut next = vec![done + 1];
+        for ((above, left_above), other) in row.iter().skip(1).zip(&row).zip(other.chars()) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((above + 1).min(left + 1).min(left_above + usize::from(letter != other)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
 
 impl fmt::Display for NoSuchScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no scenario {:?}; a report names them all", self.0)
+        write!(f, "there is no scenario {:?}; the nearest are {}", self.name, self.nearest.join(", "))
     }
 }
 

@@ -38,6 +38,7 @@ mod ask;
 mod certify;
 mod report;
 mod stage;
+mod tally;
 
 pub use adapter::{Adapter, Client, Lacking, Setup};
 pub use ask::Ask;

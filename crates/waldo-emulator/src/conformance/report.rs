@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use waldo_test_driver::scenario::{Need, Scenario, Unmet};
 
+use super::tally::Tally;
+
 /// What came of every scenario. Its `Display` is what an author reads.
 #[derive(Clone, Debug)]
 #[must_use = "a report that nobody looks at certifies nothing"]
@@ -88,7 +90,12 @@ impl fmt::Display for Certified {
             }
             Verdict::Failed(unmet) => {
                 let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
-                write!(f, "FAILED   {name} (rules {}): {why}", rules.join(", "))?;
+                let word = if rules.len() == 1 { "rule" } else { "rules" };
+                write!(f, "FAILED   {name}")?;
+                if !rules.is_empty() {
+                    write!(f, " ({word} {})", rules.join(", "))?;
+                }
+                write!(f, ": {why}")?;
                 unmet.iter().try_for_each(|what| {
                     write!(f, "\n         - {}", what.to_string().replace('\n', "\n         "))
                 })
@@ -128,7 +135,8 @@ impl fmt::Display for Report {
         self.results.iter().try_for_each(|result| writeln!(f, "{result}"))?;
         write!(
             f,
-            "{passed} passed, {failed} failed, {skipped} skipped, {virtual_only} in virtual time only, in {:.1} s",
+            "{}{passed} passed, {failed} failed, {skipped} skipped, {virtual_only} in virtual time only, in {:.1} s",
+            Tally::of(&self.results),
             self.took.as_secs_f64()
         )
     }

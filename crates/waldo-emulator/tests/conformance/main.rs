@@ -112,13 +112,26 @@ fn odd_headers_are_told_by_what_they_should_be() {
     let odd = Naive(Habit::OddHeaders);
     let text = conformance::certify_one(&odd, "cold-start").unwrap().to_string();
     for told in [
-        "a login carries exactly one Content-Type: application/json, but this one had text/plain",
-        "a call's header is exactly `Authorization: Bearer <token>`, not `bearer …`",
+        "expected that a login carries exactly one Content-Type: application/json; it carried text/plain",
+        "expected that a call carries exactly `Authorization: Bearer <token>`; it carried `bearer …`",
         "FAILED   cold-start (rules 1, 3): The first call logs in",
     ] {
         assert!(text.contains(told), "{told}:\n{text}");
     }
+    assert!(
+        text.contains("all that was seen:\n           1. a login as the first pair, given 200, at "),
+        "{text}"
+    );
     assert!(!text.contains("eyJ"), "a token is in the report:\n{text}");
+}
+
+#[test]
+fn what_fails_everywhere_is_said_once_more_at_the_end() {
+    let (_, report) = REPORTS.iter().find(|(habit, _)| *habit == Habit::OddHeaders).unwrap();
+    let (text, failures) = (report.to_string(), report.failed().len());
+    let end: Vec<&str> = text.lines().rev().take(6).collect();
+    let said = " failures say: expected that a login carries exactly one Content-Type: application/json";
+    assert!(end.iter().any(|line| line.ends_with(&format!(" of {failures}{said}"))), "{end:#?}");
 }
 
 #[test]
@@ -133,8 +146,8 @@ fn what_was_not_tried_is_said_with_the_reason() {
     let result = certify("probes-double").unwrap();
     assert!(matches!(result.verdict(), Verdict::VirtualOnly(_)));
     assert_eq!(
-        certify("no-such").unwrap_err().to_string(),
-        "there is no scenario \"no-such\"; a report names them all"
+        certify("cold-strat").unwrap_err().to_string().split(',').next(),
+        Some("there is no scenario \"cold-strat\"; the nearest are cold-start")
     );
 }
 

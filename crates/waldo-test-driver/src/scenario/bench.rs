@@ -10,6 +10,7 @@ use super::key_pair::KeyPair;
 use super::order::{CallId, Order};
 use super::sighting::Sighting;
 use super::step::{Resumption, Step};
+use super::unmet::Unmet;
 use super::window::Precision;
 use crate::server::{ClockOffset, Hold, Server};
 
@@ -140,29 +141,13 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// One thing that was expected and has not come true.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unmet(pub(super) String);
-
-impl From<Obstacle> for Unmet {
-    fn from(obstacle: Obstacle) -> Self {
-        Self(obstacle.0)
-    }
-}
-
-impl fmt::Display for Unmet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Scenario {
     /// Performs the scenario, and answers what was not met: nothing, if all is well.
     pub fn perform(&self, bench: &mut impl Bench, precision: Precision) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
             if let Err(obstacle) = self.take(step, bench) {
-                unmet.push(Unmet(format!("steps[{number}]: {obstacle}")));
+                unmet.push(Unmet::at(format!("steps[{number}]"), obstacle.to_string()));
                 break;
             }
         }
@@ -171,10 +156,13 @@ impl Scenario {
             if unmet.is_empty()
                 && let Err(obstacle) = bench.finish(order.id())
             {
-                unmet.push(Unmet(format!("at the end: {obstacle}")));
+                unmet.push(Unmet::at("at the end", obstacle.to_string()));
             }
         }
-        unmet.extend(self.judge(&bench.observe(), precision));
+        let observed = bench.observe();
+        unmet.extend(self.judge(&observed, precision));
+        let last = unmet.pop().map(|last| last.with_all_that_was_seen(&observed.sightings));
+        unmet.extend(last);
         unmet
     }
 

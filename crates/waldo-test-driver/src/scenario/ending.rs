@@ -6,6 +6,7 @@ use std::time::Duration;
 use waldo_auth_core::{Instant, Refusal};
 
 use super::span::Span;
+use super::window::Precision;
 
 /// How a call ended, in words that every client has.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +68,25 @@ impl Ending {
             Refusal::Deadline { .. } => Self::Deadline { retry_in },
             other => Self::Other(format!("an unknown refusal: {other}")),
         }
+    }
+
+    /// The same as it is told: real times to the millisecond.
+    pub(super) fn told(&self, precision: Precision) -> Self {
+        let mut told = self.clone();
+        match &mut told {
+            Self::Rejected { retry_in, .. }
+            | Self::Unavailable { retry_in }
+            | Self::Deadline { retry_in } => {
+                *retry_in = precision.tell(*retry_in).duration();
+            }
+            Self::Answered { .. }
+            | Self::ForeignOrigin
+            | Self::TimedOut
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Other(_) => {}
+        }
+        told
     }
 
     pub(super) fn at(refusal: &Refusal, now: Instant) -> Self {

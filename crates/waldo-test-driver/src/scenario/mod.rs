@@ -2,6 +2,7 @@
 
 mod answer;
 mod bench;
+mod breach;
 mod check;
 mod document;
 mod ending;
@@ -16,11 +17,12 @@ mod simulation;
 mod span;
 mod step;
 mod suite;
+mod unmet;
 mod window;
 mod witness;
 
 pub use answer::ExpectedAnswer;
-pub use bench::{Bench, Change, Observed, Obstacle, Parting, Shift, Unmet};
+pub use bench::{Bench, Change, Observed, Obstacle, Parting, Shift};
 pub use document::{Scenario, ScenarioError};
 pub use ending::Ending;
 pub use key_pair::KeyPair;
@@ -31,6 +33,7 @@ pub use sighting::{Given, Sighting, TokenName};
 pub use span::Span;
 pub use step::Resumption;
 pub use suite::{all, find, read_all};
+pub use unmet::Unmet;
 pub use window::{Precision, Window};
 pub use witness::Witness;
 

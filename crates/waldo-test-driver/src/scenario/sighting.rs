@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::breach::Breach;
 use super::span::Span;
 use crate::server::Target;
 
@@ -107,35 +108,39 @@ impl<'de> Deserialize<'de> for Given {
     }
 }
 
-/// What no request may do, whatever the scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Breach {
-    LoginWithToken,
-    LoginHeader { name: &'static str, seen: String },
-    LoginBody,
-    NoToken,
-    SeveralTokens,
-    TokenForm { scheme: String },
-    UnknownToken,
+/// A key pair by the order in which the server saw it log in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct PairName {
+    pub(super) number: usize,
+    id: String,
 }
 
-impl fmt::Display for Breach {
+impl PairName {
+    pub(super) fn new(number: usize, id: String) -> Self {
+        Self { number, id }
+    }
+
+    /// Whether it is the pair of this API key.
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.id == id
+    }
+}
+
+impl fmt::Display for PairName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LoginWithToken => f.write_str("a login carries no Authorization header"),
-            Self::LoginHeader { name, seen } => {
-                write!(f, "a login carries exactly one {name}: application/json, but this one had {seen}")
-            }
-            Self::LoginBody => f.write_str(
-                r#"the body of a login is {"apiKey": "…", "clientSecret": "…"}, and nothing else"#,
-            ),
-            Self::NoToken => f.write_str("a call carries an Authorization header"),
-            Self::SeveralTokens => f.write_str("a call carries one Authorization header, not several"),
-            Self::TokenForm { scheme } => {
-                write!(f, "a call's header is exactly `Authorization: Bearer <token>`, not `{scheme}…`")
-            }
-            Self::UnknownToken => f.write_str("this server has never issued the token of this call"),
+        match self.number {
+            1 => f.write_str("the first pair"),
+            2 => f.write_str("the second pair"),
+            3 => f.write_str("the third pair"),
+            number => write!(f, "pair {number}"),
         }
+    }
+}
+
+/// As `Display`: the API key stays out of it.
+impl fmt::Debug for PairName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -145,8 +150,8 @@ pub struct Sighting {
     pub(super) target: Target,
     pub(super) path: String,
     pub(super) token: Option<TokenName>,
-    /// Which API key a login presented.
-    pub(super) key: Option<String>,
+    /// Which pair a login presented.
+    pub(super) pair: Option<PairName>,
     pub(super) body: Vec<u8>,
     pub(super) given: Given,
     pub(super) given_body: Vec<u8>,
@@ -158,9 +163,10 @@ pub struct Sighting {
 impl fmt::Display for Sighting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.target {
-            Target::Login => {
-                write!(f, "a login as {}", self.key.as_deref().unwrap_or("nobody"))?;
-            }
+            Target::Login => match &self.pair {
+                Some(pair) => write!(f, "a login as {pair}")?,
+                None => f.write_str("a login as nobody")?,
+            },
             Target::Calls => match self.token {
                 Some(token) => write!(f, "{} with {token}", self.path)?,
                 None => write!(f, "{} without a token of this server", self.path)?,

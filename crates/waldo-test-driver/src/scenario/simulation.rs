@@ -17,11 +17,12 @@ use waldo_auth_core::{
 
 use self::actor::{Actor, Flight, Place, State};
 use self::clock::Clock;
-use super::bench::{Obstacle, Unmet};
+use super::bench::Obstacle;
 use super::document::Scenario;
 use super::ending::Ending;
 use super::key_pair::KeyPair;
 use super::order::Order;
+use super::unmet::Unmet;
 use super::window::Precision;
 use super::witness::Witness;
 use crate::server::{Hold, Reply, Server, Stage, Target};
@@ -46,7 +47,7 @@ impl Scenario {
     pub fn run(&self) -> Vec<Unmet> {
         match Simulation::new(self) {
             Ok(mut simulation) => self.perform(&mut simulation, Precision::Exact),
-            Err(obstacle) => vec![Unmet(format!("client: {obstacle}"))],
+            Err(obstacle) => vec![Unmet::at("client", obstacle.to_string())],
         }
     }
 }

@@ -7,7 +7,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 
-use super::sighting::{Breach, Given, Sighting, TokenName};
+use super::breach::{Breach, LoginBody};
+use super::sighting::{Given, PairName, Sighting, TokenName};
 use crate::server::{Reply, Target};
 
 /// Writes down every request that a server handles, with its tokens named by their order of issue.
@@ -38,8 +39,8 @@ impl Witness {
         now: SystemTime,
     ) {
         let mut breaches = Vec::new();
-        let (token, key) = match target {
-            Target::Login => (None, read_login(request, &mut breaches)),
+        let (token, pair) = match target {
+            Target::Login => (None, self.read_login(request, &mut breaches)),
             Target::Calls => (self.read_token(request.headers(), &mut breaches), None),
         };
         let (given, response) = match reply {
@@ -62,7 +63,7 @@ impl Witness {
             target,
             path: request.uri().path().to_owned(),
             token,
-            key,
+            pair,
             body,
             given,
             given_body,
@@ -76,17 +77,63 @@ impl Witness {
         &self.sightings
     }
 
+    /// Reads a login, and answers the pair that it presents.
+    fn read_login<B: AsRef<[u8]>>(
+        &self,
+        request: &Request<B>,
+        breaches: &mut Vec<Breach>,
+    ) -> Option<PairName> {
+        let headers = request.headers();
+        if let Some(value) = headers.get(AUTHORIZATION) {
+            let token = value.to_str().ok().and_then(jwt_in).and_then(|text| self.name_of(text));
+            breaches.push(Breach::LoginWithToken { token });
+        }
+        for (header, name) in [(CONTENT_TYPE, "Content-Type"), (ACCEPT, "Accept")] {
+            let seen = values(headers, &header);
+            if seen != "application/json" {
+                breaches.push(Breach::LoginHeader { name, seen });
+            }
+        }
+        let body: Option<Value> = serde_json::from_slice(request.body().as_ref()).ok();
+        let text = |name| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+        let (api_key, client_secret) = (text("apiKey"), text("clientSecret").is_some());
+        let seen = match &body {
+            None => Some(LoginBody::NotJson),
+            Some(Value::Object(parts)) if parts.len() == 2 && api_key.is_some() && client_secret => None,
+            Some(Value::Object(parts)) => {
+                Some(LoginBody::Members { count: parts.len(), api_key: api_key.is_some(), client_secret })
+            }
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                Some(LoginBody::NotObject)
+            }
+        };
+        breaches.extend(seen.map(|seen| Breach::LoginBody { seen }));
+        api_key.map(|id| self.pair_of(id))
+    }
+
+    /// Pairs are counted as they come.
+    fn pair_of(&self, id: &str) -> PairName {
+        let pairs = || self.sightings.iter().filter_map(|sighting| sighting.pair.as_ref());
+        let known = pairs().find(|pair| pair.is(id)).cloned();
+        let most = pairs().map(|pair| pair.number).max().unwrap_or_default();
+        known.unwrap_or_else(|| PairName::new(most + 1, id.to_owned()))
+    }
+
     fn read_token(&self, headers: &HeaderMap, breaches: &mut Vec<Breach>) -> Option<TokenName> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             breaches.push(Breach::NoToken);
             return None;
         };
-        if values.next().is_some() {
-            breaches.push(Breach::SeveralTokens);
+        let others = values.count();
+        if others > 0 {
+            breaches.push(Breach::SeveralTokens { count: others + 1 });
         }
         let text = value.to_str().unwrap_or_default();
-        let bare = jwt_in(text)?;
+        let Some(bare) = jwt_in(text) else {
+            breaches.push(Breach::UnknownToken);
+            return None;
+        };
         if text.strip_prefix("Bearer ") != Some(bare) {
             breaches
                 .push(Breach::TokenForm { scheme: text.strip_suffix(bare).unwrap_or_default().to_owned() });
@@ -131,30 +178,6 @@ impl Witness {
     fn name_of(&self, text: &str) -> Option<TokenName> {
         self.tokens.iter().find(|(token, _)| token == text).map(|(_, name)| *name)
     }
-}
-
-/// Reads a login, and answers the API key that it presents.
-fn read_login<B: AsRef<[u8]>>(request: &Request<B>, breaches: &mut Vec<Breach>) -> Option<String> {
-    let headers = request.headers();
-    if headers.contains_key(AUTHORIZATION) {
-        breaches.push(Breach::LoginWithToken);
-    }
-    for (header, name) in [(CONTENT_TYPE, "Content-Type"), (ACCEPT, "Accept")] {
-        let seen = values(headers, &header);
-        if seen != "application/json" {
-            breaches.push(Breach::LoginHeader { name, seen });
-        }
-    }
-    let body: Option<Value> = serde_json::from_slice(request.body().as_ref()).ok();
-    let parts = body.as_ref().and_then(Value::as_object);
-    let text = |name| parts.and_then(|parts| parts.get(name)).and_then(Value::as_str);
-    if parts.map(serde_json::Map::len) != Some(2)
-        || text("clientSecret").is_none()
-        || text("apiKey").is_none()
-    {
-        breaches.push(Breach::LoginBody);
-    }
-    text("apiKey").map(str::to_owned)
 }
 
 fn values(headers: &HeaderMap, name: &HeaderName) -> String {

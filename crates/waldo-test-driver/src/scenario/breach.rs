@@ -1,0 +1,83 @@
+//! What no request may do, whatever the scenario.
+
+use std::fmt;
+
+use super::sighting::TokenName;
+
+/// What no request may do, whatever the scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Breach {
+    LoginWithToken { token: Option<TokenName> },
+    LoginHeader { name: &'static str, seen: String },
+    LoginBody { seen: LoginBody },
+    NoToken,
+    SeveralTokens { count: usize },
+    TokenForm { scheme: String },
+    UnknownToken,
+}
+
+/// The body of a login that is not one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LoginBody {
+    NotJson,
+    NotObject,
+    Members { count: usize, api_key: bool, client_secret: bool },
+}
+
+/// As one sentence: what is expected of every request, and what this one did.
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected that ")?;
+        match self {
+            Self::LoginWithToken { token } => {
+                f.write_str("a login carries no Authorization header; it carried ")?;
+                match token {
+                    Some(token) => token.fmt(f),
+                    None => f.write_str("one without a token of this server"),
+                }
+            }
+            Self::LoginHeader { name, seen } => {
+                write!(f, "a login carries exactly one {name}: application/json; it carried {seen}")
+            }
+            Self::LoginBody { seen } => write!(
+                f,
+                r#"the body of a login is {{"apiKey": "…", "clientSecret": "…"}} and nothing else; it was {seen}"#
+            ),
+            Self::NoToken => f.write_str("a call carries an Authorization header; it carried none"),
+            Self::SeveralTokens { count } => {
+                write!(f, "a call carries one Authorization header; it carried {count}")
+            }
+            Self::TokenForm { scheme } => {
+                f.write_str("a call carries exactly `Authorization: Bearer <token>`; it carried ")?;
+                // What stands before a token may be another one.
+                if scheme.len() < 16
+                    && scheme.bytes().all(|byte| byte.is_ascii_alphabetic() || b" :".contains(&byte))
+                {
+                    write!(f, "`{scheme}…`")
+                } else {
+                    f.write_str("something else before the token")
+                }
+            }
+            Self::UnknownToken => {
+                f.write_str("a call carries a token that this server has issued; it carried none of them")
+            }
+        }
+    }
+}
+
+impl fmt::Display for LoginBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson => f.write_str("not JSON"),
+            Self::NotObject => f.write_str("JSON, but no object"),
+            Self::Members { count, api_key, client_secret } => {
+                let with = |is_there| if is_there { "with" } else { "without" };
+                let (key, secret) = (with(*api_key), with(*client_secret));
+                write!(
+                    f,
+                    "an object of {count} members, {key} a text as apiKey and {secret} one as clientSecret"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! One thing that was expected and has not come true.
+
+use std::fmt;
+
+use super::bench::Obstacle;
+use super::sighting::Sighting;
+
+/// One thing that was expected and has not come true. Its `Display` says where, what was expected and what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    place: Option<String>,
+    what: String,
+    /// With the last finding of a scenario.
+    all_seen: Option<Vec<Sighting>>,
+}
+
+impl Unmet {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self { place: None, what: what.into(), all_seen: None }
+    }
+
+    pub(super) fn at(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { place: Some(place.into()), ..Self::new(what) }
+    }
+
+    /// Adds all that the server saw.
+    pub(super) fn with_all_that_was_seen(self, sightings: &[Sighting]) -> Self {
+        Self { all_seen: Some(sightings.to_vec()), ..self }
+    }
+
+    /// What failures of one cause have in common: what was expected, without the place, the time and what a demand saw instead.
+    pub fn gist(&self) -> &str {
+        let demand = self.what.split_once("; it ").map_or(self.what.as_str(), |(demand, _)| demand);
+        demand.rsplit_once(", at ").map_or(demand, |(timeless, _)| timeless)
+    }
+}
+
+impl From<Obstacle> for Unmet {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::new(obstacle.to_string())
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.what)?;
+        let Some(sightings) = &self.all_seen else { return Ok(()) };
+        f.write_str("; all that was seen:")?;
+        if sightings.is_empty() {
+            f.write_str(" nothing")?;
+        }
+        sightings.iter().enumerate().try_for_each(|(number, seen)| write!(f, "\n  {}. {seen}", number + 1))
+    }
+}
