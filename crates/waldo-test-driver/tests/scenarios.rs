@@ -209,6 +209,13 @@ fn rule_20_what_was_seen_shows_no_secret() {
     let token = granted["token"].as_str().unwrap();
     let call = http::Request::get("/a").header("authorization", format!("Bearer {token}")).body("").unwrap();
     witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+    let twice = format!("Bearer {token} {token}");
+    let call = http::Request::get("/b").header("authorization", twice).body("").unwrap();
+    witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+    let (mut parts, body) = login.into_parts();
+    parts.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let login = http::Request::from_parts(parts, body);
+    witness.note(Target::Login, &login, &server.handle(&login, now), now);
     let told: Vec<String> = witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
     let told = format!("{} {witness:?}", told.join("\n"));
     for secret in [Server::KEY_ID, Server::KEY_SECRET, token] {

@@ -47,6 +47,18 @@ fn a_held_answer_was_handled_already() {
 }
 
 #[test]
+fn what_is_released_is_not_held_though_it_has_not_gone_yet() {
+    let emulator = emulator();
+    emulator.hold(Hold::logins());
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    assert!(emulator.wait_until_held(1, PATIENCE));
+    emulator.release_all();
+    assert_eq!(emulator.stats().held, 0, "else the next wait would be for this one");
+    assert_eq!(visitor.receive().unwrap().status, 200);
+}
+
+#[test]
 fn who_gives_up_no_longer_stands_at_the_gate() {
     let emulator = emulator();
     emulator.hold(Hold::logins());

@@ -135,8 +135,9 @@ impl Witness {
             return None;
         };
         if text.strip_prefix("Bearer ") != Some(bare) {
-            breaches
-                .push(Breach::TokenForm { scheme: text.strip_suffix(bare).unwrap_or_default().to_owned() });
+            let is_plain = |byte: u8| byte.is_ascii_alphabetic() || byte == b' ' || byte == b':';
+            let scheme = text.strip_suffix(bare).filter(|text| text.len() < 16 && text.bytes().all(is_plain));
+            breaches.push(Breach::TokenForm { scheme: scheme.map(str::to_owned) });
         }
         let name = self.name_of(bare);
         if name.is_none() {
