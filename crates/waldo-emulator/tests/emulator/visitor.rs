@@ -88,9 +88,12 @@ impl Visitor {
 
     fn more(&mut self, seen: &mut Vec<u8>) -> io::Result<()> {
         let mut chunk = [0; 4096];
-        match self.0.read(&mut chunk)? {
-            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing")),
-            got => {
+        match self.0.read(&mut chunk) {
+            // A signal to this process ends no reading.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing")),
+            Ok(got) => {
                 seen.extend_from_slice(&chunk[..got]);
                 Ok(())
             }
