@@ -85,7 +85,6 @@ fn a_client_where_the_last_one_wins_fails() {
             "batch-echo-restamped",
             "batch-echo-of-the-sent-token",
             "batch-echo-blank",
-            "one-login-for-a-crowd",
             "a-storm-of-401s-is-one-login",
             "no-dead-token-is-sent",
             "a-foreign-origin-sees-nothing",
