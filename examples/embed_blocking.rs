@@ -36,10 +36,9 @@ impl Api {
         let mut call = Call::replayable().with_deadline(self.now().monotonic.saturating_add(PATIENCE));
         loop {
             let mut session = self.lock();
-            match session.admit(call, self.now()) {
-                Step::Send(permit) => {
+            match session.admit(call, &mut request, self.now())? {
+                Step::Send(attempt) => {
                     drop(session);
-                    let attempt = permit.authorize(&mut request)?;
                     let response = transport(&request, PATIENCE)?;
                     match self.lock().conclude(attempt, Head::from(&response), self.now()) {
                         Verdict::Deliver => return Ok(response),

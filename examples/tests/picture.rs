@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use waldo_auth_core::{
-    Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Permit, Session, Step,
+    Attempt, Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Session, Step,
 };
 
 const ORIGIN: &str = "https://api.waldo.ai";
@@ -28,7 +28,7 @@ struct Scene {
     session: Session,
     clock: Duration,
     login: Option<Login>,
-    permit: Option<Permit>,
+    attempt: Option<Attempt>,
 }
 
 type Recipe = fn() -> Scene;
@@ -38,7 +38,7 @@ impl Scene {
     fn empty() -> Self {
         let credentials = Credentials::new("key", "secret").unwrap();
         let session = Session::new(Config::builder(ORIGIN, credentials).build().unwrap());
-        Self { session, clock: Duration::from_secs(1000), login: None, permit: None }
+        Self { session, clock: Duration::from_secs(1000), login: None, attempt: None }
     }
 
     fn logging_in() -> Self {
@@ -51,7 +51,7 @@ impl Scene {
         let mut scene = Self::logging_in();
         scene.granted();
         // Not the call that went through the login, to which a 401 would be final.
-        scene.permit = None;
+        scene.attempt = None;
         scene.call();
         scene
     }
@@ -84,9 +84,10 @@ impl Scene {
     }
 
     fn call(&mut self) {
-        match self.session.admit(Call::replayable(), self.now()) {
+        let mut request = http::Request::get(format!("{ORIGIN}/customer")).body(()).unwrap();
+        match self.session.admit(Call::replayable(), &mut request, self.now()).unwrap() {
             Step::Authenticate(login, _) => self.login = Some(login),
-            Step::Send(permit) => self.permit = Some(permit),
+            Step::Send(attempt) => self.attempt = Some(attempt),
             Step::Wait(..) | Step::Refuse(_) => {}
         }
     }
@@ -124,9 +125,7 @@ impl Scene {
     }
 
     fn answered(&mut self, status: StatusCode, roll: Option<&'static str>) {
-        if let Some(permit) = self.permit.take() {
-            let mut request = http::Request::get(format!("{ORIGIN}/customer")).body(()).unwrap();
-            let attempt = permit.authorize(&mut request).unwrap();
+        if let Some(attempt) = self.attempt.take() {
             let roll = roll.map(|roll| (http::header::AUTHORIZATION, HeaderValue::from_static(roll)));
             let headers = HeaderMap::from_iter(roll);
             let _ = self.session.conclude(attempt, Head::new(status, &headers), self.now());

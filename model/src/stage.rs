@@ -10,7 +10,7 @@ use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Head, Login, Outcome, Reason, Refusal, Session, Unavailable,
 };
 
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Unsent};
 use crate::sync::{self, Bell};
 use crate::{clock, trace};
 
@@ -90,9 +90,13 @@ impl Stage {
     }
 
     pub(crate) fn send(&self, call: Call) -> Result<Attempt, Refusal> {
-        let permit = self.monitor.permit(call, |login, _| self.authenticate(login))?;
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-        Ok(permit.authorize(&mut request).unwrap())
+        self.monitor.admit(call, &mut request, |login, _| self.authenticate(login)).map_err(|unsent| {
+            match unsent {
+                Unsent::Refused(refusal) => refusal,
+                Unsent::Foreign(foreign) => panic!("{foreign}"),
+            }
+        })
     }
 
     pub(crate) fn seen(&self) -> Seen {

@@ -28,7 +28,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) origin: Origin,
     pub(crate) login_uri: Uri,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) limits: Limits,
@@ -225,12 +225,7 @@ impl ConfigBuilder {
             .filter(|uri| origin.contains(uri))
             .ok_or(ConfigError::LoginPath)?;
         self.limits.check()?;
-        Ok(Config {
-            origin: Arc::new(origin),
-            login_uri,
-            credentials: Arc::new(self.credentials),
-            limits: self.limits,
-        })
+        Ok(Config { origin, login_uri, credentials: Arc::new(self.credentials), limits: self.limits })
     }
 }
 

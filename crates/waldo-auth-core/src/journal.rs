@@ -224,8 +224,6 @@ pub enum Ignored {
     NotJwt,
     /// The token is not signed with the client secret, and the configuration asks for that.
     BadSignature,
-    /// The token is the very one that was sent, and another is held by now.
-    Echo,
     /// The request descends from an earlier login.
     EarlierEpoch,
     /// Nothing is held: the token that was sent has been dropped meanwhile.
@@ -247,7 +245,6 @@ impl fmt::Display for Ignored {
             Self::Oversized => "a header of more than 16 KiB",
             Self::NotJwt => "a header that is no JWT",
             Self::BadSignature => "a token that is not signed with the client secret",
-            Self::Echo => "an echo of the token that was sent",
             Self::EarlierEpoch => "a response that belongs to an earlier login",
             Self::NothingHeld => "a token whose predecessor was dropped meanwhile",
             Self::NotLater => "a token that ends no later than the held one",

@@ -32,9 +32,8 @@
 //! let mut request = http::Request::get("https://api.waldo.ai/customer?field=id").body(())?;
 //! let mut call = Call::replayable();
 //! let response = loop {
-//!     match session.admit(call, http.now()) {
-//!         Step::Send(permit) => {
-//!             let attempt = permit.authorize(&mut request)?;
+//!     match session.admit(call, &mut request, http.now())? {
+//!         Step::Send(attempt) => {
 //!             let response = http.send(&request)?;
 //!             match session.conclude(attempt, Head::from(&response), http.now()) {
 //!                 Verdict::Deliver => break response,
@@ -74,7 +73,7 @@
 //!
 //! # What cannot be done wrong
 //!
-//! [`Call`], [`Permit`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to send without a permit, to
+//! [`Call`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to conclude what was not admitted, to
 //! conclude an attempt twice, or to settle one login twice. Any of them can be dropped at any time without a message.
 //!
 //! # Security
@@ -114,7 +113,7 @@ mod token;
 mod verify;
 mod wire;
 
-pub use attempt::{Attempt, ForeignOrigin, Permit};
+pub use attempt::Attempt;
 pub use call::Call;
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use credentials::{Credentials, CredentialsError};
@@ -122,7 +121,7 @@ pub use explain::{Explanation, Unheld};
 pub use failure::{Reason, Rejection, RejectionCode, Unavailable};
 pub use journal::{Challenge, Entry, Event, Ignored, Journal};
 pub use login::{Grant, Login, Outcome};
-pub use origin::{Origin, OriginError};
+pub use origin::{ForeignOrigin, Origin, OriginError};
 pub use refusal::Refusal;
 pub use session::Session;
 pub use snapshot::{NotResumed, Snapshot, SnapshotError};

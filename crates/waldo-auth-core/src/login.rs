@@ -9,7 +9,6 @@ use http::{HeaderValue, Method, Request, Uri};
 
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
-use crate::origin::Origin;
 use crate::time::{Instant, Now};
 use crate::verify;
 use crate::wire::{self, Answer, Claims, Head, Jwt};
@@ -28,8 +27,8 @@ pub struct Login {
     pub(crate) edition: u64,
     pub(crate) sent: Now,
     pub(crate) lapses: Instant,
-    /// Tells this session's logins from another's.
-    pub(crate) origin: Arc<Origin>,
+    /// Which session started it.
+    pub(crate) session: usize,
     pub(crate) uri: Uri,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) retry_after_cap: Duration,
@@ -52,9 +51,9 @@ pub enum Outcome {
 
 /// A token that a login has brought; [`Login::read`] makes it.
 pub struct Grant {
-    /// Ties it to the login that brought it, and that to its session.
+    /// Which login brought it, and of which session.
     pub(crate) login: u64,
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) session: usize,
     pub(crate) header: HeaderValue,
     pub(crate) claims: Claims,
     pub(crate) date: Option<SystemTime>,
@@ -101,7 +100,7 @@ impl Login {
         }
         Outcome::Granted(Grant {
             login: self.number,
-            origin: Arc::clone(&self.origin),
+            session: self.session,
             header,
             claims: jwt.claims,
             date: head.own_date(),

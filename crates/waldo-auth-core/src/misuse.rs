@@ -6,45 +6,27 @@
 //!
 //! ```
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, now: Now) {
+//! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) {
 //! let call = Call::replayable();
-//! let step = session.admit(call, now);
+//! let step = session.admit(call, &mut request, now);
 //! # drop(step);
 //! # }
 //! ```
 //! ```compile_fail,E0382
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, now: Now) {
+//! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) {
 //! let call = Call::replayable();
-//! let step = session.admit(call, now);
+//! let step = session.admit(call, &mut request, now);
 //! # drop(step);
-//! let again = session.admit(call, now);
+//! let again = session.admit(call, &mut request, now);
 //! # }
 //! ```
 //! ```compile_fail,E0599
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, now: Now) {
+//! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) {
 //! let call = Call::replayable();
-//! let step = session.admit(call.clone(), now);
+//! let step = session.admit(call.clone(), &mut request, now);
 //! # drop(step);
-//! # }
-//! ```
-//!
-//! # A permit sends once
-//!
-//! ```
-//! # use waldo_auth_core::*;
-//! # fn example(permit: Permit, mut first: http::Request<()>, mut second: http::Request<()>) {
-//! let attempt = permit.authorize(&mut first);
-//! # drop(attempt);
-//! # }
-//! ```
-//! ```compile_fail,E0382
-//! # use waldo_auth_core::*;
-//! # fn example(permit: Permit, mut first: http::Request<()>, mut second: http::Request<()>) {
-//! let attempt = permit.authorize(&mut first);
-//! # drop(attempt);
-//! let another = permit.authorize(&mut second);
 //! # }
 //! ```
 //!
@@ -66,12 +48,12 @@
 //! # }
 //! ```
 //!
-//! # Nothing is concluded that was not authorized
+//! # Nothing is concluded that was not admitted
 //!
 //! ```
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, permit: Permit, mut request: http::Request<()>, head: Head<'_>, now: Now) {
-//! if let Ok(attempt) = permit.authorize(&mut request) {
+//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! if let Ok(Step::Send(attempt)) = session.admit(call, &mut request, now) {
 //!     let verdict = session.conclude(attempt, head, now);
 //! #   drop(verdict);
 //! }
@@ -79,8 +61,8 @@
 //! ```
 //! ```compile_fail,E0308
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, permit: Permit, mut request: http::Request<()>, head: Head<'_>, now: Now) {
-//! let verdict = session.conclude(permit, head, now);
+//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! let verdict = session.conclude(call, head, now);
 //! # drop(verdict);
 //! # }
 //! ```
@@ -115,8 +97,8 @@
 //!
 //! ```
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, now: Now) -> Option<Login> {
-//! if let Step::Authenticate(login, call) = session.admit(Call::replayable(), now) {
+//! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) -> Option<Login> {
+//! if let Ok(Step::Authenticate(login, call)) = session.admit(Call::replayable(), &mut request, now) {
 //! #   drop(call);
 //!     return Some(login);
 //! }
@@ -137,20 +119,8 @@
 //! ```
 //! ```compile_fail,E0599
 //! # use waldo_auth_core::*;
-//! # fn example(permit: Permit) -> Permit {
-//! permit.clone()
-//! # }
-//! ```
-//! ```compile_fail,E0599
-//! # use waldo_auth_core::*;
 //! # fn example(attempt: Attempt) -> Attempt {
 //! attempt.clone()
-//! # }
-//! ```
-//! ```compile_fail,E0451
-//! # use waldo_auth_core::*;
-//! # fn example(permit: Permit) -> Permit {
-//! Permit { ..permit }
 //! # }
 //! ```
 //! ```compile_fail,E0451

@@ -130,6 +130,27 @@ impl fmt::Display for OriginError {
 
 impl Error for OriginError {}
 
+/// The request does not go to the session's origin, so no token may be sent with it.
+///
+/// It says where the token may go, and not where the request was meant to go, as that URI may hold secrets of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignOrigin {
+    /// The only origin that may see the token.
+    pub origin: Origin,
+}
+
+impl fmt::Display for ForeignOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the request does not go to {}, the only origin that may see the token; send it without this client, or set the client's origin",
+            self.origin
+        )
+    }
+}
+
+impl Error for ForeignOrigin {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

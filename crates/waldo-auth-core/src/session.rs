@@ -5,7 +5,7 @@
 //! 1. **Every input has one addressee.** What a method has to say, it says to its caller: there is no queue to drain and no
 //!    timer to fire. The one broadcast there is, "something has settled, look again", is the embedder's to make after
 //!    [`settle`](Session::settle), [`reset`](Session::reset), [`invalidate`](Session::invalidate) and [`resume`](Session::resume).
-//! 2. **Permits are values that move.** [`Call`], [`Permit`], [`Attempt`] and [`Login`] are used up by the step they
+//! 2. **Permits are values that move.** [`Call`], [`Attempt`] and [`Login`] are used up by the step they
 //!    permit. The session keeps no list of them, so dropping one needs no message, and its size does not depend on how many there are.
 //!
 //! What is held changes in four places only. Three hold another token, under a new edition: a login is granted, a roll is
@@ -18,12 +18,14 @@ mod outlook;
 mod weigh;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use http::{HeaderValue, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, StatusCode};
 
 use self::outlook::{Outlook, granted_since};
-use crate::attempt::{Attempt, Permit};
+use crate::attempt::Attempt;
 use crate::bucket::Bucket;
 use crate::call::{Body, Call, Entry};
 use crate::config::Config;
@@ -35,7 +37,7 @@ use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
-use crate::origin::Origin;
+use crate::origin::ForeignOrigin;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
@@ -48,13 +50,16 @@ use crate::wire::{Claims, Head};
 /// See the [crate documentation](crate) for the loop around it.
 #[derive(Debug)]
 pub struct Session {
-    config: Config,
+    /// Tells this session's attempts and logins from those of any other; nothing else is decided by it.
+    number: usize,
+    /// Apart, as it is large and seldom looked at as a whole.
+    config: Box<Config>,
     /// The token that calls are sent with, usable or not.
-    held: Option<Arc<Token>>,
+    held: Option<Token>,
     /// Why nothing is held; said to those who ask, and never decided by.
     unheld: Unheld,
     /// The token that was dropped last, so that a store cannot bring it back.
-    dropped: Option<Arc<Token>>,
+    dropped: Option<HeaderValue>,
     /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
     epoch: u64,
     /// Counts the tokens that were ever held.
@@ -73,7 +78,9 @@ pub struct Session {
 impl Session {
     /// A session that holds nothing yet: its first call logs in.
     pub fn new(config: Config) -> Self {
+        static SESSIONS: AtomicUsize = AtomicUsize::new(0);
         Self {
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             held: None,
             unheld: Unheld::Cold,
             dropped: None,
@@ -85,23 +92,36 @@ impl Session {
             gate: Gate::open(config.limits.jitter_seed),
             drops: Bucket::full(),
             journal: Journal::new(),
-            // A reference of its own: it tells this session's permits from those of a session with the same configuration.
-            config: Config { origin: Arc::new(Origin::clone(&config.origin)), ..config },
+            config: Box::new(config),
         }
     }
 
-    /// Says what a call is to do now.
+    /// Says what a call is to do now; when that is to send, the request carries the token.
     ///
-    /// Call it again with the same call after a wait, after a login, and for a resend.
-    pub fn admit(&mut self, mut call: Call, now: Now) -> Step {
+    /// `Authorization: Bearer <jwt>` then stands in place of what was there (rule 3). Call it again with the same call after a
+    /// wait, after a login, and for a resend.
+    ///
+    /// # Errors
+    /// When the request goes anywhere but to the session's origin. Nothing has happened, and the call ends here.
+    pub fn admit<B>(
+        &mut self,
+        mut call: Call,
+        request: &mut Request<B>,
+        now: Now,
+    ) -> Result<Step, ForeignOrigin> {
+        if !self.config.origin.contains(request.uri()) {
+            return Err(ForeignOrigin { origin: self.config.origin.clone() });
+        }
         if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
             self.lapse(lease, now);
         }
         call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
-        match self.outlook(&call, now) {
+        Ok(match self.outlook(&call, now) {
             Outlook::Send(token) => {
-                let token = Arc::clone(token);
-                Step::Send(Permit { call, token, sent: now })
+                request.headers_mut().insert(AUTHORIZATION, token.header.clone());
+                let (edition, epoch) = (token.edition, token.epoch);
+                let session = self.number;
+                Step::Send(Attempt { call, session, edition, epoch, sent: now, untouched: false })
             }
             Outlook::Lead => Step::Authenticate(self.lead(now), call),
             Outlook::Join(lease, until) => {
@@ -113,12 +133,12 @@ impl Session {
             }
             Outlook::BackOff(until) => Step::Wait(call, until),
             Outlook::Refuse(refusal) => Step::Refuse(refusal),
-        }
+        })
     }
 
     /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
     pub fn conclude(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
-        if !Arc::ptr_eq(&attempt.token.origin, &self.config.origin) {
+        if attempt.session != self.number {
             self.ignore(Ignored::OtherSession, now);
             return Verdict::Deliver;
         }
@@ -140,13 +160,13 @@ impl Session {
     /// Ends a login. Afterwards, wake everyone who waits.
     #[expect(clippy::needless_pass_by_value, reason = "a login that is settled is used up")]
     pub fn settle(&mut self, login: Login, outcome: Outcome, now: Now) {
-        if !Arc::ptr_eq(&login.origin, &self.config.origin) {
+        if login.session != self.number {
             return self.ignore(Ignored::OtherSession, now);
         }
         let number = login.number;
         // Another key pair's, perhaps. The login has ended all the same, and has brought nothing.
         let mixed_up = matches!(&outcome, Outcome::Granted(grant)
-            if grant.login != number || !Arc::ptr_eq(&grant.origin, &login.origin));
+            if (grant.login, grant.session) != (number, login.session));
         let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
         // A grant counts however late it is; a failure or a verdict only until another login has started. And nothing of one
         // that is not current counts once something newer has come: a grant, a reset, an invalidation or a roll.
@@ -227,7 +247,7 @@ impl Session {
         // By the wall clock of this moment, and not of the request's: it may have been set right in between.
         let spent = token.life.span().saturating_sub(token.life.left(now));
         Some(Snapshot {
-            origin: Origin::clone(&self.config.origin),
+            origin: self.config.origin.clone(),
             key: self.config.credentials.fingerprint(),
             token: std::str::from_utf8(token.jwt()).ok()?.to_owned(),
             began: now.wall.checked_sub(spent)?,
@@ -284,7 +304,7 @@ impl Session {
             edition: self.edition,
             sent: now,
             lapses: lease.lapses,
-            origin: Arc::clone(&self.config.origin),
+            session: self.number,
             uri: self.config.login_uri.clone(),
             credentials: Arc::clone(&self.config.credentials),
             retry_after_cap: self.config.limits.retry_after_cap,
@@ -323,25 +343,25 @@ impl Session {
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
-        let Attempt { mut call, token: sent, untouched, .. } = attempt;
-        let newer_held = self.held.as_ref().map(|held| held.edition > sent.edition);
-        let outcome = match newer_held {
-            Some(true) => Challenge::NewerHeld,
-            Some(false) if granted_since(&call, &sent) && !sent.life.may_have_ended(now) => {
+        let Attempt { mut call, edition, untouched, .. } = attempt;
+        let outcome = match &self.held {
+            Some(held) if held.edition > edition => Challenge::NewerHeld,
+            Some(sent) if granted_since(&call, sent) && !sent.life.may_have_ended(now) => {
                 Challenge::FreshFromLogin
             }
-            Some(false) => {
-                if !self.pay_for_drop(&sent, now) {
-                    self.note(Event::Throttled { edition: sent.edition }, now);
+            Some(sent) => {
+                // A refusal that the token's own end explains is free, as lives bound how often that happens; any other costs a coin.
+                if !sent.life.may_have_ended(now) && !self.pay_for_drop(now) {
+                    self.note(Event::Throttled { edition }, now);
                     return Verdict::Deliver;
                 }
-                self.dropped = self.held.take();
+                self.drop_held();
                 self.unheld = Unheld::Refused;
                 Challenge::Dropped
             }
             None => Challenge::NothingHeld,
         };
-        self.note(Event::Challenged { edition: sent.edition, outcome }, now);
+        self.note(Event::Challenged { edition, outcome }, now);
         let resend = match outcome {
             _ if call.body == Body::OneShot && !untouched => false,
             Challenge::NewerHeld => call.spend_resend_with_newer(),
@@ -351,15 +371,20 @@ impl Session {
         if resend { Verdict::Retry(call) } else { Verdict::Deliver }
     }
 
-    /// A refusal that the token's own end explains is free, as lives bound how often that happens; any other costs a coin.
-    fn pay_for_drop(&mut self, sent: &Token, now: Now) -> bool {
+    fn pay_for_drop(&mut self, now: Now) -> bool {
         let limits = &self.config.limits;
-        sent.life.may_have_ended(now) || self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
+        self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
+    }
+
+    fn drop_held(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.dropped = Some(held.header);
+        }
     }
 
     /// Takes a value of a successful response's `Authorization` header, if it is worth holding (rules 4, 5, 6).
     fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, date: Option<SystemTime>, now: Now) {
-        match self.weigh(&attempt.token, value) {
+        match self.weigh(attempt, value) {
             Ok(Some((jwt, header))) => {
                 // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
                 // cannot be known.
@@ -374,16 +399,14 @@ impl Session {
 
     fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {
         self.edition += 1;
-        let origin = Arc::clone(&self.config.origin);
         let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
         let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
-        let token = Token { header, origin, edition: self.edition, epoch: self.epoch, source, horizon, life };
-        self.held = Some(Arc::new(token));
+        self.held = Some(Token { header, edition: self.edition, epoch: self.epoch, source, horizon, life });
         self.edition
     }
 
     fn forget(&mut self, why: Unheld) {
-        self.dropped = self.held.take().or(self.dropped.take());
+        self.drop_held();
         self.unheld = why;
         self.epoch += 1;
         self.lease = None;

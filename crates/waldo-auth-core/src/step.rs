@@ -1,6 +1,6 @@
 //! The session's answers.
 
-use crate::attempt::Permit;
+use crate::attempt::Attempt;
 use crate::call::Call;
 use crate::login::Login;
 use crate::refusal::Refusal;
@@ -12,8 +12,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
 pub enum Step {
-    /// Authorize the request and send it.
-    Send(Permit),
+    /// The request carries the token: send it right away, as its successor is taken to have been issued no earlier than now.
+    Send(Attempt),
     /// Log in for everyone, settle the login, and admit the call again.
     Authenticate(Login, Call),
     /// Wait until the instant, or until something has settled, and admit the call again. The instant lies in the future.

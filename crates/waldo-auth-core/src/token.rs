@@ -1,23 +1,19 @@
 //! A token that is or was held.
 
 use std::fmt;
-use std::sync::Arc;
 
 use http::HeaderValue;
 
 use crate::life::Life;
-use crate::origin::Origin;
 use crate::wire::{NumericDate, bearer_credentials};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
-/// It is shared with the attempts that carry it, so that attaching it copies nothing.
+/// Its header shares its bytes with the requests that carry it, so attaching it copies nothing.
 #[derive(Hash)]
 pub(crate) struct Token {
     /// `Bearer <jwt>`, sensitive.
     pub(crate) header: HeaderValue,
-    /// Where it may be sent. Here, and not in each attempt, because a second reference count costs as much as the header.
-    pub(crate) origin: Arc<Origin>,
     /// Grows with every change of the held token; what a log may show of it.
     pub(crate) edition: u64,
     /// Which login it descends from.

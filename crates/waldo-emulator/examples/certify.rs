@@ -97,10 +97,10 @@ impl AttoClient {
         (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
         loop {
             let mut session = self.lock();
-            match session.admit(call, self.now()) {
-                Step::Send(permit) => {
+            let step = session.admit(call, &mut request, self.now()).map_err(|_| Ending::ForeignOrigin)?;
+            match step {
+                Step::Send(attempt) => {
                     drop(session);
-                    let attempt = permit.authorize(&mut request).map_err(|_| Ending::ForeignOrigin)?;
                     let left = deadline.saturating_duration_since(self.now().monotonic);
                     let (response, body) = exchange(&request, left).map_err(|error| ending(&error))?;
                     // The head counts by itself: a fresh token came whole, even if the body breaks off.

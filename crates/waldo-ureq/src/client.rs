@@ -8,13 +8,13 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, Instant, Login, NotResumed, Origin, Permit,
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, Instant, Login, NotResumed, Origin,
     Session, Snapshot, Verdict,
 };
 
 use crate::error::Error;
 use crate::login::log_in;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Unsent};
 use crate::payload::Payload;
 use crate::sending::{describe, send};
 use crate::target::{foreign, resolve};
@@ -94,12 +94,10 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`], when there is no token in time.
     pub fn token(&self) -> Result<HeaderValue, Error> {
-        let permit = self.permit(self.bound(Call::replayable(), self.options()))?;
         let mut carrier = Request::new(());
         *carrier.uri_mut() = resolve(&self.origin, Uri::default())?;
-        let attempt = permit.authorize(&mut carrier).map_err(|_| foreign(&self.origin))?;
         // A request that this client does not send has no response to conclude.
-        drop(attempt);
+        drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
         carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| foreign(&self.origin))
     }
 
@@ -169,9 +167,8 @@ impl Client {
         head.uri = resolve(&self.origin, head.uri)?;
         describe(&mut head, &payload);
         loop {
-            let permit = self.permit(call)?;
             let mut request = Request::from_parts(head.clone(), ());
-            let mut attempt = permit.authorize(&mut request).map_err(|_| foreign(&self.origin))?;
+            let mut attempt = self.admit(call, &mut request)?;
             // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
             let left = ends.map(|ends| ends.saturating_duration_since(self.now()).min(LONGEST));
             let (result, touched) = send(&self.agent, request, &mut payload, left);
@@ -188,13 +185,16 @@ impl Client {
         }
     }
 
-    /// Waits for a token, logging in for everyone if it falls to this call.
-    fn permit(&self, call: Call) -> Result<Permit, Error> {
+    /// Waits for a token to send the request with, logging in for everyone if it falls to this call.
+    fn admit(&self, call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
         let authenticate =
             |login: &Login, call: &Call| log_in(&self.agent, login, call.deadline(), self.now());
-        self.session.permit(call, authenticate).map_err(|refusal| {
-            let retry_in = refusal.retry_at().saturating_duration_since(self.now());
-            Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in }
+        self.session.admit(call, request, authenticate).map_err(|unsent| match unsent {
+            Unsent::Foreign(ForeignOrigin { origin }) => Error::ForeignOrigin { origin },
+            Unsent::Refused(refusal) => {
+                let retry_in = refusal.retry_at().saturating_duration_since(self.now());
+                Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in }
+            }
         })
     }
 

@@ -9,7 +9,8 @@
 
 use std::sync::PoisonError;
 
-use waldo_auth_core::{Call, Entry, Login, Now, Outcome, Permit, Refusal, Session, Step};
+use http::Request;
+use waldo_auth_core::{Attempt, Call, Entry, ForeignOrigin, Login, Now, Outcome, Refusal, Session, Step};
 
 use crate::leader::Leader;
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard, SystemTime};
@@ -22,6 +23,13 @@ pub(crate) struct Monitor {
     settled: Condvar,
     /// The zero of the core's monotonic clock.
     started: Instant,
+}
+
+/// Why a call was not sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    Foreign(ForeignOrigin),
+    Refused(Refusal),
 }
 
 #[derive(Debug)]
@@ -41,30 +49,31 @@ impl Monitor {
         Now::new(self.started.elapsed(), SystemTime::now())
     }
 
-    /// Waits until the call may be sent or is refused, and logs in for everyone if that falls to it.
-    pub(crate) fn permit(
+    /// Waits until the request carries a token or the call is refused, and logs in for everyone if that falls to it.
+    pub(crate) fn admit<B>(
         &self,
         mut call: Call,
+        request: &mut Request<B>,
         authenticate: impl Fn(&Login, &Call) -> Outcome,
-    ) -> Result<Permit, Refusal> {
+    ) -> Result<Attempt, Unsent> {
         loop {
-            match self.admit(call) {
-                Step::Send(permit) => return Ok(permit),
+            match self.step(call, request).map_err(Unsent::Foreign)? {
+                Step::Send(attempt) => return Ok(attempt),
                 Step::Authenticate(login, then) => {
                     Leader::new(self, login).log_in(|login| authenticate(login, &then));
                     call = then;
                 }
                 Step::Wait(then, _) => call = then,
-                Step::Refuse(refusal) => return Err(refusal),
+                Step::Refuse(refusal) => return Err(Unsent::Refused(refusal)),
             }
         }
     }
 
     /// Asks the core about the call. When its answer is to wait, the wait is over: admit the call again.
-    fn admit(&self, call: Call) -> Step {
+    fn step<B>(&self, call: Call, request: &mut Request<B>) -> Result<Step, ForeignOrigin> {
         let mut state = self.lock();
         let now = self.now();
-        let step = state.session.admit(call, now);
+        let step = state.session.admit(call, request, now)?;
         match &step {
             // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
             Step::Authenticate(..) => {}
@@ -75,7 +84,7 @@ impl Monitor {
             }
             Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => release(state),
         }
-        step
+        Ok(step)
     }
 
     /// Ends a login and wakes everyone who waits.
@@ -147,9 +156,14 @@ mod tests {
         Monitor::new(Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap()))
     }
 
+    fn step(monitor: &Monitor, call: Call) -> Step {
+        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+        monitor.step(call, &mut request).unwrap()
+    }
+
     fn lead(monitor: &Monitor) -> Leader<'_> {
         loop {
-            match monitor.admit(Call::replayable()) {
+            match step(monitor, Call::replayable()) {
                 Step::Authenticate(login, _) => return Leader::new(monitor, login),
                 Step::Wait(..) => {}
                 Step::Send(_) | Step::Refuse(_) => panic!("nothing is held or refused"),
@@ -201,7 +215,7 @@ mod tests {
         let mut call = Call::replayable().with_deadline(soon);
         let mut waits = 0;
         loop {
-            match monitor.admit(call) {
+            match step(&monitor, call) {
                 Step::Wait(then, _) => call = then,
                 Step::Refuse(_) => break,
                 step @ (Step::Send(_) | Step::Authenticate(..)) => panic!("{step:?}"),

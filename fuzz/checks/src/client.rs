@@ -29,9 +29,14 @@ pub(crate) fn wall() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(UNIX)
 }
 
+/// A request that may carry the token.
+pub(crate) fn request() -> Request<()> {
+    Request::get("https://api.waldo.ai/customer").body(()).unwrap()
+}
+
 /// A call that must log in.
 pub(crate) fn lead(session: &mut Session) -> (Login, Call) {
-    match session.admit(Call::replayable(), now()) {
+    match session.admit(Call::replayable(), &mut request(), now()).unwrap() {
         Step::Authenticate(login, call) => (login, call),
         step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
             panic!("nothing is held, and yet {step:?}")
@@ -59,10 +64,9 @@ pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome 
 
 /// Sends a call, which must be possible; gives the attempt, and the token that it carries in the one right form.
 pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
-    let step = session.admit(call, now());
-    let Step::Send(permit) = step else { panic!("a token is held, and yet {step:?}") };
-    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-    let attempt = permit.authorize(&mut request).unwrap();
+    let mut request = request();
+    let step = session.admit(call, &mut request, now()).unwrap();
+    let Step::Send(attempt) = step else { panic!("a token is held, and yet {step:?}") };
     let header = request.headers().get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();

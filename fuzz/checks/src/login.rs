@@ -3,7 +3,7 @@ use http::header::AUTHORIZATION;
 use serde_json::{Map, Value};
 use waldo_auth_core::{Call, Outcome, RejectionCode, Step};
 
-use crate::client::{KEY, SECRET, lead, now, send, session};
+use crate::client::{KEY, SECRET, lead, now, request, send, session};
 use crate::response::Response;
 use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 
@@ -46,7 +46,7 @@ pub fn login(bytes: &[u8]) {
             || values(&response).any(|value| value.as_bytes().trim_ascii().ends_with(sent.as_bytes()));
         assert!(in_body() || in_json() || in_header(), "{sent} came from nowhere");
     } else {
-        match session.admit(Call::replayable(), now()) {
+        match session.admit(Call::replayable(), &mut request(), now()).unwrap() {
             Step::Wait(_, until) => assert!(until > now().monotonic, "a wait lies in the future"),
             Step::Refuse(refusal) => assert!(refusal.retry_at() > now().monotonic),
             step @ (Step::Send(_) | Step::Authenticate(..)) => {

@@ -4,7 +4,7 @@ use http::header::{AGE, DATE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Explanation, Head, Outcome, Step};
 
-use crate::client::{UNIX, grant, lead, now, session, wall};
+use crate::client::{UNIX, grant, lead, now, request, session, wall};
 use crate::response::Response;
 use crate::token::jwt;
 
@@ -27,7 +27,7 @@ fn asked_wait(response: &Response) {
     let wait = failure.retry_after();
     assert_eq!(wait, expected_wait(response));
     session.settle(login, outcome, now());
-    let Step::Wait(_, until) = session.admit(Call::replayable(), now()) else {
+    let Ok(Step::Wait(_, until)) = session.admit(Call::replayable(), &mut request(), now()) else {
         panic!("no wait after a 503")
     };
     let ahead = until.saturating_duration_since(now().monotonic);

@@ -7,12 +7,13 @@ use super::Session;
 /// Everything that decides what the session does from now on: two sessions of one configuration that hash alike will act alike. So a
 /// search over all orders of events can tell that it has been here before.
 ///
-/// The limits of the configuration stay out of it, as they never change; and so does the journal, which is written and never decided by.
+/// The limits of the configuration stay out of it, as they never change; and so do the journal, which is written and never decided by, and the number.
 /// Times are absolute.
 impl Hash for Session {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Each field by name, so that the next one cannot be forgotten.
         let Self {
+            number: _,
             config,
             held,
             unheld,
@@ -39,7 +40,13 @@ mod tests {
     use std::io;
     use std::time::{Duration, SystemTime};
 
+    use http::Request;
+
     use crate::{Call, Config, Credentials, Login, Now, Outcome, Reason, Session, Step, Unavailable};
+
+    fn request() -> Request<()> {
+        Request::get("https://api.waldo.ai/").body(()).unwrap()
+    }
 
     fn digest(thing: &impl Hash) -> u64 {
         BuildHasherDefault::<DefaultHasher>::default().hash_one(thing)
@@ -52,9 +59,13 @@ mod tests {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
         let (mut one, mut other) = (Session::new(config.clone()), Session::new(config));
         assert_eq!(digest(&one), digest(&other));
-        let Step::Authenticate(login, _) = one.admit(Call::replayable(), now) else { panic!("it is cold") };
+        let Ok(Step::Authenticate(login, _)) = one.admit(Call::replayable(), &mut request(), now) else {
+            panic!("it is cold")
+        };
         assert_ne!(digest(&one), digest(&other));
-        let Step::Authenticate(same, _) = other.admit(Call::replayable(), now) else { panic!("it is cold") };
+        let Ok(Step::Authenticate(same, _)) = other.admit(Call::replayable(), &mut request(), now) else {
+            panic!("it is cold")
+        };
         assert_eq!(digest(&one), digest(&other));
         one.settle(login, Outcome::Abandoned, now);
         other.reset(credentials(), now);
@@ -79,7 +90,8 @@ mod tests {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
         let mut session = Session::new(config);
         let mut lead = || -> Login {
-            let Step::Authenticate(login, _) = session.admit(Call::replayable(), now) else {
+            let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request(), now)
+            else {
                 panic!("nothing is held, and no login is under way")
             };
             session.invalidate(now);

@@ -2,8 +2,6 @@
 //!
 //! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot differ.
 
-use std::sync::Arc;
-
 use super::Session;
 use crate::call::{Body, Call};
 use crate::gate::Cause;
@@ -15,7 +13,7 @@ use crate::token::{Source, Token};
 
 /// One of five things that a call can have to do now.
 pub(super) enum Outlook<'a> {
-    Send(&'a Arc<Token>),
+    Send(&'a Token),
     Lead,
     Join(Lease, Instant),
     BackOff(Instant),
@@ -26,7 +24,7 @@ impl Session {
     pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
         let limits = &self.config.limits;
         let with = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
-        let from_own_login = |token: &&Arc<Token>| granted_since(call, token);
+        let from_own_login = |token: &&Token| granted_since(call, token);
         // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
         // better one would never end.
         if let Some(token) = with(Margin::NONE).filter(from_own_login) {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::Session;
+use crate::attempt::Attempt;
 use crate::journal::Ignored;
 use crate::life::Life;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::time::Now;
-use crate::token::Token;
 use crate::verify;
 use crate::wire::{self, Junk, Jwt};
 
@@ -17,28 +17,26 @@ use crate::wire::{self, Junk, Jwt};
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Whether a roll to an attempt that sent `sent` is to be held (rules 4, 5, 6): `None` when it is held already.
+    /// Whether a roll to an attempt is to be held (rules 4, 5, 6): `None` when it is held already.
     pub(super) fn weigh<'a>(
         &self,
-        sent: &Token,
+        attempt: &Attempt,
         value: &'a HeaderValue,
     ) -> Result<Option<(Jwt<'a>, HeaderValue)>, Ignored> {
-        if sent.epoch != self.epoch {
+        if attempt.epoch != self.epoch {
             return Err(Ignored::EarlierEpoch);
         }
-        let held = self.held.as_deref().ok_or(Ignored::NothingHeld)?;
+        let held = self.held.as_ref().ok_or(Ignored::NothingHeld)?;
         let text = wire::bearer_credentials(value.as_bytes());
         if text == held.jwt() {
             return Ok(None);
-        }
-        if text == sent.jwt() {
-            return Err(Ignored::Echo);
         }
         let jwt = Jwt::read(text)?;
         if !self.is_signed(jwt) {
             return Err(Ignored::BadSignature);
         }
-        let succeeds_held = sent.edition == held.edition;
+        let succeeds_held = attempt.edition == held.edition;
+        // Whatever was held since the login, and so what the attempt sent, ends no later than the horizon.
         let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.horizon;
         if !succeeds_held && !ends_later {
             return Err(Ignored::NotLater);
@@ -54,7 +52,7 @@ impl Session {
         now: Now,
     ) -> Result<(Jwt<'a>, HeaderValue, Life), NotResumed> {
         let config = &self.config;
-        if snapshot.origin != *config.origin || snapshot.key != config.credentials.fingerprint() {
+        if snapshot.origin != config.origin || snapshot.key != config.credentials.fingerprint() {
             return Err(NotResumed::Foreign);
         }
         let spent = match now.wall.duration_since(snapshot.began) {
@@ -66,12 +64,17 @@ impl Session {
         if !life.usable(config.limits.margin, now) {
             return Err(NotResumed::Ended);
         }
-        let is_stored = |token: &Token| token.jwt() == snapshot.token.as_bytes();
+        let is_stored =
+            |header: &HeaderValue| wire::bearer_credentials(header.as_bytes()) == snapshot.token.as_bytes();
         // The held token itself may seem to last longer here, where the clock was set back.
-        if self.held.as_deref().is_some_and(|held| held.life.left(now) >= life.left(now) || is_stored(held)) {
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.life.left(now) >= life.left(now) || is_stored(&held.header))
+        {
             return Err(NotResumed::HeldLastsLonger);
         }
-        if self.dropped.as_deref().is_some_and(is_stored) {
+        if self.dropped.as_ref().is_some_and(is_stored) {
             return Err(NotResumed::Refused);
         }
         // A snapshot holds nothing that does not have the shape, so these two always succeed.

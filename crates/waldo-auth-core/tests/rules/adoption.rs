@@ -100,7 +100,7 @@ fn rule_05_a_batch_echo_of_the_sent_token_does_not_bring_it_back() {
     world.roll(fast.attempt, &newer);
     world.roll(slow.attempt, &old);
     assert_eq!(world.held(), newer);
-    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::Echo });
+    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::NotLater });
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fmt::{Debug, Write};
 
 use http::{HeaderMap, Request};
 use waldo_auth_core::{
-    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Permit, Reason,
-    Session, Snapshot, Step, Unavailable, Verdict,
+    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Reason, Session,
+    Snapshot, Step, Unavailable, Verdict,
 };
 
 use crate::world::{
@@ -54,7 +54,7 @@ fn rule_18_everything_can_be_dropped_anywhere() {
     drop(world.wait(Call::replayable()));
     world.pass(secs(30));
     let token = world.log_in();
-    drop(world.admit(Call::replayable())); // a permit
+    drop(world.admit(Call::replayable())); // an attempt without its request
     drop(world.send(Call::replayable())); // an attempt
     let sent = world.send(Call::replayable());
     drop(world.retry(sent.attempt)); // a call that was to be sent again
@@ -68,7 +68,6 @@ fn rule_19_everything_can_cross_threads() {
     fn can<T: Send + Sync + 'static>() {}
     can::<Session>();
     can::<Call>();
-    can::<Permit>();
     can::<Attempt>();
     can::<Login>();
     can::<Step>();
@@ -84,9 +83,8 @@ fn rule_19_everything_can_cross_threads() {
 #[test]
 fn rule_19_a_failed_authorization_leaves_the_session_as_it_was() {
     let (mut world, token) = World::warm();
-    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
-    assert!(permit.authorize(&mut request).is_err());
+    assert!(world.attach(&mut request).is_err());
     assert!(request.headers().is_empty());
     assert_eq!(world.held(), token);
 }
@@ -137,10 +135,9 @@ fn rule_20_no_secret_is_shown_by_anything() {
 
     let step = world.admit(call);
     ears.hear(&step);
-    let Step::Send(permit) = step else { panic!("a token is held") };
-    ears.hear(&permit);
+    assert!(matches!(step, Step::Send(_)), "a token is held");
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
-    ears.hear_error(&permit.authorize(&mut request).unwrap_err());
+    ears.hear_error(&world.attach(&mut request).unwrap_err());
     let sent = world.send(Call::replayable());
     ears.hear(&sent.attempt);
     let second = world.fresh();
@@ -152,8 +149,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
     ears.hear(&world.session);
 
     let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
-    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
-    let _attempt = permit.authorize(&mut request).unwrap();
+    let _attempt = world.attach(&mut request).unwrap();
     ears.hear(&request);
 
     let snapshot = world.snapshot();
@@ -228,8 +224,7 @@ fn rule_20_what_identifies_a_token_is_its_edition() {
     assert!(format!("{:?}", sent.attempt).contains("edition: 1"));
     let rolled = world.fresh();
     world.roll(sent.attempt, &rolled);
-    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
-    assert_eq!(permit.edition(), 2);
+    assert_eq!(world.send(Call::replayable()).attempt.edition(), 2);
 }
 
 #[test]
@@ -332,7 +327,7 @@ fn foretold(world: &mut World) -> String {
     let now = world.now();
     let explanation = world.session.explain(now);
     let agrees = match (&explanation, world.admit(Call::replayable())) {
-        (Explanation::Send { edition, .. }, Step::Send(permit)) => permit.edition() == *edition,
+        (Explanation::Send { edition, .. }, Step::Send(attempt)) => attempt.edition() == *edition,
         (Explanation::Authenticate { .. }, Step::Authenticate(login, _)) => {
             // Undone, so that the world is as it was but for the login's number.
             world.settle(login, waldo_auth_core::Outcome::Abandoned);

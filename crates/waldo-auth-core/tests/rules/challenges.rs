@@ -344,9 +344,7 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
         for steps in 0.. {
             assert!(steps < 10, "the call never ends");
             match world.admit(call) {
-                waldo_auth_core::Step::Send(permit) => {
-                    let mut request = http::Request::get("https://api.waldo.ai/").body(()).unwrap();
-                    let attempt = permit.authorize(&mut request).unwrap();
+                waldo_auth_core::Step::Send(attempt) => {
                     match world.conclude(attempt, 401, &HeaderMap::new()) {
                         Verdict::Retry(again) => call = again,
                         Verdict::Deliver => break,

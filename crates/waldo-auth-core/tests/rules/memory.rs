@@ -2,15 +2,16 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderMap, Request, StatusCode};
-use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Permit, Session, Step, Verdict};
+use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Session, Step, Verdict};
 
 use crate::world::{World, bearer, secs};
 
 /// One call from beginning to end, its response's headers given.
 fn call(world: &mut World, request: &mut Request<()>, headers: &HeaderMap) {
     let now = world.now();
-    let Step::Send(permit) = world.session.admit(Call::replayable(), now) else { panic!("a token is held") };
-    let attempt = permit.authorize(request).unwrap();
+    let Ok(Step::Send(attempt)) = world.session.admit(Call::replayable(), request, now) else {
+        panic!("a token is held")
+    };
     let verdict = world.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
     assert!(matches!(verdict, Verdict::Deliver));
 }
@@ -34,18 +35,18 @@ fn attaching_a_token_allocates_nothing() {
 fn a_call_that_waits_or_is_refused_allocates_nothing() {
     let mut world = World::new();
     let (login, _) = world.lead(Call::replayable());
-    let now = world.now();
+    let (mut request, now) = (request(), world.now());
     let cost = measure(|| {
-        assert!(matches!(world.session.admit(Call::replayable(), now), Step::Wait(..)));
+        assert!(matches!(world.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
     });
     assert_eq!(cost.count_total, 0);
     let failure = crate::world::busy(&login, "60");
     world.settle(login, failure);
     let cost = measure(|| {
-        assert!(matches!(world.session.admit(Call::replayable(), now), Step::Wait(..)));
+        assert!(matches!(world.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
         assert!(matches!(
-            world.session.admit(Call::replayable().with_deadline(now.monotonic), now),
-            Step::Refuse(_)
+            world.session.admit(Call::replayable().with_deadline(now.monotonic), &mut request, now),
+            Ok(Step::Refuse(_))
         ));
     });
     assert_eq!(cost.count_total, 0);
@@ -120,12 +121,11 @@ fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
 fn everything_that_moves_is_small() {
     for (name, size, most) in [
         ("Call", size_of::<Call>(), 64),
-        ("Permit", size_of::<Permit>(), 104),
-        ("Attempt", size_of::<Attempt>(), 112),
+        ("Attempt", size_of::<Attempt>(), 120),
         ("Login", size_of::<Login>(), 208),
         ("Step", size_of::<Step>(), 264),
         ("Verdict", size_of::<Verdict>(), 64),
-        ("Session", size_of::<Session>(), 576),
+        ("Session", size_of::<Session>(), 512),
     ] {
         assert!(size <= most, "{name}: {size} bytes, at most {most}");
     }

@@ -17,7 +17,7 @@ use waldo_auth_core::{
     Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode, Snapshot, Step,
 };
 
-use crate::world::{EPOCH, ORIGIN, World, bearer, grant_of, jwt_of, read, secs};
+use crate::world::{EPOCH, ORIGIN, World, bearer, grant_of, jwt_of, read, request, secs};
 
 /// No file of past failures is kept: what they teach becomes a test with a name.
 #[expect(
@@ -135,7 +135,8 @@ proptest! {
         status in status(), headers in header_map(), body in body(), sent in now(), settled in now(),
     ) {
         let mut session = World::new().session;
-        let Step::Authenticate(login, call) = session.admit(Call::replayable(), sent) else { panic!("cold") };
+        let step = session.admit(Call::replayable(), &mut request(), sent);
+        let Ok(Step::Authenticate(login, call)) = step else { panic!("cold") };
         let outcome = login.read(Head::new(status, &headers), &body);
         if let Outcome::Rejected(rejection) = &outcome {
             prop_assert!(matches!(status.as_u16(), 400 | 401 | 403));
@@ -151,7 +152,7 @@ proptest! {
         }
         session.settle(login, outcome, settled);
         drop(session.explain(settled).to_string());
-        if let Step::Wait(_, until) = session.admit(call, settled) {
+        if let Ok(Step::Wait(_, until)) = session.admit(call, &mut request(), settled) {
             prop_assert!(until > settled.monotonic);
         }
     }
@@ -269,10 +270,9 @@ proptest! {
         scheme in select(vec!["https", "HTTPS", "http", "ws", "wss"]),
     ) {
         let (mut world, _) = World::warm();
-        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
         let Ok(uri) = format!("{scheme}://{user}{host}{port}/x").parse::<Uri>() else { return Ok(()) };
         let mut request = Request::get(uri).body(()).unwrap();
-        let attached = permit.authorize(&mut request).is_ok();
+        let attached = world.attach(&mut request).is_ok();
         let expected = scheme.eq_ignore_ascii_case("https")
             && host.eq_ignore_ascii_case("api.waldo.ai")
             && matches!(port, "" | ":" | ":443" | ":0443");

@@ -209,7 +209,6 @@ impl Reference {
             (None, _) => Ignored::NothingHeld,
             (Some(_), Roll::Junk(why)) => *why,
             (Some(held), Roll::Token(token)) if token.text == held.token.text => return,
-            (Some(_), Roll::Token(token)) if token.text == sent.token.text => Ignored::Echo,
             (Some(held), Roll::Token(token)) => {
                 if sent.edition == held.edition || token.exp > held.horizon {
                     let life = self.life(token, date, at);

@@ -47,7 +47,6 @@ fn rule_22_every_reason_to_ignore_something_says_which() {
         Ignored::Oversized,
         Ignored::NotJwt,
         Ignored::BadSignature,
-        Ignored::Echo,
         Ignored::EarlierEpoch,
         Ignored::NothingHeld,
         Ignored::NotLater,

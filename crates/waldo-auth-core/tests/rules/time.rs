@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderMap;
 use waldo_auth_core::{Call, Event, Explanation, Now, Outcome, Reason, Session, Step};
 
-use crate::world::{EPOCH, World, down, headers, http_date, just_under, jwt, millis, read, secs};
+use crate::world::{EPOCH, World, down, headers, http_date, just_under, jwt, millis, read, request, secs};
 
 const T: i64 = 1_800_000_000;
 
@@ -359,10 +359,8 @@ fn no_time_is_too_early_or_too_late() {
             [(first, last), (last, first), (some, last), (last, some), (first, some), (some, some)]
         {
             let mut session: Session = World::new().session;
-            let Step::Authenticate(login, _) = session.admit(Call::replayable(), Now::new(monotonic, sent))
-            else {
-                panic!("cold");
-            };
+            let step = session.admit(Call::replayable(), &mut request(), Now::new(monotonic, sent));
+            let Ok(Step::Authenticate(login, _)) = step else { panic!("cold") };
             let outcome = read(
                 &login,
                 200,
@@ -374,9 +372,9 @@ fn no_time_is_too_early_or_too_late() {
             session.settle(login, outcome, now);
             drop(session.explain(now).to_string());
             drop(session.snapshot(now).map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
-            drop(session.admit(Call::one_shot(), now));
+            drop(session.admit(Call::one_shot(), &mut request(), now));
             session.invalidate(now);
-            drop(session.admit(Call::one_shot(), now));
+            drop(session.admit(Call::one_shot(), &mut request(), now));
         }
     }
 }

@@ -7,7 +7,7 @@ mod event;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +22,7 @@ use crate::reference::{
     Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Roll, Stored, Time, Why, duration,
     nanos,
 };
-use crate::world::{KEY, SECRET, World, down, headers, http_date, jwt, read, secs, uri};
+use crate::world::{KEY, SECRET, World, down, headers, http_date, jwt, read, request, secs, uri};
 
 /// A call, as the session and as the reference know it, and how often it was sent.
 struct Asking {
@@ -155,15 +155,13 @@ impl Walk {
         let Asking { call, mut caller, sendings } = asking;
         let now = self.now();
         let expected = self.reference.admit(&mut caller, now);
-        match self.world.admit(call) {
-            Step::Send(permit) => {
+        let mut request = request();
+        match self.world.admit_with(call, &mut request).unwrap() {
+            Step::Send(attempt) => {
                 let sent = self.reference.held.clone().unwrap();
-                assert_eq!(expected, Answer::Send { edition: permit.edition(), left: sent.life.left(now) });
+                assert_eq!(expected, Answer::Send { edition: attempt.edition(), left: sent.life.left(now) });
                 assert!(sendings < 3, "rule 8: a call is sent three times at most");
-                let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
-                let attempt = permit.authorize(&mut request).unwrap();
                 assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {}", sent.token.text));
-                assert_eq!(attempt.edition(), sent.edition);
                 self.flights.push(Flight { attempt, caller, sendings: sendings + 1, sent, at: now });
             }
             Step::Authenticate(login, call) => {

@@ -2,9 +2,7 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use waldo_auth_core::{
-    Call, Config, Credentials, Event, Ignored, Origin, Outcome, Reason, RejectionCode, Step,
-};
+use waldo_auth_core::{Call, Config, Credentials, Event, Ignored, Origin, Outcome, Reason, RejectionCode};
 
 use crate::world::{ORIGIN, World, bearer, credentials, headers, jwt, millis, read, secs, uri};
 
@@ -198,13 +196,12 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
 #[test]
 fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what_is_there() {
     let (mut world, token) = World::warm();
-    let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
     let mut request = Request::get("https://api.waldo.ai/customer")
         .header(AUTHORIZATION, "Basic abc")
         .header(AUTHORIZATION, "Bearer stale")
         .body(())
         .unwrap();
-    let attempt = permit.authorize(&mut request).unwrap();
+    let attempt = world.attach(&mut request).unwrap();
     let values: Vec<&HeaderValue> = request.headers().get_all(AUTHORIZATION).iter().collect();
     assert_eq!(values, [&HeaderValue::try_from(format!("Bearer {token}")).unwrap()]);
     assert!(values.iter().all(|value| value.is_sensitive()));
@@ -218,9 +215,8 @@ fn rule_03_a_rolled_token_is_sent_in_the_same_form_however_it_came() {
         let newer = world.fresh();
         let sent = world.send(Call::replayable());
         world.deliver_with(sent.attempt, 200, &headers(&[("authorization", &form.replace("{}", &newer))]));
-        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
         let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
-        let _attempt = permit.authorize(&mut request).unwrap();
+        let _attempt = world.attach(&mut request).unwrap();
         assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {newer}"), "{form}");
         assert!(request.headers()[AUTHORIZATION].is_sensitive(), "{form}");
     }
@@ -239,6 +235,14 @@ fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kep
         };
         assert_eq!(rejection.code().as_str(), "\u{2026}");
     }
+}
+
+#[test]
+fn rule_03_a_request_to_elsewhere_is_an_error_before_there_is_a_login_for_it() {
+    let mut world = World::new();
+    let mut request = Request::get("https://evil.example/").body(()).unwrap();
+    assert!(world.attach(&mut request).is_err());
+    assert_eq!((world.logins, world.session.journal().written()), (0, 0));
 }
 
 #[test]
@@ -270,9 +274,8 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
         ("/x", false),
     ] {
         let (mut world, _) = World::warm();
-        let Step::Send(permit) = world.admit(Call::replayable()) else { panic!("a token is held") };
         let mut request = Request::get(uri(target)).header(AUTHORIZATION, "Basic mine").body(()).unwrap();
-        match permit.authorize(&mut request) {
+        match world.attach(&mut request) {
             Ok(_attempt) => assert!(allowed, "{target}"),
             Err(error) => {
                 assert!(!allowed, "{target}");

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use waldo_auth_core::{
-    Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login, Now, Outcome, Reason,
-    Refusal, Session, Snapshot, Step, Unavailable, Verdict,
+    Attempt, Call, Config, ConfigBuilder, Credentials, Event, ForeignOrigin, Head, Instant, Login, Now,
+    Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 /// Where every world begins, by both the server's clock and the wall clock.
@@ -32,6 +32,11 @@ pub(crate) fn just_under(time: Duration) -> Duration {
 
 pub(crate) fn credentials() -> Credentials {
     Credentials::new(KEY, SECRET).unwrap()
+}
+
+/// A request that may carry the token.
+pub(crate) fn request() -> Request<()> {
+    Request::get("https://api.waldo.ai/customer").body(()).unwrap()
 }
 
 /// One session, its two clocks, and a count of what it has asked for.
@@ -134,9 +139,19 @@ impl World {
 
 /// Calls and their answers.
 impl World {
+    /// Admits a call with a request of its own.
     #[track_caller]
     pub(crate) fn admit(&mut self, call: Call) -> Step {
-        let step = self.session.admit(call, self.now());
+        self.admit_with(call, &mut request()).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn admit_with(
+        &mut self,
+        call: Call,
+        request: &mut Request<()>,
+    ) -> Result<Step, ForeignOrigin> {
+        let step = self.session.admit(call, request, self.now())?;
         if matches!(step, Step::Authenticate(..)) {
             self.logins += 1;
             self.logins_now += 1;
@@ -145,16 +160,24 @@ impl World {
                 "login after login at one instant, for ever"
             );
         }
-        step
+        Ok(step)
+    }
+
+    /// Admits a call that must be sent at once, or goes elsewhere.
+    #[track_caller]
+    pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Result<Attempt, ForeignOrigin> {
+        match self.admit_with(Call::replayable(), request)? {
+            Step::Send(attempt) => Ok(attempt),
+            other => panic!("expected to send, got {other:?}"),
+        }
     }
 
     /// Admits a call that must be sent at once.
     #[track_caller]
     pub(crate) fn send(&mut self, call: Call) -> Sent {
-        match self.admit(call) {
-            Step::Send(permit) => {
-                let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-                let attempt = permit.authorize(&mut request).unwrap();
+        let mut request = request();
+        match self.admit_with(call, &mut request).unwrap() {
+            Step::Send(attempt) => {
                 let header = request.headers()[AUTHORIZATION].to_str().unwrap();
                 Sent { attempt, token: header.strip_prefix("Bearer ").unwrap().to_owned() }
             }

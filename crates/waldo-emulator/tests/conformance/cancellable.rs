@@ -64,10 +64,9 @@ impl CancellableClient {
         loop {
             // Before the session is asked, so that no settling is missed.
             let mut news = self.settled.subscribe();
-            let step = self.lock().admit(call, self.now());
-            match step {
-                Step::Send(permit) => {
-                    let attempt = permit.authorize(&mut request).map_err(|_| Ending::ForeignOrigin)?;
+            let step = self.lock().admit(call, &mut request, self.now());
+            match step.map_err(|_| Ending::ForeignOrigin)? {
+                Step::Send(attempt) => {
                     let response = exchange(&request).await.map_err(|_| Ending::Failed)?;
                     // A statement of its own, so that the lock is not held while the body is read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());

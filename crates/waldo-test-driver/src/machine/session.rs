@@ -26,18 +26,16 @@ impl Machine for Session {
     }
 
     fn admit(&mut self, call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
-        match self.admit(call, now) {
-            waldo_auth_core::Step::Send(permit) => match permit.authorize(request) {
-                Ok(attempt) => Step::Send(attempt),
-                Err(foreign) => Step::Refuse(Refused {
-                    why: Why::Foreign,
-                    retry_at: now.monotonic,
-                    message: foreign.to_string(),
-                }),
-            },
-            waldo_auth_core::Step::Authenticate(login, call) => Step::Authenticate(login, call),
-            waldo_auth_core::Step::Wait(call, until) => Step::Wait(call, until),
-            waldo_auth_core::Step::Refuse(refusal) => Step::Refuse(Refused::from(&refusal)),
+        match self.admit(call, request, now) {
+            Ok(waldo_auth_core::Step::Send(attempt)) => Step::Send(attempt),
+            Ok(waldo_auth_core::Step::Authenticate(login, call)) => Step::Authenticate(login, call),
+            Ok(waldo_auth_core::Step::Wait(call, until)) => Step::Wait(call, until),
+            Ok(waldo_auth_core::Step::Refuse(refusal)) => Step::Refuse(Refused::from(&refusal)),
+            Err(foreign) => Step::Refuse(Refused {
+                why: Why::Foreign,
+                retry_at: now.monotonic,
+                message: foreign.to_string(),
+            }),
         }
     }
 

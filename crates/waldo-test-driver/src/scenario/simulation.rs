@@ -117,21 +117,19 @@ impl<'a> Simulation<'a> {
 
     fn admit(&mut self, call: Call, order: &Order, deadline: Option<Instant>) -> State {
         let now = self.clock.now();
-        match self.session.admit(call, now) {
-            Step::Send(permit) => {
-                let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
-                let request = Request::builder()
-                    .method(order.method())
-                    .uri(format!("{origin}{}", order.path()))
-                    .body(order.body().bytes().to_vec());
-                let Ok(mut request) = request else {
-                    return self.ended(Ending::Other(format!("{} makes no request", order.path())));
-                };
-                match permit.authorize(&mut request) {
-                    Ok(attempt) => State::Sending(Flight::new(attempt, request, deadline)),
-                    Err(_) => self.ended(Ending::ForeignOrigin),
-                }
-            }
+        let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
+        let request = Request::builder()
+            .method(order.method())
+            .uri(format!("{origin}{}", order.path()))
+            .body(order.body().bytes().to_vec());
+        let Ok(mut request) = request else {
+            return self.ended(Ending::Other(format!("{} makes no request", order.path())));
+        };
+        let Ok(step) = self.session.admit(call, &mut request, now) else {
+            return self.ended(Ending::ForeignOrigin);
+        };
+        match step {
+            Step::Send(attempt) => State::Sending(Flight::new(attempt, request, deadline)),
             Step::Authenticate(login, then) => {
                 let request = login.request();
                 let lease = login.lapses().saturating_duration_since(now.monotonic);

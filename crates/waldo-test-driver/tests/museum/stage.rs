@@ -79,11 +79,10 @@ impl Stage {
     /// Has a call sent, through every login and wait before that, and handled.
     #[track_caller]
     pub(crate) fn send(&mut self, mut call: Call, path: &str) -> Handled {
+        let mut request = get(path);
         loop {
-            match self.session.admit(call, self.now()) {
-                Step::Send(permit) => {
-                    let mut request = Request::get(format!("{ORIGIN}{path}")).body(Vec::new()).unwrap();
-                    let attempt = permit.authorize(&mut request).unwrap();
+            match self.session.admit(call, &mut request, self.now()).unwrap() {
+                Step::Send(attempt) => {
                     let response = self.handle(&request);
                     return Handled { attempt, response };
                 }
@@ -126,7 +125,7 @@ impl Stage {
     /// Has a call that must log in do so, and says with which permission.
     #[track_caller]
     pub(crate) fn lead(&mut self, call: Call) -> (Login, Call) {
-        match self.session.admit(call, self.now()) {
+        match self.session.admit(call, &mut get("/"), self.now()).unwrap() {
             Step::Authenticate(login, call) => (login, call),
             step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => panic!("it does not lead: {step:?}"),
         }
@@ -146,4 +145,8 @@ impl Stage {
     fn handle(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         self.server.handle(request, self.time()).response().unwrap()
     }
+}
+
+fn get(path: &str) -> Request<Vec<u8>> {
+    Request::get(format!("{ORIGIN}{path}")).body(Vec::new()).unwrap()
 }

@@ -1,0 +1,62 @@
+//! How often a fleet logs in, and what the margin at the end of a token's life costs, in virtual time.
+//!
+//! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping state machine is driven against the
+//! model server; a seed gives the same tables again.
+#![expect(clippy::print_stdout, reason = "tables are what it is for")]
+
+mod client;
+mod logins;
+mod network;
+mod site;
+mod traffic;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::{Parser, Subcommand};
+
+/// How often a fleet logs in, and what the margin at the end of a token's life costs, in virtual time.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// The seed of all that is drawn.
+    #[arg(long, env = "WALDO_SEED", default_value_t = 1, global = true)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum What {
+    /// Logins per hour of 1, 100 and 10,000 processes, each with a token of its own, and with a shared one.
+    Logins,
+}
+
+/// Does the work for each thing on all cores, the last first, as they are the longest; answers in the order of the things.
+fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let (taken, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(things.len())));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((index, thing)) =
+                    things.iter().enumerate().rev().nth(taken.fetch_add(1, Ordering::Relaxed))
+                {
+                    let result = work(index, thing);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((index, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn main() {
+    let Arguments { what, seed } = Arguments::parse();
+    println!("from WALDO_SEED={seed}");
+    match what {
+        What::Logins => logins::print(seed),
+    }
+}

@@ -1,0 +1,123 @@
+//! When a process makes its calls.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// A kind of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    /// A call every 10 to 50 s, without an end.
+    Steady,
+    /// Ten calls or so, a second apart, and then nothing for 65 to 180 min.
+    Bursts,
+    /// A call every 5 to 15 min, ten hours a day.
+    Nightly,
+    /// Every 15 min another process starts, makes three calls, and ends, as cron jobs and functions do.
+    Jobs,
+}
+
+impl Traffic {
+    pub(crate) const ALL: [Self; 4] = [Self::Steady, Self::Bursts, Self::Nightly, Self::Jobs];
+
+    /// How long it is watched: several lives of a token, and of the longest gap.
+    pub(crate) fn horizon(self) -> Duration {
+        match self {
+            Self::Steady => 2 * HOUR,
+            Self::Bursts => 12 * HOUR,
+            Self::Nightly => 48 * HOUR,
+            Self::Jobs => 6 * HOUR,
+        }
+    }
+}
+
+/// The next call of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) at: Duration,
+    /// Another process makes it, which has just started.
+    pub(crate) fresh: bool,
+    /// The connection has to be made.
+    pub(crate) cold: bool,
+}
+
+/// The calls of one process, or of one job's processes, as they come.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    traffic: Traffic,
+    rng: Rng,
+    /// How many calls of the burst or of the run are still to come.
+    left: u32,
+    /// When the run began, or the working day.
+    began: Duration,
+}
+
+impl Plan {
+    pub(crate) fn new(traffic: Traffic, rng: Rng) -> Self {
+        Self { traffic, rng, left: 0, began: Duration::ZERO }
+    }
+
+    /// The first call: a deployment starts all processes within a minute; jobs are spread over their interval.
+    pub(crate) fn first(&mut self) -> Due {
+        let within = match self.traffic {
+            Traffic::Steady | Traffic::Bursts | Traffic::Nightly => MINUTE,
+            Traffic::Jobs => 15 * MINUTE,
+        };
+        let at = self.between(Duration::ZERO, within);
+        self.left = self.burst();
+        if self.traffic == Traffic::Jobs {
+            self.began = at;
+        }
+        Due { at, fresh: true, cold: true }
+    }
+
+    /// The call after one that has ended now.
+    pub(crate) fn next(&mut self, now: Duration) -> Due {
+        let in_burst = self.left.checked_sub(1);
+        self.left = in_burst.unwrap_or_else(|| self.burst());
+        let at = match (self.traffic, in_burst) {
+            (Traffic::Steady, _) => now + self.between(10 * SECOND, 50 * SECOND),
+            (Traffic::Bursts, Some(_)) => now + self.between(SECOND / 2, 2 * SECOND),
+            (Traffic::Bursts, None) => now + self.between(65 * MINUTE, 180 * MINUTE),
+            (Traffic::Jobs, Some(_)) => now + self.between(SECOND / 5, SECOND),
+            (Traffic::Jobs, None) => {
+                self.began += 15 * MINUTE;
+                // A job starts a little late.
+                now.max(self.began) + self.between(Duration::ZERO, SECOND)
+            }
+            (Traffic::Nightly, _) => {
+                let at = now + self.between(5 * MINUTE, 15 * MINUTE);
+                if at - self.began < 10 * HOUR {
+                    at
+                } else {
+                    self.began += 24 * HOUR;
+                    self.began + self.between(Duration::ZERO, 15 * MINUTE)
+                }
+            }
+        };
+        let fresh = self.traffic == Traffic::Jobs && in_burst.is_none();
+        Due { at, fresh, cold: at - now > MINUTE }
+    }
+
+    /// The ways of a call are drawn from the same dice.
+    pub(crate) fn dice(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// How many calls follow the first of a burst or of a run.
+    fn burst(&mut self) -> u32 {
+        match self.traffic {
+            Traffic::Steady | Traffic::Nightly => 0,
+            Traffic::Bursts => self.rng.u32(5..15),
+            Traffic::Jobs => 2,
+        }
+    }
+
+    fn between(&mut self, least: Duration, most: Duration) -> Duration {
+        least + (most - least).mul_f64(self.rng.f64())
+    }
+}
