@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::{Claims, NumericDate};
 
 /// The documented life of a token, used when a token says nothing usable about its own.
@@ -52,7 +52,12 @@ impl Life {
 
     /// Whether more than the margin is left (rule 11).
     pub(crate) fn usable(self, margin: Margin, now: Now) -> bool {
-        self.left(now) > margin.of(self.span)
+        self.but(margin).holds(now)
+    }
+
+    /// As long as more than the margin is left.
+    pub(crate) fn but(self, margin: Margin) -> Term {
+        Term::new(self.sent, self.span.saturating_sub(self.spent).saturating_sub(margin.of(self.span)))
     }
 
     /// Whether a server with whole-second clocks may see this life as ended (rule 16).
@@ -61,6 +66,27 @@ impl Life {
     pub(crate) fn may_have_ended(self, now: Now) -> bool {
         let left = self.left(now);
         left <= GRANULARITY && left <= self.span / 2
+    }
+}
+
+/// A span of time from some moment on, told by both clocks: it is over as soon as one of them says so.
+///
+/// To look at its ends costs less than to reckon what has passed and what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Term {
+    /// `None` is after the end of the clock, which it does not reach.
+    monotonic: Option<Instant>,
+    wall: Option<SystemTime>,
+}
+
+impl Term {
+    fn new(from: Now, span: Duration) -> Self {
+        let monotonic = from.monotonic.since_start().checked_add(span).map(Instant::from_start);
+        Self { monotonic, wall: from.wall.checked_add(span) }
+    }
+
+    pub(crate) fn holds(self, now: Now) -> bool {
+        self.monotonic.is_none_or(|end| now.monotonic < end) && self.wall.is_none_or(|end| now.wall < end)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Origin {
     /// In lower case; an IPv6 address keeps its brackets.
     host: Box<str>,
     port: u16,
+    /// Host and port as they are usually written: no port where it is the scheme's own.
+    authority: Box<str>,
 }
 
 impl Origin {
@@ -37,11 +39,27 @@ impl Origin {
         if !secure && !is_loopback(host) {
             return Err(OriginError::Insecure);
         }
-        Ok(Self { secure, host: host.to_ascii_lowercase().into(), port })
+        let host = host.to_ascii_lowercase();
+        let authority = if port == default_port(secure) { host.clone() } else { format!("{host}:{port}") };
+        Ok(Self { secure, host: host.into(), port, authority: authority.into() })
     }
 
     /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
     pub fn contains(&self, uri: &Uri) -> bool {
+        self.is_spelled_in(uri) || self.is_meant_by(uri)
+    }
+
+    /// Nearly every URI spells the origin in the one usual way, which is seen at a glance.
+    fn is_spelled_in(&self, uri: &Uri) -> bool {
+        let is_scheme = match uri.scheme_str() {
+            Some("https") => self.secure,
+            Some("http") => !self.secure,
+            Some(_) | None => false,
+        };
+        is_scheme && uri.authority().is_some_and(|found| found.as_str() == &*self.authority)
+    }
+
+    fn is_meant_by(&self, uri: &Uri) -> bool {
         split(uri).is_some_and(|(secure, host, port)| {
             secure == self.secure && port == self.port && host.eq_ignore_ascii_case(&self.host)
         })
@@ -65,9 +83,13 @@ fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
 fn port(authority: &Authority, secure: bool) -> Option<u16> {
     let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
     match host_and_port.get(authority.host().len()..)? {
-        "" | ":" => Some(if secure { 443 } else { 80 }),
+        "" | ":" => Some(default_port(secure)),
         port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok(),
     }
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -94,9 +116,7 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, default) = if self.secure { ("https", 443) } else { ("http", 80) };
-        write!(f, "{scheme}://{}", self.host)?;
-        if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
+        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.authority)
     }
 }
 

@@ -19,7 +19,6 @@ mod weigh;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
@@ -151,7 +150,7 @@ impl Session {
         }
         if response.status.is_success() {
             for value in response.rolls() {
-                self.roll(&attempt, value, response.own_date(), now);
+                self.roll(&attempt, value, response, now);
             }
         }
         Verdict::Deliver
@@ -383,12 +382,13 @@ impl Session {
     }
 
     /// Takes a value of a successful response's `Authorization` header, if it is worth holding (rules 4, 5, 6).
-    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, date: Option<SystemTime>, now: Now) {
+    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
         match self.weigh(attempt, value) {
             Ok(Some((jwt, header))) => {
                 // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
                 // cannot be known.
-                let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
+                let life =
+                    Life::of(jwt.claims, response.own_date(), attempt.sent, self.config.limits.assumed_life);
                 let edition = self.hold(header, jwt.claims, life, Source::Roll);
                 self.note(Event::Adopted { edition, life: life.span() }, now);
             }
@@ -401,7 +401,9 @@ impl Session {
         self.edition += 1;
         let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
         let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
-        self.held = Some(Token { header, edition: self.edition, epoch: self.epoch, source, horizon, life });
+        let usable = life.but(self.config.limits.margin);
+        self.held =
+            Some(Token { header, edition: self.edition, epoch: self.epoch, source, horizon, life, usable });
         self.edition
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use crate::life::Life;
+use crate::life::{Life, Term};
 use crate::wire::{NumericDate, bearer_credentials};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
@@ -22,6 +22,8 @@ pub(crate) struct Token {
     /// The latest `exp` of this token and its predecessors since the login: what a token of unknown order must exceed.
     pub(crate) horizon: Option<NumericDate>,
     pub(crate) life: Life,
+    /// Its life but for the margin: asked for each call, and so kept.
+    pub(crate) usable: Term,
 }
 
 /// How a token came to be held.

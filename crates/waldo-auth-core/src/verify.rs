@@ -8,7 +8,7 @@ use crate::wire::Jwt;
 /// Whether the token may be used: it is signed with the client secret, or the configuration does not ask.
 #[cfg(feature = "verify")]
 pub(crate) fn passes(asked: bool, jwt: Jwt<'_>, credentials: &Credentials) -> bool {
-    !asked || hs::is_signed_with(credentials.signing_key(), jwt.as_str())
+    !asked || hs::is_signed_with(credentials.signing_key(), jwt)
 }
 
 /// Without the feature, no configuration can ask.
@@ -25,18 +25,17 @@ mod hs {
     use serde_json::{Map, Value};
     use sha2::{Sha256, Sha384, Sha512};
 
-    use crate::wire::jwt_parts;
+    use crate::wire::Jwt;
 
     /// HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never `none`.
-    pub(super) fn is_signed_with(key: &[u8], jwt: &str) -> bool {
+    pub(super) fn is_signed_with(key: &[u8], jwt: Jwt<'_>) -> bool {
         check(key, jwt).is_some()
     }
 
-    fn check(key: &[u8], jwt: &str) -> Option<()> {
-        let (header, _, signature) = jwt_parts(jwt)?;
-        let (signed, _) = jwt.rsplit_once('.')?;
+    fn check(key: &[u8], jwt: Jwt<'_>) -> Option<()> {
         let header: Map<String, Value> =
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.header()).ok()?).ok()?;
+        let (signature, signed) = jwt.signature();
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         match header.get("alg")?.as_str()? {
             "HS256" => mac::<Hmac<Sha256>>(key, signed, &signature),

@@ -21,21 +21,34 @@ pub(super) enum Outlook<'a> {
 }
 
 impl Session {
+    /// What the call has to do now. Short, as nearly every call is sent at once.
+    #[inline]
     pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
-        let limits = &self.config.limits;
-        let with = |margin: Margin| self.held.as_ref().filter(|token| token.life.usable(margin, now));
-        let from_own_login = |token: &&Token| granted_since(call, token);
-        // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
-        // better one would never end.
-        if let Some(token) = with(Margin::NONE).filter(from_own_login) {
-            return Outlook::Send(token);
+        match self.token_for(call, now) {
+            Some(token) => Outlook::Send(token),
+            None => self.outlook_without(call, now),
         }
-        let spare = with(limits.margin);
-        // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
-        let wanted = if call.body == Body::OneShot { spare.and(with(limits.one_shot_margin)) } else { spare };
-        if let Some(token) = wanted {
-            return Outlook::Send(token);
-        }
+    }
+
+    /// The held token, if it is what the call asks for.
+    #[inline]
+    fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
+        let token = self.held.as_ref()?;
+        let is_good = match call.body {
+            // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
+            // better one would never end.
+            _ if granted_since(call, token) => token.life.usable(Margin::NONE, now),
+            Body::Replayable => token.usable.holds(now),
+            // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
+            Body::OneShot => {
+                token.usable.holds(now) && token.life.usable(self.config.limits.one_shot_margin, now)
+            }
+        };
+        is_good.then_some(token)
+    }
+
+    fn outlook_without(&self, call: &Call, now: Now) -> Outlook<'_> {
+        let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.way_to_login(call, now.monotonic), spare) {
             // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
             (Outlook::BackOff(_) | Outlook::Refuse(_), Some(token)) => Outlook::Send(token),

@@ -5,19 +5,38 @@ use http::HeaderValue;
 /// The one form in which a token is sent (rule 3).
 const SCHEME: &str = "Bearer ";
 
-/// `Bearer <jwt>`, marked sensitive, in bytes of its own: a received value may be a slice of an HTTP stack's whole buffer.
+/// `Bearer <jwt>`, marked sensitive.
 ///
 /// `None` only for a text that cannot stand in a header, which a JWT always can.
 pub(crate) fn header(jwt: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from([SCHEME, jwt].concat()).ok()?;
+    HeaderValue::try_from([SCHEME, jwt].concat()).ok().map(ready)
+}
+
+/// The same for a token that came in `value`: the value itself, where it is written as it is sent.
+pub(crate) fn header_of(value: &HeaderValue, jwt: &str) -> Option<HeaderValue> {
+    if in_our_form(value.as_bytes()).is_some() { Some(ready(value.clone())) } else { header(jwt) }
+}
+
+fn ready(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     // The first clone makes the bytes shared, which allocates. It is made here, so that no attaching does.
     drop(value.clone());
-    Some(value)
+    value
 }
 
 /// What a header value holds besides an optional scheme: `Bearer` in any case, with a space or a colon (rule 4).
 pub(crate) fn credentials(value: &[u8]) -> &[u8] {
+    in_our_form(value).unwrap_or_else(|| in_any_form(value))
+}
+
+/// What stands behind `Bearer ` and nothing else around it, as nearly all servers write it.
+fn in_our_form(value: &[u8]) -> Option<&[u8]> {
+    let jwt = value.strip_prefix(SCHEME.as_bytes())?;
+    let (first, last) = (jwt.first()?, jwt.last()?);
+    (!first.is_ascii_whitespace() && !last.is_ascii_whitespace()).then_some(jwt)
+}
+
+fn in_any_form(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len() - 1) else { return value };
     if !scheme.eq_ignore_ascii_case(SCHEME.trim_ascii_end().as_bytes()) {
@@ -64,5 +83,16 @@ mod tests {
         assert!(header.is_sensitive());
         assert_eq!(format!("{header:?}"), "Sensitive");
         assert!(super::header("a\nb").is_none());
+    }
+
+    #[test]
+    fn rule_3_a_header_that_came_in_our_form_is_taken_as_it_is_and_any_other_is_written_anew() {
+        for value in
+            ["Bearer a.b.c", "bearer a.b.c", "Bearer  a.b.c", "Bearer:a.b.c", "a.b.c", "Bearer a.b.c "]
+        {
+            let header = header_of(&HeaderValue::from_static(value), "a.b.c").unwrap();
+            assert_eq!(header.as_bytes(), b"Bearer a.b.c", "{value:?}");
+            assert!(header.is_sensitive());
+        }
     }
 }

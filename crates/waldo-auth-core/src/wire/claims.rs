@@ -25,7 +25,11 @@ impl NumericDate {
     /// Reads a JSON number of any size or precision; any other JSON value says nothing.
     fn read(json: &RawValue) -> Option<Self> {
         // Read as text, not as a JSON number, because that would make a token with `1e999` in it junk.
-        let seconds: f64 = json.get().parse().ok()?;
+        let text = json.get();
+        if let Ok(seconds) = text.parse::<i64>() {
+            return Some(Self(seconds.saturating_mul(1000)));
+        }
+        let seconds: f64 = text.parse().ok()?;
         // The cast saturates, which is what a date beyond all calendars should do.
         #[expect(clippy::cast_possible_truncation, reason = "saturation is meant")]
         Some(Self((seconds * 1000.0).floor() as i64))

@@ -20,6 +20,8 @@ pub(crate) enum Junk {
 #[derive(Clone, Copy)]
 pub(crate) struct Jwt<'a> {
     text: &'a str,
+    header: &'a str,
+    signature: &'a str,
     pub(crate) claims: Claims,
 }
 
@@ -34,30 +36,55 @@ impl<'a> Jwt<'a> {
         }
         // base64url and dots are ASCII, so what is not UTF-8 does not have the shape either.
         let text = std::str::from_utf8(bytes).map_err(|_| Junk::NotJwt)?;
-        let (_, payload, _) = parts(text).ok_or(Junk::NotJwt)?;
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Junk::NotJwt)?;
-        let claims = Claims::read(&payload).ok_or(Junk::NotJwt)?;
-        Ok(Self { text, claims })
+        Self::of(text).ok_or(Junk::NotJwt)
+    }
+
+    fn of(text: &'a str) -> Option<Self> {
+        // From both ends, as the payload is long. There may be no further dot in it, as a dot is not in the alphabet.
+        let (header, rest) = text.split_once('.')?;
+        let (payload, signature) = rest.rsplit_once('.')?;
+        let claims = (is_base64url(header) && is_base64url(signature)).then(|| read_claims(payload))??;
+        Some(Self { text, header, signature, claims })
     }
 
     pub(crate) fn as_str(self) -> &'a str {
         self.text
     }
+
+    /// The header, in base64url.
+    #[cfg(feature = "verify")]
+    pub(crate) fn header(self) -> &'a str {
+        self.header
+    }
+
+    /// The signature, in base64url, and what it is made over.
+    #[cfg(feature = "verify")]
+    pub(crate) fn signature(self) -> (&'a str, &'a str) {
+        let signed = self.text.len() - self.signature.len() - 1;
+        (self.signature, self.text.get(..signed).unwrap_or_default())
+    }
 }
 
-/// Header, payload and signature of a compact JWS, each non-empty and in the base64url alphabet.
-pub(crate) fn parts(text: &str) -> Option<(&str, &str, &str)> {
-    let (header, rest) = text.split_once('.')?;
-    let (payload, signature) = rest.split_once('.')?;
-    // The signature may hold no further dot, as a dot is not in the alphabet.
-    [header, payload, signature].iter().all(|part| is_base64url(part)).then_some((header, payload, signature))
+/// Payloads up to this size, which is nearly all, are decoded without an allocation.
+const USUAL_BYTES: usize = 2048;
+
+fn read_claims(payload: &str) -> Option<Claims> {
+    let room = base64::decoded_len_estimate(payload.len());
+    let (mut usual, mut large) = ([0; USUAL_BYTES], Vec::new());
+    let buffer = if room <= USUAL_BYTES {
+        &mut usual[..]
+    } else {
+        large.resize(room, 0);
+        &mut large
+    };
+    let length = URL_SAFE_NO_PAD.decode_slice(payload, buffer).ok()?;
+    Claims::read(buffer.get(..length)?)
 }
 
 fn is_base64url(part: &str) -> bool {
-    // A length of 4n + 1 encodes no whole number of bytes.
-    !part.is_empty()
-        && part.len() % 4 != 1
-        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let in_alphabet = |b: u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    // A length of 4n + 1 encodes no whole number of bytes. Without a way out in the middle, many bytes are looked at at once.
+    !part.is_empty() && part.len() % 4 != 1 && part.bytes().fold(true, |all, b| all & in_alphabet(b))
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ mod head;
 mod jwt;
 
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, read as read_answer};
-pub(crate) use authorization::{credentials as bearer_credentials, header as bearer_header};
+pub(crate) use authorization::{
+    credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of,
+};
 pub(crate) use claims::{Claims, NumericDate};
 pub use head::Head;
-#[cfg(feature = "verify")]
-pub(crate) use jwt::parts as jwt_parts;
 pub(crate) use jwt::{Junk, Jwt};

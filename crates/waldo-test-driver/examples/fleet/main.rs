@@ -5,9 +5,14 @@
 #![expect(clippy::print_stdout, reason = "tables are what it is for")]
 
 mod client;
+mod cost;
+mod gaps;
 mod logins;
+mod manner;
+mod margin;
 mod network;
 mod site;
+mod sweep;
 mod traffic;
 
 use std::sync::Mutex;
@@ -29,6 +34,8 @@ struct Arguments {
 enum What {
     /// Logins per hour of 1, 100 and 10,000 processes, each with a token of its own, and with a shared one.
     Logins,
+    /// What the margin costs, for round trips of 10 ms to 2 s.
+    Margin,
 }
 
 /// Does the work for each thing on all cores, the last first, as they are the longest; answers in the order of the things.
@@ -58,5 +65,6 @@ fn main() {
     println!("from WALDO_SEED={seed}");
     match what {
         What::Logins => logins::print(seed),
+        What::Margin => margin::print(seed),
     }
 }

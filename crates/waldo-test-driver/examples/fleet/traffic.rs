@@ -11,18 +11,36 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// A kind of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// A call every 10 to 50 s, without an end.
+    /// A call every few seconds, without an end.
     Steady,
-    /// Ten calls or so, a second apart, and then nothing for 65 to 180 min.
+    /// A few calls at a time, and then nothing for longer than a token lasts.
     Bursts,
-    /// A call every 5 to 15 min, ten hours a day.
+    /// A call every few minutes, but none at night.
     Nightly,
-    /// Every 15 min another process starts, makes three calls, and ends, as cron jobs and functions do.
+    /// Processes that start, make a few calls, and end, as cron jobs and functions do.
     Jobs,
 }
 
 impl Traffic {
     pub(crate) const ALL: [Self; 4] = [Self::Steady, Self::Bursts, Self::Nightly, Self::Jobs];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Bursts => "bursts",
+            Self::Nightly => "nightly",
+            Self::Jobs => "jobs",
+        }
+    }
+
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Steady => "a call every 10 to 50 s, for 2 h",
+            Self::Bursts => "5 to 15 calls, a second apart, then nothing for 65 to 180 min; for 12 h",
+            Self::Nightly => "a call every 5 to 15 min, ten hours a day; for 48 h",
+            Self::Jobs => "every 15 min another process starts, makes three calls and ends; for 6 h",
+        }
+    }
 
     /// How long it is watched: several lives of a token, and of the longest gap.
     pub(crate) fn horizon(self) -> Duration {

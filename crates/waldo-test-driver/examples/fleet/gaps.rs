@@ -1,0 +1,58 @@
+//! How long a client is idle before the call that counts.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// Gaps around the life of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gaps {
+    /// From half a life to one and a half, all equally likely.
+    Even,
+    /// The life itself, give or take the second that a job starts late: a job that runs once an hour.
+    Period,
+}
+
+/// A gap, and how likely it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    pub(crate) length: Duration,
+    pub(crate) weight: f64,
+}
+
+impl Gaps {
+    /// Gaps to try, in no order.
+    ///
+    /// The even ones are drawn closer together where more depends on them, which their weights make up for.
+    pub(crate) fn drawn(self, life: Duration, rng: &mut Rng) -> Vec<Gap> {
+        /// How many are drawn between a time left and the next, in seconds before the nominal end.
+        const DENSITY: [(f64, usize); 5] =
+            [(f64::NEG_INFINITY, 30), (-6.0, 500), (10.0, 250), (70.0, 150), (320.0, 30)];
+        let life = life.as_secs_f64();
+        let mut gaps = Vec::new();
+        match self {
+            Self::Even => {
+                let nexts = DENSITY.iter().skip(1).map(|(from, _)| *from).chain([f64::INFINITY]);
+                for ((from, count), to) in DENSITY.into_iter().zip(nexts) {
+                    let (from, to) = (from.max(-life / 2.0), to.min(life / 2.0));
+                    let width = (to - from) / count as f64;
+                    if width > 0.0 {
+                        gaps.extend((0..count).map(|nth| {
+                            let left = from + (nth as f64 + rng.f64()) * width;
+                            Gap { length: Duration::from_secs_f64(life - left), weight: width / life }
+                        }));
+                    }
+                }
+            }
+            Self::Period => {
+                const COUNT: usize = 300;
+                gaps.extend((0..COUNT).map(|_| {
+                    let length = Duration::from_secs_f64(life + rng.f64() - rng.f64());
+                    Gap { length, weight: 1.0 / COUNT as f64 }
+                }));
+            }
+        }
+        rng.shuffle(&mut gaps);
+        gaps
+    }
+}

@@ -1,0 +1,173 @@
+//! What the margin costs, and which costs least.
+
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use crate::cost::Case;
+use crate::gaps::Gaps;
+use crate::manner::Manner;
+use crate::sweep::{Margin, Prices, Sample, Sweep};
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const fn s(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+const HOUR: Duration = s(60 * 60);
+const ROUND_TRIPS: [Duration; 7] = [ms(10), ms(50), ms(100), ms(200), ms(500), s(1), s(2)];
+const MARGINS: [Duration; 11] = [ms(500), s(1), s(2), s(3), s(5), s(10), s(20), s(30), s(60), s(120), s(300)];
+
+/// Prints the tables.
+pub(crate) fn print(seed: u64) {
+    let margins = MARGINS.map(Margin::half);
+    let even = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Even), &margins, Margin::config, seed);
+    let hourly = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Period), &margins, Margin::config, seed);
+    print_margins(&even, &hourly);
+    print_manners(&even);
+    print_regrets(&even);
+    print_shares(seed);
+    print_one_shots(seed);
+}
+
+/// Each manner with each round trip that is short beside the life.
+fn cases(manners: &[Manner], life: Duration, gaps: Gaps) -> Vec<Case> {
+    let of_manner = |manner: &Manner| {
+        let manner = *manner;
+        let short = ROUND_TRIPS.into_iter().filter(move |trip| *trip <= life / 10);
+        short.map(move |round_trip| Case { manner, life, round_trip, gaps, upload: None })
+    };
+    manners.iter().flat_map(of_manner).collect()
+}
+
+fn print_margins(even: &Sweep, hourly: &Sweep) {
+    println!(
+        "
+Latency of 1,000 calls beyond what they would take with a good token, in seconds, by round trip; * is the least.
+Tokens last 1 h and gaps 30 to 90 min. The logins that no margin spares are left out of it. Then, for all round trips
+together: logins beyond those, and 401s; and the 401s of 1,000 calls that come once an hour."
+    );
+    println!("{:<8}{}  {:>8}{:>7}{:>8}", "margin", columns(&ROUND_TRIPS), "logins", "401s", "hourly");
+    let extra = |margin, trip: Duration| {
+        even.mean(margin, |case| case.round_trip == trip, |sample| sample.cost.extra)
+    };
+    let bests = ROUND_TRIPS.map(|trip| (trip, even.best(|margin| extra(margin, trip))));
+    for margin in &even.margins {
+        let cell = |(trip, best): &(Duration, Option<Margin>)| {
+            let star = if *best == Some(*margin) { '*' } else { ' ' };
+            format!("{:>8.3}{star}", extra(*margin, *trip))
+        };
+        let all = |sweep: &Sweep, value: fn(&Sample) -> f64| sweep.mean(*margin, |_| true, value);
+        println!(
+            "{:<8}{}  {:>8.2}{:>7.2}{:>8.2}",
+            text(margin.at_most),
+            bests.iter().map(cell).collect::<String>(),
+            all(even, |sample| sample.cost.logins),
+            all(even, |sample| sample.cost.refused),
+            all(hourly, |sample| sample.cost.refused),
+        );
+    }
+    let failed = even.samples.iter().chain(&hourly.samples).map(|sample| sample.cost.failed);
+    println!("401s that were delivered, of 1,000 calls, at worst: {:.2}", failed.fold(0.0, f64::max));
+}
+
+fn print_manners(even: &Sweep) {
+    println!("\nThe margin with the least latency, by what the server tells of its tokens and by round trip");
+    println!("{:<30}{}", "", columns(&ROUND_TRIPS));
+    for manner in Manner::ALL {
+        let best = |trip: &Duration| {
+            let its = |case: &Case| case.manner.name == manner.name && case.round_trip == *trip;
+            even.best(|margin| even.mean(margin, its, |sample| sample.cost.extra))
+        };
+        let times = ROUND_TRIPS.iter().filter_map(best).map(|margin| margin.at_most);
+        println!("{:<30}{}", manner.name, columns(&times.collect::<Vec<_>>()));
+    }
+}
+
+fn print_regrets(even: &Sweep) {
+    println!(
+        "
+How many round trips 1,000 calls lose to the best margin, at the round trip where they lose most, by what is counted"
+    );
+    let times: Vec<Duration> = even.margins.iter().map(|margin| margin.at_most).collect();
+    println!("{:<24}{}", "", columns(&times));
+    let row = |name: &str, regret: &dyn Fn(Margin) -> f64| {
+        let best = even.best(regret);
+        let cell = |margin: &Margin| {
+            let star = if best == Some(*margin) { '*' } else { ' ' };
+            format!("{:>8.2}{star}", regret(*margin))
+        };
+        println!("{name:<24}{}", even.margins.iter().map(cell).collect::<String>());
+    };
+    for prices in Prices::ALL {
+        row(prices.name, &|margin| even.regret(margin, |case| case.round_trip, prices));
+    }
+    let each = |case: &Case| (case.round_trip, case.manner.name);
+    row("latency, worst manner", &|margin| even.regret(margin, each, Prices::LATENCY));
+}
+
+fn print_shares(seed: u64) {
+    println!("\nThe same for short lives, latency alone, by the most that a margin may be and its share of the life");
+    let of = |at_most: Duration, shares: &[u32]| {
+        shares.iter().map(|share| Margin { at_most, share: *share }).collect::<Vec<_>>()
+    };
+    let shares = [of(s(3), &[2, 4, 7, 10, 20, 50]), of(s(30), &[10])].concat();
+    let fixed: Vec<Margin> = MARGINS.iter().take(5).map(|time| Margin::half(*time)).collect();
+    let lives = [s(5), s(10), s(20), s(60), s(300)];
+    let sweeps = lives.map(|life| {
+        let cases = cases(&[Manner::COMMON, Manner::WORST], life, Gaps::Even);
+        Sweep::new(&cases, &[shares.as_slice(), &fixed].concat(), Margin::config, seed)
+    });
+    println!("{:<14}{}", "life", columns(&lives));
+    for margin in &shares {
+        let cell = |sweep: &Sweep| {
+            format!("{:>8.1} ", sweep.regret(*margin, |case| case.round_trip, Prices::LATENCY))
+        };
+        let Margin { at_most, share } = margin;
+        println!(
+            "{:<14}{}",
+            format!("{}, 1/{share}", text(*at_most)),
+            sweeps.iter().map(cell).collect::<String>()
+        );
+    }
+}
+
+fn print_one_shots(seed: u64) {
+    println!(
+        "
+One-shot calls by their own margin: how many of 1,000 end with a 401, and logins beyond those that no margin spares,
+where the server looks at the token when the body has come, after so long"
+    );
+    let uploads = [s(0), s(10), s(60), s(180)];
+    let cases: Vec<Case> = uploads
+        .iter()
+        .flat_map(|upload| {
+            let cases = cases(&[Manner::COMMON, Manner::WORST], HOUR, Gaps::Even);
+            cases.into_iter().map(|case| Case { upload: Some(*upload), ..case })
+        })
+        .collect();
+    let margins = [s(3), s(30), s(60), s(120), s(300), s(600)].map(Margin::half);
+    let sweep = Sweep::new(&cases, &margins, Margin::one_shot_config, seed);
+    let heads: String = uploads.iter().map(|upload| format!("{:>18}", text(*upload))).collect();
+    println!("{:<8}{heads}", "margin");
+    for margin in &sweep.margins {
+        let cell = |upload: &Duration| {
+            let its = |case: &Case| case.upload == Some(*upload);
+            let failed = sweep.mean(*margin, its, |sample| sample.cost.failed);
+            let logins = sweep.mean(*margin, its, |sample| sample.cost.logins);
+            format!("{failed:>9.2}{logins:>9.2}")
+        };
+        println!("{:<8}{}", text(margin.at_most), uploads.iter().map(cell).collect::<String>());
+    }
+}
+
+fn columns(times: &[Duration]) -> String {
+    times.iter().map(|time| format!("{:>8} ", text(*time))).collect()
+}
+
+fn text(time: Duration) -> String {
+    format_duration(time).to_string()
+}

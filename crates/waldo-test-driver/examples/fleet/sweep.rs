@@ -1,0 +1,118 @@
+//! Many margins in many cases, and how they compare.
+
+use std::time::Duration;
+
+use waldo_auth_core::Config;
+
+use crate::cost::{Case, Cost};
+use crate::in_parallel;
+use crate::site;
+
+/// A reserve at the end of a life: so long, but at most that part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Margin {
+    pub(crate) at_most: Duration,
+    pub(crate) share: u32,
+}
+
+impl Margin {
+    pub(crate) const NONE: Self = Self::half(Duration::ZERO);
+
+    /// With the largest share there may be, so that it is the time that counts.
+    pub(crate) const fn half(at_most: Duration) -> Self {
+        Self { at_most, share: 2 }
+    }
+
+    /// Of calls that can be sent again.
+    pub(crate) fn config(self) -> Config {
+        site::config(|defaults| defaults.margin(self.at_most, self.share))
+    }
+
+    /// Of one-shot calls, which ask for the other one too.
+    pub(crate) fn one_shot_config(self) -> Config {
+        site::config(|defaults| defaults.margin(Duration::ZERO, 2).one_shot_margin(self.at_most, self.share))
+    }
+}
+
+/// What is counted beside latency, in round trips.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prices {
+    pub(crate) name: &'static str,
+    /// A login that was not needed.
+    login: f64,
+    refused: f64,
+}
+
+impl Prices {
+    pub(crate) const LATENCY: Self = Self { name: "latency alone", login: 0.0, refused: 0.0 };
+    pub(crate) const ALL: [Self; 4] = [
+        Self::LATENCY,
+        Self { name: "and 1 more for a login", login: 1.0, refused: 0.0 },
+        Self { name: "and 1 more for a 401", login: 0.0, refused: 1.0 },
+        Self { name: "and 5 more for a 401", login: 0.0, refused: 5.0 },
+    ];
+}
+
+/// What one margin costs in one case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) case: Case,
+    margin: Margin,
+    pub(crate) cost: Cost,
+}
+
+impl Sample {
+    fn price(&self, prices: Prices) -> f64 {
+        let Cost { extra, logins, refused, .. } = self.cost;
+        extra / self.case.round_trip.as_secs_f64() + prices.login * logins + prices.refused * refused
+    }
+}
+
+/// All margins in all cases.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    pub(crate) margins: Vec<Margin>,
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Sweep {
+    /// Tries them. No margin is tried first, as the others are compared with it.
+    pub(crate) fn new(cases: &[Case], margins: &[Margin], config: fn(Margin) -> Config, seed: u64) -> Self {
+        let margins = [&[Margin::NONE], margins].concat();
+        let configs: Vec<Config> = margins.iter().map(|margin| config(*margin)).collect();
+        let costs = in_parallel(cases, |index, case| case.costs(&configs, seed.wrapping_add(index as u64)));
+        let samples = cases.iter().zip(costs).flat_map(|(case, costs)| {
+            let of_margin = |(margin, cost): (&Margin, Cost)| Sample { case: *case, margin: *margin, cost };
+            margins.iter().zip(costs).map(of_margin).collect::<Vec<_>>()
+        });
+        Self { samples: samples.collect(), margins }
+    }
+
+    /// The mean over some of the cases.
+    pub(crate) fn mean(
+        &self,
+        margin: Margin,
+        among: impl Fn(&Case) -> bool,
+        value: impl Fn(&Sample) -> f64,
+    ) -> f64 {
+        let those = self.samples.iter().filter(|sample| sample.margin == margin && among(&sample.case));
+        let (count, sum) = those.fold((0.0, 0.0), |(count, sum), sample| (count + 1.0, sum + value(sample)));
+        if count > 0.0 { sum / count } else { 0.0 }
+    }
+
+    /// The margin with the least of something.
+    pub(crate) fn best(&self, of: impl Fn(Margin) -> f64) -> Option<Margin> {
+        self.margins.iter().copied().min_by(|one, other| of(*one).total_cmp(&of(*other)))
+    }
+
+    /// By how much a margin is dearer than the best one, where it is worst. The cases that have the key in common are one.
+    pub(crate) fn regret<K: PartialEq>(&self, margin: Margin, key: impl Fn(&Case) -> K, prices: Prices) -> f64 {
+        let price = |margin, of: &K| self.mean(margin, |case| key(case) == *of, |sample| sample.price(prices));
+        let over_best = |of: K| {
+            let best = self.margins.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
+            price(margin, &of) - best
+        };
+        let those = self.samples.iter().filter(|sample| sample.margin == margin);
+        those.map(|sample| over_best(key(&sample.case))).fold(0.0, f64::max)
+    }
+}
