@@ -95,7 +95,7 @@ impl<M: Machine> Client<M> {
                 State::LoginAnswered(response, left, login, call) => {
                     let end = LoginEnd::Answer(Head::from(&response), response.body());
                     self.machine.settle(login, end, site::clocks(now));
-                    self.ending.in_logins += now - left;
+                    self.ending.in_logins += now.saturating_sub(left);
                     if let Some(store) = &mut site.store {
                         store.locked = false;
                     }
@@ -209,7 +209,58 @@ impl<M: Machine> Client<M> {
 
     fn end(&mut self, now: Duration) -> Next {
         let least = self.ways.connect + self.ways.first.whole();
-        self.ending.extra = (now - self.began).saturating_sub(least);
+        self.ending.extra = now.saturating_sub(self.began + least);
         Next::Ended(self.ending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waldo_auth_core::Session;
+    use waldo_test_driver::server::{DateStyle, Policy};
+
+    use super::*;
+    use crate::sweep::Margin;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn way(forth: u64, back: u64) -> Way {
+        Way { forth: ms(forth), back: ms(back), ..Way::default() }
+    }
+
+    /// The call that comes in so long after the one before it was sent, on a server that tells its tokens' end exactly.
+    fn after(gap: Duration, config: Config, one_shot: bool) -> Ending {
+        let policy = Policy { dates: DateStyle::Fractional, ..Policy::default() };
+        let mut site = Site::new(policy, None);
+        let mut client = Client::<Session>::start(config, &site, Duration::ZERO);
+        let at_once = Ways::default();
+        let (first, sent) = client.alone(false, at_once, &mut site, ms(1000));
+        assert_eq!(first, Ending { logins: 1, ..Ending::default() });
+        let ways = Ways { connect: ms(20), first: way(30, 1), login: way(2, 400), again: way(5, 600) };
+        client.alone(one_shot, ways, &mut site, sent + gap).0
+    }
+
+    const HOUR: Duration = ms(3_600_000);
+
+    #[test]
+    fn a_good_token_costs_nothing_more_and_a_dead_one_a_login() {
+        let good = after(ms(3_599_949), Margin::NONE.config(), false);
+        assert_eq!(good, Ending::default());
+        let login = Ending { logins: 1, extra: ms(402), in_logins: ms(402), ..Ending::default() };
+        assert_eq!(after(HOUR, Margin::NONE.config(), false), login);
+        let margin = Margin::half(ms(3000)).config();
+        assert_eq!(after(ms(3_597_000), margin.clone(), false), login);
+        assert_eq!(after(ms(3_596_999), margin, false), Ending::default());
+    }
+
+    #[test]
+    fn a_token_that_dies_on_the_way_costs_a_login_and_a_resend_or_the_call() {
+        let died =
+            Ending { logins: 1, refused: 1, extra: ms(402 + 605), in_logins: ms(402), ..Ending::default() };
+        assert_eq!(after(ms(3_599_950), Margin::NONE.config(), false), died);
+        let delivered = Ending { refused: 1, delivered: true, ..Ending::default() };
+        assert_eq!(after(ms(3_599_950), Margin::NONE.one_shot_config(), true), delivered);
     }
 }

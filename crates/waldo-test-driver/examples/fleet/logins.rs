@@ -16,63 +16,62 @@ use crate::site::{self, Site, Store};
 use crate::traffic::{Plan, Traffic};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// A fleet of one is watched so many times over, as one is few.
-const TIMES: usize = 100;
-
-/// Who shares a token with whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tokens {
-    /// Each process has its own.
-    Own,
-    /// All read and write one store, and the server retires nothing (lenient), or a token with its first use (strict).
-    Shared(Rotation),
-}
+const TIMES: u32 = 100;
 
 /// Processes that are used in one way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fleet {
     traffic: Traffic,
-    processes: usize,
-    tokens: Tokens,
+    processes: u32,
+    /// All read and write one store.
+    shared: bool,
+    rotation: Rotation,
 }
 
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
-    /// How long all that was counted took; where it was done several times over, each of them counts.
+    /// How long it was counted, and how many times over.
     span: Duration,
     times: u32,
-    calls: u64,
+    calls: u32,
     /// Logins of the first hour, in which everything starts.
-    first_logins: u64,
-    later_logins: u64,
-    refused: u64,
+    first_logins: u32,
+    later_logins: u32,
+    refused: u32,
     /// Calls that ended with a 401 for the user, or were not sent.
-    failed: u64,
+    failed: u32,
 }
 
 impl Tally {
     fn count(&mut self, ending: Ending, at: Duration) {
         self.calls += 1;
         let logins = if at < HOUR { &mut self.first_logins } else { &mut self.later_logins };
-        *logins += u64::from(ending.logins);
-        self.refused += u64::from(ending.refused);
-        self.failed += u64::from(ending.delivered || ending.given_up);
+        *logins += ending.logins;
+        self.refused += ending.refused;
+        self.failed += u32::from(ending.delivered || ending.given_up);
     }
 
-    fn hourly(&self, count: u64) -> f64 {
-        count as f64 / (self.span.as_secs_f64() / 3600.0)
+    fn hourly(&self, count: u32) -> f64 {
+        f64::from(count) / hours(self.span)
     }
 
-    fn first_hour(&self) -> f64 {
-        self.first_logins as f64 / f64::from(self.times)
+    /// Logins of the first hour.
+    fn first(&self) -> f64 {
+        f64::from(self.first_logins) / f64::from(self.times)
     }
 
+    /// Logins per hour after it.
     fn later(&self) -> f64 {
-        let first_hours = HOUR * self.times;
-        self.later_logins as f64 / ((self.span - first_hours).as_secs_f64() / 3600.0)
+        f64::from(self.later_logins) / hours(self.span.saturating_sub(HOUR * self.times))
     }
+}
+
+fn hours(span: Duration) -> f64 {
+    span.as_secs_f64() / HOUR.as_secs_f64()
 }
 
 impl AddAssign for Tally {
@@ -90,11 +89,11 @@ impl AddAssign for Tally {
 
 impl Fleet {
     /// What sharing does on a strict server is seen well before there are ten thousand.
-    fn is_worth_it(self) -> bool {
-        self.tokens != Tokens::Shared(Rotation::Strict) || self.processes <= 100
+    fn tells_more(self) -> bool {
+        !self.shared || self.rotation == Rotation::Lenient || self.processes <= 100
     }
 
-    /// What it does until the horizon, or so many times over.
+    /// What it does, if need be several times over.
     fn tally(self, config: &Config, mut rng: Rng) -> Tally {
         let times = if self.processes == 1 { TIMES } else { 1 };
         let mut tally = Tally::default();
@@ -106,21 +105,18 @@ impl Fleet {
 
     fn run(self, config: &Config, rng: &mut Rng) -> Tally {
         let horizon = self.traffic.horizon();
-        let plans = (0..self.processes).map(|_| Plan::new(self.traffic, rng.fork()));
-        match self.tokens {
-            // Processes that share nothing never meet, so each may have the server to itself.
-            Tokens::Own => {
-                let mut tally = Tally::default();
-                for plan in plans {
-                    tally += together(vec![plan], Site::new(Policy::default(), None), config, horizon);
-                }
-                tally
-            }
-            Tokens::Shared(rotation) => {
-                let policy = Policy { rotation, ..Policy::default() };
-                together(plans.collect(), Site::new(policy, Some(Store::default())), config, horizon)
-            }
+        let plans: Vec<Plan> =
+            (0..self.processes).map(|_| Plan::new(self.traffic, Rng::with_seed(rng.u64(..)))).collect();
+        let policy = Policy { rotation: self.rotation, ..Policy::default() };
+        if self.shared {
+            return together(plans, Site::new(policy, Some(Store::default())), config, horizon);
         }
+        // Processes that share nothing never meet, so each may have the server to itself.
+        let mut tally = Tally::default();
+        for plan in plans {
+            tally += together(vec![plan], Site::new(policy.clone(), None), config, horizon);
+        }
+        tally
     }
 }
 
@@ -128,30 +124,23 @@ impl Fleet {
 struct Process {
     plan: Plan,
     client: Option<Client<Session>>,
-    /// Its next call starts another process.
-    fresh: bool,
     /// Its next call has to make a connection.
     cold: bool,
     busy: bool,
 }
 
-/// Lets processes run side by side until the horizon. Calls that came in before are brought to their end.
+/// Lets processes run side by side. Calls that came in before the horizon are brought to their end.
 fn together(plans: Vec<Plan>, mut site: Site, config: &Config, horizon: Duration) -> Tally {
-    let network = Network::of(Duration::from_millis(100));
+    let network = Network::of(ROUND_TRIP);
     let mut queue = BinaryHeap::with_capacity(plans.len());
     let mut processes = Vec::with_capacity(plans.len());
     for mut plan in plans {
-        let due = plan.first();
-        queue.push(Reverse((due.at, processes.len())));
-        processes.push(Process { plan, client: None, fresh: due.fresh, cold: due.cold, busy: false });
+        queue.push(Reverse((plan.first(), processes.len())));
+        processes.push(Process { plan, client: None, cold: true, busy: false });
     }
     let mut tally = Tally::default();
     while let Some(Reverse((now, index))) = queue.pop() {
         let Some(process) = processes.get_mut(index) else { continue };
-        if process.fresh {
-            process.client = None;
-            process.fresh = false;
-        }
         let client = process.client.get_or_insert_with(|| Client::start(config.clone(), &site, now));
         if !process.busy {
             let dice = process.plan.dice();
@@ -159,68 +148,164 @@ fn together(plans: Vec<Plan>, mut site: Site, config: &Config, horizon: Duration
             client.call(false, ways, now);
             process.busy = true;
         }
-        let next = match client.proceed(&mut site, now) {
-            Next::At(then) => then,
+        match client.proceed(&mut site, now) {
+            Next::At(then) => queue.push(Reverse((then, index))),
             Next::Ended(ending) => {
                 tally.count(ending, now);
                 let due = process.plan.next(now);
-                (process.busy, process.fresh, process.cold) = (false, due.fresh, due.cold);
-                if due.at >= horizon {
-                    continue;
+                (process.busy, process.cold) = (false, due.cold);
+                if due.fresh {
+                    process.client = None;
                 }
-                due.at
+                if due.at < horizon {
+                    queue.push(Reverse((due.at, index)));
+                }
             }
-        };
-        queue.push(Reverse((next, index)));
+        }
     }
     tally
 }
 
 /// Prints the table.
 pub(crate) fn print(seed: u64) {
-    println!("Round trips take 100 ms, tokens last 1 h and are renewed by each call.");
-    for traffic in Traffic::ALL {
-        println!("{:<8} {}", traffic.name(), traffic.describe());
-    }
-    let rows: Vec<(Traffic, usize)> =
-        [1, 100, 10_000].iter().flat_map(|processes| Traffic::ALL.map(|traffic| (traffic, *processes))).collect();
-    let runs: Vec<(usize, Fleet)> = rows
+    let rows: Vec<(u64, Traffic, u32)> = (seed..)
+        .zip(
+            [1, 100, 10_000]
+                .into_iter()
+                .flat_map(|processes| Traffic::ALL.map(|traffic| (traffic, processes))),
+        )
+        .map(|(seed, (traffic, processes))| (seed, traffic, processes))
+        .collect();
+    let sharing = [(false, Rotation::Lenient), (true, Rotation::Lenient), (true, Rotation::Strict)];
+    let fleets: Vec<(u64, Fleet)> = rows
         .iter()
-        .enumerate()
-        .flat_map(|(row, (traffic, processes))| {
-            let tokens = [Tokens::Own, Tokens::Shared(Rotation::Lenient), Tokens::Shared(Rotation::Strict)];
-            tokens.map(|tokens| (row, Fleet { traffic: *traffic, processes: *processes, tokens }))
+        .flat_map(|(seed, traffic, processes)| {
+            let fleet =
+                |(shared, rotation)| Fleet { traffic: *traffic, processes: *processes, shared, rotation };
+            sharing.map(|how| (*seed, fleet(how)))
         })
-        .filter(|(_, fleet)| fleet.is_worth_it())
+        .filter(|(_, fleet)| fleet.tells_more())
         .collect();
     let config = site::config(|defaults| defaults);
-    let tallies = in_parallel(&runs, |_, (row, fleet)| {
-        fleet.tally(&config, Rng::with_seed(seed.wrapping_add(*row as u64)))
-    });
+    let tallies = in_parallel(&fleets, |_, (seed, fleet)| fleet.tally(&config, Rng::with_seed(*seed)));
+
     println!(
-        "
-                             a token for each process            one for all, lenient       one for all, strict server
-                             logins                              logins                     logins
-         processes  calls/h  1st hour  later/h   each/h    401s  1st hour  later/h    401s  1st hour  later/h    401s/h  failed/h"
+        "\nLogins in the first hour, in which all start, and per hour after it; 401s per hour. Calls take 100 ms, tokens last 1 h."
     );
-    for (row, (traffic, processes)) in rows.iter().enumerate() {
-        let of = |tokens: Tokens| {
-            let mut those = runs.iter().zip(&tallies);
-            those.find(|((its, fleet), _)| *its == row && fleet.tokens == tokens).map(|(_, tally)| *tally)
+    for traffic in Traffic::ALL {
+        println!("  {:<8} {}", traffic.name(), traffic.describe());
+    }
+    println!("A client that logs in for each call makes as many logins as there are calls.");
+    let group = |name: &str, width: usize| format!(" | {name:<width$}");
+    println!(
+        "\n{:<27}{}{}{}",
+        "",
+        group("each has a token of its own", 33),
+        group("one for all", 24),
+        group("one for all, strict server", 32)
+    );
+    let logins = format!(" | {:>8}{:>9}", "1st hour", "later/h");
+    println!(
+        "{:<8}{:>10}{:>9}{logins}{:>9}{:>7}{logins}{:>7}{logins}{:>7}{:>8}",
+        "traffic", "processes", "calls/h", "of each", "401s", "401s", "401s", "failed"
+    );
+    for (_, traffic, processes) in rows {
+        let of = |shared: bool, rotation: Rotation| {
+            let fleet = Fleet { traffic, processes, shared, rotation };
+            let found = fleets.iter().zip(&tallies).find(|((_, other), _)| *other == fleet);
+            found.map(|(_, tally)| *tally)
         };
-        let own = of(Tokens::Own).unwrap_or_default();
-        print!("{:<8}{processes:>10}{:>9.0}", traffic.name(), own.hourly(own.calls));
-        let logins = |tally: Tally| format!("{:>10.1}{:>9.1}", tally.first_hour(), tally.later());
-        let each = own.later() / *processes as f64;
-        print!("{}{each:>9.3}{:>8.0}", logins(own), own.hourly(own.refused));
-        let lenient = of(Tokens::Shared(Rotation::Lenient)).unwrap_or_default();
-        print!("{}{:>8.0}", logins(lenient), lenient.hourly(lenient.refused));
-        match of(Tokens::Shared(Rotation::Strict)) {
-            Some(strict) => {
-                let (refused, failed) = (strict.hourly(strict.refused), strict.hourly(strict.failed));
-                println!("{}{refused:>10.0}{failed:>10.0}", logins(strict));
-            }
-            None => println!("{:>10}{:>9}{:>10}{:>10}", "-", "-", "-", "-"),
+        let logins = |tally: Tally| format!(" | {:>8.1}{:>9.1}", tally.first(), tally.later());
+        let own = of(false, Rotation::Lenient).unwrap_or_default();
+        let shared = of(true, Rotation::Lenient).unwrap_or_default();
+        let strict = of(true, Rotation::Strict).map_or_else(String::new, |tally| {
+            let (refused, failed) = (tally.hourly(tally.refused), tally.hourly(tally.failed));
+            format!("{}{refused:>7.0}{failed:>8.0}", logins(tally))
+        });
+        println!(
+            "{:<8}{processes:>10}{:>9.0}{}{:>9.3}{:>7.0}{}{:>7.0}{strict}",
+            traffic.name(),
+            own.hourly(own.calls),
+            logins(own),
+            own.later() / f64::from(processes),
+            own.hourly(own.refused),
+            logins(shared),
+            shared.hourly(shared.refused),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Margin;
+
+    fn run(fleet: Fleet, margin: Margin) -> Tally {
+        fleet.run(&margin.config(), &mut Rng::with_seed(7))
+    }
+
+    fn logins(tally: Tally) -> u32 {
+        tally.first_logins + tally.later_logins
+    }
+
+    fn fleet(traffic: Traffic, processes: u32) -> Fleet {
+        Fleet { traffic, processes, shared: false, rotation: Rotation::Lenient }
+    }
+
+    #[test]
+    fn without_idle_gaps_each_process_logs_in_once_whatever_the_margin() {
+        for at_most in [0, 3, 30, 300].map(Duration::from_secs) {
+            let tally = run(fleet(Traffic::Steady, 5), Margin::half(at_most));
+            assert_eq!((logins(tally), tally.refused, tally.failed), (5, 0, 0), "{at_most:?}");
+            assert!(tally.calls > 500, "{tally:?}");
         }
+    }
+
+    #[test]
+    fn a_process_that_has_just_started_logs_in() {
+        let tally = run(fleet(Traffic::Jobs, 5), Margin::NONE);
+        assert_eq!(tally.calls, 3 * logins(tally));
+        assert!((5 * 15..=5 * 16).contains(&logins(tally)), "{tally:?}");
+    }
+
+    #[test]
+    fn a_gap_longer_than_a_life_costs_a_login_and_a_shorter_one_none() {
+        for traffic in [Traffic::Bursts, Traffic::Nightly] {
+            let plan = Plan::new(traffic, Rng::with_seed(3));
+            let mut calls = plan.clone();
+            let (mut now, mut gaps) = (calls.first(), 0);
+            while now < traffic.horizon() {
+                let due = calls.next(now);
+                gaps += u32::from(due.at > now + HOUR && due.at < traffic.horizon());
+                now = due.at;
+            }
+            assert!(gaps > 0);
+            let site = Site::new(Policy::default(), None);
+            let tally = together(vec![plan], site, &Margin::NONE.config(), traffic.horizon());
+            assert_eq!((logins(tally), tally.refused), (1 + gaps, 0), "{traffic:?}");
+        }
+    }
+
+    #[test]
+    fn with_a_shared_token_on_a_lenient_server_logins_do_not_grow_with_the_processes() {
+        for traffic in [Traffic::Steady, Traffic::Jobs] {
+            for processes in [1, 10, 100] {
+                let tally = run(Fleet { shared: true, ..fleet(traffic, processes) }, Margin::NONE);
+                assert_eq!(
+                    (logins(tally), tally.refused, tally.failed),
+                    (1, 0, 0),
+                    "{traffic:?} {processes}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_strict_server_refuses_shared_tokens_and_no_others() {
+        let strict = Fleet { rotation: Rotation::Strict, ..fleet(Traffic::Steady, 10) };
+        let own = run(strict, Margin::NONE);
+        assert_eq!((logins(own), own.refused), (10, 0));
+        let shared = run(Fleet { shared: true, ..strict }, Margin::NONE);
+        assert!(shared.refused > shared.calls / 2, "{shared:?}");
     }
 }

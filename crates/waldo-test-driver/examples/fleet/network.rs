@@ -81,6 +81,6 @@ impl Network {
         let whole = self.round_trip.mul_f64(pace * Self::jitter(rng));
         let forth = whole.mul_f64(0.2 + 0.6 * rng.f64());
         let skew = self.skew.as_secs_f64() * (2.0 * rng.f64() - 1.0);
-        Way { forth, back: whole - forth, skew, stale: self.stale.mul_f64(rng.f64()) }
+        Way { forth, back: whole.saturating_sub(forth), skew, stale: self.stale.mul_f64(rng.f64()) }
     }
 }

@@ -41,12 +41,12 @@ impl Site {
     pub(crate) fn answer(&mut self, request: &Request<Vec<u8>>, way: Way, at: Duration) -> Response<Vec<u8>> {
         let shift = Duration::from_secs_f64(way.skew.abs());
         let clock = BEGAN + at;
-        let clock = if way.skew < 0.0 { clock - shift } else { clock + shift };
+        let clock = if way.skew < 0.0 { clock.saturating_sub(shift) } else { clock + shift };
         // It is given no faults, so it always answers.
         let mut response =
             self.server.handle(request, SystemTime::UNIX_EPOCH + clock).response().unwrap_or_default();
         if !way.stale.is_zero() {
-            let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + (clock - way.stale));
+            let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + clock.saturating_sub(way.stale));
             if let Ok(date) = HeaderValue::try_from(date) {
                 response.headers_mut().insert(DATE, date);
             }

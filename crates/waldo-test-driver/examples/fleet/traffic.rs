@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// A kind of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// A call every few seconds, without an end.
+    /// A call every minute or so, without an end.
     Steady,
     /// A few calls at a time, and then nothing for longer than a token lasts.
     Bursts,
@@ -35,25 +35,25 @@ impl Traffic {
 
     pub(crate) fn describe(self) -> &'static str {
         match self {
-            Self::Steady => "a call every 10 to 50 s, for 2 h",
+            Self::Steady => "a call every 20 to 100 s; for 2 h",
             Self::Bursts => "5 to 15 calls, a second apart, then nothing for 65 to 180 min; for 12 h",
-            Self::Nightly => "a call every 5 to 15 min, ten hours a day; for 48 h",
-            Self::Jobs => "every 15 min another process starts, makes three calls and ends; for 6 h",
+            Self::Nightly => "a call every 10 to 20 min, ten hours a day; for 48 h",
+            Self::Jobs => "every 15 min another process starts, makes three calls and ends; for 4 h",
         }
     }
 
-    /// How long it is watched: several lives of a token, and of the longest gap.
+    /// How long it is watched.
     pub(crate) fn horizon(self) -> Duration {
         match self {
             Self::Steady => 2 * HOUR,
             Self::Bursts => 12 * HOUR,
             Self::Nightly => 48 * HOUR,
-            Self::Jobs => 6 * HOUR,
+            Self::Jobs => 4 * HOUR,
         }
     }
 }
 
-/// The next call of a process.
+/// A call that is to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) at: Duration,
@@ -68,6 +68,7 @@ pub(crate) struct Due {
 pub(crate) struct Plan {
     traffic: Traffic,
     rng: Rng,
+    dice: Rng,
     /// How many calls of the burst or of the run are still to come.
     left: u32,
     /// When the run began, or the working day.
@@ -75,12 +76,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(traffic: Traffic, rng: Rng) -> Self {
-        Self { traffic, rng, left: 0, began: Duration::ZERO }
+    pub(crate) fn new(traffic: Traffic, mut rng: Rng) -> Self {
+        Self { traffic, dice: rng.fork(), rng, left: 0, began: Duration::ZERO }
     }
 
     /// The first call: a deployment starts all processes within a minute; jobs are spread over their interval.
-    pub(crate) fn first(&mut self) -> Due {
+    pub(crate) fn first(&mut self) -> Duration {
         let within = match self.traffic {
             Traffic::Steady | Traffic::Bursts | Traffic::Nightly => MINUTE,
             Traffic::Jobs => 15 * MINUTE,
@@ -90,7 +91,7 @@ impl Plan {
         if self.traffic == Traffic::Jobs {
             self.began = at;
         }
-        Due { at, fresh: true, cold: true }
+        at
     }
 
     /// The call after one that has ended now.
@@ -98,7 +99,7 @@ impl Plan {
         let in_burst = self.left.checked_sub(1);
         self.left = in_burst.unwrap_or_else(|| self.burst());
         let at = match (self.traffic, in_burst) {
-            (Traffic::Steady, _) => now + self.between(10 * SECOND, 50 * SECOND),
+            (Traffic::Steady, _) => now + self.between(20 * SECOND, 100 * SECOND),
             (Traffic::Bursts, Some(_)) => now + self.between(SECOND / 2, 2 * SECOND),
             (Traffic::Bursts, None) => now + self.between(65 * MINUTE, 180 * MINUTE),
             (Traffic::Jobs, Some(_)) => now + self.between(SECOND / 5, SECOND),
@@ -108,8 +109,8 @@ impl Plan {
                 now.max(self.began) + self.between(Duration::ZERO, SECOND)
             }
             (Traffic::Nightly, _) => {
-                let at = now + self.between(5 * MINUTE, 15 * MINUTE);
-                if at - self.began < 10 * HOUR {
+                let at = now + self.between(10 * MINUTE, 20 * MINUTE);
+                if at < self.began + 10 * HOUR {
                     at
                 } else {
                     self.began += 24 * HOUR;
@@ -118,12 +119,12 @@ impl Plan {
             }
         };
         let fresh = self.traffic == Traffic::Jobs && in_burst.is_none();
-        Due { at, fresh, cold: at - now > MINUTE }
+        Due { at, fresh, cold: at > now + MINUTE }
     }
 
-    /// The ways of a call are drawn from the same dice.
+    /// For what else there is to draw for its calls.
     pub(crate) fn dice(&mut self) -> &mut Rng {
-        &mut self.rng
+        &mut self.dice
     }
 
     /// How many calls follow the first of a burst or of a run.
@@ -136,6 +137,6 @@ impl Plan {
     }
 
     fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        least + (most - least).mul_f64(self.rng.f64())
+        least + most.saturating_sub(least).mul_f64(self.rng.f64())
     }
 }
