@@ -79,3 +79,48 @@ impl Case {
         cost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Margin;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    fn costs(manner: Manner, gaps: Gaps, margins: [u64; 3]) -> [Cost; 3] {
+        let case = Case { manner, life: HOUR, round_trip: Duration::ZERO, gaps, upload: None };
+        let margins = margins.map(|margin| Margin::half(Duration::from_secs(margin)).config());
+        case.costs(&margins, 7).try_into().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_near(value: f64, expected: f64) {
+        assert!((value - expected).abs() <= 0.05 * expected.abs(), "{value} is not {expected}");
+    }
+
+    #[test]
+    fn where_nothing_takes_time_and_ends_are_exact_a_margin_costs_the_logins_of_its_share_of_the_gaps() {
+        let [none, some, more] = costs(Manner::EXACT, Gaps::Even, [0, 30, 300]);
+        assert_near(some.logins, 1000.0 * 30.0 / 3600.0);
+        assert_near(more.logins, 1000.0 * 300.0 / 3600.0);
+        for cost in [none, some, more] {
+            // They are exact to a millisecond.
+            assert!(cost.refused + cost.failed + cost.extra < 0.01, "{cost:?}");
+        }
+    }
+
+    #[test]
+    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_margin_of_one_is_enough() {
+        let [none, one, three] = costs(Manner::COMMON, Gaps::Even, [0, 1, 3]);
+        assert_near(none.refused, 1000.0 * 0.5 / 3600.0);
+        assert_near(one.logins, 1000.0 * 0.5 / 3600.0);
+        assert!(one.refused + three.refused < 0.01, "{one:?} {three:?}");
+    }
+
+    #[test]
+    fn a_call_once_an_hour_finds_its_token_dead_whatever_the_margin() {
+        let [none, three, more] = costs(Manner::COMMON, Gaps::Period, [0, 3, 300]);
+        assert!(none.refused > 200.0, "{none:?}");
+        assert_eq!((three.logins, three.refused), (more.logins, more.refused));
+    }
+}

@@ -25,9 +25,16 @@ impl Gaps {
     ///
     /// The even ones are drawn closer together where more depends on them, which their weights make up for.
     pub(crate) fn drawn(self, life: Duration, rng: &mut Rng) -> Vec<Gap> {
-        /// How many are drawn between a time left and the next, in seconds before the nominal end.
-        const DENSITY: [(f64, usize); 5] =
-            [(f64::NEG_INFINITY, 30), (-6.0, 500), (10.0, 250), (70.0, 150), (320.0, 30)];
+        /// From so many seconds before the end on, so many are drawn.
+        const DENSITY: [(f64, u32); 7] = [
+            (f64::NEG_INFINITY, 30),
+            (-6.0, 60),
+            (-1.0, 700),
+            (6.0, 200),
+            (20.0, 200),
+            (70.0, 100),
+            (320.0, 30),
+        ];
         let life = life.as_secs_f64();
         let mut gaps = Vec::new();
         match self {
@@ -35,20 +42,20 @@ impl Gaps {
                 let nexts = DENSITY.iter().skip(1).map(|(from, _)| *from).chain([f64::INFINITY]);
                 for ((from, count), to) in DENSITY.into_iter().zip(nexts) {
                     let (from, to) = (from.max(-life / 2.0), to.min(life / 2.0));
-                    let width = (to - from) / count as f64;
+                    let width = (to - from) / f64::from(count);
                     if width > 0.0 {
                         gaps.extend((0..count).map(|nth| {
-                            let left = from + (nth as f64 + rng.f64()) * width;
+                            let left = from + (f64::from(nth) + rng.f64()) * width;
                             Gap { length: Duration::from_secs_f64(life - left), weight: width / life }
                         }));
                     }
                 }
             }
             Self::Period => {
-                const COUNT: usize = 300;
+                const COUNT: u32 = 300;
                 gaps.extend((0..COUNT).map(|_| {
                     let length = Duration::from_secs_f64(life + rng.f64() - rng.f64());
-                    Gap { length, weight: 1.0 / COUNT as f64 }
+                    Gap { length, weight: 1.0 / f64::from(COUNT) }
                 }));
             }
         }

@@ -30,7 +30,7 @@ impl Manner {
 
     pub(crate) const ALL: [Self; 8] = [
         Self::COMMON,
-        Self { name: "fractions of seconds", dates: DateStyle::Fractional, ..Self::COMMON },
+        Self::EXACT,
         Self { name: "no Date", date: DateHeader::Absent, ..Self::COMMON },
         Self { name: "no iat", iat: false, ..Self::COMMON },
         Self::LATE,
@@ -38,6 +38,9 @@ impl Manner {
         Self { name: "nodes within 2 s", skew: Duration::from_secs(2), ..Self::COMMON },
         Self::WORST,
     ];
+
+    pub(crate) const EXACT: Self =
+        Self { name: "fractions of seconds", dates: DateStyle::Fractional, ..Self::COMMON };
 
     const LATE: Self =
         Self { name: "no iat, Date late by 1 s", iat: false, stale: Duration::from_secs(1), ..Self::COMMON };

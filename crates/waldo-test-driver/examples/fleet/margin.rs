@@ -110,7 +110,9 @@ How many round trips 1,000 calls lose to the best margin, at the round trip wher
 }
 
 fn print_shares(seed: u64) {
-    println!("\nThe same for short lives, latency alone, by the most that a margin may be and its share of the life");
+    println!(
+        "\nThe same for short lives, latency alone, by the most that a margin may be and its share of the life"
+    );
     let of = |at_most: Duration, shares: &[u32]| {
         shares.iter().map(|share| Margin { at_most, share: *share }).collect::<Vec<_>>()
     };
@@ -151,8 +153,8 @@ where the server looks at the token when the body has come, after so long"
         .collect();
     let margins = [s(3), s(30), s(60), s(120), s(300), s(600)].map(Margin::half);
     let sweep = Sweep::new(&cases, &margins, Margin::one_shot_config, seed);
-    let heads: String = uploads.iter().map(|upload| format!("{:>18}", text(*upload))).collect();
-    println!("{:<8}{heads}", "margin");
+    let head = |upload: &Duration| format!("{:>18}", text(*upload));
+    println!("{:<8}{}", "margin", uploads.iter().map(head).collect::<String>());
     for margin in &sweep.margins {
         let cell = |upload: &Duration| {
             let its = |case: &Case| case.upload == Some(*upload);
@@ -165,7 +167,8 @@ where the server looks at the token when the body has come, after so long"
 }
 
 fn columns(times: &[Duration]) -> String {
-    times.iter().map(|time| format!("{:>8} ", text(*time))).collect()
+    let column = |time: &Duration| format!("{:>8} ", text(*time));
+    times.iter().map(column).collect()
 }
 
 fn text(time: Duration) -> String {

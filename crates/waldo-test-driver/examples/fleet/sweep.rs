@@ -106,8 +106,14 @@ impl Sweep {
     }
 
     /// By how much a margin is dearer than the best one, where it is worst. The cases that have the key in common are one.
-    pub(crate) fn regret<K: PartialEq>(&self, margin: Margin, key: impl Fn(&Case) -> K, prices: Prices) -> f64 {
-        let price = |margin, of: &K| self.mean(margin, |case| key(case) == *of, |sample| sample.price(prices));
+    pub(crate) fn regret<K: PartialEq>(
+        &self,
+        margin: Margin,
+        key: impl Fn(&Case) -> K,
+        prices: Prices,
+    ) -> f64 {
+        let price =
+            |margin, of: &K| self.mean(margin, |case| key(case) == *of, |sample| sample.price(prices));
         let over_best = |of: K| {
             let best = self.margins.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
             price(margin, &of) - best
