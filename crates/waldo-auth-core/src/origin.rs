@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 
 /// A scheme, a host and a port: where the API lives, and the only place the token is ever sent to (rule 3).
 ///
@@ -21,12 +21,10 @@ use http::uri::Authority;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    secure: bool,
-    /// In lower case; an IPv6 address keeps its brackets.
-    host: Box<str>,
+    scheme: Scheme,
+    /// Host and port in the usual spelling: small letters, and no port where it is the scheme's own.
+    authority: Authority,
     port: u16,
-    /// Host and port as they are usually written: no port where it is the scheme's own.
-    authority: Box<str>,
 }
 
 impl Origin {
@@ -35,13 +33,14 @@ impl Origin {
     /// # Errors
     /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is not this machine.
     pub fn of(uri: &Uri) -> Result<Self, OriginError> {
-        let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
-        if !secure && !is_loopback(host) {
+        let (scheme, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
+        if scheme == Scheme::HTTP && !is_loopback(host) {
             return Err(OriginError::Insecure);
         }
         let host = host.to_ascii_lowercase();
-        let authority = if port == default_port(secure) { host.clone() } else { format!("{host}:{port}") };
-        Ok(Self { secure, host: host.into(), port, authority: authority.into() })
+        let authority = if port == default_port(&scheme) { host } else { format!("{host}:{port}") };
+        let authority = Authority::try_from(authority).map_err(|_| OriginError::NotAbsolute)?;
+        Ok(Self { scheme, authority, port })
     }
 
     /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
@@ -49,47 +48,53 @@ impl Origin {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
     }
 
+    /// `https`, or `http` on this machine.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// The host in small letters, and the port where it is not the scheme's own.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Nearly every URI spells the origin in the one usual way, which is seen at a glance.
     fn is_spelled_in(&self, uri: &Uri) -> bool {
-        let is_scheme = match uri.scheme_str() {
-            Some("https") => self.secure,
-            Some("http") => !self.secure,
-            Some(_) | None => false,
-        };
-        is_scheme && uri.authority().is_some_and(|found| found.as_str() == &*self.authority)
+        uri.scheme() == Some(&self.scheme)
+            && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
     }
 
     fn is_meant_by(&self, uri: &Uri) -> bool {
-        split(uri).is_some_and(|(secure, host, port)| {
-            secure == self.secure && port == self.port && host.eq_ignore_ascii_case(&self.host)
+        split(uri).is_some_and(|(scheme, host, port)| {
+            scheme == self.scheme && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
         })
     }
 }
 
-fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
-    let secure = match uri.scheme_str()? {
-        scheme if scheme.eq_ignore_ascii_case("https") => true,
-        scheme if scheme.eq_ignore_ascii_case("http") => false,
-        _ => return None,
-    };
+fn split(uri: &Uri) -> Option<(Scheme, &str, u16)> {
+    // A scheme has no case, but `http` knows its own only in small letters.
+    let scheme = [Scheme::HTTPS, Scheme::HTTP]
+        .into_iter()
+        .find(|known| uri.scheme_str().is_some_and(|found| *known == *found))?;
     let authority = uri.authority()?;
     if authority.host().is_empty() {
         return None;
     }
-    Some((secure, authority.host(), port(authority, secure)?))
+    let port = port(authority, &scheme)?;
+    Some((scheme, authority.host(), port))
 }
 
 /// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
-fn port(authority: &Authority, secure: bool) -> Option<u16> {
+fn port(authority: &Authority, scheme: &Scheme) -> Option<u16> {
     let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
     match host_and_port.get(authority.host().len()..)? {
-        "" | ":" => Some(default_port(secure)),
+        "" | ":" => Some(default_port(scheme)),
         port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok(),
     }
 }
 
-fn default_port(secure: bool) -> u16 {
-    if secure { 443 } else { 80 }
+fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -116,7 +121,7 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.authority)
+        write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 

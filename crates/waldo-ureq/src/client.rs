@@ -17,7 +17,7 @@ use crate::login::log_in;
 use crate::monitor::{Monitor, Unsent};
 use crate::payload::Payload;
 use crate::sending::{describe, send};
-use crate::target::{foreign, resolve};
+use crate::target::resolve;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
@@ -98,7 +98,8 @@ impl Client {
         *carrier.uri_mut() = resolve(&self.origin, Uri::default())?;
         // A request that this client does not send has no response to conclude.
         drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
-        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| foreign(&self.origin))
+        let foreign = || Error::ForeignOrigin { origin: Origin::clone(&self.origin) };
+        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(foreign)
     }
 
     /// Gives up the held token: the next call logs in.
