@@ -20,8 +20,6 @@ pub(crate) enum Junk {
 #[derive(Clone, Copy)]
 pub(crate) struct Jwt<'a> {
     text: &'a str,
-    header: &'a str,
-    signature: &'a str,
     pub(crate) claims: Claims,
 }
 
@@ -44,24 +42,19 @@ impl<'a> Jwt<'a> {
         let (header, rest) = text.split_once('.')?;
         let (payload, signature) = rest.rsplit_once('.')?;
         let claims = (is_base64url(header) && is_base64url(signature)).then(|| read_claims(payload))??;
-        Some(Self { text, header, signature, claims })
+        Some(Self { text, claims })
     }
 
     pub(crate) fn as_str(self) -> &'a str {
         self.text
     }
 
-    /// The header, in base64url.
+    /// The header and the signature, in base64url, and between them what is signed: all but the signature.
     #[cfg(feature = "verify")]
-    pub(crate) fn header(self) -> &'a str {
-        self.header
-    }
-
-    /// The signature, in base64url, and what it is made over.
-    #[cfg(feature = "verify")]
-    pub(crate) fn signature(self) -> (&'a str, &'a str) {
-        let signed = self.text.len() - self.signature.len() - 1;
-        (self.signature, self.text.get(..signed).unwrap_or_default())
+    pub(crate) fn parts(self) -> Option<(&'a str, &'a str, &'a str)> {
+        let (signed, signature) = self.text.rsplit_once('.')?;
+        let (header, _) = signed.split_once('.')?;
+        Some((header, signed, signature))
     }
 }
 
