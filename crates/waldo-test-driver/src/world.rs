@@ -45,7 +45,6 @@ pub(crate) struct World<'a, M: Machine> {
     /// What the processes share.
     stored: Option<Snapshot>,
     tokens: Tokens,
-    chains: u64,
     came_in: u64,
     /// How many troubles there may still be.
     budget: u32,
@@ -93,7 +92,6 @@ impl<'a, M: Machine> World<'a, M> {
             slots: setup.calls.iter().map(away).collect(),
             stored: None,
             tokens: Tokens::default(),
-            chains: 0,
             came_in: 0,
             budget: setup.budget,
             // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.

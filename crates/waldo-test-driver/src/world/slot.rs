@@ -53,7 +53,7 @@ pub(crate) struct Answer {
 }
 
 impl<M: Machine> State<M> {
-    fn flight(&self) -> Option<&Flight> {
+    pub(crate) fn flight(&self) -> Option<&Flight> {
         match self {
             Self::Leading { flight, .. } | Self::Sent { flight, .. } => Some(flight),
             Self::Away | Self::Ready(_) | Self::Waiting(..) | Self::Done => None,
