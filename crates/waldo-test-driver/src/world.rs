@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use waldo_auth_core::Snapshot;
 
-use crate::choices::Choices;
-use crate::laws::{self, Scene, Violation};
+use crate::choices::{Choices, Odometer};
+use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RollForm, Server};
 use crate::setup::{Kind, Setup};
@@ -55,15 +55,6 @@ pub(crate) struct World<'a, M: Machine> {
     /// What was found is not told again: an earlier run has come through here.
     retracing: bool,
     transcript: Transcript,
-}
-
-/// How a run ended, where no law was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// Everything came to its end.
-    Complete,
-    /// The way on from here is known.
-    Known,
 }
 
 impl<'a, M: Machine> World<'a, M> {
@@ -104,8 +95,8 @@ impl<'a, M: Machine> World<'a, M> {
         }
     }
 
-    pub(crate) fn transcript(&self) -> &Transcript {
-        &self.transcript
+    pub(crate) fn into_transcript(self) -> Transcript {
+        self.transcript
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -116,8 +107,8 @@ impl<'a, M: Machine> World<'a, M> {
         self.steps
     }
 
-    /// Lets everything happen that the choices say, to the end.
-    pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<Ended, Violation> {
+    /// Lets everything happen that the choices say, to the end, or to where the way on is known.
+    pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<(), Violation> {
         let endless = self.setup.steps > 0;
         loop {
             self.draining = endless && (self.steps >= self.setup.steps || choices.is_spent());
@@ -130,7 +121,11 @@ impl<'a, M: Machine> World<'a, M> {
             }
             self.retracing = choices.is_retracing();
             if moves.len() > 1 && !choices.is_new(|| self.digest()) {
-                return Ok(Ended::Known);
+                if choices.odometer().is_some_and(Odometer::has_run_in_a_circle) {
+                    let what = "the run comes back to where it was: it could go on for ever".to_owned();
+                    return Err(Violation { law: EVERYONE_ENDS, what });
+                }
+                return Ok(());
             }
             let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
             let picked = choices.pick(&weights);
@@ -143,8 +138,7 @@ impl<'a, M: Machine> World<'a, M> {
             }
         }
         self.retracing = false;
-        self.end()?;
-        Ok(Ended::Complete)
+        self.end()
     }
 
     /// Everything that decides what can happen from now on.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::World;
 use super::slot::{Slot, State};
-use crate::laws::{SILENT, Violation};
+use crate::laws::{EVERYONE_ENDS, SILENT, Violation};
 use crate::machine::Machine;
 use crate::server::Server;
 use crate::setup::Kind;
@@ -54,7 +54,7 @@ impl<M: Machine> World<'_, M> {
             self.clocks.pass(Duration::from_secs(10 * 60));
         }
         let what = format!("two hours after the server is well again, process {process} is not");
-        Err(Violation { law: "everyone-ends", what })
+        Err(Violation { law: EVERYONE_ENDS, what })
     }
 
     fn silent(&self) -> Result<(), Violation> {
