@@ -31,7 +31,7 @@ impl<M: Machine> World<'_, M> {
 
     /// A new call is answered within bounds, whatever there was before.
     fn recover(&mut self, process: usize) -> Result<(), Violation> {
-        // The latch is the longest of all reasons to wait: 15 minutes; and Retry-After an hour.
+        // The longest waits are the latch's 15 minutes and a Retry-After of at most an hour.
         for _ in 0..12 {
             let kind = Kind { process, ..Kind::default() };
             let caller = Caller {
