@@ -20,9 +20,9 @@ use crate::choices::{Choices, Odometer};
 use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RollForm, Server};
-use crate::setup::{Kind, Setup};
+use crate::setup::Setup;
 use crate::transcript::Transcript;
-use crate::watch::{Caller, Sight, Tokens, Watch, What};
+use crate::watch::{Sight, Tokens, Watch, What};
 
 use self::clocks::Clocks;
 use self::moves::Move;
@@ -61,26 +61,13 @@ impl<'a, M: Machine> World<'a, M> {
     pub(crate) fn new(setup: &'a Setup, transcript: Transcript) -> Self {
         let machines: Vec<M> =
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
-        let away = |kind: &Kind| Slot {
-            kind: *kind,
-            caller: Caller {
-                number: 0,
-                one_shot: kind.one_shot,
-                deadline: None,
-                attempts: 0,
-                last: None,
-                epoch: 0,
-                failures: 0,
-            },
-            state: State::Away,
-        };
         Self {
             clocks: Clocks::new(),
             server: Server::new(setup.policy.clone()).with_key(Server::KEY_ID, Server::KEY_SECRET),
             key_revoked: false,
             watches: machines.iter().map(|_| Watch::default()).collect(),
             machines,
-            slots: setup.calls.iter().map(away).collect(),
+            slots: setup.calls.iter().map(|kind| Slot::away(*kind)).collect(),
             stored: None,
             tokens: Tokens::default(),
             came_in: 0,

@@ -52,6 +52,13 @@ pub(crate) struct Answer {
     pub(crate) own_origin: bool,
 }
 
+impl<M: Machine> Slot<M> {
+    /// The place for a call of this kind, which has not come in.
+    pub(crate) fn away(kind: Kind) -> Self {
+        Self { kind, caller: Caller::default(), state: State::Away }
+    }
+}
+
 impl<M: Machine> State<M> {
     pub(crate) fn flight(&self) -> Option<&Flight> {
         match self {

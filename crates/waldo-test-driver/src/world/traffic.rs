@@ -42,15 +42,8 @@ impl<M: Machine> World<'_, M> {
         let Some(watch) = self.watches.get(slot.kind.process) else { return Ok(()) };
         let deadline = slot.kind.patience.map(|patience| now.monotonic.saturating_add(patience));
         let (epoch, failures) = (watch.epoch, watch.failures);
-        slot.caller = Caller {
-            number,
-            one_shot: slot.kind.one_shot,
-            deadline,
-            attempts: 0,
-            last: None,
-            epoch,
-            failures,
-        };
+        slot.caller =
+            Caller { number, one_shot: slot.kind.one_shot, deadline, epoch, failures, ..Caller::default() };
         slot.state = State::Ready(M::call(slot.kind.one_shot, deadline));
         self.ask(index)
     }
