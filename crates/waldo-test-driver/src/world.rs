@@ -3,7 +3,6 @@
 //! A world draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
 //! clocks there are. After each step the [laws](crate::laws) judge what could be seen of the clients.
 
-mod clocks;
 mod ending;
 mod moves;
 mod site;
@@ -17,6 +16,7 @@ use std::time::Duration;
 use waldo_auth_core::Snapshot;
 
 use crate::choices::{Choices, Odometer};
+use crate::clocks::Clocks;
 use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RollForm, Server};
@@ -24,7 +24,6 @@ use crate::setup::Setup;
 use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
 
-use self::clocks::Clocks;
 use self::moves::Move;
 use self::site::config;
 use self::slot::{Slot, State};
@@ -67,7 +66,7 @@ impl<'a, M: Machine> World<'a, M> {
             key_revoked: false,
             watches: machines.iter().map(|_| Watch::default()).collect(),
             machines,
-            slots: setup.calls.iter().map(|kind| Slot::away(*kind)).collect(),
+            slots: setup.calls.iter().copied().map(Slot::away).collect(),
             stored: None,
             tokens: Tokens::default(),
             came_in: 0,

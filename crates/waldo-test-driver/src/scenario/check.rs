@@ -14,6 +14,9 @@ use crate::server::ClockOffset;
 /// The most attempts that a call can have (rule 8).
 const ATTEMPTS: usize = 3;
 
+/// How far a clock may be moved at once: well within what it can show.
+const FARTHEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+
 /// How much time may pass in a scenario that also runs over real sockets.
 const LONGEST: Duration = Duration::from_millis(2500);
 
@@ -24,6 +27,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, ScenarioError> {
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
         self.check_words()?;
+        self.check_clocks()?;
         self.check_time()?;
         self.check_steps()?;
         self.check_seen()?;
@@ -51,6 +55,21 @@ impl Scenario {
         }
         if self.logins_at_once == 0 {
             return wrong("logins_at_once: this is the most that may be under way at once, so at least 1");
+        }
+        Ok(())
+    }
+
+    /// No clock is moved to where it could show nothing.
+    fn check_clocks(&self) -> Result<(), ScenarioError> {
+        let too_far = "a thousand years of 365 days are the most that a clock is moved at once; take less";
+        let (ClockOffset::Ahead(by) | ClockOffset::Behind(by)) = self.client.clock;
+        if by > FARTHEST {
+            return wrong(format!("client.clock: {too_far}"));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            if step.span().is_some_and(|span| span > FARTHEST) {
+                return wrong(format!("steps[{number}]: {too_far}"));
+            }
         }
         Ok(())
     }
@@ -229,6 +248,53 @@ impl Scenario {
             Kind::Status(_) | Kind::Rejected(_) | Kind::Refused(_) | Kind::Failed(_) | Kind::Cancelled => {
                 Ok(())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Scenario;
+
+    /// A scenario in virtual time with this step, this deadline of its call and this clock of its client's.
+    fn read(step: &str, deadline: &str, clock: &str) -> Result<Scenario, String> {
+        let json = format!(
+            r#"{{
+                "name": "far", "why": "It is far.", "virtual_only": "It takes long.",
+                "server": {{"faults": [{{"on": "calls", "answer": "hang", "times": 1}}]}},
+                "client": {{"clock": "{clock}"}},
+                "steps": [{step}, {{"call": {{"id": "a", "deadline": "{deadline}", "answer": {{"failed": "timeout"}}}}}}, {step}],
+                "seen": [{{"login": 200}}, {{"call": "a", "token": "login 1", "given": "nothing"}}]
+            }}"#
+        );
+        Scenario::read(&json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_clock_that_is_moved_as_far_as_may_be_shows_a_time_and_further_it_is_not_moved() {
+        let span = |span: Duration| humantime::format_duration(span).to_string();
+        let (most, more) = (span(super::FARTHEST), span(super::FARTHEST + Duration::from_nanos(1)));
+        let absurd = format!("{}s", u64::MAX);
+        let error = |place: &str| {
+            Err(format!(
+                "{place}: a thousand years of 365 days are the most that a clock is moved at once; take less"
+            ))
+        };
+        for verb in ["pass", "suspend", "set_clock"] {
+            for sign in ["", "-", "+"].into_iter().filter(|sign| sign.is_empty() || verb == "set_clock") {
+                let step = |span: &str| format!(r#"{{"{verb}": "{sign}{span}"}}"#);
+                assert_eq!(read(&step(&most), &most, &most).unwrap().run(), [], "{verb} {sign}");
+                assert_eq!(read(&step(&more), "1s", "0s"), error("steps[0]"), "{verb} {sign}");
+                assert_eq!(read(&step(&absurd), "1s", "0s"), error("steps[0]"), "{verb} {sign}");
+            }
+        }
+        let plain = r#"{"pass": "1s"}"#;
+        for far in [&more, &absurd] {
+            assert_eq!(read(plain, far, "0s"), error("steps[1]"));
+            assert_eq!(read(plain, "1s", far), error("client.clock"));
+            assert_eq!(read(plain, "1s", &format!("-{far}")), error("client.clock"));
         }
     }
 }
