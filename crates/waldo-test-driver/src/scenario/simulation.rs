@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use http::Request;
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
-    Verdict,
+    Attempt, Call, Config, Credentials, Head, Login, Outcome, Reason, Session, Step, Unavailable, Verdict,
 };
 
 use self::actor::{Actor, Flight, Place, State};
@@ -100,9 +99,11 @@ impl<'a> Simulation<'a> {
     fn turn(&mut self, index: usize) -> bool {
         let now = self.clocks.now();
         let Some(actor) = self.actors.get_mut(index) else { return false };
-        let (order, deadline) = (actor.order.clone(), actor.deadline);
         let (next, moved) = match std::mem::replace(&mut actor.state, State::Gone) {
-            State::Ready(call) => (self.admit(call, &order, deadline), true),
+            State::Ready(call) => {
+                let order = actor.order.clone();
+                (self.admit(call, &order), true)
+            }
             State::Waiting(call, until) if until <= now.monotonic => (State::Ready(call), true),
             State::LoggingIn(flight) => self.fly_login(flight),
             State::Sending(flight) => self.fly_attempt(flight),
@@ -115,8 +116,8 @@ impl<'a> Simulation<'a> {
         moved
     }
 
-    fn admit(&mut self, call: Call, order: &Order, deadline: Option<Instant>) -> State {
-        let now = self.clocks.now();
+    fn admit(&mut self, call: Call, order: &Order) -> State {
+        let (now, deadline) = (self.clocks.now(), call.deadline());
         match self.session.admit(call, now) {
             Step::Send(permit) => {
                 let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
