@@ -1,6 +1,6 @@
 //! What a scenario must be beside well spelled, so that it can be met at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::answer::Kind;
@@ -191,15 +191,11 @@ impl Scenario {
                     if !self.orders().any(|order| order.id == *id) {
                         return here(format!("no step makes a call {id}"));
                     }
-                    let (issued, of) = match token {
-                        TokenName::Login(number) => {
-                            (logins.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
-                        }
-                        TokenName::Roll(number) => {
-                            (calls.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
-                        }
+                    let (issued, number) = match token {
+                        TokenName::Login(number) => (logins, *number),
+                        TokenName::Roll(number) => (calls, *number),
                     };
-                    if issued < usize::try_from(*of).unwrap_or(usize::MAX) {
+                    if issued < usize::try_from(number).unwrap_or(usize::MAX) {
                         return here(format!("{token} was never issued before, so nobody can send it"));
                     }
                 }
@@ -217,10 +213,10 @@ impl Scenario {
     /// The ending of a call agrees with what the server saw of it.
     fn check_order(&self, order: &Order) -> Result<(), ScenarioError> {
         let requests = self.seen.iter().flat_map(|seen| &seen.0);
-        let mut by_given: BTreeMap<String, usize> = BTreeMap::new();
+        let mut by_given: HashMap<Given, usize> = HashMap::new();
         for ExpectedRequest { kind, given, times, .. } in requests {
             if matches!(kind, RequestKind::Call { id, .. } if *id == order.id) {
-                *by_given.entry(given.to_string()).or_default() += times;
+                *by_given.entry(*given).or_default() += times;
             }
         }
         let (id, total) = (&order.id, by_given.values().sum::<usize>());
@@ -235,13 +231,9 @@ impl Scenario {
             return wrong(format!("call {id}: its answer cannot come: time does not run backwards"));
         }
         match &order.answer.kind {
-            Kind::Status(status)
-                if by_given.get(&Given::Status(*status).to_string()) < Some(&order.times) =>
-            {
-                wrong(format!(
-                    "call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"
-                ))
-            }
+            Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => wrong(
+                format!("call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"),
+            ),
             Kind::Failed(_) if total == 0 => {
                 wrong(format!("call {id}: it fails after it was sent, but nothing in \"seen\" is of it"))
             }
