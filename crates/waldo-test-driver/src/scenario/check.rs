@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::Kind;
 use super::document::{Scenario, ScenarioError};
-use super::order::{CallId, Order};
+use super::order::{CallId, Order, is_name};
 use super::seen::{ExpectedRequest, RequestKind};
 use super::sighting::{Given, TokenName};
 use super::step::Step;
@@ -35,8 +35,7 @@ impl Scenario {
     }
 
     fn check_words(&self) -> Result<(), ScenarioError> {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if self.name.is_empty() || !self.name.bytes().all(fits) {
+        if !is_name(&self.name) {
             return wrong(format!(
                 "name: {:?} cannot name a scenario: use small letters, digits and hyphens, such as \"cold-start\"",
                 self.name
