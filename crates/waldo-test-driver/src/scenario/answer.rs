@@ -13,7 +13,7 @@ use super::window::{Precision, Window};
 /// How a call must end: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
 /// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed": "transport"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpectedAnswer {
+pub(super) struct ExpectedAnswer {
     pub(super) kind: Kind,
     pub(super) at: Option<Window>,
     pub(super) retry_in: Option<Window>,

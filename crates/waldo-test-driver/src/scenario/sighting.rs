@@ -16,8 +16,7 @@ use crate::server::Target;
 ///
 /// A token that is byte-identical to an earlier one keeps that one's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// Exhaustive on purpose: a token comes from a login or from a call.
-pub enum TokenName {
+pub(super) enum TokenName {
     /// The token of the n-th login that was granted, from 1.
     Login(u32),
     /// The n-th token that came on the response to a call, from 1.
@@ -57,8 +56,7 @@ impl<'de> Deserialize<'de> for TokenName {
 
 /// What the server gave back: `200`, `"nothing"`, `"cut_short"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// Exhaustive on purpose: these are the replies of the model.
-pub enum Given {
+pub(super) enum Given {
     /// A whole response with this status.
     Status(u16),
     /// Nothing: it hung, or cut the connection.
