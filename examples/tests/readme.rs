@@ -35,10 +35,21 @@ fn each_link_leads_somewhere() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
+        "CHANGELOG.md",
         "CONTRIBUTING.md",
         "docs/protocol.md",
         "docs/design.md",
         "docs/conformance.md",
+        "docs/museum.md",
+        "docs/mutants.md",
+        "docs/verification.md",
+        "crates/waldo-auth-core/README.md",
+        "crates/waldo-emulator/README.md",
+        "crates/waldo-test-driver/LAWS.md",
+        "crates/waldo-test-driver/README.md",
+        "crates/waldo-test-driver/scenarios/README.md",
+        "crates/waldo-ureq/README.md",
+        "fuzz/README.md",
     ] {
         let path = root.join(document);
         let text = std::fs::read_to_string(&path).unwrap();

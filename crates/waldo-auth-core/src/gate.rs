@@ -68,7 +68,7 @@ impl Gate {
             self.probe(limits)
         } else {
             self.blame(failure);
-            self.backoff(self.streak, limits)
+            self.backoff(limits)
         };
         // The server can slow us down, not hurry us: a `Retry-After: 0` must not make a storm.
         self.opens = now.saturating_add(asked.max(own));
@@ -87,9 +87,9 @@ impl Gate {
     pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
         self.opens = match self.cause {
             Some(Cause::Rejected(_)) => lapses,
-            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(self.streak, limits)).min(lapses),
+            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(limits)).min(lapses),
             Some(Cause::Abandoned) => {
-                let wait = self.backoff(self.streak, limits);
+                let wait = self.backoff(limits);
                 self.streak = self.streak.saturating_add(1);
                 now.saturating_add(wait).min(lapses)
             }
@@ -115,8 +115,8 @@ impl Gate {
         doubled(limits.probe_first, self.streak, limits.probe_cap)
     }
 
-    fn backoff(&mut self, streak: u32, limits: &Limits) -> Duration {
-        self.jitter.below(doubled(limits.backoff_base, streak, limits.backoff_cap))
+    fn backoff(&mut self, limits: &Limits) -> Duration {
+        self.jitter.below(doubled(limits.backoff_base, self.streak, limits.backoff_cap))
     }
 }
 

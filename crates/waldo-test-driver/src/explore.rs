@@ -10,7 +10,7 @@ use crate::laws::Violation;
 use crate::machine::Machine;
 use crate::setup::Setup;
 use crate::transcript::Transcript;
-use crate::world::{Ended, World};
+use crate::world::World;
 
 /// What runs start from.
 #[derive(Clone, Debug)]
@@ -96,29 +96,12 @@ pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
     let mut report = Report::default();
     loop {
         let mut world = World::<M>::new(setup, Transcript::default());
-        let result = world.run(&mut choices);
+        if let Err(violation) = world.run(&mut choices) {
+            let plan = Plan::Given(Box::new(setup.clone()));
+            return Err(Box::new(failure::<M>(&plan, &choices, None, violation)));
+        }
         report.steps += world.steps();
         report.time += world.elapsed();
-        let circle = matches!(result, Ok(Ended::Known))
-            && choices.odometer().is_some_and(Odometer::has_run_in_a_circle);
-        if let Err(violation) = result {
-            return Err(Box::new(failure::<M>(
-                &Plan::Given(Box::new(setup.clone())),
-                &choices,
-                None,
-                violation,
-            )));
-        }
-        if circle {
-            let what = "the run comes back to where it was: it could go on for ever".to_owned();
-            let violation = Violation { law: "everyone-ends", what };
-            return Err(Box::new(failure::<M>(
-                &Plan::Given(Box::new(setup.clone())),
-                &choices,
-                None,
-                violation,
-            )));
-        }
         if !choices.advance() {
             break;
         }
@@ -154,7 +137,7 @@ pub fn bytes<M: Machine>(plan: &Plan, bytes: &[u8]) -> Result<Report, Box<Failur
 pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<Failure>> {
     let (result, transcript) = told::<M>(plan, &trail.0);
     match result {
-        Ok(_) => Ok(transcript),
+        Ok(()) => Ok(transcript),
         Err(violation) => Err(Box::new(Failure { violation, seed: None, trail: trail.clone(), transcript })),
     }
 }
@@ -163,7 +146,7 @@ fn one<M: Machine>(plan: &Plan, mut choices: Choices, seed: Option<u64>) -> Resu
     let setup = plan.setup(&mut choices);
     let mut world = World::<M>::new(&setup, Transcript::default());
     match world.run(&mut choices) {
-        Ok(_) => {
+        Ok(()) => {
             let (steps, time) = (world.steps(), world.elapsed());
             Ok(Report { runs: 1, steps, schedules: 1, states: 0, time })
         }
@@ -172,12 +155,12 @@ fn one<M: Machine>(plan: &Plan, mut choices: Choices, seed: Option<u64>) -> Resu
 }
 
 /// The run of these choices with its story.
-fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<Ended, Violation>, Transcript) {
+fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Transcript) {
     let mut choices = Choices::replay(taken.to_vec());
     let setup = plan.setup(&mut choices);
     let mut world = World::<M>::new(&setup, Transcript::kept());
     let result = world.run(&mut choices);
-    (result, world.transcript().clone())
+    (result, world.into_transcript())
 }
 
 fn failure<M: Machine>(plan: &Plan, choices: &Choices, seed: Option<u64>, found: Violation) -> Failure {

@@ -40,6 +40,9 @@ pub struct Violation {
     pub what: String,
 }
 
+/// The name of the law that a whole run can break, too.
+pub(crate) const EVERYONE_ENDS: &str = "everyone-ends";
+
 /// The name of the law that is judged when a run ends.
 pub(crate) const SILENT: &str = "silent";
 
@@ -101,7 +104,7 @@ pub const LAWS: &[Law] = &[
         check: no_needless_wait,
     },
     Law {
-        name: "everyone-ends",
+        name: EVERYONE_ENDS,
         sentence: "Every wait has a reason and ends at an instant in the future that its reason bounds, and every call ends.",
         check: everyone_ends,
     },

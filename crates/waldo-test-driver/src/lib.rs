@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod choices;
+mod clocks;
 mod explore;
 pub mod laws;
 pub mod machine;

@@ -77,7 +77,7 @@
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
-//! The crate's own tests have a larger one, which keeps every law, and thirty-one ways to break it: `tests/rogues/`.
+//! The crate's own tests have a larger one, which keeps every law, and thirty ways to break it: `tests/rogues/`.
 
 mod session;
 

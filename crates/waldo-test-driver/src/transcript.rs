@@ -24,13 +24,8 @@ impl Transcript {
     }
 
     /// How many lines there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lines.as_ref().map_or(0, Vec::len)
-    }
-
-    /// Whether nothing is told.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -254,7 +254,7 @@ impl Watch {
 }
 
 /// Whether a server with clocks of whole seconds may see this life as ended (rule 16).
-pub(crate) fn may_have_ended(life: Life, now: Now) -> bool {
+fn may_have_ended(life: Life, now: Now) -> bool {
     life.left(now) <= Duration::from_secs(2).min(life.span / 2)
 }
 

@@ -3,7 +3,6 @@
 //! A world draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
 //! clocks there are. After each step the [laws](crate::laws) judge what could be seen of the clients.
 
-mod clocks;
 mod ending;
 mod moves;
 mod site;
@@ -16,15 +15,15 @@ use std::time::Duration;
 
 use waldo_auth_core::Snapshot;
 
-use crate::choices::Choices;
-use crate::laws::{self, Scene, Violation};
+use crate::choices::{Choices, Odometer};
+use crate::clocks::Clocks;
+use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RollForm, Server};
-use crate::setup::{Kind, Setup};
+use crate::setup::Setup;
 use crate::transcript::Transcript;
-use crate::watch::{Caller, Sight, Tokens, Watch, What};
+use crate::watch::{Sight, Tokens, Watch, What};
 
-use self::clocks::Clocks;
 use self::moves::Move;
 use self::site::config;
 use self::slot::{Slot, State};
@@ -45,7 +44,6 @@ pub(crate) struct World<'a, M: Machine> {
     /// What the processes share.
     stored: Option<Snapshot>,
     tokens: Tokens,
-    chains: u64,
     came_in: u64,
     /// How many troubles there may still be.
     budget: u32,
@@ -58,42 +56,19 @@ pub(crate) struct World<'a, M: Machine> {
     transcript: Transcript,
 }
 
-/// How a run ended, where no law was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// Everything came to its end.
-    Complete,
-    /// The way on from here is known.
-    Known,
-}
-
 impl<'a, M: Machine> World<'a, M> {
     pub(crate) fn new(setup: &'a Setup, transcript: Transcript) -> Self {
         let machines: Vec<M> =
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
-        let away = |kind: &Kind| Slot {
-            kind: *kind,
-            caller: Caller {
-                number: 0,
-                one_shot: kind.one_shot,
-                deadline: None,
-                attempts: 0,
-                last: None,
-                epoch: 0,
-                failures: 0,
-            },
-            state: State::Away,
-        };
         Self {
             clocks: Clocks::new(),
             server: Server::new(setup.policy.clone()).with_key(Server::KEY_ID, Server::KEY_SECRET),
             key_revoked: false,
             watches: machines.iter().map(|_| Watch::default()).collect(),
             machines,
-            slots: setup.calls.iter().map(away).collect(),
+            slots: setup.calls.iter().copied().map(Slot::away).collect(),
             stored: None,
             tokens: Tokens::default(),
-            chains: 0,
             came_in: 0,
             budget: setup.budget,
             // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.
@@ -106,8 +81,8 @@ impl<'a, M: Machine> World<'a, M> {
         }
     }
 
-    pub(crate) fn transcript(&self) -> &Transcript {
-        &self.transcript
+    pub(crate) fn into_transcript(self) -> Transcript {
+        self.transcript
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -118,8 +93,8 @@ impl<'a, M: Machine> World<'a, M> {
         self.steps
     }
 
-    /// Lets everything happen that the choices say, to the end.
-    pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<Ended, Violation> {
+    /// Lets everything happen that the choices say, to the end, or to where the way on is known.
+    pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<(), Violation> {
         let endless = self.setup.steps > 0;
         loop {
             self.draining = endless && (self.steps >= self.setup.steps || choices.is_spent());
@@ -132,7 +107,11 @@ impl<'a, M: Machine> World<'a, M> {
             }
             self.retracing = choices.is_retracing();
             if moves.len() > 1 && !choices.is_new(|| self.digest()) {
-                return Ok(Ended::Known);
+                if choices.odometer().is_some_and(Odometer::has_run_in_a_circle) {
+                    let what = "the run comes back to where it was: it could go on for ever".to_owned();
+                    return Err(Violation { law: EVERYONE_ENDS, what });
+                }
+                return Ok(());
             }
             let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
             let picked = choices.pick(&weights);
@@ -145,8 +124,7 @@ impl<'a, M: Machine> World<'a, M> {
             }
         }
         self.retracing = false;
-        self.end()?;
-        Ok(Ended::Complete)
+        self.end()
     }
 
     /// Everything that decides what can happen from now on.

@@ -30,7 +30,9 @@ use waldo_ureq::{Client, Factory, OneShot, Payload};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status};
+use crate::site::{
+    PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status, with_one_login_for_all,
+};
 
 const THREADS: usize = 16;
 
@@ -193,16 +195,7 @@ fn medplum_10559_a_401_to_a_login_takes_no_lock_of_its_own() {
         let client = client(emulator.origin());
         // Without a code it is no verdict on the key pair.
         emulator.push_fault(Fault::login(Answer::status(401)));
-        emulator.hold(Hold::logins());
-        let statuses = on_threads(
-            THREADS,
-            &listener,
-            |_| status(&client),
-            || {
-                listener.wait_for("joined", THREADS - 1);
-                emulator.release(Target::Login);
-            },
-        );
+        let statuses = with_one_login_for_all(THREADS, &emulator, &listener, || status(&client));
         assert_eq!(statuses, [200; THREADS]);
         assert_eq!(emulator.stats().server.logins(), 2);
     });

@@ -128,7 +128,6 @@ fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
 
 #[test]
 fn a_canary_is_found_in_every_spelling_and_not_where_it_is_not() {
-    plant("Bearer eyJhbGciOiJIUzI1NiJ9.e30.signature");
     let mut canaries = Canaries(BTreeMap::new());
     canaries.add("the key", KEY);
     let long = format!("a header before it {KEY} and one behind");

@@ -13,9 +13,11 @@ pub(crate) fn jwt(payload: &[u8]) -> String {
 pub(crate) fn may_be_a_jwt(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let [_, payload, _] = parts.as_slice() else { return false };
-    let in_alphabet = |part: &&str| URL_SAFE_NO_PAD.decode(part).is_ok() || part.len() > 1;
+    let is_spelled = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
     let payload = URL_SAFE_NO_PAD.decode(payload).ok().and_then(|payload| String::from_utf8(payload).ok());
-    parts.iter().all(in_alphabet)
+    parts.iter().all(is_spelled)
         && payload.is_some_and(|json| json.trim().starts_with('{') && json.trim().ends_with('}'))
 }
 

@@ -88,14 +88,21 @@ impl Visitor {
 
     fn more(&mut self, seen: &mut Vec<u8>) -> io::Result<()> {
         let mut chunk = [0; 4096];
-        match self.0.read(&mut chunk) {
-            // A signal to this process ends no reading.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(error) => Err(error),
-            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing")),
-            Ok(got) => {
+        match self.read(&mut chunk)? {
+            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing")),
+            got => {
                 seen.extend_from_slice(&chunk[..got]);
                 Ok(())
+            }
+        }
+    }
+
+    /// A signal to this process ends no reading.
+    fn read(&mut self, chunk: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
             }
         }
     }
@@ -122,10 +129,22 @@ impl Visitor {
     /// Nothing has come within `span`, and the connection is open.
     pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
         self.0.set_read_timeout(Some(span)).unwrap();
-        let read = self.0.read(&mut [0; 1]);
+        let read = self.read(&mut [0; 1]);
         self.0.set_read_timeout(Some(PATIENCE)).unwrap();
-        matches!(read, Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+        read.is_err_and(|error| is_timeout(&error))
     }
+
+    /// The connection has ended, with nothing left to read; one that is open and silent is waited for.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.read(&mut [0; 1]) {
+            Ok(got) => got == 0,
+            Err(error) => !is_timeout(&error),
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 pub(crate) fn bearer(token: &str) -> String {

@@ -5,8 +5,7 @@ const TRIES: u32 = 4000;
 
 /// The shortest list of choices found from which the run still fails. `fails` says how long its story is, if it does.
 ///
-/// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps. A list that the run does not come to
-/// the end of is cut there by the first piece taken out.
+/// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps.
 pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
     let mut best = taken;
     let Some(mut length) = fails(&best) else { return best };

@@ -7,12 +7,13 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::ending::Ending;
+use super::sighting::status;
 use super::window::{Precision, Window};
 
 /// How a call must end: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
 /// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed": "transport"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpectedAnswer {
+pub(super) struct ExpectedAnswer {
     pub(super) kind: Kind,
     pub(super) at: Option<Window>,
     pub(super) retry_in: Option<Window>,
@@ -144,10 +145,8 @@ impl<'de> Deserialize<'de> for ExpectedAnswer {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<ExpectedAnswer, E> {
-                let status = u16::try_from(number).ok().filter(|status| (200..=999).contains(status));
-                let status =
-                    status.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))?;
-                Ok(ExpectedAnswer { kind: Kind::Status(status), at: None, retry_in: None })
+                let kind = Kind::Status(status(number, &self)?);
+                Ok(ExpectedAnswer { kind, at: None, retry_in: None })
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ExpectedAnswer, E> {

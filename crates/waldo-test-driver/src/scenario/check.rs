@@ -1,11 +1,11 @@
 //! What a scenario must be beside well spelled, so that it can be met at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::answer::Kind;
 use super::document::{Scenario, ScenarioError};
-use super::order::{CallId, Order};
+use super::order::{CallId, Order, is_name};
 use super::seen::{ExpectedRequest, RequestKind};
 use super::sighting::{Given, TokenName};
 use super::step::Step;
@@ -13,6 +13,9 @@ use crate::server::ClockOffset;
 
 /// The most attempts that a call can have (rule 8).
 const ATTEMPTS: usize = 3;
+
+/// How far a clock may be moved at once: well within what it can show.
+const FARTHEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// How much time may pass in a scenario that also runs over real sockets.
 const LONGEST: Duration = Duration::from_millis(2500);
@@ -24,6 +27,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, ScenarioError> {
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
         self.check_words()?;
+        self.check_clocks()?;
         self.check_time()?;
         self.check_steps()?;
         self.check_seen()?;
@@ -31,8 +35,7 @@ impl Scenario {
     }
 
     fn check_words(&self) -> Result<(), ScenarioError> {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if self.name.is_empty() || !self.name.bytes().all(fits) {
+        if !is_name(&self.name) {
             return wrong(format!(
                 "name: {:?} cannot name a scenario: use small letters, digits and hyphens, such as \"cold-start\"",
                 self.name
@@ -51,6 +54,21 @@ impl Scenario {
         }
         if self.logins_at_once == 0 {
             return wrong("logins_at_once: this is the most that may be under way at once, so at least 1");
+        }
+        Ok(())
+    }
+
+    /// No clock is moved to where it could show nothing.
+    fn check_clocks(&self) -> Result<(), ScenarioError> {
+        let too_far = "a thousand years of 365 days are the most that a clock is moved at once; take less";
+        let (ClockOffset::Ahead(by) | ClockOffset::Behind(by)) = self.client.clock;
+        if by > FARTHEST {
+            return wrong(format!("client.clock: {too_far}"));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            if step.span().is_some_and(|span| span > FARTHEST) {
+                return wrong(format!("steps[{number}]: {too_far}"));
+            }
         }
         Ok(())
     }
@@ -172,15 +190,11 @@ impl Scenario {
                     if !self.orders().any(|order| order.id == *id) {
                         return here(format!("no step makes a call {id}"));
                     }
-                    let (issued, of) = match token {
-                        TokenName::Login(number) => {
-                            (logins.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
-                        }
-                        TokenName::Roll(number) => {
-                            (calls.min(usize::try_from(*number).unwrap_or(usize::MAX)), number)
-                        }
+                    let (issued, number) = match token {
+                        TokenName::Login(number) => (logins, *number),
+                        TokenName::Roll(number) => (calls, *number),
                     };
-                    if issued < usize::try_from(*of).unwrap_or(usize::MAX) {
+                    if issued < usize::try_from(number).unwrap_or(usize::MAX) {
                         return here(format!("{token} was never issued before, so nobody can send it"));
                     }
                 }
@@ -198,10 +212,10 @@ impl Scenario {
     /// The ending of a call agrees with what the server saw of it.
     fn check_order(&self, order: &Order) -> Result<(), ScenarioError> {
         let requests = self.seen.iter().flat_map(|seen| &seen.0);
-        let mut by_given: BTreeMap<String, usize> = BTreeMap::new();
+        let mut by_given: HashMap<Given, usize> = HashMap::new();
         for ExpectedRequest { kind, given, times, .. } in requests {
             if matches!(kind, RequestKind::Call { id, .. } if *id == order.id) {
-                *by_given.entry(given.to_string()).or_default() += times;
+                *by_given.entry(*given).or_default() += times;
             }
         }
         let (id, total) = (&order.id, by_given.values().sum::<usize>());
@@ -216,19 +230,62 @@ impl Scenario {
             return wrong(format!("call {id}: its answer cannot come: time does not run backwards"));
         }
         match &order.answer.kind {
-            Kind::Status(status)
-                if by_given.get(&Given::Status(*status).to_string()) < Some(&order.times) =>
-            {
-                wrong(format!(
-                    "call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"
-                ))
-            }
+            Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => wrong(
+                format!("call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"),
+            ),
             Kind::Failed(_) if total == 0 => {
                 wrong(format!("call {id}: it fails after it was sent, but nothing in \"seen\" is of it"))
             }
             Kind::Status(_) | Kind::Rejected(_) | Kind::Refused(_) | Kind::Failed(_) | Kind::Cancelled => {
                 Ok(())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Scenario;
+
+    /// A scenario in virtual time with this step, this deadline of its call and this clock of its client's.
+    fn read(step: &str, deadline: &str, clock: &str) -> Result<Scenario, String> {
+        let json = format!(
+            r#"{{
+                "name": "far", "why": "It is far.", "virtual_only": "It takes long.",
+                "server": {{"faults": [{{"on": "calls", "answer": "hang", "times": 1}}]}},
+                "client": {{"clock": "{clock}"}},
+                "steps": [{step}, {{"call": {{"id": "a", "deadline": "{deadline}", "answer": {{"failed": "timeout"}}}}}}, {step}],
+                "seen": [{{"login": 200}}, {{"call": "a", "token": "login 1", "given": "nothing"}}]
+            }}"#
+        );
+        Scenario::read(&json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_clock_that_is_moved_as_far_as_may_be_shows_a_time_and_further_it_is_not_moved() {
+        let span = |span: Duration| humantime::format_duration(span).to_string();
+        let (most, more) = (span(super::FARTHEST), span(super::FARTHEST + Duration::from_nanos(1)));
+        let absurd = format!("{}s", u64::MAX);
+        let error = |place: &str| {
+            Err(format!(
+                "{place}: a thousand years of 365 days are the most that a clock is moved at once; take less"
+            ))
+        };
+        for verb in ["pass", "suspend", "set_clock"] {
+            for sign in ["", "-", "+"].into_iter().filter(|sign| sign.is_empty() || verb == "set_clock") {
+                let step = |span: &str| format!(r#"{{"{verb}": "{sign}{span}"}}"#);
+                assert_eq!(read(&step(&most), &most, &most).unwrap().run(), [], "{verb} {sign}");
+                assert_eq!(read(&step(&more), "1s", "0s"), error("steps[0]"), "{verb} {sign}");
+                assert_eq!(read(&step(&absurd), "1s", "0s"), error("steps[0]"), "{verb} {sign}");
+            }
+        }
+        let plain = r#"{"pass": "1s"}"#;
+        for far in [&more, &absurd] {
+            assert_eq!(read(plain, far, "0s"), error("steps[1]"));
+            assert_eq!(read(plain, "1s", far), error("client.clock"));
+            assert_eq!(read(plain, "1s", &format!("-{far}")), error("client.clock"));
         }
     }
 }

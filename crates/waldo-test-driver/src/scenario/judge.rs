@@ -63,11 +63,11 @@ impl Scenario {
         let mut rest = sightings;
         for group in &self.seen {
             let from = format!("from request {} on", sightings.len() - rest.len() + 1);
-            let (mut candidates, later) = rest.split_at(group.count().min(rest.len()));
+            let (candidates, later) = rest.split_at(group.count().min(rest.len()));
             let mut waiting: Vec<(&ExpectedRequest, usize)> =
                 group.0.iter().map(|request| (request, request.times)).collect();
             let mut first_odd = None;
-            while let Some((sighting, others)) = candidates.split_first() {
+            for sighting in candidates {
                 let fitting = waiting
                     .iter_mut()
                     .find(|(request, left)| *left > 0 && self.fits(request, sighting, precision));
@@ -75,20 +75,13 @@ impl Scenario {
                     Some((_, left)) => *left -= 1,
                     None => first_odd = first_odd.or(Some(sighting)),
                 }
-                candidates = others;
             }
-            let missing = waiting.iter().find(|(_, left)| *left > 0);
-            match (missing, first_odd) {
-                (None, _) => rest = later,
-                (Some((request, _)), Some(odd)) => {
-                    let expected = self.tell(request, sightings);
-                    return Some(Unmet::at(from, format!("expected {expected}; seen {odd}")));
-                }
-                (Some((request, _)), None) => {
-                    let expected = self.tell(request, sightings);
-                    return Some(Unmet::at(from, format!("expected {expected}; no more was seen")));
-                }
+            if let Some((request, _)) = waiting.iter().find(|(_, left)| *left > 0) {
+                let expected = self.tell(request, sightings);
+                let seen = first_odd.map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
+                return Some(Unmet::at(from, format!("expected {expected}; {seen}")));
             }
+            rest = later;
         }
         let number = sightings.len() - rest.len() + 1;
         let odd = rest.first()?;

@@ -21,7 +21,6 @@ mod unmet;
 mod window;
 mod witness;
 
-pub use answer::ExpectedAnswer;
 pub use bench::{Bench, Change, Observed, Obstacle, Parting, Shift};
 pub use document::{Scenario, ScenarioError};
 pub use ending::Ending;
@@ -29,12 +28,12 @@ pub use key_pair::KeyPair;
 pub use need::Need;
 pub use order::{BodyKind, CallId, Order};
 pub use settings::{Backoff, DropBudget, Probe, Reserve, Settings};
-pub use sighting::{Given, Sighting, TokenName};
+pub use sighting::Sighting;
 pub use span::Span;
 pub use step::Resumption;
 pub use suite::{all, find, read_all};
 pub use unmet::Unmet;
-pub use window::{Precision, Window};
+pub use window::Precision;
 pub use witness::Witness;
 
 #[cfg(test)]

@@ -29,14 +29,19 @@ impl fmt::Display for CallId {
 impl<'de> Deserialize<'de> for CallId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if text.is_empty() || !text.bytes().all(fits) {
+        if !is_name(&text) {
             return Err(de::Error::custom(format!(
                 "{text:?} cannot name a call: use small letters, digits and hyphens, such as \"slow-1\""
             )));
         }
         Ok(Self(text))
     }
+}
+
+/// Whether a call or a scenario may be named so.
+pub(super) fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 /// The body of a call: absent, of a kind that can be produced again, or of a kind that cannot.

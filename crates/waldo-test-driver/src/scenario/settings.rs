@@ -86,7 +86,7 @@ pub struct DropBudget {
 
 impl Settings {
     /// Whether everything stays as it is.
-    pub fn is_default(&self) -> bool {
+    pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 

@@ -8,7 +8,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::breach::Breach;
-use super::span::Span;
+use super::window::Precision;
 use crate::server::Target;
 
 /// A token by its order of issue: `"login 1"` came with the first login that was granted, `"roll 2"` was the second to come on
@@ -16,8 +16,7 @@ use crate::server::Target;
 ///
 /// A token that is byte-identical to an earlier one keeps that one's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// Exhaustive on purpose: a token comes from a login or from a call.
-pub enum TokenName {
+pub(super) enum TokenName {
     /// The token of the n-th login that was granted, from 1.
     Login(u32),
     /// The n-th token that came on the response to a call, from 1.
@@ -57,8 +56,7 @@ impl<'de> Deserialize<'de> for TokenName {
 
 /// What the server gave back: `200`, `"nothing"`, `"cut_short"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// Exhaustive on purpose: these are the replies of the model.
-pub enum Given {
+pub(super) enum Given {
     /// A whole response with this status.
     Status(u16),
     /// Nothing: it hung, or cut the connection.
@@ -89,10 +87,7 @@ impl<'de> Deserialize<'de> for Given {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Given, E> {
-                let status = u16::try_from(number).ok().filter(|status| (200..=999).contains(status));
-                status
-                    .map(Given::Status)
-                    .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                status(number, &self).map(Given::Status)
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
@@ -106,6 +101,12 @@ impl<'de> Deserialize<'de> for Given {
 
         from.deserialize_any(Forms)
     }
+}
+
+/// Reads the status of a final response.
+pub(super) fn status<E: de::Error>(number: u64, expected: &impl de::Expected) -> Result<u16, E> {
+    let status = u16::try_from(number).ok().filter(|status| (200..=999).contains(status));
+    status.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), expected))
 }
 
 /// A key pair by the order in which the server saw it log in.
@@ -172,7 +173,6 @@ impl fmt::Display for Sighting {
                 None => write!(f, "{} without a token of this server", self.path)?,
             },
         }
-        let at = Duration::from_millis(u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX));
-        write!(f, ", given {}, at {}", self.given, Span::from(at))
+        write!(f, ", given {}, at {}", self.given, Precision::Bounds.tell(self.at))
     }
 }

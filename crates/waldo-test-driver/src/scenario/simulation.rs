@@ -4,19 +4,16 @@
 //! jumps to the next instant that somebody waits for.
 
 mod actor;
-mod clock;
 mod on_bench;
 
 use std::time::Duration;
 
 use http::Request;
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
-    Verdict,
+    Attempt, Call, Config, Credentials, Head, Login, Outcome, Reason, Session, Step, Unavailable, Verdict,
 };
 
 use self::actor::{Actor, Flight, Place, State};
-use self::clock::Clock;
 use super::bench::Obstacle;
 use super::document::Scenario;
 use super::ending::Ending;
@@ -25,6 +22,7 @@ use super::order::Order;
 use super::unmet::Unmet;
 use super::window::Precision;
 use super::witness::Witness;
+use crate::clocks::Clocks;
 use crate::server::{Hold, Reply, Server, Stage, Target};
 
 const ORIGIN: &str = "https://api.waldo.example";
@@ -57,7 +55,7 @@ struct Simulation<'a> {
     server: Server,
     witness: Witness,
     session: Session,
-    clock: Clock,
+    clocks: Clocks,
     holds: Vec<Hold>,
     actors: Vec<Actor>,
     stored: Option<String>,
@@ -67,13 +65,14 @@ struct Simulation<'a> {
 
 impl<'a> Simulation<'a> {
     fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
-        let clock = Clock::new(scenario.client.clock);
+        let mut clocks = Clocks::new();
+        clocks.set(scenario.client.clock);
         Ok(Self {
             server: scenario.server(ELSEWHERE),
-            witness: Witness::new(clock.truth()),
+            witness: Witness::new(clocks.truth()),
             session: session(scenario, scenario.key())?,
             scenario,
-            clock,
+            clocks,
             holds: Vec::new(),
             actors: Vec::new(),
             stored: None,
@@ -98,11 +97,13 @@ impl<'a> Simulation<'a> {
 
     /// Lets one call do its next thing, if there is one.
     fn turn(&mut self, index: usize) -> bool {
-        let now = self.clock.now();
+        let now = self.clocks.now();
         let Some(actor) = self.actors.get_mut(index) else { return false };
-        let (order, deadline) = (actor.order.clone(), actor.deadline);
         let (next, moved) = match std::mem::replace(&mut actor.state, State::Gone) {
-            State::Ready(call) => (self.admit(call, &order, deadline), true),
+            State::Ready(call) => {
+                let order = actor.order.clone();
+                (self.admit(call, &order), true)
+            }
             State::Waiting(call, until) if until <= now.monotonic => (State::Ready(call), true),
             State::LoggingIn(flight) => self.fly_login(flight),
             State::Sending(flight) => self.fly_attempt(flight),
@@ -115,8 +116,8 @@ impl<'a> Simulation<'a> {
         moved
     }
 
-    fn admit(&mut self, call: Call, order: &Order, deadline: Option<Instant>) -> State {
-        let now = self.clock.now();
+    fn admit(&mut self, call: Call, order: &Order) -> State {
+        let (now, deadline) = (self.clocks.now(), call.deadline());
         let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
         let request = Request::builder()
             .method(order.method())
@@ -151,7 +152,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn fly_login(&mut self, mut flight: Flight<(Login, Call)>) -> (State, bool) {
-        let now = self.clock.now();
+        let now = self.clocks.now();
         if flight.until.is_some_and(|until| until <= now.monotonic) {
             let (login, then) = flight.ticket;
             // Ended by the call's own deadline, silence says nothing about the server.
@@ -179,7 +180,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn fly_attempt(&mut self, mut flight: Flight<Attempt>) -> (State, bool) {
-        let now = self.clock.now();
+        let now = self.clocks.now();
         if flight.until.is_some_and(|until| until <= now.monotonic) {
             return (self.ended(Ending::TimedOut), true);
         }
@@ -201,7 +202,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn ended(&self, ending: Ending) -> State {
-        State::Ended(ending, self.clock.passed())
+        State::Ended(ending, self.clocks.elapsed())
     }
 
     /// Takes a request through the gates and the server; answers what comes back, once it does.
@@ -209,7 +210,7 @@ impl<'a> Simulation<'a> {
         let path = flight.request.uri().path().to_owned();
         let held = |holds: &[Hold], stage| holds.iter().any(|hold| hold.covers(target, stage, &path));
         if matches!(flight.place, Place::BeforeServer) && !held(&self.holds, Stage::Before) {
-            let now = self.clock.truth();
+            let now = self.clocks.truth();
             let reply = self.server.handle(&flight.request, now);
             self.witness.note(target, &flight.request, &reply, now);
             flight.place = Place::BehindServer(reply);
@@ -231,7 +232,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn settle(&mut self, login: Login, outcome: Outcome) {
-        self.session.settle(login, outcome, self.clock.now());
+        self.session.settle(login, outcome, self.clocks.now());
         self.wake();
     }
 
@@ -259,7 +260,7 @@ impl<'a> Simulation<'a> {
 
     /// The next instant that somebody waits for, as a time from now.
     fn next_wait(&self) -> Option<Duration> {
-        let now = self.clock.now().monotonic;
+        let now = self.clocks.now().monotonic;
         let waits = self.actors.iter().filter_map(Actor::until);
         waits.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero()).min()
     }
@@ -272,7 +273,7 @@ impl<'a> Simulation<'a> {
                 return true;
             }
             let Some(wait) = self.next_wait() else { return false };
-            self.clock.pass(wait);
+            self.clocks.pass(wait);
             self.progress();
         }
         false

@@ -1,5 +1,7 @@
 //! One line of what happens.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::key_pair::KeyPair;
@@ -81,6 +83,36 @@ pub enum Resumption {
 }
 
 impl Step {
+    /// How far it moves a clock at most, if it can move one.
+    pub(super) fn span(&self) -> Option<Duration> {
+        match self {
+            Self::Pass(span) | Self::Suspend(span) => Some(span.duration()),
+            Self::SetClock(ClockOffset::Ahead(by) | ClockOffset::Behind(by)) => Some(*by),
+            Self::Call(order) | Self::Start(order) => order.deadline.map(Span::duration),
+            Self::Await(_)
+            | Self::Cancel(_)
+            | Self::Kill(_)
+            | Self::Hold(_)
+            | Self::UntilHeld(_)
+            | Self::Release(_)
+            | Self::ReleaseAll
+            | Self::ExpireAll
+            | Self::RevokeKey(_)
+            | Self::RestoreKey(_)
+            | Self::RotateSigningKey
+            | Self::Policy(_)
+            | Self::Fault(_)
+            | Self::ClearFaults
+            | Self::Invalidate
+            | Self::Reset
+            | Self::ResetTo(_)
+            | Self::Store
+            | Self::Resume(_)
+            | Self::Restart
+            | Self::RestartAs(_) => None,
+        }
+    }
+
     /// Why only virtual time can do it, if that is so.
     pub(super) fn needs_virtual_time(&self) -> Option<&'static str> {
         match self {

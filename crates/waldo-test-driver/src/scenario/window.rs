@@ -10,7 +10,7 @@ use super::span::Span;
 
 /// The instants at which something may happen: one, `"60s"`, or all from one to another, `["0s", "250ms"]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     from: Duration,
     to: Duration,
 }
@@ -50,7 +50,7 @@ impl Window {
     }
 
     /// Whether `at` is one of the instants at which it may happen.
-    pub fn admits(self, at: Duration, precision: Precision) -> bool {
+    pub(super) fn admits(self, at: Duration, precision: Precision) -> bool {
         let (early, late) = match precision {
             Precision::Exact => (Duration::ZERO, Duration::ZERO),
             Precision::Bounds => (Precision::EARLY, Precision::LATE),
@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// The same for a time that is still to go, which shrinks while a real clock runs: at most what is said.
-    pub fn admits_rest(self, rest: Duration, precision: Precision) -> bool {
+    pub(super) fn admits_rest(self, rest: Duration, precision: Precision) -> bool {
         match precision {
             Precision::Exact => self.admits(rest, precision),
             Precision::Bounds => {

@@ -67,7 +67,7 @@ pub(crate) enum End {
 }
 
 /// A call as its user sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
     /// Counts the calls of the run from 1.
     pub(crate) number: u64,

@@ -25,8 +25,6 @@ pub(crate) struct TokenId(pub u64);
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
     text: String,
-    /// Which login it descends from.
-    pub(crate) chain: u64,
     /// `exp`, in seconds of Unix time.
     pub(crate) exp: Option<f64>,
     iat: Option<f64>,
@@ -48,7 +46,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// Enters a token that the server has just issued. One with the text of an earlier one is that one.
-    pub(crate) fn enter(&mut self, text: &str, chain: u64) -> TokenId {
+    pub(crate) fn enter(&mut self, text: &str) -> TokenId {
         if let Some(id) = self.ids.get(text) {
             return *id;
         }
@@ -57,7 +55,7 @@ impl Tokens {
         self.issued += 1;
         let id = TokenId(self.issued);
         self.ids.insert(text.to_owned(), id);
-        self.facts.push_back(Fact { text: text.to_owned(), chain, exp, iat });
+        self.facts.push_back(Fact { text: text.to_owned(), exp, iat });
         if self.facts.len() > REMEMBERED
             && let Some(oldest) = self.facts.pop_front()
         {
@@ -163,14 +161,15 @@ mod tests {
         let mut tokens = Tokens::default();
         let total = REMEMBERED as u64 + 3;
         for serial in 0..total {
-            assert_eq!(tokens.enter(&format!("{serial}.e30.x"), serial), TokenId(serial + 1));
+            assert_eq!(tokens.enter(&format!("{serial}.e30.x")), TokenId(serial + 1));
         }
-        assert_eq!(tokens.fact(TokenId(3)).map(|fact| fact.chain), None);
-        assert_eq!(tokens.fact(TokenId(4)).map(|fact| fact.chain), Some(3));
-        assert_eq!(tokens.fact(TokenId(total)).map(|fact| fact.chain), Some(total - 1));
-        assert_eq!(tokens.fact(TokenId(total + 1)).map(|fact| fact.chain), None);
+        let text = |id| tokens.fact(TokenId(id)).map(|fact| fact.text.clone());
+        assert_eq!(text(3), None);
+        assert_eq!(text(4), Some("3.e30.x".to_owned()));
+        assert_eq!(text(total), Some(format!("{}.e30.x", total - 1)));
+        assert_eq!(text(total + 1), None);
         assert_eq!(tokens.find("2.e30.x"), None);
         assert_eq!(tokens.find("3.e30.x"), Some(TokenId(4)));
-        assert_eq!(tokens.enter("3.e30.x", 9), TokenId(4), "the same text is the same token");
+        assert_eq!(tokens.enter("3.e30.x"), TokenId(4), "the same text is the same token");
     }
 }

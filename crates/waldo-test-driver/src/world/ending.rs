@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::World;
-use super::slot::{Slot, State};
-use crate::laws::{SILENT, Violation};
+use super::slot::Slot;
+use crate::laws::{EVERYONE_ENDS, SILENT, Violation};
 use crate::machine::Machine;
 use crate::server::Server;
 use crate::setup::Kind;
-use crate::watch::{Caller, What};
+use crate::watch::What;
 
 impl<M: Machine> World<'_, M> {
     /// Nothing happens by itself any more. The server is well again; then each client must be, too.
@@ -31,19 +31,10 @@ impl<M: Machine> World<'_, M> {
 
     /// A new call is answered within bounds, whatever there was before.
     fn recover(&mut self, process: usize) -> Result<(), Violation> {
-        // The latch is the longest of all reasons to wait: 15 minutes; and Retry-After an hour.
+        // The longest waits are the latch's 15 minutes and a Retry-After of at most an hour.
         for _ in 0..12 {
             let kind = Kind { process, ..Kind::default() };
-            let caller = Caller {
-                number: 0,
-                one_shot: false,
-                deadline: None,
-                attempts: 0,
-                last: None,
-                epoch: 0,
-                failures: 0,
-            };
-            self.slots = vec![Slot { kind, caller, state: State::Away }];
+            self.slots = vec![Slot::away(kind)];
             for _ in 0..60 {
                 let Some((step, _)) = self.moves().first().copied() else { break };
                 self.perform(step)?;
@@ -54,7 +45,7 @@ impl<M: Machine> World<'_, M> {
             self.clocks.pass(Duration::from_secs(10 * 60));
         }
         let what = format!("two hours after the server is well again, process {process} is not");
-        Err(Violation { law: "everyone-ends", what })
+        Err(Violation { law: EVERYONE_ENDS, what })
     }
 
     fn silent(&self) -> Result<(), Violation> {

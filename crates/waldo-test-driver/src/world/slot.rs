@@ -52,8 +52,15 @@ pub(crate) struct Answer {
     pub(crate) own_origin: bool,
 }
 
+impl<M: Machine> Slot<M> {
+    /// The place for a call of this kind, which has not come in.
+    pub(crate) fn away(kind: Kind) -> Self {
+        Self { kind, caller: Caller::default(), state: State::Away }
+    }
+}
+
 impl<M: Machine> State<M> {
-    fn flight(&self) -> Option<&Flight> {
+    pub(crate) fn flight(&self) -> Option<&Flight> {
         match self {
             Self::Leading { flight, .. } | Self::Sent { flight, .. } => Some(flight),
             Self::Away | Self::Ready(_) | Self::Waiting(..) | Self::Done => None,

@@ -42,15 +42,8 @@ impl<M: Machine> World<'_, M> {
         let Some(watch) = self.watches.get(slot.kind.process) else { return Ok(()) };
         let deadline = slot.kind.patience.map(|patience| now.monotonic.saturating_add(patience));
         let (epoch, failures) = (watch.epoch, watch.failures);
-        slot.caller = Caller {
-            number,
-            one_shot: slot.kind.one_shot,
-            deadline,
-            attempts: 0,
-            last: None,
-            epoch,
-            failures,
-        };
+        slot.caller =
+            Caller { number, one_shot: slot.kind.one_shot, deadline, epoch, failures, ..Caller::default() };
         slot.state = State::Ready(M::call(slot.kind.one_shot, deadline));
         self.ask(index)
     }
@@ -141,22 +134,12 @@ impl<M: Machine> World<'_, M> {
         self.clocks.pass(self.setup.pace);
         let truth = self.clocks.truth();
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let (reply, chain) = match &slot.state {
-            State::Leading { flight, .. } => {
-                self.chains += 1;
-                (self.server.handle(&flight.request, truth), self.chains)
-            }
-            State::Sent { flight, token, .. } => {
-                let chain = token.and_then(|token| self.tokens.fact(token)).map_or(0, |fact| fact.chain);
-                (self.server.handle(&flight.request, truth), chain)
-            }
-            State::Away | State::Ready(_) | State::Waiting(..) | State::Done => return,
-        };
-        let response = match reply {
+        let Some(flight) = slot.state.flight() else { return };
+        let response = match self.server.handle(&flight.request, truth) {
             Reply::Respond(response) | Reply::CutShort(response) => response,
             Reply::Hang | Reply::Cut => bad_gateway(),
         };
-        let token = token_in(&response).map(|text| self.tokens.enter(&text, chain));
+        let token = token_in(&response).map(|text| self.tokens.enter(&text));
         let (status, caller) = (response.status().as_u16(), slot.caller);
         slot.state.set_answer(Some(Answer { response, token, own_origin: true }));
         let login = slot.state.login();

@@ -11,7 +11,7 @@ use super::site::credentials;
 use super::slot::{Answer, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine};
-use crate::server::{Answer as Faulty, Fault, RetryAfter, Server};
+use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter, Server};
 use crate::setup::Trouble;
 use crate::watch::{End, What};
 
@@ -103,13 +103,13 @@ impl<M: Machine> World<'_, M> {
 
     fn suspend(&mut self) {
         let span = self.setup.policy.lifetime + Duration::from_secs(1);
-        self.clocks.sleep(span);
+        self.clocks.suspend(span);
         self.tell(&"machine", || format!("sleeps for {span:.0?}"));
     }
 
     fn set_clock(&mut self, forward: bool) {
         let by = self.setup.policy.lifetime * 2;
-        self.clocks.step(by, forward);
+        self.clocks.set(if forward { ClockOffset::Ahead(by) } else { ClockOffset::Behind(by) });
         let way = if forward { "forward" } else { "back" };
         self.tell(&"machine", || format!("sets its wall clock {way} by {by:.0?}"));
     }

@@ -261,10 +261,13 @@ impl<W: Wrong> Plain<W> {
         self.closed = Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
     }
 
-    fn fail(&mut self, asked: Duration, now: Now) {
-        self.failures += 1;
-        let latched = self.closed.is_some_and(|closed| closed.rejected);
-        self.close(latched, asked, now);
+    /// A login brought no token. The current one counts as a failure; an overtaken one closes nothing.
+    fn fail(&mut self, login: &Login, current: bool, asked: Duration, now: Now) {
+        self.failures += u64::from(current);
+        if login.number == self.logins {
+            let latched = self.closed.is_some_and(|closed| closed.rejected);
+            self.close(latched, asked, now);
+        }
     }
 }
 
@@ -377,7 +380,7 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn lapses(login: &Login) -> Instant {
-        if W::FAULT == Fault::LeaseWithoutEnd {
+        if Self::has(Fault::LeaseWithoutEnd) {
             login.sent.monotonic.saturating_add(LEASE)
         } else {
             login.lapses
@@ -386,7 +389,6 @@ impl<W: Wrong> Machine for Plain<W> {
 
     fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
         let current = self.lease.take_if(|(number, _)| *number == login.number).is_some();
-        let overtaken = login.number != self.logins;
         let newer = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
         let late_is_fine = Self::has(Fault::LateGrantWins);
         if !current && !late_is_fine && (newer || login.epoch != self.epoch) {
@@ -401,33 +403,21 @@ impl<W: Wrong> Machine for Plain<W> {
                     let arrived = now.elapsed_since(login.sent);
                     let span = Duration::from_secs_f64(claims.exp - claims.iat);
                     if span.saturating_sub(arrived) <= Duration::from_secs(30).min(span / 10) {
-                        self.failures += u64::from(current);
-                        if !overtaken {
-                            let latched = self.closed.is_some_and(|closed| closed.rejected);
-                            self.close(latched, Duration::ZERO, now);
-                        }
-                        return;
+                        return self.fail(&login, current, Duration::ZERO, now);
                     }
                     self.epoch += 1;
                     self.closed = None;
                     self.hold(text, &claims, login.sent, true);
                 } else if matches!(head.status.as_u16(), 400 | 401 | 403) && body.code.is_some() {
-                    if !overtaken {
+                    if login.number == self.logins {
                         self.close(true, Duration::ZERO, now);
                     }
-                } else if current {
-                    self.fail(Duration::from_secs(asked.unwrap_or(0)), now);
-                } else if !overtaken {
-                    let latched = self.closed.is_some_and(|closed| closed.rejected);
-                    self.close(latched, Duration::from_secs(asked.unwrap_or(0)), now);
+                } else {
+                    self.fail(&login, current, Duration::from_secs(asked.unwrap_or(0)), now);
                 }
             }
-            LoginEnd::Transport if current => self.fail(Duration::ZERO, now),
-            LoginEnd::Transport if !overtaken => {
-                let latched = self.closed.is_some_and(|closed| closed.rejected);
-                self.close(latched, Duration::ZERO, now);
-            }
-            LoginEnd::Transport | LoginEnd::Abandoned => {}
+            LoginEnd::Transport => self.fail(&login, current, Duration::ZERO, now),
+            LoginEnd::Abandoned => {}
         }
     }
 

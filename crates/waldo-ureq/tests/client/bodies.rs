@@ -11,7 +11,7 @@ use waldo_ureq::ureq::Body;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload};
 
 use crate::scripted::{Scripted, jwt};
-use crate::site::{bounded, builder, builder_over, client, emulator, settings, status};
+use crate::site::{bounded, builder_over, client, emulator, settings, status};
 
 /// More than one buffer of ureq's.
 fn document() -> Vec<u8> {
@@ -254,7 +254,7 @@ fn a_body_that_cannot_be_read_is_the_bodys_error() {
 
     bounded(|| {
         let emulator = emulator();
-        let client = builder(emulator.origin()).build().unwrap();
+        let client = client(emulator.origin());
         let no_file = Factory::new(|| Err::<Broken, _>(io::ErrorKind::NotFound.into()));
         let results = [
             client.post("/document").send(OneShot::new(Broken)),

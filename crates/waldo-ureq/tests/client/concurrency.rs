@@ -6,41 +6,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
-use waldo_emulator::{Emulator, Hold};
 use waldo_ureq::{Client, Error, Refusal};
 
 use crate::listener::{Heard, Listener};
 use crate::site::{
     PATIENCE, bounded, bounded_by, builder, client, credentials, emulator, on_threads, status,
+    with_one_login_for_all,
 };
 
 const THREADS: usize = 64;
-
-/// Makes a call on each thread, and holds the first login until all the others have joined it.
-fn with_one_login_for_all<T: Send>(
-    emulator: &Emulator,
-    listener: &Listener,
-    call: impl Fn() -> T + Sync,
-) -> Vec<T> {
-    emulator.hold(Hold::logins());
-    on_threads(
-        THREADS,
-        listener,
-        |_| call(),
-        || {
-            listener.wait_for("joined", THREADS - 1);
-            emulator.release(Target::Login);
-        },
-    )
-}
 
 #[test]
 fn rule_13_a_cold_start_of_64_threads_is_one_login() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
-        let statuses = with_one_login_for_all(&emulator, &listener, || status(&client));
+        let statuses = with_one_login_for_all(THREADS, &emulator, &listener, || status(&client));
         assert_eq!(statuses, [200; THREADS]);
         assert_eq!(emulator.stats().server.logins(), 1);
         assert_eq!(emulator.stats().server.calls_unauthorized, 0);
@@ -86,7 +69,8 @@ fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
         emulator.push_fault(Fault::login(Answer::status(503)).forever());
-        let results = with_one_login_for_all(&emulator, &listener, || client.get("/customer").call());
+        let results =
+            with_one_login_for_all(THREADS, &emulator, &listener, || client.get("/customer").call());
         for result in results {
             let error = result.unwrap_err();
             assert!(
@@ -104,7 +88,7 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
         emulator.push_fault(Fault::login(Answer::status(503)).times(1));
-        let statuses = with_one_login_for_all(&emulator, &listener, || status(&client));
+        let statuses = with_one_login_for_all(THREADS, &emulator, &listener, || status(&client));
         assert_eq!(statuses, [200; THREADS]);
         assert_eq!(emulator.stats().server.logins(), 2);
     });

@@ -12,11 +12,11 @@ use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder, builder_over, client, emulator, settings, status};
 
 /// What a login that fails so is called.
-fn reason(origin: String) -> Reason {
+pub(crate) fn reason(origin: String) -> Reason {
     reason_of(&builder(origin).limits(|limits| limits.failures_per_call(1)).build().unwrap())
 }
 
-fn reason_of(client: &Client) -> Reason {
+pub(crate) fn reason_of(client: &Client) -> Reason {
     let error = client.get("/customer").call().unwrap_err();
     let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
         panic!("{error:?}");

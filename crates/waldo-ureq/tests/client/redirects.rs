@@ -1,10 +1,11 @@
 //! A redirect is an answer, whatever the agent would do with it.
 
+use waldo_ureq::Reason;
 use waldo_ureq::ureq::config::RedirectAuthHeaders;
-use waldo_ureq::{Error, Reason, Refusal};
 
+use crate::failures::reason;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{bounded, builder, builder_over, settings};
+use crate::site::{bounded, builder_over, settings};
 
 #[test]
 fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
@@ -47,13 +48,7 @@ fn rule_01_a_login_is_not_redirected_with_the_key_pair() {
         for status in [302, 307] {
             let location = format!("Location: {}/authenticate\r\n", evil.origin());
             let server = Scripted::start(move |exchange| exchange.answer(status, &location, ""));
-            let client =
-                builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
-            let error = client.get("/").call().unwrap_err();
-            let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
-                panic!("{error:?}");
-            };
-            assert_eq!(failure.reason(), Reason::Status(status.try_into().unwrap()));
+            assert_eq!(reason(server.origin()), Reason::Status(status.try_into().unwrap()));
         }
         assert_eq!(evil.connections(), 0);
     });

@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use waldo_emulator::Emulator;
-use waldo_emulator::model::{Policy, Server};
+use waldo_emulator::model::{Policy, Server, Target};
+use waldo_emulator::{Emulator, Hold};
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::{Config, ConfigBuilder};
 use waldo_ureq::ureq::typestate::AgentScope;
@@ -90,4 +90,23 @@ pub(crate) fn on_threads<T: Send>(
         meanwhile();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// Makes a call on each of so many threads, and holds the first login until all the others have joined it.
+pub(crate) fn with_one_login_for_all<T: Send>(
+    count: usize,
+    emulator: &Emulator,
+    listener: &Listener,
+    call: impl Fn() -> T + Sync,
+) -> Vec<T> {
+    emulator.hold(Hold::logins());
+    on_threads(
+        count,
+        listener,
+        |_| call(),
+        || {
+            listener.wait_for("joined", count - 1);
+            emulator.release(Target::Login);
+        },
+    )
 }

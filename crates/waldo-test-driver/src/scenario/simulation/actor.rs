@@ -11,7 +11,6 @@ use crate::server::Reply;
 /// One call, and where it stands.
 pub(super) struct Actor {
     pub(super) order: Order,
-    pub(super) deadline: Option<Instant>,
     pub(super) state: State,
 }
 
@@ -58,7 +57,7 @@ impl Actor {
             Some(deadline) => call.with_deadline(deadline),
             None => call,
         };
-        Self { order, deadline, state: State::Ready(call) }
+        Self { order, state: State::Ready(call) }
     }
 
     pub(super) fn has_ended(&self) -> bool {

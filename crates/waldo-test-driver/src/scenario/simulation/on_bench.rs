@@ -22,7 +22,7 @@ impl Bench for Simulation<'_> {
     }
 
     fn change_client(&mut self, change: &Change) -> Result<(), Obstacle> {
-        let now = self.clock.now();
+        let now = self.clocks.now();
         match change {
             Change::Invalidate => self.session.invalidate(now),
             Change::Reset(pair) => self.session.reset(credentials(pair)?, now),
@@ -56,15 +56,15 @@ impl Bench for Simulation<'_> {
 
     fn move_clock(&mut self, how: Shift) -> Result<(), Obstacle> {
         match how {
-            Shift::Suspend(span) => self.clock.suspend(span),
-            Shift::Set(offset) => self.clock.set(offset),
+            Shift::Suspend(span) => self.clocks.suspend(span),
+            Shift::Set(offset) => self.clocks.set(offset),
         }
         self.progress();
         Ok(())
     }
 
     fn start(&mut self, order: &Order) {
-        let now = self.clock.now().monotonic;
+        let now = self.clocks.now().monotonic;
         let deadline = order.deadline().map(|span| now.saturating_add(span.duration()));
         for _ in 0..order.times() {
             self.actors.push(Actor::new(order.clone(), deadline));
@@ -83,7 +83,7 @@ impl Bench for Simulation<'_> {
     }
 
     fn cut_off(&mut self, id: &CallId, how: Parting) -> Result<(), Obstacle> {
-        let at = self.clock.passed();
+        let at = self.clocks.elapsed();
         let mut settled = Vec::new();
         for actor in self.actors.iter_mut().filter(|actor| actor.order.id == *id && !actor.has_ended()) {
             let state = std::mem::replace(&mut actor.state, State::Ended(Ending::Cancelled, at));
@@ -121,14 +121,14 @@ impl Bench for Simulation<'_> {
     }
 
     fn pass(&mut self, span: Duration) {
-        let end = self.clock.passed().saturating_add(span);
+        let end = self.clocks.elapsed().saturating_add(span);
         self.progress();
         loop {
-            let left = end.saturating_sub(self.clock.passed());
+            let left = end.saturating_sub(self.clocks.elapsed());
             match self.next_wait() {
-                Some(wait) if wait < left => self.clock.pass(wait),
+                Some(wait) if wait < left => self.clocks.pass(wait),
                 Some(_) | None => {
-                    self.clock.pass(left);
+                    self.clocks.pass(left);
                     return self.progress();
                 }
             }

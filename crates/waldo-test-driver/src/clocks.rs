@@ -1,0 +1,93 @@
+//! The true time, and the two clocks of a machine.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use waldo_auth_core::{Instant, Now};
+
+use crate::server::ClockOffset;
+
+/// When everything begins: a whole second, so that what is said of seconds is exact.
+const START: Duration = Duration::from_secs(1_800_000_000);
+
+/// What the monotonic clock shows then: it has run for a while when a program starts.
+const UP: Duration = Duration::from_secs(1000);
+
+/// The true time, which the server goes by, and the two clocks of the machine that the clients run on.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Clocks {
+    elapsed: Duration,
+    monotonic: Duration,
+    wall: SystemTime,
+}
+
+impl Clocks {
+    pub(crate) fn new() -> Self {
+        Self { elapsed: Duration::ZERO, monotonic: UP, wall: UNIX_EPOCH + START }
+    }
+
+    /// What the client reads.
+    pub(crate) fn now(&self) -> Now {
+        Now::new(self.monotonic, self.wall)
+    }
+
+    /// What the server reads: the true time.
+    pub(crate) fn truth(&self) -> SystemTime {
+        UNIX_EPOCH + START + self.elapsed
+    }
+
+    /// The true time since everything began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Time passes for all.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.monotonic += span;
+        self.suspend(span);
+    }
+
+    /// Time passes until the client's monotonic clock shows this instant.
+    pub(crate) fn pass_until(&mut self, instant: Instant) {
+        self.pass(instant.since_start().saturating_sub(self.monotonic));
+    }
+
+    /// Time passes while the machine is suspended: its monotonic clock stands still.
+    pub(crate) fn suspend(&mut self, span: Duration) {
+        self.elapsed += span;
+        self.set(ClockOffset::Ahead(span));
+    }
+
+    /// The wall clock is set; it stays as it is where it cannot show what it is set to.
+    pub(crate) fn set(&mut self, offset: ClockOffset) {
+        let wall = match offset {
+            ClockOffset::Ahead(by) => self.wall.checked_add(by),
+            ClockOffset::Behind(by) => self.wall.checked_sub(by),
+        };
+        self.wall = wall.unwrap_or(self.wall);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_stays_as_it_is_where_it_cannot_be_set() {
+        let mut clocks = Clocks::new();
+        let before = clocks.now();
+        clocks.set(ClockOffset::Ahead(Duration::MAX));
+        clocks.set(ClockOffset::Behind(Duration::MAX));
+        assert_eq!(clocks.now(), before);
+    }
+
+    #[test]
+    fn a_suspended_machine_has_a_monotonic_clock_that_stands_still() {
+        let (mut clocks, hour) = (Clocks::new(), Duration::from_secs(60 * 60));
+        let (before, truth) = (clocks.now(), clocks.truth());
+        clocks.suspend(hour);
+        assert_eq!(clocks.now(), Now { wall: before.wall + hour, ..before });
+        assert_eq!((clocks.elapsed(), clocks.truth()), (hour, truth + hour));
+        clocks.set(ClockOffset::Behind(hour));
+        assert_eq!((clocks.now(), clocks.elapsed()), (before, hour));
+    }
+}
