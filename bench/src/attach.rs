@@ -1,0 +1,102 @@
+//! Putting a held token on a request.
+//!
+//! The request has five headers, and the fifth, `authorization`, is replaced. The least that this can cost is to clone a shared
+//! `HeaderValue` and to insert it.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::{HeaderValue, Request};
+
+use crate::contender::Contender;
+use crate::group::Group;
+use crate::jwt::mint;
+use crate::limit::Limit::AtMost;
+use crate::subject::{self, Core, Shared};
+
+/// The size of the token, in bytes; with its scheme it is 250.
+const TOKEN: usize = 243;
+
+/// What this bench compares: the core alone, and the core behind the adapter's lock.
+pub fn groups() -> [Group; 2] {
+    [core(), shared()]
+}
+
+/// The core alone, which is told the time.
+pub fn core() -> Group {
+    Group::new("A1", "Attach a held token, the time passed in", floor("floor: clone and insert"))
+        .with(floor("floor again (A/A)"))
+        .with(
+            Contender::repeating("waldo-auth-core: admit", || {
+                let (mut core, mut request) = (Core::holding(&mint(TOKEN, 0)), request());
+                move || drop(black_box(core.attach(&mut request)))
+            })
+            .instructions(AtMost(450.0))
+            .allocations(AtMost(0.0)),
+        )
+}
+
+/// What threads share, which reads both clocks.
+pub fn shared() -> Group {
+    let monitor = Arc::new(Shared::holding(&mint(TOKEN, 0)));
+    let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), subject::settings().build()));
+    Group::new("A2", "Attach a held token, both clocks read", clocked("floor and both clocks"))
+        .with(clocked("floor and both clocks again (A/A)"))
+        .with(floor("floor alone"))
+        .with(
+            Contender::repeating("waldo-ureq: its monitor", move || {
+                let (monitor, mut request) = (Arc::clone(&monitor), request());
+                move || drop(black_box(monitor.attach(&mut request)))
+            })
+            .allocations(AtMost(0.0)),
+        )
+        .with(Contender::repeating("waldo-ureq: Client::token, which attaches nothing", move || {
+            let client = Arc::clone(&client);
+            move || drop(black_box(client.token().unwrap()))
+        }))
+}
+
+fn floor(name: &str) -> Contender {
+    let token = bearer();
+    Contender::repeating(name, move || {
+        let (token, mut request) = (Arc::clone(&token), request());
+        move || insert(&mut request, &token)
+    })
+}
+
+fn clocked(name: &str) -> Contender {
+    let token = bearer();
+    Contender::repeating(name, move || {
+        let (token, mut request) = (Arc::clone(&token), request());
+        move || {
+            black_box((Instant::now(), SystemTime::now()));
+            insert(&mut request, &token);
+        }
+    })
+}
+
+fn insert(request: &mut Request<()>, token: &HeaderValue) {
+    request.headers_mut().insert(AUTHORIZATION, black_box(token).clone());
+    black_box(request);
+}
+
+/// The header of a token, its bytes shared already, as the first clone would do it.
+fn bearer() -> Arc<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", mint(TOKEN, 0))).unwrap();
+    value.set_sensitive(true);
+    drop(value.clone());
+    Arc::new(value)
+}
+
+fn request() -> Request<()> {
+    Request::get(format!("{}/customer?field=id", subject::ORIGIN))
+        .header(USER_AGENT, "waldo-bench")
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/json")
+        .header(HeaderName::from_static("x-request-id"), "0123456789abcdef")
+        .header(AUTHORIZATION, "Bearer a.b.c")
+        .body(())
+        .unwrap()
+}

@@ -1,0 +1,60 @@
+//! What does not depend on the machine's pace: instructions and allocations.
+
+use std::io;
+
+use crate::allocations::Allocations;
+use crate::callgrind;
+use crate::contender::Contender;
+use crate::group::Group;
+use crate::limit::Limit;
+
+/// What one operation of one contender costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Count {
+    /// The contender's name.
+    pub contender: String,
+    /// None where valgrind is missing.
+    pub instructions: Option<f64>,
+    /// On the thread that performs it.
+    pub allocations: Allocations,
+}
+
+impl Count {
+    /// Counts every contender of a group.
+    ///
+    /// # Errors
+    /// When a run under valgrind fails.
+    pub fn all(group: &Group, with_instructions: bool) -> io::Result<Vec<Self>> {
+        group.contenders().iter().map(|contender| Self::of(group, contender, with_instructions)).collect()
+    }
+
+    fn of(group: &Group, contender: &Contender, with_instructions: bool) -> io::Result<Self> {
+        Ok(Self {
+            contender: contender.name().to_owned(),
+            instructions: with_instructions.then(|| callgrind::count(group, contender)).transpose()?,
+            allocations: Allocations::of(contender, callgrind::operations(group)),
+        })
+    }
+}
+
+/// Says in one sentence each which limits of a group were exceeded; nothing when all of them hold.
+pub fn breaches(group: &Group, counts: &[Count]) -> Vec<String> {
+    let Some(reference) = counts.first() else { return Vec::new() };
+    let judge = |contender: &Contender, what: &str, limit: Option<Limit>, counted: f64, reference: f64| {
+        let limit = limit.filter(|limit| !limit.holds(counted, reference))?;
+        let (key, name, most) = (group.key(), contender.name(), limit.most(reference));
+        Some(format!(
+            "{key}, {name}: {counted:.2} {what} an operation, but at most {most:.2} are allowed ({limit})"
+        ))
+    };
+    let mut breaches = Vec::new();
+    for (contender, count) in group.contenders().iter().zip(counts) {
+        let limits = contender.limits();
+        let (own, least) = (count.allocations.count, reference.allocations.count);
+        breaches.extend(judge(contender, "allocations", limits.allocations, own, least));
+        if let (Some(own), Some(least)) = (count.instructions, reference.instructions) {
+            breaches.extend(judge(contender, "instructions", limits.instructions, own, least));
+        }
+    }
+    breaches
+}

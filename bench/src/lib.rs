@@ -1,0 +1,60 @@
+//! What the token lifecycle costs, beside the least that it could cost.
+//!
+//! A [`Group`] is about one operation. Its [`Contender`]s are the ways of doing it, the first of them the reference: as a rule
+//! the least that has to be done anyway. [`Rounds`] times them side by side, and [`Count`] counts their instructions and
+//! allocations, which a [`Limit`] can stand beside.
+//!
+//! A program with peers of its own adds them to the groups here, and they run in the same rounds:
+//!
+//! ```
+//! use std::time::Duration;
+//! use waldo_bench::{Contender, Rounds, Table, attach};
+//!
+//! let group = attach::core().with(Contender::repeating("a peer", || {
+//!     let mut attached = 0_u64;
+//!     move || attached += 1
+//! }));
+//! let rounds = Rounds { rounds: 3, batch: Duration::from_micros(20), seed: 1, threads: 1 };
+//! let timings = rounds.time(&group);
+//! assert_eq!(timings.len(), group.contenders().len());
+//! println!("{}", Table::of_timings(&group, &rounds, &timings));
+//! ```
+
+// Its own tests are in `tests/`; those of the files of waldo-ureq have their place there.
+#![cfg(not(test))]
+// A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a panic.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "it fails by a panic")]
+
+#[path = "../../crates/waldo-ureq/src/leader.rs"]
+mod leader;
+#[path = "../../crates/waldo-ureq/src/monitor.rs"]
+mod monitor;
+#[path = "../../crates/waldo-ureq/src/sync.rs"]
+mod sync;
+#[path = "../../crates/waldo-ureq/src/trace.rs"]
+mod trace;
+
+mod allocations;
+mod contender;
+mod count;
+mod cpu;
+mod distribution;
+mod group;
+mod jwt;
+mod limit;
+mod rounds;
+mod subject;
+mod table;
+
+pub mod adopt;
+pub mod attach;
+pub mod callgrind;
+
+pub use allocations::Allocations;
+pub use contender::{Batch, Contender};
+pub use count::{Count, breaches};
+pub use distribution::Distribution;
+pub use group::Group;
+pub use limit::{Limit, Limits};
+pub use rounds::{Rounds, Timing};
+pub use table::Table;

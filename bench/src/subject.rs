@@ -1,0 +1,137 @@
+//! What is measured. Only here are the core and the adapter called, so that a change of theirs is a change of this file.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Request, StatusCode};
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Session, Step, Verdict,
+};
+use waldo_ureq::Client;
+
+use crate::jwt::SECRET;
+use crate::monitor::{Monitor, Unsent};
+
+/// Where requests go that are never sent.
+pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
+
+/// A session that nobody shares, and which is told the time.
+#[derive(Debug)]
+pub(crate) struct Core {
+    session: Session,
+    now: Now,
+}
+
+impl Core {
+    pub(crate) fn holding(token: &str) -> Self {
+        Self::with(config(ORIGIN), token)
+    }
+
+    /// One that checks signatures as well.
+    pub(crate) fn verifying(token: &str) -> Self {
+        let config = Config::builder(ORIGIN, credentials()).verify_signatures(true).build().unwrap();
+        Self::with(config, token)
+    }
+
+    fn with(config: Config, token: &str) -> Self {
+        let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        Self { session: session(config, token, now), now }
+    }
+
+    pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Attempt {
+        match self.session.admit(Call::replayable(), request, self.now) {
+            Ok(Step::Send(attempt)) => attempt,
+            other => panic!("a token is held: {other:?}"),
+        }
+    }
+
+    pub(crate) fn conclude(&mut self, attempt: Attempt, headers: &HeaderMap) {
+        match self.session.conclude(attempt, Head::new(StatusCode::OK, headers), self.now) {
+            Verdict::Deliver => {}
+            Verdict::Retry(_) => panic!("a success is delivered"),
+        }
+    }
+
+    /// How many tokens it has held so far.
+    pub(crate) fn edition(&self) -> u64 {
+        let explanation = self.session.explain(self.now);
+        let Explanation::Send { edition, .. } = explanation else { panic!("a token is held: {explanation}") };
+        edition
+    }
+}
+
+/// A session that threads share.
+#[derive(Debug)]
+pub(crate) struct Shared(Monitor);
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self(Monitor::new(Session::new(config(ORIGIN))))
+    }
+
+    pub(crate) fn holding(token: &str) -> Self {
+        let shared = Self::new();
+        let mut request = Request::get(ORIGIN).body(()).unwrap();
+        drop(shared.log_in(&mut request, |login| granted(login, token)));
+        shared
+    }
+
+    pub(crate) fn attach(&self, request: &mut Request<()>) -> Attempt {
+        self.log_in(request, |_| panic!("a token is held"))
+    }
+
+    /// Attaches a token, and waits for it or logs in for it.
+    pub(crate) fn log_in(
+        &self,
+        request: &mut Request<()>,
+        authenticate: impl Fn(&Login) -> Outcome,
+    ) -> Attempt {
+        match self.0.admit(Call::replayable(), request, |login, _| authenticate(login)) {
+            Ok(attempt) => attempt,
+            Err(Unsent::Foreign(error)) => panic!("{error}"),
+            Err(Unsent::Refused(refusal)) => panic!("{refusal}"),
+        }
+    }
+}
+
+/// A session that has logged in and been granted this token.
+fn session(config: Config, token: &str, now: Now) -> Session {
+    let mut request = Request::get(config.origin().to_string()).body(()).unwrap();
+    let mut session = Session::new(config);
+    let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now) else {
+        panic!("nothing is held yet")
+    };
+    let outcome = granted(&login, token);
+    session.settle(login, outcome, now);
+    session
+}
+
+/// The answer to a login that grants this token.
+pub(crate) fn granted(login: &Login, token: &str) -> Outcome {
+    let body = format!(r#"{{"token":"{token}"}}"#);
+    login.read(Head::new(StatusCode::OK, &HeaderMap::new()), body.as_bytes())
+}
+
+/// A client that holds this token and has not logged in for it.
+pub(crate) fn client(origin: &str, token: &str, settings: impl Into<Agent>) -> Client {
+    let now = Now::new(Duration::ZERO, SystemTime::now());
+    let session = session(config(origin), token, now);
+    let client = Client::builder(credentials()).origin(origin).agent(settings).build().unwrap();
+    client.resume(&session.snapshot(now).unwrap()).unwrap();
+    client
+}
+
+/// What every agent is set to, with a token's lifecycle and without.
+pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder().user_agent("waldo-bench").http_status_as_error(false).proxy(None)
+}
+
+fn config(origin: &str) -> Config {
+    Config::builder(origin, credentials()).build().unwrap()
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("wk.bench", SECRET).unwrap()
+}

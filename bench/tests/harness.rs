@@ -1,0 +1,202 @@
+//! The harness itself: what it would say of a result that is known.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use waldo_bench::Limit::{AtMost, More, Times};
+use waldo_bench::{
+    Allocations, Batch, Contender, Count, Distribution, Group, Limit, Rounds, Table, Timing, adopt, attach,
+    breaches,
+};
+
+fn rounds(rounds: usize) -> Rounds {
+    Rounds { rounds, batch: Duration::from_micros(20), seed: 1, threads: 1 }
+}
+
+fn idle(name: &str) -> Contender {
+    Contender::repeating(name, || || {})
+}
+
+fn near(left: f64, right: f64) -> bool {
+    (left - right).abs() < 1e-9
+}
+
+#[test]
+fn quantiles_are_interpolated_and_do_not_depend_on_the_order() {
+    let distribution = Distribution::new([40.0, 10.0, 30.0, 20.0]);
+    assert!(near(distribution.median(), 25.0));
+    assert!(near(distribution.quantile(0.0), 10.0));
+    assert!(near(distribution.quantile(0.05), 11.5));
+    assert!(near(distribution.quantile(1.0), 40.0));
+    assert!(near(Distribution::new([7.0]).median(), 7.0));
+}
+
+/// Those of a sign test at 5 %, as the tables of the binomial distribution have them.
+#[test]
+fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
+    let ranks = |count: u32| Distribution::new((1..=count).map(f64::from)).median_interval();
+    for (count, lower, upper) in
+        [(1, 1.0, 1.0), (3, 1.0, 3.0), (9, 2.0, 8.0), (20, 6.0, 15.0), (100, 40.0, 61.0)]
+    {
+        assert_eq!(ranks(count), lower..=upper, "{count}");
+    }
+}
+
+/// A fair sample of a known distribution: the interval must hold its median nineteen times in twenty.
+#[test]
+fn the_interval_of_the_median_holds_the_median_as_often_as_it_says() {
+    let mut dice = fastrand::Rng::with_seed(1);
+    let mut sample = || Distribution::new((0..51).map(|_| dice.f64().powi(3))).median_interval();
+    let held = (0..2000).filter(|_| sample().contains(&0.125)).count();
+    assert!((1880..=1980).contains(&held), "{held} of 2000");
+}
+
+#[test]
+fn a_limit_holds_up_to_itself_and_no_further() {
+    for (limit, most) in [(AtMost(450.0), 450.0), (Times(1.15), 230.0), (More(2.0), 202.0)] {
+        assert!(limit.holds(most, 200.0), "{limit}");
+        assert!(!limit.holds(most + 0.01, 200.0), "{limit}");
+        assert!(!limit.holds(f64::NAN, 200.0), "{limit}");
+    }
+}
+
+fn count(contender: &str, instructions: impl Into<Option<f64>>, count: f64) -> Count {
+    let allocations = Allocations { count, bytes: 0.0 };
+    Count { contender: contender.to_owned(), instructions: instructions.into(), allocations }
+}
+
+fn limited(instructions: Limit, allocations: Limit) -> Group {
+    let contender = idle("ours").instructions(instructions).allocations(allocations);
+    Group::new("X1", "An example", idle("floor")).with(contender)
+}
+
+#[test]
+fn each_limit_that_is_exceeded_is_told_with_what_is_allowed() {
+    let group = limited(Times(1.15), More(1.0));
+    let counts = [count("floor", 1000.0, 2.0), count("ours", 1150.0, 3.0)];
+    assert_eq!(breaches(&group, &counts), [""; 0]);
+    let counts = [count("floor", 1000.0, 2.0), count("ours", 1151.0, 4.0)];
+    assert_eq!(
+        breaches(&group, &counts),
+        [
+            "X1, ours: 4.00 allocations an operation, but at most 3.00 are allowed (≤ reference + 1)",
+            "X1, ours: 1151.00 instructions an operation, but at most 1150.00 are allowed (≤ 1.15 × reference)",
+        ]
+    );
+}
+
+#[test]
+fn without_valgrind_only_allocations_are_judged() {
+    let group = limited(AtMost(0.0), AtMost(0.0));
+    assert_eq!(breaches(&group, &[count("floor", None, 0.0), count("ours", None, 1.0)]).len(), 1);
+    assert_eq!(breaches(&group, &[count("floor", None, 0.0), count("ours", None, 0.0)]).len(), 0);
+}
+
+#[test]
+fn allocations_are_counted_and_those_of_the_preparation_are_not() {
+    let boxes = Contender::repeating("boxes", || {
+        let prepared = vec![1; 100];
+        move || drop(std::hint::black_box(Box::new(prepared.len())))
+    });
+    assert_eq!(Allocations::of(&boxes, 50), Allocations { count: 1.0, bytes: 8.0 });
+    assert_eq!(Allocations::of(&idle("idle"), 50), Allocations::default());
+    let counts = Count::all(&Group::new("X2", "Boxes", boxes), false).unwrap();
+    assert_eq!(
+        counts,
+        [count("boxes", None, 1.0)]
+            .map(|count| Count { allocations: Allocations { count: 1.0, bytes: 8.0 }, ..count })
+    );
+}
+
+/// The machine is ten times as slow in the second round, for both of them.
+#[test]
+fn ratios_are_taken_within_a_round() {
+    let timing = Timing::new("ours", vec![20.0, 200.0, 22.0], &[10.0, 100.0, 11.0], Allocations::default());
+    assert_eq!(timing.ratio.median_interval(), 2.0..=2.0);
+    assert!(near(timing.nanos.median(), 22.0));
+}
+
+#[test]
+fn every_contender_has_its_turn_in_each_round_and_the_orders_differ() {
+    let turns = Arc::new(Mutex::new(String::new()));
+    let tell = |name: &'static str| {
+        let turns = Arc::clone(&turns);
+        Contender::new(name, move |_| {
+            turns.lock().unwrap().push_str(name);
+            Idle
+        })
+    };
+    let group = Group::new("X4", "Turns", tell("a")).with(tell("b")).with(tell("c")).in_batches_of(1);
+    rounds(30).time(&group);
+    let turns = turns.lock().unwrap();
+    // One turn each to warm up before, and two each to count allocations afterwards.
+    let rounds: Vec<&str> = (0..30).map(|round| &turns[3 + 3 * round..6 + 3 * round]).collect();
+    for order in ["abc", "acb", "bac", "bca", "cab", "cba"] {
+        assert!(rounds.contains(&order), "{rounds:?}");
+    }
+}
+
+struct Idle;
+
+impl Batch for Idle {
+    fn perform(&mut self) {}
+}
+
+struct Lie;
+
+impl Batch for Lie {
+    fn perform(&mut self) {}
+
+    fn check(&self) {
+        assert_eq!(0, 512, "nothing was adopted");
+    }
+}
+
+#[test]
+#[should_panic(expected = "nothing was adopted")]
+fn a_batch_that_did_not_do_its_work_is_no_result() {
+    rounds(1).time(&Group::new("X5", "A lie", Contender::new("lie", |_| Lie)));
+}
+
+#[test]
+fn threads_at_once_all_perform_a_batch_of_their_own() {
+    let performed = Arc::new(AtomicUsize::new(0));
+    let shared = Arc::clone(&performed);
+    let contender = Contender::repeating("shared", move || {
+        let shared = Arc::clone(&shared);
+        move || {
+            shared.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let group = Group::new("X6", "Shared", contender).in_batches_of(100);
+    Rounds { threads: 2, ..rounds(3) }.time(&group);
+    // Two threads to warm up and three rounds of two, and two batches on one thread to count allocations.
+    assert_eq!(performed.load(Ordering::Relaxed), 100 * (2 + 6 + 2));
+}
+
+#[test]
+fn a_table_has_a_cell_for_every_column() {
+    let group = limited(AtMost(1.0), AtMost(1.0));
+    let plan = rounds(5);
+    let table = Table::of_timings(&group, &plan, &plan.time(&group)).to_string();
+    let counts = [count("floor", 10.0, 0.5), count("ours", None, 1.0)];
+    for table in [table, Table::of_counts(&group, &counts).to_string()] {
+        let lines: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(lines.len(), 4, "{table}");
+        let cells = |line: &&str| line.matches('|').count();
+        assert!(lines.iter().all(|line| cells(line) == cells(&lines[0])), "{table}");
+    }
+}
+
+/// Each contender checks itself that it did what it is called: that every token was taken over, and no other.
+#[test]
+fn what_is_measured_does_what_it_says() {
+    for group in attach::groups().into_iter().chain(adopt::groups()) {
+        for contender in group.contenders() {
+            let mut batch = contender.prepare(group.operations().unwrap_or(10));
+            batch.perform();
+            batch.check();
+        }
+    }
+}
