@@ -94,7 +94,7 @@ impl Stage {
         self.monitor.admit(call, &mut request, |login, _| self.authenticate(login)).map_err(|unsent| {
             match unsent {
                 Unsent::Refused(refusal) => refusal,
-                Unsent::Foreign(foreign) => panic!("{foreign}"),
+                Unsent::Foreign => panic!("the request goes to the origin"),
             }
         })
     }

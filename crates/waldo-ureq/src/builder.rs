@@ -28,7 +28,7 @@ use crate::env::{self, EnvError};
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     config: ConfigBuilder,
-    agent: Agent,
+    agent: Option<Agent>,
     max_wait: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ impl ClientBuilder {
 
     pub(crate) fn new(credentials: Credentials) -> Self {
         let config = Config::builder(Self::DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed());
-        Self { config, agent: default_agent(), max_wait: Some(Self::DEFAULT_MAX_WAIT) }
+        Self { config, agent: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
@@ -86,7 +86,7 @@ impl ClientBuilder {
     /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
     /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
     pub fn agent(self, agent: impl Into<Agent>) -> Self {
-        Self { agent: agent.into(), ..self }
+        Self { agent: Some(agent.into()), ..self }
     }
 
     /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
@@ -106,7 +106,9 @@ impl ClientBuilder {
     /// # Errors
     /// The first setting that is out of its range, and what it must be.
     pub fn build(self) -> Result<Client, ConfigError> {
-        Ok(Client::new(self.agent, self.config.build()?, self.max_wait))
+        let status_as_error = self.agent.as_ref().is_none_or(|agent| agent.config().http_status_as_error());
+        let agent = self.agent.unwrap_or_else(default_agent);
+        Ok(Client::new(agent, status_as_error, self.config.build()?, self.max_wait))
     }
 }
 
@@ -115,9 +117,12 @@ fn jitter_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// ureq's defaults, but for what a request would otherwise have to be told each time.
 fn default_agent() -> Agent {
-    let settings =
-        Agent::config_builder().user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+    let settings = Agent::config_builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .max_redirects(0);
     // ureq's default is rustls, compiled in or not.
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     let settings = settings

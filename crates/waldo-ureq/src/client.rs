@@ -8,8 +8,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, Instant, Login, NotResumed, Origin,
-    Session, Snapshot, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, Head, Instant, Login, NotResumed, Origin, Session,
+    Snapshot, Verdict,
 };
 
 use crate::error::Error;
@@ -38,6 +38,8 @@ use crate::target::resolve;
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
+    /// Whether a call fails by a 4xx or 5xx, unless it says otherwise.
+    status_as_error: bool,
     origin: Arc<Origin>,
     session: Arc<Monitor>,
     max_wait: Option<Duration>,
@@ -55,9 +57,20 @@ pub(crate) struct Options {
 }
 
 impl Client {
-    pub(crate) fn new(agent: Agent, config: Config, max_wait: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        agent: Agent,
+        status_as_error: bool,
+        config: Config,
+        max_wait: Option<Duration>,
+    ) -> Self {
         let origin = Arc::new(config.origin().clone());
-        Self { agent, origin, session: Arc::new(Monitor::new(Session::new(config))), max_wait }
+        Self {
+            agent,
+            status_as_error,
+            origin,
+            session: Arc::new(Monitor::new(Session::new(config))),
+            max_wait,
+        }
     }
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
@@ -98,8 +111,7 @@ impl Client {
         *carrier.uri_mut() = resolve(&self.origin, Uri::default())?;
         // A request that this client does not send has no response to conclude.
         drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
-        let foreign = || Error::ForeignOrigin { origin: Origin::clone(&self.origin) };
-        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(foreign)
+        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign())
     }
 
     /// Gives up the held token: the next call logs in.
@@ -143,7 +155,7 @@ impl Client {
 
     /// The agent that sends, such as for its
     /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request). What it sends by itself carries
-    /// no token.
+    /// no token. One that was not given follows no redirect and makes no error of a status.
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
@@ -152,8 +164,7 @@ impl Client {
 impl Client {
     /// What a call does unless it says otherwise.
     pub(crate) fn options(&self) -> Options {
-        let config = self.agent.config();
-        Options { budget: config.timeouts().global, status_as_error: config.http_status_as_error() }
+        Options { budget: self.agent.config().timeouts().global, status_as_error: self.status_as_error }
     }
 
     /// Sends a request until its response is the call's answer.
@@ -191,12 +202,16 @@ impl Client {
         let authenticate =
             |login: &Login, call: &Call| log_in(&self.agent, login, call.deadline(), self.now());
         self.session.admit(call, request, authenticate).map_err(|unsent| match unsent {
-            Unsent::Foreign(ForeignOrigin { origin }) => Error::ForeignOrigin { origin },
+            Unsent::Foreign => self.foreign(),
             Unsent::Refused(refusal) => {
                 let retry_in = refusal.retry_at().saturating_duration_since(self.now());
-                Error::Refused { origin: Origin::clone(&self.origin), refusal, retry_in }
+                Error::Refused { origin: Arc::clone(&self.origin), refusal, retry_in }
             }
         })
+    }
+
+    fn foreign(&self) -> Error {
+        Error::ForeignOrigin { origin: Arc::clone(&self.origin) }
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
@@ -219,7 +234,7 @@ impl Client {
     }
 
     fn now(&self) -> Instant {
-        self.session.now().monotonic
+        self.session.instant()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -38,7 +39,7 @@ pub enum Error {
     /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
     Refused {
         /// Where the login goes.
-        origin: Origin,
+        origin: Arc<Origin>,
         /// Why: the key pair was rejected, logins fail, or the call's deadline comes first.
         refusal: Refusal,
         /// How long from now until it makes sense to try again.
@@ -48,7 +49,7 @@ pub enum Error {
     /// client, or configure the origin. Nothing was sent.
     ForeignOrigin {
         /// Where the token may go. Where the request was to go is not repeated, as URLs may hold secrets.
-        origin: Origin,
+        origin: Arc<Origin>,
     },
     /// The target is neither a path that begins with `/` nor an absolute URL. Write it like `/customer`. Nothing was sent.
     Target {

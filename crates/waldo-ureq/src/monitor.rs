@@ -28,7 +28,8 @@ pub(crate) struct Monitor {
 /// Why a call was not sent.
 #[derive(Debug)]
 pub(crate) enum Unsent {
-    Foreign(ForeignOrigin),
+    /// Its request goes elsewhere.
+    Foreign,
     Refused(Refusal),
 }
 
@@ -46,7 +47,12 @@ impl Monitor {
     }
 
     pub(crate) fn now(&self) -> Now {
-        Now::new(self.started.elapsed(), SystemTime::now())
+        Now { monotonic: self.instant(), wall: SystemTime::now() }
+    }
+
+    /// The monotonic clock alone.
+    pub(crate) fn instant(&self) -> waldo_auth_core::Instant {
+        waldo_auth_core::Instant::from_start(self.started.elapsed())
     }
 
     /// Waits until the request carries a token or the call is refused, and logs in for everyone if that falls to it.
@@ -57,7 +63,7 @@ impl Monitor {
         authenticate: impl Fn(&Login, &Call) -> Outcome,
     ) -> Result<Attempt, Unsent> {
         loop {
-            match self.step(call, request).map_err(Unsent::Foreign)? {
+            match self.step(call, request).map_err(|ForeignOrigin { .. }| Unsent::Foreign)? {
                 Step::Send(attempt) => return Ok(attempt),
                 Step::Authenticate(login, then) => {
                     Leader::new(self, login).log_in(|login| authenticate(login, &then));

@@ -66,10 +66,26 @@ fn run<S: AsSendBody>(
     request: Request<S>,
     left: Option<Duration>,
 ) -> Result<Response<Body>, ureq::Error> {
+    if left.is_none() && is_as_configured(agent, &request) {
+        return agent.run(request);
+    }
     let settings = configure(agent, request).timeout_await_100(Some(await_100(agent)));
     // Time is the whole call's.
     let settings = if left.is_some() { settings.timeout_global(left) } else { settings };
     agent.run(settings.build())
+}
+
+/// Whether the agent's own settings are what [`configure`] would make of them. ureq copies them all for a request that has its own.
+fn is_as_configured<S>(agent: &Agent, request: &Request<S>) -> bool {
+    let config = agent.config();
+    let goes_direct = !is_in_clear(request) || config.proxy().is_none();
+    let waits_for_100 = config.timeouts().await_100 == Some(await_100(agent));
+    let is_plain = !config.http_status_as_error() && config.max_redirects() == 0;
+    is_plain && goes_direct && waits_for_100 && request.extensions().is_empty()
+}
+
+fn is_in_clear<S>(request: &Request<S>) -> bool {
+    request.uri().scheme() == Some(&Scheme::HTTP)
 }
 
 /// The length that frames the body, if its headers state one. ureq trusts it, and asks a body that falls short for ever.
@@ -83,7 +99,7 @@ pub(crate) fn configure<S: AsSendBody>(
     agent: &Agent,
     request: Request<S>,
 ) -> ConfigBuilder<HttpCrateScope<S>> {
-    let in_clear = request.uri().scheme() == Some(&Scheme::HTTP);
+    let in_clear = is_in_clear(&request);
     let settings = agent.configure_request(request).http_status_as_error(false).max_redirects(0);
     if in_clear { settings.proxy(None) } else { settings }
 }
