@@ -182,10 +182,11 @@ impl<'a, M: Machine> World<'a, M> {
         Ok(())
     }
 
-    /// Somebody is about to ask.
+    /// Somebody is about to ask. Whose request goes elsewhere asks for no token, and nothing has happened.
     fn notice(&mut self, index: usize) {
         let now = self.clocks.now();
-        if let Some(watch) = self.slots.get(index).and_then(|slot| self.watches.get_mut(slot.kind.process)) {
+        let asks = self.slots.get(index).filter(|slot| !slot.kind.abroad);
+        if let Some(watch) = asks.and_then(|slot| self.watches.get_mut(slot.kind.process)) {
             watch.notice(now);
         }
     }

@@ -89,6 +89,19 @@ fn long_runs_of_chance_keep_the_laws() {
     assert!(given.is_some() || report.time > Duration::from_secs(1000 * 3600), "{report:?}");
 }
 
+/// Nobody notices that a login has lapsed because a request to elsewhere is refused; so the leader may give it up yet.
+#[test]
+fn a_call_to_elsewhere_notices_no_lapse() {
+    let abroad = Kind { abroad: true, ..Kind::default() };
+    let troubles = [Trouble::Delay, Trouble::PanickingLeader];
+    let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, &troubles);
+    let calls = vec![Kind::default(), Kind::default(), Kind::default(), abroad];
+    let plan = Plan::Given(Box::new(Setup { calls, steps: 300, ..setup }));
+    for seed in 0..1000 {
+        let _: Report = seeded::<Session>(&plan, seed).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
 #[test]
 fn what_bytes_spell_is_a_run_and_ends() {
     let plan = Plan::Drawn { steps: STEPS };
