@@ -75,7 +75,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            margin: Margin { at_most: Duration::from_secs(30), share: 10 },
+            margin: Margin { at_most: Duration::from_secs(3), share: 10 },
             one_shot_margin: Margin { at_most: Duration::from_secs(5 * 60), share: 4 },
             assumed_life: DOCUMENTED,
             lease: Duration::from_secs(30),
@@ -120,9 +120,10 @@ impl ConfigBuilder {
 
     /// The reserve at the end of a token's life in which it is not sent any more (rule 11).
     ///
-    /// Default: 30 s, but never more than a 10th of the life. `share` must be at least 2, since a margin that eats
-    /// the life makes every call log in. The reserve covers the way of a request to the server and a clock that ticks in
-    /// whole seconds.
+    /// Default: 3 s, but never more than a 10th of the life. `share` must be at least 2, since a margin that eats
+    /// the life makes every call log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
+    /// request to the server. A token that dies all the same is healed by one login, so a larger reserve costs
+    /// more than it spares.
     pub fn margin(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.margin = Margin { at_most, share };
         self

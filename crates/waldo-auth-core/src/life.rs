@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     const T: u64 = 1_800_000_000;
-    const MARGIN: Margin = Margin { at_most: Duration::from_secs(30), share: 10 };
+    const MARGIN: Margin = Margin { at_most: Duration::from_secs(3), share: 10 };
 
     fn secs(s: u64) -> Duration {
         Duration::from_secs(s)
@@ -200,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn rule_11_the_margin_is_thirty_seconds_but_at_most_a_tenth() {
+    fn rule_11_the_margin_is_three_seconds_but_at_most_a_tenth() {
         let long = life(secs(3600));
-        assert!(long.usable(MARGIN, at(3569)));
-        assert!(!long.usable(MARGIN, at(3570)));
+        assert!(long.usable(MARGIN, at(3596)));
+        assert!(!long.usable(MARGIN, at(3597)));
         let short = life(secs(20));
         assert!(short.usable(MARGIN, at(17)));
         assert!(!short.usable(MARGIN, at(18)));

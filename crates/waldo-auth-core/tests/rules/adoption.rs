@@ -303,8 +303,8 @@ fn rule_05_a_roll_is_anchored_where_its_request_was_sent() {
         200,
         &headers(&[("date", &date), ("authorization", &format!("Bearer {short}"))]),
     );
-    assert_eq!(world.held(), short, "39.999 s are left, of which 10 s are the margin");
-    world.pass(secs(30));
+    assert_eq!(world.held(), short, "39.999 s are left, of which 3 s are the margin");
+    world.pass(secs(37));
     world.leads(Call::replayable());
 }
 

@@ -31,7 +31,7 @@ fn what_is_written_is_read_back_and_resumed_with_the_life_that_is_left() {
     after.session.resume(&snapshot, after.now()).unwrap();
     assert_eq!(after.last_event(), Event::Resumed { edition: 1, left: secs(2600) });
     assert_eq!(after.held(), token);
-    after.pass(secs(2570));
+    after.pass(secs(2597));
     after.leads(Call::replayable());
 }
 
@@ -124,7 +124,7 @@ fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
     let (world, _) = World::warm();
     let snapshot = world.snapshot();
     for (seconds, result) in
-        [(3569, Ok(())), (3570, Err(NotResumed::Ended)), (1_000_000_000, Err(NotResumed::Ended))]
+        [(3596, Ok(())), (3597, Err(NotResumed::Ended)), (1_000_000_000, Err(NotResumed::Ended))]
     {
         let mut after = World::new();
         after.pass(secs(seconds));

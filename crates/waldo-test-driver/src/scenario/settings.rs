@@ -44,7 +44,7 @@ pub struct Settings {
     pub login_path: Option<String>,
 }
 
-/// A reserve: `{"at_most": "30s", "share": 10}`.
+/// A reserve: `{"at_most": "3s", "share": 10}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {

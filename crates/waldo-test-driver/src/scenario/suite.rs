@@ -77,7 +77,7 @@ const FILES: &[(&str, &str)] = files![
     "deadline-of-a-request",
     "a-storm-of-401s-is-one-login",
     "no-dead-token-is-sent",
-    "margin-of-thirty-seconds",
+    "margin-of-three-seconds",
     "margin-of-a-tenth",
     "short-lives-cause-no-storm",
     "margin-of-a-one-shot",

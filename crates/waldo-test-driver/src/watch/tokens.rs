@@ -141,9 +141,9 @@ impl Life {
         self.span.saturating_sub(self.spent).saturating_sub(monotonic.max(wall))
     }
 
-    /// Whether it is good for any call: more is left than 30 s, or a tenth of it where that is less (rule 11).
+    /// Whether it is good for any call: more is left than 3 s, or a tenth of it where that is less (rule 11).
     pub(crate) fn usable(self, now: Now) -> bool {
-        self.left(now) > Duration::from_secs(30).min(self.span / 10)
+        self.left(now) > Duration::from_secs(3).min(self.span / 10)
     }
 
     /// Whether it is good for a call that cannot be sent twice: 5 min, or a quarter.

@@ -26,7 +26,7 @@ pub(crate) enum Move {
     Trouble(Trouble, usize, usize),
 }
 
-/// Delays of a long run, so that all of what time changes is tried: a tick, a lease, a margin, a life.
+/// Delays of a long run, so that all of what time changes is tried: a tick, a margin, a lease, a life.
 pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_millis(700),
     Duration::from_secs(3),

@@ -87,7 +87,7 @@ impl<M: Machine> World<'_, M> {
     /// The time that a token lasts passes, or all of it but the end, which a client keeps in reserve.
     fn expire(&mut self, nearly: bool) {
         let life = self.setup.policy.lifetime;
-        let reserve = Duration::from_secs(20).min(life / 20);
+        let reserve = Duration::from_secs(3).min(life / 20);
         let span = if nearly { life.saturating_sub(reserve) } else { life + Duration::from_secs(1) };
         self.clocks.pass(span);
         let share = if nearly { "nearly the" } else { "more than the" };

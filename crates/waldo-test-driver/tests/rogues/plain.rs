@@ -137,7 +137,7 @@ impl<W: Wrong> Plain<W> {
         if Self::has(Fault::MarginEatsLife) {
             return Duration::from_secs(60);
         }
-        let (at_most, share) = if one_shot { (300, 4) } else { (30, 10) };
+        let (at_most, share) = if one_shot { (300, 4) } else { (3, 10) };
         Duration::from_secs(at_most).min(token.span / share)
     }
 
@@ -402,7 +402,7 @@ impl<W: Wrong> Machine for Plain<W> {
                     let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text).unwrap();
                     let arrived = now.elapsed_since(login.sent);
                     let span = Duration::from_secs_f64(claims.exp - claims.iat);
-                    if span.saturating_sub(arrived) <= Duration::from_secs(30).min(span / 10) {
+                    if span.saturating_sub(arrived) <= Duration::from_secs(3).min(span / 10) {
                         return self.fail(&login, current, Duration::ZERO, now);
                     }
                     self.epoch += 1;

@@ -56,7 +56,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// Those of the rules' text.
     pub(crate) const DOCUMENTED: Self = Self {
-        margin: (30 * SECOND, 10),
+        margin: (3 * SECOND, 10),
         one_shot_margin: (5 * MINUTE, 4),
         assumed_life: HOUR,
         lease: 30 * SECOND,

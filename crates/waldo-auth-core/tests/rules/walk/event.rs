@@ -161,7 +161,7 @@ fn nudge() -> impl Strategy<Value = Nudge> {
 
 fn claims() -> impl Strategy<Value = Claims> {
     let exp = prop_oneof![
-        6 => select(vec![3600, 3600, 3601, 3599, 7200, 86_400, 300, 60, 5, 3]).prop_map(Some),
+        6 => select(vec![3600, 3600, 3601, 3599, 7200, 86_400, 300, 60, 30, 5, 3]).prop_map(Some),
         1 => (-10..100_000_i64).prop_map(Some),
         1 => Just(None),
     ];
