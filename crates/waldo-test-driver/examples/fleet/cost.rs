@@ -117,6 +117,23 @@ mod tests {
         assert!(one.refused + three.refused < 0.01, "{one:?} {three:?}");
     }
 
+    /// What rule 11 rests on.
+    #[test]
+    fn by_default_a_call_once_an_hour_sees_no_401_and_hardly_a_login_is_needless() {
+        let margins = [Margin::NONE, Margin::Default].map(Margin::config);
+        for manner in Manner::ALL {
+            for round_trip in [10, 100, 1000].map(Duration::from_millis) {
+                let by_default = |gaps| {
+                    let case = Case { manner, life: HOUR, round_trip, gaps, upload: None };
+                    case.costs(&margins, 7).pop().unwrap()
+                };
+                let (hourly, even) = (by_default(Gaps::Period), by_default(Gaps::Even));
+                assert!(hourly.refused < 0.01, "{manner:?} {round_trip:?}: {hourly:?}");
+                assert!(even.logins < 1.0, "{manner:?} {round_trip:?}: {even:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_call_once_an_hour_finds_its_token_dead_whatever_the_margin() {
         let [none, three, more] = costs(Manner::COMMON, Gaps::Period, [0, 3, 300]);

@@ -23,7 +23,7 @@ const MARGINS: [Duration; 11] = [ms(500), s(1), s(2), s(3), s(5), s(10), s(20), 
 
 /// Prints the tables.
 pub(crate) fn print(seed: u64) {
-    let margins = MARGINS.map(Margin::half);
+    let margins = [MARGINS.map(Margin::half).as_slice(), &[Margin::Default]].concat();
     let even = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Even), &margins, Margin::config, seed);
     let hourly = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Period), &margins, Margin::config, seed);
     print_margins(&even, &hourly);
@@ -50,7 +50,14 @@ Latency of 1,000 calls beyond what they would take with a good token, in seconds
 Tokens last 1 h and gaps 30 to 90 min. The logins that no margin spares are left out of it. Then, for all round trips
 together: logins beyond those, and 401s; and the 401s of 1,000 calls that come once an hour."
     );
-    println!("{:<8}{}  {:>8}{:>7}{:>8}", "margin", columns(&ROUND_TRIPS), "logins", "401s", "hourly");
+    println!(
+        "{:<8}{}  {:>8}{:>7}{:>8}",
+        "margin",
+        columns(&ROUND_TRIPS.map(text)),
+        "logins",
+        "401s",
+        "hourly"
+    );
     let extra = |margin, trip: Duration| {
         even.mean(margin, |case| case.round_trip == trip, |sample| sample.cost.extra)
     };
@@ -63,7 +70,7 @@ together: logins beyond those, and 401s; and the 401s of 1,000 calls that come o
         let all = |sweep: &Sweep, value: fn(&Sample) -> f64| sweep.mean(*margin, |_| true, value);
         println!(
             "{:<8}{}  {:>8.2}{:>7.2}{:>8.2}",
-            text(margin.at_most),
+            margin.to_string(),
             bests.iter().map(cell).collect::<String>(),
             all(even, |sample| sample.cost.logins),
             all(even, |sample| sample.cost.refused),
@@ -76,14 +83,14 @@ together: logins beyond those, and 401s; and the 401s of 1,000 calls that come o
 
 fn print_manners(even: &Sweep) {
     println!("\nThe margin with the least latency, by what the server tells of its tokens and by round trip");
-    println!("{:<30}{}", "", columns(&ROUND_TRIPS));
+    println!("{:<30}{}", "", columns(&ROUND_TRIPS.map(text)));
     for manner in Manner::ALL {
         let best = |trip: &Duration| {
             let its = |case: &Case| case.manner.name == manner.name && case.round_trip == *trip;
             even.best(|margin| even.mean(margin, its, |sample| sample.cost.extra))
         };
-        let times = ROUND_TRIPS.iter().filter_map(best).map(|margin| margin.at_most);
-        println!("{:<30}{}", manner.name, columns(&times.collect::<Vec<_>>()));
+        let bests: Vec<Margin> = ROUND_TRIPS.iter().filter_map(best).collect();
+        println!("{:<30}{}", manner.name, columns(&bests));
     }
 }
 
@@ -92,8 +99,7 @@ fn print_regrets(even: &Sweep) {
         "
 How many round trips 1,000 calls lose to the best margin, at the round trip where they lose most, by what is counted"
     );
-    let times: Vec<Duration> = even.margins.iter().map(|margin| margin.at_most).collect();
-    println!("{:<24}{}", "", columns(&times));
+    println!("{:<24}{}", "", columns(&even.margins));
     let row = |name: &str, regret: &dyn Fn(Margin) -> f64| {
         let best = even.best(regret);
         let cell = |margin: &Margin| {
@@ -114,26 +120,21 @@ fn print_shares(seed: u64) {
         "\nThe same for short lives, latency alone, by the most that a margin may be and its share of the life"
     );
     let of = |at_most: Duration, shares: &[u32]| {
-        shares.iter().map(|share| Margin { at_most, share: *share }).collect::<Vec<_>>()
+        shares.iter().map(|share| Margin::Of { at_most, share: *share }).collect::<Vec<_>>()
     };
-    let shares = [of(s(3), &[2, 4, 7, 10, 20, 50]), of(s(30), &[10])].concat();
+    let shares = [of(s(3), &[2, 4, 7, 10, 20, 50]), of(s(30), &[10]), vec![Margin::Default]].concat();
     let fixed: Vec<Margin> = MARGINS.iter().take(5).map(|time| Margin::half(*time)).collect();
     let lives = [s(5), s(10), s(20), s(60), s(300)];
     let sweeps = lives.map(|life| {
         let cases = cases(&[Manner::COMMON, Manner::WORST], life, Gaps::Even);
         Sweep::new(&cases, &[shares.as_slice(), &fixed].concat(), Margin::config, seed)
     });
-    println!("{:<14}{}", "life", columns(&lives));
+    println!("{:<14}{}", "life", columns(&lives.map(text)));
     for margin in &shares {
         let cell = |sweep: &Sweep| {
             format!("{:>8.1} ", sweep.regret(*margin, |case| case.round_trip, Prices::LATENCY))
         };
-        let Margin { at_most, share } = margin;
-        println!(
-            "{:<14}{}",
-            format!("{}, 1/{share}", text(*at_most)),
-            sweeps.iter().map(cell).collect::<String>()
-        );
+        println!("{:<14}{}", margin.with_share(), sweeps.iter().map(cell).collect::<String>());
     }
 }
 
@@ -151,7 +152,8 @@ where the server looks at the token when the body has come, after so long"
             cases.into_iter().map(|case| Case { upload: Some(*upload), ..case })
         })
         .collect();
-    let margins = [s(3), s(30), s(60), s(120), s(300), s(600)].map(Margin::half);
+    let times = [s(3), s(30), s(60), s(120), s(300), s(600)];
+    let margins = [times.map(Margin::half).as_slice(), &[Margin::Default]].concat();
     let sweep = Sweep::new(&cases, &margins, Margin::one_shot_config, seed);
     let head = |upload: &Duration| format!("{:>18}", text(*upload));
     println!("{:<8}{}", "margin", uploads.iter().map(head).collect::<String>());
@@ -162,13 +164,13 @@ where the server looks at the token when the body has come, after so long"
             let logins = sweep.mean(*margin, its, |sample| sample.cost.logins);
             format!("{failed:>9.2}{logins:>9.2}")
         };
-        println!("{:<8}{}", text(margin.at_most), uploads.iter().map(cell).collect::<String>());
+        println!("{:<8}{}", margin.to_string(), uploads.iter().map(cell).collect::<String>());
     }
 }
 
-fn columns(times: &[Duration]) -> String {
-    let column = |time: &Duration| format!("{:>8} ", text(*time));
-    times.iter().map(column).collect()
+fn columns<T: ToString>(heads: &[T]) -> String {
+    let column = |head: &T| format!("{:>8} ", head.to_string());
+    heads.iter().map(column).collect()
 }
 
 fn text(time: Duration) -> String {

@@ -1,36 +1,68 @@
 //! Many margins in many cases, and how they compare.
 
+use std::fmt;
 use std::time::Duration;
 
+use humantime::format_duration;
 use waldo_auth_core::Config;
 
 use crate::cost::{Case, Cost};
 use crate::in_parallel;
 use crate::site;
 
-/// A reserve at the end of a life: so long, but at most that part of it.
+/// A reserve at the end of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Margin {
-    pub(crate) at_most: Duration,
-    pub(crate) share: u32,
+pub(crate) enum Margin {
+    /// So long, but at most that part of the life.
+    Of { at_most: Duration, share: u32 },
+    /// What the core takes unless it is told otherwise.
+    Default,
 }
 
 impl Margin {
+    /// The largest share there may be, with which it is the time that counts.
+    const HALF: u32 = 2;
+
     pub(crate) const NONE: Self = Self::half(Duration::ZERO);
 
-    /// With the largest share there may be, so that it is the time that counts.
     pub(crate) const fn half(at_most: Duration) -> Self {
-        Self { at_most, share: 2 }
+        Self::Of { at_most, share: Self::HALF }
+    }
+
+    /// How tables name it where the share is what counts.
+    pub(crate) fn with_share(self) -> String {
+        match self {
+            Self::Of { share, .. } => format!("{self}, 1/{share}"),
+            Self::Default => self.to_string(),
+        }
     }
 
     /// Of calls that can be sent again.
     pub(crate) fn config(self) -> Config {
-        site::config(|defaults| defaults.margin(self.at_most, self.share))
+        site::config(|defaults| match self {
+            Self::Of { at_most, share } => defaults.margin(at_most, share),
+            Self::Default => defaults,
+        })
     }
 
     /// Of one-shot calls, which ask for the other one too.
     pub(crate) fn one_shot_config(self) -> Config {
-        site::config(|defaults| defaults.margin(Duration::ZERO, 2).one_shot_margin(self.at_most, self.share))
+        site::config(|defaults| {
+            let theirs_alone = defaults.margin(Duration::ZERO, Self::HALF);
+            match self {
+                Self::Of { at_most, share } => theirs_alone.one_shot_margin(at_most, share),
+                Self::Default => theirs_alone,
+            }
+        })
+    }
+}
+
+impl fmt::Display for Margin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of { at_most, .. } => format_duration(*at_most).fmt(f),
+            Self::Default => f.write_str("default"),
+        }
     }
 }
 
@@ -100,7 +132,7 @@ impl Sweep {
         if count > 0.0 { sum / count } else { 0.0 }
     }
 
-    /// The margin with the least of something.
+    /// The margin with the least of something; of those that have as little, the first.
     pub(crate) fn best(&self, of: impl Fn(Margin) -> f64) -> Option<Margin> {
         self.margins.iter().copied().min_by(|one, other| of(*one).total_cmp(&of(*other)))
     }
