@@ -63,34 +63,36 @@ impl Monitor {
         authenticate: impl Fn(&Login, &Call) -> Outcome,
     ) -> Result<Attempt, Unsent> {
         loop {
-            match self.step(call, request).map_err(|ForeignOrigin { .. }| Unsent::Foreign)? {
-                Step::Send(attempt) => return Ok(attempt),
-                Step::Authenticate(login, then) => {
-                    Leader::new(self, login).log_in(|login| authenticate(login, &then));
-                    call = then;
+            let now = self.now();
+            let mut state = self.lock();
+            let step = state.session.admit(call, request, now);
+            call = match step.map_err(|ForeignOrigin { .. }| Unsent::Foreign)? {
+                Step::Send(attempt) => {
+                    release(state);
+                    return Ok(attempt);
                 }
-                Step::Wait(then, _) => call = then,
-                Step::Refuse(refusal) => return Err(Unsent::Refused(refusal)),
-            }
+                Step::Authenticate(login, then) => {
+                    // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
+                    drop(state);
+                    Leader::new(self, login).log_in(|login| authenticate(login, &then));
+                    then
+                }
+                // With something to tell, a wait would hold it back: the next answer is the same.
+                Step::Wait(then, _) if state.has_news() => {
+                    release(state);
+                    then
+                }
+                Step::Wait(then, until) => {
+                    let span = until.saturating_duration_since(self.instant());
+                    drop(self.settled.wait_timeout(state, span));
+                    then
+                }
+                Step::Refuse(refusal) => {
+                    release(state);
+                    return Err(Unsent::Refused(refusal));
+                }
+            };
         }
-    }
-
-    /// Asks the core about the call. When its answer is to wait, the wait is over: admit the call again.
-    fn step<B>(&self, call: Call, request: &mut Request<B>) -> Result<Step, ForeignOrigin> {
-        let mut state = self.lock();
-        let now = self.now();
-        let step = state.session.admit(call, request, now)?;
-        match &step {
-            // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
-            Step::Authenticate(..) => {}
-            // With something to tell, a wait would hold it back: the next answer is the same.
-            Step::Wait(_, until) if !state.has_news() => {
-                let span = until.saturating_duration_since(now.monotonic);
-                drop(self.settled.wait_timeout(state, span));
-            }
-            Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => release(state),
-        }
-        Ok(step)
     }
 
     /// Ends a login and wakes everyone who waits.
@@ -109,9 +111,8 @@ impl Monitor {
 
     /// Runs something that nobody waits for.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let mut state = self.lock();
-        // Read under the lock, so that the core never sees time run backwards.
         let now = self.now();
+        let mut state = self.lock();
         let result = run(&mut state.session, now);
         release(state);
         result
@@ -125,9 +126,11 @@ impl Monitor {
 
 /// Unlocks, then emits what this thread has taken.
 fn release(mut state: MutexGuard<'_, State>) {
-    let news = state.take_news();
-    drop(state);
-    news.iter().for_each(trace::emit);
+    if state.has_news() {
+        let news = state.take_news();
+        drop(state);
+        news.iter().for_each(trace::emit);
+    }
 }
 
 impl State {
@@ -138,9 +141,6 @@ impl State {
 
     /// The entries that nobody has taken yet, each for one thread to emit.
     fn take_news(&mut self) -> Vec<Entry> {
-        if !self.has_news() {
-            return Vec::new();
-        }
         let journal = self.session.journal();
         let told = std::mem::replace(&mut self.told, journal.written());
         // A fresh token comes with every response; copying that down for nobody would cost an allocation each time.
@@ -153,7 +153,8 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 
-    use waldo_auth_core::{Config, Credentials, Explanation, Reason, Unavailable, Unheld};
+    use http::{HeaderMap, StatusCode};
+    use waldo_auth_core::{Config, Credentials, Explanation, Head, Reason, Unavailable, Unheld};
 
     use super::*;
 
@@ -162,19 +163,20 @@ mod tests {
         Monitor::new(Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap()))
     }
 
-    fn step(monitor: &Monitor, call: Call) -> Step {
-        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-        monitor.step(call, &mut request).unwrap()
+    fn request() -> Request<()> {
+        Request::get("https://api.waldo.ai/customer").body(()).unwrap()
     }
 
     fn lead(monitor: &Monitor) -> Leader<'_> {
-        loop {
-            match step(monitor, Call::replayable()) {
-                Step::Authenticate(login, _) => return Leader::new(monitor, login),
-                Step::Wait(..) => {}
-                Step::Send(_) | Step::Refuse(_) => panic!("nothing is held or refused"),
-            }
-        }
+        let step = monitor.with(|session, now| session.admit(Call::replayable(), &mut request(), now));
+        let Ok(Step::Authenticate(login, _)) = step else {
+            panic!("nothing is held, and nobody leads: {step:?}")
+        };
+        Leader::new(monitor, login)
+    }
+
+    fn rejected(login: &Login) -> Outcome {
+        login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), br#"{"code":"INVALID_API_KEY"}"#)
     }
 
     #[test]
@@ -186,15 +188,15 @@ mod tests {
         assert!(monitor.state.lock().is_err());
         std::thread::scope(|scope| {
             // It waits on the poisoned lock, is woken, and takes over.
-            let follower = scope.spawn(|| drop(lead(&monitor)));
+            let follower =
+                scope.spawn(|| monitor.admit(Call::replayable(), &mut request(), |login, _| rejected(login)));
             while monitor.with(|session, _| session.journal().written()) < 2 {
                 std::thread::yield_now();
             }
             drop(leader);
-            follower.join().unwrap();
+            let unsent = follower.join().unwrap().unwrap_err();
+            assert!(matches!(unsent, Unsent::Refused(Refusal::Rejected { .. })), "{unsent:?}");
         });
-        let explanation = monitor.with(|session, now| session.explain(now));
-        assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
     }
 
     #[test]
@@ -213,32 +215,24 @@ mod tests {
         assert!(matches!(explanation, Explanation::Authenticate { why: Unheld::Cold }), "{explanation}");
     }
 
+    /// That it does not spin until then is for the model to tell, whose time passes only while all threads wait.
     #[test]
     fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
         let monitor = monitor();
         let leader = lead(&monitor);
-        let soon = monitor.now().monotonic.saturating_add(Duration::from_millis(20));
-        let mut call = Call::replayable().with_deadline(soon);
-        let mut waits = 0;
-        loop {
-            match step(&monitor, call) {
-                Step::Wait(then, _) => call = then,
-                Step::Refuse(_) => break,
-                step @ (Step::Send(_) | Step::Authenticate(..)) => panic!("{step:?}"),
-            }
-            waits += 1;
-        }
-        assert!(monitor.now().monotonic >= soon);
-        // One tells the news, one waits, and a bell may ring without a reason; a thread that spins makes thousands.
-        assert!(waits < 20, "{waits} waits within 20 ms");
+        let soon = monitor.instant().saturating_add(Duration::from_millis(20));
+        let call = Call::replayable().with_deadline(soon);
+        let unsent = monitor.admit(call, &mut request(), |_, _| panic!("another leads")).unwrap_err();
+        assert!(matches!(unsent, Unsent::Refused(Refusal::Deadline { .. })), "{unsent:?}");
+        assert!(monitor.instant() >= soon);
         drop(leader);
     }
 
     #[test]
     fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
         let monitor = monitor();
-        let _leader = lead(&monitor);
         let mut state = monitor.lock();
+        state.session.invalidate(monitor.now());
         assert!(state.has_news());
         assert!(state.take_news().is_empty());
         assert_eq!(state.told, state.session.journal().written());
