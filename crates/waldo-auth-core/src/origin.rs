@@ -44,6 +44,7 @@ impl Origin {
     }
 
     /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
+    #[inline]
     pub fn contains(&self, uri: &Uri) -> bool {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
     }
@@ -59,6 +60,7 @@ impl Origin {
     }
 
     /// Nearly every URI spells the origin in the one usual way, which is seen at a glance.
+    #[inline]
     fn is_spelled_in(&self, uri: &Uri) -> bool {
         uri.scheme() == Some(&self.scheme)
             && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())

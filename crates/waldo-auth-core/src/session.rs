@@ -115,13 +115,11 @@ impl Session {
             self.lapse(lease, now);
         }
         call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
-        Ok(match self.outlook(&call, now) {
-            Outlook::Send(token) => {
-                request.headers_mut().insert(AUTHORIZATION, token.header.clone());
-                let (edition, epoch) = (token.edition, token.epoch);
-                let session = self.number;
-                Step::Send(Attempt { call, session, edition, epoch, sent: now, untouched: false })
-            }
+        if let Some(token) = self.token_for(&call, now) {
+            return Ok(Step::Send(self.attach(token, call, request, now)));
+        }
+        Ok(match self.outlook_without(&call, now) {
+            Outlook::Send(token) => Step::Send(self.attach(token, call, request, now)),
             Outlook::Lead => Step::Authenticate(self.lead(now), call),
             Outlook::Join(lease, until) => {
                 if call.joined != lease.login {
@@ -292,6 +290,12 @@ enum Standing {
 }
 
 impl Session {
+    fn attach<B>(&self, token: &Token, call: Call, request: &mut Request<B>, now: Now) -> Attempt {
+        request.headers_mut().insert(AUTHORIZATION, token.header.clone());
+        let Token { edition, epoch, .. } = *token;
+        Attempt { call, session: self.number, edition, epoch, sent: now, untouched: false }
+    }
+
     fn lead(&mut self, now: Now) -> Login {
         self.logins += 1;
         let lease = Lease::new(self.logins, self.config.limits.lease, now.monotonic);

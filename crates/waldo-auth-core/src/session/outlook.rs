@@ -32,7 +32,7 @@ impl Session {
 
     /// The held token, if it is what the call asks for.
     #[inline]
-    fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
+    pub(super) fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
         let token = self.held.as_ref()?;
         let is_good = match call.body {
             // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
@@ -47,7 +47,7 @@ impl Session {
         is_good.then_some(token)
     }
 
-    fn outlook_without(&self, call: &Call, now: Now) -> Outlook<'_> {
+    pub(super) fn outlook_without(&self, call: &Call, now: Now) -> Outlook<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.way_to_login(call, now.monotonic), spare) {
             // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
