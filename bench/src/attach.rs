@@ -41,7 +41,7 @@ pub fn core() -> Group {
 /// What threads share, which reads both clocks.
 pub fn shared() -> Group {
     let monitor = Arc::new(Shared::holding(&mint(TOKEN, 0)));
-    let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), subject::settings().build()));
+    let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), None));
     Group::new("A2", "Attach a held token, both clocks read", clocked("floor and both clocks"))
         .with(clocked("floor and both clocks again (A/A)"))
         .with(floor("floor alone"))

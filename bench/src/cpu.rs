@@ -2,7 +2,8 @@
 //!
 //! Elsewhere than on Linux, a thread's time is that of the clock on the wall, and nothing is pinned.
 
-pub(crate) use imp::{Pinned, thread_time};
+pub use imp::Pinned;
+pub(crate) use imp::thread_time;
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -18,13 +19,13 @@ mod imp {
 
     /// Keeps this thread, and what it starts meanwhile, on one CPU.
     #[derive(Debug)]
-    pub(crate) struct Pinned {
+    pub struct Pinned {
         before: Option<CpuSet>,
     }
 
     impl Pinned {
         /// To the `index`-th of the CPUs on which this thread may run; where that is not allowed, it runs as before.
-        pub(crate) fn to(index: usize) -> Self {
+        pub fn to(index: usize) -> Self {
             let before = sched_getaffinity(None).ok().filter(|allowed| {
                 let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
                 let mut one = CpuSet::new();
@@ -58,11 +59,13 @@ mod imp {
         START.elapsed()
     }
 
+    /// Keeps nothing anywhere.
     #[derive(Debug)]
-    pub(crate) struct Pinned;
+    pub struct Pinned;
 
     impl Pinned {
-        pub(crate) fn to(_index: usize) -> Self {
+        /// Does nothing.
+        pub fn to(_index: usize) -> Self {
             Self
         }
     }

@@ -43,18 +43,25 @@ mod group;
 mod jwt;
 mod limit;
 mod rounds;
+mod server;
 mod subject;
 mod table;
 
 pub mod adopt;
 pub mod attach;
 pub mod callgrind;
+pub mod crowd;
+pub mod request;
+pub mod stampede;
+pub mod wakeups;
 
 pub use allocations::Allocations;
 pub use contender::{Batch, Contender};
 pub use count::{Count, breaches};
+pub use cpu::Pinned;
 pub use distribution::Distribution;
 pub use group::Group;
 pub use limit::{Limit, Limits};
 pub use rounds::{Rounds, Timing};
+pub use server::{Server, serve};
 pub use table::Table;

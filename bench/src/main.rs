@@ -4,12 +4,16 @@
 
 mod options;
 
+use std::env;
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::thread::available_parallelism;
 
 use clap::Parser;
-use waldo_bench::{Count, Group, Rounds, Table, adopt, attach, breaches, callgrind};
+use waldo_bench::stampede::{Outcome, SCENARIOS};
+use waldo_bench::{
+    Count, Group, Pinned, Rounds, Server, Table, adopt, attach, breaches, callgrind, crowd, request, wakeups,
+};
 
 use crate::options::{Command, Counting, Options, Pace};
 
@@ -26,12 +30,26 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> io::Result<()> {
     match command {
-        Command::Attach(pace) => attach(pace),
-        Command::Adopt(pace) => adopt(pace),
-        Command::Count(counting) => return count(&counting),
-        Command::Perform { group, contender, operations } => return perform(&group, &contender, operations),
+        Command::Attach(pace) => attach(seeded(pace)),
+        Command::Adopt(pace) => adopt(seeded(pace)),
+        Command::Request(pace) => request(seeded(pace))?,
+        Command::Crowd(pace) => crowd(seeded(pace)),
+        Command::Stampede { rounds } => stampede(rounds as usize)?,
+        Command::All(pace) => all(seeded(pace))?,
+        Command::Count(counting) => count(&counting)?,
+        Command::Serve => waldo_bench::serve()?,
+        Command::Perform { group, contender, operations } => perform(&group, &contender, operations)?,
     }
     Ok(())
+}
+
+fn all(pace: Pace) -> io::Result<()> {
+    attach(pace);
+    adopt(pace);
+    request(pace)?;
+    crowd(pace);
+    count(&Counting::default())?;
+    stampede(pace.rounds(20))
 }
 
 fn attach(pace: Pace) {
@@ -51,19 +69,49 @@ fn adopt(pace: Pace) {
     adopt::groups().for_each(|group| time(&group, rounds));
 }
 
+fn request(pace: Pace) -> io::Result<()> {
+    // The server inherits it. On two virtual CPUs, to wake the other one costs more than the request.
+    let _pinned = Pinned::to(0);
+    let server = server()?;
+    time(&request::group(&server), rounds(pace, 1001));
+    Ok(())
+}
+
+fn crowd(pace: Pace) {
+    time(&crowd::group(), rounds(pace, 301));
+    println!("{}", wakeups::table(pace.rounds(31), pace.seed()));
+}
+
+fn stampede(rounds: usize) -> io::Result<()> {
+    let outcomes: Vec<Outcome> = SCENARIOS.iter().map(|scenario| scenario.play(rounds)).collect();
+    println!("{}", Outcome::table(&outcomes));
+    let breaches: Vec<String> = outcomes.iter().filter_map(Outcome::breach).collect();
+    if breaches.is_empty() { Ok(()) } else { Err(io::Error::other(breaches.join("\n"))) }
+}
+
+fn server() -> io::Result<Server> {
+    Server::start(process::Command::new(env::current_exe()?).arg("serve"))
+}
+
+/// With a seed that the output tells, so that it can be run again in the same orders.
+fn seeded(pace: Pace) -> Pace {
+    let pace = pace.with_seed();
+    println!("seed {}", pace.seed());
+    pace
+}
+
 fn rounds(pace: Pace, otherwise: u32) -> Rounds {
-    let (pace, seed) = pace.with_seed();
-    println!("\nseed {seed}");
-    Rounds { rounds: pace.rounds(otherwise), batch: pace.batch, seed, threads: 1 }
+    Rounds { rounds: pace.rounds(otherwise), batch: pace.batch, seed: pace.seed(), threads: 1 }
 }
 
 fn time(group: &Group, rounds: Rounds) {
     println!("{}", Table::of_timings(group, &rounds, &rounds.time(group)));
 }
 
-/// All groups that can be counted.
-fn groups() -> impl Iterator<Item = Group> {
-    attach::groups().into_iter().chain(adopt::groups())
+/// All groups that can be counted; the one that needs a server, if there is one.
+fn groups(server: Option<&Server>) -> impl Iterator<Item = Group> {
+    let request = server.map(request::group);
+    attach::groups().into_iter().chain(adopt::groups()).chain(request).chain([crowd::group()])
 }
 
 fn count(counting: &Counting) -> io::Result<()> {
@@ -76,11 +124,16 @@ fn count(counting: &Counting) -> io::Result<()> {
             "\nvalgrind is missing: no instructions are counted, and only the limits of allocations are looked at."
         );
     }
-    let mut exceeded = Vec::new();
-    for group in groups().filter(|group| group.key().starts_with(&counting.only)) {
+    let (mut counted, mut exceeded) = (0, Vec::new());
+    let server = request::KEY.starts_with(&counting.only).then(server).transpose()?;
+    for group in groups(server.as_ref()).filter(|group| group.key().starts_with(&counting.only)) {
         let counts = Count::all(&group, with_instructions)?;
         println!("{}", Table::of_counts(&group, &counts));
         exceeded.extend(breaches(&group, &counts));
+        counted += 1;
+    }
+    if counted == 0 {
+        return Err(io::Error::other(format!("no group has a key that begins with {:?}", counting.only)));
     }
     if exceeded.is_empty() {
         println!("\nevery limit holds");
@@ -94,11 +147,11 @@ fn count(counting: &Counting) -> io::Result<()> {
     Ok(())
 }
 
-fn perform(group: &str, contender: &str, operations: usize) -> io::Result<()> {
-    let group = groups().find(|candidate| candidate.key() == group);
-    let contender = group
-        .as_ref()
-        .and_then(|group| group.contenders().iter().find(|candidate| candidate.name() == contender));
+fn perform(key: &str, contender: &str, operations: usize) -> io::Result<()> {
+    let server = (key == request::KEY).then(server).transpose()?;
+    let group = groups(server.as_ref()).find(|group| group.key() == key);
+    let contenders = group.as_ref().map(Group::contenders).unwrap_or_default();
+    let contender = contenders.iter().find(|candidate| candidate.name() == contender);
     let contender = contender.ok_or_else(|| io::Error::other("there is no such case"))?;
     callgrind::perform(contender, operations);
     Ok(())

@@ -18,8 +18,23 @@ pub(crate) enum Command {
     Attach(Pace),
     /// B: take over the token of a response
     Adopt(Pace),
+    /// C: make a whole request over loopback
+    Request(Pace),
+    /// E, F: many calls in flight, and threads that wait for a login
+    Crowd(Pace),
+    /// D: 64 threads need a token at one moment
+    Stampede {
+        /// How many rounds of each scenario
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Everything, one after the other
+    All(Pace),
     /// Count instructions and allocations, which do not depend on the machine's pace
     Count(Counting),
+    /// The server of the requests, until standard input ends
+    #[command(hide = true)]
+    Serve,
     /// Performs one case, to be counted
     #[command(hide = true)]
     Perform {
@@ -49,20 +64,24 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// The same with a seed, drawn if none was asked for.
+    pub(crate) fn with_seed(self) -> Self {
+        Self { seed: self.seed.or_else(|| Some(fastrand::u64(..))), ..self }
+    }
+
+    /// Where the orders begin.
+    pub(crate) fn seed(self) -> u64 {
+        self.seed.unwrap_or_default()
+    }
+
     /// As many rounds as were asked for, or else this many.
     pub(crate) fn rounds(self, otherwise: u32) -> usize {
         self.rounds.unwrap_or(otherwise) as usize
     }
-
-    /// The same with a seed that can be printed.
-    pub(crate) fn with_seed(self) -> (Self, u64) {
-        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        (Self { seed: Some(seed), ..self }, seed)
-    }
 }
 
 /// What to count.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Counting {
     /// Fail when a limit is exceeded
     #[arg(long)]

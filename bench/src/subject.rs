@@ -56,9 +56,7 @@ impl Core {
 
     /// How many tokens it has held so far.
     pub(crate) fn edition(&self) -> u64 {
-        let explanation = self.session.explain(self.now);
-        let Explanation::Send { edition, .. } = explanation else { panic!("a token is held: {explanation}") };
-        edition
+        edition(&self.session.explain(self.now))
     }
 }
 
@@ -82,6 +80,11 @@ impl Shared {
         self.log_in(request, |_| panic!("a token is held"))
     }
 
+    /// How many entries the journal has had: the login that was started, and those who have joined it.
+    pub(crate) fn written(&self) -> u64 {
+        self.0.with(|session, _| session.journal().written())
+    }
+
     /// Attaches a token, and waits for it or logs in for it.
     pub(crate) fn log_in(
         &self,
@@ -90,7 +93,7 @@ impl Shared {
     ) -> Attempt {
         match self.0.admit(Call::replayable(), request, |login, _| authenticate(login)) {
             Ok(attempt) => attempt,
-            Err(Unsent::Foreign(error)) => panic!("{error}"),
+            Err(Unsent::Foreign) => panic!("the request goes to the origin"),
             Err(Unsent::Refused(refusal)) => panic!("{refusal}"),
         }
     }
@@ -114,18 +117,29 @@ pub(crate) fn granted(login: &Login, token: &str) -> Outcome {
     login.read(Head::new(StatusCode::OK, &HeaderMap::new()), body.as_bytes())
 }
 
-/// A client that holds this token and has not logged in for it.
-pub(crate) fn client(origin: &str, token: &str, settings: impl Into<Agent>) -> Client {
+/// A client that holds this token and has not logged in for it, over the agent that it makes by itself, or over this one.
+pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client {
     let now = Now::new(Duration::ZERO, SystemTime::now());
     let session = session(config(origin), token, now);
-    let client = Client::builder(credentials()).origin(origin).agent(settings).build().unwrap();
+    let builder = Client::builder(credentials()).origin(origin);
+    let client = if let Some(agent) = agent { builder.agent(agent) } else { builder }.build().unwrap();
     client.resume(&session.snapshot(now).unwrap()).unwrap();
     client
 }
 
-/// What every agent is set to, with a token's lifecycle and without.
+/// How many tokens a client has held so far.
+pub(crate) fn editions(client: &Client) -> u64 {
+    edition(&client.explain())
+}
+
+fn edition(explanation: &Explanation) -> u64 {
+    let Explanation::Send { edition, .. } = explanation else { panic!("a token is held: {explanation}") };
+    *edition
+}
+
+/// What an agent of ureq's own is set to: its defaults, whatever the environment says of proxies.
 pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
-    Agent::config_builder().user_agent("waldo-bench").http_status_as_error(false).proxy(None)
+    Agent::config_builder().user_agent("waldo-bench").proxy(None)
 }
 
 fn config(origin: &str) -> Config {

@@ -1,0 +1,91 @@
+//! A whole request, over loopback and a kept connection.
+
+use std::hint::black_box;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Response, StatusCode};
+use ureq::{Agent, Body};
+use waldo_ureq::Client;
+
+use crate::contender::{Batch, Contender};
+use crate::group::Group;
+use crate::limit::Limit::{More, Times};
+use crate::server::{self, FRESH, SAME, Server};
+use crate::subject;
+
+/// The key of the group.
+pub const KEY: &str = "C";
+
+/// What this bench compares: ureq with a header that never changes, and the client around it. The server must live as long.
+pub fn group(server: &Server) -> Group {
+    let agent = || Some(subject::settings().build().into());
+    Group::new(KEY, "A request over loopback", bare("ureq, a static header", SAME, server))
+        .with(bare("ureq, a static header, again (A/A)", SAME, server))
+        .with(bare("ureq, a static header; a new token in each response", FRESH, server))
+        .with(
+            client("waldo-ureq, the token unchanged", SAME, 0, None, server)
+                .instructions(Times(1.01))
+                .allocations(More(0.0)),
+        )
+        .with(
+            client("waldo-ureq, a new token in each response", FRESH, 1, None, server)
+                .instructions(Times(1.08))
+                .allocations(More(2.0)),
+        )
+        .with(client(
+            "waldo-ureq over an agent with ureq's defaults, the token unchanged",
+            SAME,
+            0,
+            agent(),
+            server,
+        ))
+}
+
+fn bare(name: &str, path: &str, server: &Server) -> Contender {
+    let agent = Agent::new_with_config(subject::settings().build());
+    let mut token = HeaderValue::try_from(format!("Bearer {}", server::token())).unwrap();
+    token.set_sensitive(true);
+    let url = format!("{}{path}", server.origin());
+    Contender::repeating(name, move || {
+        let (agent, url, token) = (agent.clone(), url.clone(), token.clone());
+        move || read(agent.get(&url).header(AUTHORIZATION, token.clone()).call().unwrap())
+    })
+}
+
+/// A client whose every answer brings so many new tokens.
+fn client(name: &str, path: &'static str, fresh: usize, agent: Option<Agent>, server: &Server) -> Contender {
+    let client = subject::client(server.origin(), &server::token(), agent);
+    Contender::new(name, move |operations| {
+        let editions = subject::editions(&client) + (fresh * operations) as u64;
+        Calls { client: client.clone(), path, operations, editions }
+    })
+}
+
+struct Calls {
+    client: Client,
+    path: &'static str,
+    operations: usize,
+    /// How many tokens the client must have held in the end.
+    editions: u64,
+}
+
+impl Batch for Calls {
+    fn perform(&mut self) {
+        for _ in 0..self.operations {
+            read(self.client.get(self.path).call().unwrap());
+        }
+    }
+
+    fn check(&self) {
+        assert_eq!(
+            subject::editions(&self.client),
+            self.editions,
+            "each fresh token must be taken over, and no other"
+        );
+    }
+}
+
+fn read(mut response: Response<Body>) {
+    assert_eq!(response.status(), StatusCode::OK);
+    black_box(response.body_mut().read_to_vec().unwrap());
+}

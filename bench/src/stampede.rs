@@ -1,0 +1,270 @@
+//! Many threads that need a token at one moment: how many logins that makes, and who waits without need.
+//!
+//! Nothing here is a matter of pace. A round counts what the server has seen. And once a token is granted, logins are held at
+//! the server's gate: whoever is not done until the gate opens has waited for a login although there was a token to use.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use waldo_emulator::model::{Answer, DateStyle, Fault, Policy, Server, Target};
+use waldo_emulator::{Emulator, Hold};
+use waldo_ureq::{Client, ClientBuilder, Credentials, Explanation};
+
+use crate::distribution::Distribution;
+use crate::subject;
+use crate::table::Table;
+
+/// How many threads need a token.
+const THREADS: usize = 64;
+
+/// How long a login takes: long enough that all of them meet while it is under way.
+const LOGIN: Duration = Duration::from_millis(10);
+
+/// Who is not done by then is stalled.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The life of a token that is to end soon.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// How many short lives the client is in use without a pause.
+const LIVES: u32 = 2;
+
+/// What many threads go through together.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    name: &'static str,
+    /// How many logins there must be, those that fail included.
+    logins: u64,
+    play: fn() -> Played,
+}
+
+/// One round of a scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Played {
+    /// All logins, those that fail included.
+    pub logins: u64,
+    /// The threads that waited for a login although there was a token to use.
+    pub stalled: usize,
+    /// Until all threads were done.
+    pub took: Duration,
+}
+
+/// What came of all rounds of a scenario.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    scenario: Scenario,
+    rounds: Vec<Played>,
+}
+
+/// All of them.
+pub const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "cold start", logins: 1, play: cold },
+    Scenario { name: "idle until the token has ended", logins: 1, play: expiry },
+    Scenario { name: "in use beyond the life of a token", logins: 0, play: renewal },
+    Scenario { name: "401 storm", logins: 1, play: storm },
+    Scenario { name: "cold start, the first login fails", logins: 2, play: failure },
+    Scenario { name: "a token is resumed while a login hangs", logins: 1, play: resumption },
+];
+
+impl Scenario {
+    /// Plays it so often.
+    pub fn play(self, rounds: usize) -> Outcome {
+        Outcome::new(self, (0..rounds).map(|_| (self.play)()).collect())
+    }
+}
+
+impl Outcome {
+    /// What was seen in these rounds.
+    pub fn new(scenario: Scenario, rounds: Vec<Played>) -> Self {
+        Self { scenario, rounds }
+    }
+
+    /// What has gone wrong, if anything has.
+    pub fn breach(&self) -> Option<String> {
+        let Scenario { name, logins, .. } = self.scenario;
+        let right = |round: &&Played| round.logins == logins && round.stalled == 0;
+        let wrong = self.rounds.iter().filter(|round| !right(round)).count();
+        let all = self.rounds.len();
+        let told = || {
+            format!(
+                "{name}: {wrong} of {all} rounds without exactly {logins} logins, or with somebody stalled"
+            )
+        };
+        (wrong > 0).then(told)
+    }
+
+    /// All of them as a table.
+    pub fn table(outcomes: &[Self]) -> Table {
+        let columns = [
+            "scenario",
+            "rounds",
+            "logins, min–max",
+            "logins needed",
+            "stalled with a token there",
+            "ms, median",
+        ];
+        let title = format!("D. {THREADS} threads need a token at one moment");
+        let note = format!("A login takes {LOGIN:?}.");
+        outcomes.iter().fold(Table::new(title, note, &columns), |table, outcome| {
+            let logins = outcome.rounds.iter().map(|round| round.logins);
+            let took = Distribution::new(outcome.rounds.iter().map(|round| round.took.as_secs_f64() * 1e3));
+            table.row([
+                outcome.scenario.name.to_owned(),
+                outcome.rounds.len().to_string(),
+                format!("{}–{}", logins.clone().min().unwrap_or_default(), logins.max().unwrap_or_default()),
+                outcome.scenario.logins.to_string(),
+                outcome.rounds.iter().map(|round| round.stalled).sum::<usize>().to_string(),
+                format!("{:.0}", took.median()),
+            ])
+        })
+    }
+}
+
+fn cold() -> Played {
+    let emulator = emulator(Policy::default());
+    let client = builder(&emulator).build().unwrap();
+    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+}
+
+fn expiry() -> Played {
+    let emulator = emulator(short());
+    let client = builder(&emulator).build().unwrap();
+    call(&client);
+    while matches!(client.explain(), Explanation::Send { .. }) {
+        thread::sleep(LOGIN);
+    }
+    // The token that is now logged in for must not end within the round.
+    emulator.set_policy(Policy::default());
+    emulator.reset_stats();
+    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+}
+
+fn renewal() -> Played {
+    let emulator = emulator(short());
+    let client = builder(&emulator).build().unwrap();
+    call(&client);
+    emulator.reset_stats();
+    let ends = Instant::now() + SHORT * LIVES;
+    let calls = || {
+        while Instant::now() < ends {
+            call(&client);
+        }
+    };
+    play(&emulator, 0, calls, || {})
+}
+
+fn storm() -> Played {
+    let emulator = emulator(Policy::default());
+    let client = builder(&emulator).build().unwrap();
+    call(&client);
+    emulator.reset_stats();
+    emulator.hold(Hold::calls());
+    play(
+        &emulator,
+        0,
+        || call(&client),
+        || {
+            assert!(emulator.wait_until_held(THREADS, PATIENCE), "all calls must be in flight");
+            emulator.expire_all();
+            emulator.release(Target::Calls);
+            wait_for_grant(&emulator);
+        },
+    )
+}
+
+fn failure() -> Played {
+    let emulator = emulator(Policy::default());
+    emulator.push_fault(Fault::login(Answer::status(503)).times(1));
+    let client = builder(&emulator).build().unwrap();
+    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+}
+
+/// Half of the threads wait for a login when a token comes from a store, and half come later.
+fn resumption() -> Played {
+    let emulator = emulator(Policy::default());
+    let (client, other) = (builder(&emulator).build().unwrap(), builder(&emulator).build().unwrap());
+    call(&other);
+    let stored = other.snapshot().unwrap();
+    emulator.reset_stats();
+    emulator.hold(Hold::logins());
+    let (resumed, turn) = (Barrier::new(THREADS / 2 + 1), AtomicUsize::new(0));
+    let waits_for_token = || {
+        if turn.fetch_add(1, SeqCst) >= THREADS / 2 {
+            resumed.wait();
+        }
+        call(&client);
+    };
+    // One leads the login that hangs.
+    play(&emulator, 1, waits_for_token, || {
+        assert!(emulator.wait_until_held(1, PATIENCE), "somebody must lead");
+        client.resume(&stored).unwrap();
+        resumed.wait();
+    })
+}
+
+/// Runs the calls of all threads, but for so many that hang by right. Once there is a token, which is when `granted` ends, nobody
+/// else may wait for a login any more.
+fn play(emulator: &Emulator, hanging: usize, call: impl Fn() + Sync, granted: impl FnOnce()) -> Played {
+    let (start, done) = (Barrier::new(THREADS + 1), AtomicUsize::new(0));
+    let (took, stalled) = thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                start.wait();
+                call();
+                done.fetch_add(1, SeqCst);
+            });
+        }
+        start.wait();
+        let began = Instant::now();
+        granted();
+        emulator.hold(Hold::logins());
+        let stalled = || (THREADS - hanging).saturating_sub(done.load(SeqCst));
+        wait_until(|| stalled() == 0);
+        let seen = (began.elapsed(), stalled());
+        emulator.release_all();
+        seen
+    });
+    Played { logins: emulator.stats().server.logins(), stalled, took }
+}
+
+fn wait_for_grant(emulator: &Emulator) {
+    assert!(wait_until(|| emulator.stats().server.logins_granted > 0), "a login must be granted");
+}
+
+/// Waits until it is so; false when patience ends first.
+fn wait_until(is_so: impl Fn() -> bool) -> bool {
+    let ends = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() > ends {
+            return false;
+        }
+        thread::sleep(LOGIN / 20);
+    }
+    true
+}
+
+fn call(client: &Client) {
+    let mut response = client.get("/customer").query("field", "id").call().unwrap();
+    assert_eq!(response.status(), 200);
+    response.body_mut().read_to_vec().unwrap();
+}
+
+fn emulator(policy: Policy) -> Emulator {
+    let server = Server::new(policy).with_key(Server::KEY_ID, Server::KEY_SECRET);
+    let emulator = Emulator::start(server).unwrap();
+    emulator.set_latency(Target::Login, LOGIN);
+    emulator
+}
+
+fn short() -> Policy {
+    Policy { lifetime: SHORT, dates: DateStyle::Fractional, ..Policy::default() }
+}
+
+fn builder(emulator: &Emulator) -> ClientBuilder {
+    let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();
+    let settings =
+        subject::settings().max_idle_connections(THREADS).max_idle_connections_per_host(THREADS).build();
+    Client::builder(credentials).origin(emulator.origin()).agent(settings)
+}

@@ -1,0 +1,162 @@
+//! Threads that wait for a login: what it costs that they all wake when it is settled.
+//!
+//! The least is a flag behind a lock, and a bell that is rung when the lock is free.
+
+use std::sync::{Barrier, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use http::Request;
+
+use crate::cpu;
+use crate::distribution::Distribution;
+use crate::jwt::mint;
+use crate::subject::{self, Shared};
+use crate::table::Table;
+
+/// How many threads wait.
+const WAITERS: [usize; 3] = [1, 10, 1000];
+
+/// How long after the last one has come all of them surely wait.
+const CALM: Duration = Duration::from_millis(10);
+
+/// What a waiter needs: the machine may have little room for stacks.
+const STACK: usize = 0x2_0000;
+
+const TOKEN: usize = 400;
+
+/// One login that has been waited for.
+#[derive(Clone, Copy, Debug)]
+struct Wakeup {
+    /// From the login's end until the last waiter had the token.
+    last: Duration,
+    /// How long the leader was kept by waking the others.
+    leader: Duration,
+    /// The CPU time of all waiters, from their coming to their token.
+    waiters: Duration,
+}
+
+/// One way of waiting.
+struct Way {
+    name: &'static str,
+    wake: fn(usize) -> Wakeup,
+}
+
+/// The first one is the reference.
+const WAYS: [Way; 2] =
+    [Way { name: "a bell alone", wake: bell }, Way { name: "waldo-ureq: its monitor", wake: monitor }];
+
+/// Wakes as many threads in each way, so many rounds.
+pub fn table(rounds: usize, seed: u64) -> Table {
+    let columns = [
+        "contender",
+        "µs to the last, median",
+        "µs to the last, p05",
+        "ratio [95 %]",
+        "µs of the leader",
+        "CPU µs of a waiter",
+    ];
+    let note = format!("{rounds} rounds; the ratio is to the bell alone, within each round.");
+    let mut dice = Rng::with_seed(seed);
+    let table = Table::new("F. Threads wake when a login is settled", note, &columns);
+    WAITERS.into_iter().fold(table, |mut table, waiters| {
+        let mut woken = WAYS.map(|way| (way, Vec::new()));
+        for _ in 0..rounds {
+            let mut order: Vec<_> = woken.iter_mut().collect();
+            dice.shuffle(&mut order);
+            for (way, woken) in order {
+                woken.push((way.wake)(waiters));
+            }
+        }
+        let [(_, reference), _] = &woken;
+        for (way, woken) in &woken {
+            table = table.row(row(&format!("{waiters} waiting, {}", way.name), waiters, woken, reference));
+        }
+        table
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are a thousand waiters at most")]
+fn row(name: &str, waiters: usize, woken: &[Wakeup], reference: &[Wakeup]) -> [String; 6] {
+    let micros = |span: Duration| span.as_secs_f64() * 1e6;
+    let of = |part: fn(&Wakeup) -> Duration| Distribution::new(woken.iter().map(part).map(micros));
+    let last = of(|wakeup| wakeup.last);
+    let pairs = woken.iter().zip(reference);
+    let ratio = Distribution::new(pairs.map(|(own, reference)| micros(own.last) / micros(reference.last)));
+    let interval = ratio.median_interval();
+    [
+        name.to_owned(),
+        format!("{:.0}", last.median()),
+        format!("{:.0}", last.quantile(0.05)),
+        format!("{:.2} [{:.2}, {:.2}]", ratio.median(), interval.start(), interval.end()),
+        format!("{:.0}", of(|wakeup| wakeup.leader).median()),
+        format!("{:.1}", of(|wakeup| wakeup.waiters).median() / waiters as f64),
+    ]
+}
+
+fn bell(waiters: usize) -> Wakeup {
+    let (state, settled) = (Mutex::new((0, false)), Condvar::new());
+    let wait = || {
+        let mut state = state.lock().unwrap();
+        state.0 += 1;
+        drop(settled.wait_while(state, |(_, done)| !*done));
+    };
+    let lead = || {
+        while state.lock().unwrap().0 < waiters {
+            thread::sleep(CALM / 10);
+        }
+        thread::sleep(CALM);
+        let began = Instant::now();
+        state.lock().unwrap().1 = true;
+        settled.notify_all();
+        began
+    };
+    wake(waiters, wait, lead)
+}
+
+fn monitor(waiters: usize) -> Wakeup {
+    let shared = Shared::new();
+    let (token, leads) = (mint(TOKEN, 0), Barrier::new(waiters + 1));
+    let request = || Request::get(subject::ORIGIN).body(()).unwrap();
+    let wait = || {
+        let mut request = request();
+        leads.wait();
+        drop(shared.attach(&mut request));
+    };
+    let lead = || {
+        let began = Mutex::new(Instant::now());
+        let authenticate = |login: &_| {
+            leads.wait();
+            // Each joins the login that was started.
+            while shared.written() < 1 + waiters as u64 {
+                thread::sleep(CALM / 10);
+            }
+            thread::sleep(CALM);
+            let granted = subject::granted(login, &token);
+            *began.lock().unwrap() = Instant::now();
+            granted
+        };
+        drop(shared.log_in(&mut request(), authenticate));
+        began.into_inner().unwrap()
+    };
+    wake(waiters, wait, lead)
+}
+
+/// Runs the waiters and their leader, who says when it began to wake them.
+fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce() -> Instant) -> Wakeup {
+    let waiter = || {
+        let before = cpu::thread_time();
+        wait();
+        (Instant::now(), cpu::thread_time().saturating_sub(before))
+    };
+    thread::scope(|scope| {
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, waiter).unwrap();
+        let handles: Vec<_> = (0..waiters).map(spawn).collect();
+        let began = lead();
+        let leader = began.elapsed();
+        let ends: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap()).collect();
+        let last = ends.iter().map(|(at, _)| at.saturating_duration_since(began)).max().unwrap_or_default();
+        Wakeup { last, leader, waiters: ends.iter().map(|(_, cpu)| *cpu).sum() }
+    })
+}
