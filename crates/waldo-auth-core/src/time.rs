@@ -58,8 +58,7 @@ impl Instant {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Now {
-    /// The monotonic clock. It may lag by what a thread waits between reading it and being let to the session, as every difference
-    /// saturates; beyond that it must not run backwards between two calls on one session.
+    /// The monotonic clock. It must not run backwards between two calls on one session.
     pub monotonic: Instant,
     /// The wall clock. It may jump in either direction.
     pub wall: SystemTime,

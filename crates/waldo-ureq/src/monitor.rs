@@ -8,6 +8,7 @@
 //! heard out of order, and so each entry carries its number.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::Request;
 use waldo_auth_core::{Attempt, Call, Entry, ForeignOrigin, Login, Now, Outcome, Refusal, Session, Step};
@@ -38,11 +39,14 @@ struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
     told: u64,
+    /// The latest reading of the monotonic clock that the session was told.
+    latest: waldo_auth_core::Instant,
 }
 
 impl Monitor {
     pub(crate) fn new(session: Session) -> Self {
-        let state = Mutex::new(State { session, told: 0 });
+        let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
+        let state = Mutex::new(State { session, told: 0, latest });
         Self { state, settled: Condvar::new(), started: Instant::now() }
     }
 
@@ -63,8 +67,7 @@ impl Monitor {
         authenticate: impl Fn(&Login, &Call) -> Outcome,
     ) -> Result<Attempt, Unsent> {
         loop {
-            let now = self.now();
-            let mut state = self.lock();
+            let (mut state, now) = self.enter();
             let step = state.session.admit(call, request, now);
             call = match step.map_err(|ForeignOrigin { .. }| Unsent::Foreign)? {
                 Step::Send(attempt) => {
@@ -83,7 +86,7 @@ impl Monitor {
                     then
                 }
                 Step::Wait(then, until) => {
-                    let span = until.saturating_duration_since(self.instant());
+                    let span = until.saturating_duration_since(now.monotonic);
                     drop(self.settled.wait_timeout(state, span));
                     then
                 }
@@ -111,11 +114,21 @@ impl Monitor {
 
     /// Runs something that nobody waits for.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let now = self.now();
-        let mut state = self.lock();
+        let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
         release(state);
         result
+    }
+
+    /// Locks the session, and says what time it is for it.
+    fn enter(&self) -> (MutexGuard<'_, State>, Now) {
+        // Read before, so that the lock is held the shorter. Two threads may come in the other way round, so the later reading
+        // counts for both: the core never sees time run backwards.
+        let mut now = self.now();
+        let mut state = self.lock();
+        state.latest = state.latest.max(now.monotonic);
+        now.monotonic = state.latest;
+        (state, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -151,7 +164,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::time::Duration;
 
     use http::{HeaderMap, StatusCode};
     use waldo_auth_core::{Config, Credentials, Explanation, Head, Reason, Unavailable, Unheld};
