@@ -22,10 +22,9 @@ mod hs {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use hmac::{Hmac, KeyInit, Mac};
-    use serde_json::{Map, Value};
     use sha2::{Sha256, Sha384, Sha512};
 
-    use crate::wire::Jwt;
+    use crate::wire::{Jwt, json_members};
 
     /// HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never `none`.
     pub(super) fn is_signed_with(key: &[u8], jwt: Jwt<'_>) -> bool {
@@ -34,13 +33,13 @@ mod hs {
 
     fn check(key: &[u8], jwt: Jwt<'_>) -> Option<()> {
         let (header, signed, signature) = jwt.parts()?;
-        let header: Map<String, Value> =
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+        let [algorithm] = json_members(&header, ["alg"])?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        match header.get("alg")?.as_str()? {
-            "HS256" => mac::<Hmac<Sha256>>(key, signed, &signature),
-            "HS384" => mac::<Hmac<Sha384>>(key, signed, &signature),
-            "HS512" => mac::<Hmac<Sha512>>(key, signed, &signature),
+        match algorithm?.get() {
+            r#""HS256""# => mac::<Hmac<Sha256>>(key, signed, &signature),
+            r#""HS384""# => mac::<Hmac<Sha384>>(key, signed, &signature),
+            r#""HS512""# => mac::<Hmac<Sha512>>(key, signed, &signature),
             _ => None,
         }
     }

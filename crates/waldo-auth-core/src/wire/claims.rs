@@ -1,11 +1,10 @@
 //! The claims of a JWT that tell its life.
 
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::members::members;
 
 /// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,68 +57,8 @@ pub(crate) struct Claims {
 impl Claims {
     /// Reads a JWT's decoded payload; `None` when it is not a JSON object.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
-        // Checked as a whole, because a JSON reader lets bad text pass in what it skips.
-        serde_json::from_str(std::str::from_utf8(payload).ok()?).ok()
-    }
-}
-
-impl<'de> Deserialize<'de> for Claims {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Claims;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                let mut claims = Claims::default();
-                while let Some(name) = map.next_key()? {
-                    match name {
-                        Name::Exp => claims.exp = NumericDate::read(map.next_value()?),
-                        Name::Iat => claims.iat = NumericDate::read(map.next_value()?),
-                        Name::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(claims)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-enum Name {
-    Exp,
-    Iat,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Name;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a claim")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(match name {
-                    "exp" => Name::Exp,
-                    "iat" => Name::Iat,
-                    _ => Name::Other,
-                })
-            }
-        }
-
-        deserializer.deserialize_identifier(Text)
+        let [exp, iat] = members(payload, ["exp", "iat"])?;
+        Some(Self { exp: exp.and_then(NumericDate::read), iat: iat.and_then(NumericDate::read) })
     }
 }
 

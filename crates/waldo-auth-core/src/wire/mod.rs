@@ -8,6 +8,7 @@ mod claims;
 mod dates;
 mod head;
 mod jwt;
+mod members;
 
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, read as read_answer};
 pub(crate) use authorization::{
@@ -16,3 +17,5 @@ pub(crate) use authorization::{
 pub(crate) use claims::{Claims, NumericDate};
 pub use head::Head;
 pub(crate) use jwt::{Junk, Jwt};
+#[cfg(feature = "verify")]
+pub(crate) use members::members as json_members;
