@@ -4,22 +4,7 @@
 //! the least that has to be done anyway. [`Rounds`] times them side by side, and [`Count`] counts their instructions and
 //! allocations, which a [`Limit`] can stand beside.
 //!
-//! A program with peers of its own adds them to the groups here, and they run in the same rounds:
-//!
-//! ```
-//! use std::time::Duration;
-//! use waldo_bench::{Contender, Rounds, Table, attach};
-//!
-//! let group = attach::core().with(Contender::repeating("a peer", || {
-//!     let mut attached = 0_u64;
-//!     move || attached += 1
-//! }));
-//! let rounds = Rounds { rounds: 3, batch: Duration::from_micros(20), seed: 1, threads: 1 };
-//! let timings = rounds.time(&group);
-//! assert_eq!(timings.len(), group.contenders().len());
-//! println!("{}", Table::of_timings(&group, &rounds, &timings));
-//! ```
-
+#![doc = include_str!("../README.md")]
 // Its own tests are in `tests/`; those of the files of waldo-ureq have their place there.
 #![cfg(not(test))]
 // A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a panic.

@@ -87,12 +87,9 @@ impl Outcome {
         let right = |round: &&Played| round.logins == logins && round.stalled == 0;
         let wrong = self.rounds.iter().filter(|round| !right(round)).count();
         let all = self.rounds.len();
-        let told = || {
-            format!(
-                "{name}: {wrong} of {all} rounds without exactly {logins} logins, or with somebody stalled"
-            )
-        };
-        (wrong > 0).then(told)
+        (wrong > 0).then(|| {
+            format!("{name}: {wrong} of {all} rounds without {logins} logins or with threads stalled")
+        })
     }
 
     /// All of them as a table.

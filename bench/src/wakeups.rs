@@ -21,6 +21,9 @@ const WAITERS: [usize; 3] = [1, 10, 1000];
 /// How long after the last one has come all of them surely wait.
 const CALM: Duration = Duration::from_millis(10);
 
+/// A bench in which not all come within this time has a mistake.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a waiter needs: the machine may have little room for stacks.
 const STACK: usize = 0x2_0000;
 
@@ -33,7 +36,7 @@ struct Wakeup {
     last: Duration,
     /// How long the leader was kept by waking the others.
     leader: Duration,
-    /// The CPU time of all waiters, from their coming to their token.
+    /// The CPU time of all waiters, from their coming until they had the token.
     waiters: Duration,
 }
 
@@ -102,11 +105,9 @@ fn bell(waiters: usize) -> Wakeup {
         state.0 += 1;
         drop(settled.wait_while(state, |(_, done)| !*done));
     };
-    let lead = || {
-        while state.lock().unwrap().0 < waiters {
-            thread::sleep(CALM / 10);
-        }
-        thread::sleep(CALM);
+    let lead = |start: &Barrier| {
+        start.wait();
+        calm(|| state.lock().unwrap().0 == waiters);
         let began = Instant::now();
         state.lock().unwrap().1 = true;
         settled.notify_all();
@@ -116,23 +117,15 @@ fn bell(waiters: usize) -> Wakeup {
 }
 
 fn monitor(waiters: usize) -> Wakeup {
-    let shared = Shared::new();
-    let (token, leads) = (mint(TOKEN, 0), Barrier::new(waiters + 1));
+    let (shared, token) = (Shared::new(), mint(TOKEN, 0));
     let request = || Request::get(subject::ORIGIN).body(()).unwrap();
-    let wait = || {
-        let mut request = request();
-        leads.wait();
-        drop(shared.attach(&mut request));
-    };
-    let lead = || {
+    let wait = || drop(shared.attach(&mut request()));
+    let lead = |start: &Barrier| {
         let began = Mutex::new(Instant::now());
         let authenticate = |login: &_| {
-            leads.wait();
-            // Each joins the login that was started.
-            while shared.written() < 1 + waiters as u64 {
-                thread::sleep(CALM / 10);
-            }
-            thread::sleep(CALM);
+            start.wait();
+            // The journal tells that the login was started, and of each that has joined it.
+            calm(|| shared.written() == 1 + waiters as u64);
             let granted = subject::granted(login, &token);
             *began.lock().unwrap() = Instant::now();
             granted
@@ -143,9 +136,21 @@ fn monitor(waiters: usize) -> Wakeup {
     wake(waiters, wait, lead)
 }
 
-/// Runs the waiters and their leader, who says when it began to wake them.
-fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce() -> Instant) -> Wakeup {
+/// Waits until all have come, and then until they surely wait.
+fn calm(all_there: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !all_there() {
+        assert!(began.elapsed() < PATIENCE, "all threads must come to wait");
+        thread::sleep(CALM / 10);
+    }
+    thread::sleep(CALM);
+}
+
+/// Runs the waiters and their leader. The leader lets them start, and says when it began to wake them.
+fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce(&Barrier) -> Instant) -> Wakeup {
+    let start = Barrier::new(waiters + 1);
     let waiter = || {
+        start.wait();
         let before = cpu::thread_time();
         wait();
         (Instant::now(), cpu::thread_time().saturating_sub(before))
@@ -153,7 +158,7 @@ fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce() -> Instant) 
     thread::scope(|scope| {
         let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, waiter).unwrap();
         let handles: Vec<_> = (0..waiters).map(spawn).collect();
-        let began = lead();
+        let began = lead(&start);
         let leader = began.elapsed();
         let ends: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap()).collect();
         let last = ends.iter().map(|(at, _)| at.saturating_duration_since(began)).max().unwrap_or_default();

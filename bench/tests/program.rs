@@ -73,7 +73,7 @@ fn one_login_too_many_and_one_thread_stalled_are_told() {
     let right = Played { logins: 1, stalled: 0, took: Duration::ZERO };
     let breach = |wrong| Outcome::new(cold, vec![right, wrong]).breach();
     assert_eq!(breach(right), None);
-    let told = "cold start: 1 of 2 rounds without exactly 1 logins, or with somebody stalled";
+    let told = "cold start: 1 of 2 rounds without 1 logins or with threads stalled";
     for wrong in
         [Played { logins: 2, ..right }, Played { logins: 0, ..right }, Played { stalled: 1, ..right }]
     {
