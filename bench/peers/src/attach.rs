@@ -1,0 +1,45 @@
+//! Putting a held token on a request, beside the peers.
+
+use waldo_bench::{Group, Timing};
+
+use crate::{aws, azure, google, ours};
+
+/// On one thread, where the core alone can have a part.
+pub(crate) fn alone() -> Group {
+    group("A3").with(ours::core())
+}
+
+/// On two threads, which share the token.
+pub(crate) fn shared() -> Group {
+    group("A4")
+}
+
+/// Ours is the reference: a ratio says how many times as long the others take.
+fn group(key: &str) -> Group {
+    let group = Group::new(key, "Attach a held token, beside other clients", ours::monitor())
+        .with(ours::monitor_again())
+        .with(ours::floor())
+        .with(aws::contender())
+        .with(google::contender());
+    azure::contenders().into_iter().fold(group, Group::with)
+}
+
+/// How many times as fast ours is, in one sentence.
+pub(crate) fn lead(timings: &[Timing]) -> String {
+    let ratio = |name| {
+        let timing = timings.iter().find(|timing| timing.contender == name);
+        timing.map_or(f64::NAN, |timing| timing.ratio.median())
+    };
+    let aws = ratio(aws::KIND.name);
+    let peers = [
+        (aws::KIND.name, aws),
+        (google::KIND.name, ratio(google::KIND.name)),
+        (azure::KIND.name, ratio(azure::KIND.name) - ratio(azure::END)),
+    ];
+    let fastest = peers.into_iter().min_by(|(_, left), (_, right)| left.total_cmp(right));
+    let (name, fastest) = fastest.unwrap_or_default();
+    format!(
+        "The monitor of waldo-ureq is {fastest:.1} times as fast as the fastest peer ({name}), \
+         and {aws:.1} times as fast as AWS. From azure_core the end of its pipeline is subtracted."
+    )
+}

@@ -1,0 +1,60 @@
+//! A token endpoint on loopback, for a client that takes its tokens from nowhere else.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::login::Logins;
+
+/// It is closed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// Opens it on the runtime that this is called in.
+    pub(crate) fn open(logins: Arc<Logins>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let accepting = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(answer(connection, Arc::clone(&logins)));
+            }
+        });
+        Self { address, accepting }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/token", self.address)
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Answers one request, and closes the connection.
+async fn answer(mut connection: TcpStream, logins: Arc<Logins>) -> io::Result<()> {
+    let mut request = Vec::new();
+    // Its body is a flat JSON object, and no other brace is in it.
+    while !request.ends_with(b"}") {
+        if connection.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    let (token, life) = (logins.make().await, logins.life().as_secs());
+    let body = format!(r#"{{"access_token":"{token}","expires_in":{life},"token_type":"Bearer"}}"#);
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    connection.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await
+}

@@ -1,0 +1,43 @@
+//! Our own contenders, as they stand in the groups of the bench.
+
+use waldo_bench::{Batch, Contender, Group, attach};
+
+/// The adapter's lock, and both clocks.
+pub(crate) fn monitor() -> Contender {
+    first(attach::shared(), "waldo-ureq", "")
+}
+
+/// The same once more: what its ratio differs from 1 is noise.
+pub(crate) fn monitor_again() -> Contender {
+    first(attach::shared(), "waldo-ureq", " again (A/A)")
+}
+
+/// The core alone, which is told the time.
+pub(crate) fn core() -> Contender {
+    first(attach::core(), "waldo-auth-core", "")
+}
+
+/// The least that there is to do.
+pub(crate) fn floor() -> Contender {
+    first(attach::core(), "floor", "")
+}
+
+/// The first contender of a group whose name begins so, with something added to its name.
+fn first(group: Group, prefix: &str, suffix: &str) -> Contender {
+    let place = group.contenders().iter().position(|contender| contender.name().starts_with(prefix));
+    let place = place.unwrap_or_else(|| panic!("no contender of {} begins with {prefix}", group.key()));
+    let name = format!("{}{suffix}", group.contenders()[place].name());
+    Contender::new(name, move |operations| Borrowed(group.contenders()[place].prepare(operations)))
+}
+
+struct Borrowed(Box<dyn Batch>);
+
+impl Batch for Borrowed {
+    fn perform(&mut self) {
+        self.0.perform();
+    }
+
+    fn check(&self) {
+        self.0.check();
+    }
+}

@@ -1,0 +1,47 @@
+//! A client of another service, as far as it keeps a token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::login::Logins;
+use crate::{aws, azure, google};
+
+/// A client that logs in when a request needs a token, and keeps the token for the next ones.
+#[async_trait]
+pub(crate) trait Peer: Send + Sync {
+    /// Has one more request authorized: its `authorization`.
+    async fn authorize(&self) -> String;
+}
+
+/// How one comes to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// How long before its end it uses a token no more.
+    pub(crate) margin: Duration,
+    pub(crate) begin: fn(Arc<Logins>) -> Arc<dyn Peer>,
+}
+
+/// All of them.
+pub(crate) const KINDS: [Kind; 3] = [aws::KIND, azure::KIND, google::KIND];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::token;
+    use crate::runtime::RUNTIME;
+
+    #[test]
+    fn every_peer_logs_in_once_and_puts_the_token_on_each_request() {
+        for kind in KINDS {
+            let logins = Arc::new(Logins::once());
+            let client = (kind.begin)(Arc::clone(&logins));
+            for _ in 0..3 {
+                assert_eq!(RUNTIME.block_on(client.authorize()), format!("Bearer {}", token(1)));
+            }
+            assert_eq!(logins.made(), 1, "{}", kind.name);
+        }
+    }
+}
