@@ -2,26 +2,28 @@
 
 use waldo_bench::{Group, Timing};
 
+use crate::placement::varied;
 use crate::{aws, azure, google, ours};
 
 /// On one thread, where the core alone can have a part.
 pub(crate) fn alone() -> Group {
-    group("A3").with(ours::core())
+    group("A3", 1).with(varied(1, ours::core))
 }
 
 /// On two threads, which share the token.
 pub(crate) fn shared() -> Group {
-    group("A4")
+    group("A4", 2)
 }
 
 /// Ours is the reference: a ratio says how many times as long the others take.
-fn group(key: &str) -> Group {
-    let group = Group::new(key, "Attach a held token, beside other clients", ours::monitor())
-        .with(ours::monitor_again())
-        .with(ours::floor())
-        .with(aws::contender())
-        .with(google::contender());
-    azure::contenders().into_iter().fold(group, Group::with)
+fn group(key: &str, threads: usize) -> Group {
+    let title = "Attach a held token, beside other clients";
+    let others =
+        [ours::monitor_again, ours::floor, aws::contender, google::contender, azure::contender, azure::end];
+    others
+        .into_iter()
+        .map(|make| varied(threads, make))
+        .fold(Group::new(key, title, varied(threads, ours::monitor)), Group::with)
 }
 
 /// How many times as fast ours is, in one sentence.

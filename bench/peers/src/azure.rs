@@ -107,24 +107,26 @@ fn answer(status: StatusCode) -> AsyncRawResponse {
     AsyncRawResponse::from_bytes(status, Headers::new(), "")
 }
 
-/// The policy cannot be called but with an end of the pipeline behind it, so that is a row of its own.
-pub(crate) fn contenders() -> [Contender; 2] {
+/// The policy, and the end of the pipeline behind it, without which it cannot be called.
+pub(crate) fn contender() -> Contender {
     let azure = Arc::new(Azure::new(Arc::new(Logins::once())));
     RUNTIME.block_on(azure.authorize());
-    let policy = move || {
+    Contender::repeating(KIND.name, move || {
         let (azure, context, mut request) = (Arc::clone(&azure), Context::new(), request());
         move || {
             black_box(at_once(azure.policy.send(&context, &mut request, &azure.server)).unwrap());
         }
-    };
-    let end = || {
-        let (end, context, mut request): (Arc<dyn Policy>, _, _) =
-            (Arc::new(Willing), Context::new(), request());
+    })
+}
+
+/// That end alone.
+pub(crate) fn end() -> Contender {
+    Contender::repeating(END, || {
+        let (end, context, mut request) = (Arc::new(Willing) as Arc<dyn Policy>, Context::new(), request());
         move || {
             black_box(at_once(end.send(&context, &mut request, &[])).unwrap());
         }
-    };
-    [Contender::repeating(KIND.name, policy), Contender::repeating(END, end)]
+    })
 }
 
 fn begin(logins: Arc<Logins>) -> Arc<dyn Peer> {

@@ -9,6 +9,7 @@ mod login;
 mod options;
 mod ours;
 mod peer;
+mod placement;
 mod request;
 mod runtime;
 mod stampede;
