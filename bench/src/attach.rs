@@ -33,7 +33,7 @@ pub fn core() -> Group {
                 let (mut core, mut request) = (Core::holding(&mint(TOKEN, 0)), request());
                 move || drop(black_box(core.attach(&mut request)))
             })
-            .instructions(AtMost(450.0))
+            .instructions(AtMost(470.0))
             .allocations(AtMost(0.0)),
         )
 }

@@ -24,12 +24,12 @@ pub fn group(server: &Server) -> Group {
         .with(bare("ureq, a static header; a new token in each response", FRESH, server))
         .with(
             client("waldo-ureq, the token unchanged", SAME, 0, None, server)
-                .instructions(Times(1.01))
+                .instructions(Times(1.055))
                 .allocations(More(0.0)),
         )
         .with(
             client("waldo-ureq, a new token in each response", FRESH, 1, None, server)
-                .instructions(Times(1.08))
+                .instructions(Times(1.25))
                 .allocations(More(2.0)),
         )
         .with(client(

@@ -21,7 +21,8 @@ use http::uri::{Authority, Scheme};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    scheme: Scheme,
+    /// `https`, and not `http`.
+    secure: bool,
     /// Host and port in the usual spelling: small letters, and no port where it is the scheme's own.
     authority: Authority,
     port: u16,
@@ -40,7 +41,7 @@ impl Origin {
         let host = host.to_ascii_lowercase();
         let authority = if port == default_port(&scheme) { host } else { format!("{host}:{port}") };
         let authority = Authority::try_from(authority).map_err(|_| OriginError::NotAbsolute)?;
-        Ok(Self { scheme, authority, port })
+        Ok(Self { secure: scheme == Scheme::HTTPS, authority, port })
     }
 
     /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
@@ -51,7 +52,7 @@ impl Origin {
 
     /// `https`, or `http` on this machine.
     pub fn scheme(&self) -> &Scheme {
-        &self.scheme
+        if self.secure { &Scheme::HTTPS } else { &Scheme::HTTP }
     }
 
     /// The host in small letters, and the port where it is not the scheme's own.
@@ -62,13 +63,17 @@ impl Origin {
     /// Nearly every URI spells the origin in the one usual way, which is seen at a glance.
     #[inline]
     fn is_spelled_in(&self, uri: &Uri) -> bool {
-        uri.scheme() == Some(&self.scheme)
-            && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
+        let is_scheme = match uri.scheme_str() {
+            Some("https") => self.secure,
+            Some("http") => !self.secure,
+            Some(_) | None => false,
+        };
+        is_scheme && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
     }
 
     fn is_meant_by(&self, uri: &Uri) -> bool {
         split(uri).is_some_and(|(scheme, host, port)| {
-            scheme == self.scheme && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
+            scheme == *self.scheme() && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
         })
     }
 }
@@ -123,7 +128,7 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
+        write!(f, "{}://{}", self.scheme(), self.authority)
     }
 }
 
