@@ -8,6 +8,7 @@
 //! heard out of order, and so each entry carries its number.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::Request;
 use waldo_auth_core::{Attempt, Call, Entry, ForeignOrigin, Login, Now, Outcome, Refusal, Session, Step};
@@ -38,11 +39,14 @@ struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
     told: u64,
+    /// The latest reading of the monotonic clock that the session was told.
+    latest: waldo_auth_core::Instant,
 }
 
 impl Monitor {
     pub(crate) fn new(session: Session) -> Self {
-        let state = Mutex::new(State { session, told: 0 });
+        let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
+        let state = Mutex::new(State { session, told: 0, latest });
         Self { state, settled: Condvar::new(), started: Instant::now() }
     }
 
@@ -116,11 +120,15 @@ impl Monitor {
         result
     }
 
-    /// Locks the session, and says what time it is.
+    /// Locks the session, and says what time it is for it.
     fn enter(&self) -> (MutexGuard<'_, State>, Now) {
-        let state = self.lock();
-        // Read under the lock, so that the core never sees time run backwards.
-        (state, self.now())
+        // Read before, so that the lock is held the shorter. Two threads may come in the other way round, so the later reading
+        // counts for both: the core never sees time run backwards.
+        let mut now = self.now();
+        let mut state = self.lock();
+        state.latest = state.latest.max(now.monotonic);
+        now.monotonic = state.latest;
+        (state, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,7 +164,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::time::Duration;
 
     use http::{HeaderMap, StatusCode};
     use waldo_auth_core::{Config, Credentials, Explanation, Head, Reason, Unavailable, Unheld};
