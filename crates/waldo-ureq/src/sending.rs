@@ -43,12 +43,12 @@ pub(crate) fn send(
     left: Option<Duration>,
 ) -> (Result<Response<Body>, Error>, bool) {
     let headers = request.headers();
-    let stated = stated_length(headers);
     // What is announced is sent, even if it is nothing, or the server would wait for it.
-    let announced = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if payload.length() == Some(0) && !announced {
+    let announced = || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if payload.length() == Some(0) && !announced() {
         return (run(agent, request, left).map_err(Error::Ureq), false);
     }
+    let stated = stated_length(headers);
     let reader = match payload.reader() {
         Ok(reader) => reader,
         Err(error) => return (Err(Error::Body(error)), false),
