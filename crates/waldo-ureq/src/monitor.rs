@@ -227,16 +227,26 @@ mod tests {
         assert!(matches!(explanation, Explanation::Authenticate { why: Unheld::Cold }), "{explanation}");
     }
 
-    /// That it does not spin until then is for the model to tell, whose time passes only while all threads wait.
+    /// How long this thread has been on a CPU, where the system tells.
+    fn on_cpu() -> Option<Duration> {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    }
+
     #[test]
     fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
         let monitor = monitor();
         let leader = lead(&monitor);
-        let soon = monitor.instant().saturating_add(Duration::from_millis(20));
+        let (soon, before) = (monitor.instant().saturating_add(Duration::from_millis(100)), on_cpu());
         let call = Call::replayable().with_deadline(soon);
         let unsent = monitor.admit(call, &mut request(), |_, _| panic!("another leads")).unwrap_err();
         assert!(matches!(unsent, Unsent::Refused(Refusal::Deadline { .. })), "{unsent:?}");
         assert!(monitor.instant() >= soon);
+        if let (Some(before), Some(after)) = (before, on_cpu()) {
+            // A busy machine leaves a thread that spins a quarter of the time at least; one that waits needs a fraction of a millisecond.
+            let spent = after.saturating_sub(before);
+            assert!(spent < Duration::from_millis(10), "it spins: {spent:?} of 100 ms");
+        }
         drop(leader);
     }
 

@@ -40,9 +40,9 @@ mod tests {
     use std::io;
     use std::time::{Duration, SystemTime};
 
-    use http::Request;
+    use http::{HeaderMap, Request, StatusCode};
 
-    use crate::{Call, Config, Credentials, Login, Now, Outcome, Reason, Session, Step, Unavailable};
+    use crate::{Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable};
 
     fn request() -> Request<()> {
         Request::get("https://api.waldo.ai/").body(()).unwrap()
@@ -81,6 +81,30 @@ mod tests {
         assert_ne!(digest(&of(Reason::Timeout)), digest(&of(Reason::Transport)));
         let with_source = of(Reason::Timeout).with_source(io::Error::other("connection reset"));
         assert_eq!(digest(&of(Reason::Timeout)), digest(&with_source));
+    }
+
+    #[test]
+    fn an_attempt_is_told_from_one_with_another_token_and_not_from_that_of_another_session() {
+        let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
+        let attempts = || {
+            let credentials = Credentials::new("k", "s").unwrap();
+            let mut session =
+                Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap());
+            [1, 2].map(|_| {
+                session.invalidate(now);
+                let step = session.admit(Call::replayable(), &mut request(), now);
+                let Ok(Step::Authenticate(login, _)) = step else { panic!("nothing is held") };
+                let granted =
+                    login.read(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#);
+                session.settle(login, granted, now);
+                let step = session.admit(Call::replayable(), &mut request(), now);
+                let Ok(Step::Send(attempt)) = step else { panic!("a token is held") };
+                digest(&attempt)
+            })
+        };
+        let [one, next] = attempts();
+        assert_ne!(one, next);
+        assert_eq!([one, next], attempts());
     }
 
     #[test]

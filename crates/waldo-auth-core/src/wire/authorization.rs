@@ -94,5 +94,12 @@ mod tests {
             assert_eq!(header.as_bytes(), b"Bearer a.b.c", "{value:?}");
             assert!(header.is_sensitive());
         }
+        let came = HeaderValue::from_bytes(b"Bearer a.b.c").unwrap();
+        let taken = header_of(&came, "a.b.c").unwrap();
+        assert_eq!(
+            taken.as_bytes().as_ptr(),
+            came.as_bytes().as_ptr(),
+            "its bytes are shared, and not copied"
+        );
     }
 }

@@ -82,6 +82,8 @@ fn is_base64url(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::wire::NumericDate;
+
     use super::*;
 
     fn junk(text: &str) -> Option<Junk> {
@@ -113,6 +115,17 @@ mod tests {
             assert_eq!(junk(text), Some(Junk::NotJwt), "{text}");
         }
         assert_eq!(junk(""), Some(Junk::Blank));
+    }
+
+    /// Both ways to decode it, and where they meet.
+    #[test]
+    fn rule_4_the_claims_of_a_payload_of_any_size_are_read() {
+        for size in [0, 1, USUAL_BYTES - 100, USUAL_BYTES - 20, USUAL_BYTES, USUAL_BYTES + 1, 12_000] {
+            let payload = format!(r#"{{"pad":"{}","exp":7}}"#, "x".repeat(size));
+            let text = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(payload));
+            let claims = Jwt::read(text.as_bytes()).map(|jwt| jwt.claims.exp);
+            assert_eq!(claims, Ok(Some(NumericDate::from_millis(7000))), "{size}");
+        }
     }
 
     #[test]

@@ -301,13 +301,11 @@ proptest! {
     /// Where the oracle can read a payload's dates, the life is what follows from them.
     #[test]
     fn the_claims_are_read_as_the_oracle_reads_them(payload in payload()) {
-        #[derive(Debug)]
-        struct Dates(serde_json::Map<String, serde_json::Value>);
         let token = jwt_of(payload.as_bytes());
         let oracle = jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Map<String, serde_json::Value>>(&token);
         let (login, _) = World::new().lead(Call::replayable());
         let outcome = grant_of(&login, &token);
-        let Ok(claims) = oracle.map(|claims| Dates(claims).0) else {
+        let Ok(claims) = oracle else {
             // The oracle cannot say `1e999`; all else that it cannot read is no object of claims.
             let readable = matches!(outcome, Outcome::Granted(_));
             prop_assert!(!readable || payload.contains("999") || payload.contains("ud800"), "{}", payload);
@@ -383,12 +381,11 @@ fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     // Deep nesting is read without deep recursion, up to the largest token there can be.
     let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(6000), "]".repeat(6000));
     let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(deep));
-    assert!(token.len() <= 16 * 1024 + 8);
-    let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
-    drop(outcome);
+    assert!(token.len() <= 16 * 1024);
+    assert!(matches!(grant_of(&login, &token), Outcome::Granted(_)));
     let deep = format!(r#"{{"exp":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
     let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(deep));
-    drop(read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#)));
+    assert!(matches!(grant_of(&login, &token), Outcome::Granted(_)));
     let body = "[".repeat(60_000);
     assert!(matches!(read(&login, 200, &HeaderMap::new(), &body), Outcome::Unavailable(_)));
     // An event is noted for junk, too, and nothing else happens.
