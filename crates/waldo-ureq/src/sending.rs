@@ -150,7 +150,30 @@ impl Read for Watched<'_> {
 
 #[cfg(test)]
 mod tests {
+    use ureq::Proxy;
+    use ureq::typestate::AgentScope;
+
     use super::*;
+
+    #[test]
+    fn a_request_has_settings_of_its_own_unless_the_agents_are_the_same() {
+        let plain = || Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+        let same = |settings: ConfigBuilder<AgentScope>, request: Request<()>| {
+            is_as_configured(&settings.build().new_agent(), &request)
+        };
+        let to = |uri: &str| Request::get(uri).body(()).unwrap();
+        let (clear, secure) = (|| to("http://127.0.0.1/"), || to("https://api.waldo.ai/"));
+        let proxied = || plain().proxy(Some(Proxy::new("http://127.0.0.1:1").unwrap()));
+        assert!(same(plain(), clear()) && same(plain(), secure()) && same(proxied(), secure()));
+        assert!(!same(proxied(), clear()), "what goes out in clear goes through no proxy");
+        assert!(!same(plain().http_status_as_error(true), secure()));
+        assert!(!same(plain().max_redirects(1), secure()));
+        assert!(!same(plain().timeout_await_100(None), secure()));
+        assert!(!same(plain().timeout_per_read(Some(Duration::from_millis(10))), secure()));
+        let own = plain().build().new_agent();
+        let configured = own.configure_request(secure()).build();
+        assert!(!is_as_configured(&own, &configured), "the user has put settings of another kind on it");
+    }
 
     fn stated(length: u64, body: &'static [u8]) -> Watched<'static> {
         Watched { reader: Box::new(body), left: Some(length), touched: false, failed: false }

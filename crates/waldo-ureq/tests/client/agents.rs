@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use waldo_emulator::Hold;
 use waldo_emulator::model::Server;
 use waldo_ureq::http::{Request, Response, StatusCode};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
@@ -35,6 +37,19 @@ fn a_status_is_an_error_only_where_the_agent_says_so_and_only_at_the_end() {
             let other = client.get("/history/kyc/unknown").http_status_as_error(!as_error).call();
             assert_eq!(other.is_err(), !as_error);
         }
+    });
+}
+
+#[test]
+fn without_an_agent_a_deadline_holds() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = Client::builder(credentials()).origin(emulator.origin()).build().unwrap();
+        assert_eq!(status(&client), 200);
+        emulator.hold(Hold::calls());
+        let error = client.get("/customer").deadline(Duration::from_millis(200)).call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
+        emulator.release_all();
     });
 }
 

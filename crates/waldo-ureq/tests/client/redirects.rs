@@ -1,11 +1,12 @@
 //! A redirect is an answer, whatever the agent would do with it.
 
-use waldo_ureq::Reason;
+use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::RedirectAuthHeaders;
+use waldo_ureq::{Client, Reason};
 
 use crate::failures::reason;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{bounded, builder_over, settings};
+use crate::site::{bounded, builder_over, credentials, settings};
 
 #[test]
 fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
@@ -27,15 +28,22 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
                     _ => exchange.answer(status, &location, "moved"),
                 }
             });
-            let settings =
+            let follows =
                 settings().max_redirects(10).redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
-            let client = builder_over(server.origin(), settings).build().unwrap();
-            let mut response = client.get("/away").call().unwrap();
-            assert_eq!(response.status(), status);
-            assert_eq!(response.body_mut().read_to_string().unwrap(), "moved");
-            assert_eq!(client.post("/away").send("body").unwrap().status(), status);
-            assert_eq!(client.get("/here").call().unwrap().status(), 200);
-            assert_eq!(server.logins(), 1);
+            // ureq's own defaults follow, too, and set no timeout, which would be a setting for each request.
+            let defaults = Agent::config_builder().proxy(None).build();
+            let origin = || server.origin();
+            let without_agent = Client::builder(credentials()).origin(origin());
+            let clients = [builder_over(origin(), follows), builder_over(origin(), defaults), without_agent];
+            for (logins, client) in (1..).zip(clients) {
+                let client = client.build().unwrap();
+                let mut response = client.get("/away").call().unwrap();
+                assert_eq!(response.status(), status);
+                assert_eq!(response.body_mut().read_to_string().unwrap(), "moved");
+                assert_eq!(client.post("/away").send("body").unwrap().status(), status);
+                assert_eq!(client.get("/here").call().unwrap().status(), 200);
+                assert_eq!(server.logins(), logins);
+            }
         }
         assert_eq!(evil.connections(), 0);
     });
