@@ -16,6 +16,17 @@ pub trait Batch {
     fn check(&self) {}
 }
 
+/// So that a contender can be made of another one's batches.
+impl Batch for Box<dyn Batch> {
+    fn perform(&mut self) {
+        (**self).perform();
+    }
+
+    fn check(&self) {
+        (**self).check();
+    }
+}
+
 type Prepare = dyn Fn(usize) -> Box<dyn Batch> + Send + Sync;
 
 /// One way of doing the operation: it prepares batches of as many as it is told.

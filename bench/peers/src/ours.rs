@@ -1,6 +1,6 @@
 //! Our own contenders, as they stand in the groups of the bench.
 
-use waldo_bench::{Batch, Contender, Group, attach};
+use waldo_bench::{Contender, Group, attach};
 
 /// The adapter's lock, and both clocks.
 pub(crate) fn monitor() -> Contender {
@@ -27,17 +27,5 @@ fn first(group: Group, prefix: &str, suffix: &str) -> Contender {
     let place = group.contenders().iter().position(|contender| contender.name().starts_with(prefix));
     let place = place.unwrap_or_else(|| panic!("no contender of {} begins with {prefix}", group.key()));
     let name = format!("{}{suffix}", group.contenders()[place].name());
-    Contender::new(name, move |operations| Borrowed(group.contenders()[place].prepare(operations)))
-}
-
-struct Borrowed(Box<dyn Batch>);
-
-impl Batch for Borrowed {
-    fn perform(&mut self) {
-        self.0.perform();
-    }
-
-    fn check(&self) {
-        self.0.check();
-    }
+    Contender::new(name, move |operations| group.contenders()[place].prepare(operations))
 }

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use waldo_bench::{Batch, Contender};
+use waldo_bench::Contender;
 
 /// How many there are of each contender.
 const PLACES: usize = 16;
@@ -16,18 +16,6 @@ pub(crate) fn varied(threads: usize, make: fn() -> Contender) -> Contender {
     let (name, prepared) = (instances[0].name().to_owned(), AtomicUsize::new(0));
     Contender::new(name, move |operations| {
         let turn = prepared.fetch_add(1, Relaxed) / threads;
-        Placed(instances[turn % PLACES].prepare(operations))
+        instances[turn % PLACES].prepare(operations)
     })
-}
-
-struct Placed(Box<dyn Batch>);
-
-impl Batch for Placed {
-    fn perform(&mut self) {
-        self.0.perform();
-    }
-
-    fn check(&self) {
-        self.0.check();
-    }
 }
