@@ -34,14 +34,14 @@ impl Origin {
     /// # Errors
     /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is not this machine.
     pub fn of(uri: &Uri) -> Result<Self, OriginError> {
-        let (scheme, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
-        if scheme == Scheme::HTTP && !is_loopback(host) {
+        let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
+        if !secure && !is_loopback(host) {
             return Err(OriginError::Insecure);
         }
         let host = host.to_ascii_lowercase();
-        let authority = if port == default_port(&scheme) { host } else { format!("{host}:{port}") };
+        let authority = if port == default_port(secure) { host } else { format!("{host}:{port}") };
         let authority = Authority::try_from(authority).map_err(|_| OriginError::NotAbsolute)?;
-        Ok(Self { secure: scheme == Scheme::HTTPS, authority, port })
+        Ok(Self { secure, authority, port })
     }
 
     /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
@@ -72,36 +72,36 @@ impl Origin {
     }
 
     fn is_meant_by(&self, uri: &Uri) -> bool {
-        split(uri).is_some_and(|(scheme, host, port)| {
-            scheme == *self.scheme() && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
+        split(uri).is_some_and(|(secure, host, port)| {
+            secure == self.secure && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
         })
     }
 }
 
-fn split(uri: &Uri) -> Option<(Scheme, &str, u16)> {
-    // A scheme has no case, but `http` knows its own only in small letters.
-    let scheme = [Scheme::HTTPS, Scheme::HTTP]
-        .into_iter()
-        .find(|known| uri.scheme_str().is_some_and(|found| *known == *found))?;
+fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
+    let secure = match uri.scheme_str()? {
+        scheme if scheme.eq_ignore_ascii_case("https") => true,
+        scheme if scheme.eq_ignore_ascii_case("http") => false,
+        _ => return None,
+    };
     let authority = uri.authority()?;
     if authority.host().is_empty() {
         return None;
     }
-    let port = port(authority, &scheme)?;
-    Some((scheme, authority.host(), port))
+    Some((secure, authority.host(), port(authority, secure)?))
 }
 
 /// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
-fn port(authority: &Authority, scheme: &Scheme) -> Option<u16> {
+fn port(authority: &Authority, secure: bool) -> Option<u16> {
     let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
     match host_and_port.get(authority.host().len()..)? {
-        "" | ":" => Some(default_port(scheme)),
+        "" | ":" => Some(default_port(secure)),
         port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok(),
     }
 }
 
-fn default_port(scheme: &Scheme) -> u16 {
-    if *scheme == Scheme::HTTPS { 443 } else { 80 }
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 fn is_loopback(host: &str) -> bool {

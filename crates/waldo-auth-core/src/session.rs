@@ -115,6 +115,7 @@ impl Session {
             self.lapse(lease, now);
         }
         call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
+        // Both halves of `outlook`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
             return Ok(Step::Send(self.attach(token, call, request, now)));
         }

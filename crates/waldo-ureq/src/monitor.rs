@@ -209,6 +209,8 @@ mod tests {
             let unsent = follower.join().unwrap().unwrap_err();
             assert!(matches!(unsent, Unsent::Refused(Refusal::Rejected { .. })), "{unsent:?}");
         });
+        let explanation = monitor.with(|session, now| session.explain(now));
+        assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
     }
 
     #[test]

@@ -21,8 +21,7 @@ pub(super) enum Outlook<'a> {
 }
 
 impl Session {
-    /// What the call has to do now. Short, as nearly every call is sent at once.
-    #[inline]
+    /// What the call has to do now.
     pub(super) fn outlook(&self, call: &Call, now: Now) -> Outlook<'_> {
         match self.token_for(call, now) {
             Some(token) => Outlook::Send(token),
@@ -47,6 +46,7 @@ impl Session {
         is_good.then_some(token)
     }
 
+    /// What the call has to do now, as the held token is not what it asks for.
     pub(super) fn outlook_without(&self, call: &Call, now: Now) -> Outlook<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.way_to_login(call, now.monotonic), spare) {

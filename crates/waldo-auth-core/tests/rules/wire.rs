@@ -240,9 +240,18 @@ fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kep
 #[test]
 fn rule_03_a_request_to_elsewhere_is_an_error_before_there_is_a_login_for_it() {
     let mut world = World::new();
-    let mut request = Request::get("https://evil.example/").body(()).unwrap();
-    assert!(world.attach(&mut request).is_err());
-    assert_eq!((world.logins, world.session.journal().written()), (0, 0));
+    for target in [
+        "https://evil.example/",
+        "http://api.waldo.ai/",
+        "https://api.waldo.ai:8443/",
+        "https://api.waldo.ai.evil.example/",
+        "https://api.waldo.ai@evil.example/",
+        "ftp://api.waldo.ai/",
+    ] {
+        let mut request = Request::get(target).body(()).unwrap();
+        assert!(world.attach(&mut request).is_err(), "{target}");
+        assert_eq!((world.logins, world.session.journal().written()), (0, 0), "{target}");
+    }
 }
 
 #[test]
