@@ -100,8 +100,8 @@ impl Unavailable {
 
     /// Keeps the error of the HTTP stack for [`Error::source`]. It must hold no secret.
     #[must_use]
-    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Arc::new(source)), ..self }
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(Arc::from(source.into())), ..self }
     }
 
     pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
