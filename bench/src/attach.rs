@@ -40,15 +40,15 @@ pub fn core() -> Group {
 
 /// What threads share, which reads both clocks.
 pub fn shared() -> Group {
-    let monitor = Arc::new(Shared::holding(&mint(TOKEN, 0)));
+    let session = Arc::new(Shared::holding(&mint(TOKEN, 0)));
     let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), None));
     Group::new("A2", "Attach a held token, both clocks read", clocked("floor and both clocks"))
         .with(clocked("floor and both clocks again (A/A)"))
         .with(floor("floor alone"))
         .with(
-            Contender::repeating("waldo-ureq: its monitor", move || {
-                let (monitor, mut request) = (Arc::clone(&monitor), request());
-                move || drop(black_box(monitor.attach(&mut request)))
+            Contender::repeating("a shared session", move || {
+                let (session, mut request) = (Arc::clone(&session), request());
+                move || drop(black_box(session.attach(&mut request)))
             })
             .allocations(AtMost(0.0)),
         )

@@ -5,19 +5,10 @@
 //! allocations, which a [`Limit`] can stand beside.
 //!
 #![doc = include_str!("../README.md")]
-// Its own tests are in `tests/`; those of the files of waldo-ureq have their place there.
+// Its own tests are in `tests/`.
 #![cfg(not(test))]
 // A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a panic.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "it fails by a panic")]
-
-#[path = "../../crates/waldo-ureq/src/leader.rs"]
-mod leader;
-#[path = "../../crates/waldo-ureq/src/monitor.rs"]
-mod monitor;
-#[path = "../../crates/waldo-ureq/src/sync.rs"]
-mod sync;
-#[path = "../../crates/waldo-ureq/src/trace.rs"]
-mod trace;
 
 mod allocations;
 mod contender;

@@ -6,13 +6,11 @@ use http::{HeaderMap, Request, StatusCode};
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, Login, Now, Outcome, Session, Step, Verdict,
-};
+use waldo_auth_core::{Attempt, Call, Config, Credentials, Explanation, Head, Now, Session, Step, Verdict};
+use waldo_auth_shared::{Admission, Lead, SharedSession};
 use waldo_ureq::Client;
 
 use crate::jwt::SECRET;
-use crate::monitor::{Monitor, Unsent};
 
 /// Where requests go that are never sent.
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
@@ -62,17 +60,17 @@ impl Core {
 
 /// A session that threads share.
 #[derive(Debug)]
-pub(crate) struct Shared(Monitor);
+pub(crate) struct Shared(SharedSession);
 
 impl Shared {
     pub(crate) fn new() -> Self {
-        Self(Monitor::new(Session::new(config(ORIGIN))))
+        Self(SharedSession::new(config(ORIGIN)))
     }
 
     pub(crate) fn holding(token: &str) -> Self {
         let shared = Self::new();
         let mut request = Request::get(ORIGIN).body(()).unwrap();
-        drop(shared.log_in(&mut request, |login| granted(login, token)));
+        drop(shared.log_in(&mut request, |lead| grant(lead, token)));
         shared
     }
 
@@ -82,19 +80,25 @@ impl Shared {
 
     /// How many entries the journal has had: the login that was started, and those who have joined it.
     pub(crate) fn written(&self) -> u64 {
-        self.0.with(|session, _| session.journal().written())
+        self.0.inspect(|session, _| session.journal().written())
     }
 
     /// Attaches a token, and waits for it or logs in for it.
-    pub(crate) fn log_in(
-        &self,
-        request: &mut Request<()>,
-        authenticate: impl Fn(&Login) -> Outcome,
-    ) -> Attempt {
-        match self.0.admit(Call::replayable(), request, |login, _| authenticate(login)) {
-            Ok(attempt) => attempt,
-            Err(Unsent::Foreign) => panic!("the request goes to the origin"),
-            Err(Unsent::Refused(refusal)) => panic!("{refusal}"),
+    pub(crate) fn log_in(&self, request: &mut Request<()>, authenticate: impl Fn(Lead<'_>)) -> Attempt {
+        let mut call = Call::replayable();
+        loop {
+            call = match self.0.admit(call, request).unwrap() {
+                Admission::Send(attempt) => return attempt,
+                Admission::Authenticate(lead, then) => {
+                    authenticate(lead);
+                    then
+                }
+                Admission::Wait(wait, then) => {
+                    wait.block();
+                    then
+                }
+                Admission::Refuse(refusal, _) => panic!("{refusal}"),
+            };
         }
     }
 }
@@ -106,15 +110,18 @@ fn session(config: Config, token: &str, now: Now) -> Session {
     let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now) else {
         panic!("nothing is held yet")
     };
-    let outcome = granted(&login, token);
+    let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
     session.settle(login, outcome, now);
     session
 }
 
-/// The answer to a login that grants this token.
-pub(crate) fn granted(login: &Login, token: &str) -> Outcome {
-    let body = format!(r#"{{"token":"{token}"}}"#);
-    login.read(Head::new(StatusCode::OK, &HeaderMap::new()), body.as_bytes())
+/// Grants a login this token.
+pub(crate) fn grant(lead: Lead<'_>, token: &str) {
+    lead.answer(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
+}
+
+fn granting(token: &str) -> String {
+    format!(r#"{{"token":"{token}"}}"#)
 }
 
 /// A client that holds this token and has not logged in for it, over the agent that it makes by itself, or over this one.

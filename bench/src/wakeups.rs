@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use http::Request;
+use waldo_auth_shared::Lead;
 
 use crate::cpu;
 use crate::distribution::Distribution;
@@ -48,7 +49,7 @@ struct Way {
 
 /// The first one is the reference.
 const WAYS: [Way; 2] =
-    [Way { name: "a bell alone", wake: bell }, Way { name: "waldo-ureq: its monitor", wake: monitor }];
+    [Way { name: "a bell alone", wake: bell }, Way { name: "a shared session", wake: session }];
 
 /// Wakes as many threads in each way, so many rounds.
 pub fn table(rounds: usize, seed: u64) -> Table {
@@ -116,19 +117,18 @@ fn bell(waiters: usize) -> Wakeup {
     wake(waiters, wait, lead)
 }
 
-fn monitor(waiters: usize) -> Wakeup {
+fn session(waiters: usize) -> Wakeup {
     let (shared, token) = (Shared::new(), mint(TOKEN, 0));
     let request = || Request::get(subject::ORIGIN).body(()).unwrap();
     let wait = || drop(shared.attach(&mut request()));
     let lead = |start: &Barrier| {
         let began = Mutex::new(Instant::now());
-        let authenticate = |login: &_| {
+        let authenticate = |lead: Lead<'_>| {
             start.wait();
             // The journal tells that the login was started, and of each that has joined it.
             calm(|| shared.written() == 1 + waiters as u64);
-            let granted = subject::granted(login, &token);
             *began.lock().unwrap() = Instant::now();
-            granted
+            subject::grant(lead, &token);
         };
         drop(shared.log_in(&mut request(), authenticate));
         began.into_inner().unwrap()

@@ -19,11 +19,11 @@ pub(crate) fn shared() -> Group {
 fn group(key: &str, threads: usize) -> Group {
     let title = "Attach a held token, beside other clients";
     let others =
-        [ours::monitor_again, ours::floor, aws::contender, google::contender, azure::contender, azure::end];
+        [ours::session_again, ours::floor, aws::contender, google::contender, azure::contender, azure::end];
     others
         .into_iter()
         .map(|make| varied(threads, make))
-        .fold(Group::new(key, title, varied(threads, ours::monitor)), Group::with)
+        .fold(Group::new(key, title, varied(threads, ours::session)), Group::with)
 }
 
 /// How many times as fast ours is, in one sentence.
@@ -41,7 +41,7 @@ pub(crate) fn lead(timings: &[Timing]) -> String {
     let fastest = peers.into_iter().min_by(|(_, left), (_, right)| left.total_cmp(right));
     let (name, fastest) = fastest.unwrap_or_default();
     format!(
-        "The monitor of waldo-ureq is {fastest:.1} times as fast as the fastest peer ({name}), \
+        "The shared session is {fastest:.1} times as fast as the fastest peer ({name}), \
          and {aws:.1} times as fast as AWS. From azure_core the end of its pipeline is subtracted."
     )
 }

@@ -3,13 +3,13 @@
 use waldo_bench::{Contender, Group, attach};
 
 /// The adapter's lock, and both clocks.
-pub(crate) fn monitor() -> Contender {
-    first(attach::shared(), "waldo-ureq", "")
+pub(crate) fn session() -> Contender {
+    first(attach::shared(), "a shared session", "")
 }
 
 /// The same once more: what its ratio differs from 1 is noise.
-pub(crate) fn monitor_again() -> Contender {
-    first(attach::shared(), "waldo-ureq", " again (A/A)")
+pub(crate) fn session_again() -> Contender {
+    first(attach::shared(), "a shared session", " again (A/A)")
 }
 
 /// The core alone, which is told the time.

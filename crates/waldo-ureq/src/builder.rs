@@ -1,13 +1,12 @@
 //! What a client is told once.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use ureq::Agent;
-use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials};
+use waldo_auth_core::{ConfigBuilder, ConfigError, Credentials};
+use waldo_auth_shared::{EnvError, config, config_from_env};
 
 use crate::client::Client;
-use crate::env::{self, EnvError};
 
 /// Changes the defaults of a [`Client`] and checks them together.
 ///
@@ -35,7 +34,7 @@ pub struct ClientBuilder {
 impl Client {
     /// Starts from the defaults: production, ureq's settings, waits of at most a minute.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder::new(credentials)
+        ClientBuilder::new(config(credentials))
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
@@ -49,13 +48,12 @@ impl Client {
 
 impl ClientBuilder {
     /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
-    pub const DEFAULT_ORIGIN: &str = "https://api.waldo.ai";
+    pub const DEFAULT_ORIGIN: &str = waldo_auth_shared::DEFAULT_ORIGIN;
 
     /// How long a call waits for a login or a backoff, unless it is told otherwise.
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(credentials: Credentials) -> Self {
-        let config = Config::builder(Self::DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed());
+    fn new(config: ConfigBuilder) -> Self {
         Self { config, agent: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
     }
 
@@ -64,12 +62,7 @@ impl ClientBuilder {
     /// # Errors
     /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`build`](Self::build).
     pub fn from_env() -> Result<Self, EnvError> {
-        let (credentials, origin) = env::read(std::env::var_os)?;
-        let builder = Self::new(credentials);
-        Ok(match origin {
-            Some(origin) => builder.origin(origin),
-            None => builder,
-        })
+        Ok(Self::new(config_from_env()?))
     }
 
     /// The one origin that the token is sent to; default [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
@@ -112,11 +105,6 @@ impl ClientBuilder {
     }
 }
 
-/// Another number each time, as clients that fail together must not come back together.
-fn jitter_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
 /// ureq's defaults, but for what a request would otherwise have to be told each time.
 fn default_agent() -> Agent {
     let settings = Agent::config_builder()
@@ -128,14 +116,4 @@ fn default_agent() -> Agent {
     let settings = settings
         .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
     settings.build().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rule_14_no_two_clients_share_a_seed() {
-        assert_ne!(jitter_seed(), jitter_seed());
-    }
 }

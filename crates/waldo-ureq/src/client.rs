@@ -8,13 +8,12 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, Instant, Login, NotResumed, Origin, Session,
-    Snapshot, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, Head, NotResumed, Origin, Snapshot, Verdict,
 };
+use waldo_auth_shared::{Admission, SharedSession};
 
 use crate::error::Error;
 use crate::login::log_in;
-use crate::monitor::{Monitor, Unsent};
 use crate::payload::Payload;
 use crate::sending::{describe, send};
 use crate::target::resolve;
@@ -40,8 +39,7 @@ pub struct Client {
     agent: Agent,
     /// Whether a call fails by a 4xx or 5xx, unless it says otherwise.
     status_as_error: bool,
-    origin: Arc<Origin>,
-    session: Arc<Monitor>,
+    session: Arc<SharedSession>,
     max_wait: Option<Duration>,
 }
 
@@ -63,14 +61,7 @@ impl Client {
         config: Config,
         max_wait: Option<Duration>,
     ) -> Self {
-        let origin = Arc::new(config.origin().clone());
-        Self {
-            agent,
-            status_as_error,
-            origin,
-            session: Arc::new(Monitor::new(Session::new(config))),
-            max_wait,
-        }
+        Self { agent, status_as_error, session: Arc::new(SharedSession::new(config)), max_wait }
     }
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
@@ -108,7 +99,7 @@ impl Client {
     /// [`Error::Refused`], when there is no token in time.
     pub fn token(&self) -> Result<HeaderValue, Error> {
         let mut carrier = Request::new(());
-        *carrier.uri_mut() = resolve(&self.origin, Uri::default())?;
+        *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
         // A request that this client does not send has no response to conclude.
         drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
         carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign())
@@ -119,7 +110,7 @@ impl Client {
     /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
     /// says what has become of the key.
     pub fn invalidate(&self) {
-        self.session.change(Session::invalidate);
+        self.session.invalidate();
     }
 
     /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
@@ -127,17 +118,17 @@ impl Client {
     /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
     /// are answered 401 afterwards, go on under the new pair; for another account, use another client.
     pub fn reset(&self, credentials: Credentials) {
-        self.session.change(|session, now| session.reset(credentials, now));
+        self.session.reset(credentials);
     }
 
     /// What the next call would do, and why; its `Display` is one sentence.
     pub fn explain(&self) -> Explanation {
-        self.session.with(|session, now| session.explain(now))
+        self.session.explain()
     }
 
     /// The held token for a store, if there is one.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        self.session.with(|session, now| session.snapshot(now))
+        self.session.snapshot()
     }
 
     /// Holds a token from a store, if it is worth holding.
@@ -145,12 +136,12 @@ impl Client {
     /// # Errors
     /// Why it is not used; nothing has changed then.
     pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
-        self.session.change(|session, now| session.resume(snapshot, now))
+        self.session.resume(snapshot)
     }
 
     /// The one origin that the token is sent to.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        self.session.origin()
     }
 
     /// The agent that sends, such as for its
@@ -173,16 +164,16 @@ impl Client {
         request: Request<P>,
         options: Options,
     ) -> Result<Response<Body>, Error> {
-        let ends = options.budget.map(|budget| self.now().saturating_add(budget));
+        let ends = options.budget.map(|budget| self.session.now().saturating_add(budget));
         let mut call = self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
-        head.uri = resolve(&self.origin, head.uri)?;
+        head.uri = resolve(self.origin(), head.uri)?;
         describe(&mut head, &payload);
         loop {
             let mut request = Request::from_parts(head.clone(), ());
             let mut attempt = self.admit(call, &mut request)?;
             // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
-            let left = ends.map(|ends| ends.saturating_duration_since(self.now()).min(LONGEST));
+            let left = ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
             let (result, touched) = send(&self.agent, request, &mut payload, left);
             if !P::REPLAYABLE && !touched {
                 attempt = attempt.with_untouched_body();
@@ -198,20 +189,31 @@ impl Client {
     }
 
     /// Waits for a token to send the request with, logging in for everyone if it falls to this call.
-    fn admit(&self, call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
-        let authenticate =
-            |login: &Login, call: &Call| log_in(&self.agent, login, call.deadline(), self.now());
-        self.session.admit(call, request, authenticate).map_err(|unsent| match unsent {
-            Unsent::Foreign => self.foreign(),
-            Unsent::Refused(refusal) => {
-                let retry_in = refusal.retry_at().saturating_duration_since(self.now());
-                Error::Refused { origin: Arc::clone(&self.origin), refusal, retry_in }
-            }
-        })
+    fn admit(&self, mut call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
+        loop {
+            call = match self.session.admit(call, request).map_err(|_| self.foreign())? {
+                Admission::Send(attempt) => return Ok(attempt),
+                Admission::Authenticate(lead, then) => {
+                    log_in(&self.agent, lead);
+                    then
+                }
+                Admission::Wait(wait, then) => {
+                    wait.block();
+                    then
+                }
+                Admission::Refuse(refusal, retry_in) => {
+                    return Err(Error::Refused {
+                        origin: Arc::clone(self.session.origin()),
+                        refusal,
+                        retry_in,
+                    });
+                }
+            };
+        }
     }
 
     fn foreign(&self) -> Error {
-        Error::ForeignOrigin { origin: Arc::clone(&self.origin) }
+        Error::ForeignOrigin { origin: Arc::clone(self.session.origin()) }
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
@@ -222,19 +224,15 @@ impl Client {
             Err(error) => error.status().map(|status| Head::new(status, &none)),
         };
         let Some(head) = head else { return Verdict::Deliver };
-        self.session.with(|session, now| session.conclude(attempt, head, now))
+        self.session.conclude(attempt, head)
     }
 
     /// Tells the core when to stop waiting.
     fn bound(&self, call: Call, options: Options) -> Call {
         match [options.budget, self.max_wait].into_iter().flatten().min() {
-            Some(limit) => call.with_deadline(self.now().saturating_add(limit)),
+            Some(limit) => call.with_deadline(self.session.now().saturating_add(limit)),
             None => call,
         }
-    }
-
-    fn now(&self) -> Instant {
-        self.session.instant()
     }
 }
 
@@ -252,7 +250,7 @@ fn deliver(mut response: Response<Body>, options: Options) -> Result<Response<Bo
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("origin", &self.origin.to_string()).finish_non_exhaustive()
+        f.debug_struct("Client").field("origin", &self.origin().to_string()).finish_non_exhaustive()
     }
 }
 

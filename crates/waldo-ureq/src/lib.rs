@@ -11,21 +11,15 @@
 
 mod builder;
 mod client;
-mod env;
 mod error;
-mod leader;
 mod login;
-mod monitor;
 mod payload;
 mod request;
 mod sending;
-mod sync;
 mod target;
-mod trace;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
-pub use env::EnvError;
 pub use error::Error;
 pub use payload::{Factory, OneShot, Payload};
 pub use request::RequestBuilder;
@@ -38,3 +32,4 @@ pub use waldo_auth_core::{
     ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, NotResumed, Origin, OriginError,
     Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable, Unheld,
 };
+pub use waldo_auth_shared::EnvError;

@@ -1,0 +1,134 @@
+//! The call that logs in while the others wait.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::Request;
+use waldo_auth_core::{Head, Instant, Login, Outcome, Reason, Unavailable};
+
+use crate::session::SharedSession;
+
+/// The duty to log in for everyone.
+///
+/// Send its [`request`](Self::request), give it no longer than its [`patience`](Self::patience), and end it with the one of
+/// [`answer`](Self::answer), [`time_out`](Self::time_out) and [`fail`](Self::fail) that fits. However it ends, those who wait are
+/// woken: a lead that is dropped, because a thread unwinds or a future is cancelled, has given up, and another call takes over at once.
+#[derive(Debug)]
+#[must_use = "others wait for this login: end it"]
+pub struct Lead<'a> {
+    session: &'a SharedSession,
+    /// There until it is settled.
+    login: Option<Login>,
+    patience: Patience,
+}
+
+impl<'a> Lead<'a> {
+    pub(crate) fn new(
+        session: &'a SharedSession,
+        login: Login,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Self {
+        let lease = login.lapses().saturating_duration_since(now);
+        Self { session, login: Some(login), patience: Patience::within(lease, deadline, now) }
+    }
+
+    /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
+    ///
+    /// Its body holds the key pair in clear.
+    pub fn request(&self) -> Request<Vec<u8>> {
+        self.login.as_ref().map(Login::request).unwrap_or_default()
+    }
+
+    /// How long to wait for the whole answer: a little less than the lease, and no longer than the leader's own call has.
+    pub fn patience(&self) -> Duration {
+        self.patience.span
+    }
+
+    /// Ends it with the server's answer, whatever its status. Of the body, [`Login::MAX_BODY`] bytes and one more are enough.
+    pub fn answer(self, head: Head<'_>, body: &[u8]) {
+        self.settle(|login| login.read(head, body));
+    }
+
+    /// Ends it without an answer: the transport failed. The error is kept as the source of what those who waited are told.
+    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)));
+    }
+
+    /// Ends it without an answer: the [`patience`](Self::patience) is over.
+    ///
+    /// That is a failure of the server's, unless the leader's own call had so little time that silence proves nothing.
+    pub fn time_out(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        let impatient = self.patience.impatient;
+        self.settle(|_| {
+            if impatient {
+                return Outcome::Abandoned;
+            }
+            Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error))
+        });
+    }
+
+    fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
+        let Some(login) = &self.login else { return };
+        // While it is made, the login is still there to be given up, if making it panics.
+        let outcome = outcome(login);
+        if let Some(login) = self.login.take() {
+            self.session.settle(login, outcome);
+        }
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        if let Some(login) = self.login.take() {
+            self.session.settle(login, Outcome::Abandoned);
+        }
+    }
+}
+
+/// A server that is silent for so long has failed, however little time the call had: a login takes a fraction of a second.
+const BLAMEWORTHY: Duration = Duration::from_secs(5);
+
+/// How long the leader waits for the answer, and whose fault it is when there is none by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Patience {
+    span: Duration,
+    /// The leader's own call had so little time that silence proves nothing about the server.
+    impatient: bool,
+}
+
+impl Patience {
+    /// Up to a tenth, at most a second, before the lease lapses, so that silence is a failure that all share, and not a
+    /// lapse after which the next caller waits as long again; and never beyond the call's own deadline.
+    fn within(lease: Duration, deadline: Option<Instant>, now: Instant) -> Self {
+        let span = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+        match deadline.map(|deadline| deadline.saturating_duration_since(now)) {
+            Some(own) if own < span => Self { span: own, impatient: own < BLAMEWORTHY.min(lease / 2) },
+            _ => Self { span, impatient: false },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_ends_before_its_lease_and_never_after_its_call() {
+        let now = Instant::from_start(Duration::from_secs(100));
+        let within = |lease, own: Option<u64>| {
+            let deadline = own.map(|own| now.saturating_add(Duration::from_millis(own)));
+            let patience = Patience::within(Duration::from_millis(lease), deadline, now);
+            (patience.span.as_millis(), patience.impatient)
+        };
+        assert_eq!(within(30_000, None), (29_000, false));
+        assert_eq!(within(100, None), (90, false));
+        assert_eq!(within(30_000, Some(60_000)), (29_000, false));
+        assert_eq!(within(30_000, Some(20_000)), (20_000, false));
+        assert_eq!(within(30_000, Some(5000)), (5000, false));
+        assert_eq!(within(30_000, Some(4999)), (4999, true));
+        assert_eq!(within(1000, Some(500)), (500, false));
+        assert_eq!(within(1000, Some(499)), (499, true));
+        assert_eq!(within(0, Some(5)), (0, false));
+    }
+}

@@ -1,0 +1,23 @@
+// Where the README's links lead from here; of two definitions, the first counts.
+//! [`SharedSession`]: SharedSession
+//! [`Admission`]: Admission
+//! [`Lead`]: Lead
+//! [`Wait`]: Wait
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod env;
+mod lead;
+mod session;
+mod sync;
+mod trace;
+mod wait;
+
+pub use config::{DEFAULT_ORIGIN, config, config_from_env};
+pub use env::EnvError;
+pub use lead::Lead;
+pub use session::{Admission, SharedSession};
+pub use wait::Wait;
+
+/// The core, whose types cross this crate's border.
+pub use waldo_auth_core as core;

@@ -1,0 +1,362 @@
+//! The session behind a lock, and the bell that wakes those who wait for it.
+//!
+//! The lock is held around the core's methods only, never over IO, never while a waiter is woken and never while an event is emitted
+//! (rule 19). A call that is told to wait listens for the bell before the lock is free, so no bell can ring in between.
+//!
+//! Each call emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
+//! delays a call by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
+//! heard out of order, and so each entry carries its number.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use http::Request;
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Entry, Explanation, ForeignOrigin, Head, Login, NotResumed, Now,
+    Origin, Outcome, Refusal, Session, Snapshot, Step, Verdict,
+};
+
+use crate::lead::Lead;
+use crate::sync::{Event, Instant, Mutex, MutexGuard, SystemTime};
+use crate::trace;
+use crate::wait::Wait;
+
+/// A session that threads and tasks share, with its lock, its clocks and its bell.
+///
+/// Put it into an [`Arc`], and make each call with the loop of the [crate documentation](crate).
+#[derive(Debug)]
+pub struct SharedSession {
+    state: Mutex<State>,
+    settled: Event,
+    /// The zero of the core's monotonic clock.
+    started: Instant,
+    origin: Arc<Origin>,
+}
+
+/// What is to be done with a call; the answer of [`SharedSession::admit`].
+///
+/// Exhaustive on purpose: these four are the whole contract with an adapter.
+#[derive(Debug)]
+#[must_use = "the call does not go on by itself"]
+pub enum Admission<'a> {
+    /// The request carries the token: send it right away, without following redirects, and [`conclude`](SharedSession::conclude).
+    Send(Attempt),
+    /// Log in for everyone, and admit the call again.
+    Authenticate(Lead<'a>, Call),
+    /// Wait, and admit the call again.
+    Wait(Wait, Call),
+    /// Give the call up with this error; it makes sense to try again after so long.
+    Refuse(Refusal, Duration),
+}
+
+#[derive(Debug)]
+struct State {
+    session: Session,
+    /// The number of the last journal entry that a thread has taken to emit.
+    told: u64,
+    /// The latest reading of the monotonic clock that the session was told.
+    latest: waldo_auth_core::Instant,
+}
+
+impl SharedSession {
+    /// A session that holds nothing yet: its first call logs in.
+    pub fn new(config: Config) -> Self {
+        let origin = Arc::new(config.origin().clone());
+        let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
+        let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
+        Self { state, settled: Event::new(), started: Instant::now(), origin }
+    }
+
+    /// The one origin that the token is sent to.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// The monotonic clock that calls' deadlines are set by.
+    pub fn now(&self) -> waldo_auth_core::Instant {
+        waldo_auth_core::Instant::from_start(self.started.elapsed())
+    }
+
+    /// Says what a call is to do now; when that is to send, the request carries the token.
+    ///
+    /// # Errors
+    /// When the request goes anywhere but to the session's origin. Nothing has happened, and the call ends here.
+    #[expect(
+        clippy::inline_always,
+        reason = "an attempt is large, and would be copied once more for each call"
+    )]
+    #[inline(always)]
+    pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission<'_>, ForeignOrigin> {
+        let (mut state, now) = self.enter();
+        Ok(match state.session.admit(call, request, now)? {
+            Step::Send(attempt) => {
+                release(state);
+                Admission::Send(attempt)
+            }
+            Step::Authenticate(login, then) => {
+                // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
+                drop(state);
+                Admission::Authenticate(Lead::new(self, login, then.deadline(), now.monotonic), then)
+            }
+            Step::Wait(then, until) => {
+                let settled = self.settled.listen();
+                release(state);
+                Admission::Wait(Wait::new(settled, self.started.checked_add(until.since_start())), then)
+            }
+            Step::Refuse(refusal) => {
+                release(state);
+                let retry_in = refusal.retry_at().saturating_duration_since(now.monotonic);
+                Admission::Refuse(refusal, retry_in)
+            }
+        })
+    }
+
+    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
+    ///
+    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even if the body breaks off.
+    pub fn conclude(&self, attempt: Attempt, response: Head<'_>) -> Verdict {
+        self.with(|session, now| session.conclude(attempt, response, now))
+    }
+
+    /// Gives up the held token: the next call logs in.
+    ///
+    /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
+    /// says what has become of the key.
+    pub fn invalidate(&self) {
+        self.change(Session::invalidate);
+    }
+
+    /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
+    ///
+    /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
+    /// are answered 401 afterwards, go on under the new pair; for another account, use another session.
+    pub fn reset(&self, credentials: Credentials) {
+        self.change(|session, now| session.reset(credentials, now));
+    }
+
+    /// What the next call would do, and why; its `Display` is one sentence.
+    pub fn explain(&self) -> Explanation {
+        self.with(|session, now| session.explain(now))
+    }
+
+    /// The held token for a store, if there is one.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.with(|session, now| session.snapshot(now))
+    }
+
+    /// Holds a token from a store, if it is worth holding.
+    ///
+    /// # Errors
+    /// Why it is not used; nothing has changed then.
+    pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
+        self.change(|session, now| session.resume(snapshot, now))
+    }
+
+    /// Looks at the session itself, such as for its journal or its configuration. The lock is held meanwhile.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Session, Now) -> R) -> R {
+        self.with(|session, now| look(session, now))
+    }
+
+    /// Ends a login and wakes everyone who waits.
+    pub(crate) fn settle(&self, login: Login, outcome: Outcome) {
+        self.change(|session, now| session.settle(login, outcome, now));
+    }
+
+    /// Runs something that changes what others wait for, and wakes them.
+    pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
+        let (mut state, now) = self.enter();
+        let result = run(&mut state.session, now);
+        let news = state.take_news();
+        drop(state);
+        self.settled.notify(usize::MAX);
+        tell(&news);
+        result
+    }
+
+    /// Runs something that nobody waits for.
+    pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
+        let (mut state, now) = self.enter();
+        let result = run(&mut state.session, now);
+        release(state);
+        result
+    }
+
+    /// Locks the session, and says what time it is for it.
+    #[inline]
+    fn enter(&self) -> (MutexGuard<'_, State>, Now) {
+        // Read before, so that the lock is held the shorter. Two threads may come in the other way round, so the later reading
+        // counts for both: the core never sees time run backwards.
+        let mut now = Now { monotonic: self.now(), wall: SystemTime::now() };
+        let mut state = self.lock();
+        state.latest = state.latest.max(now.monotonic);
+        now.monotonic = state.latest;
+        (state, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave the session half changed: it is valid between any two of its steps.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Unlocks, then emits what this thread has taken.
+fn release(mut state: MutexGuard<'_, State>) {
+    if state.has_news() {
+        let news = state.take_news();
+        drop(state);
+        tell(&news);
+    }
+}
+
+fn tell(news: &[Entry]) {
+    news.iter().for_each(trace::emit);
+}
+
+impl State {
+    fn has_news(&self) -> bool {
+        // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
+        self.session.journal().written() > self.told && !std::thread::panicking()
+    }
+
+    /// The entries that nobody has taken yet, each for one thread to emit.
+    fn take_news(&mut self) -> Vec<Entry> {
+        if !self.has_news() {
+            return Vec::new();
+        }
+        let journal = self.session.journal();
+        let told = std::mem::replace(&mut self.told, journal.written());
+        // A fresh token comes with every response; copying that down for nobody would cost an allocation each time.
+        if trace::is_heard() { journal.since(told).copied().collect() } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use http::{HeaderMap, StatusCode};
+    use waldo_auth_core::Unheld;
+
+    use super::*;
+
+    fn shared() -> SharedSession {
+        let credentials = Credentials::new("k", "s").unwrap();
+        SharedSession::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap())
+    }
+
+    fn admit(session: &SharedSession, call: Call) -> Admission<'_> {
+        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+        session.admit(call, &mut request).unwrap()
+    }
+
+    fn lead(session: &SharedSession) -> Lead<'_> {
+        let admission = admit(session, Call::replayable());
+        let Admission::Authenticate(lead, _) = admission else {
+            panic!("nothing is held, and nobody leads: {admission:?}")
+        };
+        lead
+    }
+
+    fn wait(session: &SharedSession, call: Call) -> Wait {
+        let admission = admit(session, call);
+        let Admission::Wait(wait, _) = admission else { panic!("another leads: {admission:?}") };
+        wait
+    }
+
+    fn reject(lead: Lead<'_>) {
+        lead.answer(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), br#"{"code":"INVALID_API_KEY"}"#);
+    }
+
+    #[test]
+    fn rule_19_a_poisoned_lock_is_recovered() {
+        let session = shared();
+        let leader = lead(&session);
+        let poisoning = catch_unwind(AssertUnwindSafe(|| session.with(|_, _| panic!("on purpose"))));
+        assert!(poisoning.is_err());
+        assert!(session.state.lock().is_err());
+        let follower = wait(&session, Call::replayable());
+        drop(leader);
+        follower.block();
+        reject(lead(&session));
+        let admission = admit(&session, Call::replayable());
+        assert!(matches!(admission, Admission::Refuse(Refusal::Rejected { .. }, _)), "{admission:?}");
+        let explanation = session.explain();
+        assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_13_a_login_is_settled_with_what_comes_of_it() {
+        let session = shared();
+        lead(&session).fail("no route to host");
+        let explanation = session.explain();
+        assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
+        let session = shared();
+        drop(lead(&session));
+        let explanation = session.explain();
+        assert!(matches!(explanation, Explanation::Authenticate { why: Unheld::Cold }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_13_silence_is_the_servers_fault_unless_the_call_had_no_time() {
+        let session = shared();
+        let soon = session.now().saturating_add(Duration::from_secs(2));
+        let Admission::Authenticate(hurried, _) = admit(&session, Call::replayable().with_deadline(soon))
+        else {
+            panic!("nothing is held, and nobody leads")
+        };
+        assert!(hurried.patience() <= Duration::from_secs(2));
+        hurried.time_out("too slow for me");
+        let patient = lead(&session);
+        assert!(patient.patience() > Duration::from_secs(2));
+        patient.time_out("too slow");
+        let explanation = session.explain();
+        assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+    }
+
+    /// How long this thread has been on a CPU, where the system tells.
+    fn on_cpu() -> Option<Duration> {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    }
+
+    #[test]
+    fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
+        let session = shared();
+        let leader = lead(&session);
+        let (soon, before) = (session.now().saturating_add(Duration::from_millis(100)), on_cpu());
+        wait(&session, Call::replayable().with_deadline(soon)).block();
+        assert!(session.now() >= soon);
+        if let (Some(before), Some(after)) = (before, on_cpu()) {
+            // A busy machine leaves a thread that spins a quarter of the time at least; one that waits needs a fraction of a millisecond.
+            let spent = after.saturating_sub(before);
+            assert!(spent < Duration::from_millis(10), "it spins: {spent:?} of 100 ms");
+        }
+        drop(leader);
+    }
+
+    #[test]
+    fn a_wait_that_has_begun_misses_nothing() {
+        let session = shared();
+        let leader = lead(&session);
+        let waits = [wait(&session, Call::replayable()), wait(&session, Call::replayable())];
+        drop(leader);
+        // The lease has most of a minute left, so each ends by the bell that rang before it was listened to.
+        waits.into_iter().for_each(Wait::block);
+        assert!(session.now().since_start() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
+        let session = shared();
+        let mut state = session.lock();
+        state.session.invalidate(Now::new(Duration::ZERO, SystemTime::now()));
+        assert!(state.has_news());
+        assert!(state.take_news().is_empty());
+        assert_eq!(state.told, state.session.journal().written());
+        drop(state);
+    }
+}
