@@ -107,7 +107,7 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         client.invalidate();
         for _ in 0..101 {
             match get(&client) {
-                Err(Error::Refused { .. }) => {}
+                Err(Error::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
                 Ok(status) => return Err(format!("a call with a revoked key was answered {status}").into()),
             }

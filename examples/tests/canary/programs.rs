@@ -27,7 +27,7 @@ pub(crate) fn start() -> Running {
 }
 
 const PROGRAMS: [&str; 4] =
-    ["waldo-emulator", "examples/request", "examples/quickstart", "examples/embed_blocking"];
+    ["waldo-emulator", "examples/request", "examples/quickstart", "examples/attohttpc"];
 
 /// Cargo has built them for a test of the whole workspace, but not for one of this file alone.
 fn build() {
@@ -55,7 +55,7 @@ fn hear(output: &Output) {
 
 /// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
 fn examples() {
-    for name in ["quickstart", "embed_blocking"] {
+    for name in ["quickstart", "attohttpc"] {
         let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         hear(&output);
