@@ -97,7 +97,7 @@ impl Shared {
                     wait.block();
                     then
                 }
-                Admission::Refuse(refusal, _) => panic!("{refusal}"),
+                Admission::Refuse(refused) => panic!("{refused}"),
             };
         }
     }

@@ -115,7 +115,7 @@ fn wrong_secret() -> Outcome {
     let client = client(&server.origin(), "ws.wrong")?;
     for _ in 0..50 {
         match customer(&client) {
-            Err(Error::Refused { .. }) => {}
+            Err(Error::Refused(_)) => {}
             Err(error) => return Err(error.into()),
             Ok(()) => return Err("a call with a wrong secret was answered".into()),
         }

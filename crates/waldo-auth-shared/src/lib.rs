@@ -8,6 +8,7 @@
 mod config;
 mod env;
 mod lead;
+mod refused;
 mod session;
 mod sync;
 mod trace;
@@ -16,6 +17,7 @@ mod wait;
 pub use config::{DEFAULT_ORIGIN, config, config_from_env};
 pub use env::EnvError;
 pub use lead::Lead;
+pub use refused::Refused;
 pub use session::{Admission, SharedSession};
 pub use wait::Wait;
 

@@ -13,10 +13,11 @@ use std::time::Duration;
 use http::Request;
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Entry, Explanation, ForeignOrigin, Head, Login, NotResumed, Now,
-    Origin, Outcome, Refusal, Session, Snapshot, Step, Verdict,
+    Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
+use crate::refused::Refused;
 use crate::sync::{Event, Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
 use crate::wait::Wait;
@@ -45,8 +46,8 @@ pub enum Admission<'a> {
     Authenticate(Lead<'a>, Call),
     /// Wait, and admit the call again.
     Wait(Wait, Call),
-    /// Give the call up with this error; it makes sense to try again after so long.
-    Refuse(Refusal, Duration),
+    /// Give the call up with this error.
+    Refuse(Refused),
 }
 
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl SharedSession {
             Step::Refuse(refusal) => {
                 release(state);
                 let retry_in = refusal.retry_at().saturating_duration_since(now.monotonic);
-                Admission::Refuse(refusal, retry_in)
+                Admission::Refuse(Refused { origin: Arc::clone(&self.origin), refusal, retry_in })
             }
         })
     }
@@ -235,7 +236,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use http::{HeaderMap, StatusCode};
-    use waldo_auth_core::Unheld;
+    use waldo_auth_core::{Refusal, Unheld};
 
     use super::*;
 
@@ -279,7 +280,10 @@ mod tests {
         follower.block();
         reject(lead(&session));
         let admission = admit(&session, Call::replayable());
-        assert!(matches!(admission, Admission::Refuse(Refusal::Rejected { .. }, _)), "{admission:?}");
+        assert!(
+            matches!(admission, Admission::Refuse(Refused { refusal: Refusal::Rejected { .. }, .. })),
+            "{admission:?}"
+        );
         let explanation = session.explain();
         assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
     }

@@ -8,7 +8,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, Head, NotResumed, Origin, Snapshot, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, NotResumed, Origin, Snapshot,
+    Verdict,
 };
 use waldo_auth_shared::{Admission, SharedSession};
 
@@ -102,7 +103,10 @@ impl Client {
         *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
         // A request that this client does not send has no response to conclude.
         drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
-        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign())
+        carrier
+            .headers_mut()
+            .remove(AUTHORIZATION)
+            .ok_or_else(|| ForeignOrigin { origin: self.origin().clone() }.into())
     }
 
     /// Gives up the held token: the next call logs in.
@@ -191,7 +195,7 @@ impl Client {
     /// Waits for a token to send the request with, logging in for everyone if it falls to this call.
     fn admit(&self, mut call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
         loop {
-            call = match self.session.admit(call, request).map_err(|_| self.foreign())? {
+            call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
                 Admission::Authenticate(lead, then) => {
                     log_in(&self.agent, lead);
@@ -201,19 +205,9 @@ impl Client {
                     wait.block();
                     then
                 }
-                Admission::Refuse(refusal, retry_in) => {
-                    return Err(Error::Refused {
-                        origin: Arc::clone(self.session.origin()),
-                        refusal,
-                        retry_in,
-                    });
-                }
+                Admission::Refuse(refused) => return Err(refused.into()),
             };
         }
-    }
-
-    fn foreign(&self) -> Error {
-        Error::ForeignOrigin { origin: Arc::clone(self.session.origin()) }
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {

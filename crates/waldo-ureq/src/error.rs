@@ -3,26 +3,26 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_core::{Origin, Refusal};
+use waldo_auth_core::ForeignOrigin;
+use waldo_auth_shared::Refused;
 
 /// Why a call brought no response; each variant says what to do.
 ///
 /// No variant holds a key, a secret or a token.
 ///
 /// ```no_run
-/// use waldo_ureq::{Client, Error, Refusal};
+/// use waldo_ureq::{Client, Error, Refusal, Refused};
 ///
 /// # fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer").query("field", "id").call() {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused { refusal: Refusal::Rejected { .. }, .. }) => eprintln!("look at the key pair"),
-///     Err(Error::Refused { retry_in, .. }) => eprintln!("no token now; again in {retry_in:?}"),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
+///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
 ///     Err(error) if error.status() == Some(404.try_into().unwrap()) => eprintln!("no such customer"),
 ///     Err(error) => return Err(error),
 /// }
@@ -32,25 +32,15 @@ use waldo_auth_core::{Origin, Refusal};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server did not see this call, or answered it with a 401
-    /// and no login followed; so it is safe to make it again, though not before `retry_in`.
+    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
+    /// again, though not before `retry_in`.
     ///
     /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
     /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
-    Refused {
-        /// Where the login goes.
-        origin: Arc<Origin>,
-        /// Why: the key pair was rejected, logins fail, or the call's deadline comes first.
-        refusal: Refusal,
-        /// How long from now until it makes sense to try again.
-        retry_in: Duration,
-    },
+    Refused(Refused),
     /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
     /// client, or configure the origin. Nothing was sent.
-    ForeignOrigin {
-        /// Where the token may go. Where the request was to go is not repeated, as URLs may hold secrets.
-        origin: Arc<Origin>,
-    },
+    ForeignOrigin(ForeignOrigin),
     /// The target is neither a path that begins with `/` nor an absolute URL. Write it like `/customer`. Nothing was sent.
     Target {
         /// What is wrong with it, if it is no URI at all.
@@ -80,7 +70,7 @@ impl Error {
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
     /// where only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        let Self::Refused { retry_in, .. } = self else { return None };
+        let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
     }
 }
@@ -94,14 +84,8 @@ pub(crate) fn status_of(error: &ureq::Error) -> Option<StatusCode> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { origin, refusal, retry_in } => {
-                write!(f, "{origin}: {refusal}")?;
-                if retry_in.is_zero() { Ok(()) } else { write!(f, "; try again in {retry_in:.1?}") }
-            }
-            Self::ForeignOrigin { origin } => write!(
-                f,
-                "the request does not go to {origin}, the only origin that may see the token"
-            ),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::Target { source: None } => f.write_str("the target is neither a path like /customer nor a URL"),
             Self::Target { source: Some(error) } => {
                 write!(f, "the target is no URL ({error}); percent-encode what a URL cannot hold")
@@ -125,12 +109,24 @@ impl StdError for Error {
     /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Refused { refusal, .. } => refusal.source(),
-            Self::ForeignOrigin { .. } | Self::Target { .. } => None,
+            Self::Refused(refused) => refused.source(),
+            Self::ForeignOrigin(_) | Self::Target { .. } => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => error.source(),
             Self::Ureq(error) => error.source(),
         }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<ForeignOrigin> for Error {
+    fn from(foreign: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(foreign)
     }
 }
 

@@ -10,7 +10,7 @@ use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking, Need, Setup,
 };
 use waldo_ureq::ureq::Agent;
-use waldo_ureq::{Client, Credentials, Error, OneShot, Snapshot, ureq};
+use waldo_ureq::{Client, Credentials, Error, OneShot, Refused, Snapshot, ureq};
 
 /// The adapter as its users have it, but that nothing hangs for ever and that a status is an answer.
 struct Ureq;
@@ -58,8 +58,8 @@ impl Certifiable for UreqClient {
     fn send(&self, ask: &Ask) -> Ending {
         match self.call(ask) {
             Ok(ending) => ending,
-            Err(Error::Refused { refusal, retry_in, .. }) => Ending::refused(&refusal, retry_in),
-            Err(Error::ForeignOrigin { .. }) => Ending::ForeignOrigin,
+            Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
+            Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
             Err(Error::Ureq(ureq::Error::Timeout(_))) => Ending::TimedOut,
             Err(Error::Ureq(_)) => Ending::Failed,
             Err(other) => Ending::Other(other.to_string()),

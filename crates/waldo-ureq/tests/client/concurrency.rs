@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
-use waldo_ureq::{Client, Error, Refusal};
+use waldo_ureq::{Client, Error, Refusal, Refused};
 
 use crate::listener::{Heard, Listener};
 use crate::site::{
@@ -74,7 +74,7 @@ fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
         for result in results {
             let error = result.unwrap_err();
             assert!(
-                matches!(&error, Error::Refused { refusal: Refusal::Unavailable { .. }, .. }),
+                matches!(&error, Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })),
                 "{error:?}"
             );
         }

@@ -5,7 +5,7 @@ use waldo_emulator::model::{Answer, Fault};
 use waldo_ureq::http::{Request, StatusCode};
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::middleware::MiddlewareNext;
-use waldo_ureq::{Client, Error, Reason, Refusal, ureq};
+use waldo_ureq::{Client, Error, Reason, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
@@ -18,7 +18,7 @@ pub(crate) fn reason(origin: String) -> Reason {
 
 pub(crate) fn reason_of(client: &Client) -> Reason {
     let error = client.get("/customer").call().unwrap_err();
-    let Error::Refused { refusal: Refusal::Unavailable { failure, .. }, .. } = error else {
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error else {
         panic!("{error:?}");
     };
     failure.reason()

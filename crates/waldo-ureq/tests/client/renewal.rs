@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Policy, RollForm, Rotation};
-use waldo_ureq::{Error, Explanation, Refusal, Unheld, ureq};
+use waldo_ureq::{Error, Explanation, Refusal, Refused, Unheld, ureq};
 
 use crate::listener::Listener;
 use crate::site::{PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status};
@@ -114,7 +114,9 @@ fn rule_15_a_rejection_latches_until_a_reset() {
         listener.during(|| {
             for _ in 0..5 {
                 let error = client.get("/customer").call().unwrap_err();
-                let Error::Refused { refusal: Refusal::Rejected { rejection, .. }, retry_in, .. } = &error
+                let Error::Refused(Refused {
+                    refusal: Refusal::Rejected { rejection, .. }, retry_in, ..
+                }) = &error
                 else {
                     panic!("{error:?}");
                 };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_ureq::ureq::{self, Timeout};
-use waldo_ureq::{Error, Reason, Refusal};
+use waldo_ureq::{Error, Reason, Refusal, Refused};
 
 use crate::failures::reason_of;
 use crate::listener::Listener;
@@ -100,7 +100,10 @@ fn rule_14_a_login_that_is_cut_short_by_its_own_call_is_not_held_against_the_ser
         let began = Instant::now();
         let hasty = client.get("/customer").deadline(Duration::from_millis(200));
         let error = listener.during(|| hasty.call()).unwrap_err();
-        assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+        assert!(
+            matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
+            "{error:?}"
+        );
         assert!(began.elapsed() < SOON);
         assert_eq!(listener.names(), ["login_started", "login_abandoned"]);
         emulator.release(Target::Login);
@@ -118,7 +121,10 @@ fn rule_14_a_wait_that_would_outlast_the_deadline_is_refused_at_once() {
         let client = client(emulator.origin());
         let began = Instant::now();
         let error = client.get("/customer").call().unwrap_err();
-        assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+        assert!(
+            matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
+            "{error:?}"
+        );
         assert!(began.elapsed() < SOON);
         assert_eq!(emulator.stats().server.total(), 1);
     });
@@ -135,7 +141,10 @@ fn a_follower_waits_no_longer_than_it_may() {
             assert!(emulator.wait_until_held(1, PATIENCE));
             let hasty = client.get("/customer").deadline(Duration::from_millis(200));
             let error = listener.during(|| hasty.call()).unwrap_err();
-            assert!(matches!(error, Error::Refused { refusal: Refusal::Deadline { .. }, .. }), "{error:?}");
+            assert!(
+                matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
+                "{error:?}"
+            );
             assert_eq!(listener.count("joined"), 1);
             emulator.release(Target::Login);
             assert_eq!(leader.join().unwrap(), 200);
