@@ -1,0 +1,68 @@
+//! Why a call brought no response.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use waldo_auth_core::ForeignOrigin;
+use waldo_auth_shared::Refused;
+
+/// Why a call brought no response. A status is never an error here: 4xx and 5xx are responses.
+///
+/// No variant holds a key, a secret or a token of its own.
+///
+/// ```
+/// use waldo_tower::{Error, Refusal, Refused};
+///
+/// fn tell(error: &Error) {
+///     match error {
+///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => eprintln!("look at the key pair"),
+///         Error::Refused(Refused { retry_in, .. }) => eprintln!("no token now; again in {retry_in:?}"),
+///         error => eprintln!("{error}"),
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
+    /// again, though not before `retry_in`.
+    Refused(Refused),
+    /// The request does not go to the session's origin, the only one that may see the token. Nothing was sent.
+    ForeignOrigin(ForeignOrigin),
+    /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
+    /// was not sent again.
+    Inner(Box<dyn StdError + Send + Sync>),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => refused.fmt(f),
+            Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::Inner(error) => write!(f, "the request failed: {error}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Refused(refused) => refused.source(),
+            Self::ForeignOrigin(_) => None,
+            Self::Inner(error) => error.source(),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<ForeignOrigin> for Error {
+    fn from(foreign: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(foreign)
+    }
+}

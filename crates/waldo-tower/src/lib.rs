@@ -1,0 +1,31 @@
+// Where the README's links lead from here; of two definitions, the first counts.
+//! [`WaldoLayer`]: WaldoLayer
+//! [`OneShot`]: OneShot
+//! [`MaxWait`]: MaxWait
+//! [`Error`]: enum@Error
+//! [`SharedSession`]: SharedSession
+#![doc = include_str!("../README.md")]
+
+mod call;
+mod error;
+mod layer;
+mod login;
+mod max_wait;
+mod one_shot;
+mod service;
+mod sleep;
+
+pub use error::Error;
+pub use layer::WaldoLayer;
+pub use max_wait::MaxWait;
+pub use one_shot::OneShot;
+pub use service::{ResponseFuture, Waldo};
+
+/// The HTTP types that requests and responses are made of.
+pub use http;
+pub use waldo_auth_core::{
+    Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
+    NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError,
+    Unavailable, Unheld,
+};
+pub use waldo_auth_shared::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};

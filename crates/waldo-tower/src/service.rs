@@ -1,0 +1,107 @@
+//! A service whose requests carry a token.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+use waldo_auth_core::Call;
+
+use crate::call::Exchange;
+use crate::error::Error;
+use crate::layer::WaldoLayer;
+use crate::one_shot::OneShot;
+
+/// A service that a [`WaldoLayer`] has wrapped.
+///
+/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401, or with
+/// a [`OneShot`], which is not. Logins go through the wrapped service too, so its body must be made of bytes.
+///
+/// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the capacity that it was given, and asks
+/// for it again: a limit below this layer cannot keep the login from those who wait for it.
+#[derive(Clone)]
+pub struct Waldo<S> {
+    pub(crate) inner: S,
+    pub(crate) layer: WaldoLayer,
+}
+
+/// What a call comes to. Dropping it cancels the call, and leaves what others wait for to one of them.
+pub type ResponseFuture<R> = Pin<Box<dyn Future<Output = Result<Response<R>, Error>> + Send>>;
+
+impl<S> Waldo<S> {
+    /// The wrapped service. What it sends by itself carries no token.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The layer that has wrapped it, for its [session](WaldoLayer::session).
+    pub fn layer(&self) -> &WaldoLayer {
+        &self.layer
+    }
+
+    /// The service that is ready, for a call of its own, and another that is not, for what follows.
+    fn exchange(&mut self) -> Exchange<S>
+    where
+        S: Clone,
+    {
+        let spare = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, spare.clone());
+        Exchange { ready: Some(ready), spare, layer: self.layer.clone() }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Waldo<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S::Future: Send,
+    B: Clone + From<Bytes> + Send + 'static,
+    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = Error;
+    type Future = ResponseFuture<R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
+        let exchange = self.exchange();
+        Box::pin(exchange.call(Call::replayable(), request, |body| Some(body.clone())))
+    }
+}
+
+impl<S, B, R> Service<Request<OneShot<B>>> for Waldo<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S::Future: Send,
+    B: From<Bytes> + Send + 'static,
+    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = Error;
+    type Future = ResponseFuture<R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+    }
+
+    fn call(&mut self, request: Request<OneShot<B>>) -> ResponseFuture<R> {
+        let exchange = self.exchange();
+        Box::pin(exchange.call(Call::one_shot(), request.map(|body| body.0), |_| None))
+    }
+}
+
+impl<S> fmt::Debug for Waldo<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waldo")
+            .field("origin", &self.layer.session.origin().to_string())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! waldo-tower passes the conformance suite on real sockets, over hyper-util's client.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be built fails the test")]
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Runtime;
+use tower::{Layer, ServiceExt};
+use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
+use waldo_tower::http::Request;
+use waldo_tower::{
+    Credentials, Error, MaxWait, OneShot, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
+};
+
+/// The adapter over hyper-util's client; the calls of all its clients run on one runtime.
+struct Tower(Runtime);
+
+impl Adapter for Tower {
+    type Client = TowerClient;
+
+    fn client(&self, setup: &Setup) -> Result<TowerClient, Box<dyn StdError>> {
+        let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
+        let config = setup.settings.apply(config(credentials).origin(&setup.origin)).build()?;
+        let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep);
+        let hyper = Hyper::builder(TokioExecutor::new()).build_http();
+        Ok(TowerClient { service: layer.layer(hyper), runtime: self.0.handle().clone() })
+    }
+}
+
+struct TowerClient {
+    service: Waldo<Hyper<HttpConnector, Full<Bytes>>>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl TowerClient {
+    async fn call(&self, ask: &Ask) -> Result<Ending, Error> {
+        let deadline = ask.deadline().unwrap_or(Duration::from_secs(20));
+        let request = Request::builder()
+            .method(ask.method())
+            .uri(ask.uri())
+            .extension(MaxWait(deadline))
+            .body(Full::from(ask.body().bytes()))
+            .unwrap();
+        let whole = async {
+            let service = self.service.clone();
+            let response = match ask.body() {
+                BodyKind::None | BodyKind::Replayable => service.oneshot(request).await?,
+                BodyKind::OneShot => service.oneshot(request.map(OneShot)).await?,
+            };
+            let status = response.status().as_u16();
+            let Ok(body) = response.into_body().collect().await else { return Ok(Ending::Failed) };
+            Ok(Ending::Answered { status, body: body.to_bytes().to_vec() })
+        };
+        tokio::select! {
+            biased;
+            () = ask.cancelled() => Ok(Ending::Cancelled),
+            ended = tokio::time::timeout(deadline, whole) => ended.unwrap_or(Ok(Ending::TimedOut)),
+        }
+    }
+}
+
+impl Client for TowerClient {
+    fn send(&self, ask: &Ask) -> Ending {
+        match self.runtime.block_on(self.call(ask)) {
+            Ok(ending) => ending,
+            Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
+            Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
+            Err(Error::Inner(_)) => Ending::Failed,
+            Err(other) => Ending::Other(other.to_string()),
+        }
+    }
+
+    fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
+        self.service.layer().session().reset(Credentials::new(&key.id, &key.secret).unwrap());
+        Ok(())
+    }
+
+    fn invalidate(&self) -> Result<(), Lacking> {
+        self.service.layer().session().invalidate();
+        Ok(())
+    }
+
+    fn store(&self) -> Result<Option<String>, Lacking> {
+        Ok(self.service.layer().session().snapshot().map(|snapshot| snapshot.to_json()))
+    }
+
+    fn resume(&self, stored: &str) -> Result<bool, Lacking> {
+        let snapshot = Snapshot::from_json(stored.as_bytes()).unwrap();
+        Ok(self.service.layer().session().resume(&snapshot).is_ok())
+    }
+}
+
+#[test]
+fn waldo_tower_passes_every_scenario_that_sockets_can_do() {
+    let report = conformance::certify(&Tower(Runtime::new().unwrap()));
+    println!("{report}");
+    assert!(report.is_certified());
+}
