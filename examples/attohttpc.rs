@@ -1,9 +1,9 @@
-//! The embedding in `attohttpc`.
+//! The session in `attohttpc`.
 //!
 //!     cargo run --example attohttpc
 //!
-//! The embedding is what stands above `main`: [`send`] is the loop, and [`exchange`] with [`read`] is all that it needs of the
-//! HTTP stack. The program shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above `call`: a loop, one exchange, the reading of a body, and what a timeout is.
+//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
@@ -17,22 +17,18 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
 
-/// Makes one call, which may take so long altogether.
-pub(crate) fn send(
-    session: &SharedSession,
-    call: Call,
-    mut request: Request<Vec<u8>>,
-    within: Duration,
-) -> Result<Response<Vec<u8>>, Failure> {
-    let deadline = session.now().saturating_add(within);
-    let mut call = call.with_deadline(deadline);
+/// How a call ends: with its response, whose body is still to be read, or with why there is none.
+type Answer = Result<Response<ResponseReader>, Failure>;
+
+/// Makes one call, within its deadline or else a minute.
+fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) -> Answer {
+    let deadline = call.deadline().unwrap_or(session.now().saturating_add(Duration::from_secs(60)));
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let left = deadline.saturating_duration_since(session.now());
-                let response = exchange(&request, left)?;
+                let response = exchange(&request, deadline.saturating_duration_since(session.now()))?;
                 match session.conclude(attempt, Head::from(&response)) {
-                    Verdict::Deliver => return Ok(read(response, usize::MAX)?),
+                    Verdict::Deliver => return Ok(response),
                     Verdict::Retry(again) => again,
                 }
             }
@@ -40,7 +36,7 @@ pub(crate) fn send(
                 let answer = exchange(&lead.request(), lead.patience());
                 match answer.and_then(|answer| read(answer, Login::MAX_BODY + 1)) {
                     Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
-                    Err(error) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
+                    Err(error) if timed_out(&error) => lead.time_out(error),
                     Err(error) => lead.fail(error),
                 }
                 then
@@ -49,41 +45,52 @@ pub(crate) fn send(
                 wait.block();
                 then
             }
-            Admission::Refuse(refusal, _) => return Err(refusal.into()),
+            Admission::Refuse(refused) => return Err(refused.into()),
         };
     }
 }
 
-/// One exchange up to the head of its response: no redirects, and every status is an answer.
-fn exchange(request: &Request<Vec<u8>>, within: Duration) -> io::Result<Response<ResponseReader>> {
+/// One exchange, up to the head of the response: no redirects, and every status is an answer.
+fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<Response<ResponseReader>> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
         .timeout(within)
         .bytes(request.body());
-    for (name, value) in request.headers() {
-        builder = builder.header(name, value);
-    }
-    let (status, headers, reader) = builder.send()?.split();
-    let mut response = Response::new(reader);
+    builder.headers_mut().extend(request.headers().clone());
+    let (status, headers, body) = builder.send()?.split();
+    let mut response = Response::new(body);
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     Ok(response)
 }
 
-/// The body, or its first bytes.
-fn read(response: Response<ResponseReader>, at_most: usize) -> io::Result<Response<Vec<u8>>> {
-    let (head, reader) = response.into_parts();
+/// The first bytes of the body, or all.
+fn read(mut response: Response<ResponseReader>, at_most: usize) -> attohttpc::Result<Response<Vec<u8>>> {
     let mut body = Vec::new();
-    reader.take(at_most as u64).read_to_end(&mut body)?;
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    // This stack takes a body that breaks off for a whole one.
-    if length.is_some_and(|length: usize| body.len() < length.min(at_most)) {
-        return Err(ErrorKind::UnexpectedEof.into());
+    response.body_mut().take(at_most as u64).read_to_end(&mut body)?;
+    Ok(response.map(|_| body))
+}
+
+pub(crate) fn timed_out(error: &attohttpc::Error) -> bool {
+    matches!(error.kind(), attohttpc::ErrorKind::Io(error) if error.kind() == ErrorKind::TimedOut)
+}
+
+/// One call with its whole body: what the program and the conformance suite ask.
+pub(crate) fn call(
+    session: &SharedSession,
+    call: Call,
+    request: Request<Vec<u8>>,
+) -> Result<Response<Vec<u8>>, Failure> {
+    let response = read(send(session, call, request)?, usize::MAX)?;
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    // This stack takes a body that breaks off for a whole one. No call here is a HEAD, whose length is of no body.
+    if length.is_some_and(|length: usize| response.body().len() < length) {
+        return Err(attohttpc::Error::from(io::Error::from(ErrorKind::UnexpectedEof)).into());
     }
-    Ok(Response::from_parts(head, body))
+    Ok(response)
 }
 
 fn main() -> Result<(), Failure> {
     let emulator = Emulator::start(Server::default())?;
     let session = SharedSession::new(check::config(&emulator)?);
-    check::check(&emulator, |request| send(&session, Call::replayable(), request, Duration::from_secs(60)))
+    check::check(&emulator, |request| call(&session, Call::replayable(), request))
 }

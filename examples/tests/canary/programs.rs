@@ -26,8 +26,14 @@ pub(crate) fn start() -> Running {
     Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
 }
 
-const PROGRAMS: [&str; 4] =
-    ["waldo-emulator", "examples/request", "examples/quickstart", "examples/attohttpc"];
+const PROGRAMS: [&str; 6] = [
+    "waldo-emulator",
+    "examples/request",
+    "examples/quickstart",
+    "examples/attohttpc",
+    "examples/minreq",
+    "examples/curl",
+];
 
 /// Cargo has built them for a test of the whole workspace, but not for one of this file alone.
 fn build() {
@@ -55,7 +61,7 @@ fn hear(output: &Output) {
 
 /// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
 fn examples() {
-    for name in ["quickstart", "attohttpc"] {
+    for name in ["quickstart", "attohttpc", "minreq", "curl"] {
         let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         hear(&output);
