@@ -1,0 +1,156 @@
+//! Why a call brought no response, and why there is no client to make it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::uri::InvalidUri;
+use waldo_auth_core::{ConfigError, ForeignOrigin};
+use waldo_auth_shared::{EnvError, Refused};
+
+/// Why a call brought no response; each variant says what to do.
+///
+/// No variant holds a key, a secret or a token.
+///
+/// ```no_run
+/// use waldo_reqwest::{Client, Error, Refusal, Refused};
+///
+/// # async fn poll(client: &Client) -> Result<(), Error> {
+/// match client.get("/customer?field=id").send().await {
+///     Ok(response) => println!("{}", response.status()),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
+///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
+///     Err(Error::Reqwest(error)) if error.is_timeout() => eprintln!("too slow"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
+    /// again, though not before `retry_in`.
+    ///
+    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
+    /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
+    Refused(Refused),
+    /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
+    /// client, or configure the origin. Nothing was sent.
+    ForeignOrigin(ForeignOrigin),
+    /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
+    Url(InvalidUri),
+    /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
+    /// After the latter, whether the server has acted on the request is not known, so it was not sent again.
+    ///
+    /// It shows the request's URL with its query, as reqwest's errors do; `without_url` takes that out.
+    Reqwest(reqwest::Error),
+}
+
+impl Error {
+    /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
+    /// where only the caller can know.
+    pub fn retry_in(&self) -> Option<Duration> {
+        let Self::Refused(Refused { retry_in, .. }) = self else { return None };
+        Some(*retry_in)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => refused.fmt(f),
+            Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
+            Self::Reqwest(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Refused(refused) => refused.source(),
+            Self::ForeignOrigin(_) => None,
+            Self::Url(error) => error.source(),
+            Self::Reqwest(error) => error.source(),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<ForeignOrigin> for Error {
+    fn from(foreign: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(foreign)
+    }
+}
+
+impl From<reqwest::Error> for Error {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Reqwest(error)
+    }
+}
+
+/// Why there is no client: what is wrong with its settings.
+///
+/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it prints.
+#[non_exhaustive]
+pub enum BuildError {
+    /// An environment variable is missing or unusable.
+    Env(EnvError),
+    /// A setting of the session is out of its range.
+    Config(ConfigError),
+    /// reqwest cannot make a client of its settings.
+    Reqwest(reqwest::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::Reqwest(error) => write!(f, "reqwest cannot make a client of its settings: {error}"),
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for BuildError {
+    /// What lies behind the message, which repeats its cause's own words.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Env(error) => error.source(),
+            Self::Config(error) => error.source(),
+            Self::Reqwest(error) => error.source(),
+        }
+    }
+}
+
+impl From<EnvError> for BuildError {
+    fn from(error: EnvError) -> Self {
+        Self::Env(error)
+    }
+}
+
+impl From<ConfigError> for BuildError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<reqwest::Error> for BuildError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Reqwest(error)
+    }
+}

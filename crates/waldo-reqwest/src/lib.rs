@@ -1,0 +1,36 @@
+// Where the README's links lead from here; of two definitions, the first counts.
+//! [`waldo-auth-core`]: https://github.com/waldo-auth/waldo-auth/tree/main/crates/waldo-auth-core
+//! [the protocol]: https://github.com/waldo-auth/waldo-auth/blob/main/docs/protocol.md
+//! [`Client::execute`]: Client::execute
+//! [`RequestBuilder::map`]: RequestBuilder::map
+//! [`ClientBuilder::timeout`]: ClientBuilder::timeout
+//! [`ClientBuilder::max_wait`]: ClientBuilder::max_wait
+//! [`Error::Refused`]: Error::Refused
+#![cfg_attr(feature = "middleware", doc = "[`Client::middleware_stack`]: Client::middleware_stack")]
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod call;
+mod client;
+mod error;
+mod login;
+#[cfg(feature = "middleware")]
+mod middleware;
+mod request;
+
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::{BuildError, Error};
+pub use request::RequestBuilder;
+
+/// The crate that sends, for its client's settings, its requests and its responses.
+pub use reqwest;
+/// The crate of what stands around and below a call.
+#[cfg(feature = "middleware")]
+pub use reqwest_middleware;
+pub use waldo_auth_core::{
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, NotResumed,
+    Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    Unheld,
+};
+pub use waldo_auth_shared::{EnvError, Refused};

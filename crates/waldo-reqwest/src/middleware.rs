@@ -1,0 +1,118 @@
+//! A call as a middleware, with others around it and below it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{ClientBuilder, Middleware, Next, Result};
+
+use crate::call::{self, Exchange};
+use crate::client::Client;
+use crate::error::Error;
+
+impl Client {
+    /// A client of `reqwest-middleware` that makes its calls through this one: around them the middlewares that are given, below them those
+    /// that are added to the result.
+    ///
+    /// What is around a call sees it once, whatever becomes of it; what is below sees each sending, with the token. No middleware sees a
+    /// login. A failure of this crate's is a `reqwest_middleware::Error::Middleware`, from which [`Error`] can be downcast; all others are
+    /// as reqwest or the middlewares have them.
+    ///
+    /// It is made here, and not by giving a middleware to any client, as it has to end in a client that follows no redirect: one that does
+    /// would show the token to others.
+    ///
+    /// ```
+    /// # use waldo_emulator::{Emulator, model::Server};
+    /// # use waldo_reqwest::{Client, Credentials, reqwest};
+    /// use std::sync::Arc;
+    /// use async_trait::async_trait;
+    /// use http::Extensions;
+    /// use waldo_reqwest::reqwest_middleware::{Middleware, Next, Result};
+    ///
+    /// /// Makes a call again when the server is busy.
+    /// struct Again;
+    ///
+    /// #[async_trait]
+    /// impl Middleware for Again {
+    ///     async fn handle(
+    ///         &self,
+    ///         request: reqwest::Request,
+    ///         extensions: &mut Extensions,
+    ///         next: Next<'_>,
+    ///     ) -> Result<reqwest::Response> {
+    ///         let copy = request.try_clone();
+    ///         let response = next.clone().run(request, extensions).await?;
+    ///         match copy {
+    ///             Some(copy) if response.status() == 503 => next.run(copy, extensions).await,
+    ///             _ => Ok(response),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start(Server::default())?;
+    /// # emulator.push_fault(waldo_emulator::model::Fault::call(waldo_emulator::model::Answer::status(503)));
+    /// # let waldo = Client::builder(Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?).origin(emulator.origin()).build()?;
+    /// let client = waldo.middleware_stack([Arc::new(Again) as Arc<dyn Middleware>]).build();
+    /// let response = client.get(format!("{}/customer?field=id", waldo.origin())).send().await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn middleware_stack(&self, around: impl IntoIterator<Item = Arc<dyn Middleware>>) -> ClientBuilder {
+        let stack = ClientBuilder::new(self.http().clone());
+        around.into_iter().fold(stack, ClientBuilder::with_arc).with(Calls(self.clone()))
+    }
+}
+
+/// Makes a call of whatever request comes along. It is never handed out, lest it be given to a client that follows redirects.
+struct Calls(Client);
+
+#[async_trait]
+impl Middleware for Calls {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        call::run(&self.0, request, Below { next, extensions }).await
+    }
+}
+
+/// Sends by the middlewares below.
+struct Below<'a> {
+    next: Next<'a>,
+    extensions: &'a mut Extensions,
+}
+
+impl Exchange for Below<'_> {
+    type Error = reqwest_middleware::Error;
+
+    fn send(&mut self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        self.next.clone().run(request, self.extensions)
+    }
+
+    fn failure(error: &reqwest_middleware::Error) -> Option<&reqwest::Error> {
+        let reqwest_middleware::Error::Reqwest(error) = error else { return None };
+        Some(error)
+    }
+}
+
+impl From<Error> for reqwest_middleware::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Reqwest(error) => Self::Reqwest(error),
+            error => Self::middleware(error),
+        }
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Calls").field(&self.0).finish()
+    }
+}
