@@ -347,7 +347,7 @@ impl Session {
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
-        let Attempt { mut call, edition, untouched, .. } = attempt;
+        let Attempt { mut call, edition, epoch, untouched, .. } = attempt;
         let outcome = match &self.held {
             Some(held) if held.edition > edition => Challenge::NewerHeld,
             Some(sent) if granted_since(&call, sent) && !sent.life.may_have_ended(now) => {
@@ -368,7 +368,10 @@ impl Session {
         self.note(Event::Challenged { edition, outcome }, now);
         let resend = match outcome {
             _ if call.body == Body::OneShot && !untouched => false,
-            Challenge::NewerHeld => call.spend_resend_with_newer(),
+            // A newer token may be as dead; then a login that another call has made meanwhile is this one's too.
+            Challenge::NewerHeld => {
+                call.spend_resend_with_newer() || (self.epoch > epoch && call.spend_resend_after_login())
+            }
             Challenge::Dropped | Challenge::NothingHeld => call.spend_resend_after_login(),
             Challenge::FreshFromLogin => false,
         };

@@ -219,6 +219,35 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
     assert_eq!(world.logins, 1);
 }
 
+/// As after a restart of the server: every token of the chain is dead, and each call carries another one of it.
+#[test]
+fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
+    let (mut world, _) = World::warm();
+    let (late, rolling, other) =
+        (world.send(Call::replayable()), world.send(Call::replayable()), world.send(Call::replayable()));
+    let rolled = world.fresh();
+    world.roll(rolling.attempt, &rolled);
+    // 1: there is a newer one; but that is dead too.
+    let call = world.retry(late.attempt);
+    let second = world.send(call);
+    assert_eq!(second.token, rolled);
+    // Another call finds that out first, and logs in.
+    let call = world.retry(other.attempt);
+    let sent = world.send(call);
+    let call = world.retry(sent.attempt);
+    let (login, call) = world.lead(call);
+    let granted = world.fresh();
+    world.grant(login, &granted);
+    assert_eq!(world.send(call).token, granted);
+    // 2: so there is a newer one again.
+    let call = world.retry(second.attempt);
+    let third = world.send(call);
+    assert_eq!(third.token, granted);
+    // 3: that was the last.
+    world.deliver(third.attempt, 401);
+    assert_eq!(world.logins, 2);
+}
+
 #[test]
 fn rule_08_the_resend_after_a_login_happens_once() {
     let (mut world, _) = World::warm();

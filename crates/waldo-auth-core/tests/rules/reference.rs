@@ -187,8 +187,12 @@ impl Reference {
             return false;
         }
         let newer = outcome == Challenge::NewerHeld;
-        let used = if newer { &mut caller.sent_for_newer } else { &mut caller.sent_after_login };
-        !std::mem::replace(used, true)
+        if newer && !std::mem::replace(&mut caller.sent_for_newer, true) {
+            return true;
+        }
+        // Another's login is as good as one of its own.
+        let after_login = !newer || sent.epoch < self.epoch;
+        after_login && !std::mem::replace(&mut caller.sent_after_login, true)
     }
 
     fn pay(&mut self, now: Time) -> bool {

@@ -118,6 +118,7 @@ const FILES: &[(&str, &str)] = files![
     "a-new-signing-key-is-healed",
     "three-attempts-at-most",
     "one-resend-with-a-newer-token",
+    "the-login-of-another-call-heals",
     "two-newer-tokens",
     "one-resend-after-a-login",
     "a-route-that-always-refuses",
