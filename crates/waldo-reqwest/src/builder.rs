@@ -10,6 +10,7 @@ use waldo_auth_shared::{EnvError, SharedSession, config, config_from_env};
 
 use crate::client::Client;
 use crate::error::BuildError;
+use crate::tls;
 
 /// Changes the defaults of a [`Client`] and checks them together.
 ///
@@ -18,12 +19,13 @@ use crate::error::BuildError;
 /// use waldo_reqwest::{Client, Credentials, reqwest};
 ///
 /// let client = Client::builder(Credentials::new("wk.4f…", "ws.9a…")?)
+///     .origin("http://127.0.0.1:8787")
 ///     .client_builder(reqwest::Client::builder().connect_timeout(Duration::from_secs(5)))
 ///     .timeout(Duration::from_secs(30))
 ///     .max_wait(Duration::from_secs(10))
 ///     .limits(|limits| limits.lease(Duration::from_secs(5)))
 ///     .build()?;
-/// assert_eq!(client.origin().to_string(), "https://api.waldo.ai");
+/// assert_eq!(client.origin().to_string(), "http://127.0.0.1:8787");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a builder does nothing until `build`"]
@@ -43,12 +45,12 @@ impl Client {
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why; never its value.
+    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no TLS for `https`.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
             // The rest is defaults, so what does not fit can only be the origin.
             BuildError::Config(error) => BuildError::Env(error.into()),
-            BuildError::Env(_) | BuildError::Reqwest(_) => error,
+            BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Reqwest(_) => error,
         })
     }
 }
@@ -112,11 +114,15 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be; or why reqwest cannot make a client of its settings.
+    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; or why reqwest cannot make a
+    /// client of its settings.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
-        let http = self.http.unwrap_or_else(default_http).redirect(Policy::none());
         let in_clear = *config.origin().scheme() == Scheme::HTTP;
+        if !in_clear && !tls::IS_THERE {
+            return Err(BuildError::NoTls(config.origin().clone()));
+        }
+        let http = self.http.unwrap_or_else(default_http).redirect(Policy::none());
         let http = if in_clear { http.no_proxy() } else { http }.build()?;
         Ok(Client::new(http, SharedSession::new(config), self.max_wait, self.timeout))
     }

@@ -66,15 +66,8 @@ pub(crate) async fn admit(
     loop {
         call = match client.session().admit(call, carrier)? {
             Admission::Send(attempt) => return Ok(attempt),
-            Admission::Authenticate(lead, then) => {
-                log_in(client.http(), lead).await;
-                then
-            }
-            Admission::Wait(wait, then) => {
-                let span = wait.span();
-                wait.or(tokio::time::sleep(span)).await;
-                then
-            }
+            Admission::Authenticate(lead) => log_in(client.http(), lead).await,
+            Admission::Wait(wait) => wait.or(tokio::time::sleep).await,
             Admission::Refuse(refused) => return Err(refused.into()),
         };
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::uri::InvalidUri;
-use waldo_auth_core::{ConfigError, ForeignOrigin};
+use waldo_auth_core::{ConfigError, ForeignOrigin, Origin};
 use waldo_auth_shared::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
@@ -106,6 +106,8 @@ pub enum BuildError {
     Env(EnvError),
     /// A setting of the session is out of its range.
     Config(ConfigError),
+    /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature `rustls`, or one of reqwest's own.
+    NoTls(Origin),
     /// reqwest cannot make a client of its settings.
     Reqwest(reqwest::Error),
 }
@@ -115,6 +117,10 @@ impl fmt::Display for BuildError {
         match self {
             Self::Env(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
+            Self::NoTls(origin) => write!(
+                f,
+                "reqwest was built without TLS, which {origin} needs; enable the feature rustls of waldo-reqwest, or a TLS feature of reqwest"
+            ),
             Self::Reqwest(error) => write!(f, "reqwest cannot make a client of its settings: {error}"),
         }
     }
@@ -132,6 +138,7 @@ impl StdError for BuildError {
         match self {
             Self::Env(error) => error.source(),
             Self::Config(error) => error.source(),
+            Self::NoTls(_) => None,
             Self::Reqwest(error) => error.source(),
         }
     }

@@ -17,6 +17,7 @@ mod login;
 #[cfg(feature = "middleware")]
 mod middleware;
 mod request;
+mod tls;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

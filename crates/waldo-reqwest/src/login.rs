@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use reqwest::{Request, Response};
-use waldo_auth_core::{Head, Login};
+use waldo_auth_core::{Call, Head, Login};
 use waldo_auth_shared::Lead;
 use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back. Dropped in the middle, it hands over to another call.
-pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) {
+pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
     match ask(http, &lead).await {
         Ok((response, body)) => lead.answer(Head::new(response.status(), response.headers()), &body),
         Err(error) if error.is_timeout() => lead.time_out(error),

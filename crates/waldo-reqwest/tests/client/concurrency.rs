@@ -1,0 +1,139 @@
+//! Many tasks, one session.
+
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use waldo_emulator::Hold;
+use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_reqwest::{Client, Error, Refusal, Refused};
+
+use crate::listener::Listener;
+use crate::site::{
+    PATIENCE, bounded, builder, call, client, credentials, emulator, spawn, spawn_calls, status,
+};
+
+const TASKS: usize = 64;
+
+/// So many calls on a cold client, the first login being held until all the others have joined it.
+async fn with_one_login_for_all(
+    client: &Client,
+    emulator: &waldo_emulator::Emulator,
+) -> Vec<Result<u16, Error>> {
+    let listener = Listener::default();
+    emulator.hold(Hold::logins());
+    let tasks = spawn(TASKS, || {
+        let (client, listener) = (client.clone(), listener.clone());
+        Box::pin(
+            async move { listener.during(call(&client)).await.map(|response| response.status().as_u16()) },
+        )
+    });
+    listener.wait_for("joined", TASKS - 1);
+    emulator.release(Target::Login);
+    tasks.join_all().await
+}
+
+#[test]
+fn rule_13_a_cold_start_of_64_tasks_is_one_login() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        for result in with_one_login_for_all(&client, &emulator).await {
+            assert_eq!(result.unwrap(), 200);
+        }
+        let stats = emulator.stats();
+        assert_eq!((stats.server.logins(), stats.most_logins_at_once), (1, 1));
+        assert_eq!(stats.server.calls_unauthorized, 0);
+    });
+}
+
+/// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says how many.
+#[test]
+fn rule_13_a_storm_of_401s_is_exactly_one_login() {
+    let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    bounded(async {
+        let emulator = emulator();
+        let every = Duration::from_millis(1);
+        let client =
+            builder(emulator.origin()).limits(|limits| limits.drop_budget(1000, every)).build().unwrap();
+        assert_eq!(status(&client).await, 200);
+        for round in 1..=rounds {
+            emulator.reset_stats();
+            emulator.hold(Hold::calls());
+            let tasks = spawn_calls(TASKS, &client);
+            assert!(emulator.wait_until_held(TASKS, PATIENCE), "round {round}");
+            emulator.expire_all();
+            emulator.release_all();
+            assert_eq!(tasks.join_all().await, [200; TASKS], "round {round}");
+            let stats = emulator.stats();
+            assert_eq!((stats.server.logins(), stats.most_logins_at_once), (1, 1), "round {round}");
+            assert_eq!(stats.server.calls_unauthorized, 64, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
+    bounded(async {
+        let emulator = emulator();
+        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        emulator.push_fault(Fault::login(Answer::status(503)).forever());
+        for result in with_one_login_for_all(&client, &emulator).await {
+            let error = result.unwrap_err();
+            assert!(
+                matches!(&error, Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })),
+                "{error:?}"
+            );
+        }
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
+#[test]
+fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        emulator.push_fault(Fault::login(Answer::status(503)));
+        for result in with_one_login_for_all(&client, &emulator).await {
+            assert_eq!(result.unwrap(), 200);
+        }
+        assert_eq!(emulator.stats().server.logins(), 2);
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
+    bounded(async {
+        for change in [Client::invalidate as fn(&Client), |client| client.reset(credentials())] {
+            let (emulator, listener) = (emulator(), Listener::default());
+            let client = client(emulator.origin());
+            emulator.hold(Hold::logins());
+            let tasks = spawn(2, || {
+                let (client, listener) = (client.clone(), listener.clone());
+                Box::pin(async move { listener.during(status(&client)).await })
+            });
+            listener.wait_for("joined", 1);
+            change(&client);
+            // Long before the lease ends, there is another one.
+            assert!(emulator.wait_until_held(2, PATIENCE));
+            emulator.release(Target::Login);
+            assert_eq!(tasks.join_all().await, [200; 2]);
+        }
+    });
+}
+
+#[test]
+fn a_runtime_with_one_thread_is_enough() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        for _ in 0..3 {
+            let tasks = spawn_calls(16, &client);
+            assert_eq!(tokio::time::timeout(PATIENCE, tasks.join_all()).await.unwrap(), [200; 16]);
+            emulator.expire_all();
+        }
+        let stats = emulator.stats();
+        assert_eq!((stats.server.logins(), stats.most_logins_at_once), (3, 1));
+    });
+}

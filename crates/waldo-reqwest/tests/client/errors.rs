@@ -1,0 +1,127 @@
+//! Errors say what to do, and keep their source; what cannot be sent is an error before anything is.
+
+use std::error::Error as _;
+
+use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_reqwest::reqwest::{self, Method, Request};
+use waldo_reqwest::{Error, Reason, Refusal, Refused};
+
+use crate::scripted::{Scripted, answer};
+use crate::site::{bounded, builder, call, client, emulator, reason, status};
+
+#[test]
+fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
+    bounded(async {
+        let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let client =
+            builder(format!("http://{nobody}")).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let error = call(&client).await.unwrap_err();
+        assert_eq!(reason(&error), Reason::Transport);
+        let expected = format!("http://{nobody}: login unavailable: the server could not be reached");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        let source = error.source().unwrap().downcast_ref::<reqwest::Error>().unwrap();
+        assert!(source.is_connect(), "{source:?}");
+    });
+}
+
+#[test]
+fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
+    bounded(async {
+        let server = Scripted::start(|_| answer(500, "", ""));
+        let client = client(server.origin());
+        for foreign in [
+            format!("http://127.0.0.1:{}/customer", server.port() ^ 1),
+            format!("http://localhost:{}/customer", server.port()),
+            format!("https://127.0.0.1:{}/customer", server.port()),
+            "http://me@evil.example/customer".to_owned(),
+        ] {
+            let error = client.get(&foreign).send().await.unwrap_err();
+            assert!(matches!(error, Error::ForeignOrigin(_)), "{foreign}: {error:?}");
+            assert!(error.to_string().contains(&server.origin()), "{error}");
+        }
+        // What looks like another host behind the origin is a path there.
+        for path in ["//evil.example/x", "/\\evil.example/x", "/@evil.example/x", "/..//evil.example"] {
+            let request = client.get(path).build().unwrap();
+            assert_eq!(request.url().host_str(), Some("127.0.0.1"), "{path}");
+            assert_eq!(request.url().port(), Some(server.port()), "{path}");
+        }
+        for target in ["", "customer", "?a=b", "https://", "data:text/plain,x"] {
+            let error = client.get(target).send().await.unwrap_err();
+            assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{target}: {error:?}");
+        }
+        for (name, value) in [("a b", "c"), ("a", "b\n")] {
+            let error = client.get("/x").header(name, value).send().await.unwrap_err();
+            assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{error:?}");
+        }
+        let long = format!("{}/{}", server.origin(), "x".repeat(70_000));
+        let error = client.execute(Request::new(Method::GET, long.parse().unwrap())).await.unwrap_err();
+        assert!(matches!(error, Error::Url(_)), "{error:?}");
+        assert_eq!(error.to_string(), "no request can be sent to this URL: uri too long");
+        assert!(server.seen().is_empty());
+    });
+}
+
+#[test]
+fn a_call_that_breaks_is_not_sent_again() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(status(&client).await, 200);
+        emulator.reset_stats();
+        for fault in [Answer::Cut, Answer::status(503)] {
+            emulator.push_fault(Fault::call(fault));
+        }
+        let error = client.post("/onboard").body("{}").send().await.unwrap_err();
+        assert!(matches!(&error, Error::Reqwest(error) if error.is_request()), "{error:?}");
+        assert_eq!(client.post("/onboard").body("{}").send().await.unwrap().status(), 503);
+        assert_eq!(emulator.stats().server.total(), 2);
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invalidate() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(status(&client).await, 200);
+        emulator.revoke_key(Server::KEY_ID);
+        let response = call(&client).await.unwrap();
+        assert_eq!(response.status(), 403);
+        assert!(response.text().await.unwrap().contains("API_KEY_REVOKED"));
+        client.invalidate();
+        let error = call(&client).await.unwrap_err();
+        assert!(
+            matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),
+            "{error:?}"
+        );
+        assert!(error.to_string().starts_with(&emulator.origin()), "{error}");
+    });
+}
+
+#[test]
+fn rule_02_a_login_that_is_too_large_is_an_unavailable_one() {
+    bounded(async {
+        let emulator = emulator();
+        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        emulator.push_fault(Fault::login(Answer::Oversize { bytes: 32 << 20 }));
+        assert_eq!(reason(&call(&client).await.unwrap_err()), Reason::BodyTooLarge);
+    });
+}
+
+#[test]
+fn a_token_is_had_for_others_as_a_call_has_it() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let token = client.token().await.unwrap();
+        assert!(token.is_sensitive() && token.to_str().unwrap().starts_with("Bearer eyJ"));
+        let send = async |token| {
+            let plain = reqwest::Client::builder().no_proxy().build().unwrap();
+            let request = plain.get(format!("{}/customer?field=id", emulator.origin()));
+            request.header("authorization", token).send().await.unwrap().status()
+        };
+        assert_eq!(send(token).await, 200);
+        assert_eq!(send(client.token().await.unwrap()).await, 200);
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}

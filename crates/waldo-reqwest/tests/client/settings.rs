@@ -1,0 +1,135 @@
+//! reqwest's settings are respected, as far as they may be.
+
+use std::time::Duration;
+
+use waldo_emulator::Hold;
+use waldo_reqwest::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use waldo_reqwest::reqwest::{self, Proxy};
+use waldo_reqwest::{BuildError, Client, Error};
+
+use crate::scripted::{Scripted, answer, grant, jwt};
+use crate::site::{bounded, builder_over, call, client, credentials, emulator, status};
+
+fn server() -> Scripted {
+    Scripted::start(|seen| if seen.is_login() { grant(&jwt(1)) } else { answer(200, "", "") })
+}
+
+#[test]
+fn rule_01_a_login_carries_what_the_core_says_and_no_authorization() {
+    bounded(async {
+        let server = server();
+        assert_eq!(status(&client(server.origin())).await, 200);
+        let [login] = server.seen_as("POST /authenticate").try_into().unwrap();
+        assert_eq!(login.header("authorization"), None);
+        assert_eq!(login.header("content-type"), Some("application/json"));
+        assert_eq!(login.header("accept"), Some("application/json"));
+        assert_eq!(login.header("user-agent"), Some(concat!("waldo-reqwest/", env!("CARGO_PKG_VERSION"))));
+    });
+}
+
+/// reqwest adds its default headers to every request that has none of their names, and nothing can take one away again. Of those that
+/// the core sets, the core's own are sent; of the token, only the token.
+#[test]
+fn default_headers_replace_nothing_that_is_the_cores() {
+    bounded(async {
+        let server = server();
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic own"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert("x-own", HeaderValue::from_static("own"));
+        let settings = reqwest::Client::builder().default_headers(headers);
+        let client = builder_over(server.origin(), settings).build().unwrap();
+        assert_eq!(status(&client).await, 200);
+        let [login, called] = server.seen().try_into().unwrap();
+        let count =
+            |seen: &crate::scripted::Seen, name| seen.headers.iter().filter(|(n, _)| n == name).count();
+        assert_eq!((called.bears(&jwt(1)), count(&called, "authorization")), (true, 1));
+        assert_eq!(called.header("x-own"), Some("own"));
+        assert_eq!(login.header("content-type"), Some("application/json"));
+        // What the documentation warns of; this says when the warning can go.
+        assert_eq!(login.header("authorization"), Some("Basic own"));
+    });
+}
+
+#[test]
+fn rule_03_an_authorization_of_the_callers_own_is_replaced() {
+    bounded(async {
+        let server = server();
+        let client = client(server.origin());
+        let request = client.get("/x").header(AUTHORIZATION, "Basic own").header("x-own", "own");
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        let userinfo = server.origin().replace("http://", "http://me:own@");
+        assert_eq!(client.get(format!("{userinfo}/x")).send().await.unwrap().status(), 200);
+        for called in server.seen_as("GET /x") {
+            let values: Vec<_> = called.headers.iter().filter(|(name, _)| name == "authorization").collect();
+            assert_eq!((values.len(), called.bears(&jwt(1))), (1, true));
+        }
+        assert_eq!(server.seen_as("GET /x").len(), 2);
+        assert_eq!(server.seen_as("GET /x")[0].header("x-own"), Some("own"));
+    });
+}
+
+#[test]
+fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
+    bounded(async {
+        let proxy = Scripted::start(|_| answer(200, "", ""));
+        let through = || reqwest::Client::builder().proxy(Proxy::all(proxy.origin()).unwrap());
+        let emulator = emulator();
+        let client = builder_over(emulator.origin(), through()).build().unwrap();
+        assert_eq!(status(&client).await, 200);
+        assert!(proxy.seen().is_empty());
+    });
+}
+
+/// reqwest without TLS sends what is meant for `https` to a proxy in clear, and so is not let near it.
+#[test]
+fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
+    bounded(async {
+        let proxy = Scripted::start(|_| answer(200, "", ""));
+        let through = reqwest::Client::builder().proxy(Proxy::all(proxy.origin()).unwrap());
+        let secure =
+            builder_over("https://127.0.0.1:9", through).limits(|limits| limits.failures_per_call(1));
+        match secure.build() {
+            Ok(client) => {
+                call(&client).await.unwrap_err();
+                let [asked] = proxy.seen().try_into().unwrap();
+                assert_eq!((asked.line.as_str(), asked.body.len()), ("CONNECT 127.0.0.1:9", 0));
+            }
+            Err(error) => {
+                assert!(matches!(error, BuildError::NoTls(_)), "{error:?}");
+                assert!(error.to_string().contains("https://127.0.0.1:9 needs"), "{error}");
+                assert!(cfg!(not(feature = "rustls")), "there is TLS");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
+    bounded(async {
+        let emulator = emulator();
+        let settings = reqwest::Client::builder().timeout(Duration::from_millis(200));
+        let client = Client::builder(credentials())
+            .origin(emulator.origin())
+            .client_builder(settings)
+            .build()
+            .unwrap();
+        assert_eq!(status(&client).await, 200);
+        emulator.hold(Hold::calls());
+        let error = call(&client).await.unwrap_err();
+        assert!(matches!(&error, Error::Reqwest(error) if error.is_timeout()), "{error:?}");
+        emulator.release_all();
+        assert_eq!(status(&client).await, 200);
+    });
+}
+
+#[test]
+fn settings_that_make_no_client_say_so() {
+    let settings = reqwest::Client::builder().user_agent("two\nlines");
+    let error = builder_over("http://127.0.0.1:9", settings).build().unwrap_err();
+    assert!(matches!(error, BuildError::Reqwest(_)), "{error:?}");
+    assert!(error.to_string().starts_with("reqwest cannot make a client of its settings: "), "{error}");
+    let error = builder_over("http://api.waldo.ai", reqwest::Client::builder()).build().unwrap_err();
+    assert!(matches!(error, BuildError::Config(_)), "{error:?}");
+    assert!(error.to_string().contains("https"), "{error}");
+}
