@@ -32,21 +32,17 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
                     Verdict::Retry(again) => again,
                 }
             }
-            Admission::Authenticate(lead, then) => {
+            Admission::Authenticate(lead) => {
                 let answer = exchange(&lead.request(), lead.patience(), Login::MAX_BODY as u64);
                 match answer.and_then(whole) {
                     Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
                     Err(why) if why.downcast_ref().is_some_and(Error::is_operation_timedout) => {
-                        lead.time_out(why);
+                        lead.time_out(why)
                     }
                     Err(why) => lead.fail(why),
                 }
-                then
             }
-            Admission::Wait(wait, then) => {
-                wait.block();
-                then
-            }
+            Admission::Wait(wait) => wait.block(),
             Admission::Refuse(refused) => return Err(refused.into()),
         };
     }

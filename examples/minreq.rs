@@ -33,19 +33,15 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
                     Verdict::Retry(again) => again,
                 }
             }
-            Admission::Authenticate(lead, then) => {
+            Admission::Authenticate(lead) => {
                 let answer = exchange(&lead.request(), lead.patience());
                 match answer.and_then(|answer| read(answer, Login::MAX_BODY + 1)) {
                     Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
                     Err(Error::IoError(error)) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
                     Err(error) => lead.fail(error),
                 }
-                then
             }
-            Admission::Wait(wait, then) => {
-                wait.block();
-                then
-            }
+            Admission::Wait(wait) => wait.block(),
             Admission::Refuse(refused) => return Err(refused.into()),
         };
     }

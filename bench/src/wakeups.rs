@@ -128,7 +128,7 @@ fn session(waiters: usize) -> Wakeup {
             // The journal tells that the login was started, and of each that has joined it.
             calm(|| shared.written() == 1 + waiters as u64);
             *began.lock().unwrap() = Instant::now();
-            subject::grant(lead, &token);
+            subject::grant(lead, &token)
         };
         drop(shared.log_in(&mut request(), authenticate));
         began.into_inner().unwrap()

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::Request;
-use waldo_auth_core::{Head, Instant, Login, Outcome, Reason, Unavailable};
+use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
 
 use crate::session::SharedSession;
 
@@ -16,28 +16,24 @@ use crate::session::SharedSession;
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead<'a> {
-    session: &'a SharedSession,
-    /// There until it is settled.
-    login: Option<Login>,
+    duty: Duty<'a>,
+    /// The leader's own.
+    call: Call,
     patience: Patience,
 }
 
 impl<'a> Lead<'a> {
-    pub(crate) fn new(
-        session: &'a SharedSession,
-        login: Login,
-        deadline: Option<Instant>,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(session: &'a SharedSession, login: Login, call: Call, now: Instant) -> Self {
         let lease = login.lapses().saturating_duration_since(now);
-        Self { session, login: Some(login), patience: Patience::within(lease, deadline, now) }
+        let patience = Patience::within(lease, call.deadline(), now);
+        Self { duty: Duty { session, login: Some(login) }, call, patience }
     }
 
     /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
     ///
     /// Its body holds the key pair in clear.
     pub fn request(&self) -> Request<Vec<u8>> {
-        self.login.as_ref().map(Login::request).unwrap_or_default()
+        self.duty.login.as_ref().map(Login::request).unwrap_or_default()
     }
 
     /// How long to wait for the whole answer: a little less than the lease, and no longer than the leader's own call has.
@@ -46,39 +42,56 @@ impl<'a> Lead<'a> {
     }
 
     /// Ends it with the server's answer, whatever its status. Of the body, [`Login::MAX_BODY`] bytes and one more are enough.
-    pub fn answer(self, head: Head<'_>, body: &[u8]) {
-        self.settle(|login| login.read(head, body));
+    ///
+    /// What comes back is the leader's own call, to be admitted again; so it is with the other ends.
+    pub fn answer(self, head: Head<'_>, body: &[u8]) -> Call {
+        self.settle(|login| login.read(head, body))
     }
 
     /// Ends it without an answer: the transport failed. The error is kept as the source of what those who waited are told.
-    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)));
+    pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
+        self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)))
     }
 
     /// Ends it without an answer: the [`patience`](Self::patience) is over.
     ///
     /// That is a failure of the server's, unless the leader's own call had so little time that silence proves nothing.
-    pub fn time_out(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+    pub fn time_out(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
         let impatient = self.patience.impatient;
         self.settle(|_| {
             if impatient {
                 return Outcome::Abandoned;
             }
             Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error))
-        });
+        })
     }
 
+    fn settle(self, outcome: impl FnOnce(&Login) -> Outcome) -> Call {
+        let Self { duty, call, .. } = self;
+        duty.settle(outcome);
+        call
+    }
+}
+
+/// A login that is settled in any case.
+#[derive(Debug)]
+struct Duty<'a> {
+    session: &'a SharedSession,
+    /// There until it is settled.
+    login: Option<Login>,
+}
+
+impl Duty<'_> {
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
-        let Some(login) = &self.login else { return };
         // While it is made, the login is still there to be given up, if making it panics.
-        let outcome = outcome(login);
-        if let Some(login) = self.login.take() {
+        let outcome = self.login.as_ref().map(outcome);
+        if let Some((login, outcome)) = self.login.take().zip(outcome) {
             self.session.settle(login, outcome);
         }
     }
 }
 
-impl Drop for Lead<'_> {
+impl Drop for Duty<'_> {
     fn drop(&mut self) {
         if let Some(login) = self.login.take() {
             self.session.settle(login, Outcome::Abandoned);

@@ -42,10 +42,10 @@ pub struct SharedSession {
 pub enum Admission<'a> {
     /// The request carries the token: send it right away, without following redirects, and [`conclude`](SharedSession::conclude).
     Send(Attempt),
-    /// Log in for everyone, and admit the call again.
-    Authenticate(Lead<'a>, Call),
-    /// Wait, and admit the call again.
-    Wait(Wait, Call),
+    /// Log in for everyone, and admit the call that comes back.
+    Authenticate(Lead<'a>),
+    /// Wait, and admit the call that comes back.
+    Wait(Wait),
     /// Give the call up with this error.
     Refuse(Refused),
 }
@@ -97,12 +97,12 @@ impl SharedSession {
             Step::Authenticate(login, then) => {
                 // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
                 drop(state);
-                Admission::Authenticate(Lead::new(self, login, then.deadline(), now.monotonic), then)
+                Admission::Authenticate(Lead::new(self, login, then, now.monotonic))
             }
             Step::Wait(then, until) => {
                 let settled = self.settled.listen();
                 release(state);
-                Admission::Wait(Wait::new(settled, self.started.checked_add(until.since_start())), then)
+                Admission::Wait(Wait::new(settled, self.started.checked_add(until.since_start()), then))
             }
             Step::Refuse(refusal) => {
                 release(state);
@@ -252,7 +252,7 @@ mod tests {
 
     fn lead(session: &SharedSession) -> Lead<'_> {
         let admission = admit(session, Call::replayable());
-        let Admission::Authenticate(lead, _) = admission else {
+        let Admission::Authenticate(lead) = admission else {
             panic!("nothing is held, and nobody leads: {admission:?}")
         };
         lead
@@ -260,12 +260,15 @@ mod tests {
 
     fn wait(session: &SharedSession, call: Call) -> Wait {
         let admission = admit(session, call);
-        let Admission::Wait(wait, _) = admission else { panic!("another leads: {admission:?}") };
+        let Admission::Wait(wait) = admission else { panic!("another leads: {admission:?}") };
         wait
     }
 
     fn reject(lead: Lead<'_>) {
-        lead.answer(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), br#"{"code":"INVALID_API_KEY"}"#);
+        drop(lead.answer(
+            Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()),
+            br#"{"code":"INVALID_API_KEY"}"#,
+        ));
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
         assert!(session.state.lock().is_err());
         let follower = wait(&session, Call::replayable());
         drop(leader);
-        follower.block();
+        drop(follower.block());
         reject(lead(&session));
         let admission = admit(&session, Call::replayable());
         assert!(
@@ -291,7 +294,7 @@ mod tests {
     #[test]
     fn rule_13_a_login_is_settled_with_what_comes_of_it() {
         let session = shared();
-        lead(&session).fail("no route to host");
+        drop(lead(&session).fail("no route to host"));
         let explanation = session.explain();
         assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
     }
@@ -308,15 +311,14 @@ mod tests {
     fn rule_13_silence_is_the_servers_fault_unless_the_call_had_no_time() {
         let session = shared();
         let soon = session.now().saturating_add(Duration::from_secs(2));
-        let Admission::Authenticate(hurried, _) = admit(&session, Call::replayable().with_deadline(soon))
-        else {
+        let Admission::Authenticate(hurried) = admit(&session, Call::replayable().with_deadline(soon)) else {
             panic!("nothing is held, and nobody leads")
         };
         assert!(hurried.patience() <= Duration::from_secs(2));
-        hurried.time_out("too slow for me");
+        drop(hurried.time_out("too slow for me"));
         let patient = lead(&session);
         assert!(patient.patience() > Duration::from_secs(2));
-        patient.time_out("too slow");
+        drop(patient.time_out("too slow"));
         let explanation = session.explain();
         assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
     }
@@ -332,7 +334,7 @@ mod tests {
         let session = shared();
         let leader = lead(&session);
         let (soon, before) = (session.now().saturating_add(Duration::from_millis(100)), on_cpu());
-        wait(&session, Call::replayable().with_deadline(soon)).block();
+        drop(wait(&session, Call::replayable().with_deadline(soon)).block());
         assert!(session.now() >= soon);
         if let (Some(before), Some(after)) = (before, on_cpu()) {
             // A busy machine leaves a thread that spins a quarter of the time at least; one that waits needs a fraction of a millisecond.
@@ -349,7 +351,7 @@ mod tests {
         let waits = [wait(&session, Call::replayable()), wait(&session, Call::replayable())];
         drop(leader);
         // The lease has most of a minute left, so each ends by the bell that rang before it was listened to.
-        waits.into_iter().for_each(Wait::block);
+        waits.into_iter().map(Wait::block).for_each(drop);
         assert!(session.now().since_start() < Duration::from_secs(10));
     }
 

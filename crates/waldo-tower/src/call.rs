@@ -60,16 +60,11 @@ impl<S> Exchange<S> {
                         (Verdict::Retry(_) | Verdict::Deliver, _) => return Ok(deliver(response)),
                     }
                 }
-                Admission::Authenticate(lead, then) => {
-                    log_in(service, lead, &self.layer.sleep).await;
-                    then
-                }
-                Admission::Wait(wait, then) => {
+                Admission::Authenticate(lead) => log_in(service, lead, &self.layer.sleep).await,
+                Admission::Wait(wait) => {
                     // Whoever logs in may need the capacity that this call was given.
                     drop(service);
-                    let sleep = self.layer.sleep.of(wait.span());
-                    wait.or(sleep).await;
-                    then
+                    wait.or(|span| self.layer.sleep.of(span)).await
                 }
                 Admission::Refuse(refused) => return Err(refused.into()),
             };

@@ -8,19 +8,21 @@ use bytes::{BufMut, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
-use waldo_auth_core::{Head, Login};
+use waldo_auth_core::{Call, Head, Login};
 use waldo_auth_shared::Lead;
+use zeroize::Zeroizing;
 
 use crate::sleep::Sleep;
 
-/// Sends the login's request through a service that is ready, and ends the lead with what comes back.
-pub(crate) async fn log_in<S, B, R>(service: S, lead: Lead<'_>, sleep: &Sleep)
+/// Sends the login's request through a service that is ready, and ends the lead with what comes back. The leader's own call goes on.
+pub(crate) async fn log_in<S, B, R>(service: S, lead: Lead<'_>, sleep: &Sleep) -> Call
 where
     S: Service<Request<B>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
     B: From<Bytes>,
     R: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
 {
-    let request = lead.request().map(|body| B::from(Bytes::from(body)));
+    // It holds the key pair; the memory is wiped when the service below lets go of it.
+    let request = lead.request().map(|body| B::from(Bytes::from_owner(Zeroizing::new(body))));
     let patience = lead.patience();
     match sleep.unless(patience, exchange(service, request)).await {
         Some(Ok((response, body))) => lead.answer(Head::from(&response), &body),

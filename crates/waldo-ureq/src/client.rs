@@ -197,14 +197,8 @@ impl Client {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
-                Admission::Authenticate(lead, then) => {
-                    log_in(&self.agent, lead);
-                    then
-                }
-                Admission::Wait(wait, then) => {
-                    wait.block();
-                    then
-                }
+                Admission::Authenticate(lead) => log_in(&self.agent, lead),
+                Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
             };
         }

@@ -4,15 +4,15 @@ use std::io::Read;
 
 use http::{HeaderMap, Request};
 use ureq::Agent;
-use waldo_auth_core::{Head, Login};
+use waldo_auth_core::{Call, Head, Login};
 use waldo_auth_shared::Lead;
 use zeroize::Zeroizing;
 
 use crate::error::status_of;
 use crate::sending::configure;
 
-/// Sends the login's request, and ends the lead with what comes back.
-pub(crate) fn log_in(agent: &Agent, lead: Lead<'_>) {
+/// Sends the login's request, and ends the lead with what comes back. The leader's own call goes on.
+pub(crate) fn log_in(agent: &Agent, lead: Lead<'_>) -> Call {
     let (head, body) = lead.request().into_parts();
     // It holds the key pair; this copy of it is wiped when the login has ended.
     let body = Zeroizing::new(body);
@@ -31,7 +31,7 @@ pub(crate) fn log_in(agent: &Agent, lead: Lead<'_>) {
     }
 }
 
-fn fail(lead: Lead<'_>, error: ureq::Error) {
+fn fail(lead: Lead<'_>, error: ureq::Error) -> Call {
     match status_of(&error) {
         // A middleware of the user's made an error of it; the status is still the server's word.
         Some(status) => lead.answer(Head::new(status, &HeaderMap::new()), &[]),

@@ -1,0 +1,136 @@
+//! Bodies that can be sent again, and bodies that cannot.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use tower::{BoxError, Layer, ServiceExt};
+use waldo_tower::OneShot;
+use waldo_tower::http::header::AUTHORIZATION;
+use waldo_tower::http::{HeaderMap, Request, Response};
+
+use crate::mock::{ORIGIN, mock};
+use crate::site::{layer, on_a_runtime, settings};
+
+fn post<B>(body: B) -> Request<B> {
+    Request::post(format!("{ORIGIN}/document")).body(body).unwrap()
+}
+
+/// A service that refuses the calls of these numbers.
+fn refusing(calls: &'static [usize]) -> (crate::mock::Inner, std::sync::Arc<crate::mock::Seen>) {
+    mock(
+        |_| std::future::ready(()),
+        move |number| (if calls.contains(&number) { 401 } else { 200 }, HeaderMap::new()),
+    )
+}
+
+#[test]
+fn rule_17_a_body_that_is_clone_is_sent_again_as_it_was() {
+    on_a_runtime(async {
+        let (inner, seen) = refusing(&[2]);
+        let service = layer(settings(ORIGIN)).layer(inner);
+        for body in ["the first", "the second"] {
+            let response = service.clone().oneshot(post(Full::from(body))).await.unwrap();
+            assert_eq!(response.status(), 200);
+        }
+        let sent =
+            |login: usize, body: &'static str| (format!("Bearer e30.e30.{login:04}"), Bytes::from(body));
+        assert_eq!(seen.calls(), [sent(1, "the first"), sent(1, "the second"), sent(2, "the second")]);
+    });
+}
+
+#[test]
+fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
+    on_a_runtime(async {
+        let (inner, seen) = refusing(&[2]);
+        let service = layer(settings(ORIGIN)).layer(inner);
+        for (body, status) in [("the first", 200), ("the second", 401), ("the third", 200)] {
+            let response = service.clone().oneshot(post(OneShot(Full::from(body)))).await.unwrap();
+            assert_eq!(response.status(), status, "{body}");
+        }
+        let sent =
+            |login: usize, body: &'static str| (format!("Bearer e30.e30.{login:04}"), Bytes::from(body));
+        assert_eq!(seen.calls(), [sent(1, "the first"), sent(1, "the second"), sent(2, "the third")]);
+    });
+}
+
+#[test]
+fn rule_9_a_call_is_sent_at_most_three_times() {
+    on_a_runtime(async {
+        let (inner, seen) = mock(|_| std::future::ready(()), |_| (401, HeaderMap::new()));
+        let service = layer(settings(ORIGIN)).layer(inner);
+        let response = service.oneshot(post(Full::from("body"))).await.unwrap();
+        assert_eq!(response.status(), 401, "the last one is the caller's");
+        assert!(seen.calls().len() <= 3, "{:?}", seen.calls());
+    });
+}
+
+/// A body of a type that neither is `Clone` nor knows bytes.
+struct Foreign(UnsyncBoxBody<Bytes, BoxError>);
+
+impl From<Bytes> for Foreign {
+    fn from(bytes: Bytes) -> Self {
+        Self(UnsyncBoxBody::new(http_body_util::BodyExt::map_err(Full::from(bytes), |never| match never {})))
+    }
+}
+
+impl http_body::Body for Foreign {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+}
+
+#[test]
+fn a_body_need_not_be_clone_to_be_sent_once() {
+    on_a_runtime(async {
+        let (inner, seen) = refusing(&[]);
+        let inner = inner.map_request(|request: Request<Foreign>| {
+            let (head, body) = request.into_parts();
+            // The mock takes whole bodies only; this one is whole.
+            let body = whole(body);
+            Request::from_parts(head, body)
+        });
+        let service = layer(settings(ORIGIN)).layer(inner);
+        let response = service.oneshot(post(OneShot(Foreign::from(Bytes::from("streamed"))))).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(seen.calls(), [("Bearer e30.e30.0001".to_owned(), Bytes::from("streamed"))]);
+    });
+}
+
+/// The bytes of a body that is there as a whole.
+fn whole(mut body: Foreign) -> Full<Bytes> {
+    let mut bytes = Vec::new();
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    while let Poll::Ready(Some(frame)) = http_body::Body::poll_frame(Pin::new(&mut body), &mut context) {
+        bytes.extend_from_slice(&frame.unwrap().into_data().unwrap());
+    }
+    Full::from(bytes)
+}
+
+#[test]
+fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
+    on_a_runtime(async {
+        let (inner, seen) = mock(
+            |_| std::future::ready(()),
+            |number| {
+                let roll = format!("Bearer e30.e30.rolled{number}").parse().unwrap();
+                (200, HeaderMap::from_iter([(AUTHORIZATION, roll)]))
+            },
+        );
+        let service = layer(settings(ORIGIN)).layer(inner);
+        for _ in 0..2 {
+            let response: Response<_> = service.clone().oneshot(post(Full::default())).await.unwrap();
+            assert!(response.headers()[AUTHORIZATION].is_sensitive());
+        }
+        let tokens: Vec<_> = seen.calls().into_iter().map(|(token, _)| token).collect();
+        assert_eq!(tokens, ["Bearer e30.e30.0001", "Bearer e30.e30.rolled1"]);
+    });
+}

@@ -1,0 +1,163 @@
+//! Limits below the layer: what waits for a login must not keep the login from happening.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tower::buffer::Buffer;
+use tower::limit::ConcurrencyLimit;
+use tower::{Layer, Service, ServiceBuilder};
+use waldo_emulator::Hold;
+use waldo_emulator::model::Target;
+use waldo_tower::http::{Request, Response};
+use waldo_tower::{Error, MaxWait};
+
+use crate::mock::willing;
+use crate::site::{PATIENCE, emulator, get, hyper, layer, on_a_runtime, settings, status, until_held};
+
+/// Calls that find their token dead need a login while all the capacity is with calls that wait for it.
+async fn heals_within<S, R>(service: impl Fn(&str) -> S)
+where
+    S: Service<Request<http_body_util::Full<bytes::Bytes>>, Response = Response<R>, Error = Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    R: Send + 'static,
+{
+    let emulator = Arc::new(emulator());
+    let service = service(&emulator.origin());
+    for round in 1..=3 {
+        let mut tasks = JoinSet::new();
+        for _ in 0..32 {
+            let mut request = get(&emulator, "/customer?field=id");
+            // Longer than the test may take, so that no wait ends by itself.
+            request.extensions_mut().insert(MaxWait(PATIENCE * 2));
+            tasks.spawn(status(service.clone(), request));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            assert_eq!(ended.unwrap().unwrap(), 200);
+        }
+        assert_eq!(emulator.stats().server.logins(), round);
+        emulator.expire_all();
+    }
+}
+
+#[test]
+fn a_limit_of_one_below_starves_no_login() {
+    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 1))));
+}
+
+#[test]
+fn a_limit_of_two_below_starves_no_login() {
+    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 2))));
+}
+
+#[test]
+fn a_buffer_of_one_below_starves_no_login() {
+    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(Buffer::new(hyper(), 1))));
+}
+
+#[test]
+fn limits_above_and_below_starve_no_login() {
+    on_a_runtime(heals_within(|origin| {
+        ServiceBuilder::new()
+            .concurrency_limit(4)
+            .layer(layer(settings(origin)))
+            .concurrency_limit(1)
+            .service(hyper())
+    }));
+}
+
+/// A follower has given its capacity back: a call of the service below comes through while both wait.
+#[test]
+fn a_call_that_waits_holds_no_capacity() {
+    on_a_runtime(async {
+        let emulator = Arc::new(emulator());
+        let below = ConcurrencyLimit::new(hyper(), 2);
+        let service = layer(settings(&emulator.origin())).layer(below.clone());
+        emulator.hold(Hold::logins());
+        let mut tasks = JoinSet::new();
+        for _ in 0..2 {
+            tasks.spawn(status(service.clone(), get(&emulator, "/customer?field=id")));
+        }
+        until_held(&emulator, 1).await;
+        // Of the two, one is with the leader.
+        let request = get(&emulator, "/customer?field=id");
+        let response = tower::ServiceExt::oneshot(below, request).await.unwrap();
+        assert_eq!(response.status(), 403, "it carries no token");
+        emulator.release(Target::Login);
+        while let Some(ended) = tasks.join_next().await {
+            assert_eq!(ended.unwrap().unwrap(), 200);
+        }
+    });
+}
+
+/// A service that is ready when it is told, or fails.
+#[derive(Clone)]
+struct Gate(Poll<Result<(), &'static str>>);
+
+impl Service<Request<http_body_util::Full<bytes::Bytes>>> for Gate {
+    type Response = Response<http_body_util::Full<bytes::Bytes>>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        self.0
+    }
+
+    fn call(&mut self, _: Request<http_body_util::Full<bytes::Bytes>>) -> Self::Future {
+        panic!("it was not ready")
+    }
+}
+
+#[test]
+fn readiness_is_that_of_the_service_below() {
+    let poll = |below| {
+        let mut service = layer(settings(crate::mock::ORIGIN)).layer(below);
+        Service::<Request<http_body_util::Full<bytes::Bytes>>>::poll_ready(
+            &mut service,
+            &mut Context::from_waker(Waker::noop()),
+        )
+        .map_err(|error| error.to_string())
+    };
+    assert_eq!(poll(Gate(Poll::Pending)), Poll::Pending);
+    assert_eq!(poll(Gate(Poll::Ready(Ok(())))), Poll::Ready(Ok(())));
+    let failed = Poll::Ready(Err("the request failed: no more connections".to_owned()));
+    assert_eq!(poll(Gate(Poll::Ready(Err("no more connections")))), failed);
+}
+
+#[test]
+fn a_wait_is_bounded_by_what_the_request_says() {
+    on_a_runtime(async {
+        let emulator = Arc::new(emulator());
+        let service = layer(settings(&emulator.origin())).max_wait(None).layer(hyper());
+        emulator.hold(Hold::logins());
+        let leader = tokio::spawn(status(service.clone(), get(&emulator, "/customer?field=id")));
+        until_held(&emulator, 1).await;
+        let mut hurried = get(&emulator, "/customer?field=id");
+        hurried.extensions_mut().insert(MaxWait(Duration::from_millis(20)));
+        let error = status(service, hurried).await.unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{error:?}");
+        emulator.release(Target::Login);
+        assert_eq!(leader.await.unwrap().unwrap(), 200);
+    });
+}
+
+#[test]
+fn what_bounds_a_wait_is_not_handed_on() {
+    let (inner, seen) = willing();
+    let inner = tower::util::BoxCloneSyncService::new(tower::ServiceExt::map_request(
+        inner,
+        |request: Request<http_body_util::Full<bytes::Bytes>>| {
+            assert!(request.extensions().get::<MaxWait>().is_none());
+            request
+        },
+    ));
+    let service = layer(settings(crate::mock::ORIGIN)).layer(inner);
+    let mut request = Request::get(crate::mock::ORIGIN).body(http_body_util::Full::default()).unwrap();
+    request.extensions_mut().insert(MaxWait(PATIENCE));
+    assert_eq!(on_a_runtime(status(service, request)).unwrap(), 200);
+    assert_eq!(seen.calls().len(), 1);
+}

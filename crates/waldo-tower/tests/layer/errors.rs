@@ -1,0 +1,111 @@
+//! What a caller is told when there is no response.
+
+use std::error::Error as _;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tower::{BoxError, Layer, service_fn};
+use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_tower::http::{Request, Response};
+use waldo_tower::{Credentials, Error, Refusal, Refused, config};
+
+use crate::mock::{ORIGIN, willing};
+use crate::site::{emulator, get, hyper, layer, on_a_runtime, service, settings, status};
+
+fn to(uri: &str) -> Request<Full<Bytes>> {
+    Request::get(uri).body(Full::default()).unwrap()
+}
+
+#[test]
+fn rule_3_a_request_to_elsewhere_is_an_error_and_nothing_is_sent() {
+    let (inner, seen) = willing();
+    let service = layer(settings(ORIGIN)).layer(inner);
+    for uri in ["https://evil.example/", "http://api.waldo.ai/", "https://api.waldo.ai:8443/", "/customer"] {
+        let error = on_a_runtime(status(service.clone(), to(uri))).unwrap_err();
+        assert!(matches!(error, Error::ForeignOrigin(_)), "{uri}: {error:?}");
+        assert!(error.to_string().contains(ORIGIN), "{error}");
+    }
+    assert_eq!((seen.logins(), seen.calls().len()), (0, 0));
+}
+
+#[test]
+fn a_transport_that_fails_is_the_callers_error_and_is_not_tried_again() {
+    let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&sent);
+    let inner = service_fn(move |request: Request<Full<Bytes>>| {
+        let login = request.uri().path() == "/authenticate";
+        if !login {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        async move {
+            if login {
+                Ok(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)))
+            } else {
+                Err::<_, BoxError>("connection reset".into())
+            }
+        }
+    });
+    let error = on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err();
+    assert_eq!(error.to_string(), "the request failed: connection reset");
+    assert_eq!(sent.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[test]
+fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
+    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+        Err::<Response<Full<Bytes>>, BoxError>("no route to host".into())
+    });
+    let service = layer(settings(ORIGIN).failures_per_call(1)).layer(inner);
+    let error = on_a_runtime(status(service, to(ORIGIN))).unwrap_err();
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. }) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(error.source().unwrap().to_string(), "no route to host");
+}
+
+#[test]
+fn rule_15_a_rejected_key_pair_is_everybodys_answer() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        let service = service(&emulator);
+        emulator.revoke_key(Server::KEY_ID);
+        for _ in 0..3 {
+            let error = status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap_err();
+            let Error::Refused(Refused { refusal: Refusal::Rejected { .. }, retry_in, .. }) = &error else {
+                panic!("{error:?}")
+            };
+            assert!(!retry_in.is_zero());
+        }
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
+#[test]
+fn a_status_is_a_response() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        for code in [302, 404, 500] {
+            emulator.push_fault(Fault::call(Answer::status(code)).times(1));
+            let answered = status(service(&emulator), get(&emulator, "/customer?field=id")).await.unwrap();
+            assert_eq!(answered, code);
+        }
+    });
+}
+
+#[test]
+fn rule_20_no_secret_shows_in_what_can_be_formatted() {
+    let (key, secret) = ("wk.canary-key", "ws.canary-secret");
+    let settings = config(Credentials::new(key, secret).unwrap()).failures_per_call(1);
+    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+        Err::<Response<Full<Bytes>>, BoxError>("no route to host".into())
+    });
+    let layer = layer(settings);
+    let service = layer.layer(inner);
+    let error = on_a_runtime(status(service.clone(), to(ORIGIN))).unwrap_err();
+    let shown: [&dyn Debug; 4] = [&layer, &service, &error, &layer.layer(hyper())];
+    for shown in shown {
+        let text = format!("{shown:?} {shown:#?} {error}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+}

@@ -1,0 +1,88 @@
+//! A runtime of the standard library alone: nothing of the layer asks for another.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tower::{BoxError, Layer, service_fn};
+use waldo_tower::http::{Request, Response};
+use waldo_tower::{SharedSession, WaldoLayer};
+
+use crate::mock::{ORIGIN, willing};
+use crate::site::{settings, status};
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// A timer that is a thread.
+async fn sleep(span: Duration) {
+    let over = Arc::new(AtomicBool::new(false));
+    let mut asleep = None;
+    std::future::poll_fn(|context| {
+        let (over, waker) = (Arc::clone(&over), context.waker().clone());
+        if over.load(SeqCst) {
+            return Poll::Ready(());
+        }
+        asleep.get_or_insert_with(|| {
+            thread::spawn(move || {
+                thread::sleep(span);
+                over.store(true, SeqCst);
+                waker.wake();
+            })
+        });
+        Poll::Pending
+    })
+    .await;
+}
+
+fn request() -> Request<Full<Bytes>> {
+    Request::get(format!("{ORIGIN}/customer")).body(Full::default()).unwrap()
+}
+
+#[test]
+fn calls_are_made_without_any_runtime() {
+    let (inner, seen) = willing();
+    let layer =
+        WaldoLayer::new(SharedSession::new(settings(ORIGIN).build().unwrap()), |_| sleep(Duration::ZERO));
+    let service = layer.layer(inner);
+    for _ in 0..2 {
+        assert_eq!(block_on(status(service.clone(), request())).unwrap(), 200);
+    }
+    assert_eq!((seen.logins(), seen.calls().len()), (1, 2));
+}
+
+#[test]
+fn rule_13_a_login_without_an_answer_ends_by_the_timer_that_was_given() {
+    let inner = service_fn(|_: Request<Full<Bytes>>| {
+        std::future::pending::<Result<Response<Full<Bytes>>, BoxError>>()
+    });
+    let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);
+    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), sleep);
+    let error = block_on(status(layer.layer(inner), request())).unwrap_err();
+    assert!(error.to_string().contains("in time"), "{error}");
+    assert!(
+        std::error::Error::source(&error).unwrap().to_string().starts_with("no answer within"),
+        "{error:?}"
+    );
+}
