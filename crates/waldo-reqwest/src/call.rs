@@ -1,6 +1,6 @@
 //! One call, from its request to the response that is its answer.
 
-use std::future::Future;
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
@@ -87,7 +87,7 @@ fn bound(client: &Client, call: Call, ends: Option<Instant>) -> Call {
     }
 }
 
-fn after(client: &Client, span: std::time::Duration) -> Instant {
+fn after(client: &Client, span: Duration) -> Instant {
     client.session().now().saturating_add(span)
 }
 
@@ -104,7 +104,7 @@ fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Resp
     // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is no URI comes from elsewhere.
     let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());
     let head = Head::new(status, headers);
-    client.session().conclude(attempt, from.iter().fold(head, |head, uri| head.with_uri(uri)))
+    client.session().conclude(attempt, from.iter().fold(head, Head::with_uri))
 }
 
 fn deliver(mut response: Response) -> Response {

@@ -25,10 +25,9 @@ async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<(Respon
     while body.len() <= Login::MAX_BODY {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
             Err(error) if response.status().is_success() => return Err(error),
             // A status that is no success says enough without the rest of its body.
-            Err(_) => break,
+            Ok(None) | Err(_) => break,
         }
     }
     Ok((response, body))

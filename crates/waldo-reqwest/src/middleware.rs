@@ -1,6 +1,5 @@
 //! A call as a middleware, with others around it and below it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -106,13 +105,7 @@ impl From<Error> for reqwest_middleware::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Reqwest(error) => Self::Reqwest(error),
-            error => Self::middleware(error),
+            error @ (Error::Refused(_) | Error::ForeignOrigin(_) | Error::Url(_)) => Self::middleware(error),
         }
-    }
-}
-
-impl fmt::Debug for Calls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Calls").field(&self.0).finish()
     }
 }

@@ -38,10 +38,6 @@ const fn tells<T: Told>(_: fn(ClientBuilder, bool) -> T) -> bool {
 /// Whether what is to go out over TLS does.
 pub(crate) const IS_THERE: bool = tells(ClientBuilder::tls_info);
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_a_feature_of_this_crates_brings_is_seen() {
-        assert!(super::IS_THERE || cfg!(not(feature = "rustls")));
-    }
-}
+/// What the feature of this crate's own brings is seen, or this does not compile.
+#[cfg(feature = "rustls")]
+const _: () = assert!(IS_THERE);

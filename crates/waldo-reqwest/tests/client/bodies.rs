@@ -67,8 +67,8 @@ fn rule_17_a_stream_is_sent_once_gets_its_401_and_the_next_call_heals() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
-        let (status, told) = after_expiry(&emulator, &client, |request| request.body(stream())).await;
-        assert_eq!(status, 401);
+        let (refused, told) = after_expiry(&emulator, &client, |request| request.body(stream())).await;
+        assert_eq!(refused, 401);
         assert!(told.contains("INVALID_TOKEN"), "{told}");
         let stats = emulator.stats().server;
         assert_eq!((stats.logins(), stats.total()), (0, 1));

@@ -36,7 +36,9 @@ async fn next_leader(client: &Client, calls: &mut Calls) -> usize {
 /// Goes on with all calls until the server has seen so many logins.
 async fn until_held(calls: &mut Calls, emulator: &waldo_emulator::Emulator) {
     let all = poll_fn(|context| -> Poll<()> {
-        calls.iter_mut().for_each(|call| assert!(call.as_mut().poll(context).is_pending()));
+        for call in calls.iter_mut() {
+            assert!(call.as_mut().poll(context).is_pending(), "no call ends without a login");
+        }
         Poll::Pending
     });
     tokio::select! {
@@ -78,8 +80,7 @@ fn rule_13_forty_leaders_are_dropped_and_the_others_are_all_served() {
             assert_eq!(emulator.stats().server.logins(), lost as u64 + 1);
         }
         emulator.release(Target::Login);
-        let mut rest = JoinSet::new();
-        calls.into_iter().for_each(|call| drop(rest.spawn(call)));
+        let rest: JoinSet<u16> = calls.into_iter().collect();
         assert_eq!(rest.join_all().await, [200; CALLS - LOST]);
         let stats = emulator.stats();
         assert_eq!((stats.server.logins(), stats.most_logins_at_once), (LOST as u64 + 1, 1));

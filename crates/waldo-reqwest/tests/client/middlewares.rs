@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::Extensions;
 use waldo_emulator::model::{Answer, Fault, Server};
-use waldo_reqwest::reqwest::header::AUTHORIZATION;
+use waldo_reqwest::reqwest::header::{AUTHORIZATION, HeaderValue};
 use waldo_reqwest::reqwest::{self, Body, Request, Response, StatusCode};
 use waldo_reqwest::reqwest_middleware::{self, Middleware, Next};
 use waldo_reqwest::{Client, Error, Explanation, Refusal, Refused};
@@ -37,7 +37,7 @@ impl Middleware for Record {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         let token = request.headers().get(AUTHORIZATION);
-        assert!(token.is_none_or(|token| token.is_sensitive()));
+        assert!(token.is_none_or(HeaderValue::is_sensitive));
         let (path, token) = (request.url().path().to_owned(), token.is_some());
         let marked = extensions.insert(Mark).is_some();
         let response = next.run(request, extensions).await?;
@@ -175,9 +175,12 @@ fn rule_07_what_a_middleware_brings_from_elsewhere_proves_nothing_and_is_deliver
         let emulator = emulator();
         let client = client(emulator.origin());
         assert_eq!(status(&client).await, 200);
-        let held = || match client.explain() {
-            Explanation::Send { edition, .. } => edition,
-            other => panic!("the token is gone: {other}"),
+        let held = || {
+            let explanation = client.explain();
+            let Explanation::Send { edition, .. } = explanation else {
+                panic!("the token is gone: {explanation}")
+            };
+            edition
         };
         let edition = held();
         for (status, path) in [(401, "/away"), (200, "/away"), (401, "/away/strict")] {
