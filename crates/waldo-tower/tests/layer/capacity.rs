@@ -128,21 +128,30 @@ fn readiness_is_that_of_the_service_below() {
     assert_eq!(poll(Gate(Poll::Ready(Err("no more connections")))), failed);
 }
 
+/// A call that is refused because it may not wait, while another one logs in.
+async fn refused_while_another_logs_in(max_wait: Duration, own: Option<MaxWait>) {
+    let emulator = Arc::new(emulator());
+    let layer = layer(settings(&emulator.origin())).max_wait(max_wait);
+    emulator.hold(Hold::logins());
+    let patient = layer.clone().max_wait(None).layer(hyper());
+    let leader = tokio::spawn(status(patient, get(&emulator, "/customer?field=id")));
+    until_held(&emulator, 1).await;
+    let mut hurried = get(&emulator, "/customer?field=id");
+    own.map(|own| hurried.extensions_mut().insert(own));
+    let error = status(layer.layer(hyper()), hurried).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    emulator.release(Target::Login);
+    assert_eq!(leader.await.unwrap().unwrap(), 200);
+}
+
 #[test]
-fn a_wait_is_bounded_by_what_the_request_says() {
-    on_a_runtime(async {
-        let emulator = Arc::new(emulator());
-        let service = layer(settings(&emulator.origin())).max_wait(None).layer(hyper());
-        emulator.hold(Hold::logins());
-        let leader = tokio::spawn(status(service.clone(), get(&emulator, "/customer?field=id")));
-        until_held(&emulator, 1).await;
-        let mut hurried = get(&emulator, "/customer?field=id");
-        hurried.extensions_mut().insert(MaxWait(Duration::from_millis(20)));
-        let error = status(service, hurried).await.unwrap_err();
-        assert!(matches!(error, Error::Refused(_)), "{error:?}");
-        emulator.release(Target::Login);
-        assert_eq!(leader.await.unwrap().unwrap(), 200);
-    });
+fn a_wait_is_bounded_by_what_the_layer_says() {
+    on_a_runtime(refused_while_another_logs_in(Duration::from_millis(20), None));
+}
+
+#[test]
+fn a_wait_is_bounded_by_what_the_request_says_instead() {
+    on_a_runtime(refused_while_another_logs_in(PATIENCE * 2, Some(MaxWait(Duration::from_millis(20)))));
 }
 
 #[test]
