@@ -1,11 +1,16 @@
-//! Time that stands still while any thread can go on, and jumps to the next deadline when all of them wait.
+//! Time that stands still while any caller can go on, and jumps to the next deadline when all of them wait.
 //!
-//! The threads of a schedule are coroutines of one thread of the machine, so what they share here needs no lock.
+//! The callers of a schedule are coroutines of one thread of the machine, so what they share here needs no lock.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use shuttle::sync::mpsc::{Receiver, Sender, channel};
+use shuttle::future;
 
 thread_local! {
     static CLOCK: RefCell<Clock> = RefCell::default();
@@ -14,27 +19,25 @@ thread_local! {
 #[derive(Default)]
 struct Clock {
     elapsed: Duration,
-    /// How many threads have not ended.
+    /// How many threads can go on, each with its callers.
     running: usize,
-    waiting: Vec<Waiting>,
-    /// Counts the waits, which tells them apart.
-    waits: u64,
+    sleeping: Vec<Sleeping>,
+    /// Counts the sleeps, which tells them apart.
+    sleeps: u64,
 }
 
-struct Waiting {
+struct Sleeping {
     number: u64,
     until: Duration,
-    wake: Sender<()>,
-    /// Whether the bell wakes it too.
-    listens: bool,
+    waker: Waker,
 }
 
-/// How old the session is when the threads begin, so that an instant is not its own distance from now.
+/// How old the session is when the callers begin, so that an instant is not its own distance from now.
 const AGE: Duration = Duration::from_secs(100);
 
-/// Puts the clock back to its zero, before there is a session.
+/// Puts the clock back to its zero, for the one who makes a session.
 pub(crate) fn reset() {
-    CLOCK.take();
+    CLOCK.replace(Clock { running: 1, ..Clock::default() });
 }
 
 /// Starts the time of a scene of so many threads.
@@ -47,7 +50,7 @@ pub(crate) fn elapsed() -> Duration {
     CLOCK.with_borrow(|clock| clock.elapsed)
 }
 
-/// How much time has passed since the threads began, but for the ticks.
+/// How much time has passed since the callers began, but for the ticks.
 pub(crate) fn passed() -> Duration {
     let passed = elapsed().saturating_sub(AGE);
     Duration::new(passed.as_secs(), passed.subsec_millis() * 1_000_000)
@@ -58,85 +61,125 @@ pub(crate) fn tick() {
     CLOCK.with_borrow_mut(|clock| clock.elapsed += Duration::from_nanos(1));
 }
 
-/// A thread has ended, so that the others may be all that is left, and wait.
+/// A thread has ended, or waits: the others may be all that is left, and wait.
 pub(crate) fn leave() {
-    CLOCK.with_borrow_mut(|clock| clock.running -= 1);
-    move_on();
-}
-
-/// Lets time pass for this thread.
-pub(crate) fn sleep(span: Duration) {
-    Wait::begin(span, false).end();
-}
-
-/// A wait of this thread that has begun: others can end it from now on.
-#[must_use]
-pub(crate) struct Wait {
-    number: u64,
-    woken: Receiver<()>,
-}
-
-impl Wait {
-    pub(crate) fn begin(span: Duration, listens: bool) -> Self {
-        assert!(!span.is_zero(), "a wait must end in the future");
-        let (wake, woken) = channel();
-        CLOCK.with_borrow_mut(|clock| {
-            clock.waits += 1;
-            let (number, until) = (clock.waits, clock.elapsed + span);
-            clock.waiting.push(Waiting { number, until, wake, listens });
-            Self { number, woken }
-        })
-    }
-
-    /// Waits for its end.
-    pub(crate) fn end(self) {
-        move_on();
-        self.woken.recv().unwrap();
-    }
-
-    /// Ends it without a reason.
-    pub(crate) fn give_up(self) {
-        CLOCK.with_borrow_mut(|clock| clock.waiting.retain(|waiting| waiting.number != self.number));
-    }
-}
-
-/// Wakes all who listen.
-pub(crate) fn ring_for_all() {
-    wake(|clock| clock.end(|waiting| waiting.listens));
-}
-
-/// Wakes the one who has listened longest.
-pub(crate) fn ring_for_one() {
-    wake(|clock| {
-        let first = clock.waiting.iter().find(|waiting| waiting.listens).map(|waiting| waiting.number);
-        clock.end(|waiting| Some(waiting.number) == first)
+    // Waking takes the clock, so it is let go of first.
+    let due = CLOCK.with_borrow_mut(|clock| {
+        clock.running -= 1;
+        clock.move_on()
     });
+    due.into_iter().for_each(Waker::wake);
 }
 
-/// Jumps to the next deadline when all who run wait.
-fn move_on() {
-    wake(|clock| {
-        let next = clock.waiting.iter().map(|waiting| waiting.until).min();
-        match next {
-            Some(next) if clock.waiting.len() == clock.running => {
-                clock.elapsed = clock.elapsed.max(next);
-                clock.end(|waiting| waiting.until <= next)
-            }
-            Some(_) | None => Vec::new(),
-        }
-    });
-}
-
-fn wake(end: impl FnOnce(&mut Clock) -> Vec<Sender<()>>) {
-    // Waking is where others may run, so the clock is let go of first.
-    for wake in CLOCK.with_borrow_mut(end) {
-        // Whoever has given its wait up meanwhile needs no waking.
-        wake.send(()).ok();
-    }
+/// One more can go on.
+fn join() {
+    CLOCK.with_borrow_mut(|clock| clock.running += 1);
 }
 
 impl Clock {
-    fn end(&mut self, which: impl Fn(&Waiting) -> bool) -> Vec<Sender<()>> {
-        self.waiting.extract_if(.., |waiting| which(waiting)).map(|waiting| waiting.wake).collect()
+    /// Jumps to the next deadline when all wait, and says who has waited for it.
+    fn move_on(&mut self) -> Vec<Waker> {
+        let next = self.sleeping.iter().map(|sleeping| sleeping.until).min();
+        match next {
+            Some(next) if self.running == 0 => {
+                self.elapsed = self.elapsed.max(next);
+                let due = self.sleeping.extract_if(.., |sleeping| sleeping.until <= next);
+                due.map(|sleeping| sleeping.waker).collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+}
+
+/// Lets time pass.
+pub(crate) fn sleep(span: Duration) -> Sleep {
+    sleep_until(elapsed().saturating_add(span))
+}
+
+/// Lets time pass until the clock shows this.
+pub(crate) fn sleep_until(until: Duration) -> Sleep {
+    CLOCK.with_borrow_mut(|clock| {
+        assert!(until > clock.elapsed, "a wait must end in the future");
+        clock.sleeps += 1;
+        Sleep { number: clock.sleeps, until }
+    })
+}
+
+/// A future that ends at its time.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Sleep {
+    number: u64,
+    until: Duration,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { number, until } = *self;
+        CLOCK.with_borrow_mut(|clock| {
+            clock.sleeping.retain(|sleeping| sleeping.number != number);
+            if clock.elapsed >= until {
+                return Poll::Ready(());
+            }
+            clock.sleeping.push(Sleeping { number, until, waker: context.waker().clone() });
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        CLOCK.with_borrow_mut(|clock| clock.sleeping.retain(|sleeping| sleeping.number != self.number));
+    }
+}
+
+/// Runs the future until `end`, and drops it then.
+pub(crate) async fn until<T>(end: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    let (mut end, mut future) = (pin!(end), pin!(future));
+    poll_fn(|context| match end.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(context).map(Some),
+    })
+    .await
+}
+
+/// Runs a future to its end in the stead of one who can go on: while it waits, time may pass.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = future::block_on(poll_fn(|context| Poll::Ready(context.waker().clone())));
+    let pulse = Arc::new(Pulse { counted: AtomicBool::new(true), waker });
+    let waker = Waker::from(Arc::clone(&pulse));
+    let output = future::block_on(poll_fn(|_| {
+        // Whoever has woken it has counted it; it may also be polled without a reason.
+        if !pulse.counted.swap(false, SeqCst) {
+            join();
+        }
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        if polled.is_pending() {
+            leave();
+        }
+        polled
+    }));
+    // What has woken it since its last poll leads to no other, nor does what wakes it from now on.
+    if pulse.counted.swap(true, SeqCst) {
+        leave();
+    }
+    output
+}
+
+/// Counts a future among those who can go on, from when it is woken until it is polled.
+struct Pulse {
+    counted: AtomicBool,
+    waker: Waker,
+}
+
+impl Wake for Pulse {
+    fn wake(self: Arc<Self>) {
+        if !self.counted.swap(true, SeqCst) {
+            join();
+        }
+        self.waker.wake_by_ref();
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use crate::scene::Cast;
+use crate::stage::{Cast, Kind};
 use crate::sync::Bell;
 
 /// A scene.
@@ -33,44 +33,54 @@ impl Plan {
         (DfsScheduler::new(Some(limit), false), limit)
     }
 
-    /// Another thread may run at each step.
+    /// Another caller may run at each step.
     fn restless(self) -> RandomScheduler {
         RandomScheduler::new_from_seed(self.seed, self.schedules)
     }
 
-    /// Each thread runs as far as it can, but for three places: most mistakes need no more to show.
+    /// Each caller runs as far as it can, but for three places: most mistakes need no more to show.
     fn steady(self) -> PctScheduler {
         PctScheduler::new_from_seed(self.seed, 3, self.schedules)
     }
 }
 
-/// Plays the scene with two threads under every schedule, up to a limit, and with four under random ones.
+/// Plays the scene with four callers of each kind under random schedules, and with two of one kind, where they run beside each
+/// other, under every schedule up to a limit.
 #[expect(clippy::print_stdout, reason = "a test that fails shows what was printed, such as the seed")]
-pub fn explore(scene: Scene) {
+pub fn explore(scene: Scene, kinds: &[Kind]) {
     let plan = Plan::from_env();
     println!("{plan:?}");
-    let (every, limit) = plan.exhaustive();
-    let two = play(every, scene, Cast { threads: 2, bell: Bell::Sound });
-    let which = if two < limit { "all" } else { "the first" };
-    let mut four = 0;
-    for bell in [Bell::Sound, Bell::Skittish] {
-        let cast = Cast { threads: 4, bell };
-        four += play(plan.restless(), scene, cast) + play(plan.steady(), scene, cast);
+    for &kind in kinds {
+        if matches!(kind, Kind::Threads | Kind::Tasks) {
+            let (every, limit) = plan.exhaustive();
+            let played = play(every, scene, Cast { callers: 2, kind, bell: Bell::Sound });
+            let which = if played < limit { "all" } else { "the first" };
+            println!("{kind:?}: {which} {played} schedules of two");
+        }
+        let mut played = 0;
+        for bell in [Bell::Sound, Bell::Skittish] {
+            let cast = Cast { callers: 4, kind, bell };
+            played += play(plan.restless(), scene, cast);
+            // Of one thread there is one schedule; which of its tasks runs next is drawn.
+            if kind != Kind::TasksOfOneThread {
+                played += play(plan.steady(), scene, cast);
+            }
+        }
+        println!("{kind:?}: {played} random schedules of four");
     }
-    println!("{which} {two} schedules of two threads, {four} random ones of four");
 }
 
 /// Whether the scene tells that its bell is not as it must be.
-pub fn tells(scene: Scene, bell: Bell) -> bool {
+pub fn tells(scene: Scene, kind: Kind, bell: Bell) -> bool {
     let plan = Plan { schedules: 1000, seed: 1 };
-    catch_unwind(|| play(plan.restless(), scene, Cast { threads: 4, bell })).is_err()
+    catch_unwind(|| play(plan.restless(), scene, Cast { callers: 4, kind, bell })).is_err()
 }
 
 fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize {
     let mut config = Config::new();
-    // A session and its journal are larger than what threads have here by default.
+    // A session and its journal are larger than what coroutines have here by default.
     config.stack_size = 0x4_0000;
-    // Far more than any scene takes, so that threads that go on for ever are told.
+    // Far more than any scene takes, so that callers that go on for ever are told.
     config.max_steps = MaxSteps::FailAfter(20_000);
     // The seed replays it, and the same number of schedules.
     config.failure_persistence = FailurePersistence::None;

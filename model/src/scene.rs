@@ -1,17 +1,21 @@
-//! What threads can go through together, with what must come of it whichever runs when.
+//! What callers can go through together, with what must come of it whichever runs when.
 //!
 //! Each is one schedule's worth: it panics where its sentence does not hold.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use shuttle::future;
 use waldo_auth_core::{Call, Explanation, Head, Now, Refusal, Session, Verdict};
 
-use crate::stage::{Answer, End, Ended, Seen, Stage, credentials, on_threads, unwind};
-use crate::sync::Bell;
-use crate::trace;
+use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, credentials, unwind};
+use crate::{clock, trace};
 
+/// So little time that silence is not the server's fault.
+const TWO_SECONDS: Duration = Duration::from_secs(2);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// The default.
 const LEASE: Duration = Duration::from_secs(30);
@@ -19,19 +23,10 @@ const TWO_LEASES: Duration = Duration::from_secs(60);
 /// The default base of the backoff, which full jitter stays below.
 const BACKOFF: Duration = Duration::from_millis(250);
 
-/// How many threads, and by which bell they wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Cast {
-    /// At least 2.
-    pub threads: usize,
-    /// What wakes them.
-    pub bell: Bell,
-}
-
 /// A cold start has one leader; the others wait for its login and for nothing else.
 pub fn cold_start(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let ends = stage.play(cast, call);
     assert_sent(&ends, 1);
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
@@ -39,16 +34,15 @@ pub fn cold_start(cast: Cast) {
 /// Many 401s to one token cause one login.
 pub fn storm_of_401s(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let sent = || stage.send(Call::replayable()).unwrap();
+    let sent = || stage.send(Call::replayable());
     // The first call's own login is too fresh to be doubted.
     drop(sent());
-    let attempts: Vec<_> = (0..cast.threads).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
-    let ends = on_threads(cast.threads, |thread| {
-        let attempt = attempts[thread].lock().unwrap().take().unwrap();
+    let attempts: Vec<_> = (0..cast.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
+    let ends = stage.play(cast, async |caller| {
+        let attempt = attempts[caller.number].lock().unwrap().take().unwrap();
         let headers = HeaderMap::new();
-        let refused = Head::new(StatusCode::UNAUTHORIZED, &headers);
-        match stage.monitor.with(|session, now| session.conclude(attempt, refused, now)) {
-            Verdict::Retry(call) => stage.call(call),
+        match stage.session.conclude(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers)) {
+            Verdict::Retry(call) => caller.call(call).await,
             Verdict::Deliver => panic!("a first 401 is healed"),
         }
     });
@@ -59,7 +53,7 @@ pub fn storm_of_401s(cast: Cast) {
 /// A rejection is everybody's answer, at once.
 pub fn rejection(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Rejected]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let ends = stage.play(cast, call);
     assert!(ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Rejected { .. }))), "{ends:?}");
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
@@ -67,7 +61,7 @@ pub fn rejection(cast: Cast) {
 /// All wait out one backoff, and one of them tries again for all.
 pub fn backoff(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let ends = stage.play(cast, call);
     assert_sent(&ends, 1);
     let Seen { logins, at_once, passed } = stage.seen();
     assert_eq!((logins, at_once), (2, 1));
@@ -77,22 +71,25 @@ pub fn backoff(cast: Cast) {
 /// Where no login brings a token, each call sits through three failures and is refused.
 pub fn outage(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let ends = stage.play(cast, call);
     assert!(
         ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Unavailable { .. }))),
         "{ends:?}"
     );
     let Seen { logins, at_once, passed } = stage.seen();
-    // A thread that comes when others have sat through some failures sits through as many more by itself.
-    assert!((3..=3 * cast.threads).contains(&logins), "{logins} logins");
+    // A caller that comes when others have sat through some failures sits through as many more by itself.
+    assert!((3..=3 * cast.callers).contains(&logins), "{logins} logins");
     assert_eq!(at_once, 1);
     assert!(passed < LEASE * 3, "{passed:?}");
 }
 
-/// A leader that gives up is replaced at once, by one.
+/// A leader that gives up, as its call has little time, is replaced at once, by one.
 pub fn tired_leader(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Abandoned, Answer::Granted]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let stage = Stage::new(cast.bell, &[Answer::None, Answer::Granted]);
+    let ends = stage.play(cast, async |caller| {
+        let soon = stage.session.now().saturating_add(TWO_SECONDS);
+        caller.call(Call::replayable().with_deadline(soon)).await
+    });
     assert_sent(&ends, 1);
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
@@ -100,9 +97,9 @@ pub fn tired_leader(cast: Cast) {
 /// A leader that unwinds is replaced at once, by one.
 pub fn lost_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Lost, Answer::Granted]);
-    let mut ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let mut ends = stage.play(cast, call);
     ends.retain(|ended| !matches!(ended.end, End::Lost));
-    assert_eq!(ends.len(), cast.threads - 1);
+    assert_eq!(ends.len(), cast.callers - 1);
     assert_sent(&ends, 1);
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
@@ -110,7 +107,7 @@ pub fn lost_leader(cast: Cast) {
 /// A leader that hangs delays the others by its lease, and its late answer takes nobody's token away.
 pub fn hanging_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TWO_LEASES), Answer::Granted]);
-    let ends = on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    let ends = stage.play(cast, call);
     assert_sent(&ends, 1);
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 2, passed: TWO_LEASES });
 }
@@ -118,10 +115,10 @@ pub fn hanging_leader(cast: Cast) {
 /// A call whose deadline comes leaves at its deadline, and the others get what they wait for.
 pub fn leaving(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
-    let ends = on_threads(cast.threads, |thread| {
-        let deadline = stage.monitor.now().monotonic.saturating_add(TEN_SECONDS / 2);
+    let ends = stage.play(cast, async |caller| {
+        let deadline = stage.session.now().saturating_add(TEN_SECONDS / 2);
         let call = Call::replayable();
-        stage.call(if thread == 0 { call.with_deadline(deadline) } else { call })
+        caller.call(if caller.number == 0 { call.with_deadline(deadline) } else { call }).await
     });
     assert_sent(&ends[1..], 1);
     match &ends[0] {
@@ -133,12 +130,12 @@ pub fn leaving(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
-/// A thread that unwinds while it holds the lock costs its own call and nobody else's.
+/// A caller that unwinds while it holds the lock costs its own call and nobody else's.
 pub fn poisoned_lock(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let ends = on_threads(cast.threads, |thread| match thread {
-        0 => stage.monitor.with(|_, _| unwind()),
-        _ => stage.call(Call::replayable()),
+    let ends = stage.play(cast, async |caller| match caller.number {
+        0 => stage.session.with(|_, _| unwind()),
+        _ => call(caller).await,
     });
     assert!(matches!(ends[0].end, End::Lost), "{ends:?}");
     assert_sent(&ends[1..], 1);
@@ -158,31 +155,31 @@ pub fn invalidation(cast: Cast) {
 fn change(cast: Cast, change: fn(&mut Session, Now)) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let overtaken = AtomicBool::new(false);
-    let ends = on_threads(cast.threads, |thread| {
-        if thread == 0 {
-            stage.monitor.change(|session, now| {
+    let ends = stage.play(cast, async |caller| {
+        if caller.number == 0 {
+            stage.session.change(|session, now| {
                 overtaken.store(matches!(session.explain(now), Explanation::Join { .. }), SeqCst);
                 change(session, now);
             });
         }
-        stage.call(Call::replayable())
+        call(caller).await
     });
     assert_sent(&ends, 1);
-    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.threads) };
+    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
     assert_eq!(stage.seen().logins, logins);
     // The one that leads what is given up waits for its answer; nobody waits with it.
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// Each entry of the journal is told once, each thread tells its own in order, and time never runs backwards in them.
+/// Each entry of the journal is told once, each caller tells its own in order, and time never runs backwards in them.
 pub fn telling(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
     trace::listen(true);
-    on_threads(cast.threads, |_| stage.call(Call::replayable()));
+    stage.play(cast, call);
     let heard = trace::heard();
     let mut numbers: Vec<_> = heard.iter().map(|(_, number)| *number).collect();
     numbers.sort_unstable();
-    let (written, times) = stage.monitor.with(|session, _| {
+    let (written, times) = stage.session.with(|session, _| {
         let times: Vec<_> = session.journal().since(0).map(|entry| entry.at).collect();
         (session.journal().written(), times)
     });
@@ -192,6 +189,96 @@ pub fn telling(cast: Cast) {
         let mut before = heard[..place].iter().filter(|(other, _)| other == teller);
         assert!(before.all(|(_, earlier)| earlier < number), "{heard:?}");
     }
+}
+
+/// A leader whose future is dropped while its login is under way is replaced at once, by one.
+pub fn dropped_leader(cast: Cast) {
+    let stage = Stage::new(cast.bell, &[Answer::Dropped, Answer::Granted]);
+    let mut ends = stage.play(cast, call);
+    assert_eq!(take_dropped(&mut ends), 1);
+    assert_sent(&ends, 1);
+    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+}
+
+/// However many leaders are dropped one after the other, all that are left are sent with what the next one brings. The first hand-over
+/// is at once; the ones after it have a backoff, so that leaders that are all cancelled are no storm of logins.
+pub fn dropped_leaders(cast: Cast) {
+    for dropped in 1..cast.callers {
+        let mut script = vec![Answer::Dropped; dropped];
+        script.push(Answer::Granted);
+        let stage = Stage::new(cast.bell, &script);
+        let mut ends = stage.play(cast, call);
+        assert_eq!(take_dropped(&mut ends), dropped);
+        assert_sent(&ends, 1);
+        let Seen { logins, at_once, passed } = stage.seen();
+        assert_eq!((logins, at_once), (dropped + 1, 1));
+        let backoffs: Duration = (1..dropped).map(|earlier| BACKOFF * (1 << (earlier - 1))).sum();
+        assert!(passed <= backoffs, "{passed:?}");
+    }
+}
+
+/// A future that is dropped in the middle of a login ends its own call: the others go on when they would have without it, or
+/// at once where it was the one that logged in.
+pub fn timed_out(cast: Cast) {
+    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
+    let leads = AtomicBool::new(false);
+    let mut ends = stage.play(cast, async |caller| {
+        if caller.number > 0 {
+            return call(caller).await;
+        }
+        let timed = clock::until(clock::sleep(TEN_SECONDS / 2), call(caller)).await;
+        leads.store(caller.has_led(), SeqCst);
+        timed.unwrap_or(End::Dropped)
+    });
+    let (logins, passed) = if leads.into_inner() { (2, TEN_SECONDS / 2) } else { (1, TEN_SECONDS) };
+    assert_eq!(ends[0].at, TEN_SECONDS / 2);
+    assert_eq!(take_dropped(&mut ends), 1);
+    assert_sent(&ends, 1);
+    assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed });
+}
+
+/// A follower that is dropped once it has been woken, before it is polled again, takes nobody's wake-up with it.
+pub fn dropped_when_woken(cast: Cast) {
+    dropped_when_polled_again(cast, async || {
+        let mut polls = 0;
+        poll_fn(|_| {
+            polls += 1;
+            if polls > 1 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    });
+}
+
+/// A future that is dropped at any moment, wherever its call stands, costs its own call and nobody's time.
+pub fn dropped_at_any_moment(cast: Cast) {
+    // It is woken without a reason, so others have come as far as they happen to when it is polled again.
+    dropped_when_polled_again(cast, future::yield_now);
+}
+
+fn dropped_when_polled_again(cast: Cast, again: impl AsyncFn() + Sync) {
+    let stage = Stage::new(cast.bell, &[Answer::Granted]);
+    let led = AtomicBool::new(false);
+    let mut ends = stage.play(cast, async |caller| {
+        if caller.number > 0 {
+            return call(caller).await;
+        }
+        let ended = clock::until(again(), call(caller)).await;
+        led.store(caller.has_led() && ended.is_none(), SeqCst);
+        ended.unwrap_or(End::Dropped)
+    });
+    assert!(take_dropped(&mut ends) <= 1);
+    assert_sent(&ends, 1);
+    let logins = if led.into_inner() { 2 } else { 1 };
+    assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed: Duration::ZERO });
+}
+
+async fn call(caller: &Caller<'_>) -> End {
+    caller.call(Call::replayable()).await
+}
+
+/// Leaves out the calls whose futures were dropped, and says how many they were.
+fn take_dropped(ends: &mut Vec<Ended>) -> usize {
+    ends.extract_if(.., |ended| matches!(ended.end, End::Dropped)).count()
 }
 
 fn assert_sent(ends: &[Ended], edition: u64) {

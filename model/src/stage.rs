@@ -1,18 +1,45 @@
-//! One session that threads share, and a server that answers logins by script.
+//! One session that callers share, and a server that answers logins by script.
 
+use std::cell::Cell;
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode};
-use shuttle::thread;
-use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Login, Outcome, Reason, Refusal, Session, Unavailable,
-};
+use shuttle::{future, thread};
+use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Refusal};
 
-use crate::monitor::{Monitor, Unsent};
+use crate::lead::Lead;
+use crate::session::{Admission, SharedSession};
 use crate::sync::{self, Bell};
-use crate::{clock, trace};
+use crate::{clock, executor, trace};
+
+/// How many callers, of which kind, and by which bell they wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast {
+    /// At least 2.
+    pub callers: usize,
+    /// How they wait.
+    pub kind: Kind,
+    /// What wakes them.
+    pub bell: Bell,
+}
+
+/// What shares the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Threads, which block while they wait.
+    Threads,
+    /// Tasks, each of which may run beside any other.
+    Tasks,
+    /// Tasks of one thread, of which each runs until it waits.
+    TasksOfOneThread,
+    /// Threads and tasks, as many of the one as of the other, all beside each other.
+    Both,
+}
 
 /// What becomes of a login.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +49,12 @@ pub(crate) enum Answer {
     Late(Duration),
     Unavailable,
     Rejected,
-    /// The leader gives up.
-    Abandoned,
+    /// There is none in the time that the leader's call has.
+    None,
     /// The leader unwinds.
     Lost,
+    /// The leader's task is dropped while the login is under way.
+    Dropped,
 }
 
 /// What became of a call.
@@ -34,11 +63,13 @@ pub(crate) enum End {
     /// It was sent with the token of this edition.
     Sent(u64),
     Refused(Refusal),
-    /// Its thread unwound.
+    /// Its caller unwound.
     Lost,
+    /// Its future was dropped.
+    Dropped,
 }
 
-/// What became of a thread's call, and how much time had passed then.
+/// What became of a caller's call, and how much time had passed then.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) end: End,
@@ -54,87 +85,165 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct Stage {
-    pub(crate) monitor: Monitor,
+    pub(crate) session: SharedSession,
     /// The answers to the logins in order; the last one stands for all that follow.
-    script: &'static [Answer],
+    script: Vec<Answer>,
     logins: AtomicUsize,
     under_way: AtomicUsize,
     at_once: AtomicUsize,
 }
 
-/// What a thread unwinds with when it is lost on purpose.
+/// What a caller unwinds with when it is lost on purpose.
 struct OnPurpose;
 
 impl Stage {
-    pub(crate) fn new(bell: Bell, script: &'static [Answer]) -> Self {
+    pub(crate) fn new(bell: Bell, script: &[Answer]) -> Self {
         sync::hang(bell);
         clock::reset();
         trace::listen(false);
         let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
         let none = || AtomicUsize::new(0);
         Self {
-            monitor: Monitor::new(Session::new(config)),
-            script,
+            session: SharedSession::new(config),
+            script: script.to_vec(),
             logins: none(),
             under_way: none(),
             at_once: none(),
         }
     }
 
-    /// Makes a call, until it is sent or refused.
-    pub(crate) fn call(&self, call: Call) -> End {
-        match self.send(call) {
-            Ok(attempt) => End::Sent(attempt.edition()),
-            Err(refusal) => End::Refused(refusal),
-        }
+    /// Makes a call before there are callers.
+    pub(crate) fn send(&self, call: Call) -> Attempt {
+        clock::block_on(Caller::new(self, Kind::Threads, 0).send(call)).unwrap()
     }
 
-    pub(crate) fn send(&self, call: Call) -> Result<Attempt, Refusal> {
-        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-        self.monitor.admit(call, &mut request, |login, _| self.authenticate(login)).map_err(|unsent| {
-            match unsent {
-                Unsent::Refused(refusal) => refusal,
-                Unsent::Foreign => panic!("the request goes to the origin"),
-            }
+    /// Runs callers to their ends: together in one thread, or each in a thread of its own.
+    pub(crate) fn play(&self, cast: Cast, run: impl AsyncFn(&Caller<'_>) -> End + Sync) -> Vec<Ended> {
+        let Cast { callers, kind, .. } = cast;
+        let perform = |number| self.perform(kind, number, &run);
+        if kind == Kind::TasksOfOneThread {
+            clock::start(1);
+            return clock::block_on(executor::run((0..callers).map(perform).collect()));
+        }
+        clock::start(callers);
+        thread::scope(|scope| {
+            let perform = &perform;
+            let spawn = |number| {
+                scope.spawn(move || {
+                    let ended = clock::block_on(perform(number));
+                    clock::leave();
+                    ended
+                })
+            };
+            let handles: Vec<_> = (0..callers).map(spawn).collect();
+            handles.into_iter().map(|handle| handle.join().unwrap()).collect()
         })
+    }
+
+    async fn perform(&self, kind: Kind, number: usize, run: &impl AsyncFn(&Caller<'_>) -> End) -> Ended {
+        let caller = Caller::new(self, kind, number);
+        let mut call = pin!(clock::until(caller.is_dropped(), run(&caller)));
+        let end = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+            Ok(polled) => polled.map(|end| end.unwrap_or(End::Dropped)),
+            Err(payload) if payload.is::<OnPurpose>() => Poll::Ready(End::Lost),
+            Err(payload) => resume_unwind(payload),
+        });
+        Ended { end: end.await, at: clock::passed() }
     }
 
     pub(crate) fn seen(&self) -> Seen {
         let (logins, at_once) = (self.logins.load(SeqCst), self.at_once.load(SeqCst));
         Seen { logins, at_once, passed: clock::passed() }
     }
+}
 
-    fn authenticate(&self, login: &Login) -> Outcome {
-        let number = self.logins.fetch_add(1, SeqCst);
-        let _under_way = UnderWay::begin(self);
-        // Here the others run, while the login is on its way.
-        thread::yield_now();
-        match self.script.get(number).or(self.script.last()).unwrap() {
-            Answer::Granted => granted(login, number),
-            Answer::Late(span) => {
-                clock::sleep(*span);
-                granted(login, number)
-            }
-            Answer::Unavailable => Outcome::Unavailable(Unavailable::new(Reason::Transport)),
-            Answer::Rejected => read(login, StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_API_KEY"}"#),
-            Answer::Abandoned => Outcome::Abandoned,
-            Answer::Lost => unwind(),
+/// One of those who share the session, with the loop of an adapter.
+pub(crate) struct Caller<'a> {
+    stage: &'a Stage,
+    pub(crate) number: usize,
+    /// It is a thread.
+    blocks: bool,
+    led: Cell<bool>,
+    dropped: Cell<bool>,
+}
+
+impl<'a> Caller<'a> {
+    fn new(stage: &'a Stage, kind: Kind, number: usize) -> Self {
+        let blocks = match kind {
+            Kind::Threads => true,
+            Kind::Tasks | Kind::TasksOfOneThread => false,
+            Kind::Both => number.is_multiple_of(2),
+        };
+        Self { stage, number, blocks, led: Cell::default(), dropped: Cell::default() }
+    }
+
+    /// Whether it has been the one that logs in.
+    pub(crate) fn has_led(&self) -> bool {
+        self.led.get()
+    }
+
+    /// Makes a call, until it is sent or refused.
+    pub(crate) async fn call(&self, call: Call) -> End {
+        match self.send(call).await {
+            Ok(attempt) => End::Sent(attempt.edition()),
+            Err(refusal) => End::Refused(refusal),
         }
+    }
+
+    async fn send(&self, mut call: Call) -> Result<Attempt, Refusal> {
+        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+        loop {
+            call = match self.stage.session.admit(call, &mut request).unwrap() {
+                Admission::Send(attempt) => return Ok(attempt),
+                Admission::Authenticate(lead) => self.authenticate(lead).await,
+                Admission::Wait(wait) if self.blocks => wait.block(),
+                Admission::Wait(wait) => wait.or(clock::sleep).await,
+                Admission::Refuse(refused) => return Err(refused.refusal),
+            };
+        }
+    }
+
+    async fn authenticate(&self, lead: Lead<'_>) -> Call {
+        self.led.set(true);
+        let number = self.stage.logins.fetch_add(1, SeqCst);
+        let under_way = UnderWay::begin(self.stage);
+        // Here the others run, while the login is on its way.
+        future::yield_now().await;
+        let (status, body) = match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {
+            Answer::Granted => granted(number),
+            Answer::Late(span) => {
+                clock::sleep(span).await;
+                granted(number)
+            }
+            Answer::Rejected => (StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_API_KEY"}"#.to_owned()),
+            Answer::Unavailable => {
+                drop(under_way);
+                return lead.fail("no route to host");
+            }
+            Answer::None => {
+                drop(under_way);
+                return lead.time_out("too slow");
+            }
+            Answer::Lost => unwind(),
+            Answer::Dropped => self.drop_here().await,
+        };
+        drop(under_way);
+        lead.answer(Head::new(status, &HeaderMap::new()), body.as_bytes())
+    }
+
+    /// Waits for its future to be dropped, which it is where it would be polled next.
+    async fn drop_here<T>(&self) -> T {
+        self.dropped.set(true);
+        future::yield_now().await;
+        pending().await
+    }
+
+    async fn is_dropped(&self) {
+        poll_fn(|_| if self.dropped.get() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
-/// Runs so many threads to their ends.
-pub(crate) fn on_threads(threads: usize, run: impl Fn(usize) -> End + Sync) -> Vec<Ended> {
-    clock::start(threads);
-    thread::scope(|scope| {
-        let run = &run;
-        let spawn = |thread| scope.spawn(move || end(|| run(thread)));
-        let handles: Vec<_> = (0..threads).map(spawn).collect();
-        handles.into_iter().map(|handle| handle.join().unwrap()).collect()
-    })
-}
-
-/// Ends this thread's call by unwinding.
+/// Ends this caller's call by unwinding.
 pub(crate) fn unwind() -> ! {
     // Without the hook of a panic, which would tell of a failure.
     resume_unwind(Box::new(OnPurpose))
@@ -144,20 +253,8 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new("k", "s").unwrap()
 }
 
-fn end(run: impl FnOnce() -> End) -> Ended {
-    let end = catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|payload| if payload.is::<OnPurpose>() { End::Lost } else { resume_unwind(payload) });
-    let at = clock::passed();
-    clock::leave();
-    Ended { end, at }
-}
-
-fn granted(login: &Login, number: usize) -> Outcome {
-    read(login, StatusCode::OK, &format!(r#"{{"token":"e30.e30.sig{number}"}}"#))
-}
-
-fn read(login: &Login, status: StatusCode, body: &str) -> Outcome {
-    login.read(Head::new(status, &HeaderMap::new()), body.as_bytes())
+fn granted(number: usize) -> (StatusCode, String) {
+    (StatusCode::OK, format!(r#"{{"token":"e30.e30.sig{number}"}}"#))
 }
 
 /// Counts a login until it ends, however it does.

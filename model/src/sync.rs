@@ -1,14 +1,18 @@
-//! What the shell takes from the standard library where it ships.
+//! What the shell takes from the standard library and from `event_listener` where it ships.
 
 use std::cell::Cell;
-use std::ops::{Deref, DerefMut};
-use std::sync::{LockResult, PoisonError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LockResult};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
-use shuttle::rand::Rng;
+use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 
-use crate::clock::{self, Wait};
+use crate::clock;
+
+pub(crate) use shuttle::sync::MutexGuard;
 
 thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
@@ -19,7 +23,7 @@ thread_local! {
 pub enum Bell {
     /// It wakes all who listen, and whoever waits listens before the lock is free.
     Sound,
-    /// It also wakes without a reason, as the standard library's may.
+    /// It also wakes without a reason, and ends waits without one.
     Skittish,
     /// Nobody rings it.
     Silent,
@@ -34,49 +38,131 @@ pub(crate) fn hang(bell: Bell) {
     BELL.set(bell);
 }
 
+/// Lets others run, as they may between any two steps that they can see. A sleep is a place to switch at here, and takes no time.
+fn pause() {
+    thread::sleep(Duration::ZERO);
+}
+
+/// What rings for its listeners.
+///
+/// A listener that it has rung for may be dropped without having heard it. `event_listener` rings for another one then; this one does
+/// not, so that nothing depends on it.
 #[derive(Debug)]
-pub(crate) struct Condvar;
+pub(crate) struct Event(Arc<Listening>);
 
-#[expect(clippy::unused_self, reason = "the shape is the standard library's")]
-impl Condvar {
+type Listening = std::sync::Mutex<Listeners>;
+
+#[derive(Debug, Default)]
+struct Listeners {
+    /// Counts those who have begun to listen, which tells them apart.
+    begun: u64,
+    /// Those it is to ring for, in the order in which they have begun.
+    ears: Vec<Ear>,
+}
+
+#[derive(Debug)]
+struct Ear {
+    number: u64,
+    /// What to wake, once it waits.
+    waker: Option<Waker>,
+}
+
+impl Event {
     pub(crate) fn new() -> Self {
-        Self
+        Self(Arc::default())
     }
 
-    pub(crate) fn notify_all(&self) {
-        match BELL.get() {
-            Bell::Sound | Bell::Skittish | Bell::Late => clock::ring_for_all(),
-            Bell::ForOne => clock::ring_for_one(),
-            Bell::Silent => {}
+    pub(crate) fn listen(&self) -> EventListener {
+        pause();
+        let mut listener = EventListener { event: Arc::clone(&self.0), number: None };
+        if BELL.get() != Bell::Late {
+            listener.begin();
         }
+        listener
     }
 
-    pub(crate) fn wait_timeout<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        span: Duration,
-    ) -> LockResult<MutexGuard<'a, T>> {
-        let mutex = guard.mutex;
-        let listen = || Wait::begin(span, true);
-        let wait = if BELL.get() == Bell::Late {
-            drop(guard);
-            thread::yield_now();
-            listen()
-        } else {
-            let wait = listen();
-            drop(guard);
-            wait
+    pub(crate) fn notify(&self, all: usize) {
+        let count = match BELL.get() {
+            Bell::Sound | Bell::Skittish | Bell::Late => all,
+            Bell::ForOne => 1,
+            Bell::Silent => 0,
         };
-        if BELL.get() == Bell::Skittish && shuttle::rand::thread_rng().gen_bool(0.25) {
-            wait.give_up();
-        } else {
-            wait.end();
-        }
-        mutex.lock()
+        pause();
+        let heard: Vec<_> = {
+            let ears = &mut self.0.lock().unwrap().ears;
+            let count = ears.len().min(count);
+            ears.drain(..count).collect()
+        };
+        heard.into_iter().filter_map(|ear| ear.waker).for_each(Waker::wake);
     }
 }
 
-/// shuttle's lock, with guards that know it.
+#[derive(Debug)]
+pub(crate) struct EventListener {
+    event: Arc<Listening>,
+    /// Which it is of those who listen, once it does.
+    number: Option<u64>,
+}
+
+impl EventListener {
+    fn begin(&mut self) -> u64 {
+        let mut listeners = self.event.lock().unwrap();
+        listeners.begun += 1;
+        let number = listeners.begun;
+        listeners.ears.push(Ear { number, waker: None });
+        *self.number.insert(number)
+    }
+}
+
+impl Future for EventListener {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let number = self.number.unwrap_or_else(|| {
+            pause();
+            self.begin()
+        });
+        if BELL.get() == Bell::Skittish {
+            match thread_rng().gen_range(0..4) {
+                0 => return Poll::Ready(()),
+                1 => context.waker().wake_by_ref(),
+                _ => {}
+            }
+        }
+        let ears = &mut self.event.lock().unwrap().ears;
+        match ears.iter_mut().find(|ear| ear.number == number) {
+            Some(ear) => {
+                ear.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for EventListener {
+    fn drop(&mut self) {
+        self.event.lock().unwrap().ears.retain(|ear| Some(ear.number) != self.number);
+    }
+}
+
+/// The waits that block a thread.
+pub(crate) trait Listener {
+    fn wait(self);
+    fn wait_deadline(self, until: Instant) -> Option<()>;
+}
+
+impl Listener for EventListener {
+    fn wait(self) {
+        clock::block_on(self);
+    }
+
+    fn wait_deadline(self, until: Instant) -> Option<()> {
+        clock::block_on(clock::until(clock::sleep_until(until.0), self))
+    }
+}
+
+/// shuttle's lock, with a clock that goes on with each turn.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
@@ -88,33 +174,11 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let locked = self.0.lock();
         clock::tick();
-        match locked {
-            Ok(inner) => Ok(MutexGuard { inner, mutex: self }),
-            Err(poisoned) => Err(PoisonError::new(MutexGuard { inner: poisoned.into_inner(), mutex: self })),
-        }
+        locked
     }
 }
 
-pub(crate) struct MutexGuard<'a, T> {
-    inner: shuttle::sync::MutexGuard<'a, T>,
-    mutex: &'a Mutex<T>,
-}
-
-impl<T> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.inner
-    }
-}
-
-impl<T> DerefMut for MutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.inner
-    }
-}
-
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Instant(Duration);
 
 impl Instant {
@@ -123,7 +187,15 @@ impl Instant {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        clock::elapsed().saturating_sub(self.0)
+        Self::now().saturating_duration_since(*self)
+    }
+
+    pub(crate) fn saturating_duration_since(&self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    pub(crate) fn checked_add(&self, span: Duration) -> Option<Self> {
+        self.0.checked_add(span).map(Self)
     }
 }
 

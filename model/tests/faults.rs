@@ -1,5 +1,6 @@
 //! A shell with a mistake in it does not pass: the bell behaves as the mistake would make it.
 
+use waldo_model::Kind::{Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::tells;
 use waldo_model::{Bell, scene};
 
@@ -17,19 +18,44 @@ fn a_shell_that_never_rings_is_told_by_every_scene_in_which_others_wait() {
         ("reset", scene::reset),
         ("invalidation", scene::invalidation),
     ] {
-        assert!(tells(scene, Bell::Silent), "{name}");
+        for kind in [Threads, Tasks, TasksOfOneThread, Both] {
+            assert!(tells(scene, kind, Bell::Silent), "{name}, {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dropped_future_that_does_not_ring_is_told() {
+    for (name, scene) in [
+        ("dropped leader", scene::dropped_leader as fn(_)),
+        ("dropped leaders", scene::dropped_leaders),
+        ("dropped at any moment", scene::dropped_at_any_moment),
+        ("dropped when woken", scene::dropped_when_woken),
+        ("timed out", scene::timed_out),
+    ] {
+        for kind in [Tasks, TasksOfOneThread] {
+            assert!(tells(scene, kind, Bell::Silent), "{name}, {kind:?}");
+        }
     }
 }
 
 #[test]
 fn a_shell_that_wakes_one_of_many_is_told() {
-    assert!(tells(scene::cold_start, Bell::ForOne));
-    assert!(tells(scene::rejection, Bell::ForOne));
+    for kind in [Threads, Tasks, TasksOfOneThread, Both] {
+        assert!(tells(scene::cold_start, kind, Bell::ForOne), "{kind:?}");
+        assert!(tells(scene::rejection, kind, Bell::ForOne), "{kind:?}");
+    }
+    for kind in [Tasks, TasksOfOneThread] {
+        assert!(tells(scene::dropped_when_woken, kind, Bell::ForOne), "{kind:?}");
+    }
 }
 
 #[test]
 fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
-    assert!(tells(scene::cold_start, Bell::Late));
-    assert!(tells(scene::lost_leader, Bell::Late));
-    assert!(tells(scene::reset, Bell::Late));
+    // Among the tasks of one thread, nobody can ring in between.
+    for kind in [Threads, Tasks, Both] {
+        assert!(tells(scene::cold_start, kind, Bell::Late), "{kind:?}");
+        assert!(tells(scene::lost_leader, kind, Bell::Late), "{kind:?}");
+        assert!(tells(scene::reset, kind, Bell::Late), "{kind:?}");
+    }
 }
