@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use waldo_reqwest::reqwest::header::{HeaderMap, HeaderValue};
 use waldo_reqwest::reqwest::{self, Url};
@@ -108,5 +109,14 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
             assert!(!line.contains("eyJ"), "{line}");
         }
         assert!(output.0.len() > 40, "something was said: {}", output.0.len());
+        let origin = server.origin();
+        assert_eq!(format!("{client:?}"), format!("Client {{ origin: {origin:?}, .. }}"));
+        assert_eq!(
+            format!("{:?}", client.get("/roll")),
+            format!("RequestBuilder {{ client: {client:?}, .. }}")
+        );
+        let builder = Client::builder(pair("ws.canary")).timeout(Duration::from_secs(7));
+        let said = format!("{builder:?}");
+        assert!(said.contains("https://api.waldo.ai") && said.contains("timeout: Some(7s)"), "{said}");
     });
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, RetryAfter, Target};
-use waldo_reqwest::{Error, Reason, Refusal, Refused};
+use waldo_reqwest::{Client, Error, Reason, Refusal, Refused};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, answer, grant, jwt};
-use crate::site::{PATIENCE, bounded, builder, call, client, emulator, reason, status};
+use crate::site::{PATIENCE, bounded, builder, call, client, credentials, emulator, reason, status};
 
 /// Far above every limit that is tested here, and far below those that are not.
 const SOON: Duration = Duration::from_secs(10);
@@ -81,6 +81,24 @@ fn the_budget_covers_reading_the_answer() {
         let response = client.get("/half").timeout(Duration::from_millis(300)).send().await.unwrap();
         let error = response.bytes().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
+    });
+}
+
+#[test]
+fn how_long_a_call_may_wait_is_for_the_client_to_say() {
+    bounded(async {
+        let emulator = emulator();
+        let client = Client::builder(credentials()).origin(emulator.origin());
+        let client = client.max_wait(Duration::from_millis(200)).build().unwrap();
+        emulator.hold(Hold::logins());
+        let began = Instant::now();
+        let error = call(&client).await.unwrap_err();
+        assert!(is_deadline(&error), "{error:?}");
+        let error = client.token().await.unwrap_err();
+        assert!(is_deadline(&error), "{error:?}");
+        assert!(began.elapsed() < SOON);
+        emulator.release(Target::Login);
+        assert_eq!(status(&client).await, 200);
     });
 }
 
