@@ -13,6 +13,8 @@ mod failures;
 mod leaders;
 #[cfg(test)]
 mod listener;
+#[cfg(test)]
+mod load;
 mod redirects;
 mod renewal;
 #[cfg(test)]
