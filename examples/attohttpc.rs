@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example attohttpc
 //!
-//! The embedding is what stands above `call`: a loop, one exchange, the reading of a body, and what a timeout is.
+//! The embedding is what stands above the line that ends it: a loop, one exchange, the reading of a body, and what a timeout is.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::io::{self, ErrorKind, Read};
@@ -69,6 +69,8 @@ fn read(mut response: Response<ResponseReader>, at_most: usize) -> attohttpc::Re
 pub(crate) fn timed_out(error: &attohttpc::Error) -> bool {
     matches!(error.kind(), attohttpc::ErrorKind::Io(error) if error.kind() == ErrorKind::TimedOut)
 }
+
+// Here ends the embedding.
 
 /// One call with its whole body: what the program and the conformance suite ask.
 pub(crate) fn call(

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example curl
 //!
-//! The embedding is what stands above `call`: a loop, one exchange, and the collecting of what libcurl hears.
+//! The embedding is what stands above the line that ends it: a loop, one exchange, and the collecting of what libcurl hears.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::mem;
@@ -98,6 +98,8 @@ fn whole(response: Response<Result<Vec<u8>, Error>>) -> Result<Response<Vec<u8>>
     let (head, body) = response.into_parts();
     Ok(Response::from_parts(head, body?))
 }
+
+// Here ends the embedding.
 
 /// One call with its whole body: what the program and the conformance suite ask.
 pub(crate) fn call(

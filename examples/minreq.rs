@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example minreq
 //!
-//! The embedding is what stands above `call`: a loop, one exchange and the reading of a body.
+//! The embedding is what stands above the line that ends it: a loop, one exchange and the reading of a body.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::io::{self, ErrorKind, Read};
@@ -74,6 +74,8 @@ fn read(mut response: Response<ResponseLazy>, at_most: usize) -> Result<Response
     response.body_mut().take(at_most as u64).read_to_end(&mut body)?;
     Ok(response.map(|_| body))
 }
+
+// Here ends the embedding.
 
 /// One call with its whole body: what the program and the conformance suite ask.
 pub(crate) fn call(

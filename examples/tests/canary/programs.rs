@@ -26,10 +26,15 @@ pub(crate) fn start() -> Running {
     Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
 }
 
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 11] = [
     "waldo-emulator",
     "examples/request",
     "examples/quickstart",
+    "examples/ureq",
+    "examples/tower",
+    "examples/reqwest",
+    "examples/axum",
+    "examples/hyper",
     "examples/attohttpc",
     "examples/minreq",
     "examples/curl",
@@ -61,7 +66,7 @@ fn hear(output: &Output) {
 
 /// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
 fn examples() {
-    for name in ["quickstart", "attohttpc", "minreq", "curl"] {
+    for name in ["quickstart", "ureq", "tower", "reqwest", "axum", "hyper", "attohttpc", "minreq", "curl"] {
         let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         hear(&output);
