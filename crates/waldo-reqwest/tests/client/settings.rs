@@ -1,6 +1,6 @@
 //! reqwest's settings are respected, as far as they may be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use waldo_emulator::Hold;
 use waldo_reqwest::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -113,12 +113,17 @@ fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
             .client_builder(settings)
             .build()
             .unwrap();
-        assert_eq!(status(&client).await, 200);
+        // A login has a limit of its own.
+        client.token().await.unwrap();
         emulator.hold(Hold::calls());
         let error = call(&client).await.unwrap_err();
         assert!(matches!(&error, Error::Reqwest(error) if error.is_timeout()), "{error:?}");
+        let patient = client.get("/customer?field=id").timeout(Duration::from_millis(400)).send();
+        let began = Instant::now();
+        let error = patient.await.unwrap_err();
+        assert!(matches!(&error, Error::Reqwest(error) if error.is_timeout()), "{error:?}");
+        assert!(began.elapsed() >= Duration::from_millis(400), "its own counts");
         emulator.release_all();
-        assert_eq!(status(&client).await, 200);
     });
 }
 
