@@ -2,15 +2,14 @@
 //!
 //!     cargo run --example curl
 //!
-//! The embedding is what stands above the line that ends it: a loop, one exchange, and the collecting of what libcurl hears.
+//! The embedding is what stands above the line that ends it: a loop, one exchange and the end of a body.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
-use std::mem;
 use std::time::Duration;
 
 use curl::Error;
-use curl::easy::{Easy2, Handler, List, WriteError};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use curl::easy::{Easy, List};
+use http::{Method, Request, Response};
 use waldo_auth_shared::core::{Call, Head, Login, Verdict};
 use waldo_auth_shared::{Admission, SharedSession};
 use waldo_emulator::Emulator;
@@ -50,7 +49,7 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 
 /// One exchange: no redirects, as libcurl follows none unasked, and every status is an answer.
 fn exchange(request: &Request<Vec<u8>>, within: Duration, at_most: u64) -> Answer {
-    let (mut easy, mut headers) = (Easy2::new(Heard::default()), List::new());
+    let (mut easy, mut headers) = (Easy::new(), List::new());
     easy.url(&request.uri().to_string())?;
     easy.post_fields_copy(request.body())?;
     easy.custom_request(request.method().as_str())?;
@@ -64,34 +63,29 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration, at_most: u64) -> Answe
         headers.append(&format!("{name}: {}", value.to_str()?))?;
     }
     easy.http_headers(headers)?;
-    let ended = easy.perform();
-    let (mut head, body) = mem::take(&mut easy.get_mut().0).into_parts();
-    let Ok(status) = StatusCode::from_u16(u16::try_from(easy.response_code()?)?) else {
-        return Err(ended.map_or_else(Failure::from, |()| "a response without a status".into()));
-    };
-    head.status = status;
-    Ok(Response::from_parts(head, ended.map(|()| body)))
-}
-
-/// What libcurl has heard so far, but for the status.
-#[derive(Default)]
-struct Heard(Response<Vec<u8>>);
-
-impl Handler for Heard {
-    fn header(&mut self, line: &[u8]) -> bool {
-        if let Ok(line) = str::from_utf8(line)
-            && let Some((name, value)) = line.split_once(':')
-            && let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.trim()))
-        {
-            self.0.headers_mut().append(name, value);
-        }
+    let (mut lines, mut body) = (Vec::new(), Vec::new());
+    let mut transfer = easy.transfer();
+    transfer.header_function(|line| {
+        lines.extend_from_slice(line);
         true
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, WriteError> {
-        self.0.body_mut().extend_from_slice(bytes);
+    })?;
+    transfer.write_function(|bytes| {
+        body.extend_from_slice(bytes);
         Ok(bytes.len())
+    })?;
+    let ended = transfer.perform();
+    drop(transfer);
+    let status = u16::try_from(easy.response_code()?)?;
+    if status == 0 {
+        ended.clone()?;
     }
+    // A line of the status holds no header, whatever stands in it.
+    let lines = String::from_utf8_lossy(&lines);
+    let headers =
+        lines.lines().filter(|line| !line.starts_with("HTTP/")).filter_map(|line| line.split_once(':'));
+    let head =
+        headers.fold(Response::builder(), |head, (name, value)| head.header(name, value.trim().as_bytes()));
+    Ok(head.status(status).body(ended.map(|()| body))?)
 }
 
 fn whole(response: Response<Result<Vec<u8>, Error>>) -> Result<Response<Vec<u8>>, Failure> {

@@ -115,6 +115,16 @@ impl Report {
         self.results.iter().any(Certified::is_passed) && !self.results.iter().any(Certified::is_failed)
     }
 
+    /// How many scenarios passed.
+    pub fn passed(&self) -> usize {
+        self.results.iter().filter(|result| result.is_passed()).count()
+    }
+
+    /// How many scenarios were not tried, as the adapter lacks what they need.
+    pub fn skipped(&self) -> usize {
+        self.results.iter().filter(|result| matches!(result.verdict, Verdict::Skipped(_))).count()
+    }
+
     /// The names of the scenarios that failed.
     pub fn failed(&self) -> Vec<&str> {
         self.results.iter().filter(|result| result.is_failed()).map(Certified::name).collect()
@@ -123,15 +133,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut passed, mut failed, mut skipped, mut virtual_only) = (0, 0, 0, 0);
-        for result in &self.results {
-            *match result.verdict {
-                Verdict::Passed => &mut passed,
-                Verdict::Failed(_) => &mut failed,
-                Verdict::Skipped(_) => &mut skipped,
-                Verdict::VirtualOnly(_) => &mut virtual_only,
-            } += 1;
-        }
+        let virtual_only = |result: &&Certified| matches!(result.verdict, Verdict::VirtualOnly(_));
+        let virtual_only = self.results.iter().filter(virtual_only).count();
+        let (passed, failed, skipped) = (self.passed(), self.failed().len(), self.skipped());
         self.results.iter().try_for_each(|result| writeln!(f, "{result}"))?;
         write!(
             f,
