@@ -1,7 +1,7 @@
 //! Rule 20, for everything at once: no key, secret or token is shown by anything.
 //!
 //! Recognisable ones are planted. Then everything that can happen happens to a client, with all tracing and logging on; every public type
-//! of the four crates is formatted, and every error with its causes; the programs run. In all that this has brought to light, the
+//! of the crates is formatted, and every error with its causes; the programs run. In all that this has brought to light, the
 //! planted ones are looked for, in every spelling that they could have slipped out in.
 
 #![expect(
@@ -17,6 +17,7 @@ mod core;
 mod ears;
 mod model;
 mod programs;
+mod tasks;
 mod types;
 
 use crate::canaries::Canaries;
@@ -28,6 +29,7 @@ fn rule_20_no_key_secret_or_token_is_shown_by_anything() {
     let running = programs::start();
     core::plays();
     client::plays();
+    tasks::plays();
     model::plays();
     running.end();
 

@@ -4,7 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const CRATES: [&str; 4] = ["waldo-auth-core", "waldo-ureq", "waldo-test-driver", "waldo-emulator"];
+const CRATES: [&str; 7] = [
+    "waldo-auth-core",
+    "waldo-auth-shared",
+    "waldo-ureq",
+    "waldo-tower",
+    "waldo-reqwest",
+    "waldo-test-driver",
+    "waldo-emulator",
+];
 
 /// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint `unreachable_pub` sees to that.
 pub(crate) fn public() -> BTreeSet<String> {

@@ -1,0 +1,142 @@
+//! The shared session by itself, and the adapters with futures over it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::rt::TokioExecutor;
+use tower::{Layer, ServiceExt};
+use waldo_auth_shared::core::{Call, Credentials, Head, Snapshot};
+use waldo_auth_shared::{Admission, SharedSession, config};
+use waldo_emulator::Emulator;
+use waldo_emulator::model::{Answer, Fault};
+use waldo_reqwest::reqwest;
+use waldo_tower::http::{Request, Response};
+use waldo_tower::{MaxWait, OneShot, WaldoLayer};
+
+use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
+use crate::client::server;
+use crate::ears::EARS;
+
+pub(crate) fn plays() {
+    let emulator = Emulator::start(server()).unwrap();
+    a_session_by_hand(&emulator.origin());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        a_service(&emulator).await;
+        a_reqwest_client(&emulator).await;
+    });
+}
+
+fn pair() -> Credentials {
+    Credentials::new(KEY, SECRET).unwrap()
+}
+
+/// Every answer of a session, at each of its stages.
+fn a_session_by_hand(origin: &str) {
+    let session = SharedSession::new(config(pair()).origin(origin).failures_per_call(1).build().unwrap());
+    let mut request = Request::get(format!("{origin}/customer?{OTHER_KEY}")).body(()).unwrap();
+    let mut admit = |call| {
+        let admission = session.admit(call, &mut request).unwrap();
+        EARS.hear(&admission);
+        EARS.hear(&session);
+        admission
+    };
+    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
+    EARS.hear(&lead);
+    let Admission::Wait(wait) = admit(Call::replayable()) else { panic!("another leads") };
+    EARS.hear(&wait);
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2hhcmVkLXRva2Vu";
+    plant(token);
+    let granted = Response::new(format!(r#"{{"token":"{token}"}}"#));
+    drop(lead.answer(Head::from(&granted), granted.body().as_bytes()));
+    let Admission::Send(attempt) = admit(wait.block()) else { panic!("a token is held") };
+    EARS.hear(&attempt);
+    EARS.hear(&session.snapshot().map(|snapshot: Snapshot| snapshot.to_json().len()));
+    session.invalidate();
+    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
+    let call = lead.fail("no route to host");
+    let Admission::Refuse(refused) = admit(call) else { panic!("one failure is enough") };
+    EARS.hear_error(&refused);
+    session.reset(Credentials::new(OTHER_KEY, OTHER_SECRET).unwrap());
+    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("another pair") };
+    drop(lead.time_out("too slow"));
+    EARS.read(session.explain());
+    EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
+    // Its own test makes one of every kind.
+    EARS.heard_inside(&["waldo_auth_shared::env::EnvError"]);
+}
+
+async fn a_service(emulator: &Emulator) {
+    let origin = emulator.origin();
+    let settings = config(pair()).origin(&origin).failures_per_call(1).lease(Duration::from_millis(400));
+    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep);
+    let service = layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    EARS.hear(&layer);
+    EARS.hear(&service);
+    EARS.hear(&MaxWait(Duration::from_secs(1)));
+    EARS.hear(&OneShot("body"));
+    let call = async |uri: String| {
+        let request = Request::get(uri).header("x-own", OTHER_SECRET).body(Full::default()).unwrap();
+        match service.clone().oneshot(request).await {
+            Ok(response) => {
+                response
+                    .headers()
+                    .get_all("authorization")
+                    .iter()
+                    .for_each(|value| plant(value.to_str().unwrap()));
+                EARS.hear(&response);
+            }
+            Err(error) => EARS.hear_error(&error),
+        }
+    };
+    for answer in [Answer::Hang, Answer::Cut, Answer::status(503), Answer::Unauthorized] {
+        emulator.push_fault(Fault::login(answer));
+        call(format!("{origin}/customer?field=id")).await;
+        layer.session().reset(pair());
+    }
+    call(format!("{origin}/customer?field=id")).await;
+    for answer in [Answer::Cut, Answer::Unauthorized, Answer::status(500)] {
+        emulator.push_fault(Fault::call(answer));
+        call(format!("{origin}/customer?field=id")).await;
+    }
+    call(format!("https://evil.example/?{KEY}")).await;
+}
+
+async fn a_reqwest_client(emulator: &Emulator) {
+    let builder = waldo_reqwest::Client::builder(pair())
+        .origin(emulator.origin())
+        .client_builder(reqwest::Client::builder().no_proxy())
+        .limits(|limits| limits.failures_per_call(1).lease(Duration::from_millis(400)));
+    EARS.hear(&builder);
+    let client = builder.build().unwrap();
+    EARS.hear(&client);
+    let call = async |target: &str| {
+        let request = client.get(target).header("x-own", OTHER_SECRET);
+        EARS.hear(&request);
+        match request.send().await {
+            Ok(response) => {
+                response
+                    .headers()
+                    .get_all("authorization")
+                    .iter()
+                    .for_each(|value| plant(value.to_str().unwrap()));
+                EARS.hear(&response);
+            }
+            Err(error) => EARS.hear_error(&error),
+        }
+    };
+    for answer in [Answer::Hang, Answer::Cut, Answer::status(503), Answer::Unauthorized] {
+        emulator.push_fault(Fault::login(answer));
+        call("/customer?field=id").await;
+        client.reset(pair());
+    }
+    call("/customer?field=id").await;
+    for answer in [Answer::Cut, Answer::Unauthorized, Answer::status(500)] {
+        emulator.push_fault(Fault::call(answer));
+        call("/customer?field=id").await;
+    }
+    call("https://evil.example/").await;
+    EARS.hear_error(&waldo_reqwest::Client::builder(pair()).origin(SECRET).build().unwrap_err());
+}
