@@ -5,6 +5,7 @@
 //! The embedding is what stands above the line that ends it: a loop, one exchange and the end of a body.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
+use std::io::Write;
 use std::time::Duration;
 
 use curl::Error;
@@ -65,14 +66,9 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration, at_most: u64) -> Answe
     easy.http_headers(headers)?;
     let (mut lines, mut body) = (Vec::new(), Vec::new());
     let mut transfer = easy.transfer();
-    transfer.header_function(|line| {
-        lines.extend_from_slice(line);
-        true
-    })?;
-    transfer.write_function(|bytes| {
-        body.extend_from_slice(bytes);
-        Ok(bytes.len())
-    })?;
+    transfer.header_function(|line| lines.write_all(line).is_ok())?;
+    // To libcurl, less than all is a failure.
+    transfer.write_function(|bytes| Ok(body.write(bytes).unwrap_or_default()))?;
     let ended = transfer.perform();
     drop(transfer);
     let status = u16::try_from(easy.response_code()?)?;

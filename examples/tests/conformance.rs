@@ -1,12 +1,24 @@
-//! Each embedding among the examples passes the conformance suite, from the very file that is shown.
+//! Each embedding among the examples passes the conformance suite, from the very file that is shown, and the README's table of HTTP
+//! stacks says so.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed, and says why")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that panics has failed, and says why"
+)]
 
 use std::error::Error;
+use std::fmt;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::{Request, Response};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Runtime;
 use waldo_auth_shared::core::{Call, Credentials, ForeignOrigin, Snapshot};
 use waldo_auth_shared::{Refused, SharedSession};
 use waldo_emulator::conformance::{
@@ -23,6 +35,10 @@ mod over_attohttpc;
 #[expect(dead_code, reason = "its program is the example's")]
 mod over_curl;
 
+#[path = "../hyper.rs"]
+#[expect(dead_code, reason = "its program is the example's")]
+mod over_hyper;
+
 #[path = "../minreq.rs"]
 #[expect(dead_code, reason = "its program is the example's")]
 mod over_minreq;
@@ -30,12 +46,14 @@ mod over_minreq;
 /// How long a call without a deadline may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes one call, within the deadline that it has.
-type MakesCall = fn(&SharedSession, Call, Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure>;
+/// Makes one call, within the deadline that it has; `None` when it was cancelled.
+type MakesCall =
+    fn(&SharedSession, Call, Request<Vec<u8>>, &Ask) -> Option<Result<Response<Vec<u8>>, Failure>>;
 
 /// What an embedding has to offer to be certified, and what its HTTP stack cannot do.
 #[derive(Clone, Copy)]
 struct Embedding {
+    stack: &'static str,
     call: MakesCall,
     is_timeout: fn(&Failure) -> bool,
     lacks: &'static [Need],
@@ -71,11 +89,12 @@ impl Client for Embedded {
         let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(PATIENCE));
         let mut request = Request::new(ask.body().bytes().to_vec());
         (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
-        match (self.embedding.call)(&self.session, call.with_deadline(deadline), request) {
-            Ok(response) => {
+        match (self.embedding.call)(&self.session, call.with_deadline(deadline), request, ask) {
+            Some(Ok(response)) => {
                 Ending::Answered { status: response.status().as_u16(), body: response.into_body() }
             }
-            Err(failure) => self.embedding.ending(&failure),
+            Some(Err(failure)) => self.embedding.ending(&failure),
+            None => Ending::Cancelled,
         }
     }
 
@@ -111,16 +130,42 @@ impl Embedding {
     }
 }
 
+/// Passes the suite, and the README says with how many scenarios.
 fn certify(embedding: Embedding) {
     let report = conformance::certify(&embedding);
     println!("{report}");
     assert!(report.is_certified());
+    let row = Row::of(embedding.stack);
+    let conformance = format!("{} passed, {} skipped", report.passed(), report.skipped());
+    let correct = Row { conformance, ..row.clone() };
+    assert!(row == correct, "README.md says {row} where this is so: {correct}");
+}
+
+#[test]
+fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    static HTTP: LazyLock<over_hyper::Http> =
+        LazyLock::new(|| HyperClient::builder(TokioExecutor::new()).build_http());
+    certify(Embedding {
+        stack: "hyper",
+        call: |session, call, request, ask| {
+            RUNTIME.block_on(async {
+                tokio::select! {
+                    () = ask.cancelled() => None,
+                    result = over_hyper::call(&HTTP, session, call, request) => Some(result),
+                }
+            })
+        },
+        is_timeout: |failure| failure.is::<tokio::time::error::Elapsed>(),
+        lacks: &[],
+    });
 }
 
 #[test]
 fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can_do() {
     certify(Embedding {
-        call: over_attohttpc::call,
+        stack: "attohttpc",
+        call: |session, call, request, _| Some(over_attohttpc::call(session, call, request)),
         is_timeout: |failure| failure.downcast_ref().is_some_and(over_attohttpc::timed_out),
         lacks: &[Need::Cancellation],
     });
@@ -129,7 +174,8 @@ fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can
 #[test]
 fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do() {
     certify(Embedding {
-        call: over_curl::call,
+        stack: "curl",
+        call: |session, call, request, _| Some(over_curl::call(session, call, request)),
         is_timeout: |failure| failure.downcast_ref().is_some_and(curl::Error::is_operation_timedout),
         lacks: &[Need::Cancellation],
     });
@@ -137,7 +183,8 @@ fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do()
 
 /// Its timeouts are whole seconds, where the deadlines of the suite, and the lease in one of its settings, are fractions of one.
 const MINREQ: Embedding = Embedding {
-    call: over_minreq::call,
+    stack: "minreq",
+    call: |session, call, request, _| Some(over_minreq::call(session, call, request)),
     is_timeout: |failure| {
         let Some(minreq::Error::IoError(error)) = failure.downcast_ref() else { return false };
         error.kind() == ErrorKind::TimedOut
@@ -159,4 +206,87 @@ fn the_session_in_minreq_keeps_every_setting_but_a_lease_of_a_fraction_of_a_seco
     let report = conformance::certify_all(&embedding, scenario::all().filter(kept));
     println!("{report}");
     assert!(report.is_certified());
+}
+
+/// One row of the README's table of HTTP stacks.
+#[derive(Clone, PartialEq)]
+struct Row {
+    stack: String,
+    what: String,
+    lines: String,
+    conformance: String,
+}
+
+impl Row {
+    fn of(stack: &str) -> Self {
+        let row = Self::all().into_iter().find(|row| row.stack == stack);
+        row.unwrap_or_else(|| panic!("README.md has no row of {stack} in its table of HTTP stacks"))
+    }
+
+    fn all() -> Vec<Self> {
+        let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+        let rows = readme.lines().skip_while(|line| !line.starts_with("| stack |")).skip(2);
+        rows.take_while(|line| line.starts_with('|')).map(Self::read).collect()
+    }
+
+    fn read(line: &str) -> Self {
+        match line.split('|').map(str::trim).collect::<Vec<_>>()[..] {
+            ["", stack, what, lines, conformance, ""] => Self {
+                stack: stack.to_owned(),
+                what: what.to_owned(),
+                lines: lines.to_owned(),
+                conformance: conformance.to_owned(),
+            },
+            _ => panic!("README.md: not a row of the table of HTTP stacks: {line}"),
+        }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stack, what, lines, conformance } = self;
+        write!(f, "| {stack} | {what} | {lines} | {conformance} |")
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The lines of code from the end of an example's imports to the line that ends its embedding.
+fn lines_of(file: &str, end: &str) -> usize {
+    let source = std::fs::read_to_string(root().join("examples").join(file)).unwrap();
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let imports = lines.iter().rposition(|line| line.starts_with("use ")).unwrap();
+    let begin = imports + lines.iter().skip(imports).position(|line| line.is_empty()).unwrap();
+    let end = lines.iter().position(|line| *line == end).unwrap();
+    lines.iter().take(end).skip(begin).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+/// The stacks of the table, each with the file of its embedding; one file ends two.
+const EMBEDDINGS: [(&str, &str, &str); 9] = [
+    ("ureq", "ureq.rs", "// Here ends the embedding."),
+    ("tower", "tower.rs", "// Here ends the embedding."),
+    ("reqwest", "reqwest.rs", "// Here ends the embedding."),
+    ("reqwest-middleware", "reqwest.rs", "// Here ends the embedding with middlewares."),
+    ("axum", "axum.rs", "// Here ends the embedding."),
+    ("hyper", "hyper.rs", "// Here ends the embedding."),
+    ("attohttpc", "attohttpc.rs", "// Here ends the embedding."),
+    ("minreq", "minreq.rs", "// Here ends the embedding."),
+    ("curl", "curl.rs", "// Here ends the embedding."),
+];
+
+/// What the suite says of the adapters, their own tests compare with the table.
+#[test]
+fn the_readme_says_of_each_stack_how_many_lines_its_embedding_has() {
+    let stacks = EMBEDDINGS.map(|(stack, _, _)| stack.to_owned()).to_vec();
+    assert_eq!(Row::all().into_iter().map(|row| row.stack).collect::<Vec<_>>(), stacks);
+    for (stack, file, end) in EMBEDDINGS {
+        let row = Row::of(stack);
+        let lines = format!("{}, [`{file}`](examples/{file})", lines_of(file, end));
+        let correct = Row { lines, ..row.clone() };
+        assert!(row == correct, "README.md says {row} where this is so: {correct}");
+    }
+    // The suite asks clients, and not servers: what it says of the gateway is what it says of the client in there.
+    assert_eq!(Row::of("axum").conformance, "that of tower");
 }
