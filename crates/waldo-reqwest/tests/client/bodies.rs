@@ -2,7 +2,7 @@
 
 use waldo_emulator::Emulator;
 use waldo_reqwest::reqwest::Body;
-use waldo_reqwest::{Client, RequestBuilder};
+use waldo_reqwest::{Client, RequestBuilder, Snapshot};
 
 use crate::chunks::Chunks;
 use crate::site::{bounded, client, emulator, status};
@@ -89,5 +89,27 @@ fn rule_17_a_stream_that_is_the_first_call_logs_in_before_it_is_touched() {
         assert_eq!(client.post("/document").body(stream()).send().await.unwrap().status(), 200);
         let stats = emulator.stats().server;
         assert_eq!((stats.logins(), stats.calls_unauthorized, stats.total()), (1, 0, 2));
+    });
+}
+
+/// What cannot be sent again is better sent with a token that lasts.
+#[test]
+fn rule_11_a_stream_is_not_sent_with_a_token_that_soon_ends() {
+    bounded(async {
+        let emulator = emulator();
+        let first = client(emulator.origin());
+        assert_eq!(status(&first).await, 200);
+        let stored = first.snapshot().unwrap().to_json();
+        // As it will be after 57 minutes of the hour.
+        let (before, rest) = stored.split_once(r#""began_ms":"#).unwrap();
+        let (began, after) = rest.split_once(',').unwrap();
+        let began = began.parse::<u64>().unwrap() - 57 * 60 * 1000;
+        let stored = format!(r#"{before}"began_ms":{began},{after}"#);
+        for (body, logins) in [("document".into(), 1), (stream(), 2)] {
+            let later = client(emulator.origin());
+            later.resume(&Snapshot::from_json(stored.as_bytes()).unwrap()).unwrap();
+            assert_eq!(later.post("/document").body(body).send().await.unwrap().status(), 200);
+            assert_eq!(emulator.stats().server.logins(), logins);
+        }
     });
 }

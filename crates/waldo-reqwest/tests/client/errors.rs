@@ -1,10 +1,11 @@
 //! Errors say what to do, and keep their source; what cannot be sent is an error before anything is.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_reqwest::reqwest::{self, Method, Request};
-use waldo_reqwest::{Error, Reason, Refusal, Refused};
+use waldo_reqwest::{ConfigBuilder, Error, Reason, Refusal, Refused};
 
 use crate::scripted::{Scripted, answer};
 use crate::site::{bounded, builder, call, client, emulator, reason, status};
@@ -98,13 +99,28 @@ fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invali
     });
 }
 
+/// Why a login fails that is answered with these bytes, behind which nothing comes: the connection stays open, or is cut.
+async fn reason_of(login: String, cut: bool) -> Reason {
+    let server = Scripted::start(move |_| login.clone());
+    server.cut_each(cut);
+    let limits = |limits: ConfigBuilder| limits.failures_per_call(1).lease(Duration::from_secs(2));
+    let client = builder(server.origin()).limits(limits).build().unwrap();
+    reason(&call(&client).await.unwrap_err())
+}
+
 #[test]
-fn rule_02_a_login_that_is_too_large_is_an_unavailable_one() {
+fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
     bounded(async {
-        let emulator = emulator();
-        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
-        emulator.push_fault(Fault::login(Answer::Oversize { bytes: 32 << 20 }));
-        assert_eq!(reason(&call(&client).await.unwrap_err()), Reason::BodyTooLarge);
+        let head = |status| format!("HTTP/1.1 {status} Scripted\r\nContent-Length: 100000000\r\n\r\n");
+        let started = |status, length| head(status) + &"x".repeat(length);
+        // What is too large is not waited for, and a status that is no success says enough without the rest of its body.
+        assert_eq!(reason_of(started(200, 100_000), false).await, Reason::BodyTooLarge);
+        assert_eq!(reason_of(started(503, 100_000), false).await, Reason::Status(503.try_into().unwrap()));
+        assert_eq!(reason_of(started(503, 10), true).await, Reason::Status(503.try_into().unwrap()));
+        assert_eq!(reason_of(started(503, 10), false).await, Reason::Status(503.try_into().unwrap()));
+        // Of a success, all of it is.
+        assert_eq!(reason_of(started(200, 10), true).await, Reason::Transport);
+        assert_eq!(reason_of(started(200, 10), false).await, Reason::Timeout);
     });
 }
 

@@ -57,6 +57,8 @@ struct Shared {
     /// What each request is answered with, byte for byte; nothing cuts the connection.
     script: Box<dyn Fn(&Seen) -> String + Send + Sync>,
     seen: Mutex<Vec<Seen>>,
+    /// Whether a connection ends with its first answer.
+    cuts: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -67,6 +69,7 @@ impl Scripted {
         let shared = Arc::new(Shared {
             script: Box::new(script),
             seen: Mutex::default(),
+            cuts: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -88,6 +91,11 @@ impl Scripted {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Cuts each connection behind its first answer from now on, or does not.
+    pub(crate) fn cut_each(&self, cuts: bool) {
+        self.shared.cuts.store(cuts, Ordering::SeqCst);
     }
 
     /// Every request so far.
@@ -120,7 +128,8 @@ fn serve(stream: TcpStream, shared: &Shared) {
         shared.seen.lock().unwrap().push(seen.clone());
         let answer = (shared.script)(&seen);
         // A client that has gone away is no error of the test's.
-        if answer.is_empty() || stream.get_mut().write_all(answer.as_bytes()).is_err() {
+        let gone = answer.is_empty() || stream.get_mut().write_all(answer.as_bytes()).is_err();
+        if gone || shared.cuts.load(Ordering::SeqCst) {
             return;
         }
     }
