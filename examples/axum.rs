@@ -39,7 +39,7 @@ struct Api {
 }
 
 /// Hands every request on to the API, and its answer back.
-fn gateway(session: SharedSession) -> Router {
+pub(crate) fn gateway(session: SharedSession) -> Router {
     let waldo = WaldoLayer::new(session, tokio::time::sleep);
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let streamed: Streamed = |request| request.map(Body::new);
