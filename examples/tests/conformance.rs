@@ -12,13 +12,13 @@ use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use waldo_auth_shared::core::{Call, Credentials, ForeignOrigin, Snapshot};
 use waldo_auth_shared::{Refused, SharedSession};
 use waldo_emulator::conformance::{
@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes one call, within the deadline that it has; `None` when it was cancelled.
 type MakesCall =
-    fn(&SharedSession, Call, Request<Vec<u8>>, &Ask) -> Option<Result<Response<Vec<u8>>, Failure>>;
+    fn(&Arc<SharedSession>, Call, Request<Vec<u8>>, &Ask) -> Option<Result<Response<Vec<u8>>, Failure>>;
 
 /// What an embedding has to offer to be certified, and what its HTTP stack cannot do.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ impl Adapter for Embedding {
     fn client(&self, setup: &Setup) -> Result<Embedded, Box<dyn Error>> {
         let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
         let config = waldo_auth_shared::config(credentials).origin(&setup.origin);
-        let session = SharedSession::new(setup.settings.apply(config).build()?);
+        let session = Arc::new(SharedSession::new(setup.settings.apply(config).build()?));
         Ok(Embedded { embedding: *self, session })
     }
 }
@@ -77,7 +77,7 @@ impl Adapter for Embedding {
 /// An embedding with a session of its own.
 struct Embedded {
     embedding: Embedding,
-    session: SharedSession,
+    session: Arc<SharedSession>,
 }
 
 impl Client for Embedded {
@@ -143,18 +143,22 @@ fn certify(embedding: Embedding) {
 
 #[test]
 fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    // One thread for all tasks: where one of them blocks it, nobody goes on.
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
     static HTTP: LazyLock<over_hyper::Http> =
         LazyLock::new(|| HyperClient::builder(TokioExecutor::new()).build_http());
     certify(Embedding {
         stack: "hyper",
         call: |session, call, request, ask| {
-            RUNTIME.block_on(async {
+            let (session, ask) = (Arc::clone(session), ask.clone());
+            let task = RUNTIME.spawn(async move {
                 tokio::select! {
                     () = ask.cancelled() => None,
-                    result = over_hyper::call(&HTTP, session, call, request) => Some(result),
+                    result = over_hyper::call(&HTTP, &session, call, request) => Some(result),
                 }
-            })
+            });
+            RUNTIME.block_on(task).unwrap()
         },
         is_timeout: |failure| failure.is::<tokio::time::error::Elapsed>(),
         lacks: &[],
