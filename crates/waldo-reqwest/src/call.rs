@@ -19,7 +19,7 @@ pub(crate) trait Exchange {
 
     fn send(&mut self, request: Request) -> impl Future<Output = Result<Response, Self::Error>> + Send;
 
-    /// The failure in reqwest's own words, if it is one of reqwest's.
+    /// The failure in reqwest's own words, where it may be that of a status.
     fn failure(error: &Self::Error) -> Option<&reqwest::Error>;
 }
 
