@@ -3,25 +3,22 @@
 //!     cargo run --example axum
 //!
 //! Who calls the gateway needs no key pair, and sees no token. Bodies are streamed both ways. The embedding is what stands above the
-//! line that ends it: two services that share one session, and the handler.
+//! line that ends it: a service, and the handler.
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode, Uri};
-use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tower::util::MapRequest;
 use tower::{Layer, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault, Server};
@@ -29,39 +26,24 @@ use waldo_examples::check::{self, Failure};
 use waldo_tower::{Error, OneShot, SharedSession, Waldo, WaldoLayer};
 
 type Http = Client<HttpConnector, Body>;
-type Streamed = fn(Request<Full<Bytes>>) -> Request;
-
-/// The API, for requests whose body is a stream, which can be sent once, and for those without one, which can be sent again.
-#[derive(Clone)]
-struct Api {
-    once: Waldo<Http>,
-    again: Waldo<MapRequest<Http, Streamed>>,
-}
 
 /// Hands every request on to the API, and its answer back.
 pub(crate) fn gateway(session: SharedSession) -> Router {
-    let waldo = WaldoLayer::new(session, tokio::time::sleep);
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
-    let streamed: Streamed = |request| request.map(Body::new);
-    let (again, once) = (waldo.layer(MapRequest::new(http.clone(), streamed)), waldo.layer(http));
-    Router::new().fallback(forward).with_state(Api { once, again })
+    let api = WaldoLayer::new(session, tokio::time::sleep).layer(http);
+    Router::new().fallback(forward).with_state(api)
 }
 
-async fn forward(State(api): State<Api>, request: Request) -> Response {
+async fn forward(State(api): State<Waldo<Http>>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
-    let (origin, path) = (api.once.layer().session().origin(), head.uri.path_and_query());
+    let (origin, path) = (api.layer().session().origin(), head.uri.path_and_query());
     let uri = Uri::builder().scheme(origin.scheme().clone()).authority(origin.authority().clone());
     let Ok(uri) = uri.path_and_query(path.map_or("/", |path| path.as_str())).build() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     head.uri = uri;
     keep_end_to_end(&mut head.headers);
-    let answer = if body.is_end_stream() {
-        api.again.oneshot(Request::from_parts(head, Full::default())).await
-    } else {
-        api.once.oneshot(Request::from_parts(head, OneShot(body))).await
-    };
-    match answer {
+    match api.oneshot(Request::from_parts(head, OneShot(body))).await {
         Ok(mut response) => {
             keep_end_to_end(response.headers_mut());
             response.into_response()

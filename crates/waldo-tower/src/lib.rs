@@ -1,8 +1,9 @@
 // Where the README's links lead from here; of two definitions, the first counts.
-//! [`WaldoLayer`]: WaldoLayer
+//! [`WaldoLayer::max_wait`]: WaldoLayer::max_wait
+//! [`WaldoLayer::session`]: WaldoLayer::session
 //! [`OneShot`]: OneShot
 //! [`MaxWait`]: MaxWait
-//! [`Error`]: enum@Error
+//! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`SharedSession`]: SharedSession
 #![doc = include_str!("../README.md")]
 

@@ -5,6 +5,8 @@
 /// A call with it is never sent twice, so a 401 to it is delivered; the next call has a fresh token. In exchange its token is
 /// renewed early: a quarter of its life before its end, at most five minutes.
 ///
+/// A body that says it is at its end before it is sent, as that of most `GET`s, can be sent again like any other.
+///
 /// ```
 /// use waldo_tower::OneShot;
 /// use waldo_tower::http::Request;

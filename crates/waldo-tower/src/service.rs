@@ -81,7 +81,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn StdError + Send + Sync>>,
     S::Future: Send,
-    B: From<Bytes> + Send + 'static,
+    B: Body + From<Bytes> + Send + 'static,
     R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     type Response = Response<R>;
@@ -93,8 +93,13 @@ where
     }
 
     fn call(&mut self, request: Request<OneShot<B>>) -> ResponseFuture<R> {
-        let exchange = self.exchange();
-        Box::pin(exchange.call(Call::one_shot(), request.map(|body| body.0), |_| None))
+        let (exchange, request) = (self.exchange(), request.map(|body| body.0));
+        // Of nothing there is as much as is wanted.
+        if request.body().is_end_stream() {
+            Box::pin(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
+        } else {
+            Box::pin(exchange.call(Call::one_shot(), request, |_| None))
+        }
     }
 }
 

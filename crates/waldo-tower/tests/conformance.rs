@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
 use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
 use waldo_tower::http::Request;
@@ -18,7 +18,7 @@ use waldo_tower::{
     Credentials, Error, MaxWait, OneShot, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
 };
 
-/// The adapter over hyper-util's client; the calls of all its clients run on one runtime.
+/// The adapter over hyper-util's client. The calls of all its clients are tasks of one thread, so one that blocked it would be told.
 struct Tower(Runtime);
 
 impl Adapter for Tower {
@@ -34,40 +34,41 @@ impl Adapter for Tower {
 }
 
 struct TowerClient {
-    service: Waldo<Hyper<HttpConnector, Full<Bytes>>>,
+    service: Service,
     runtime: tokio::runtime::Handle,
 }
 
-impl TowerClient {
-    async fn call(&self, ask: &Ask) -> Result<Ending, Error> {
-        let deadline = ask.deadline().unwrap_or(Duration::from_secs(20));
-        let request = Request::builder()
-            .method(ask.method())
-            .uri(ask.uri())
-            .extension(MaxWait(deadline))
-            .body(Full::from(ask.body().bytes()))
-            .unwrap();
-        let whole = async {
-            let service = self.service.clone();
-            let response = match ask.body() {
-                BodyKind::None | BodyKind::Replayable => service.oneshot(request).await?,
-                BodyKind::OneShot => service.oneshot(request.map(OneShot)).await?,
-            };
-            let status = response.status().as_u16();
-            let Ok(body) = response.into_body().collect().await else { return Ok(Ending::Failed) };
-            Ok(Ending::Answered { status, body: body.to_bytes().to_vec() })
+type Service = Waldo<Hyper<HttpConnector, Full<Bytes>>>;
+
+async fn call(service: Service, ask: &Ask) -> Result<Ending, Error> {
+    let deadline = ask.deadline().unwrap_or(Duration::from_secs(20));
+    let request = Request::builder()
+        .method(ask.method())
+        .uri(ask.uri())
+        .extension(MaxWait(deadline))
+        .body(Full::from(ask.body().bytes()))
+        .unwrap();
+    let whole = async {
+        let response = match ask.body() {
+            BodyKind::None | BodyKind::Replayable => service.oneshot(request).await?,
+            BodyKind::OneShot => service.oneshot(request.map(OneShot)).await?,
         };
-        tokio::select! {
-            biased;
-            () = ask.cancelled() => Ok(Ending::Cancelled),
-            ended = tokio::time::timeout(deadline, whole) => ended.unwrap_or(Ok(Ending::TimedOut)),
-        }
+        let status = response.status().as_u16();
+        let Ok(body) = response.into_body().collect().await else { return Ok(Ending::Failed) };
+        Ok(Ending::Answered { status, body: body.to_bytes().to_vec() })
+    };
+    tokio::select! {
+        biased;
+        () = ask.cancelled() => Ok(Ending::Cancelled),
+        ended = tokio::time::timeout(deadline, whole) => ended.unwrap_or(Ok(Ending::TimedOut)),
     }
 }
 
 impl Client for TowerClient {
     fn send(&self, ask: &Ask) -> Ending {
-        match self.runtime.block_on(self.call(ask)) {
+        let (service, asked) = (self.service.clone(), ask.clone());
+        let task = self.runtime.spawn(async move { call(service, &asked).await });
+        match self.runtime.block_on(task).unwrap() {
             Ok(ending) => ending,
             Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
@@ -98,7 +99,8 @@ impl Client for TowerClient {
 
 #[test]
 fn waldo_tower_passes_every_scenario_that_sockets_can_do() {
-    let report = conformance::certify(&Tower(Runtime::new().unwrap()));
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let report = conformance::certify(&Tower(runtime));
     println!("{report}");
     assert!(report.is_certified());
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();

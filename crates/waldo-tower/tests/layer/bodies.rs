@@ -57,7 +57,21 @@ fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
 }
 
 #[test]
-fn rule_9_a_call_is_sent_at_most_three_times() {
+fn rule_17_an_empty_one_shot_is_sent_again_like_any_other() {
+    on_a_runtime(async {
+        let (inner, seen) = refusing(&[2]);
+        let service = layer(settings(ORIGIN)).layer(inner);
+        for _ in 0..2 {
+            let response = service.clone().oneshot(post(OneShot(Full::default()))).await.unwrap();
+            assert_eq!(response.status(), 200);
+        }
+        let sent = |login: usize| (format!("Bearer e30.e30.{login:04}"), Bytes::new());
+        assert_eq!(seen.calls(), [sent(1), sent(1), sent(2)]);
+    });
+}
+
+#[test]
+fn rule_8_a_call_is_sent_at_most_three_times() {
     on_a_runtime(async {
         let (inner, seen) = mock(|_| std::future::ready(()), |_| (401, HeaderMap::new()));
         let service = layer(settings(ORIGIN)).layer(inner);
