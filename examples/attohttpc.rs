@@ -26,8 +26,8 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let response = exchange(&request, deadline.saturating_duration_since(session.now()))?;
-                match session.conclude(attempt, Head::from(&response)) {
+                let mut response = exchange(&request, deadline.saturating_duration_since(session.now()))?;
+                match session.conclude(attempt, &mut response) {
                     Verdict::Deliver => return Ok(response),
                     Verdict::Retry(again) => again,
                 }

@@ -39,8 +39,8 @@ async fn send(
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let response = http.request(request.clone()).await?;
-                match session.conclude(attempt, Head::from(&response)) {
+                let mut response = http.request(request.clone()).await?;
+                match session.conclude(attempt, &mut response) {
                     Verdict::Deliver => return Ok(response),
                     Verdict::Retry(again) => again,
                 }

@@ -1,11 +1,7 @@
-//! The examples are the files beside this folder. What is here is what they share, and compiles the documents' code, so that it stays true.
+//! The examples are the files beside this folder. What is here is what they share, and compiles the README's code, so that it stays true.
 
 pub mod check;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/embedding.md")]
-struct Embedding;

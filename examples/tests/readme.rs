@@ -28,6 +28,20 @@ fn each_guarantee_is_proved_by_the_test_it_links_to() {
     assert!(guarantees >= 10, "the table of guarantees is gone: {guarantees} rows");
 }
 
+/// The guide quotes programs that run and are certified, word for word.
+#[test]
+fn all_code_of_the_guide_stands_in_a_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap().replace("\r\n", "\n");
+    let (guide, programs) = (read("../docs/embedding.md"), [read("guide.rs"), read("hyper.rs")]);
+    let blocks: Vec<_> =
+        guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 3, "the loop, its sibling with futures, and the certificate");
+    for block in blocks {
+        assert!(programs.iter().any(|program| program.contains(block)), "in no program stands:\n{block}");
+    }
+}
+
 /// Every relative link in the documents leads somewhere.
 #[test]
 fn each_link_leads_somewhere() {

@@ -41,7 +41,7 @@ pub fn storm_of_401s(cast: Cast) {
     let ends = stage.play(cast, async |caller| {
         let attempt = attempts[caller.number].lock().unwrap().take().unwrap();
         let headers = HeaderMap::new();
-        match stage.session.conclude(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers)) {
+        match stage.session.conclude_head(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers)) {
             Verdict::Retry(call) => caller.call(call).await,
             Verdict::Deliver => panic!("a first 401 is healed"),
         }

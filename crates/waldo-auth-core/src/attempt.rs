@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::call::Call;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
 /// response, or drop it when there is none.
@@ -31,6 +31,11 @@ impl Attempt {
     /// That is so when the server refused the head of a request with `Expect: 100-continue`. It holds for this attempt alone.
     pub fn with_untouched_body(self) -> Self {
         Self { untouched: true, ..self }
+    }
+
+    /// The deadline of its call, which the sending had better keep too.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.call.deadline()
     }
 
     /// The edition of the token that was sent: what a log may show of it.

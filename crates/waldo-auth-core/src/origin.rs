@@ -175,7 +175,8 @@ impl fmt::Display for ForeignOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the request does not go to {}, the only origin that may see the token; send it without this client, or set the client's origin",
+            "the request's URI is none of {0}, the only origin that may see the token; write the whole of it, as {0}/path, \
+             send the request without this client, or set the client's origin",
             self.origin
         )
     }

@@ -3,6 +3,7 @@
 //! [`Admission`]: Admission
 //! [`Lead`]: Lead
 //! [`Wait`]: Wait
+//! [`SharedSession::admit`]: SharedSession::admit
 #![doc = include_str!("../README.md")]
 
 mod config;
@@ -18,7 +19,7 @@ pub use config::{DEFAULT_ORIGIN, config, config_from_env};
 pub use env::EnvError;
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession};
+pub use session::{Admission, SharedSession, conceal};
 pub use wait::Wait;
 
 /// The core, whose types cross this crate's border.

@@ -10,10 +10,11 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::Request;
+use http::header::{AUTHORIZATION, Entry};
+use http::{HeaderMap, Request, Response};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Entry, Explanation, ForeignOrigin, Head, Login, NotResumed, Now,
-    Origin, Outcome, Session, Snapshot, Step, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, Login, NotResumed, Now, Origin,
+    Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
@@ -114,9 +115,23 @@ impl SharedSession {
 
     /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
     ///
-    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even if the body breaks off.
-    pub fn conclude(&self, attempt: Attempt, response: Head<'_>) -> Verdict {
-        self.with(|session, now| session.conclude(attempt, response, now))
+    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even if the body breaks off. The
+    /// token is marked sensitive in the response, so that no `Debug` shows it; but it is still there for whoever gets the response.
+    pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
+        let verdict = self.conclude_head(attempt, Head::from(&*response));
+        conceal(response.headers_mut());
+        verdict
+    }
+
+    /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
+    /// status, or with the [place](Head::with_uri) that the response came from.
+    pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
+        self.with(|session, now| session.conclude(attempt, head, now))
+    }
+
+    /// How long the call of an attempt has left, if it has a deadline: what its sending may take.
+    pub fn left(&self, attempt: &Attempt) -> Option<Duration> {
+        attempt.deadline().map(|deadline| deadline.saturating_duration_since(self.now()))
     }
 
     /// Gives up the held token: the next call logs in.
@@ -200,6 +215,13 @@ impl SharedSession {
     }
 }
 
+/// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
+pub fn conceal(headers: &mut HeaderMap) {
+    if let Entry::Occupied(mut tokens) = headers.entry(AUTHORIZATION) {
+        tokens.iter_mut().for_each(|token| token.set_sensitive(true));
+    }
+}
+
 /// Unlocks, then emits what this thread has taken.
 fn release(mut state: MutexGuard<'_, State>) {
     if state.has_news() {
@@ -209,7 +231,7 @@ fn release(mut state: MutexGuard<'_, State>) {
     }
 }
 
-fn tell(news: &[Entry]) {
+fn tell(news: &[waldo_auth_core::Entry]) {
     news.iter().for_each(trace::emit);
 }
 
@@ -220,7 +242,7 @@ impl State {
     }
 
     /// The entries that nobody has taken yet, each for one thread to emit.
-    fn take_news(&mut self) -> Vec<Entry> {
+    fn take_news(&mut self) -> Vec<waldo_auth_core::Entry> {
         if !self.has_news() {
             return Vec::new();
         }
@@ -235,7 +257,7 @@ impl State {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use http::{HeaderMap, StatusCode};
+    use http::StatusCode;
     use waldo_auth_core::{Refusal, Unheld};
 
     use super::*;
@@ -321,6 +343,43 @@ mod tests {
         drop(patient.time_out("too slow"));
         let explanation = session.explain();
         assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+    }
+
+    #[test]
+    fn rule_20_every_token_of_a_response_is_marked_sensitive() {
+        let session = shared();
+        drop(
+            lead(&session)
+                .answer(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#),
+        );
+        let Admission::Send(attempt) = admit(&session, Call::replayable()) else { panic!("a token is held") };
+        let mut response = Response::new(());
+        for roll in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
+            response.headers_mut().append(AUTHORIZATION, roll.parse().unwrap());
+        }
+        assert!(matches!(session.conclude(attempt, &mut response), Verdict::Deliver));
+        assert!(!format!("{response:?}").contains("canary"), "{response:?}");
+        assert_eq!(response.headers().get_all(AUTHORIZATION).iter().count(), 2);
+    }
+
+    #[test]
+    fn what_an_attempt_has_left_is_what_its_call_has() {
+        let session = shared();
+        drop(
+            lead(&session)
+                .answer(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#),
+        );
+        let left = |call| match admit(&session, call) {
+            Admission::Send(attempt) => session.left(&attempt),
+            Admission::Authenticate(_) | Admission::Wait(_) | Admission::Refuse(_) => {
+                panic!("a token is held")
+            }
+        };
+        assert_eq!(left(Call::replayable()), None);
+        let minute = Duration::from_secs(60);
+        let bounded = left(Call::replayable().with_deadline(session.now().saturating_add(minute))).unwrap();
+        assert!(bounded <= minute && bounded > minute / 2, "{bounded:?}");
+        assert_eq!(left(Call::replayable().with_deadline(session.now())), Some(Duration::ZERO));
     }
 
     /// How long this thread has been on a CPU, where the system tells.

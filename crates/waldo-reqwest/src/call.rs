@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_core::{Attempt, Call, Head, Instant, Verdict};
-use waldo_auth_shared::Admission;
+use waldo_auth_shared::{Admission, conceal};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -104,12 +103,11 @@ fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Resp
     // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is no URI comes from elsewhere.
     let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());
     let head = Head::new(status, headers);
-    client.session().conclude(attempt, from.iter().fold(head, Head::with_uri))
+    client.session().conclude_head(attempt, from.iter().fold(head, Head::with_uri))
 }
 
 fn deliver(mut response: Response) -> Response {
     // A fresh token is in there, and the user may log the headers.
-    let authorization = response.headers_mut().iter_mut().filter(|(name, _)| **name == AUTHORIZATION);
-    authorization.for_each(|(_, value)| value.set_sensitive(true));
+    conceal(response.headers_mut());
     response
 }

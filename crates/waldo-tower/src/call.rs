@@ -4,11 +4,10 @@ use std::error::Error as StdError;
 use std::future::poll_fn;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
-use waldo_auth_core::{Call, Head, Verdict};
+use waldo_auth_core::{Call, Verdict};
 use waldo_auth_shared::Admission;
 
 use crate::error::Error;
@@ -50,14 +49,14 @@ impl<S> Exchange<S> {
                     let spare = again(&body);
                     let sent = service.call(head.clone().map(|()| body));
                     drop(service);
-                    let response = sent.await.map_err(|error| Error::Inner(error.into()))?;
-                    match (session.conclude(attempt, Head::from(&response)), spare) {
+                    let mut response = sent.await.map_err(|error| Error::Inner(error.into()))?;
+                    match (session.conclude(attempt, &mut response), spare) {
                         (Verdict::Retry(then), Some(spare)) => {
                             body = spare;
                             then
                         }
                         // A body that cannot be had again has its answer, whatever it is.
-                        (Verdict::Retry(_) | Verdict::Deliver, _) => return Ok(deliver(response)),
+                        (Verdict::Retry(_) | Verdict::Deliver, _) => return Ok(response),
                     }
                 }
                 Admission::Authenticate(lead) => log_in(service, lead, &self.layer.sleep).await,
@@ -91,11 +90,4 @@ impl<S> Exchange<S> {
             None => call,
         }
     }
-}
-
-fn deliver<R>(mut response: Response<R>) -> Response<R> {
-    // A fresh token is in there, and the user may log the headers.
-    let authorization = response.headers_mut().iter_mut().filter(|(name, _)| **name == AUTHORIZATION);
-    authorization.for_each(|(_, value)| value.set_sensitive(true));
-    response
 }

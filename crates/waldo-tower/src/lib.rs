@@ -13,6 +13,7 @@ mod layer;
 mod login;
 mod max_wait;
 mod one_shot;
+mod response;
 mod service;
 mod sleep;
 
@@ -20,7 +21,8 @@ pub use error::Error;
 pub use layer::WaldoLayer;
 pub use max_wait::MaxWait;
 pub use one_shot::OneShot;
-pub use service::{ResponseFuture, Waldo};
+pub use response::ResponseFuture;
+pub use service::Waldo;
 
 /// The HTTP types that requests and responses are made of.
 pub use http;

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use crate::call::Exchange;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
 use crate::one_shot::OneShot;
+use crate::response::ResponseFuture;
 
 /// A service that a [`WaldoLayer`] has wrapped.
 ///
@@ -28,9 +28,6 @@ pub struct Waldo<S> {
     pub(crate) inner: S,
     pub(crate) layer: WaldoLayer,
 }
-
-/// What a call comes to. Dropping it cancels the call, and leaves what others wait for to one of them.
-pub type ResponseFuture<R> = Pin<Box<dyn Future<Output = Result<Response<R>, Error>> + Send>>;
 
 impl<S> Waldo<S> {
     /// The wrapped service. What it sends by itself carries no token.
@@ -72,7 +69,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
         let exchange = self.exchange();
-        Box::pin(exchange.call(Call::replayable(), request, |body| Some(body.clone())))
+        ResponseFuture::new(exchange.call(Call::replayable(), request, |body| Some(body.clone())))
     }
 }
 
@@ -96,9 +93,9 @@ where
         let (exchange, request) = (self.exchange(), request.map(|body| body.0));
         // Of nothing there is as much as is wanted.
         if request.body().is_end_stream() {
-            Box::pin(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
+            ResponseFuture::new(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
         } else {
-            Box::pin(exchange.call(Call::one_shot(), request, |_| None))
+            ResponseFuture::new(exchange.call(Call::one_shot(), request, |_| None))
         }
     }
 }

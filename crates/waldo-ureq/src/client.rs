@@ -11,7 +11,7 @@ use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, NotResumed, Origin, Snapshot,
     Verdict,
 };
-use waldo_auth_shared::{Admission, SharedSession};
+use waldo_auth_shared::{Admission, SharedSession, conceal};
 
 use crate::error::Error;
 use crate::login::log_in;
@@ -212,7 +212,7 @@ impl Client {
             Err(error) => error.status().map(|status| Head::new(status, &none)),
         };
         let Some(head) = head else { return Verdict::Deliver };
-        self.session.conclude(attempt, head)
+        self.session.conclude_head(attempt, head)
     }
 
     /// Tells the core when to stop waiting.
@@ -227,8 +227,7 @@ impl Client {
 /// Applies the user's own wish about statuses to the answer.
 fn deliver(mut response: Response<Body>, options: Options) -> Result<Response<Body>, Error> {
     // A fresh token is in there, and the user may log the headers.
-    let authorization = response.headers_mut().iter_mut().filter(|(name, _)| **name == AUTHORIZATION);
-    authorization.for_each(|(_, value)| value.set_sensitive(true));
+    conceal(response.headers_mut());
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
         return Err(Error::Ureq(ureq::Error::StatusCode(status.as_u16())));

@@ -77,6 +77,8 @@ async fn a_service(emulator: &Emulator) {
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
     EARS.hear(&OneShot("body"));
+    let elsewhere = Request::get("https://evil.example/").body(Full::default()).unwrap();
+    EARS.hear(&tower::Service::<Request<Full<Bytes>>>::call(&mut service.clone(), elsewhere));
     let call = async |uri: String| {
         let request = Request::get(uri).header("x-own", OTHER_SECRET).body(Full::default()).unwrap();
         match service.clone().oneshot(request).await {

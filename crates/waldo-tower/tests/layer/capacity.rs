@@ -70,6 +70,25 @@ fn limits_above_and_below_starve_no_login() {
     }));
 }
 
+/// A service in a buffer is called by tasks that are spawned.
+#[test]
+fn a_buffer_around_starves_no_login() {
+    on_a_runtime(async {
+        let emulator = Arc::new(emulator());
+        let service =
+            ServiceBuilder::new().buffer(4).layer(layer(settings(&emulator.origin()))).service(hyper());
+        let mut tasks = JoinSet::new();
+        for _ in 0..32 {
+            let (service, request) = (service.clone(), get(&emulator, "/customer?field=id"));
+            tasks.spawn(async move { tower::ServiceExt::oneshot(service, request).await.unwrap().status() });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            assert_eq!(ended.unwrap(), 200);
+        }
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
 /// A follower has given its capacity back: a call of the service below comes through while both wait.
 #[test]
 fn a_call_that_waits_holds_no_capacity() {
