@@ -43,5 +43,5 @@ pub use sync::Bell;
 // As they are there.
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession};
+pub use session::{Admission, SharedSession, conceal};
 pub use wait::Wait;
