@@ -224,11 +224,14 @@ impl Server {
             let mut response = instead.unwrap_or(handled);
             let rolls = self.policy.roll_on.covers(response.status()) && answer != Some(Answer::NoToken);
             if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| self.roll(&bearer, at)) {
-                if self.policy.roll == RollForm::Several {
+                let several = self.policy.roll == RollForm::Several;
+                if several {
                     reply::stamp_token(&mut response, " ".to_owned());
-                    reply::stamp_token(&mut response, tokens::JUNK.to_owned());
                 }
                 reply::stamp_token(&mut response, text);
+                if several {
+                    reply::stamp_token(&mut response, tokens::JUNK.to_owned());
+                }
             }
             if let Some(Answer::Padded { bytes }) = answer {
                 reply::pad(&mut response, bytes);

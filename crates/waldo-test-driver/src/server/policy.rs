@@ -175,7 +175,7 @@ pub enum RollForm {
     Blank,
     /// `from scheme response function`, as hapi's own test server sends; no token is issued.
     Junk,
-    /// Three headers: a blank one, a junk one, and `Bearer x`.
+    /// Three headers: a blank one, `Bearer x`, and a junk one.
     Several,
     /// `Bearer` and 20 KB that have the shape of a JWT; no token is issued.
     Oversized,
