@@ -19,9 +19,9 @@ use waldo_auth_core::{
 
 use crate::lead::Lead;
 use crate::refused::Refused;
-use crate::sync::{Event, Instant, Mutex, MutexGuard, SystemTime};
+use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
-use crate::wait::Wait;
+use crate::wait::{Bell, Wait};
 
 /// A session that threads and tasks share, with its lock, its clocks and its bell.
 ///
@@ -29,7 +29,7 @@ use crate::wait::Wait;
 #[derive(Debug)]
 pub struct SharedSession {
     state: Mutex<State>,
-    settled: Event,
+    settled: Bell,
     /// The zero of the core's monotonic clock.
     started: Instant,
     origin: Arc<Origin>,
@@ -66,7 +66,7 @@ impl SharedSession {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
-        Self { state, settled: Event::new(), started: Instant::now(), origin }
+        Self { state, settled: Bell::new(), started: Instant::now(), origin }
     }
 
     /// The one origin that the token is sent to.
@@ -101,9 +101,9 @@ impl SharedSession {
                 Admission::Authenticate(Lead::new(self, login, then, now.monotonic))
             }
             Step::Wait(then, until) => {
-                let settled = self.settled.listen();
+                let wait = self.settled.listen(self.started.checked_add(until.since_start()), then);
                 release(state);
-                Admission::Wait(Wait::new(settled, self.started.checked_add(until.since_start()), then))
+                Admission::Wait(wait)
             }
             Step::Refuse(refusal) => {
                 release(state);
@@ -184,7 +184,7 @@ impl SharedSession {
         let result = run(&mut state.session, now);
         let news = state.take_news();
         drop(state);
-        self.settled.notify(usize::MAX);
+        self.settled.ring();
         tell(&news);
         result
     }
@@ -380,6 +380,30 @@ mod tests {
         let bounded = left(Call::replayable().with_deadline(session.now().saturating_add(minute))).unwrap();
         assert!(bounded <= minute && bounded > minute / 2, "{bounded:?}");
         assert_eq!(left(Call::replayable().with_deadline(session.now())), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_changes_the_session_changes_it() {
+        let granting = |session: &SharedSession| {
+            let none = HeaderMap::new();
+            drop(lead(session).answer(Head::new(StatusCode::OK, &none), br#"{"token":"e30.e30.e30"}"#));
+        };
+        let is_held = |session: &SharedSession| matches!(session.explain(), Explanation::Send { .. });
+        let (session, other) = (shared(), shared());
+        assert!(session.snapshot().is_none());
+        granting(&session);
+        assert!(is_held(&session));
+        let snapshot = session.snapshot().unwrap();
+        other.resume(&snapshot).unwrap();
+        assert!(is_held(&other));
+        assert!(other.resume(&snapshot).is_err(), "it is held");
+        session.invalidate();
+        assert!(!is_held(&session));
+        granting(&session);
+        session.reset(Credentials::new("k", "another").unwrap());
+        assert!(!is_held(&session));
+        assert_eq!(session.origin().to_string(), "https://api.waldo.ai");
+        assert!(session.inspect(|session, _| session.journal().written()) > 4);
     }
 
     /// How long this thread has been on a CPU, where the system tells.

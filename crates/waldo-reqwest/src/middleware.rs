@@ -96,8 +96,13 @@ impl Exchange for Below<'_> {
     }
 
     fn failure(error: &reqwest_middleware::Error) -> Option<&reqwest::Error> {
-        let reqwest_middleware::Error::Reqwest(error) = error else { return None };
-        Some(error)
+        match error {
+            reqwest_middleware::Error::Reqwest(error) => Some(error),
+            // However many middlewares have put their words around it.
+            reqwest_middleware::Error::Middleware(error) => {
+                error.chain().find_map(|cause| cause.downcast_ref())
+            }
+        }
     }
 }
 

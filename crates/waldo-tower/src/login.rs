@@ -24,17 +24,24 @@ where
     // It holds the key pair; the memory is wiped when the service below lets go of it.
     let request = lead.request().map(|body| B::from(Bytes::from_owner(Zeroizing::new(body))));
     let patience = lead.patience();
-    match sleep.unless(patience, exchange(service, request)).await {
-        Some(Ok((response, body))) => lead.answer(Head::from(&response), &body),
-        Some(Err(error)) => lead.fail(error),
-        None => lead.time_out(format!("no answer within {patience:?}")),
+    let mut head = None;
+    let ended = sleep.unless(patience, exchange(service, request, &mut head)).await;
+    let failed = head.as_ref().is_some_and(|head: &Response<()>| !head.status().is_success());
+    match (ended, head) {
+        (Some(Ok(body)), Some(head)) => lead.answer(Head::from(&head), &body),
+        // A status that is no success says enough without its body, however that ends.
+        (_, Some(head)) if failed => lead.answer(Head::from(&head), &[]),
+        (Some(Err(error)), _) => lead.fail(error),
+        (Some(Ok(_)) | None, _) => lead.time_out(format!("no answer within {patience:?}")),
     }
 }
 
+/// The body of the answer. Its head is noted as soon as it has come.
 async fn exchange<S, B, R>(
     mut service: S,
     request: Request<B>,
-) -> Result<(Response<()>, Vec<u8>), Box<dyn StdError + Send + Sync>>
+    noted: &mut Option<Response<()>>,
+) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
     R: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
@@ -42,19 +49,15 @@ where
     let sent = service.call(request);
     drop(service);
     let (head, body) = sent.await.map_err(Into::into)?.into_parts();
-    let response = Response::from_parts(head, ());
-    match read(body).await {
-        Ok(body) => Ok((response, body)),
-        // A status that is no success says enough without its body.
-        Err(_) if !response.status().is_success() => Ok((response, Vec::new())),
-        Err(error) => Err(error.into()),
-    }
+    *noted = Some(Response::from_parts(head, ()));
+    read(body).await.map_err(Into::into)
 }
 
-/// Reads a body, or as much of it as tells that it is too large.
+/// Reads a body, or as much of it as tells that it is too large: that many bytes, or that many pieces.
 async fn read<R: Body>(body: R) -> Result<Vec<u8>, R::Error> {
-    let (mut body, mut bytes) = (pin!(body), Vec::new());
+    let (mut body, mut bytes, mut pieces) = (pin!(body), Vec::new(), 0..=Login::MAX_BODY);
     while bytes.len() <= Login::MAX_BODY
+        && pieces.next().is_some()
         && let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await
     {
         if let Ok(data) = frame?.into_data() {

@@ -1,0 +1,116 @@
+//! What a session tells: of its journal, to `tracing`; of a login, to the server; of a refusal, to the caller.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::error::Error as _;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use waldo_auth_shared::core::{Call, Credentials, Head};
+use waldo_auth_shared::{Admission, SharedSession, config};
+
+fn session() -> SharedSession {
+    SharedSession::new(config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap())
+}
+
+fn admit(session: &SharedSession) -> Admission<'_> {
+    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+    session.admit(Call::replayable(), &mut request).unwrap()
+}
+
+/// Numbers, names and levels of the events, in the order in which they were heard.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<(u64, String, Level)>>>);
+
+impl<S: Subscriber> Layer<S> for Heard {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        assert_eq!(event.metadata().target(), "waldo_auth");
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        assert!(!fields.message.is_empty());
+        self.0.lock().unwrap().push((fields.number, fields.event, *event.metadata().level()));
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    number: u64,
+    event: String,
+    message: String,
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        assert_eq!(field.name(), "number");
+        self.number = value;
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        assert_eq!(field.name(), "event");
+        value.clone_into(&mut self.event);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        assert_eq!(field.name(), "message");
+        self.message = format!("{value:?}");
+    }
+}
+
+#[test]
+fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
+    let heard = Heard::default();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+        let session = session();
+        let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
+        let Admission::Wait(wait) = admit(&session) else { panic!("another leads") };
+        let granted = Response::new(br#"{"token":"e30.e30.e30"}"#);
+        drop(lead.answer(Head::from(&granted), *granted.body()));
+        drop(wait.block());
+        session.invalidate();
+        let Admission::Authenticate(lead) = admit(&session) else { panic!("it was given up") };
+        drop(lead.fail("no route to host"));
+        session.explain();
+    });
+    let heard = heard.0.lock().unwrap().clone();
+    let told: Vec<_> = heard.iter().map(|(number, name, level)| (*number, name.as_str(), *level)).collect();
+    assert_eq!(
+        told,
+        [
+            (1, "login_started", Level::DEBUG),
+            (2, "joined", Level::TRACE),
+            (3, "login_granted", Level::INFO),
+            (4, "invalidated", Level::INFO),
+            (5, "login_started", Level::DEBUG),
+            (6, "login_unavailable", Level::WARN),
+        ]
+    );
+}
+
+#[test]
+fn rule_01_a_lead_says_what_to_send() {
+    let session = session();
+    let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
+    let request = lead.request();
+    assert_eq!(request.method(), Method::POST);
+    assert_eq!(request.uri(), "https://api.waldo.ai/authenticate");
+    assert!(!request.headers().contains_key("authorization"));
+    assert!(request.body().len() > 10, "it holds the key pair");
+}
+
+#[test]
+fn rule_14_a_refusal_says_where_why_and_when() {
+    let session = session();
+    let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
+    let call = lead.fail("no route to host");
+    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+    let Admission::Refuse(refused) = session.admit(call, &mut request).unwrap() else {
+        panic!("one failure is enough")
+    };
+    let text = refused.to_string();
+    assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
+    assert_eq!(refused.source().unwrap().to_string(), "no route to host");
+}

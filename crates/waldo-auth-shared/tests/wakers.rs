@@ -1,0 +1,107 @@
+//! A waker is anybody's code, and may do anything when it is called.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use http::Request;
+use waldo_auth_shared::core::{Call, Credentials};
+use waldo_auth_shared::{Admission, SharedSession, config};
+
+type Task = Pin<Box<dyn Future<Output = Call> + Send>>;
+
+fn session() -> Arc<SharedSession> {
+    Arc::new(SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap()))
+}
+
+fn admit(session: &SharedSession) -> Admission<'_> {
+    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+    session.admit(Call::replayable(), &mut request).unwrap()
+}
+
+/// A task that waits for somebody else's login.
+fn waiting(session: &Arc<SharedSession>) -> Task {
+    let session = Arc::clone(session);
+    Box::pin(async move {
+        let Admission::Wait(wait) = admit(&session) else { panic!("another leads") };
+        wait.or(|_| pending::<()>()).await
+    })
+}
+
+/// What a waker does when it is called, the first time.
+struct Does<F> {
+    times: AtomicUsize,
+    what: F,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
+    fn wake(self: Arc<Self>) {
+        if self.times.fetch_add(1, SeqCst) == 0 {
+            (self.what)();
+        }
+    }
+}
+
+/// Lets a task wait with this waker, ends what it waits for, and fails when that does not come to an end.
+fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker)>) {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
+        for (task, waker) in &tasks {
+            let mut task = task.lock().unwrap();
+            assert!(task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        drop(lead);
+        // And the session goes on.
+        drop(admit(&session));
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(20)).expect("everybody waits for everybody");
+}
+
+/// Two tasks, of which the first one's waker does something to the second.
+fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send + Sync + 'static) {
+    let slot = || Arc::new(Mutex::new(Some(waiting(session))));
+    let (first, second) = (slot(), slot());
+    let other = Arc::clone(&second);
+    let waker = Waker::from(Arc::new(Does { times: AtomicUsize::new(0), what: move || what(&other) }));
+    ends(Arc::clone(session), vec![(first, waker), (second, Waker::noop().clone())]);
+}
+
+#[test]
+fn rule_18_a_waker_that_drops_a_task_which_waits_stops_nobody() {
+    two(&session(), |task| drop(task.lock().unwrap().take()));
+}
+
+#[test]
+fn rule_18_a_waker_that_runs_a_task_on_the_spot_stops_nobody() {
+    two(&session(), |task| {
+        let mut task = task.lock().unwrap();
+        let polled = task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(_)));
+    });
+}
+
+#[test]
+fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
+    let session = session();
+    let again = Arc::clone(&session);
+    two(&session, move |_| {
+        let Admission::Authenticate(lead) = admit(&again) else { panic!("the lead was given up") };
+        let Admission::Wait(wait) = admit(&again) else { panic!("another leads") };
+        // Dropped in this order, the wait is still listening when its own lead is given up.
+        drop(lead);
+        drop(wait);
+    });
+}
