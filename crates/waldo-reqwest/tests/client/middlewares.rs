@@ -47,6 +47,41 @@ impl Middleware for Record {
     }
 }
 
+/// Puts its own words around what goes wrong below.
+struct Wordy;
+
+/// An error with another behind it.
+#[derive(Debug)]
+struct Words(reqwest_middleware::Error);
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the API said no")
+    }
+}
+
+impl std::error::Error for Words {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match &self.0 {
+            reqwest_middleware::Error::Reqwest(error) => error,
+            reqwest_middleware::Error::Middleware(error) => error.as_ref(),
+        })
+    }
+}
+
+#[async_trait]
+impl Middleware for Wordy {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let result = next.run(request, extensions).await;
+        result.map_err(|error| reqwest_middleware::Error::middleware(Words(error)))
+    }
+}
+
 /// Makes an error of a bad status.
 struct Strict;
 
@@ -124,6 +159,20 @@ fn what_is_around_a_call_sees_it_once_and_what_is_below_each_sending() {
         // The session is the same as that of the plain way.
         assert_eq!(status(&client).await, 200);
         assert_eq!(emulator.stats().server.logins(), 2);
+    });
+}
+
+#[test]
+fn a_401_under_the_words_of_other_middlewares_is_healed_all_the_same() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let stack = client.middleware_stack([]).with(Wordy).with(Strict).build();
+        let customer = || stack.get(format!("{}/customer?field=id", client.origin())).send();
+        assert_eq!(customer().await.unwrap().status(), 200);
+        emulator.expire_all();
+        assert_eq!(customer().await.unwrap().status(), 200);
+        assert_eq!(emulator.stats().server.logins_granted, 2);
     });
 }
 

@@ -2,13 +2,16 @@
 
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use tower::{BoxError, Layer, service_fn};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{Credentials, Error, Refusal, Refused, config};
+use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config};
 
 use crate::mock::{ORIGIN, willing};
 use crate::site::{emulator, get, hyper, layer, on_a_runtime, service, settings, status};
@@ -62,6 +65,36 @@ fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
         panic!("{error:?}")
     };
     assert_eq!(error.source().unwrap().to_string(), "no route to host");
+}
+
+/// A body that never comes.
+struct Stalls;
+
+impl http_body::Body for Stalls {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn rule_2_the_status_of_a_failed_login_counts_though_its_error_page_never_ends() {
+    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, BoxError>(Response::builder().status(429).header("retry-after", "600").body(Stalls).unwrap())
+    });
+    let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);
+    let error = on_a_runtime(status(layer(settings).layer(inner), to(ORIGIN))).unwrap_err();
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, retry_in, .. }) = &error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(failure.reason(), Reason::Status(429.try_into().unwrap()));
+    assert!(*retry_in > Duration::from_secs(500), "{retry_in:?}");
 }
 
 #[test]
