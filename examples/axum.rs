@@ -23,18 +23,18 @@ use tower::{Layer, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_examples::check::{self, Failure};
-use waldo_tower::{Error, OneShot, SharedSession, Waldo, WaldoLayer};
+use waldo_tower::{Error, OneShot, SharedSession, WaldoLayer};
 
 type Http = Client<HttpConnector, Body>;
 
 /// Hands every request on to the API, and its answer back.
 pub(crate) fn gateway(session: SharedSession) -> Router {
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
-    let api = WaldoLayer::new(session, tokio::time::sleep).layer(http);
+    let api = WaldoLayer::new(session, tokio::time::sleep).one_shot().layer(http);
     Router::new().fallback(forward).with_state(api)
 }
 
-async fn forward(State(api): State<Waldo<Http>>, request: Request) -> Response {
+async fn forward(State(api): State<OneShot<Http>>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
     let (origin, path) = (api.layer().session().origin(), head.uri.path_and_query());
     let uri = Uri::builder().scheme(origin.scheme().clone()).authority(origin.authority().clone());
@@ -43,7 +43,7 @@ async fn forward(State(api): State<Waldo<Http>>, request: Request) -> Response {
     };
     head.uri = uri;
     keep_end_to_end(&mut head.headers);
-    match api.oneshot(Request::from_parts(head, OneShot(body))).await {
+    match api.oneshot(Request::from_parts(head, body)).await {
         Ok(mut response) => {
             keep_end_to_end(response.headers_mut());
             response.into_response()

@@ -2,6 +2,7 @@
 //! [`WaldoLayer::max_wait`]: WaldoLayer::max_wait
 //! [`WaldoLayer::session`]: WaldoLayer::session
 //! [`OneShot`]: OneShot
+//! [`OneShotLayer`]: OneShotLayer
 //! [`MaxWait`]: MaxWait
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`SharedSession`]: SharedSession
@@ -20,7 +21,7 @@ mod sleep;
 pub use error::Error;
 pub use layer::WaldoLayer;
 pub use max_wait::MaxWait;
-pub use one_shot::OneShot;
+pub use one_shot::{OneShot, OneShotLayer};
 pub use response::ResponseFuture;
 pub use service::Waldo;
 

@@ -1,20 +1,109 @@
-//! A body that can be sent once.
+//! A service whose requests carry a token, and whose bodies can be sent once.
 
-/// A body that can be sent once only, such as a stream, stated by its type.
+use std::error::Error as StdError;
+use std::fmt;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+use waldo_auth_core::Call;
+
+use crate::error::Error;
+use crate::layer::WaldoLayer;
+use crate::response::ResponseFuture;
+use crate::service::Waldo;
+
+/// A service for bodies that can be sent once only, such as streams, stated by its type.
 ///
-/// A call with it is never sent twice, so a 401 to it is delivered; the next call has a fresh token. In exchange its token is
-/// renewed early: a quarter of its life before its end, at most five minutes.
+/// A call of it is never sent twice, so a 401 to it is delivered; the next call has a fresh token. In exchange its token is
+/// renewed early: a quarter of its life before its end, at most five minutes. A body that says it is at its end before it is sent, as
+/// that of most `GET`s, can be sent again like any other.
 ///
-/// A body that says it is at its end before it is sent, as that of most `GET`s, can be sent again like any other.
+/// [`Waldo::one_shot`] and [`WaldoLayer::one_shot`] make it; both kinds of services share the session.
+#[derive(Clone)]
+pub struct OneShot<S>(Waldo<S>);
+
+/// Wraps an HTTP client service so that each request carries a token and is sent once; see [`OneShot`].
 ///
 /// ```
-/// use waldo_tower::OneShot;
-/// use waldo_tower::http::Request;
+/// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
 ///
-/// # let stream = http_body_util::Empty::<bytes::Bytes>::new();
-/// let request = Request::post("https://api.waldo.ai/document").body(OneShot(stream))?;
-/// # Ok::<(), waldo_tower::http::Error>(())
+/// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
+/// let layer = WaldoLayer::new(session, tokio::time::sleep).one_shot();
+/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<http_body_util::Full<bytes::Bytes>>() }
+/// let service = tower::ServiceBuilder::new().layer(layer).service(client());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Not `Clone`, whatever is in it: that is what tells it from a body that can be sent again.
-#[derive(Debug)]
-pub struct OneShot<B>(pub B);
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct OneShotLayer(WaldoLayer);
+
+impl WaldoLayer {
+    /// The layer for services whose bodies can be sent once.
+    pub fn one_shot(self) -> OneShotLayer {
+        OneShotLayer(self)
+    }
+}
+
+impl<S> Waldo<S> {
+    /// The same service, for bodies that can be sent once.
+    pub fn one_shot(self) -> OneShot<S> {
+        OneShot(self)
+    }
+}
+
+impl<S> Layer<S> for OneShotLayer {
+    type Service = OneShot<S>;
+
+    fn layer(&self, inner: S) -> OneShot<S> {
+        OneShot(self.0.layer(inner))
+    }
+}
+
+impl<S> OneShot<S> {
+    /// The wrapped service. What it sends by itself carries no token.
+    pub fn get_ref(&self) -> &S {
+        self.0.get_ref()
+    }
+
+    /// The layer that has wrapped it, for its [session](WaldoLayer::session).
+    pub fn layer(&self) -> &WaldoLayer {
+        self.0.layer()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for OneShot<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S::Future: Send,
+    B: Body + From<Bytes> + Send + 'static,
+    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = Error;
+    type Future = ResponseFuture<R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
+        let exchange = self.0.exchange();
+        // Of nothing there is as much as is wanted.
+        if request.body().is_end_stream() {
+            ResponseFuture::new(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
+        } else {
+            ResponseFuture::new(exchange.call(Call::one_shot(), request, |_| None))
+        }
+    }
+}
+
+impl<S> fmt::Debug for OneShot<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OneShot").field(&self.0).finish()
+    }
+}

@@ -13,13 +13,12 @@ use waldo_auth_core::Call;
 use crate::call::Exchange;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
-use crate::one_shot::OneShot;
 use crate::response::ResponseFuture;
 
 /// A service that a [`WaldoLayer`] has wrapped.
 ///
-/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401, or with
-/// a [`OneShot`], which is not. Logins go through the wrapped service too, so its body must be made of bytes.
+/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401; for others
+/// there is [`one_shot`](Self::one_shot). Logins go through the wrapped service too, so its body must be made of bytes.
 ///
 /// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the capacity that it was given, and asks
 /// for it again: a limit below this layer cannot keep the login from those who wait for it.
@@ -41,7 +40,7 @@ impl<S> Waldo<S> {
     }
 
     /// The service that is ready, for a call of its own, and another that is not, for what follows.
-    fn exchange(&mut self) -> Exchange<S>
+    pub(crate) fn exchange(&mut self) -> Exchange<S>
     where
         S: Clone,
     {
@@ -70,33 +69,6 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
         let exchange = self.exchange();
         ResponseFuture::new(exchange.call(Call::replayable(), request, |body| Some(body.clone())))
-    }
-}
-
-impl<S, B, R> Service<Request<OneShot<B>>> for Waldo<S>
-where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
-    S::Error: Into<Box<dyn StdError + Send + Sync>>,
-    S::Future: Send,
-    B: Body + From<Bytes> + Send + 'static,
-    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-{
-    type Response = Response<R>;
-    type Error = Error;
-    type Future = ResponseFuture<R>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
-    }
-
-    fn call(&mut self, request: Request<OneShot<B>>) -> ResponseFuture<R> {
-        let (exchange, request) = (self.exchange(), request.map(|body| body.0));
-        // Of nothing there is as much as is wanted.
-        if request.body().is_end_stream() {
-            ResponseFuture::new(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
-        } else {
-            ResponseFuture::new(exchange.call(Call::one_shot(), request, |_| None))
-        }
     }
 }
 

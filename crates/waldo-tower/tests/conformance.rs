@@ -14,9 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
 use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
 use waldo_tower::http::Request;
-use waldo_tower::{
-    Credentials, Error, MaxWait, OneShot, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
-};
+use waldo_tower::{Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config};
 
 /// The adapter over hyper-util's client. The calls of all its clients are tasks of one thread, so one that blocked it would be told.
 struct Tower(Runtime);
@@ -51,7 +49,7 @@ async fn call(service: Service, ask: &Ask) -> Result<Ending, Error> {
     let whole = async {
         let response = match ask.body() {
             BodyKind::None | BodyKind::Replayable => service.oneshot(request).await?,
-            BodyKind::OneShot => service.oneshot(request.map(OneShot)).await?,
+            BodyKind::OneShot => service.one_shot().oneshot(request).await?,
         };
         let status = response.status().as_u16();
         let Ok(body) = response.into_body().collect().await else { return Ok(Ending::Failed) };

@@ -13,7 +13,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{MaxWait, OneShot, WaldoLayer};
+use waldo_tower::{MaxWait, WaldoLayer};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::client::server;
@@ -76,7 +76,8 @@ async fn a_service(emulator: &Emulator) {
     EARS.hear(&layer);
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
-    EARS.hear(&OneShot("body"));
+    EARS.hear(&service.clone().one_shot());
+    EARS.hear(&layer.clone().one_shot());
     let elsewhere = Request::get("https://evil.example/").body(Full::default()).unwrap();
     EARS.hear(&tower::Service::<Request<Full<Bytes>>>::call(&mut service.clone(), elsewhere));
     let call = async |uri: String| {

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::{BoxError, Layer, ServiceExt};
-use waldo_tower::OneShot;
 use waldo_tower::http::header::AUTHORIZATION;
 use waldo_tower::http::{HeaderMap, Request, Response};
 
@@ -47,7 +46,7 @@ fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
         for (body, status) in [("the first", 200), ("the second", 401), ("the third", 200)] {
-            let response = service.clone().oneshot(post(OneShot(Full::from(body)))).await.unwrap();
+            let response = service.clone().one_shot().oneshot(post(Full::from(body))).await.unwrap();
             assert_eq!(response.status(), status, "{body}");
         }
         let sent =
@@ -62,7 +61,7 @@ fn rule_17_an_empty_one_shot_is_sent_again_like_any_other() {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
         for _ in 0..2 {
-            let response = service.clone().oneshot(post(OneShot(Full::default()))).await.unwrap();
+            let response = service.clone().one_shot().oneshot(post(Full::default())).await.unwrap();
             assert_eq!(response.status(), 200);
         }
         let sent = |login: usize| (format!("Bearer e30.e30.{login:04}"), Bytes::new());
@@ -112,8 +111,8 @@ fn a_body_need_not_be_clone_to_be_sent_once() {
             let body = whole(body);
             Request::from_parts(head, body)
         });
-        let service = layer(settings(ORIGIN)).layer(inner);
-        let response = service.oneshot(post(OneShot(Foreign::from(Bytes::from("streamed"))))).await.unwrap();
+        let service = layer(settings(ORIGIN)).one_shot().layer(inner);
+        let response = service.oneshot(post(Foreign::from(Bytes::from("streamed")))).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(seen.calls(), [("Bearer e30.e30.0001".to_owned(), Bytes::from("streamed"))]);
     });

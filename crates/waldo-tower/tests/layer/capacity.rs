@@ -7,14 +7,16 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tower::buffer::Buffer;
 use tower::limit::ConcurrencyLimit;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_tower::http::{Request, Response};
 use waldo_tower::{Error, MaxWait};
 
 use crate::mock::willing;
-use crate::site::{PATIENCE, emulator, get, hyper, layer, on_a_runtime, settings, status, until_held};
+use crate::site::{
+    PATIENCE, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
+};
 
 /// Calls that find their token dead need a login while all the capacity is with calls that wait for it.
 async fn heals_within<S, R>(service: impl Fn(&str) -> S)
@@ -70,6 +72,24 @@ fn limits_above_and_below_starve_no_login() {
     }));
 }
 
+/// The idioms of tower find the request's type by themselves.
+#[test]
+fn the_idioms_of_tower_need_no_types_named() {
+    on_a_runtime(async {
+        let emulator = Arc::new(emulator());
+        let service = service(&emulator);
+        let mut plain = service.clone();
+        let response = plain.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mapped =
+            service.clone().map_response(|response| response.status()).map_err(|error| error.to_string());
+        assert_eq!(mapped.oneshot(get(&emulator, "/customer?field=id")).await.unwrap(), 200);
+        let mut once = service.one_shot();
+        let response = once.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
+        assert_eq!(response.status(), 200);
+    });
+}
+
 /// A service in a buffer is called by tasks that are spawned.
 #[test]
 fn a_buffer_around_starves_no_login() {
@@ -80,7 +100,7 @@ fn a_buffer_around_starves_no_login() {
         let mut tasks = JoinSet::new();
         for _ in 0..32 {
             let (service, request) = (service.clone(), get(&emulator, "/customer?field=id"));
-            tasks.spawn(async move { tower::ServiceExt::oneshot(service, request).await.unwrap().status() });
+            tasks.spawn(async move { ServiceExt::oneshot(service, request).await.unwrap().status() });
         }
         while let Some(ended) = tasks.join_next().await {
             assert_eq!(ended.unwrap(), 200);
@@ -104,7 +124,7 @@ fn a_call_that_waits_holds_no_capacity() {
         until_held(&emulator, 1).await;
         // Of the two, one is with the leader.
         let request = get(&emulator, "/customer?field=id");
-        let response = tower::ServiceExt::oneshot(below, request).await.unwrap();
+        let response = ServiceExt::oneshot(below, request).await.unwrap();
         assert_eq!(response.status(), 403, "it carries no token");
         emulator.release(Target::Login);
         while let Some(ended) = tasks.join_next().await {
@@ -176,7 +196,7 @@ fn a_wait_is_bounded_by_what_the_request_says_instead() {
 #[test]
 fn what_bounds_a_wait_is_not_handed_on() {
     let (inner, seen) = willing();
-    let inner = tower::util::BoxCloneSyncService::new(tower::ServiceExt::map_request(
+    let inner = tower::util::BoxCloneSyncService::new(ServiceExt::map_request(
         inner,
         |request: Request<http_body_util::Full<bytes::Bytes>>| {
             assert!(request.extensions().get::<MaxWait>().is_none());
