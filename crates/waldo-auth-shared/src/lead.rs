@@ -26,14 +26,14 @@ impl<'a> Lead<'a> {
     pub(crate) fn new(session: &'a SharedSession, login: Login, call: Call, now: Instant) -> Self {
         let lease = login.lapses().saturating_duration_since(now);
         let patience = Patience::within(lease, call.deadline(), now);
-        Self { duty: Duty { session, login: Some(login) }, call, patience }
+        Self { duty: Duty { session, login: Some(Box::new(login)) }, call, patience }
     }
 
     /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
     ///
     /// Its body holds the key pair in clear.
     pub fn request(&self) -> Request<Vec<u8>> {
-        self.duty.login.as_ref().map(Login::request).unwrap_or_default()
+        self.duty.login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
 
     /// How long to wait for the whole answer: a little less than the lease, and no longer than the leader's own call has.
@@ -77,16 +77,16 @@ impl<'a> Lead<'a> {
 #[derive(Debug)]
 struct Duty<'a> {
     session: &'a SharedSession,
-    /// There until it is settled.
-    login: Option<Login>,
+    /// There until it is settled. In a box, as it is the largest part of what `admit` hands back to every call.
+    login: Option<Box<Login>>,
 }
 
 impl Duty<'_> {
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
         // While it is made, the login is still there to be given up, if making it panics.
-        let outcome = self.login.as_ref().map(outcome);
+        let outcome = self.login.as_deref().map(outcome);
         if let Some((login, outcome)) = self.login.take().zip(outcome) {
-            self.session.settle(login, outcome);
+            self.session.settle(*login, outcome);
         }
     }
 }
@@ -94,7 +94,7 @@ impl Duty<'_> {
 impl Drop for Duty<'_> {
     fn drop(&mut self) {
         if let Some(login) = self.login.take() {
-            self.session.settle(login, Outcome::Abandoned);
+            self.session.settle(*login, Outcome::Abandoned);
         }
     }
 }
