@@ -26,11 +26,10 @@ where
     let patience = lead.patience();
     let mut head = None;
     let ended = sleep.unless(patience, exchange(service, request, &mut head)).await;
-    let failed = head.as_ref().is_some_and(|head: &Response<()>| !head.status().is_success());
     match (ended, head) {
         (Some(Ok(body)), Some(head)) => lead.answer(Head::from(&head), &body),
         // A status that is no success says enough without its body, however that ends.
-        (_, Some(head)) if failed => lead.answer(Head::from(&head), &[]),
+        (_, Some(head)) if !head.status().is_success() => lead.answer(Head::from(&head), &[]),
         (Some(Err(error)), _) => lead.fail(error),
         (Some(Ok(_)) | None, _) => lead.time_out(format!("no answer within {patience:?}")),
     }

@@ -1,12 +1,5 @@
 //! A waker is anybody's code, and may do anything when it is called.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
-
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -15,28 +8,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use http::Request;
-use waldo_auth_shared::core::{Call, Credentials};
-use waldo_auth_shared::{Admission, SharedSession, config};
+use waldo_auth_shared::SharedSession;
+use waldo_auth_shared::core::Call;
+
+use crate::site::{admit, lead, session, wait};
 
 type Task = Pin<Box<dyn Future<Output = Call> + Send>>;
-
-fn session() -> Arc<SharedSession> {
-    Arc::new(SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap()))
-}
-
-fn admit(session: &SharedSession) -> Admission<'_> {
-    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-    session.admit(Call::replayable(), &mut request).unwrap()
-}
 
 /// A task that waits for somebody else's login.
 fn waiting(session: &Arc<SharedSession>) -> Task {
     let session = Arc::clone(session);
-    Box::pin(async move {
-        let Admission::Wait(wait) = admit(&session) else { panic!("another leads") };
-        wait.or(|_| pending::<()>()).await
-    })
+    Box::pin(async move { wait(&session, Call::replayable()).or(|_| pending::<()>()).await })
 }
 
 /// What a waker does when it is called, the first time.
@@ -57,14 +39,14 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
 fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker)>) {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
-        let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
+        let lead = lead(&session);
         for (task, waker) in &tasks {
             let mut task = task.lock().unwrap();
             assert!(task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(waker)).is_pending());
         }
         drop(lead);
         // And the session goes on.
-        drop(admit(&session));
+        drop(admit(&session, Call::replayable()));
         done.send(()).unwrap();
     });
     ended.recv_timeout(Duration::from_secs(20)).expect("everybody waits for everybody");
@@ -81,12 +63,12 @@ fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send 
 
 #[test]
 fn rule_18_a_waker_that_drops_a_task_which_waits_stops_nobody() {
-    two(&session(), |task| drop(task.lock().unwrap().take()));
+    two(&Arc::new(session()), |task| drop(task.lock().unwrap().take()));
 }
 
 #[test]
 fn rule_18_a_waker_that_runs_a_task_on_the_spot_stops_nobody() {
-    two(&session(), |task| {
+    two(&Arc::new(session()), |task| {
         let mut task = task.lock().unwrap();
         let polled = task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Ready(_)));
@@ -95,11 +77,11 @@ fn rule_18_a_waker_that_runs_a_task_on_the_spot_stops_nobody() {
 
 #[test]
 fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
-    let session = session();
+    let session = Arc::new(session());
     let again = Arc::clone(&session);
     two(&session, move |_| {
-        let Admission::Authenticate(lead) = admit(&again) else { panic!("the lead was given up") };
-        let Admission::Wait(wait) = admit(&again) else { panic!("another leads") };
+        let lead = lead(&again);
+        let wait = wait(&again, Call::replayable());
         // Dropped in this order, the wait is still listening when its own lead is given up.
         drop(lead);
         drop(wait);

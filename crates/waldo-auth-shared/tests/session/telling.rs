@@ -1,25 +1,21 @@
 //! What a session tells: of its journal, to `tracing`; of a login, to the server; of a refusal, to the caller.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use http::{Method, Request, Response};
+use http::Method;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_shared::core::{Call, Credentials, Head};
+use waldo_auth_shared::core::{Call, Credentials};
 use waldo_auth_shared::{Admission, SharedSession, config};
 
-fn session() -> SharedSession {
-    SharedSession::new(config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap())
-}
+use crate::site::{admit, grant, lead, wait};
 
-fn admit(session: &SharedSession) -> Admission<'_> {
-    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-    session.admit(Call::replayable(), &mut request).unwrap()
+/// One that refuses a call after its first failure.
+fn hasty() -> SharedSession {
+    SharedSession::new(config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap())
 }
 
 /// Numbers, names and levels of the events, in the order in which they were heard.
@@ -64,15 +60,13 @@ impl Visit for Fields {
 fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
     let heard = Heard::default();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
-        let session = session();
-        let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
-        let Admission::Wait(wait) = admit(&session) else { panic!("another leads") };
-        let granted = Response::new(br#"{"token":"e30.e30.e30"}"#);
-        drop(lead.answer(Head::from(&granted), *granted.body()));
-        drop(wait.block());
+        let session = hasty();
+        let leader = lead(&session);
+        let follower = wait(&session, Call::replayable());
+        grant(leader);
+        drop(follower.block());
         session.invalidate();
-        let Admission::Authenticate(lead) = admit(&session) else { panic!("it was given up") };
-        drop(lead.fail("no route to host"));
+        drop(lead(&session).fail("no route to host"));
         session.explain();
     });
     let heard = heard.0.lock().unwrap().clone();
@@ -92,9 +86,8 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
 
 #[test]
 fn rule_01_a_lead_says_what_to_send() {
-    let session = session();
-    let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
-    let request = lead.request();
+    let session = hasty();
+    let request = lead(&session).request();
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://api.waldo.ai/authenticate");
     assert!(!request.headers().contains_key("authorization"));
@@ -103,13 +96,9 @@ fn rule_01_a_lead_says_what_to_send() {
 
 #[test]
 fn rule_14_a_refusal_says_where_why_and_when() {
-    let session = session();
-    let Admission::Authenticate(lead) = admit(&session) else { panic!("nothing is held") };
-    let call = lead.fail("no route to host");
-    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-    let Admission::Refuse(refused) = session.admit(call, &mut request).unwrap() else {
-        panic!("one failure is enough")
-    };
+    let session = hasty();
+    let call = lead(&session).fail("no route to host");
+    let Admission::Refuse(refused) = admit(&session, call) else { panic!("one failure is enough") };
     let text = refused.to_string();
     assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
     assert_eq!(refused.source().unwrap().to_string(), "no route to host");

@@ -1,0 +1,36 @@
+//! A session of the default configuration, and calls of it.
+
+use http::{Request, Response};
+use waldo_auth_shared::core::{Call, Credentials, Head};
+use waldo_auth_shared::{Admission, Lead, SharedSession, Wait, config};
+
+pub(crate) fn session() -> SharedSession {
+    SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap())
+}
+
+pub(crate) fn admit(session: &SharedSession, call: Call) -> Admission<'_> {
+    let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+    session.admit(call, &mut request).unwrap()
+}
+
+/// The lead of a call that nobody is before.
+pub(crate) fn lead(session: &SharedSession) -> Lead<'_> {
+    let admission = admit(session, Call::replayable());
+    let Admission::Authenticate(lead) = admission else {
+        panic!("nothing is held, and nobody leads: {admission:?}")
+    };
+    lead
+}
+
+/// The wait of a call that another one leads.
+pub(crate) fn wait(session: &SharedSession, call: Call) -> Wait {
+    let admission = admit(session, call);
+    let Admission::Wait(wait) = admission else { panic!("another leads: {admission:?}") };
+    wait
+}
+
+/// Ends a login with a token.
+pub(crate) fn grant(lead: Lead<'_>) {
+    let granted = Response::new(br#"{"token":"e30.e30.e30"}"#);
+    drop(lead.answer(Head::from(&granted), *granted.body()));
+}
