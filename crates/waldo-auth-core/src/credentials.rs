@@ -6,6 +6,9 @@ use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "verify")]
+use crate::verify::SigningKey;
+
 /// An API key and its client secret: redacted in `Debug`, wiped from memory on drop.
 ///
 /// The layout of the two is not documented, so none is checked; only what can never be meant is refused.
@@ -18,10 +21,12 @@ use zeroize::Zeroizing;
 /// assert!(Credentials::new("wk.4f…", "").is_err());
 /// # Ok::<(), waldo_auth_core::CredentialsError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Credentials {
     api_key: Zeroizing<String>,
     client_secret: Zeroizing<String>,
+    #[cfg(feature = "verify")]
+    signing_key: SigningKey,
 }
 
 impl Credentials {
@@ -35,7 +40,12 @@ impl Credentials {
     ) -> Result<Self, CredentialsError> {
         let api_key = checked("API key", api_key.into())?;
         let client_secret = checked("client secret", client_secret.into())?;
-        Ok(Self { api_key, client_secret })
+        Ok(Self {
+            #[cfg(feature = "verify")]
+            signing_key: SigningKey::of(&client_secret),
+            api_key,
+            client_secret,
+        })
     }
 
     /// The login's JSON body (rule 1).
@@ -67,10 +77,10 @@ impl Credentials {
         })
     }
 
-    /// The key of the seeds' signature check.
+    /// The key of the signature check: the client secret.
     #[cfg(feature = "verify")]
-    pub(crate) fn signing_key(&self) -> &[u8] {
-        self.client_secret.as_bytes()
+    pub(crate) fn signing_key(&self) -> &SigningKey {
+        &self.signing_key
     }
 }
 
@@ -85,6 +95,14 @@ fn checked(what: &'static str, text: String) -> Result<Zeroizing<String>, Creden
     }
     Ok(text)
 }
+
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.api_key, &self.client_secret) == (&other.api_key, &other.client_secret)
+    }
+}
+
+impl Eq for Credentials {}
 
 impl Hash for Credentials {
     fn hash<H: Hasher>(&self, state: &mut H) {

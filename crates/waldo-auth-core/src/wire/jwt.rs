@@ -41,7 +41,8 @@ impl<'a> Jwt<'a> {
         // From both ends, as the payload is long. There may be no further dot in it, as a dot is not in the alphabet.
         let (header, rest) = text.split_once('.')?;
         let (payload, signature) = rest.rsplit_once('.')?;
-        let claims = (is_base64url(header) && is_base64url(signature)).then(|| read_claims(payload))??;
+        let claims =
+            (is_base64url(header) && is_base64url(signature)).then(|| decoded(payload, Claims::read))??;
         Some(Self { text, claims })
     }
 
@@ -58,11 +59,12 @@ impl<'a> Jwt<'a> {
     }
 }
 
-/// Payloads up to this size, which is nearly all, are decoded without an allocation.
+/// Parts up to this size, which is nearly all, are decoded without an allocation.
 const USUAL_BYTES: usize = 2048;
 
-fn read_claims(payload: &str) -> Option<Claims> {
-    let room = base64::decoded_len_estimate(payload.len());
+/// Reads what a part encodes.
+pub(crate) fn decoded<R>(part: &str, read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+    let room = base64::decoded_len_estimate(part.len());
     let (mut usual, mut large) = ([0; USUAL_BYTES], Vec::new());
     let buffer = if room <= USUAL_BYTES {
         &mut usual[..]
@@ -70,8 +72,8 @@ fn read_claims(payload: &str) -> Option<Claims> {
         large.resize(room, 0);
         &mut large
     };
-    let length = URL_SAFE_NO_PAD.decode_slice(payload, buffer).ok()?;
-    Claims::read(buffer.get(..length)?)
+    let length = URL_SAFE_NO_PAD.decode_slice(part, buffer).ok()?;
+    read(buffer.get(..length)?)
 }
 
 fn is_base64url(part: &str) -> bool {

@@ -16,6 +16,8 @@ pub(crate) use authorization::{
 };
 pub(crate) use claims::{Claims, NumericDate};
 pub use head::Head;
+#[cfg(feature = "verify")]
+pub(crate) use jwt::decoded;
 pub(crate) use jwt::{Junk, Jwt};
 #[cfg(feature = "verify")]
 pub(crate) use members::members as json_members;
