@@ -1,10 +1,10 @@
-//! The budget for dropping tokens.
+//! A budget that time refills.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// A token bucket of coins; a refusal must pay one to drop the held token (rule 16).
+/// A token bucket of coins: a refusal must pay one to drop the held token (rule 16), and a leader to hand over at once (rule 14).
 ///
 /// Monotonic time alone fills it: a wall clock that jumps must not buy logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,13 @@ impl Bucket {
             self.full_at = self.full_at.max(now).saturating_add(every);
         }
         there_is_one
+    }
+
+    /// Takes a coin in any case, and says when it is there.
+    pub(crate) fn take_ahead(&mut self, burst: u32, every: Duration, now: Instant) -> Instant {
+        let owed = self.full_at.saturating_duration_since(now);
+        self.full_at = self.full_at.max(now).saturating_add(every);
+        now.saturating_add(owed.saturating_sub(every.saturating_mul(burst.saturating_sub(1))))
     }
 }
 
@@ -65,6 +72,18 @@ mod tests {
             assert!(bucket.take(2, EVERY, at(10_000_000)));
         }
         assert!(!bucket.take(2, EVERY, at(10_000_000)));
+    }
+
+    #[test]
+    fn what_is_taken_ahead_is_there_when_it_would_be_earned() {
+        let mut bucket = Bucket::full();
+        let mut ahead = |s| bucket.take_ahead(2, EVERY, at(s));
+        assert_eq!([ahead(100), ahead(100)], [at(100); 2]);
+        assert_eq!([ahead(100), ahead(100)], [at(130), at(160)]);
+        assert_eq!(ahead(175), at(190), "earned at 190, not 30 from now on");
+        assert_eq!([ahead(10_000), ahead(10_000), ahead(10_000)], [at(10_000), at(10_000), at(10_030)]);
+        assert!(!bucket.take(2, EVERY, at(10_059)));
+        assert!(bucket.take(2, EVERY, at(10_060)));
     }
 
     #[test]

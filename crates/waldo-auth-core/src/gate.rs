@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use crate::bucket::Bucket;
 use crate::config::Limits;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::jitter::Jitter;
 use crate::time::Instant;
+
+/// How many leaders in a row may give up and hand over at once.
+const HAND_OVERS: u32 = 5;
 
 /// When the next login may start, and what has closed the way until then.
 ///
@@ -17,6 +21,7 @@ pub(crate) struct Gate {
     cause: Option<Cause>,
     /// How often in a row the cause has come, at least 1 while there is one.
     streak: u32,
+    hand_overs: Bucket,
     jitter: Jitter,
 }
 
@@ -25,14 +30,17 @@ pub(crate) struct Gate {
 pub(crate) enum Cause {
     Rejected(Rejection),
     Unavailable(Unavailable),
-    /// The leader gave up without an answer.
-    Abandoned,
 }
 
 impl Gate {
     pub(crate) fn open(jitter_seed: u64) -> Self {
-        let jitter = Jitter::seeded(jitter_seed);
-        Self { opens: Instant::from_start(Duration::ZERO), cause: None, streak: 0, jitter }
+        Self {
+            opens: Instant::from_start(Duration::ZERO),
+            cause: None,
+            streak: 0,
+            hand_overs: Bucket::full(),
+            jitter: Jitter::seeded(jitter_seed),
+        }
     }
 
     /// Until when no login may start; `None` when one may.
@@ -50,6 +58,7 @@ impl Gate {
         self.opens = Instant::from_start(Duration::ZERO);
         self.cause = None;
         self.streak = 0;
+        self.hand_overs = Bucket::full();
     }
 
     /// The server rejected the credentials: latches until the next probe (rule 15).
@@ -81,24 +90,16 @@ impl Gate {
         }
     }
 
-    /// A leader gave up. The next one takes over at once, unless giving up has become a habit: leaders that are all
-    /// cancelled early must not become a storm of logins. `lapses` is when the lease would have ended by itself; no
-    /// hand-over takes longer.
+    /// A leader gave up, which says nothing about the server: the next one takes over at once. But leaders that are all cancelled
+    /// early must not become a storm of logins: after a few at once they come no faster than retries begin. `lapses` is when the
+    /// lease would have ended by itself; no hand-over takes longer.
     pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
-        self.opens = match self.cause {
+        let opens = match self.cause {
             Some(Cause::Rejected(_)) => lapses,
-            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(limits)).min(lapses),
-            Some(Cause::Abandoned) => {
-                let wait = self.backoff(limits);
-                self.streak = self.streak.saturating_add(1);
-                now.saturating_add(wait).min(lapses)
-            }
-            None => {
-                self.cause = Some(Cause::Abandoned);
-                self.streak = 1;
-                now
-            }
+            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(limits)),
+            None => self.hand_overs.take_ahead(HAND_OVERS, limits.backoff_base, now),
         };
+        self.opens = opens.min(lapses);
     }
 
     fn blame(&mut self, failure: Unavailable) {

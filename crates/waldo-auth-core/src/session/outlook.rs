@@ -79,7 +79,7 @@ impl Session {
                 return Outlook::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
             }
             Some(Cause::Unavailable(failure)) if closed_until.is_some() => Some(failure),
-            Some(Cause::Unavailable(_) | Cause::Rejected(_) | Cause::Abandoned) | None => None,
+            Some(Cause::Unavailable(_) | Cause::Rejected(_)) | None => None,
         };
         if call.deadline.is_some_and(|deadline| deadline <= retry_at) {
             return Outlook::Refuse(Refusal::Deadline { retry_at, failure: failure.cloned() });

@@ -40,7 +40,6 @@ impl Caller {
 enum Cause {
     Rejected,
     Unavailable,
-    Abandoned,
 }
 
 pub(crate) struct Reference {
@@ -59,6 +58,9 @@ pub(crate) struct Reference {
     cause: Option<Cause>,
     streak: u32,
     jitter: u64,
+    /// When so many leaders have given up, how much time will have made up for all of them; and when that was counted.
+    handed_over: Nanos,
+    forgiven: Nanos,
     /// What there is of coins, as the time that it takes to earn them, and when that was counted.
     earned: Nanos,
     counted: Nanos,
@@ -83,6 +85,8 @@ impl Reference {
             cause: None,
             streak: 0,
             jitter: limits.seed,
+            handed_over: 0,
+            forgiven: 0,
             earned: limits.drops.1 * Nanos::from(limits.drops.0),
             counted: 0,
             said: Vec::new(),
@@ -321,17 +325,20 @@ impl Reference {
         true
     }
 
-    /// Rule 14, of a leader that gives up: the first hands over at once, and none takes longer than its lease.
+    /// Rule 14, of a leader that gives up: five hand over at once, and each further one when the first of them is made up for, which
+    /// takes the base of a backoff. None takes longer than its lease.
     fn hand_over(&mut self, lapses: Nanos, now: Time) {
-        match self.cause {
-            Some(Cause::Rejected) => self.shut_until = lapses,
-            None => (self.cause, self.streak, self.shut_until) = (Some(Cause::Abandoned), 1, now.mono),
-            Some(cause) => {
-                let wait = self.draw_below(doubled(self.limits.backoff, self.streak));
-                self.streak += u32::from(cause == Cause::Abandoned);
-                self.shut_until = (now.mono + wait).min(lapses);
+        let base = self.limits.backoff.0;
+        let wait = match self.cause {
+            Some(Cause::Rejected) => lapses - now.mono,
+            Some(Cause::Unavailable) => self.draw_below(doubled(self.limits.backoff, self.streak)),
+            None => {
+                let owed = (self.handed_over - (now.mono - self.forgiven)).max(0);
+                (self.handed_over, self.forgiven) = (owed + base, now.mono);
+                (owed + base - 5 * base).max(0)
             }
-        }
+        };
+        self.shut_until = (now.mono + wait).min(lapses);
     }
 
     /// The seed decides: `SplitMix64`, as its authors have published it.
@@ -345,6 +352,7 @@ impl Reference {
 
     fn open(&mut self) {
         (self.shut_until, self.cause, self.streak) = (0, None, 0);
+        (self.handed_over, self.forgiven) = (0, 0);
     }
 
     pub(crate) fn reset(&mut self, key: u8) {

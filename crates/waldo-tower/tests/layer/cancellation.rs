@@ -47,7 +47,7 @@ fn timeless(inner: Inner) -> Waldo<Inner> {
     WaldoLayer::new(session, |_| pending::<()>()).layer(inner)
 }
 
-/// The first leader that is dropped is replaced at once, and whoever follows it waits out a backoff: cancelling must not become a storm of logins.
+/// The first few are replaced at once, and whoever follows them waits a little: cancelling must not become a storm of logins.
 #[test]
 fn rule_18_each_dropped_leader_of_a_storm_is_replaced_by_one() {
     const CALLS: usize = 50;
