@@ -17,29 +17,26 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
 
-/// How a call ends: with its response, whose body may have broken off, or with why there is none.
-type Answer = Result<Response<Result<Vec<u8>, Error>>, Failure>;
+/// How an exchange ends: with a response and whether that is whole, or with why there is none.
+type Answer = Result<(Response<Vec<u8>>, Result<(), Error>), Failure>;
 
-/// Makes one call, within its deadline or else a minute.
+/// Makes one call, each sending of it within its deadline or else a minute.
 fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) -> Answer {
-    let deadline = call.deadline().unwrap_or(session.now().saturating_add(Duration::from_secs(60)));
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let mut response = exchange(&request, deadline.saturating_duration_since(session.now()), 0)?;
-                match session.conclude(attempt, &mut response) {
-                    Verdict::Deliver => return Ok(response),
+                let (mut answer, whole) = exchange(&request, session.left(&attempt), 0)?;
+                match session.conclude(attempt, &mut answer) {
+                    Verdict::Deliver => return Ok((answer, whole)),
                     Verdict::Retry(again) => again,
                 }
             }
             Admission::Authenticate(lead) => {
-                let answer = exchange(&lead.request(), lead.patience(), Login::MAX_BODY as u64);
-                match answer.and_then(whole) {
+                let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY as u64);
+                match answer.and_then(|(answer, whole)| Ok(whole.map(|()| answer)?)) {
                     Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
-                    Err(why) if why.downcast_ref().is_some_and(Error::is_operation_timedout) => {
-                        lead.time_out(why)
-                    }
-                    Err(why) => lead.fail(why),
+                    Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),
+                    Err(e) => lead.fail(e),
                 }
             }
             Admission::Wait(wait) => wait.block(),
@@ -49,14 +46,14 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 }
 
 /// One exchange: no redirects, as libcurl follows none unasked, and every status is an answer.
-fn exchange(request: &Request<Vec<u8>>, within: Duration, at_most: u64) -> Answer {
+fn exchange(request: &Request<Vec<u8>>, within: Option<Duration>, at_most: u64) -> Answer {
     let (mut easy, mut headers) = (Easy::new(), List::new());
     easy.url(&request.uri().to_string())?;
     easy.post_fields_copy(request.body())?;
     easy.custom_request(request.method().as_str())?;
     easy.nobody(request.method() == Method::HEAD)?;
     // It counts whole milliseconds, and to it none is no limit.
-    easy.timeout(within.saturating_add(Duration::from_millis(1)))?;
+    easy.timeout(within.unwrap_or(Duration::from_secs(60)).saturating_add(Duration::from_millis(1)))?;
     easy.max_filesize(at_most)?;
     // Without a value, for libcurl not to add its own.
     headers.append("Content-Type:")?;
@@ -64,29 +61,21 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration, at_most: u64) -> Answe
         headers.append(&format!("{name}: {}", value.to_str()?))?;
     }
     easy.http_headers(headers)?;
-    let (mut lines, mut body) = (Vec::new(), Vec::new());
+    let (mut head, mut body) = (Vec::new(), Vec::new());
     let mut transfer = easy.transfer();
-    transfer.header_function(|line| lines.write_all(line).is_ok())?;
+    transfer.header_function(|line| head.write_all(line).is_ok())?;
     // To libcurl, less than all is a failure.
     transfer.write_function(|bytes| Ok(body.write(bytes).unwrap_or_default()))?;
-    let ended = transfer.perform();
+    let whole = transfer.perform();
     drop(transfer);
     let status = u16::try_from(easy.response_code()?)?;
-    if status == 0 {
-        ended.clone()?;
-    }
+    // Without a status there is no response, but a reason for that.
+    whole.clone().or_else(|why| if status == 0 { Err(why) } else { Ok(()) })?;
     // A line of the status holds no header, whatever stands in it.
-    let lines = String::from_utf8_lossy(&lines);
-    let headers =
-        lines.lines().filter(|line| !line.starts_with("HTTP/")).filter_map(|line| line.split_once(':'));
-    let head =
-        headers.fold(Response::builder(), |head, (name, value)| head.header(name, value.trim().as_bytes()));
-    Ok(head.status(status).body(ended.map(|()| body))?)
-}
-
-fn whole(response: Response<Result<Vec<u8>, Error>>) -> Result<Response<Vec<u8>>, Failure> {
-    let (head, body) = response.into_parts();
-    Ok(Response::from_parts(head, body?))
+    let head = String::from_utf8_lossy(&head);
+    let rows = head.lines().filter(|row| !row.starts_with("HTTP/")).filter_map(|row| row.split_once(':'));
+    let head = rows.fold(Response::builder(), |all, (name, value)| all.header(name, value.trim().as_bytes()));
+    Ok((head.status(status).body(body)?, whole))
 }
 
 // Here ends the embedding.
@@ -97,7 +86,9 @@ pub(crate) fn call(
     call: Call,
     request: Request<Vec<u8>>,
 ) -> Result<Response<Vec<u8>>, Failure> {
-    whole(send(session, call, request)?)
+    let (response, whole) = send(session, call, request)?;
+    whole?;
+    Ok(response)
 }
 
 fn main() -> Result<(), Failure> {

@@ -21,13 +21,13 @@ use waldo_examples::check::{self, Failure};
 /// How a call ends: with its response, whose body is still to be read, or with why there is none.
 type Answer = Result<Response<ResponseLazy>, Failure>;
 
-/// Makes one call, within its deadline or else a minute.
+/// Makes one call, each sending of it within its deadline or else a minute.
 fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) -> Answer {
-    let deadline = call.deadline().unwrap_or(session.now().saturating_add(Duration::from_secs(60)));
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let mut response = exchange(&request, deadline.saturating_duration_since(session.now()))?;
+                let within = session.left(&attempt).unwrap_or(Duration::from_secs(60));
+                let mut response = exchange(&request, within)?;
                 match session.conclude(attempt, &mut response) {
                     Verdict::Deliver => return Ok(response),
                     Verdict::Retry(again) => again,
