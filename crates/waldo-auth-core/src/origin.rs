@@ -71,6 +71,7 @@ impl Origin {
         is_scheme && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
     }
 
+    #[cold]
     fn is_meant_by(&self, uri: &Uri) -> bool {
         split(uri).is_some_and(|(secure, host, port)| {
             secure == self.secure && port == self.port && host.eq_ignore_ascii_case(self.authority.host())

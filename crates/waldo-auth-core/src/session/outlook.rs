@@ -47,6 +47,7 @@ impl Session {
     }
 
     /// What the call has to do now, as the held token is not what it asks for.
+    #[cold]
     pub(super) fn outlook_without(&self, call: &Call, now: Now) -> Outlook<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.way_to_login(call, now.monotonic), spare) {
