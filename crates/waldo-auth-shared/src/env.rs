@@ -31,6 +31,13 @@ pub(crate) fn read(
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnvError(String);
 
+impl EnvError {
+    /// What the configuration has against the origin from `WALDO_ORIGIN`: for a client of which nothing else was set.
+    pub fn of_origin(error: &ConfigError) -> Self {
+        Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
+    }
+}
+
 impl fmt::Display for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -44,13 +51,6 @@ impl fmt::Debug for EnvError {
 }
 
 impl Error for EnvError {}
-
-/// The rest of a client from the environment is defaults, so what does not fit can only be the origin.
-impl From<ConfigError> for EnvError {
-    fn from(error: ConfigError) -> Self {
-        Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
-    }
-}
 
 #[cfg(test)]
 mod tests {

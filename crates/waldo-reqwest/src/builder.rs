@@ -49,7 +49,7 @@ impl Client {
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
             // The rest is defaults, so what does not fit can only be the origin.
-            BuildError::Config(error) => BuildError::Env(error.into()),
+            BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
             BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Reqwest(_) => error,
         })
     }

@@ -42,7 +42,7 @@ impl Client {
     /// # Errors
     /// Which variable is missing, empty or unusable, and why; never its value.
     pub fn from_env() -> Result<Self, EnvError> {
-        Ok(ClientBuilder::from_env()?.build()?)
+        ClientBuilder::from_env()?.build().map_err(|error| EnvError::of_origin(&error))
     }
 }
 

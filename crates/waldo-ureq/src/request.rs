@@ -80,7 +80,7 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
-    /// Bounds the whole call from now on: waiting, sending, sending again, reading the answer.
+    /// Bounds the whole call from when it is made: waiting, sending, sending again, reading the answer.
     ///
     /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the client's
     /// [`max_wait`](crate::ClientBuilder::max_wait) as well.

@@ -218,5 +218,5 @@ fn nobody_there() {
     call(&client, CUSTOMER);
     let error = Client::builder(pair()).origin(SECRET).build().unwrap_err();
     EARS.hear_error(&error);
-    EARS.hear_error(&EnvError::from(error));
+    EARS.hear_error(&EnvError::of_origin(&error));
 }
