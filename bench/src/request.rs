@@ -30,7 +30,7 @@ pub fn group(server: &Server) -> Group {
         .with(
             client("waldo-ureq, a new token in each response", FRESH, 1, None, server)
                 .instructions(Times(1.25))
-                .allocations(More(2.0)),
+                .allocations(More(1.0)),
         )
         .with(client(
             "waldo-ureq over an agent with ureq's defaults, the token unchanged",
