@@ -8,7 +8,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
-use attohttpc::{RequestBuilder, ResponseReader};
+use attohttpc::{ProxySettings, RequestBuilder, ResponseReader};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use waldo_auth_shared::core::{Call, Head, Login, Verdict};
@@ -50,6 +50,7 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<Response<ResponseReader>> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
+        .proxy_settings(ProxySettings::builder().build())
         .timeout(within)
         .bytes(request.body());
     builder.headers_mut().extend(request.headers().clone());

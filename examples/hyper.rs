@@ -65,7 +65,12 @@ async fn log_in(http: &Http, request: Request<Vec<u8>>) -> Result<Response<Vec<u
     while bytes.len() <= Login::MAX_BODY
         && let Some(frame) = body.frame().await
     {
-        bytes.extend(frame?.into_data().unwrap_or_default());
+        match frame {
+            Ok(frame) => bytes.extend(frame.into_data().unwrap_or_default()),
+            Err(error) if head.status.is_success() => return Err(error.into()),
+            // A status that is no success says enough, however its body ends.
+            Err(_) => break,
+        }
     }
     Ok(Response::from_parts(head, bytes))
 }

@@ -18,7 +18,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Policy, Server};
-use waldo_ureq::{Client, Credentials, Error, http};
+use waldo_ureq::{Client, Credentials, Error, http, ureq};
 
 const KEY: &str = "sandbox.wk.quickstart";
 const SECRET: &str = "sandbox.ws.quickstart";
@@ -95,7 +95,7 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         || {
             emulator.revoke_key(KEY);
             match get(&client) {
-                Err(Error::Ureq(waldo_ureq::ureq::Error::StatusCode(403))) => Ok(()),
+                Err(Error::Ureq(ureq::Error::StatusCode(403))) => Ok(()),
                 other => Err(format!("expected a 403, got {other:?}").into()),
             }
         },

@@ -1,8 +1,8 @@
 //! One request to the real API, or to any server of its protocol.
 //!
 //!     export WALDO_API_KEY=… WALDO_CLIENT_SECRET=…
-//!     cargo run --example request -- /customer?field=id
-//!     cargo run --example request -- --origin http://127.0.0.1:8787 /customer?field=id
+//!     cargo run --example request -- '/customer?field=id'
+//!     cargo run --example request -- --origin http://127.0.0.1:8787 '/customer?field=id'
 //!
 //! It prints the status and the body, and exits non-zero when there is no answer. The token is never printed.
 

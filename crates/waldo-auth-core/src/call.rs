@@ -49,7 +49,7 @@ impl Call {
         Self::new(Body::Replayable)
     }
 
-    /// A call whose body can be produced once: a stream. It is never sent again, so a 401 is delivered (rule 17).
+    /// A call whose body can be produced once: a stream. Once that was touched it is not sent again, so a 401 is delivered (rule 17).
     pub fn one_shot() -> Self {
         Self::new(Body::OneShot)
     }

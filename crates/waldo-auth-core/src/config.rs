@@ -120,7 +120,7 @@ impl ConfigBuilder {
 
     /// The reserve at the end of a token's life in which it is not sent any more (rule 11).
     ///
-    /// Default: 3 s, but never more than a 10th of the life. `share` must be at least 2, since a margin that eats
+    /// It is `at_most`, but never more than the `share`-th part of the life. Default: 3 s and 10. `share` must be at least 2, since a margin that eats
     /// the life makes every call log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
     /// request to the server. A token that dies all the same is healed by one login, so a larger reserve costs
     /// more than it spares.
@@ -131,7 +131,7 @@ impl ConfigBuilder {
 
     /// The same for one-shot calls, which cannot be healed by sending them again (rules 11, 17).
     ///
-    /// Default: 5 min, but never more than a 4th of the life. `share` must be at least 2.
+    /// Default: 5 min and 4. `share` must be at least 2.
     pub fn one_shot_margin(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.one_shot_margin = Margin { at_most, share };
         self
@@ -149,7 +149,7 @@ impl ConfigBuilder {
     ///
     /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below it, so that a
     /// login that hangs ends as a failure, and lapses only if its leader is gone. It must be longer than a login takes: the
-    /// answers of lapsed logins are used with caution, and a rejection among them does not latch.
+    /// answers of lapsed logins are used with caution, and a rejection among them latches only if no other login has started since.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self
@@ -157,7 +157,8 @@ impl ConfigBuilder {
 
     /// The backoff after failed logins: full jitter below `base`, doubled with each further failure, at most `cap` (rule 14).
     ///
-    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h.
+    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h. Where more than five leaders in a row give up, the
+    /// further ones come `base` apart.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.limits.backoff_base, self.limits.backoff_cap) = (base, cap);
         self

@@ -90,9 +90,10 @@ impl Gate {
         }
     }
 
-    /// A leader gave up, which says nothing about the server: the next one takes over at once. But leaders that are all cancelled
-    /// early must not become a storm of logins: after a few at once they come no faster than retries begin. `lapses` is when the
-    /// lease would have ended by itself; no hand-over takes longer.
+    /// A leader gave up, which says nothing about the server, so what was known of it still holds. If nothing had gone wrong, the next
+    /// one takes over at once; but leaders that are all cancelled early must not become a storm of logins, so after a few they
+    /// come no faster than retries begin. If logins fail, there is another backoff. A probe is not repeated before its lease, which
+    /// `lapses` then, would have ended; nor does any hand-over take longer than that.
     pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
         let opens = match self.cause {
             Some(Cause::Rejected(_)) => lapses,

@@ -27,7 +27,7 @@ mod hs {
 
     use crate::wire::{Jwt, decoded, json_members};
 
-    /// A client secret that each algorithm has taken in, which for a short token is a third of the work; wiped on drop.
+    /// A client secret that each algorithm has taken in: a third of the work for a short token, and so done once. Wiped on drop.
     ///
     /// HMAC takes a key of any length, so none of them is missing.
     #[derive(Clone)]

@@ -12,7 +12,8 @@ use crate::session::SharedSession;
 ///
 /// Send its [`request`](Self::request), give it no longer than its [`patience`](Self::patience), and end it with the one of
 /// [`answer`](Self::answer), [`time_out`](Self::time_out) and [`fail`](Self::fail) that fits. However it ends, those who wait are
-/// woken: a lead that is dropped, because a thread unwinds or a future is cancelled, has given up, and another call takes over at once.
+/// woken: a lead that is dropped, because a thread unwinds or a future is cancelled, has given up, and another call takes over. It does so
+/// at once, unless logins were failing or rejected before, or so many leaders in a row gave up that they come 250 ms apart (rule 14).
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead<'a> {
