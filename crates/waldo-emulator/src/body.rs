@@ -3,9 +3,14 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::time::Sleep;
+
+/// How long a body that trickles pauses before each byte: less than any timeout for a single read.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The connection is to be cut: a fault says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +30,17 @@ impl From<Infallible> for Severed {
     }
 }
 
-/// Bytes that are sent in full, or announced in full and broken off halfway.
+/// What is sent behind the head of an answer.
 #[derive(Debug)]
-pub(crate) struct AnswerBody {
-    announced: u64,
-    rest: Option<Bytes>,
-    end: End,
+pub(crate) enum AnswerBody {
+    /// Bytes that are sent in full, or announced in full and broken off halfway.
+    Finite { announced: u64, rest: Option<Bytes>, end: End },
+    /// Bytes that are sent one by one, and then spaces for ever.
+    Endless { rest: Bytes, pause: Pin<Box<Sleep>> },
 }
 
 #[derive(Debug)]
-enum End {
+pub(crate) enum End {
     Whole,
     /// The half that is sent has to reach the socket first: one more turn of the connection's loop.
     Flush,
@@ -43,14 +49,18 @@ enum End {
 
 impl AnswerBody {
     pub(crate) fn whole(bytes: Vec<u8>) -> Self {
-        Self { announced: length(&bytes), rest: Some(bytes.into()), end: End::Whole }
+        Self::Finite { announced: length(&bytes), rest: Some(bytes.into()), end: End::Whole }
     }
 
     pub(crate) fn broken(mut bytes: Vec<u8>) -> Self {
         // An empty body could not be told from a whole one.
         let announced = length(&bytes).max(2);
         bytes.truncate(bytes.len() / 2);
-        Self { announced, rest: Some(bytes.into()), end: End::Flush }
+        Self::Finite { announced, rest: Some(bytes.into()), end: End::Flush }
+    }
+
+    pub(crate) fn trickling(bytes: Vec<u8>) -> Self {
+        Self::Endless { rest: bytes.into(), pause: Box::pin(tokio::time::sleep(PAUSE)) }
     }
 }
 
@@ -66,13 +76,22 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Severed>>> {
-        if let Some(bytes) = self.rest.take().filter(|bytes| !bytes.is_empty()) {
+        let (rest, end) = match &mut *self {
+            Self::Finite { rest, end, .. } => (rest, end),
+            Self::Endless { rest, pause } => {
+                ready!(pause.as_mut().poll(context));
+                pause.set(tokio::time::sleep(PAUSE));
+                let byte = if rest.is_empty() { Bytes::from_static(b" ") } else { rest.split_to(1) };
+                return Poll::Ready(Some(Ok(Frame::data(byte))));
+            }
+        };
+        if let Some(bytes) = rest.take().filter(|bytes| !bytes.is_empty()) {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        match self.end {
+        match end {
             End::Whole => Poll::Ready(None),
             End::Flush => {
-                self.end = End::Break;
+                *end = End::Break;
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -81,10 +100,13 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.end, End::Whole) && self.rest.as_ref().is_none_or(Bytes::is_empty)
+        matches!(self, Self::Finite { rest, end: End::Whole, .. } if rest.as_ref().is_none_or(Bytes::is_empty))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.announced)
+        match self {
+            Self::Finite { announced, .. } => SizeHint::with_exact(*announced),
+            Self::Endless { .. } => SizeHint::default(),
+        }
     }
 }

@@ -55,6 +55,7 @@ async fn respond(request: Request<Incoming>, site: &Site) -> Result<Response<Ans
     match reply {
         Reply::Respond(response) => Ok(response.map(AnswerBody::whole)),
         Reply::CutShort(response) => Ok(response.map(AnswerBody::broken)),
+        Reply::Trickle(response) => Ok(response.map(AnswerBody::trickling)),
         Reply::Hang => std::future::pending().await,
         Reply::Cut => Err(Severed),
     }

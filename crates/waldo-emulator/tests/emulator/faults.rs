@@ -70,3 +70,17 @@ fn an_answer_cut_short_announces_more_than_it_sends() {
         assert_eq!(error, format!("status 200, then {} of {length} bytes", length / 2));
     }
 }
+
+#[test]
+fn an_answer_that_trickles_has_a_head_and_no_end() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::login(Answer::Trickle));
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    let seen = String::from_utf8(visitor.receive_bytes(200)).unwrap();
+    assert!(seen.starts_with("HTTP/1.1 200 OK\r\n"), "{seen}");
+    let (_, body) = seen.split_once("\r\n\r\n").unwrap();
+    assert!(body.starts_with("1\r\n{\r\n1\r\n\"\r\n"), "a byte at a time: {body:?}");
+    assert_eq!(Visitor::to(emulator.addr()).log_in().status, 200, "others are served meanwhile");
+    assert_eq!(emulator.stats().server.unanswered, 1);
+}

@@ -86,6 +86,15 @@ impl Visitor {
         Ok(answer)
     }
 
+    /// Reads what comes, until there are so many bytes of it.
+    pub(crate) fn receive_bytes(&mut self, least: usize) -> Vec<u8> {
+        let mut seen = Vec::new();
+        while seen.len() < least {
+            self.more(&mut seen).unwrap();
+        }
+        seen
+    }
+
     fn more(&mut self, seen: &mut Vec<u8>) -> io::Result<()> {
         let mut chunk = [0; 4096];
         match self.read(&mut chunk)? {

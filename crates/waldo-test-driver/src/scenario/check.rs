@@ -180,7 +180,7 @@ impl Scenario {
             }
             let granted = |request: &&ExpectedRequest| {
                 matches!(request.kind, RequestKind::Login { .. })
-                    && matches!(request.given, Given::CutShort | Given::Status(200..=299))
+                    && matches!(request.given, Given::CutShort | Given::Trickle | Given::Status(200..=299))
             };
             let called = |request: &&ExpectedRequest| matches!(request.kind, RequestKind::Call { .. });
             logins += group.0.iter().filter(granted).map(|request| request.times).sum::<usize>();

@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for TokenName {
     }
 }
 
-/// What the server gave back: `200`, `"nothing"`, `"cut_short"`.
+/// What the server gave back: `200`, `"nothing"`, `"cut_short"`, `"trickle"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Given {
     /// A whole response with this status.
@@ -63,6 +63,8 @@ pub(super) enum Given {
     Nothing,
     /// The head and half of the body.
     CutShort,
+    /// The head, and a body without an end.
+    Trickle,
 }
 
 impl fmt::Display for Given {
@@ -71,6 +73,7 @@ impl fmt::Display for Given {
             Self::Status(status) => write!(f, "{status}"),
             Self::Nothing => f.write_str("nothing"),
             Self::CutShort => f.write_str("a response that was cut short"),
+            Self::Trickle => f.write_str("a response without an end"),
         }
     }
 }
@@ -83,7 +86,7 @@ impl<'de> Deserialize<'de> for Given {
             type Value = Given;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#"a status such as 200, "nothing" or "cut_short""#)
+                f.write_str(r#"a status such as 200, "nothing", "cut_short" or "trickle""#)
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Given, E> {
@@ -94,6 +97,7 @@ impl<'de> Deserialize<'de> for Given {
                 match text {
                     "nothing" => Ok(Given::Nothing),
                     "cut_short" => Ok(Given::CutShort),
+                    "trickle" => Ok(Given::Trickle),
                     _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
                 }
             }

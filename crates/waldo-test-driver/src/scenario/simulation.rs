@@ -107,7 +107,10 @@ impl<'a> Simulation<'a> {
             State::Waiting(call, until) if until <= now.monotonic => (State::Ready(call), true),
             State::LoggingIn(flight) => self.fly_login(flight),
             State::Sending(flight) => self.fly_attempt(flight),
-            still @ (State::Waiting(..) | State::Ended(..) | State::Gone) => (still, false),
+            State::Reading(Some(until)) if until <= now.monotonic => (self.ended(Ending::TimedOut), true),
+            still @ (State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone) => {
+                (still, false)
+            }
         };
         if let Some(actor) = self.actors.get_mut(index) {
             // A login that was settled has woken everyone but the one whose turn it is.
@@ -173,7 +176,7 @@ impl<'a> Simulation<'a> {
             Reply::Respond(response) => login.read(Head::from(&response), response.body()),
             Reply::CutShort(response) if response.status().is_success() => lost(),
             Reply::CutShort(response) => login.read(Head::from(&response), &[]),
-            Reply::Cut | Reply::Hang => lost(),
+            Reply::Cut | Reply::Hang | Reply::Trickle(_) => lost(),
         };
         self.settle(login, outcome);
         (State::Ready(then), true)
@@ -187,16 +190,23 @@ impl<'a> Simulation<'a> {
         let Some(arrived) = self.advance(&mut flight, Target::Calls) else {
             return (State::Sending(flight), false);
         };
-        let (response, whole) = match arrived {
-            Reply::Respond(response) => (response, true),
-            Reply::CutShort(response) => (response, false),
+        let until = flight.until;
+        let (response, body) = match arrived {
+            Reply::Respond(response) => (response, Body::Whole),
+            Reply::CutShort(response) => (response, Body::Half),
+            Reply::Trickle(response) => (response, Body::Endless),
             Reply::Cut | Reply::Hang => return (self.ended(Ending::Failed), true),
         };
         let state = match self.session.conclude(flight.ticket, Head::from(&response), now) {
             Verdict::Retry(call) => State::Ready(call),
-            Verdict::Deliver if whole => self
-                .ended(Ending::Answered { status: response.status().as_u16(), body: response.into_body() }),
-            Verdict::Deliver => self.ended(Ending::Failed),
+            Verdict::Deliver => match body {
+                Body::Whole => {
+                    let (head, body) = response.into_parts();
+                    self.ended(Ending::Answered { status: head.status.as_u16(), body })
+                }
+                Body::Half => self.ended(Ending::Failed),
+                Body::Endless => State::Reading(until),
+            },
         };
         (state, true)
     }
@@ -219,8 +229,11 @@ impl<'a> Simulation<'a> {
             return None;
         }
         match std::mem::replace(&mut flight.place, Place::Arrived) {
-            Place::BehindServer(Reply::Hang) => {
-                flight.place = Place::BehindServer(Reply::Hang);
+            // Of a login, nothing counts before its body has ended.
+            Place::BehindServer(reply @ (Reply::Hang | Reply::Trickle(_)))
+                if target == Target::Login || matches!(reply, Reply::Hang) =>
+            {
+                flight.place = Place::BehindServer(reply);
                 None
             }
             Place::BehindServer(reply) => Some(reply),
@@ -244,7 +257,9 @@ impl<'a> Simulation<'a> {
         let at = |actor: &&Actor| match &actor.state {
             State::LoggingIn(flight) => self.stands(flight, Target::Login),
             State::Sending(flight) => self.stands(flight, Target::Calls),
-            State::Ready(_) | State::Waiting(..) | State::Ended(..) | State::Gone => false,
+            State::Ready(_) | State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone => {
+                false
+            }
         };
         self.actors.iter().filter(at).count()
     }
@@ -278,6 +293,13 @@ impl<'a> Simulation<'a> {
         }
         false
     }
+}
+
+/// How much of an answer's body there is.
+enum Body {
+    Whole,
+    Half,
+    Endless,
 }
 
 fn session(scenario: &Scenario, pair: &KeyPair) -> Result<Session, Obstacle> {

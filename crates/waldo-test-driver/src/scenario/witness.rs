@@ -46,6 +46,7 @@ impl Witness {
         let (given, response) = match reply {
             Reply::Respond(response) => (Given::Status(response.status().as_u16()), Some(response)),
             Reply::CutShort(response) => (Given::CutShort, Some(response)),
+            Reply::Trickle(response) => (Given::Trickle, Some(response)),
             Reply::Hang | Reply::Cut => (Given::Nothing, None),
         };
         if let Some(response) = response {

@@ -177,6 +177,10 @@ pub enum Answer {
     ///
     /// Unlike the other answers, this one always lets the server handle the request.
     CutShort,
+    /// The handled answer's head, and then its body a byte at a time, without an end.
+    ///
+    /// It too always lets the server handle the request. Nothing but a limit to the whole exchange ends it.
+    Trickle,
     /// The handled answer, with spaces behind its body until that has at least this many bytes.
     ///
     /// It too always lets the server handle the request. Whoever stops reading early takes what it has read for the whole.
@@ -281,6 +285,7 @@ mod tests {
             Answer::Hang,
             Answer::Cut,
             Answer::CutShort,
+            Answer::Trickle,
             Answer::Padded { bytes: 70_000 },
         ];
         for answer in answers {

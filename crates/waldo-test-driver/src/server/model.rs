@@ -195,7 +195,7 @@ impl Server {
                     self.stats.calls_unauthorized += 1;
                 }
             }
-            Reply::CutShort(response) => {
+            Reply::CutShort(response) | Reply::Trickle(response) => {
                 reply::stamp_date(response, self.policy.date, at);
                 self.stats.unanswered += 1;
             }
@@ -208,7 +208,9 @@ impl Server {
     fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>, target: Target, at: Moment) -> Reply {
         let fault = self.faults.take(target, request.uri().path());
         let (answer, stage) = match fault {
-            Some((answer @ (Answer::CutShort | Answer::Padded { .. }), _)) => (Some(answer), Stage::After),
+            Some((answer @ (Answer::CutShort | Answer::Trickle | Answer::Padded { .. }), _)) => {
+                (Some(answer), Stage::After)
+            }
             Some((answer, stage)) => (Some(answer), stage),
             None => (None, Stage::After),
         };
@@ -242,6 +244,7 @@ impl Server {
             Some(Answer::Hang) => Reply::Hang,
             Some(Answer::Cut) => Reply::Cut,
             Some(Answer::CutShort) => Reply::CutShort(response),
+            Some(Answer::Trickle) => Reply::Trickle(response),
             _ => Reply::Respond(response),
         }
     }

@@ -22,6 +22,8 @@ pub enum Reply {
     Respond(Response<Vec<u8>>),
     /// It sends the head and half of the body of this answer, whose length was announced in full, then cuts the connection.
     CutShort(Response<Vec<u8>>),
+    /// It sends the head of this answer, and its body a byte at a time; and more bytes, each a space, for as long as the connection stands.
+    Trickle(Response<Vec<u8>>),
     /// It never answers; the connection stays open.
     Hang,
     /// It cuts the connection without an answer.
@@ -38,6 +40,9 @@ impl fmt::Debug for Reply {
             Self::CutShort(response) => {
                 f.debug_tuple("CutShort").field(&response.status()).finish_non_exhaustive()
             }
+            Self::Trickle(response) => {
+                f.debug_tuple("Trickle").field(&response.status()).finish_non_exhaustive()
+            }
             Self::Hang => f.write_str("Hang"),
             Self::Cut => f.write_str("Cut"),
         }
@@ -49,7 +54,7 @@ impl Reply {
     pub fn response(self) -> Option<Response<Vec<u8>>> {
         match self {
             Self::Respond(response) => Some(response),
-            Self::CutShort(_) | Self::Hang | Self::Cut => None,
+            Self::CutShort(_) | Self::Trickle(_) | Self::Hang | Self::Cut => None,
         }
     }
 }
@@ -188,7 +193,9 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
             }
             response
         }
-        Answer::Hang | Answer::Cut | Answer::CutShort | Answer::Padded { .. } => return None,
+        Answer::Hang | Answer::Cut | Answer::CutShort | Answer::Trickle | Answer::Padded { .. } => {
+            return None;
+        }
     })
 }
 

@@ -136,7 +136,7 @@ impl<M: Machine> World<'_, M> {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let Some(flight) = slot.state.flight() else { return };
         let response = match self.server.handle(&flight.request, truth) {
-            Reply::Respond(response) | Reply::CutShort(response) => response,
+            Reply::Respond(response) | Reply::CutShort(response) | Reply::Trickle(response) => response,
             Reply::Hang | Reply::Cut => bad_gateway(),
         };
         let token = token_in(&response).map(|text| self.tokens.enter(&text));

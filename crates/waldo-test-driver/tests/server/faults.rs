@@ -175,6 +175,19 @@ fn an_answer_cut_short_was_handled_and_carries_its_roll() {
 }
 
 #[test]
+fn an_answer_that_trickles_was_handled_and_carries_its_roll() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    caller.server.push_fault(Fault::call(Answer::Trickle));
+    let Reply::Trickle(response) = caller.send(&call_request("GET", "/x", &token, "")) else {
+        panic!("the answer is whole");
+    };
+    assert_eq!(response.status(), 200);
+    let roll = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+    assert_eq!(caller.status(&roll), 200);
+}
+
+#[test]
 fn numbers_that_are_no_final_status_are_sent_as_500() {
     for status in [0, 99, 100, 199, 1000, u16::MAX] {
         let mut caller = Caller::new();

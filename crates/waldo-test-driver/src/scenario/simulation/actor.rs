@@ -20,6 +20,8 @@ pub(super) enum State {
     Waiting(Call, Instant),
     LoggingIn(Flight<(Login, Call)>),
     Sending(Flight<Attempt>),
+    /// The body of its answer, which has no end, until it has enough of that.
+    Reading(Option<Instant>),
     /// How, and when since the scenario began.
     Ended(Ending, Duration),
     /// Its turn is being taken.
@@ -79,6 +81,7 @@ impl Actor {
             State::Waiting(_, until) => Some(*until),
             State::LoggingIn(flight) => flight.until,
             State::Sending(flight) => flight.until,
+            State::Reading(until) => *until,
             State::Ready(_) | State::Ended(..) | State::Gone => None,
         }
     }

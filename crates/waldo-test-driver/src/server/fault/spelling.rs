@@ -104,7 +104,8 @@ impl Answer {
 "not_json"
 "hang"
 "cut"
-"cut_short""#;
+"cut_short"
+"trickle""#;
 
     fn word(text: &str) -> Option<Self> {
         Some(match text {
@@ -116,6 +117,7 @@ impl Answer {
             "hang" => Self::Hang,
             "cut" => Self::Cut,
             "cut_short" => Self::CutShort,
+            "trickle" => Self::Trickle,
             _ => return None,
         })
     }
