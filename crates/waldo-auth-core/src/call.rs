@@ -1,5 +1,6 @@
 //! One logical request of the user.
 
+use crate::setbacks::Setbacks;
 use crate::time::Instant;
 
 /// A request that the user wants sent, until its response is delivered or it is refused.
@@ -40,7 +41,7 @@ pub(crate) enum Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) epoch: u64,
-    pub(crate) failures: u64,
+    pub(crate) setbacks: Setbacks,
 }
 
 impl Call {

@@ -11,6 +11,11 @@ use crate::time::Instant;
 /// How many leaders in a row may give up and hand over at once.
 const HAND_OVERS: u32 = 5;
 
+/// Where leaders keep giving up, a call that comes in now waits for so long, so many times, after those that have sat through as many of
+/// them: more than a timer is late, and less than anybody minds.
+const HEAD_START: Duration = Duration::from_millis(20);
+const HEAD_STARTS: u32 = 3;
+
 /// When the next login may start, and what has closed the way until then.
 ///
 /// There is one gate for everyone: all who wait for a login wait out the same instant (rule 14).
@@ -21,6 +26,8 @@ pub(crate) struct Gate {
     cause: Option<Cause>,
     /// How often in a row the cause has come, at least 1 while there is one.
     streak: u32,
+    /// How many leaders have given up since a login was granted, failed or was rejected.
+    given_up: u32,
     hand_overs: Bucket,
     jitter: Jitter,
 }
@@ -38,14 +45,20 @@ impl Gate {
             opens: Instant::from_start(Duration::ZERO),
             cause: None,
             streak: 0,
+            given_up: 0,
             hand_overs: Bucket::full(),
             jitter: Jitter::seeded(jitter_seed),
         }
     }
 
-    /// Until when no login may start; `None` when one may.
-    pub(crate) fn closed_until(&self, now: Instant) -> Option<Instant> {
-        (now < self.opens).then_some(self.opens)
+    /// Until when a call that has sat through so many leaders who gave up may start no login; `None` when it may.
+    ///
+    /// Where giving up is the rule, the way opens first to those who have shown that they do not: whoever has just come may be gone
+    /// as soon as the last one.
+    pub(crate) fn closed_until(&self, now: Instant, abandons: u32) -> Option<Instant> {
+        let behind = if self.given_up > HAND_OVERS { HEAD_STARTS.saturating_sub(abandons) } else { 0 };
+        let opens = self.opens.saturating_add(HEAD_START * behind);
+        (now < opens).then_some(opens)
     }
 
     /// The last cause, whether or not it still closes the gate.
@@ -58,12 +71,14 @@ impl Gate {
         self.opens = Instant::from_start(Duration::ZERO);
         self.cause = None;
         self.streak = 0;
+        self.given_up = 0;
         self.hand_overs = Bucket::full();
     }
 
     /// The server rejected the credentials: latches until the next probe (rule 15).
     pub(crate) fn latch(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
         self.streak = if self.is_latched() { self.streak.saturating_add(1) } else { 1 };
+        self.given_up = 0;
         self.opens = now.saturating_add(self.probe(limits));
         self.cause = Some(Cause::Rejected(rejection));
         self.opens
@@ -90,20 +105,20 @@ impl Gate {
         }
     }
 
-    /// A leader gave up, which says nothing about the server, so what was known of it still holds. If nothing had gone wrong, the next
-    /// one takes over at once; but leaders that are all cancelled early must not become a storm of logins, so after a few they
-    /// come no faster than retries begin. If logins fail, there is another backoff. A probe is not repeated before its lease, which
-    /// `lapses` then, would have ended; nor does any hand-over take longer than that.
+    /// A leader gave up, which says nothing about the server: the next one takes over at once. But leaders that are all cancelled
+    /// early must not become a storm of logins: after a few they come no faster than retries begin. A probe is not repeated before its
+    /// lease, which `lapses` then, would have ended; nor does any hand-over take longer than that.
     pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
-        let opens = match self.cause {
-            Some(Cause::Rejected(_)) => lapses,
-            Some(Cause::Unavailable(_)) => now.saturating_add(self.backoff(limits)),
-            None => self.hand_overs.take_ahead(HAND_OVERS, limits.backoff_base, now),
-        };
-        self.opens = opens.min(lapses);
+        if self.is_latched() {
+            self.opens = lapses;
+            return;
+        }
+        self.given_up = self.given_up.saturating_add(1);
+        self.opens = self.hand_overs.take_ahead(HAND_OVERS, limits.backoff_base, now).min(lapses);
     }
 
     fn blame(&mut self, failure: Unavailable) {
+        self.given_up = 0;
         let again = matches!(self.cause, Some(Cause::Unavailable(_)));
         self.streak = if again { self.streak.saturating_add(1) } else { 1 };
         self.cause = Some(Cause::Unavailable(failure));

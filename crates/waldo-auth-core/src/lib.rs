@@ -106,6 +106,7 @@ mod misuse;
 mod origin;
 mod refusal;
 mod session;
+mod setbacks;
 mod snapshot;
 mod step;
 mod time;

@@ -37,6 +37,7 @@ use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
 use crate::origin::ForeignOrigin;
+use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
@@ -67,8 +68,7 @@ pub struct Session {
     lease: Option<Lease>,
     /// Counts the logins that were ever started.
     logins: u64,
-    /// Counts the logins that ever failed without a verdict, or lapsed; calls note where they came in.
-    failures: u64,
+    setbacks: Setbacks,
     gate: Gate,
     drops: Bucket,
     journal: Journal,
@@ -87,7 +87,7 @@ impl Session {
             edition: 0,
             lease: None,
             logins: 0,
-            failures: 0,
+            setbacks: Setbacks::default(),
             gate: Gate::open(config.limits.jitter_seed),
             drops: Bucket::full(),
             journal: Journal::new(),
@@ -114,7 +114,7 @@ impl Session {
         if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
             self.lapse(lease, now);
         }
-        call.entry.get_or_insert(Entry { epoch: self.epoch, failures: self.failures });
+        call.entry.get_or_insert(Entry { epoch: self.epoch, setbacks: self.setbacks });
         // Both halves of `outlook`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
             return Ok(Step::Send(self.attach(token, call, request, now)));
@@ -195,6 +195,7 @@ impl Session {
                 self.note(Event::LoginAbandoned { login: number }, now);
                 // A leader that found a token in a store has no need of its login, which is no giving up.
                 if !newer_held {
+                    self.setbacks.abandon();
                     self.gate.abandon(login.lapses, &self.config.limits, now.monotonic);
                 }
             }
@@ -318,7 +319,7 @@ impl Session {
 
     /// A login that has had no answer for so long has failed those who waited for it (rule 13).
     fn lapse(&mut self, lease: Lease, now: Now) {
-        self.failures += 1;
+        self.setbacks.fail();
         self.gate.lapse();
         self.note(Event::Lapsed { login: lease.login }, now);
     }
@@ -338,7 +339,9 @@ impl Session {
 
     fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
         // One that has lapsed has failed those who waited already.
-        self.failures += u64::from(standing == Standing::Current);
+        if standing == Standing::Current {
+            self.setbacks.fail();
+        }
         self.note(Event::LoginUnavailable { login, reason: failure.reason() }, now);
         if standing != Standing::Overtaken {
             self.gate.back_off(failure, &self.config.limits, now.monotonic);

@@ -70,6 +70,8 @@ pub(crate) struct Closed {
     pub(crate) failed_at: Option<Instant>,
     /// The latest instant that a waiting call was told.
     pub(crate) told: Option<Instant>,
+    /// A leader has given up since.
+    pub(crate) handed_over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,8 +112,9 @@ impl Watch {
                 self.under_way.push(lease);
             }
             What::Waits { until, .. } => {
+                // Where leaders give up, the way does not open to all at once.
                 if self.lease.is_none()
-                    && let Some(closed) = &mut self.closed
+                    && let Some(closed) = self.closed.as_mut().filter(|closed| !closed.handed_over)
                 {
                     closed.told = closed.told.max(Some(*until));
                 }
@@ -217,9 +220,10 @@ impl Watch {
             End::Abandoned => {
                 if self.closed.is_none() {
                     self.close(By::Abandonment, 1, now.monotonic);
-                } else if let Some(closed) = &mut self.closed {
+                }
+                if let Some(closed) = &mut self.closed {
                     closed.at_least_until = now.monotonic;
-                    closed.told = None;
+                    (closed.told, closed.handed_over) = (None, true);
                 }
             }
         }
@@ -249,7 +253,8 @@ impl Watch {
     }
 
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
-        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, told: None });
+        self.closed =
+            Some(Closed { by, streak, at_least_until, failed_at: None, told: None, handed_over: false });
     }
 }
 

@@ -22,14 +22,14 @@ impl Hash for Session {
             edition,
             lease,
             logins,
-            failures,
+            setbacks,
             gate,
             drops,
             journal: _,
         } = self;
         config.credentials.hash(state);
         (held, unheld, dropped).hash(state);
-        (epoch, edition, lease, logins, failures).hash(state);
+        (epoch, edition, lease, logins, setbacks).hash(state);
         (gate, drops).hash(state);
     }
 }

@@ -60,7 +60,7 @@ impl Session {
     }
 
     fn way_to_login(&self, call: &Call, now: Instant) -> Outlook<'_> {
-        let closed_until = self.gate.closed_until(now);
+        let closed_until = self.gate.closed_until(now, self.abandons_sat_through(call));
         let retry_at = closed_until.unwrap_or(now);
         if let Some(Cause::Unavailable(failure)) = self.gate.cause()
             && self.has_sat_through_enough(call)
@@ -89,8 +89,12 @@ impl Session {
     }
 
     fn has_sat_through_enough(&self, call: &Call) -> bool {
-        let came_in_at = call.entry.map_or(self.failures, |entry| entry.failures);
-        self.failures.saturating_sub(came_in_at) >= u64::from(self.config.limits.failures_per_call)
+        let failures = call.entry.map_or(0, |entry| self.setbacks.failures_since(entry.setbacks));
+        failures >= self.config.limits.failures_per_call
+    }
+
+    fn abandons_sat_through(&self, call: &Call) -> u32 {
+        call.entry.map_or(0, |entry| self.setbacks.abandons_since(entry.setbacks))
     }
 }
 

@@ -110,10 +110,7 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let (at_once, spaced) = waits.split_at(5);
     assert!(at_once.iter().all(Duration::is_zero), "a few hand over at once: {waits:?}");
     assert!(spaced.iter().all(|wait| *wait == millis(250)), "then as fast as retries begin: {waits:?}");
-    // What time has made up for is forgotten: four in a second, of which one is waited for already.
-    world.pass(secs(1));
-    assert_eq!(hand_overs(&mut world, 5), [0, 0, 0, 250, 250].map(millis));
-    // So is all of it once somebody gets through.
+    // All is forgotten once somebody gets through.
     let (login, _) = world.lead_in_time(Call::replayable());
     let token = world.fresh();
     world.grant(login, &token);
@@ -122,14 +119,49 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
 }
 
 #[test]
-fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_always_hands_over_at_once() {
+fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_hands_over_at_once() {
     let mut world = World::new();
+    let (mut login, mut call) = world.lead(Call::replayable());
     for _ in 0..60 {
-        let (login, _) = world.lead_in_time(Call::replayable());
         world.pass(millis(250));
         world.settle(login, Outcome::Abandoned);
-        assert_eq!(closed_for(&world), Duration::ZERO);
+        (login, call) = world.lead(call);
     }
+}
+
+#[test]
+fn rule_14_where_leaders_keep_giving_up_those_who_have_sat_through_some_go_first() {
+    let mut world = World::new();
+    let (patient, _) = {
+        let (login, _) = world.lead(Call::replayable());
+        let waiting = world.wait(Call::replayable());
+        world.settle(login, Outcome::Abandoned);
+        waiting
+    };
+    hand_overs(&mut world, 5);
+    let told = |world: &mut World, call| {
+        let (call, until) = world.wait(call);
+        (call, until.saturating_duration_since(world.now().monotonic))
+    };
+    let (newcomer, wait) = told(&mut world, Call::replayable());
+    assert_eq!(wait, millis(250 + 60));
+    let (patient, wait) = told(&mut world, patient);
+    assert_eq!(wait, millis(250));
+    // Whoever gives up next, the newcomer has come closer by that.
+    world.pass(wait);
+    let (login, _) = world.lead(patient);
+    world.settle(login, Outcome::Abandoned);
+    let (newcomer, wait) = told(&mut world, newcomer);
+    assert_eq!(wait, millis(250 + 40));
+    world.pass(wait);
+    world.leads(newcomer);
+}
+
+#[test]
+fn rule_14_a_leader_that_gives_up_after_an_outage_hands_over_at_once_too() {
+    let mut world = World::new();
+    backoffs(&mut world, 7);
+    assert_eq!(hand_overs(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
@@ -329,25 +361,24 @@ fn closed_for(world: &World) -> Duration {
     }
 }
 
-/// How long the way to a login is closed by each of so many leaders in turn who give up at once.
+/// How long a call that leads so many times, and gives up each time, is kept from leading again.
 fn hand_overs(world: &mut World, n: usize) -> Vec<Duration> {
-    (0..n)
-        .map(|_| {
-            let (login, _) = world.lead_in_time(Call::replayable());
-            world.settle(login, Outcome::Abandoned);
-            closed_for(world)
-        })
-        .collect()
+    let (mut login, mut call) = world.lead_in_time(Call::replayable());
+    let mut waits = Vec::new();
+    for _ in 0..n {
+        world.settle(login, Outcome::Abandoned);
+        let from = world.now().monotonic;
+        (login, call) = world.lead_in_time(call);
+        waits.push(world.now().monotonic.saturating_duration_since(from));
+    }
+    world.settle(login, Outcome::Abandoned);
+    waits
 }
 
 #[test]
 fn rule_13_no_hand_over_takes_longer_than_a_lease() {
     let mut world = World::with(|builder| builder.lease(millis(100)));
     assert_eq!(hand_overs(&mut world, 7), [0, 0, 0, 0, 0, 100, 100].map(millis));
-    // Nor does it after a streak of failures.
-    let mut world = World::with(|builder| builder.lease(secs(1)));
-    backoffs(&mut world, 10);
-    assert_eq!(hand_overs(&mut world, 10).iter().max(), Some(&secs(1)));
 }
 
 #[test]

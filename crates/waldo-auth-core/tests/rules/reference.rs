@@ -23,8 +23,8 @@ pub(crate) use self::token::{Held, Life, Minted, Roll, Stored};
 pub(crate) struct Caller {
     one_shot: bool,
     pub(crate) deadline: Option<Nanos>,
-    /// The epoch and the number of failures when it came in.
-    came: Option<(u64, u64)>,
+    /// The epoch, the failures and the leaders that had given up when it came in.
+    came: Option<(u64, u64, u64)>,
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
@@ -61,6 +61,9 @@ pub(crate) struct Reference {
     /// When so many leaders have given up, how much time will have made up for all of them; and when that was counted.
     handed_over: Nanos,
     forgiven: Nanos,
+    /// How many that was since the last login that ended otherwise, and ever.
+    in_a_row: u64,
+    abandons: u64,
     /// What there is of coins, as the time that it takes to earn them, and when that was counted.
     earned: Nanos,
     counted: Nanos,
@@ -87,6 +90,8 @@ impl Reference {
             jitter: limits.seed,
             handed_over: 0,
             forgiven: 0,
+            in_a_row: 0,
+            abandons: 0,
             earned: limits.drops.1 * Nanos::from(limits.drops.0),
             counted: 0,
             said: Vec::new(),
@@ -101,7 +106,7 @@ impl Reference {
             }
             self.said.push(Event::Lapsed { login: lapsed.number });
         }
-        caller.came.get_or_insert((self.epoch, self.failures));
+        caller.came.get_or_insert((self.epoch, self.failures, self.abandons));
         let answer = self.outlook(caller, now);
         if let Answer::Wait { login: Some(login), .. } = answer
             && std::mem::replace(&mut caller.joined, login) != login
@@ -124,8 +129,8 @@ impl Reference {
 
     /// Rules 11 to 15: what the call is told, were it to ask now.
     pub(crate) fn outlook(&self, caller: &Caller, now: Time) -> Answer {
-        let came = caller.came.unwrap_or((self.epoch, self.failures));
-        let login = self.way_to_login(caller, came.1, now);
+        let came = caller.came.unwrap_or((self.epoch, self.failures, self.abandons));
+        let login = self.way_to_login(caller, came, now);
         let Some(held) = &self.held else { return login };
         let (life, left) = (held.life, held.life.left(now));
         let send = Answer::Send { edition: held.edition, left };
@@ -140,9 +145,9 @@ impl Reference {
         if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) { send } else { login }
     }
 
-    fn way_to_login(&self, caller: &Caller, failures: u64, now: Time) -> Answer {
-        let shut = now.mono < self.shut_until;
-        let opens = self.shut_until.max(now.mono);
+    fn way_to_login(&self, caller: &Caller, (_, failures, abandons): (u64, u64, u64), now: Time) -> Answer {
+        let opens = self.opens_to(abandons).max(now.mono);
+        let shut = now.mono < opens;
         let sat_through = self.failures - failures;
         if self.cause == Some(Cause::Unavailable) && sat_through >= u64::from(self.limits.failures_per_call) {
             return Answer::Refuse { why: Why::Unavailable, retry_at: opens };
@@ -171,7 +176,7 @@ impl Reference {
     /// Rules 7, 8, 16, 17: whether a call that is answered 401 is sent again.
     pub(crate) fn challenge(&mut self, caller: &mut Caller, sent: &Held, touched: bool, now: Time) -> bool {
         let in_twilight = sent.life.left(now) <= sent.life.twilight();
-        let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, _)| sent.epoch > epoch);
+        let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
         let outcome = match self.held.as_ref().map(|held| held.edition) {
             None => Challenge::NothingHeld,
             Some(edition) if edition > sent.edition => Challenge::NewerHeld,
@@ -283,6 +288,7 @@ impl Reference {
             Ending::Rejected(status, code) => {
                 self.streak = if self.cause == Some(Cause::Rejected) { self.streak + 1 } else { 1 };
                 self.cause = Some(Cause::Rejected);
+                self.in_a_row = 0;
                 let wait = doubled(self.limits.probe, self.streak);
                 self.shut_until = now.mono + wait;
                 let status = StatusCode::from_u16(status).unwrap();
@@ -321,6 +327,7 @@ impl Reference {
             return false;
         }
         self.streak = if self.cause == Some(Cause::Unavailable) { self.streak + 1 } else { 1 };
+        self.in_a_row = 0;
         self.cause = Some(Cause::Unavailable);
         true
     }
@@ -328,17 +335,22 @@ impl Reference {
     /// Rule 14, of a leader that gives up: five hand over at once, and each further one when the first of them is made up for, which
     /// takes the base of a backoff. None takes longer than its lease.
     fn hand_over(&mut self, lapses: Nanos, now: Time) {
+        self.abandons += 1;
+        if self.cause == Some(Cause::Rejected) {
+            self.shut_until = lapses;
+            return;
+        }
         let base = self.limits.backoff.0;
-        let wait = match self.cause {
-            Some(Cause::Rejected) => lapses - now.mono,
-            Some(Cause::Unavailable) => self.draw_below(doubled(self.limits.backoff, self.streak)),
-            None => {
-                let owed = (self.handed_over - (now.mono - self.forgiven)).max(0);
-                (self.handed_over, self.forgiven) = (owed + base, now.mono);
-                (owed + base - 5 * base).max(0)
-            }
-        };
-        self.shut_until = (now.mono + wait).min(lapses);
+        let owed = (self.handed_over - (now.mono - self.forgiven)).max(0);
+        (self.handed_over, self.forgiven) = (owed + base, now.mono);
+        self.in_a_row += 1;
+        self.shut_until = (now.mono + (owed + base - 5 * base).max(0)).min(lapses);
+    }
+
+    /// Rule 14: where more than five in a row have given up, who has sat through fewer than three stands behind those who have.
+    fn opens_to(&self, abandons: u64) -> Nanos {
+        let behind = if self.in_a_row > 5 { 3 - (self.abandons - abandons).min(3) } else { 0 };
+        self.shut_until + Nanos::from(behind) * 20 * MILLI
     }
 
     /// The seed decides: `SplitMix64`, as its authors have published it.
@@ -352,7 +364,7 @@ impl Reference {
 
     fn open(&mut self) {
         (self.shut_until, self.cause, self.streak) = (0, None, 0);
-        (self.handed_over, self.forgiven) = (0, 0);
+        (self.handed_over, self.forgiven, self.in_a_row) = (0, 0, 0);
     }
 
     pub(crate) fn reset(&mut self, key: u8) {
