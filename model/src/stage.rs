@@ -49,7 +49,7 @@ pub(crate) enum Answer {
     Late(Duration),
     Unavailable,
     Rejected,
-    /// There is none in the time that the leader's call has.
+    /// There is none in the time that the leader's call has, but for a twentieth of it, which the others may use.
     None,
     /// The leader unwinds.
     Lost,
@@ -221,6 +221,7 @@ impl<'a> Caller<'a> {
                 return lead.fail("no route to host");
             }
             Answer::None => {
+                clock::sleep(lead.patience() / 20 * 19).await;
                 drop(under_way);
                 return lead.time_out("too slow");
             }

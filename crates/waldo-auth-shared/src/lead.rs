@@ -12,8 +12,8 @@ use crate::session::SharedSession;
 ///
 /// Send its [`request`](Self::request), give it no longer than its [`patience`](Self::patience), and end it with the one of
 /// [`answer`](Self::answer), [`time_out`](Self::time_out) and [`fail`](Self::fail) that fits. However it ends, those who wait are
-/// woken: a lead that is dropped, because a thread unwinds or a future is cancelled, has given up, and another call takes over. It does so
-/// at once, unless logins were failing or rejected before, or so many leaders in a row gave up that they come 250 ms apart (rule 14).
+/// woken: a lead that is dropped, because a thread unwinds or a future is cancelled, has given up, and another call takes over: at
+/// once, unless more than five in a row have given up, who come 250 ms apart, or the login was a probe (rule 14).
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead<'a> {
@@ -54,13 +54,13 @@ impl<'a> Lead<'a> {
         self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)))
     }
 
-    /// Ends it without an answer: the [`patience`](Self::patience) is over.
+    /// Ends it without an answer: the [`patience`](Self::patience) is over, or a shorter limit of the HTTP stack's own.
     ///
     /// That is a failure of the server's, unless the leader's own call had so little time that silence proves nothing.
     pub fn time_out(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
-        let impatient = self.patience.impatient;
+        let proves_nothing = self.patience.proves_nothing(self.duty.session.now());
         self.settle(|_| {
-            if impatient {
+            if proves_nothing {
                 return Outcome::Abandoned;
             }
             Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error))
@@ -107,7 +107,8 @@ const BLAMEWORTHY: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Patience {
     span: Duration,
-    /// The leader's own call had so little time that silence proves nothing about the server.
+    ends: Instant,
+    /// The leader's own call has so little time that silence to its end proves nothing about the server.
     impatient: bool,
 }
 
@@ -115,11 +116,18 @@ impl Patience {
     /// Up to a tenth, at most a second, before the lease lapses, so that silence is a failure that all share, and not a
     /// lapse after which the next caller waits as long again; and never beyond the call's own deadline.
     fn within(lease: Duration, deadline: Option<Instant>, now: Instant) -> Self {
-        let span = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
-        match deadline.map(|deadline| deadline.saturating_duration_since(now)) {
-            Some(own) if own < span => Self { span: own, impatient: own < BLAMEWORTHY.min(lease / 2) },
-            _ => Self { span, impatient: false },
-        }
+        let most = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+        let (span, impatient) = match deadline.map(|deadline| deadline.saturating_duration_since(now)) {
+            Some(own) if own < most => (own, own < BLAMEWORTHY.min(lease / 2)),
+            _ => (most, false),
+        };
+        Self { span, ends: now.saturating_add(span), impatient }
+    }
+
+    /// Whether a silence that ends now was too short by the call's own choice, and not by a limit of the stack's. What is left in its
+    /// last tenth is a limit that is not exact.
+    fn proves_nothing(self, now: Instant) -> bool {
+        self.impatient && self.ends.saturating_duration_since(now) <= self.span / 10
     }
 }
 
@@ -144,5 +152,17 @@ mod tests {
         assert_eq!(within(1000, Some(500)), (500, false));
         assert_eq!(within(1000, Some(499)), (499, true));
         assert_eq!(within(0, Some(5)), (0, false));
+    }
+
+    #[test]
+    fn silence_proves_nothing_only_where_the_calls_own_time_is_over() {
+        let at = |millis| Instant::from_start(Duration::from_millis(millis));
+        let proves_nothing = |own, after| {
+            let patience = Patience::within(Duration::from_secs(30), Some(at(own)), at(0));
+            patience.proves_nothing(at(after))
+        };
+        assert!(proves_nothing(4000, 4000) && proves_nothing(4000, 3600));
+        assert!(!proves_nothing(4000, 3599), "the stack was faster");
+        assert!(!proves_nothing(5000, 5000), "it has had five seconds");
     }
 }
