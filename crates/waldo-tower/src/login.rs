@@ -24,23 +24,24 @@ where
     // It holds the key pair; the memory is wiped when the service below lets go of it.
     let request = lead.request().map(|body| B::from(Bytes::from_owner(Zeroizing::new(body))));
     let patience = lead.patience();
-    let mut head = None;
-    let ended = sleep.unless(patience, exchange(service, request, &mut head)).await;
-    match (ended, head) {
-        (Some(Ok(body)), Some(head)) => lead.answer(Head::from(&head), &body),
-        // A status that is no success says enough without its body, however that ends.
-        (_, Some(head)) if !head.status().is_success() => lead.answer(Head::from(&head), &[]),
+    let mut noted = None;
+    let ended = sleep.unless(patience, exchange(service, request, &mut noted)).await;
+    match (ended, noted) {
+        // A status that is no success says enough with as much of its body as came, however that ends.
+        (ended, Some(answer)) if matches!(ended, Some(Ok(()))) || !answer.status().is_success() => {
+            lead.answer(Head::from(&answer), answer.body())
+        }
         (Some(Err(error)), _) => lead.fail(error),
-        (Some(Ok(_)) | None, _) => lead.time_out(format!("no answer within {patience:?}")),
+        (Some(Ok(())) | None, _) => lead.time_out(format!("no answer within {patience:?}")),
     }
 }
 
-/// The body of the answer. Its head is noted as soon as it has come.
+/// Notes the answer as it comes: its head, and then its body.
 async fn exchange<S, B, R>(
     mut service: S,
     request: Request<B>,
-    noted: &mut Option<Response<()>>,
-) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>
+    noted: &mut Option<Response<Vec<u8>>>,
+) -> Result<(), Box<dyn StdError + Send + Sync>>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
     R: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
@@ -48,13 +49,13 @@ where
     let sent = service.call(request);
     drop(service);
     let (head, body) = sent.await.map_err(Into::into)?.into_parts();
-    *noted = Some(Response::from_parts(head, ()));
-    read(body).await.map_err(Into::into)
+    let answer = noted.insert(Response::from_parts(head, Vec::new()));
+    read(body, answer.body_mut()).await.map_err(Into::into)
 }
 
 /// Reads a body, or as much of it as tells that it is too large: that many bytes, or that many pieces.
-async fn read<R: Body>(body: R) -> Result<Vec<u8>, R::Error> {
-    let (mut body, mut bytes, mut pieces) = (pin!(body), Vec::new(), 0..=Login::MAX_BODY);
+async fn read<R: Body>(body: R, bytes: &mut Vec<u8>) -> Result<(), R::Error> {
+    let (mut body, mut pieces) = (pin!(body), 0..=Login::MAX_BODY);
     while bytes.len() <= Login::MAX_BODY
         && pieces.next().is_some()
         && let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await
@@ -63,5 +64,5 @@ async fn read<R: Body>(body: R) -> Result<Vec<u8>, R::Error> {
             bytes.put(data);
         }
     }
-    Ok(bytes)
+    Ok(())
 }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::{Body, Frame};
 use http_body_util::Full;
-use tower::{BoxError, Layer, service_fn};
+use tower::{BoxError, Layer, Service, service_fn};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_tower::http::{Request, Response};
 use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config};
@@ -18,6 +19,23 @@ use crate::site::{emulator, get, hyper, layer, on_a_runtime, service, settings, 
 
 fn to(uri: &str) -> Request<Full<Bytes>> {
     Request::get(uri).body(Full::default()).unwrap()
+}
+
+#[test]
+fn only_a_refusal_says_when_to_try_again() {
+    let service = layer(settings(ORIGIN)).layer(willing().0);
+    let error = on_a_runtime(status(service, to("https://evil.example/"))).unwrap_err();
+    assert_eq!(error.retry_in(), None);
+    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, BoxError>(
+            Response::builder()
+                .status(401)
+                .body(Full::<Bytes>::from(r#"{"code":"INVALID_API_KEY"}"#))
+                .unwrap(),
+        )
+    });
+    let error = on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err();
+    assert!(error.retry_in().is_some_and(|wait| wait > Duration::from_secs(50)), "{error}");
 }
 
 #[test]
@@ -54,6 +72,45 @@ fn a_transport_that_fails_is_the_callers_error_and_is_not_tried_again() {
     assert_eq!(sent.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
+/// A body that breaks off behind its first bytes.
+struct Broken(Option<&'static str>);
+
+impl Body for Broken {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let bytes = self.0.take().map(|text| Frame::data(Bytes::from(text)));
+        Poll::Ready(Some(bytes.ok_or_else(|| "connection reset".into())))
+    }
+}
+
+/// What becomes of a call whose login is answered with this status, and a body that breaks off behind this text.
+fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
+    let inner = service_fn(move |_: Request<Full<Bytes>>| async move {
+        Ok::<_, BoxError>(Response::builder().status(status_of_login).body(Broken(Some(text))).unwrap())
+    });
+    let settings = settings(ORIGIN).failures_per_call(1);
+    match on_a_runtime(status(layer(settings).layer(inner), to(ORIGIN))) {
+        Err(Error::Refused(Refused { refusal, .. })) => refusal,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn rule_2_what_came_of_an_answer_that_breaks_off_counts_where_it_is_no_success() {
+    let rejected = broken_login(401, r#"{"code":"INVALID_API_KEY"}"#);
+    assert!(matches!(rejected, Refusal::Rejected { .. }), "{rejected:?}");
+    let Refusal::Unavailable { failure, .. } = broken_login(503, "<html>") else { panic!("it is down") };
+    assert_eq!(failure.reason(), Reason::Status(503.try_into().unwrap()));
+    let token = broken_login(200, r#"{"token":"e30.e30.sig"}"#);
+    let Refusal::Unavailable { failure, .. } = token else { panic!("half an answer is none") };
+    assert_eq!(failure.reason(), Reason::Transport);
+}
+
 #[test]
 fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
     let inner = service_fn(|_: Request<Full<Bytes>>| async {
@@ -70,14 +127,11 @@ fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
 /// A body that never comes.
 struct Stalls;
 
-impl http_body::Body for Stalls {
+impl Body for Stalls {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         Poll::Pending
     }
 }
@@ -141,4 +195,8 @@ fn rule_20_no_secret_shows_in_what_can_be_formatted() {
         let text = format!("{shown:?} {shown:#?} {error}");
         assert!(!text.contains("canary"), "{text}");
     }
+    assert!(format!("{service:?}").starts_with("Waldo {"), "{service:?}");
+    assert!(format!("{layer:?}").contains("Sleep"), "{layer:?}");
+    let call = Service::<Request<Full<Bytes>>>::call(&mut service.clone(), to(ORIGIN));
+    assert_eq!(format!("{call:?}"), "ResponseFuture");
 }
