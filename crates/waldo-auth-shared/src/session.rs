@@ -236,7 +236,7 @@ fn tell(news: &[waldo_auth_core::Entry]) {
 impl State {
     fn has_news(&self) -> bool {
         // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
-        self.session.journal().written() > self.told && !std::thread::panicking()
+        self.session.journal().written() != self.told && !std::thread::panicking()
     }
 
     /// The entries that nobody has taken yet, each for one thread to emit.

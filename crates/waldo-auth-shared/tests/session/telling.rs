@@ -2,13 +2,16 @@
 
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use http::Method;
+use http::header::AUTHORIZATION;
+use http::{Method, Response};
 use tracing::field::{Field, Visit};
+use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_shared::core::{Call, Credentials};
+use waldo_auth_shared::core::{Call, Credentials, Snapshot, Verdict};
 use waldo_auth_shared::{Admission, SharedSession, config};
 
 use crate::site::{admit, grant, lead, wait};
@@ -67,7 +70,12 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         drop(follower.block());
         session.invalidate();
         drop(lead(&session).fail("no route to host"));
-        session.explain();
+        let (snapshot, other) = (stored(), hasty());
+        other.resume(&snapshot).unwrap();
+        let Admission::Send(attempt) = admit(&other, Call::replayable()) else { panic!("a token is held") };
+        let mut response = Response::new(());
+        response.headers_mut().insert(AUTHORIZATION, "Bearer e30.e30.bmV3".parse().unwrap());
+        assert!(matches!(other.conclude(attempt, &mut response), Verdict::Deliver));
     });
     let heard = heard.0.lock().unwrap().clone();
     let told: Vec<_> = heard.iter().map(|(number, name, level)| (*number, name.as_str(), *level)).collect();
@@ -80,8 +88,37 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
             (4, "invalidated", Level::INFO),
             (5, "login_started", Level::DEBUG),
             (6, "login_unavailable", Level::WARN),
+            (1, "resumed", Level::INFO),
+            (2, "adopted", Level::TRACE),
         ]
     );
+}
+
+/// A token in a store, of a session that nobody hears.
+fn stored() -> Snapshot {
+    tracing::subscriber::with_default(NoSubscriber::new(), || {
+        let session = hasty();
+        grant(lead(&session));
+        session.snapshot().unwrap()
+    })
+}
+
+/// A subscriber that panics on top of a panic would end the process.
+#[test]
+fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
+    let heard = Heard::default();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+        let session = hasty();
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            let _lead = lead(&session);
+            panic!("on purpose");
+        }));
+        assert!(unwound.is_err());
+        assert!(heard.0.lock().unwrap().is_empty());
+        session.explain();
+    });
+    let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
+    assert_eq!(names, ["login_started", "login_abandoned"]);
 }
 
 #[test]

@@ -61,6 +61,31 @@ fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send 
     ends(Arc::clone(session), vec![(first, waker), (second, Waker::noop().clone())]);
 }
 
+/// Counts how often it is called.
+#[derive(Default)]
+struct Counts(AtomicUsize);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
+    let session = Arc::new(session());
+    let lead = lead(&session);
+    let (mut task, former, last) =
+        (waiting(&session), Arc::new(Counts::default()), Arc::new(Counts::default()));
+    for waker in [Arc::clone(&former), Arc::clone(&last), Arc::clone(&last)] {
+        let polled = task.as_mut().poll(&mut Context::from_waker(&Waker::from(waker)));
+        assert!(polled.is_pending());
+    }
+    drop(lead);
+    assert_eq!((former.0.load(SeqCst), last.0.load(SeqCst)), (0, 1));
+    assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
 #[test]
 fn rule_18_a_waker_that_drops_a_task_which_waits_stops_nobody() {
     two(&Arc::new(session()), |task| drop(task.lock().unwrap().take()));

@@ -151,20 +151,26 @@ impl Service<Request<http_body_util::Full<bytes::Bytes>>> for Gate {
     }
 }
 
+fn readiness<S>(mut service: S) -> Poll<Result<(), String>>
+where
+    S: Service<Request<http_body_util::Full<bytes::Bytes>>, Error = Error>,
+{
+    let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+    ready.map_err(|error| error.to_string())
+}
+
 #[test]
 fn readiness_is_that_of_the_service_below() {
-    let poll = |below| {
-        let mut service = layer(settings(crate::mock::ORIGIN)).layer(below);
-        Service::<Request<http_body_util::Full<bytes::Bytes>>>::poll_ready(
-            &mut service,
-            &mut Context::from_waker(Waker::noop()),
-        )
-        .map_err(|error| error.to_string())
-    };
-    assert_eq!(poll(Gate(Poll::Pending)), Poll::Pending);
-    assert_eq!(poll(Gate(Poll::Ready(Ok(())))), Poll::Ready(Ok(())));
-    let failed = Poll::Ready(Err("the request failed: no more connections".to_owned()));
-    assert_eq!(poll(Gate(Poll::Ready(Err("no more connections")))), failed);
+    let failed = "the request failed: no more connections".to_owned();
+    for (below, above) in [
+        (Poll::Pending, Poll::Pending),
+        (Poll::Ready(Ok(())), Poll::Ready(Ok(()))),
+        (Poll::Ready(Err("no more connections")), Poll::Ready(Err(failed))),
+    ] {
+        let service = layer(settings(crate::mock::ORIGIN)).layer(Gate(below));
+        assert_eq!(readiness(service.clone()), above);
+        assert_eq!(readiness(service.one_shot()), above);
+    }
 }
 
 /// A call that is refused because it may not wait, while another one logs in.
