@@ -96,14 +96,6 @@ fn checked(what: &'static str, text: String) -> Result<Zeroizing<String>, Creden
     Ok(text)
 }
 
-impl PartialEq for Credentials {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.api_key, &self.client_secret) == (&other.api_key, &other.client_secret)
-    }
-}
-
-impl Eq for Credentials {}
-
 impl Hash for Credentials {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
