@@ -196,6 +196,8 @@ fn rule_20_no_secret_shows_in_what_can_be_formatted() {
         assert!(!text.contains("canary"), "{text}");
     }
     assert!(format!("{service:?}").starts_with("Waldo {"), "{service:?}");
+    let once = service.clone().one_shot();
+    assert!(format!("{once:?}").starts_with("OneShot"), "{once:?}");
     assert!(format!("{layer:?}").contains("Sleep"), "{layer:?}");
     let call = Service::<Request<Full<Bytes>>>::call(&mut service.clone(), to(ORIGIN));
     assert_eq!(format!("{call:?}"), "ResponseFuture");
