@@ -20,19 +20,28 @@ impl Bucket {
 
     /// Takes one of at most `burst` coins, of which one more comes `every` so often; false when there is none.
     pub(crate) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
-        let owed = self.full_at.saturating_duration_since(now);
-        let there_is_one = burst.checked_sub(1).is_some_and(|others| owed <= every.saturating_mul(others));
+        let there_is_one = burst > 0 && self.earned_at(burst, every, now) == now;
         if there_is_one {
-            self.full_at = self.full_at.max(now).saturating_add(every);
+            self.spend(every, now);
         }
         there_is_one
     }
 
     /// Takes a coin in any case, and says when it is there.
     pub(crate) fn take_ahead(&mut self, burst: u32, every: Duration, now: Instant) -> Instant {
+        let earned_at = self.earned_at(burst, every, now);
+        self.spend(every, now);
+        earned_at
+    }
+
+    /// When the next coin is there: `now`, unless all are taken.
+    fn earned_at(&self, burst: u32, every: Duration, now: Instant) -> Instant {
         let owed = self.full_at.saturating_duration_since(now);
-        self.full_at = self.full_at.max(now).saturating_add(every);
         now.saturating_add(owed.saturating_sub(every.saturating_mul(burst.saturating_sub(1))))
+    }
+
+    fn spend(&mut self, every: Duration, now: Instant) {
+        self.full_at = self.full_at.max(now).saturating_add(every);
     }
 }
 

@@ -18,7 +18,7 @@ const HEAD_STARTS: u32 = 3;
 
 /// When the next login may start, and what has closed the way until then.
 ///
-/// There is one gate for everyone: all who wait for a login wait out the same instant (rule 14).
+/// There is one gate for everyone: all who wait out a failure wait for the same instant (rule 14).
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Gate {
     opens: Instant,

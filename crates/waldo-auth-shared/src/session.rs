@@ -10,11 +10,11 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, Entry};
+use http::header::{self, AUTHORIZATION};
 use http::{HeaderMap, Request, Response};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, Login, NotResumed, Now, Origin,
-    Outcome, Session, Snapshot, Step, Verdict,
+    Attempt, Call, Config, Credentials, Entry, Explanation, ForeignOrigin, Head, Login, NotResumed, Now,
+    Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
@@ -217,7 +217,7 @@ impl SharedSession {
 
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
 pub fn conceal(headers: &mut HeaderMap) {
-    if let Entry::Occupied(mut tokens) = headers.entry(AUTHORIZATION) {
+    if let header::Entry::Occupied(mut tokens) = headers.entry(AUTHORIZATION) {
         tokens.iter_mut().for_each(|token| token.set_sensitive(true));
     }
 }
@@ -229,7 +229,7 @@ fn release(mut state: MutexGuard<'_, State>) {
     tell(&news);
 }
 
-fn tell(news: &[waldo_auth_core::Entry]) {
+fn tell(news: &[Entry]) {
     news.iter().for_each(trace::emit);
 }
 
@@ -240,7 +240,7 @@ impl State {
     }
 
     /// The entries that nobody has taken yet, each for one thread to emit.
-    fn take_news(&mut self) -> Vec<waldo_auth_core::Entry> {
+    fn take_news(&mut self) -> Vec<Entry> {
         if !self.has_news() {
             return Vec::new();
         }

@@ -229,10 +229,7 @@ impl<'a> Simulation<'a> {
             return None;
         }
         match std::mem::replace(&mut flight.place, Place::Arrived) {
-            // Of a login, nothing counts before its body has ended.
-            Place::BehindServer(reply @ (Reply::Hang | Reply::Trickle(_)))
-                if target == Target::Login || matches!(reply, Reply::Hang) =>
-            {
+            Place::BehindServer(reply) if never_counts(&reply, target) => {
                 flight.place = Place::BehindServer(reply);
                 None
             }
@@ -292,6 +289,15 @@ impl<'a> Simulation<'a> {
             self.progress();
         }
         false
+    }
+}
+
+/// Whether nothing of it ever counts. Of a call the head does, of a login nothing before its body has ended.
+fn never_counts(reply: &Reply, target: Target) -> bool {
+    match reply {
+        Reply::Hang => true,
+        Reply::Trickle(_) => target == Target::Login,
+        Reply::Respond(_) | Reply::CutShort(_) | Reply::Cut => false,
     }
 }
 
