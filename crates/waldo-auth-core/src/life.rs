@@ -36,7 +36,7 @@ impl Life {
     /// The life of a token with these claims that came in the answer to a request sent at `sent`.
     ///
     /// `date` is the answer's own `Date`, absent when the answer comes from a cache (it has an `Age`).
-    pub(crate) fn of(claims: Claims, date: Option<SystemTime>, sent: Now, assumed: Duration) -> Self {
+    pub(crate) fn of(claims: Claims, date: Option<NumericDate>, sent: Now, assumed: Duration) -> Self {
         let span = span(claims, date, sent.wall).unwrap_or(assumed);
         Self { sent, span, spent: Duration::ZERO }
     }
@@ -90,9 +90,9 @@ impl Term {
     }
 }
 
-fn span(claims: Claims, date: Option<SystemTime>, local: SystemTime) -> Option<Duration> {
+fn span(claims: Claims, date: Option<NumericDate>, local: SystemTime) -> Option<Duration> {
     let exp = claims.exp?;
-    let by_date = date.and_then(|date| exp.after(NumericDate::from(date)));
+    let by_date = date.and_then(|date| exp.after(date));
     let by_iat = claims.iat.and_then(|iat| exp.after(iat));
     match (by_date, by_iat) {
         (Some(by_date), Some(by_iat)) => Some(by_date.min(by_iat)),
@@ -140,11 +140,12 @@ mod tests {
         Now::new(secs(s), wall(T + s))
     }
 
+    fn date(s: i64) -> NumericDate {
+        NumericDate::from_millis(s * 1000)
+    }
+
     fn claims(exp: i64, iat: Option<i64>) -> Claims {
-        Claims {
-            exp: Some(NumericDate::from_millis(exp * 1000)),
-            iat: iat.map(|s| NumericDate::from_millis(s * 1000)),
-        }
+        Claims { exp: Some(date(exp)), iat: iat.map(date) }
     }
 
     fn life(span: Duration) -> Life {
@@ -157,17 +158,17 @@ mod tests {
     fn rule_10_the_smaller_of_both_differences_counts() {
         let sent = at(0);
         let span = |c, d| Life::of(c, d, sent, DOCUMENTED).span();
-        assert_eq!(span(claims(T_I + 50, None), Some(wall(T))), secs(50));
+        assert_eq!(span(claims(T_I + 50, None), Some(date(T_I))), secs(50));
         assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), None), secs(40));
-        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(wall(T))), secs(40));
-        assert_eq!(span(claims(T_I + 50, Some(T_I - 10)), Some(wall(T))), secs(50));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(date(T_I))), secs(40));
+        assert_eq!(span(claims(T_I + 50, Some(T_I - 10)), Some(date(T_I))), secs(50));
     }
 
     #[test]
     fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
         let span = |c, d| Life::of(c, d, at(0), DOCUMENTED).span();
-        assert_eq!(span(claims(T_I + 50, Some(T_I + 50)), Some(wall(T))), secs(50));
-        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(wall(T + 60))), secs(40));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 50)), Some(date(T_I))), secs(50));
+        assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(date(T_I + 60))), secs(40));
     }
 
     #[test]
@@ -178,14 +179,14 @@ mod tests {
         assert_eq!(span(T_I + 24 * 3600 + 1), DOCUMENTED);
         assert_eq!(span(T_I), DOCUMENTED);
         assert_eq!(span(T_I - 5), DOCUMENTED);
-        assert_eq!(Life::of(Claims::default(), Some(wall(T)), at(0), secs(7)).span(), secs(7));
+        assert_eq!(Life::of(Claims::default(), Some(date(T_I)), at(0), secs(7)).span(), secs(7));
     }
 
     #[test]
     fn rule_10_absurd_claims_saturate() {
         for exp in [i64::MIN, -1, 0, 1, i64::MAX] {
             for iat in [i64::MIN, -1, 0, 1, i64::MAX] {
-                for date in [None, Some(UNIX_EPOCH), Some(wall(T)), UNIX_EPOCH.checked_sub(secs(9_999))] {
+                for date in [None, Some(date(0)), Some(date(T_I)), Some(date(-9_999))] {
                     let claims = Claims {
                         exp: Some(NumericDate::from_millis(exp)),
                         iat: Some(NumericDate::from_millis(iat)),

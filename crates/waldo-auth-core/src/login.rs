@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
@@ -11,7 +11,7 @@ use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::time::{Instant, Now};
 use crate::verify;
-use crate::wire::{self, Answer, Claims, Head, Jwt};
+use crate::wire::{self, Answer, Claims, Head, Jwt, LastDate, NumericDate};
 
 /// The permission to log in, held by one call for all.
 ///
@@ -56,7 +56,7 @@ pub struct Grant {
     pub(crate) session: usize,
     pub(crate) header: HeaderValue,
     pub(crate) claims: Claims,
-    pub(crate) date: Option<SystemTime>,
+    pub(crate) date: Option<NumericDate>,
 }
 
 impl Login {
@@ -90,9 +90,9 @@ impl Login {
         }
     }
 
-    fn check(&self, token: &str, head: Head<'_>) -> Outcome {
+    fn check(&self, token: &[u8], head: Head<'_>) -> Outcome {
         let unavailable = |reason| Outcome::Unavailable(Unavailable::new(reason));
-        let (Ok(jwt), Some(header)) = (Jwt::read(token.as_bytes()), wire::bearer_header(token)) else {
+        let (Ok(jwt), Some(header)) = (Jwt::read(token), wire::bearer_header(token)) else {
             return unavailable(Reason::NoToken);
         };
         if !verify::passes(self.verify, jwt, &self.credentials) {
@@ -103,7 +103,7 @@ impl Login {
             session: self.session,
             header,
             claims: jwt.claims,
-            date: head.own_date(),
+            date: head.own_date(&mut LastDate::default()),
         })
     }
 }

@@ -42,7 +42,7 @@ use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
-use crate::wire::{Claims, Head};
+use crate::wire::{Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
 ///
@@ -71,6 +71,8 @@ pub struct Session {
     setbacks: Setbacks,
     gate: Gate,
     drops: Bucket,
+    /// Spares reading a `Date` again; nothing is decided by it.
+    last_date: LastDate,
     journal: Journal,
 }
 
@@ -90,6 +92,7 @@ impl Session {
             setbacks: Setbacks::default(),
             gate: Gate::open(config.limits.jitter_seed),
             drops: Bucket::full(),
+            last_date: LastDate::default(),
             journal: Journal::new(),
             config: Box::new(config),
         }
@@ -398,8 +401,8 @@ impl Session {
             Ok(Some((jwt, header))) => {
                 // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
                 // cannot be known.
-                let life =
-                    Life::of(jwt.claims, response.own_date(), attempt.sent, self.config.limits.assumed_life);
+                let date = response.own_date(&mut self.last_date);
+                let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
                 let edition = self.hold(header, jwt.claims, life, Source::Roll);
                 self.note(Event::Adopted { edition, life: life.span() }, now);
             }

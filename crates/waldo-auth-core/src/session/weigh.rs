@@ -45,7 +45,7 @@ impl Session {
         if !succeeds_held && !ends_later {
             return Err(Ignored::NotLater);
         }
-        let header = wire::bearer_header_of(value, jwt.as_str()).ok_or(Ignored::NotJwt)?;
+        let header = wire::bearer_header_of(value, jwt.as_bytes()).ok_or(Ignored::NotJwt)?;
         Ok(Some((jwt, header)))
     }
 
@@ -83,7 +83,7 @@ impl Session {
         }
         // A snapshot holds nothing that does not have the shape, so these two always succeed.
         let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
-        let header = wire::bearer_header(jwt.as_str()).ok_or(NotResumed::Foreign)?;
+        let header = wire::bearer_header(jwt.as_bytes()).ok_or(NotResumed::Foreign)?;
         if self.is_signed(jwt) { Ok((jwt, header, life)) } else { Err(NotResumed::BadSignature) }
     }
 

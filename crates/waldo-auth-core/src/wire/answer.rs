@@ -21,7 +21,7 @@ const MAX_CODE: usize = 64;
 /// What a login's answer says, before anybody has looked at the token's signature or life.
 pub(crate) enum Answer {
     /// A text with the shape of a JWT, without its scheme.
-    Token(String),
+    Token(Vec<u8>),
     Rejected(Rejection),
     Unavailable(Unavailable),
 }
@@ -60,13 +60,13 @@ pub(crate) fn read(
     }
 }
 
-fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<String> {
+fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<Vec<u8>> {
     let in_body = object.get("token").and_then(Value::as_str).map(str::as_bytes);
     let in_headers = head.rolls().map(http::HeaderValue::as_bytes);
     in_body
         .into_iter()
         .chain(in_headers)
-        .find_map(|value| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_str().to_owned()))
+        .find_map(|value| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_bytes().to_owned()))
 }
 
 /// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule 20).
@@ -104,7 +104,7 @@ mod tests {
         let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
         let credentials = Credentials::new("key-canary", "secret-canary").unwrap();
         match read(head, body.as_bytes(), &credentials, UNIX_EPOCH, Duration::from_secs(3600)) {
-            Answer::Token(token) => token,
+            Answer::Token(token) => String::from_utf8(token).unwrap(),
             Answer::Rejected(rejection) => format!("rejected {}", rejection.code),
             Answer::Unavailable(failure) => {
                 format!("unavailable {:?} {:?}", failure.reason(), failure.retry_after().map(|d| d.as_secs()))

@@ -8,12 +8,12 @@ const SCHEME: &str = "Bearer ";
 /// `Bearer <jwt>`, marked sensitive.
 ///
 /// `None` only for a text that cannot stand in a header, which a JWT always can.
-pub(crate) fn header(jwt: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from([SCHEME, jwt].concat()).ok().map(ready)
+pub(crate) fn header(jwt: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::try_from([SCHEME.as_bytes(), jwt].concat()).ok().map(ready)
 }
 
 /// The same for a token that came in `value`: the value itself, where it is written as it is sent.
-pub(crate) fn header_of(value: &HeaderValue, jwt: &str) -> Option<HeaderValue> {
+pub(crate) fn header_of(value: &HeaderValue, jwt: &[u8]) -> Option<HeaderValue> {
     if in_our_form(value.as_bytes()).is_some() { Some(ready(value.clone())) } else { header(jwt) }
 }
 
@@ -78,11 +78,11 @@ mod tests {
 
     #[test]
     fn rule_3_the_header_is_canonical_and_sensitive() {
-        let header = header("a.b.c").unwrap();
+        let header = header(b"a.b.c").unwrap();
         assert_eq!(header.as_bytes(), b"Bearer a.b.c");
         assert!(header.is_sensitive());
         assert_eq!(format!("{header:?}"), "Sensitive");
-        assert!(super::header("a\nb").is_none());
+        assert!(super::header(b"a\nb").is_none());
     }
 
     #[test]
@@ -90,12 +90,12 @@ mod tests {
         for value in
             ["Bearer a.b.c", "bearer a.b.c", "Bearer  a.b.c", "Bearer:a.b.c", "a.b.c", "Bearer a.b.c "]
         {
-            let header = header_of(&HeaderValue::from_static(value), "a.b.c").unwrap();
+            let header = header_of(&HeaderValue::from_static(value), b"a.b.c").unwrap();
             assert_eq!(header.as_bytes(), b"Bearer a.b.c", "{value:?}");
             assert!(header.is_sensitive());
         }
         let came = HeaderValue::from_bytes(b"Bearer a.b.c").unwrap();
-        let taken = header_of(&came, "a.b.c").unwrap();
+        let taken = header_of(&came, b"a.b.c").unwrap();
         assert_eq!(
             taken.as_bytes().as_ptr(),
             came.as_bytes().as_ptr(),

@@ -57,7 +57,11 @@ pub(crate) struct Claims {
 impl Claims {
     /// Reads a JWT's decoded payload; `None` when it is not a JSON object.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
-        let [exp, iat] = members(payload, ["exp", "iat"])?;
+        let [exp, iat] = members(payload, |name| match name {
+            "exp" => Some(0),
+            "iat" => Some(1),
+            _ => None,
+        })?;
         Some(Self { exp: exp.and_then(NumericDate::read), iat: iat.and_then(NumericDate::read) })
     }
 }

@@ -5,13 +5,35 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::{AGE, DATE, RETRY_AFTER};
 
+use super::claims::NumericDate;
+
 fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
-/// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.
-pub(super) fn own_date(headers: &HeaderMap) -> Option<SystemTime> {
-    if headers.contains_key(AGE) { None } else { date(headers) }
+/// The `Date` that was read last, and what it says: the answers of one second share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastDate(Option<([u8; PREFERRED], NumericDate)>);
+
+/// The length of a date in the form that servers send (RFC 9110 §5.6.7).
+const PREFERRED: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
+
+impl LastDate {
+    /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.
+    pub(super) fn of_answer(&mut self, headers: &HeaderMap) -> Option<NumericDate> {
+        if headers.contains_key(AGE) {
+            return None;
+        }
+        let value = headers.get(DATE)?.as_bytes();
+        match self.0 {
+            Some((text, date)) if text.as_slice() == value => Some(date),
+            _ => {
+                let date = date(headers)?.into();
+                self.0 = value.try_into().ok().map(|text| (text, date));
+                Some(date)
+            }
+        }
+    }
 }
 
 /// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule 2).
@@ -73,8 +95,33 @@ mod tests {
     #[test]
     fn rule_10_the_date_of_a_cached_answer_is_no_date() {
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(own_date(&headers(&[date])), Some(UNIX_EPOCH + Duration::from_secs(784_111_777)));
-        assert_eq!(own_date(&headers(&[date, ("age", "0")])), None);
-        assert_eq!(own_date(&headers(&[("date", "yesterday")])), None);
+        let own_date = |pairs: &[_]| LastDate::default().of_answer(&headers(pairs));
+        assert_eq!(own_date(&[date]), Some(NumericDate::from_millis(784_111_777_000)));
+        assert_eq!(own_date(&[date, ("age", "0")]), None);
+        assert_eq!(own_date(&[("date", "yesterday")]), None);
+    }
+
+    #[test]
+    fn what_was_read_before_makes_no_difference() {
+        let dates = [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", Some(784_111_778_000)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777_000)),
+            ("Sun Nov  6 08:49:37 1994", Some(784_111_777_000)),
+            ("Sun, 06 Nov 1994 08:49:99 GMT", None),
+            ("", None),
+        ];
+        let mut last = LastDate::default();
+        for (before, _) in dates {
+            for (text, millis) in dates {
+                for text in [before, text, text] {
+                    last.of_answer(&headers(&[("date", text)]));
+                }
+                let again = last.of_answer(&headers(&[("date", text)]));
+                assert_eq!(again, millis.map(NumericDate::from_millis), "{text} after {before}");
+                assert_eq!(last.of_answer(&headers(&[])), None);
+                assert_eq!(last.of_answer(&headers(&[("date", text), ("age", "0")])), None);
+            }
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The head of a response.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 
-use super::dates::own_date;
+use super::claims::NumericDate;
+use super::dates::LastDate;
 
 /// The part of a response that authentication looks at: its status and its headers.
 ///
@@ -55,8 +55,8 @@ impl<'a> Head<'a> {
     }
 
     /// When the response was made, by its server's clock; `None` when a cache has kept it.
-    pub(crate) fn own_date(self) -> Option<SystemTime> {
-        own_date(self.headers)
+    pub(crate) fn own_date(self, last: &mut LastDate) -> Option<NumericDate> {
+        last.of_answer(self.headers)
     }
 }
 

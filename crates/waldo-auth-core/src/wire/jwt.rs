@@ -1,7 +1,9 @@
 //! The shape of a JWT.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::mem::MaybeUninit;
+
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::{memchr, memrchr};
 
 use super::claims::Claims;
 
@@ -19,7 +21,7 @@ pub(crate) enum Junk {
 /// A text that has the shape of a JWT: three base64url parts, the second a JSON object.
 #[derive(Clone, Copy)]
 pub(crate) struct Jwt<'a> {
-    text: &'a str,
+    text: &'a [u8],
     pub(crate) claims: Claims,
 }
 
@@ -32,30 +34,28 @@ impl<'a> Jwt<'a> {
         if bytes.len() > MAX_BYTES {
             return Err(Junk::Oversized);
         }
-        // base64url and dots are ASCII, so what is not UTF-8 does not have the shape either.
-        let text = std::str::from_utf8(bytes).map_err(|_| Junk::NotJwt)?;
-        Self::of(text).ok_or(Junk::NotJwt)
+        Self::of(bytes).ok_or(Junk::NotJwt)
     }
 
-    fn of(text: &'a str) -> Option<Self> {
+    fn of(text: &'a [u8]) -> Option<Self> {
         // From both ends, as the payload is long. There may be no further dot in it, as a dot is not in the alphabet.
-        let (header, rest) = text.split_once('.')?;
-        let (payload, signature) = rest.rsplit_once('.')?;
+        let (first, last) = (memchr(b'.', text)?, memrchr(b'.', text)?);
+        let (header, payload, signature) =
+            (text.get(..first)?, text.get(first + 1..last)?, text.get(last + 1..)?);
         let claims =
             (is_base64url(header) && is_base64url(signature)).then(|| decoded(payload, Claims::read))??;
         Some(Self { text, claims })
     }
 
-    pub(crate) fn as_str(self) -> &'a str {
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
         self.text
     }
 
     /// The header and the signature, in base64url, and between them what is signed: all but the signature.
     #[cfg(feature = "verify")]
-    pub(crate) fn parts(self) -> Option<(&'a str, &'a str, &'a str)> {
-        let (signed, signature) = self.text.rsplit_once('.')?;
-        let (header, _) = signed.split_once('.')?;
-        Some((header, signed, signature))
+    pub(crate) fn parts(self) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
+        let (first, last) = (memchr(b'.', self.text)?, memrchr(b'.', self.text)?);
+        Some((self.text.get(..first)?, self.text.get(..last)?, self.text.get(last + 1..)?))
     }
 }
 
@@ -63,27 +63,34 @@ impl<'a> Jwt<'a> {
 const USUAL_BYTES: usize = 2048;
 
 /// Reads what a part encodes.
-pub(crate) fn decoded<R>(part: &str, read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
-    let room = base64::decoded_len_estimate(part.len());
-    let (mut usual, mut large) = ([0; USUAL_BYTES], Vec::new());
+pub(crate) fn decoded<R>(part: &[u8], read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+    let room = URL_SAFE_NO_PAD.estimated_decoded_length(part.len());
+    let (mut usual, mut large) = ([const { MaybeUninit::<u8>::uninit() }; USUAL_BYTES], Vec::new());
     let buffer = if room <= USUAL_BYTES {
         &mut usual[..]
     } else {
-        large.resize(room, 0);
+        large.resize(room, MaybeUninit::uninit());
         &mut large
     };
-    let length = URL_SAFE_NO_PAD.decode_slice(part, buffer).ok()?;
-    read(buffer.get(..length)?)
+    read(URL_SAFE_NO_PAD.decode(part, buffer.as_out()).ok()?)
 }
 
-fn is_base64url(part: &str) -> bool {
-    let in_alphabet = |b: u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    // A length of 4n + 1 encodes no whole number of bytes. Without a way out in the middle, many bytes are looked at at once.
-    !part.is_empty() && part.len() % 4 != 1 && part.bytes().fold(true, |all, b| all & in_alphabet(b))
+/// Whether a part is one that somebody has encoded, though with bits behind its last byte that mean nothing.
+fn is_base64url(part: &[u8]) -> bool {
+    let (quads, rest) = part.split_at(part.len() / 4 * 4);
+    let in_alphabet = |b: &u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    // A length of 4n + 1 encodes no whole number of bytes.
+    !part.is_empty()
+        && rest.len() != 1
+        && rest.iter().all(in_alphabet)
+        && URL_SAFE_NO_PAD.check(quads).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use crate::wire::NumericDate;
 
     use super::*;
@@ -127,6 +134,31 @@ mod tests {
             let text = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(payload));
             let claims = Jwt::read(text.as_bytes()).map(|jwt| jwt.claims.exp);
             assert_eq!(claims, Ok(Some(NumericDate::from_millis(7000))), "{size}");
+        }
+    }
+
+    /// Vectors of bytes are read another way than their ends, so each byte is put at each place of each length.
+    #[test]
+    fn rule_4_a_part_is_read_as_another_decoder_reads_it() {
+        let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
+        let check = |part: &[u8]| {
+            let expected = URL_SAFE_NO_PAD.decode(part).ok();
+            assert_eq!(decoded(part, |bytes| Some(bytes.to_vec())), expected, "{part:?}");
+            let sound = part.iter().all(alphabet) && part.len() % 4 != 1 && !part.is_empty();
+            assert_eq!(is_base64url(part), sound, "{part:?}");
+        };
+        for length in 0..140 {
+            let mut part: Vec<u8> = (0..=u8::MAX).filter(alphabet).cycle().take(length).collect();
+            check(&part);
+            let bytes = if length % 32 < 6 { 0..=u8::MAX } else { b'@'..=b'[' };
+            for place in 0..length {
+                let sound = part[place];
+                for byte in bytes.clone() {
+                    part[place] = byte;
+                    check(&part);
+                }
+                part[place] = sound;
+            }
         }
     }
 

@@ -5,23 +5,23 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The values of these members, as they are written; `None` as a whole when the text is not a JSON object.
+/// The values of the members that have a place among `N`, as they are written; `None` as a whole when the text is not a JSON object.
 ///
 /// Of a name that stands twice, the last counts.
-pub(crate) fn members<'a, const N: usize>(
-    json: &'a [u8],
-    names: [&str; N],
-) -> Option<[Option<&'a RawValue>; N]> {
+pub(crate) fn members<const N: usize>(
+    json: &[u8],
+    place: impl Fn(&str) -> Option<usize>,
+) -> Option<[Option<&RawValue>; N]> {
     // Checked as a whole, because a JSON reader lets bad text pass in what it skips.
     let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(json).ok()?);
-    let found = Members(names).deserialize(&mut reader).ok()?;
+    let found = Members(place).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(found)
 }
 
-struct Members<'n, const N: usize>([&'n str; N]);
+struct Members<P, const N: usize>(P);
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Members<'_, N> {
+impl<'de, P: Fn(&str) -> Option<usize>, const N: usize> DeserializeSeed<'de> for Members<P, N> {
     type Value = [Option<&'de RawValue>; N];
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -29,7 +29,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Members<'_, N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
+impl<'de, P: Fn(&str) -> Option<usize>, const N: usize> Visitor<'de> for Members<P, N> {
     type Value = [Option<&'de RawValue>; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,10 +48,10 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
     }
 }
 
-/// Which of the names it is that comes next.
-struct Place<'n>(&'n [&'n str]);
+/// The place of the name that comes next.
+struct Place<'p, P>(&'p P);
 
-impl<'de> DeserializeSeed<'de> for Place<'_> {
+impl<'de, P: Fn(&str) -> Option<usize>> DeserializeSeed<'de> for Place<'_, P> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -59,7 +59,7 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     }
 }
 
-impl Visitor<'_> for Place<'_> {
+impl<P: Fn(&str) -> Option<usize>> Visitor<'_> for Place<'_, P> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,6 +67,6 @@ impl Visitor<'_> for Place<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|known| *known == name))
+        Ok((self.0)(name))
     }
 }

@@ -15,6 +15,7 @@ pub(crate) use authorization::{
     credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of,
 };
 pub(crate) use claims::{Claims, NumericDate};
+pub(crate) use dates::LastDate;
 pub use head::Head;
 #[cfg(feature = "verify")]
 pub(crate) use jwt::decoded;
