@@ -152,6 +152,28 @@ pub fn invalidation(cast: Cast) {
     change(cast, Session::invalidate);
 }
 
+/// The token is given up while others send with it, past the lock: nobody does who comes afterwards.
+pub fn passing(cast: Cast) {
+    let stage = Stage::new(cast.bell, &[Answer::Granted]);
+    drop(stage.send(Call::replayable()));
+    let given_up = AtomicBool::new(false);
+    let ends = stage.play(cast, async |caller| {
+        // The first two are sent by the session, and the third by a pass.
+        for _ in 0..3 {
+            let comes_after = given_up.load(SeqCst);
+            let end = call(caller).await;
+            assert!(matches!(end, End::Sent(2)) || !comes_after && matches!(end, End::Sent(1)), "{end:?}");
+        }
+        if caller.number == 0 {
+            stage.session.invalidate();
+            given_up.store(true, SeqCst);
+        }
+        call(caller).await
+    });
+    assert_sent(&ends[..1], 2);
+    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+}
+
 fn change(cast: Cast, change: fn(&mut Session, Now)) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let overtaken = AtomicBool::new(false);

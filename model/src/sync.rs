@@ -1,5 +1,6 @@
 //! What the shell takes from the standard library and from `event_listener` where it ships.
 
+use std::array;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::thread;
+use shuttle::{current, thread};
 
 use crate::clock;
 
 pub(crate) use shuttle::sync::MutexGuard;
+pub(crate) use shuttle::sync::atomic::Ordering;
 
 thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
@@ -31,6 +33,8 @@ pub enum Bell {
     ForOne,
     /// The lock is free a moment before whoever waits listens.
     Late,
+    /// It is sound; but half the times, nobody learns that the journal has grown.
+    Stale,
 }
 
 /// Chooses the bell of the next scene.
@@ -83,7 +87,7 @@ impl Event {
 
     pub(crate) fn notify(&self, all: usize) {
         let count = match BELL.get() {
-            Bell::Sound | Bell::Skittish | Bell::Late => all,
+            Bell::Sound | Bell::Skittish | Bell::Late | Bell::Stale => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
@@ -175,6 +179,43 @@ impl<T> Mutex<T> {
         let locked = self.0.lock();
         clock::tick();
         locked
+    }
+}
+
+/// shuttle's number.
+#[derive(Debug)]
+pub(crate) struct AtomicU64(shuttle::sync::atomic::AtomicU64);
+
+impl AtomicU64 {
+    pub(crate) fn new(value: u64) -> Self {
+        Self(shuttle::sync::atomic::AtomicU64::new(value))
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        self.0.load(order)
+    }
+
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        if BELL.get() != Bell::Stale || thread_rng().gen_bool(0.5) {
+            self.0.store(value, order);
+        }
+    }
+}
+
+/// What is each caller's own. Tasks of one thread share it, as they do where it ships.
+#[derive(Debug)]
+pub(crate) struct ThreadLocal<T: Send>([thread_local::ThreadLocal<T>; CALLERS]);
+
+/// More than any scene starts, one after the other.
+const CALLERS: usize = 32;
+
+impl<T: Default + Send> ThreadLocal<T> {
+    pub(crate) fn new() -> Self {
+        Self(array::from_fn(|_| thread_local::ThreadLocal::new()))
+    }
+
+    pub(crate) fn get_or_default(&self) -> &T {
+        self.0[usize::from(current::me())].get_or_default()
     }
 }
 

@@ -59,3 +59,10 @@ fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
         assert!(tells(scene::reset, kind, Bell::Late), "{kind:?}");
     }
 }
+
+#[test]
+fn a_shell_that_does_not_void_a_pass_is_told() {
+    for kind in [Threads, Tasks, TasksOfOneThread, Both] {
+        assert!(tells(scene::passing, kind, Bell::Stale), "{kind:?}");
+    }
+}

@@ -94,6 +94,11 @@ fn an_invalidation_while_others_wait_lets_them_go_on_at_once() {
 }
 
 #[test]
+fn a_token_that_is_given_up_while_others_go_past_the_lock_is_sent_by_nobody_who_comes_later() {
+    explore(scene::passing, ANY);
+}
+
+#[test]
 fn rule_22_each_entry_is_told_once_and_in_order_and_time_never_runs_backwards() {
     explore(scene::telling, ANY);
 }

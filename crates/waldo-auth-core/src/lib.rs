@@ -104,6 +104,7 @@ mod login;
 #[cfg(doctest)]
 mod misuse;
 mod origin;
+mod pass;
 mod refusal;
 mod session;
 mod setbacks;
@@ -123,6 +124,7 @@ pub use failure::{Reason, Rejection, RejectionCode, Unavailable};
 pub use journal::{Challenge, Entry, Event, Ignored, Journal};
 pub use login::{Grant, Login, Outcome};
 pub use origin::{ForeignOrigin, Origin, OriginError};
+pub use pass::Pass;
 pub use refusal::Refusal;
 pub use session::Session;
 pub use snapshot::{NotResumed, Snapshot, SnapshotError};

@@ -20,7 +20,6 @@ mod weigh;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
 
 use self::outlook::{Outlook, granted_since};
@@ -37,6 +36,7 @@ use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
 use crate::origin::ForeignOrigin;
+use crate::pass::Pass;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
@@ -117,13 +117,13 @@ impl Session {
         if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
             self.lapse(lease, now);
         }
-        call.entry.get_or_insert(Entry { epoch: self.epoch, setbacks: self.setbacks });
+        call.entry.get_or_insert(self.entry());
         // Both halves of `outlook`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
-            return Ok(Step::Send(self.attach(token, call, request, now)));
+            return Ok(Step::Send(token.attach(call, self.number, request, now)));
         }
         Ok(match self.outlook_without(&call, now) {
-            Outlook::Send(token) => Step::Send(self.attach(token, call, request, now)),
+            Outlook::Send(token) => Step::Send(token.attach(call, self.number, request, now)),
             Outlook::Lead => Step::Authenticate(self.lead(now), call),
             Outlook::Join(lease, until) => {
                 if call.joined != lease.login {
@@ -272,6 +272,14 @@ impl Session {
         Ok(())
     }
 
+    /// A copy of what the session says to most calls, which is good as long as [`journal`](Self::journal) has not grown; `None` while
+    /// nothing is held, and while somebody logs in.
+    pub fn pass(&self) -> Option<Pass> {
+        let token = self.held.as_ref().filter(|_| self.lease.is_none())?.copied()?;
+        let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());
+        Some(Pass { session, origin, entry, token, written: self.journal.written() })
+    }
+
     /// What the session has done lately.
     pub fn journal(&self) -> &Journal {
         &self.journal
@@ -295,10 +303,9 @@ enum Standing {
 }
 
 impl Session {
-    fn attach<B>(&self, token: &Token, call: Call, request: &mut Request<B>, now: Now) -> Attempt {
-        request.headers_mut().insert(AUTHORIZATION, token.header.clone());
-        let Token { edition, epoch, .. } = *token;
-        Attempt { call, session: self.number, edition, epoch, sent: now, untouched: false }
+    /// What a call notes that comes in now.
+    fn entry(&self) -> Entry {
+        Entry { epoch: self.epoch, setbacks: self.setbacks }
     }
 
     fn lead(&mut self, now: Now) -> Login {

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
 
+use crate::attempt::Attempt;
+use crate::call::Call;
 use crate::life::{Life, Term};
-use crate::wire::{NumericDate, bearer_credentials};
+use crate::time::Now;
+use crate::wire::{NumericDate, bearer_credentials, bearer_header};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
@@ -38,6 +42,24 @@ impl Token {
     /// The JWT without its scheme.
     pub(crate) fn jwt(&self) -> &[u8] {
         bearer_credentials(self.header.as_bytes())
+    }
+
+    /// Puts the token in place of what stands on the request of a call.
+    #[inline]
+    pub(crate) fn attach<B>(
+        &self,
+        call: Call,
+        session: usize,
+        request: &mut Request<B>,
+        now: Now,
+    ) -> Attempt {
+        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
+        Attempt { call, session, edition: self.edition, epoch: self.epoch, sent: now, untouched: false }
+    }
+
+    /// The same token in bytes of its own: whoever attaches it counts no references to this one's.
+    pub(crate) fn copied(&self) -> Option<Self> {
+        Some(Self { header: bearer_header(self.jwt())?, ..*self })
     }
 }
 

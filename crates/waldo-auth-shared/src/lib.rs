@@ -9,6 +9,7 @@
 mod config;
 mod env;
 mod lead;
+mod passes;
 mod refused;
 mod session;
 mod sync;

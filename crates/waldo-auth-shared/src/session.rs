@@ -7,6 +7,7 @@
 //! delays a call by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
 //! heard out of order, and so each entry carries its number.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use waldo_auth_core::{
 };
 
 use crate::lead::Lead;
+use crate::passes::Passes;
 use crate::refused::Refused;
 use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
@@ -29,6 +31,7 @@ use crate::wait::{Bell, Wait};
 #[derive(Debug)]
 pub struct SharedSession {
     state: Mutex<State>,
+    passes: Passes,
     settled: Bell,
     /// The zero of the core's monotonic clock.
     started: Instant,
@@ -66,7 +69,7 @@ impl SharedSession {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
-        Self { state, settled: Bell::new(), started: Instant::now(), origin }
+        Self { state, passes: Passes::none(), settled: Bell::new(), started: Instant::now(), origin }
     }
 
     /// The one origin that the token is sent to.
@@ -89,9 +92,15 @@ impl SharedSession {
     )]
     #[inline(always)]
     pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission<'_>, ForeignOrigin> {
-        let (mut state, now) = self.enter();
+        let now = self.clocks();
+        let call = match self.passes.admit(call, request, now) {
+            Ok(attempt) => return Ok(Admission::Send(attempt)),
+            Err(call) => call,
+        };
+        let (mut state, now) = self.enter(now);
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
+                self.passes.issue(&state.session);
                 release(state);
                 Admission::Send(attempt)
             }
@@ -126,6 +135,9 @@ impl SharedSession {
     /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
     /// status, or with the [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
+        if self.passes.concludes(&attempt, head) {
+            return Verdict::Deliver;
+        }
         self.with(|session, now| session.conclude(attempt, head, now))
     }
 
@@ -180,7 +192,7 @@ impl SharedSession {
 
     /// Runs something that changes what others wait for, and wakes them.
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let (mut state, now) = self.enter();
+        let (mut state, now) = self.enter(self.clocks());
         let result = run(&mut state.session, now);
         let news = state.take_news();
         drop(state);
@@ -191,27 +203,55 @@ impl SharedSession {
 
     /// Runs something that nobody waits for.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let (mut state, now) = self.enter();
+        let (mut state, now) = self.enter(self.clocks());
         let result = run(&mut state.session, now);
         release(state);
         result
     }
 
-    /// Locks the session, and says what time it is for it.
+    fn clocks(&self) -> Now {
+        Now { monotonic: self.now(), wall: SystemTime::now() }
+    }
+
+    /// Locks the session, and says what time it is for it, where the clocks have been read before: so the lock is held the shorter.
     #[inline]
-    fn enter(&self) -> (MutexGuard<'_, State>, Now) {
-        // Read before, so that the lock is held the shorter. Two threads may come in the other way round, so the later reading
-        // counts for both: the core never sees time run backwards.
-        let mut now = Now { monotonic: self.now(), wall: SystemTime::now() };
+    fn enter(&self, mut now: Now) -> (Locked<'_>, Now) {
         let mut state = self.lock();
+        // Two threads may come in the other way round, so the later reading counts for both: the core never sees time run backwards.
         state.latest = state.latest.max(now.monotonic);
         now.monotonic = state.latest;
         (state, now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> Locked<'_> {
         // A panic cannot leave the session half changed: it is valid between any two of its steps.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Locked { state: self.state.lock().unwrap_or_else(PoisonError::into_inner), passes: &self.passes }
+    }
+}
+
+/// The session while its lock is held. When it is let go, no pass stands that is older.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    passes: &'a Passes,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.passes.void(&self.state.session);
     }
 }
 
@@ -223,7 +263,7 @@ pub fn conceal(headers: &mut HeaderMap) {
 }
 
 /// Unlocks, then emits what this thread has taken.
-fn release(mut state: MutexGuard<'_, State>) {
+fn release(mut state: Locked<'_>) {
     let news = state.take_news();
     drop(state);
     tell(&news);
@@ -253,7 +293,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 
     use http::StatusCode;
     use waldo_auth_core::Refusal;
@@ -309,6 +349,12 @@ mod tests {
         );
         let explanation = session.explain();
         assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
+    }
+
+    #[test]
+    fn it_goes_to_any_thread_and_through_a_panic() {
+        fn shared<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+        shared::<SharedSession>();
     }
 
     #[test]

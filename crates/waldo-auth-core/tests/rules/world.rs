@@ -1,5 +1,6 @@
 //! A session with clocks that the test moves and a network that the test plays, so that a test reads like a transcript.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -39,6 +40,11 @@ pub(crate) fn request() -> Request<()> {
     Request::get("https://api.waldo.ai/customer").body(()).unwrap()
 }
 
+/// What decides all that a session does from now on.
+fn digest(session: &Session) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
+}
+
 /// One session, its two clocks, and a count of what it has asked for.
 pub(crate) struct World {
     pub(crate) session: Session,
@@ -49,6 +55,8 @@ pub(crate) struct World {
     pub(crate) logins: u64,
     /// How many of them since time has passed last.
     logins_now: u64,
+    /// Whether the next call asks a pass first.
+    by_pass: bool,
 }
 
 /// Time stands still while a test goes round in circles, so a session that asks for one login after the other must fail it.
@@ -82,6 +90,7 @@ impl World {
             minted: 0,
             logins: 0,
             logins_now: 0,
+            by_pass: false,
         }
     }
 
@@ -139,6 +148,19 @@ impl World {
 
 /// Calls and their answers.
 impl World {
+    /// Takes a step of the session, whose journal must tell when that changes what it does from then on.
+    fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
+        let now = self.now();
+        let (before, written) = (digest(&self.session), self.session.journal().written());
+        let result = step(&mut self.session, now);
+        let has_changed = digest(&self.session) != before;
+        assert!(
+            !has_changed || self.session.journal().written() > written,
+            "it has changed, and nobody could know"
+        );
+        result
+    }
+
     /// Admits a call with a request of its own.
     #[track_caller]
     pub(crate) fn admit(&mut self, call: Call) -> Step {
@@ -151,7 +173,16 @@ impl World {
         call: Call,
         request: &mut Request<()>,
     ) -> Result<Step, ForeignOrigin> {
-        let step = self.session.admit(call, request, self.now())?;
+        // By turns, as a pass must say what the session says.
+        self.by_pass = !self.by_pass;
+        let asked = match self.session.pass().filter(|_| self.by_pass) {
+            Some(pass) => pass.admit(call, request, self.now()),
+            None => Err(call),
+        };
+        let step = match asked {
+            Ok(attempt) => Step::Send(attempt),
+            Err(call) => self.step(|session, now| session.admit(call, request, now))?,
+        };
         if matches!(step, Step::Authenticate(..)) {
             self.logins += 1;
             self.logins_now += 1;
@@ -245,7 +276,14 @@ impl World {
 
     pub(crate) fn conclude(&mut self, attempt: Attempt, status: u16, headers: &HeaderMap) -> Verdict {
         let head = Head::new(StatusCode::from_u16(status).unwrap(), headers);
-        self.session.conclude(attempt, head, self.now())
+        let written = self.session.journal().written();
+        let is_plain = self.session.pass().is_some_and(|pass| pass.concludes(&attempt, head));
+        let verdict = self.step(|session, now| session.conclude(attempt, head, now));
+        if is_plain {
+            assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
+            assert_eq!(self.session.journal().written(), written, "there was something in it");
+        }
+        verdict
     }
 
     /// An answer that must be delivered.
@@ -289,11 +327,11 @@ impl World {
     /// Settles a login with `token`, in an answer without a `Date`.
     pub(crate) fn grant(&mut self, login: Login, token: &str) {
         let answer = grant_of(&login, token);
-        self.session.settle(login, answer, self.now());
+        self.settle(login, answer);
     }
 
     pub(crate) fn settle(&mut self, login: Login, outcome: Outcome) {
-        self.session.settle(login, outcome, self.now());
+        self.step(|session, now| session.settle(login, outcome, now));
     }
 
     /// A new call logs in, and a fresh token of an hour is held.
