@@ -172,13 +172,14 @@ impl Client {
         let mut call = self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
-        describe(&mut head, &payload);
+        // Before the token is among the headers: they are few, or none.
+        let description = describe(&mut head, &payload);
         loop {
             let mut request = Request::from_parts(head.clone(), ());
             let mut attempt = self.admit(call, &mut request)?;
             // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
             let left = ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
-            let (result, touched) = send(&self.agent, request, &mut payload, left);
+            let (result, touched) = send(&self.agent, request, description, &mut payload, left);
             if !P::REPLAYABLE && !touched {
                 attempt = attempt.with_untouched_body();
             }

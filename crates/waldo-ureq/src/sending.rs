@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, Body, SendBody};
@@ -18,8 +18,17 @@ use crate::payload::Payload;
 /// call for ever. It is ureq's own default.
 const AWAIT_100: Duration = Duration::from_secs(1);
 
+/// What a request's headers say of its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Description {
+    /// There is one, though it may be empty.
+    announced: bool,
+    /// The length that frames it. ureq trusts it, and asks a body that falls short for ever.
+    length: Option<u64>,
+}
+
 /// Adds the headers that only the body knows, where the user has not.
-pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) {
+pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) -> Description {
     // A body of nothing has a length on these methods only; on the others it is no body.
     let least = u64::from(!matches!(head.method, Method::POST | Method::PUT | Method::PATCH));
     if let Some(length) = payload.length()
@@ -31,6 +40,11 @@ pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) {
     if payload.expects() {
         head.headers.entry(EXPECT).or_insert(HeaderValue::from_static("100-continue"));
     }
+    let length = head.headers.get(CONTENT_LENGTH);
+    Description {
+        announced: length.is_some() || head.headers.contains_key(TRANSFER_ENCODING),
+        length: length.and_then(|length| length.to_str().ok()?.trim().parse().ok()),
+    }
 }
 
 /// Sends the request, with the payload as its body, within `left` if there is a limit.
@@ -39,21 +53,19 @@ pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) {
 pub(crate) fn send(
     agent: &Agent,
     request: Request<()>,
+    description: Description,
     payload: &mut impl Payload,
     left: Option<Duration>,
 ) -> (Result<Response<Body>, Error>, bool) {
-    let headers = request.headers();
     // What is announced is sent, even if it is nothing, or the server would wait for it.
-    let announced = || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if payload.length() == Some(0) && !announced() {
+    if payload.length() == Some(0) && !description.announced {
         return (run(agent, request, left).map_err(Error::Ureq), false);
     }
-    let stated = stated_length(headers);
     let reader = match payload.reader() {
         Ok(reader) => reader,
         Err(error) => return (Err(Error::Body(error)), false),
     };
-    let mut watched = Watched { reader, left: stated, touched: false, failed: false };
+    let mut watched = Watched { reader, left: description.length, touched: false, failed: false };
     let result = match run(agent, request.map(|()| SendBody::from_reader(&mut watched)), left) {
         Err(ureq::Error::Io(error)) if watched.failed => Err(Error::Body(error)),
         result => result.map_err(Error::Ureq),
@@ -86,11 +98,6 @@ fn is_as_configured<S>(agent: &Agent, request: &Request<S>) -> bool {
 
 fn is_in_clear<S>(request: &Request<S>) -> bool {
     request.uri().scheme() == Some(&Scheme::HTTP)
-}
-
-/// The length that frames the body, if its headers state one. ureq trusts it, and asks a body that falls short for ever.
-fn stated_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// What is this crate's to set, for calls and logins alike: a status is looked at before it is anybody's error, redirects are
