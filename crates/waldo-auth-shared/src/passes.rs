@@ -91,3 +91,77 @@ impl Passes {
         self.issued.get_or_default().try_borrow_mut().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use http::header::AUTHORIZATION;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+    use waldo_auth_core::{Config, Credentials, Step, Verdict};
+
+    use super::*;
+
+    fn now() -> Now {
+        Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH)
+    }
+
+    fn request() -> Request<()> {
+        Request::get("https://api.waldo.ai/customer").body(()).unwrap()
+    }
+
+    fn warm() -> Session {
+        let credentials = Credentials::new("k", "s").unwrap();
+        let mut session = Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap());
+        let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request(), now())
+        else {
+            panic!("nothing is held")
+        };
+        let granted = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#);
+        session.settle(login, granted, now());
+        session
+    }
+
+    /// A call as the shell makes it; true when it needs no lock.
+    fn goes_past(passes: &Passes, session: &mut Session, answer: &str) -> bool {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(answer).unwrap())]);
+        let head = Head::new(StatusCode::OK, &headers);
+        let (attempt, was_asked) = match passes.admit(Call::replayable(), &mut request(), now()) {
+            Ok(attempt) => (attempt, false),
+            Err(call) => {
+                let Ok(Step::Send(attempt)) = session.admit(call, &mut request(), now()) else {
+                    panic!("a token is held")
+                };
+                passes.issue(session);
+                passes.void(session);
+                (attempt, true)
+            }
+        };
+        let is_plain = passes.concludes(&attempt, head);
+        if !is_plain {
+            assert!(matches!(session.conclude(attempt, head, now()), Verdict::Deliver));
+            passes.void(session);
+        }
+        is_plain && !was_asked
+    }
+
+    #[test]
+    fn the_third_call_of_a_thread_needs_no_lock() {
+        let (passes, mut session) = (Passes::none(), warm());
+        let mut past = || goes_past(&passes, &mut session, "Bearer e30.e30.e30");
+        assert_eq!([past(), past(), past(), past()], [false, false, true, true]);
+    }
+
+    #[test]
+    fn where_each_response_brings_another_token_no_pass_is_made() {
+        let (passes, mut session) = (Passes::none(), warm());
+        for number in 0..20 {
+            assert!(!goes_past(
+                &passes,
+                &mut session,
+                &format!("Bearer e30.e30.{}", "e30e".repeat(number % 3 + 1))
+            ));
+            assert!(passes.issued().unwrap().pass.is_none());
+        }
+    }
+}

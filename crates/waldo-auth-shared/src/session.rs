@@ -294,6 +294,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+    use std::thread;
 
     use http::StatusCode;
     use waldo_auth_core::Refusal;
@@ -355,6 +357,35 @@ mod tests {
     fn it_goes_to_any_thread_and_through_a_panic() {
         fn shared<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
         shared::<SharedSession>();
+    }
+
+    #[test]
+    fn a_thread_that_has_sent_twice_does_not_wait_for_the_lock() {
+        let session = shared();
+        drop(lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#));
+        let call = |session: &SharedSession| {
+            let Admission::Send(attempt) = admit(session, Call::replayable()) else {
+                panic!("a token is held")
+            };
+            assert!(matches!(session.conclude(attempt, &mut Response::new(())), Verdict::Deliver));
+        };
+        let (report, reports) = channel();
+        let (go, goes) = channel::<()>();
+        thread::scope(|scope| {
+            let session = &session;
+            scope.spawn(move || {
+                (0..2).for_each(|_| call(session));
+                report.send(()).unwrap();
+                goes.recv().unwrap();
+                call(session);
+                report.send(()).unwrap();
+            });
+            reports.recv().unwrap();
+            session.inspect(|_, _| {
+                go.send(()).unwrap();
+                reports.recv_timeout(Duration::from_secs(60)).unwrap();
+            });
+        });
     }
 
     #[test]
