@@ -176,7 +176,10 @@ impl World {
         // By turns, as a pass must say what the session says.
         self.by_pass = !self.by_pass;
         let asked = match self.session.pass().filter(|_| self.by_pass) {
-            Some(pass) => pass.admit(call, request, self.now()),
+            Some(pass) => {
+                assert_eq!(pass.written(), self.session.journal().written());
+                pass.admit(call, request, self.now())
+            }
             None => Err(call),
         };
         let step = match asked {
