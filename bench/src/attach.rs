@@ -19,7 +19,7 @@ use crate::subject::{self, Core, Shared};
 /// The size of the token, in bytes; with its scheme it is 250.
 const TOKEN: usize = 243;
 
-/// What this bench compares: the core alone, and the core behind the adapter's lock.
+/// What this bench compares: the core alone, and what threads share.
 pub fn groups() -> [Group; 2] {
     [core(), shared()]
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use shuttle::future;
 use waldo_auth_core::{Call, Explanation, Head, Now, Refusal, Session, Verdict};
 
+use crate::session::SharedSession;
 use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, credentials, unwind};
 use crate::{clock, trace};
 
@@ -154,22 +155,34 @@ pub fn invalidation(cast: Cast) {
 
 /// The token is given up while others send with it, past the lock: nobody does who comes afterwards.
 pub fn passing(cast: Cast) {
+    pass_until(cast, SharedSession::invalidate);
+}
+
+/// The same with new credentials.
+pub fn passing_under_a_reset(cast: Cast) {
+    pass_until(cast, |session| session.reset(credentials()));
+}
+
+fn pass_until(cast: Cast, change: fn(&SharedSession)) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     drop(stage.send(Call::replayable()));
-    let given_up = AtomicBool::new(false);
+    let has_changed = AtomicBool::new(false);
     let ends = stage.play(cast, async |caller| {
-        // The first two are sent by the session, and the third by a pass.
+        // The first two are sent and answered by the session, and the third by a pass.
         for _ in 0..3 {
-            let comes_after = given_up.load(SeqCst);
-            let end = call(caller).await;
-            assert!(matches!(end, End::Sent(2)) || !comes_after && matches!(end, End::Sent(1)), "{end:?}");
+            let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
+            let attempt = caller.send(Call::replayable()).await.unwrap();
+            assert!((oldest..=2).contains(&attempt.edition()), "{attempt:?}");
+            let verdict = stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
+            assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
         if caller.number == 0 {
-            stage.session.invalidate();
-            given_up.store(true, SeqCst);
+            change(&stage.session);
+            has_changed.store(true, SeqCst);
         }
         call(caller).await
     });
+    // The others may have been done before.
     assert_sent(&ends[..1], 2);
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }

@@ -190,7 +190,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    async fn send(&self, mut call: Call) -> Result<Attempt, Refusal> {
+    pub(crate) async fn send(&self, mut call: Call) -> Result<Attempt, Refusal> {
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
         loop {
             call = match self.stage.session.admit(call, &mut request).unwrap() {

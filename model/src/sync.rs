@@ -1,10 +1,9 @@
 //! What the shell takes from the standard library and from `event_listener` where it ships.
 
-use std::array;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LockResult};
+use std::sync::{Arc, LockResult, TryLockResult};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,7 +19,8 @@ thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
 }
 
-/// How the bell that ends waits behaves: as it must, or as a shell with a mistake in it would make it seem.
+/// How the bell that ends waits behaves, and the number that makes passes void: as they must, or as a shell with a mistake in it would
+/// make them seem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bell {
     /// It wakes all who listen, and whoever waits listens before the lock is free.
@@ -33,11 +33,11 @@ pub enum Bell {
     ForOne,
     /// The lock is free a moment before whoever waits listens.
     Late,
-    /// It is sound; but half the times, nobody learns that the journal has grown.
+    /// It is sound; but of the numbers of newest entries, half are not published.
     Stale,
 }
 
-/// Chooses the bell of the next scene.
+/// Chooses how they behave in the next scene.
 pub(crate) fn hang(bell: Bell) {
     BELL.set(bell);
 }
@@ -167,7 +167,7 @@ impl Listener for EventListener {
 }
 
 /// shuttle's lock, with a clock that goes on with each turn.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -180,17 +180,17 @@ impl<T> Mutex<T> {
         clock::tick();
         locked
     }
+
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        self.0.try_lock()
+    }
 }
 
 /// shuttle's number.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AtomicU64(shuttle::sync::atomic::AtomicU64);
 
 impl AtomicU64 {
-    pub(crate) fn new(value: u64) -> Self {
-        Self(shuttle::sync::atomic::AtomicU64::new(value))
-    }
-
     pub(crate) fn load(&self, order: Ordering) -> u64 {
         self.0.load(order)
     }
@@ -202,21 +202,9 @@ impl AtomicU64 {
     }
 }
 
-/// What is each caller's own. Tasks of one thread share it, as they do where it ships.
-#[derive(Debug)]
-pub(crate) struct ThreadLocal<T: Send>([thread_local::ThreadLocal<T>; CALLERS]);
-
-/// More than any scene starts, one after the other.
-const CALLERS: usize = 32;
-
-impl<T: Default + Send> ThreadLocal<T> {
-    pub(crate) fn new() -> Self {
-        Self(array::from_fn(|_| thread_local::ThreadLocal::new()))
-    }
-
-    pub(crate) fn get_or_default(&self) -> &T {
-        self.0[usize::from(current::me())].get_or_default()
-    }
+/// Tells a caller from the others. Tasks of one thread have one number, as they do where it ships.
+pub(crate) fn thread_number() -> usize {
+    current::me().into()
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use waldo_bench::{Contender, Group, attach};
 
-/// The adapter's lock, and both clocks.
+/// What threads share, and both clocks.
 pub(crate) fn session() -> Contender {
     first(attach::shared(), "a shared session", "")
 }

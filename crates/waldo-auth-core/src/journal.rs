@@ -46,7 +46,8 @@ impl Journal {
         self.entries.push_back(Entry { number: self.written, at, event });
     }
 
-    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there is nothing new.
+    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there is nothing new: while this number
+    /// stands, the session decides as it did.
     pub fn written(&self) -> u64 {
         self.written
     }

@@ -11,7 +11,7 @@ use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::time::{Instant, Now};
 use crate::verify;
-use crate::wire::{self, Answer, Claims, Head, Jwt, LastDate, NumericDate};
+use crate::wire::{self, Answer, Claims, Head, Jwt, NumericDate};
 
 /// The permission to log in, held by one call for all.
 ///
@@ -103,7 +103,7 @@ impl Login {
             session: self.session,
             header,
             claims: jwt.claims,
-            date: head.own_date(&mut LastDate::default()),
+            date: head.own_date(),
         })
     }
 }

@@ -5,22 +5,25 @@ use http::{Request, StatusCode};
 use crate::attempt::Attempt;
 use crate::call::{Body, Call, Entry};
 use crate::origin::Origin;
+use crate::step::Verdict;
 use crate::time::Now;
 use crate::token::Token;
 use crate::wire::Head;
 
-/// A copy of what a [`Session`](crate::Session) says to most calls and to most responses, for threads that would rather not meet at
-/// its lock.
+/// A copy of what a [`Session`](crate::Session) says to calls that are simply sent and to responses that bring nothing new, for
+/// threads that would rather not meet at its lock.
 ///
-/// While a token is held, nearly every call is sent with it; and a response that brings no other token changes nothing. These two a
-/// pass answers, as the session would; all else it leaves to the session. It has the token in bytes of its own, so threads that have
-/// a pass each share nothing.
+/// While a token is held, nearly every call is sent with it; and a response that repeats it, or carries none, changes nothing. A pass
+/// answers these as the session would, and leaves all else to the session. It has the token in bytes of its own, so threads that have
+/// different passes share nothing.
 ///
-/// It is good while the session's journal is as long as it was, because what changes a session is written there:
+/// Whatever changes what a session says is written in its journal. So a pass is good while the number of the newest entry,
+/// [`Journal::written`](crate::Journal::written), stands, and it asks for that number each time. With several threads, publish the number
+/// before the session's lock is free. A pass that is void keeps its token in memory until it is dropped.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use http::{HeaderMap, Request, StatusCode};
+/// # use http::{HeaderMap, Request, Response, StatusCode};
 /// # use waldo_auth_core::{Call, Config, Credentials, Head, Now, Session, Step};
 /// # let mut session = Session::new(Config::builder("https://api.waldo.ai", Credentials::new("k", "s")?).build()?);
 /// # let now = Now::new(Duration::from_secs(1), SystemTime::now());
@@ -29,15 +32,23 @@ use crate::wire::Head;
 /// # let Step::Authenticate(login, _) = session.admit(Call::replayable(), &mut request, now)? else { panic!() };
 /// # let granted = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#);
 /// # session.settle(login, granted, now);
-/// let pass = session.pass().ok_or("there is a token, and nobody logs in")?;
-/// if pass.written() == session.journal().written() {
-///     match pass.admit(Call::replayable(), &mut request, now) {
-///         Ok(attempt) => println!("to be sent with edition {}", attempt.edition()),
-///         Err(call) => println!("the session is to be asked: {:?}", session.admit(call, &mut request, now)?),
-///     }
-/// }
+/// let pass = session.pass().ok_or("a token is held, and nobody logs in")?;
+///
+/// let newest = session.journal().written();
+/// let attempt = match pass.admit(Call::replayable(), &mut request, newest, now) {
+///     Ok(attempt) => attempt,
+///     Err(call) => return ask(session, call, request),
+/// };
+/// // … send the request …
+/// # let response = Response::new(());
+/// let newest = session.journal().written();
+/// let verdict = pass.conclude(attempt, Head::from(&response), newest).unwrap_or_else(|attempt| {
+///     session.conclude(attempt, Head::from(&response), now)
+/// });
+/// # drop(verdict);
 /// # assert!(request.headers()["authorization"].is_sensitive());
-/// # assert!(pass.admit(Call::one_shot(), &mut request, now).is_err());
+/// # assert!(pass.admit(Call::one_shot(), &mut request, newest, now).is_err());
+/// # fn ask(_: Session, _: Call, _: Request<()>) -> Result<(), Box<dyn std::error::Error>> { panic!() }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -56,30 +67,42 @@ impl Pass {
         self.written
     }
 
-    /// Puts the token on the request of a call that the session would send.
+    /// Puts the token on the request of a call that the session, whose newest entry this is, would send.
     ///
     /// # Errors
     /// Any other call comes back, for the session to be asked. The request is as it was.
     #[inline]
-    pub fn admit<B>(&self, mut call: Call, request: &mut Request<B>, now: Now) -> Result<Attempt, Call> {
+    pub fn admit<B>(
+        &self,
+        mut call: Call,
+        request: &mut Request<B>,
+        newest: u64,
+        now: Now,
+    ) -> Result<Attempt, Call> {
         // A one-shot call asks for more than that the token can be used.
         let is_plain = call.body == Body::Replayable && self.token.usable.holds(now);
-        if !is_plain || !self.origin.contains(request.uri()) {
+        if newest != self.written || !is_plain || !self.origin.contains(request.uri()) {
             return Err(call);
         }
         call.entry.get_or_insert(self.entry);
         Ok(self.token.attach(call, self.session, request, now))
     }
 
-    /// Whether the session would deliver the response to an attempt, and take nothing from it.
+    /// Delivers the response to an attempt if the session, whose newest entry this is, would do so and take nothing from it.
+    ///
+    /// # Errors
+    /// Any other attempt comes back, for the session to conclude.
     #[inline]
-    pub fn concludes(&self, attempt: &Attempt, response: Head<'_>) -> bool {
-        attempt.session == self.session
+    pub fn conclude(&self, attempt: Attempt, response: Head<'_>, newest: u64) -> Result<Verdict, Attempt> {
+        let is_ours = attempt.session == self.session
             && response.uri.is_none_or(|uri| self.origin.contains(uri))
-            && response.status != StatusCode::UNAUTHORIZED
-            && (!response.status.is_success()
-                || response
-                    .rolls()
-                    .all(|value| attempt.epoch == self.token.epoch && *value == self.token.header))
+            && newest == self.written;
+        let is_repeated = |value| attempt.epoch == self.token.epoch && self.token.header == value;
+        let is_plain = match response.status {
+            StatusCode::UNAUTHORIZED => false,
+            status if status.is_success() => response.rolls().all(is_repeated),
+            _ => true,
+        };
+        if is_ours && is_plain { Ok(Verdict::Deliver) } else { Err(attempt) }
     }
 }

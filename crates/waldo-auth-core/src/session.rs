@@ -12,6 +12,8 @@
 //! adopted, a snapshot is resumed. The fourth holds nothing: after a 401, `invalidate` or `reset`. Everything that arrives names the
 //! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
+//!
+//! Whatever changes what the session says is noted in its journal, or a [`Pass`] would stay good that is not.
 
 mod identity;
 mod outlook;
@@ -71,7 +73,7 @@ pub struct Session {
     setbacks: Setbacks,
     gate: Gate,
     drops: Bucket,
-    /// Spares reading a `Date` again; nothing is decided by it.
+    /// Spares reading a `Date` again. Nothing is decided by it, so no entry tells of it.
     last_date: LastDate,
     journal: Journal,
 }
@@ -272,8 +274,8 @@ impl Session {
         Ok(())
     }
 
-    /// A copy of what the session says to most calls, which is good as long as [`journal`](Self::journal) has not grown; `None` while
-    /// nothing is held, and while somebody logs in.
+    /// A copy of what the session says to calls that are simply sent, which is good until [`journal`](Self::journal) has a newer entry;
+    /// `None` while nothing is held, and while somebody logs in, as a lease lapses by time alone, which no entry tells.
     pub fn pass(&self) -> Option<Pass> {
         let token = self.held.as_ref().filter(|_| self.lease.is_none())?.copied()?;
         let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());
@@ -408,7 +410,7 @@ impl Session {
             Ok(Some((jwt, header))) => {
                 // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
                 // cannot be known.
-                let date = response.own_date(&mut self.last_date);
+                let date = response.own_date_after(&mut self.last_date);
                 let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
                 let edition = self.hold(header, jwt.claims, life, Source::Roll);
                 self.note(Event::Adopted { edition, life: life.span() }, now);

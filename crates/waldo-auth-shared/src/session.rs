@@ -3,7 +3,9 @@
 //! The lock is held around the core's methods only, never over IO, never while a waiter is woken and never while an event is emitted
 //! (rule 19). A call that is told to wait listens for the bell before the lock is free, so no bell can ring in between.
 //!
-//! Each call emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
+//! A thread that has sent twice goes past the lock while nothing changes ([`passes`](crate::passes)).
+//!
+//! Each call that has the lock emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
 //! delays a call by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
 //! heard out of order, and so each entry carries its number.
 
@@ -135,10 +137,9 @@ impl SharedSession {
     /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
     /// status, or with the [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
-        if self.passes.concludes(&attempt, head) {
-            return Verdict::Deliver;
-        }
-        self.with(|session, now| session.conclude(attempt, head, now))
+        self.passes
+            .conclude(attempt, head)
+            .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
     }
 
     /// How long the call of an attempt has left, if it has a deadline: what its sending may take.
@@ -180,7 +181,8 @@ impl SharedSession {
         self.change(|session, now| session.resume(snapshot, now))
     }
 
-    /// Looks at the session itself, such as for its journal or its configuration. The lock is held meanwhile.
+    /// Looks at the session itself, such as for its journal or its configuration. The lock is held meanwhile, so a call that is made from
+    /// in here may never end.
     pub fn inspect<R>(&self, look: impl FnOnce(&Session, Now) -> R) -> R {
         self.with(|session, now| look(session, now))
     }
@@ -213,11 +215,12 @@ impl SharedSession {
         Now { monotonic: self.now(), wall: SystemTime::now() }
     }
 
-    /// Locks the session, and says what time it is for it, where the clocks have been read before: so the lock is held the shorter.
+    /// Locks the session, and says what time it is for it. The clocks are read before, so that the lock is held the shorter.
     #[inline]
     fn enter(&self, mut now: Now) -> (Locked<'_>, Now) {
         let mut state = self.lock();
-        // Two threads may come in the other way round, so the later reading counts for both: the core never sees time run backwards.
+        // Two threads may come in the other way round, so the later reading counts for both: the core never sees time run backwards. An
+        // attempt that was sent past the lock may be older than that; the life of what it brings is reckoned the shorter.
         state.latest = state.latest.max(now.monotonic);
         now.monotonic = state.latest;
         (state, now)
@@ -229,7 +232,8 @@ impl SharedSession {
     }
 }
 
-/// The session while its lock is held. When it is let go, no pass stands that is older.
+/// The session while its lock is held. When it is let go, by whatever way, no pass is good that is older: the number is told before the
+/// lock is free, as otherwise the number of one who came earlier could stand in the place of a later one.
 struct Locked<'a> {
     state: MutexGuard<'a, State>,
     passes: &'a Passes,

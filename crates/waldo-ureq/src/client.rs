@@ -172,7 +172,7 @@ impl Client {
         let mut call = self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
-        // Before the token is among the headers: they are few, or none.
+        // Before the token is there: a look into a map without headers costs nothing.
         let description = describe(&mut head, &payload);
         loop {
             let mut request = Request::from_parts(head.clone(), ());

@@ -11,12 +11,12 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
+/// The length of a date in the form that servers send (RFC 9110 §5.6.7).
+const PREFERRED: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
+
 /// The `Date` that was read last, and what it says: the answers of one second share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastDate(Option<([u8; PREFERRED], NumericDate)>);
-
-/// The length of a date in the form that servers send (RFC 9110 §5.6.7).
-const PREFERRED: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
 impl LastDate {
     /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.

@@ -55,7 +55,12 @@ impl<'a> Head<'a> {
     }
 
     /// When the response was made, by its server's clock; `None` when a cache has kept it.
-    pub(crate) fn own_date(self, last: &mut LastDate) -> Option<NumericDate> {
+    pub(crate) fn own_date(self) -> Option<NumericDate> {
+        self.own_date_after(&mut LastDate::default())
+    }
+
+    /// The same, where the last response may have had the same date.
+    pub(crate) fn own_date_after(self, last: &mut LastDate) -> Option<NumericDate> {
         last.of_answer(self.headers)
     }
 }

@@ -167,7 +167,7 @@ fn rule_06_a_response_to_the_dropped_token_is_ignored() {
 fn rule_06_a_response_that_is_late_for_a_reset_does_not_reinstall_a_token() {
     let (mut world, _) = World::warm();
     let slow = world.send(Call::replayable());
-    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.reset(Credentials::new("other key", "other secret").unwrap());
     let old = world.fresh();
     world.roll(slow.attempt, &old);
     world.leads(Call::replayable());
@@ -177,7 +177,7 @@ fn rule_06_a_response_that_is_late_for_a_reset_does_not_reinstall_a_token() {
 fn rule_06_a_response_that_is_late_for_an_invalidation_does_not_reinstall_a_token() {
     let (mut world, _) = World::warm();
     let slow = world.send(Call::replayable());
-    world.session.invalidate(world.now());
+    world.invalidate();
     let old = world.fresh();
     world.roll(slow.attempt, &old);
     let (login, _) = world.lead(Call::replayable());
@@ -190,7 +190,7 @@ fn rule_06_a_response_that_is_late_for_an_invalidation_does_not_reinstall_a_toke
 fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
-    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.reset(Credentials::new("other key", "other secret").unwrap());
     // The new one starts at once: the old one blocks nobody.
     let (login, call) = world.lead(call);
     let body: serde_json::Value = serde_json::from_slice(login.request().body()).unwrap();
@@ -206,7 +206,7 @@ fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
 fn rule_06_the_rejection_of_the_old_credentials_does_not_latch_the_new_ones() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
-    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.reset(Credentials::new("other key", "other secret").unwrap());
     let rejection = crate::world::rejection_of(&old_login);
     world.settle(old_login, rejection);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
@@ -217,7 +217,7 @@ fn rule_06_the_rejection_of_the_old_credentials_does_not_latch_the_new_ones() {
 fn rule_06_an_invalidation_gives_up_the_login_under_way() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
-    world.session.invalidate(world.now());
+    world.invalidate();
     let (login, call) = world.lead(call);
     let (of_old, of_new) = (world.fresh(), world.fresh());
     world.grant(login, &of_new);
@@ -229,7 +229,7 @@ fn rule_06_an_invalidation_gives_up_the_login_under_way() {
 fn rule_06_a_call_in_flight_over_a_reset_is_healed_with_the_new_credentials() {
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
-    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.reset(Credentials::new("other key", "other secret").unwrap());
     let call = world.retry(sent.attempt);
     let (login, call) = world.lead(call);
     let token = world.fresh();

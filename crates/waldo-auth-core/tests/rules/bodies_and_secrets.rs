@@ -144,7 +144,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
     let map = bearer(&second);
     let head = Head::new(http::StatusCode::OK, &map);
     ears.hear(&head);
-    let verdict = world.session.conclude(sent.attempt, head, world.now());
+    let verdict = world.conclude_head(sent.attempt, head);
     ears.hear(&verdict);
     ears.hear(&world.session);
 
@@ -158,7 +158,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
         &Snapshot::from_json(snapshot.to_json().replace("token", second.as_str()).as_bytes()).unwrap_err(),
     );
     ears.hear(&Snapshot::from_json(second.as_bytes()).unwrap_err());
-    ears.read(&world.session.resume(&snapshot, world.now()).unwrap_err());
+    ears.read(&world.resume(&snapshot).unwrap_err());
 
     let sent = world.send(Call::replayable());
     let call = world.retry(sent.attempt);
@@ -254,8 +254,8 @@ fn rule_22_the_journal_tells_a_whole_life() {
     let rejection = rejection_of(&login);
     world.settle(login, rejection);
     world.refuse(call);
-    world.session.reset(credentials(), world.now());
-    world.session.invalidate(world.now());
+    world.reset(credentials());
+    world.invalidate();
     assert_eq!(
         world.journal(),
         [
@@ -371,9 +371,9 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     drop(world.retry(sent.attempt));
     assert_eq!(foretold(&mut world), "the next call would log in, because the server refused the last token");
     world.log_in();
-    world.session.invalidate(world.now());
+    world.invalidate();
     assert_eq!(foretold(&mut world), "the next call would log in, because the last token was invalidated");
-    world.session.reset(credentials(), world.now());
+    world.reset(credentials());
     assert_eq!(foretold(&mut world), "the next call would log in, because the credentials were replaced");
     let (login, _) = world.lead(Call::replayable());
     let rejection = rejection_of(&login);

@@ -130,7 +130,7 @@ fn rule_07_a_401_from_another_origin_proves_nothing() {
         let sent = world.send(Call::replayable());
         let (map, from) = (HeaderMap::new(), uri(from));
         let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
-        let verdict = world.session.conclude(sent.attempt, head, world.now());
+        let verdict = world.conclude_head(sent.attempt, head);
         assert!(matches!(verdict, Verdict::Deliver), "{from}");
         assert_eq!(world.last_event(), Event::Ignored { why: Ignored::ForeignOrigin });
         assert_eq!(world.held(), token, "{from}");
@@ -139,7 +139,7 @@ fn rule_07_a_401_from_another_origin_proves_nothing() {
     let sent = world.send(Call::replayable());
     let (map, from) = (HeaderMap::new(), uri("https://API.waldo.ai:443/elsewhere"));
     let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
-    assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Retry(_)));
+    assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Retry(_)));
 }
 
 #[test]
@@ -149,14 +149,14 @@ fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_a
         let sent = world.send(Call::replayable());
         let (evil, from) = (bearer(&world.fresh()), uri(from));
         let head = Head::new(StatusCode::OK, &evil).with_uri(&from);
-        assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
+        assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Deliver));
         assert_eq!(world.held(), token);
     }
     let sent = world.send(Call::replayable());
     let newer = world.fresh();
     let (map, from) = (bearer(&newer), uri("https://api.waldo.ai/hop"));
     let head = Head::new(StatusCode::OK, &map).with_uri(&from);
-    assert!(matches!(world.session.conclude(sent.attempt, head, world.now()), Verdict::Deliver));
+    assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Deliver));
     assert_eq!(world.held(), newer, "a hop at the same origin is a hop like any other");
 }
 
@@ -448,9 +448,9 @@ fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
     let (stored, _) = World::warm();
     let snapshot = stored.snapshot();
     let renewals: [(&str, Renewal); 3] = [
-        ("reset", |world, _| world.session.reset(credentials(), world.now())),
-        ("invalidate", |world, _| world.session.invalidate(world.now())),
-        ("resume", |world, snapshot| world.session.resume(snapshot, world.now()).unwrap()),
+        ("reset", |world, _| world.reset(credentials())),
+        ("invalidate", |world, _| world.invalidate()),
+        ("resume", |world, snapshot| world.resume(snapshot).unwrap()),
     ];
     for (name, renew) in renewals {
         renew(&mut world, &snapshot);
@@ -461,7 +461,7 @@ fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
         let sent = world.send(Call::replayable());
         world.deliver(sent.attempt, 401);
         assert_eq!(world.held(), held, "{name}");
-        world.session.invalidate(world.now());
+        world.invalidate();
     }
 }
 

@@ -73,19 +73,15 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
         "which token no store may bring back",
         |world| {
             world.log_in();
-            world.session.invalidate(world.now());
+            world.invalidate();
         },
         |world| {
             world.fresh();
             world.log_in();
-            world.session.invalidate(world.now());
+            world.invalidate();
         },
     );
-    told_apart(
-        "why nothing is held",
-        |world| world.session.invalidate(world.now()),
-        |world| world.session.reset(credentials(), world.now()),
-    );
+    told_apart("why nothing is held", World::invalidate, |world| world.reset(credentials()));
 }
 
 #[test]
@@ -100,7 +96,7 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
             // From here on both have the same token behind them.
             let token = world.fresh();
             grant_to_a_new_call(world, &token);
-            world.session.invalidate(world.now());
+            world.invalidate();
         }
     };
     told_apart("the coins that are left", dropped_at_59_minutes(3600), dropped_at_59_minutes(3540));
@@ -139,7 +135,7 @@ fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
         move |world: &mut World| {
             let (before, _) = World::warm();
             let (login, _) = world.lead(Call::replayable());
-            world.session.resume(&before.snapshot(), world.now()).unwrap();
+            world.resume(&before.snapshot()).unwrap();
             if settled {
                 world.settle(login, Outcome::Abandoned);
             }
@@ -167,7 +163,7 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
         lead(world)
     });
     logins_told_apart("which login its token would follow", lead, |world| {
-        world.session.invalidate(world.now());
+        world.invalidate();
         lead(world)
     });
     let after_an_hour = |rolled: bool| {

@@ -114,7 +114,7 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let (login, _) = world.lead_in_time(Call::replayable());
     let token = world.fresh();
     world.grant(login, &token);
-    world.session.invalidate(world.now());
+    world.invalidate();
     assert_eq!(hand_overs(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
@@ -552,21 +552,21 @@ fn latched() -> World {
 #[test]
 fn rule_15_new_credentials_open_the_latch() {
     let mut world = latched();
-    world.session.reset(Credentials::new("other key", "other secret").unwrap(), world.now());
+    world.reset(Credentials::new("other key", "other secret").unwrap());
     world.log_in();
 }
 
 #[test]
 fn rule_15_a_reset_with_the_same_credentials_opens_the_latch() {
     let mut world = latched();
-    world.session.reset(credentials(), world.now());
+    world.reset(credentials());
     world.log_in();
 }
 
 #[test]
 fn rule_15_an_invalidation_does_not_open_the_latch() {
     let mut world = latched();
-    world.session.invalidate(world.now());
+    world.invalidate();
     world.refuse(Call::replayable());
 }
 
@@ -697,7 +697,7 @@ fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
 fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
     let mut world = World::new();
     let (first, _) = world.lead(Call::replayable());
-    world.session.invalidate(world.now());
+    world.invalidate();
     let (second, call) = world.lead(Call::replayable());
     // The first one's end does not end the second one's lease.
     world.settle(first, down());

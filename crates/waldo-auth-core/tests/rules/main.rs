@@ -15,6 +15,7 @@ mod config;
 mod identity;
 mod logins;
 mod memory;
+mod passes;
 mod properties;
 mod reference;
 #[cfg(feature = "verify")]

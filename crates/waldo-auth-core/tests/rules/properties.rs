@@ -168,7 +168,7 @@ proptest! {
         let from: Option<Uri> = from.map(|uri| uri.parse().unwrap());
         let head = Head::new(status, &headers);
         let head = from.as_ref().map_or(head, |uri| head.with_uri(uri));
-        let verdict = world.session.conclude(sent.attempt, head, world.now());
+        let verdict = world.conclude_head(sent.attempt, head);
         let is_retry = matches!(verdict, waldo_auth_core::Verdict::Retry(_));
         prop_assert!(!is_retry || status == 401);
         match world.session.explain(world.now()) {
@@ -219,7 +219,7 @@ proptest! {
         let mut other = World::new();
         other.pass(secs(spent));
         world.pass(secs(spent));
-        let resumed = other.session.resume(&Snapshot::from_json(stored.as_bytes()).unwrap(), other.now());
+        let resumed = other.resume(&Snapshot::from_json(stored.as_bytes()).unwrap());
         // It is usable there exactly when it is usable here.
         let usable = matches!(world.session.explain(world.now()), Explanation::Send { .. });
         prop_assert_eq!(resumed.is_ok(), usable);

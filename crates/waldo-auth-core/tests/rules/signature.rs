@@ -145,11 +145,11 @@ fn rule_23_a_forgery_in_a_store_is_not_resumed() {
     for forgery in forgeries() {
         let snapshot = Snapshot::from_json(stored.replace(&good, &forgery).as_bytes()).unwrap();
         let mut other = checking();
-        assert_eq!(other.session.resume(&snapshot, other.now()), Err(NotResumed::BadSignature));
+        assert_eq!(other.resume(&snapshot), Err(NotResumed::BadSignature));
         other.leads(Call::replayable());
     }
     let mut other = checking();
-    assert_eq!(other.session.resume(&Snapshot::from_json(stored.as_bytes()).unwrap(), other.now()), Ok(()));
+    assert_eq!(other.resume(&Snapshot::from_json(stored.as_bytes()).unwrap()), Ok(()));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn rule_23_the_check_follows_the_credentials_in_use() {
     let mut world = checking();
     let (login, _) = world.lead(Call::replayable());
     world.grant(login, &hs("HS256", SECRET, PAYLOAD));
-    world.session.reset(Credentials::new(KEY, "rotated secret").unwrap(), world.now());
+    world.reset(Credentials::new(KEY, "rotated secret").unwrap());
     let (login, call) = world.lead(Call::replayable());
     let of_old = grant_of(&login, &hs("HS256", SECRET, PAYLOAD));
     assert!(matches!(of_old, Outcome::Unavailable(failure) if failure.reason() == Reason::BadSignature));

@@ -28,7 +28,7 @@ fn what_is_written_is_read_back_and_resumed_with_the_life_that_is_left() {
     after.pass(secs(1000));
     let snapshot = Snapshot::from_json(stored.as_bytes()).unwrap();
     assert_eq!(snapshot, before.snapshot());
-    after.session.resume(&snapshot, after.now()).unwrap();
+    after.resume(&snapshot).unwrap();
     assert_eq!(after.last_event(), Event::Resumed { edition: 1, left: secs(2600) });
     assert_eq!(after.held(), token);
     after.pass(secs(2597));
@@ -41,7 +41,7 @@ fn a_resumed_token_is_rolled_like_any_other_and_its_snapshot_is_the_same() {
     let snapshot = before.snapshot();
     let mut after = World::new();
     after.pass(secs(100));
-    after.session.resume(&snapshot, after.now()).unwrap();
+    after.resume(&snapshot).unwrap();
     assert_eq!(after.snapshot(), snapshot);
     let sent = after.send(Call::replayable());
     assert_eq!(sent.token, token);
@@ -54,7 +54,7 @@ fn a_resumed_token_is_rolled_like_any_other_and_its_snapshot_is_the_same() {
 #[test]
 fn there_is_no_snapshot_of_nothing() {
     let (mut world, _) = World::warm();
-    world.session.invalidate(world.now());
+    world.invalidate();
     assert!(world.session.snapshot(world.now()).is_none());
     let world = World::new();
     assert!(world.session.snapshot(world.now()).is_none());
@@ -128,7 +128,7 @@ fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
     {
         let mut after = World::new();
         after.pass(secs(seconds));
-        assert_eq!(after.session.resume(&snapshot, after.now()), result, "{seconds}");
+        assert_eq!(after.resume(&snapshot), result, "{seconds}");
     }
 }
 
@@ -139,7 +139,7 @@ fn a_snapshot_from_the_future_is_believed_for_a_minute_only() {
     for (seconds, result) in [(1, Ok(())), (60, Ok(())), (61, Err(NotResumed::FromTheFuture))] {
         let mut after = World::new();
         after.set_wall_back(secs(seconds));
-        assert_eq!(after.session.resume(&snapshot, after.now()), result, "{seconds}");
+        assert_eq!(after.resume(&snapshot), result, "{seconds}");
     }
 }
 
@@ -149,16 +149,16 @@ fn a_token_that_was_refused_or_given_up_is_not_resumed() {
     let snapshot = world.snapshot();
     let sent = world.send(Call::replayable());
     let call = world.retry(sent.attempt);
-    assert_eq!(world.session.resume(&snapshot, world.now()), Err(NotResumed::Refused));
+    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
     world.leads(call);
 
     let (mut world, _) = World::warm();
     let snapshot = world.snapshot();
-    world.session.invalidate(world.now());
-    world.session.invalidate(world.now());
-    assert_eq!(world.session.resume(&snapshot, world.now()), Err(NotResumed::Refused));
-    world.session.reset(credentials(), world.now());
-    assert_eq!(world.session.resume(&snapshot, world.now()), Err(NotResumed::Refused));
+    world.invalidate();
+    world.invalidate();
+    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
+    world.reset(credentials());
+    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_token_that_was_refused_is_not_resumed_in_place_of_the_shorter_one_that_foll
     let (login, _) = world.lead(Call::replayable());
     let shorter = world.lasting(600);
     world.grant(login, &shorter);
-    assert_eq!(world.session.resume(&refused, world.now()), Err(NotResumed::Refused));
+    assert_eq!(world.resume(&refused), Err(NotResumed::Refused));
     assert_eq!(world.held(), shorter);
 }
 
@@ -181,15 +181,15 @@ fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
     let mut world = World::new();
     world.pass(secs(100));
     let held = world.log_in();
-    assert_eq!(world.session.resume(&snapshot, world.now()), Err(NotResumed::HeldLastsLonger));
+    assert_eq!(world.resume(&snapshot), Err(NotResumed::HeldLastsLonger));
     assert_eq!(world.held(), held);
     let own = world.snapshot();
-    assert_eq!(world.session.resume(&own, world.now()), Err(NotResumed::HeldLastsLonger));
+    assert_eq!(world.resume(&own), Err(NotResumed::HeldLastsLonger));
     let mut sibling = World::new();
     sibling.pass(secs(100));
     drop(sibling.fresh());
     assert_ne!(sibling.log_in(), held, "another token of the same life");
-    assert_eq!(world.session.resume(&sibling.snapshot(), world.now()), Err(NotResumed::HeldLastsLonger));
+    assert_eq!(world.resume(&sibling.snapshot()), Err(NotResumed::HeldLastsLonger));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_snapshot_that_lasts_longer_replaces_the_held_token_and_opens_an_epoch() {
     sibling.pass(secs(1000));
     sibling.log_in();
     let newer = sibling.held();
-    world.session.resume(&sibling.snapshot(), world.now()).unwrap();
+    world.resume(&sibling.snapshot()).unwrap();
     assert_eq!(world.held(), newer);
     let late = jwt(r#"{"exp":1900000000}"#);
     world.deliver_with(slow.attempt, 200, &bearer(&late));
@@ -215,7 +215,7 @@ fn a_refused_resumption_leaves_the_session_as_it_was() {
     let (mut other, token) = World::warm();
     other.pass(secs(10));
     let (explained, written) = (other.explain(), other.session.journal().written());
-    assert!(other.session.resume(&snapshot, other.now()).is_err());
+    assert!(other.resume(&snapshot).is_err());
     assert_eq!((other.explain(), other.session.journal().written()), (explained, written));
     assert_eq!(other.held(), token);
 }
@@ -231,11 +231,11 @@ fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
         // Another token in each round.
         (0..round).for_each(|_| drop(sibling.fresh()));
         let token = sibling.log_in();
-        world.session.resume(&sibling.snapshot(), world.now()).unwrap();
+        world.resume(&sibling.snapshot()).unwrap();
         world.settle(login, Outcome::Abandoned);
         assert_eq!(world.send(call).token, token);
         assert_eq!(world.send(waiter).token, token);
-        world.session.invalidate(world.now());
+        world.invalidate();
     }
 }
 
@@ -246,7 +246,7 @@ fn a_latched_session_uses_a_resumed_token_and_stays_latched() {
     let (login, _) = world.lead(Call::replayable());
     let rejection = crate::world::rejection_of(&login);
     world.settle(login, rejection);
-    world.session.resume(&sibling.snapshot(), world.now()).unwrap();
+    world.resume(&sibling.snapshot()).unwrap();
     let sent = world.send(Call::replayable());
     assert_eq!(sent.token, token);
     let call = world.retry(sent.attempt);
@@ -258,7 +258,7 @@ fn a_resumed_tokens_401_is_not_final() {
     let (sibling, _) = World::warm();
     let mut world = World::new();
     let (login, call) = world.lead(Call::replayable());
-    world.session.resume(&sibling.snapshot(), world.now()).unwrap();
+    world.resume(&sibling.snapshot()).unwrap();
     world.settle(login, down());
     let sent = world.send(call);
     let call = world.retry(sent.attempt);
@@ -275,7 +275,7 @@ fn a_life_of_any_length_can_be_stored() {
         let json = altered(&snapshot, "life_ms", Some(life.into()));
         let snapshot = Snapshot::from_json(json.as_bytes()).unwrap();
         let mut after = World::new();
-        let resumed = after.session.resume(&snapshot, after.now());
+        let resumed = after.resume(&snapshot);
         assert_eq!(resumed.is_ok(), life > 0, "{life}");
         if life == u64::MAX {
             after.pass(Duration::from_secs(1_000_000_000));

@@ -106,7 +106,7 @@ impl Walk {
             Event::Resumed(index) => self.resumed(index),
             Event::Reset(key) => self.reset(key),
             Event::Invalidated => {
-                self.world.session.invalidate(self.world.now());
+                self.world.invalidate();
                 self.reference.invalidate();
             }
         }
@@ -212,7 +212,7 @@ impl Walk {
             head = head.with_uri(&elsewhere);
         }
         let now = self.now();
-        let verdict = self.world.session.conclude(attempt, head, self.world.now());
+        let verdict = self.world.conclude_head(attempt, head);
         let again = match response.status {
             _ if response.foreign => {
                 self.reference.ignore(Ignored::ForeignOrigin);
@@ -289,7 +289,7 @@ impl Walk {
 
     fn resumed(&mut self, index: Index) {
         let Some((snapshot, stored)) = take(&mut self.stored, index) else { return };
-        let resumed = self.world.session.resume(&snapshot, self.world.now());
+        let resumed = self.world.resume(&snapshot);
         assert_eq!(resumed, self.reference.resume(&stored, self.now()));
         self.stored.push((snapshot, stored));
     }
@@ -300,7 +300,7 @@ impl Walk {
             1 => (KEY, "a rotated secret"),
             _ => ("another key", SECRET),
         };
-        self.world.session.reset(Credentials::new(key, secret).unwrap(), self.world.now());
+        self.world.reset(Credentials::new(key, secret).unwrap());
         self.reference.reset(u8::from(pair == 2));
     }
 

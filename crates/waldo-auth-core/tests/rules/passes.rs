@@ -1,0 +1,138 @@
+//! A pass says what the session would say, or nothing.
+//!
+//! Besides, all other tests ask a pass by turns, for as long as it is good.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, StatusCode, Uri};
+use waldo_auth_core::{Attempt, Call, Head, Pass, Step, Verdict};
+
+use crate::world::{World, bearer, headers, request, secs};
+
+/// A world, a pass of it, and the number of the newest entry.
+fn passed() -> (World, Pass, u64) {
+    let (world, _) = World::warm();
+    let pass = world.session.pass().unwrap();
+    let newest = world.session.journal().written();
+    assert_eq!(pass.written(), newest);
+    (world, pass, newest)
+}
+
+fn sent_by(pass: &Pass, world: &World) -> Attempt {
+    pass.admit(Call::replayable(), &mut request(), pass.written(), world.now()).unwrap()
+}
+
+#[test]
+fn there_is_one_while_a_token_is_held_and_nobody_logs_in() {
+    let mut world = World::new();
+    assert!(world.session.pass().is_none(), "nothing is held");
+    let token = world.log_in();
+    assert!(world.session.pass().is_some());
+    // Usable for calls that can be sent again, and too short for this one.
+    world.pass(secs(3400));
+    world.leads(Call::one_shot());
+    assert!(world.session.pass().is_none(), "a lease lapses by time alone, which no entry tells");
+    assert_eq!(world.held(), token);
+}
+
+#[test]
+fn it_sends_as_the_session_does() {
+    let (mut world, pass, newest) = passed();
+    let (mut by_pass, mut by_session) = (request(), request());
+    let attempt = pass.admit(Call::replayable(), &mut by_pass, newest, world.now()).unwrap();
+    let Ok(Step::Send(other)) = world.session.admit(Call::replayable(), &mut by_session, world.now()) else {
+        panic!("a token is held")
+    };
+    assert_eq!(attempt.edition(), other.edition());
+    assert_eq!(by_pass.headers(), by_session.headers());
+    assert!(by_pass.headers()[AUTHORIZATION].is_sensitive());
+    // What it has sent is healed as what the session has sent.
+    let Verdict::Retry(call) = world.conclude(attempt, 401, &HeaderMap::new()) else {
+        panic!("a token that is refused is dropped")
+    };
+    let token = world.fresh();
+    let (login, call) = world.lead(call);
+    world.grant(login, &token);
+    assert_eq!(world.send(call).token, token);
+}
+
+#[test]
+fn any_other_call_is_the_sessions() {
+    let (mut world, pass, newest) = passed();
+    let refused = |request: &mut Request<()>, call, newest, world: &World| {
+        let headers = request.headers().clone();
+        assert!(pass.admit(call, request, newest, world.now()).is_err());
+        assert_eq!(request.headers(), &headers, "it is as it was");
+    };
+    refused(&mut request(), Call::replayable(), newest + 1, &world);
+    refused(&mut request(), Call::one_shot(), newest, &world);
+    let mut elsewhere = Request::get("https://evil.example/").header(AUTHORIZATION, "mine").body(()).unwrap();
+    refused(&mut elsewhere, Call::replayable(), newest, &world);
+    world.pass(secs(3596));
+    drop(sent_by(&pass, &world));
+    world.pass(secs(1));
+    refused(&mut request(), Call::replayable(), newest, &world);
+}
+
+#[test]
+fn it_delivers_what_brings_nothing_new() {
+    let (mut world, pass, newest) = passed();
+    let token = world.held();
+    let other = world.fresh();
+    let twice = {
+        let mut twice = bearer(&token);
+        twice.append(AUTHORIZATION, bearer(&token)[AUTHORIZATION].clone());
+        twice
+    };
+    for (status, headers) in [
+        (200, HeaderMap::new()),
+        (204, bearer(&token)),
+        (200, twice),
+        (304, bearer(&other)),
+        (403, bearer("junk")),
+        (500, bearer(&other)),
+    ] {
+        let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
+        let verdict = pass.conclude(sent_by(&pass, &world), head, newest);
+        assert!(matches!(verdict, Ok(Verdict::Deliver)), "{status} {verdict:?}");
+        world.deliver_with(sent_by(&pass, &world), status, &headers);
+        assert_eq!(world.session.journal().written(), newest, "the session has seen nothing in it either");
+    }
+}
+
+#[test]
+fn any_other_response_is_the_sessions() {
+    let (mut world, pass, newest) = passed();
+    let (token, other) = (world.held(), world.fresh());
+    let both = {
+        let mut both = bearer(&token);
+        both.append(AUTHORIZATION, bearer(&other)[AUTHORIZATION].clone());
+        both
+    };
+    for (status, headers) in [
+        (401, HeaderMap::new()),
+        (401, bearer(&token)),
+        (200, bearer(&other)),
+        (200, bearer("junk")),
+        (200, headers(&[("authorization", &token)])),
+        (200, both),
+    ] {
+        let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
+        let attempt = pass.conclude(sent_by(&pass, &world), head, newest).unwrap_err();
+        assert_eq!(attempt.edition(), 1, "it comes back whole");
+    }
+    let (repeated, elsewhere) = (bearer(&token), Uri::from_static("https://evil.example/"));
+    let ok = Head::new(StatusCode::OK, &repeated);
+    assert!(pass.conclude(sent_by(&pass, &world), ok, newest + 1).is_err());
+    assert!(pass.conclude(sent_by(&pass, &world), ok.with_uri(&elsewhere), newest).is_err());
+    let (stranger, foreign, _) = passed();
+    assert!(pass.conclude(sent_by(&foreign, &stranger), ok, newest).is_err());
+    // Sent before a login, and answered after it.
+    let earlier = sent_by(&pass, &world);
+    world.invalidate();
+    world.log_in();
+    let pass = world.session.pass().unwrap();
+    let repeated = bearer(&world.held());
+    let ok = Head::new(StatusCode::OK, &repeated);
+    assert!(pass.conclude(earlier, ok, pass.written()).is_err());
+    assert!(pass.conclude(sent_by(&pass, &world), ok, pass.written()).is_ok());
+}
