@@ -13,7 +13,8 @@
 //! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 //!
-//! Whatever changes what the session says is noted in its journal, or a [`Pass`] would stay good that is not.
+//! Whatever changes what the session says is noted in its journal, or a [`Pass`] would stay good that is not. It is noted before it is done:
+//! what is let go of may run code of the user's, such as the bytes of a header, which may panic.
 
 mod identity;
 mod outlook;
@@ -214,15 +215,15 @@ impl Session {
     /// that are answered 401 afterwards, go on under the new credentials; for another account, use another session.
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.config.credentials = Arc::new(credentials);
+        self.note(Event::Reset, now);
         self.gate.clear();
         self.forget(Unheld::Reset);
-        self.note(Event::Reset, now);
     }
 
     /// Gives up the held token, and any that is under way: the next call logs in. Afterwards, wake everyone who waits.
     pub fn invalidate(&mut self, now: Now) {
-        self.forget(Unheld::Invalidated);
         self.note(Event::Invalidated, now);
+        self.forget(Unheld::Invalidated);
     }
 
     /// Says what the next call would do, and why.
@@ -269,8 +270,8 @@ impl Session {
     pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
         let (jwt, header, life) = self.weigh_stored(snapshot, now)?;
         self.epoch += 1;
-        let edition = self.hold(header, jwt.claims, life, Source::Snapshot);
-        self.note(Event::Resumed { edition, left: life.left(now) }, now);
+        self.note(Event::Resumed { edition: self.next_edition(), left: life.left(now) }, now);
+        self.hold(header, jwt.claims, life, Source::Snapshot);
         Ok(())
     }
 
@@ -343,10 +344,11 @@ impl Session {
             // Used, it would be refused; dropped silently, every call would log in again at once.
             return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), standing, now);
         }
+        let edition = self.next_edition();
+        self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
         self.epoch += 1;
         self.gate.clear();
-        let edition = self.hold(grant.header, grant.claims, life, Source::Login);
-        self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
+        self.hold(grant.header, grant.claims, life, Source::Login);
     }
 
     fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
@@ -374,13 +376,15 @@ impl Session {
                     self.note(Event::Throttled { edition }, now);
                     return Verdict::Deliver;
                 }
-                self.drop_held();
-                self.unheld = Unheld::Refused;
                 Challenge::Dropped
             }
             None => Challenge::NothingHeld,
         };
         self.note(Event::Challenged { edition, outcome }, now);
+        if outcome == Challenge::Dropped {
+            self.unheld = Unheld::Refused;
+            self.drop_held();
+        }
         let resend = match outcome {
             _ if call.body == Body::OneShot && !untouched => false,
             // A newer token may be as dead; then a login that another call has made meanwhile is this one's too.
@@ -412,29 +416,33 @@ impl Session {
                 // cannot be known.
                 let date = response.own_date_after(&mut self.last_date);
                 let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
-                let edition = self.hold(header, jwt.claims, life, Source::Roll);
-                self.note(Event::Adopted { edition, life: life.span() }, now);
+                self.note(Event::Adopted { edition: self.next_edition(), life: life.span() }, now);
+                self.hold(header, jwt.claims, life, Source::Roll);
             }
             Ok(None) => {}
             Err(why) => self.ignore(why, now),
         }
     }
 
-    fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) -> u64 {
-        self.edition += 1;
+    /// The edition that the next token that is held will have.
+    fn next_edition(&self) -> u64 {
+        self.edition + 1
+    }
+
+    fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) {
+        self.edition = self.next_edition();
         let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
         let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
         let usable = life.but(self.config.limits.margin);
         self.held =
             Some(Token { header, edition: self.edition, epoch: self.epoch, source, horizon, life, usable });
-        self.edition
     }
 
     fn forget(&mut self, why: Unheld) {
-        self.drop_held();
         self.unheld = why;
         self.epoch += 1;
         self.lease = None;
+        self.drop_held();
     }
 
     fn ignore(&mut self, why: Ignored, now: Now) {

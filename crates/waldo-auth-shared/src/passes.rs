@@ -99,8 +99,8 @@ impl Passes {
         newest.load(Ordering::Acquire)
     }
 
-    /// The desk of this thread; `None` while another thread is there, or this one is already: a header that goes may run code of the
-    /// user's, which may make a call.
+    /// The desk of this thread; `None` while somebody is there, who may even be this thread: the bytes of a header that goes may run code of
+    /// the user's.
     fn desk(&self) -> Option<MutexGuard<'_, Issued>> {
         let Desk(issued) = self.desks.get(thread_number() % DESKS)?;
         match issued.try_lock() {

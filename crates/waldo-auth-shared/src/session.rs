@@ -102,7 +102,10 @@ impl SharedSession {
         let (mut state, now) = self.enter(now);
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
-                self.passes.issue(&state.session);
+                // Who goes past the lock tells nothing, so nothing is to be left untold.
+                if state.is_told() {
+                    self.passes.issue(&state.session);
+                }
                 release(state);
                 Admission::Send(attempt)
             }
@@ -278,9 +281,13 @@ fn tell(news: &[Entry]) {
 }
 
 impl State {
+    fn is_told(&self) -> bool {
+        self.session.journal().written() == self.told
+    }
+
     fn has_news(&self) -> bool {
         // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
-        self.session.journal().written() != self.told && !std::thread::panicking()
+        !self.is_told() && !std::thread::panicking()
     }
 
     /// The entries that nobody has taken yet, each for one thread to emit.
@@ -297,6 +304,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
     use std::sync::mpsc::channel;
     use std::thread;
@@ -361,6 +369,30 @@ mod tests {
     fn it_goes_to_any_thread_and_through_a_panic() {
         fn shared<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
         shared::<SharedSession>();
+    }
+
+    #[test]
+    fn a_thread_that_ends_can_still_make_calls() {
+        struct Exporter(Arc<SharedSession>);
+
+        impl Drop for Exporter {
+            fn drop(&mut self) {
+                drop(admit(&self.0, Call::replayable()));
+            }
+        }
+
+        thread_local! {
+            static EXPORTER: Cell<Option<Exporter>> = const { Cell::new(None) };
+        }
+        let session = Arc::new(shared());
+        drop(lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#));
+        let shared = Arc::clone(&session);
+        let thread = thread::spawn(move || {
+            EXPORTER.set(Some(Exporter(Arc::clone(&shared))));
+            (0..3).for_each(|_| drop(admit(&shared, Call::replayable())));
+        });
+        thread.join().unwrap();
+        assert!(matches!(session.explain(), Explanation::Send { .. }));
     }
 
     #[test]

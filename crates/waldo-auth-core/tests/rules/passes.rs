@@ -2,8 +2,12 @@
 //!
 //! Besides, all other tests ask a pass by turns, for as long as it is good.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use waldo_auth_core::{Attempt, Call, Head, Pass, Step, Verdict};
 
 use crate::world::{World, bearer, headers, request, secs};
@@ -135,4 +139,52 @@ fn any_other_response_is_the_sessions() {
     let ok = Head::new(StatusCode::OK, &repeated);
     assert!(pass.conclude(earlier, ok, pass.written()).is_err());
     assert!(pass.conclude(sent_by(&pass, &world), ok, pass.written()).is_ok());
+}
+
+/// Bytes that panic as they go.
+struct Spiteful(Vec<u8>);
+
+impl AsRef<[u8]> for Spiteful {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        assert!(thread::panicking(), "on purpose");
+    }
+}
+
+#[test]
+fn it_is_void_even_if_the_session_panics_in_the_middle_of_a_change() {
+    let changes: [fn(&mut World, Attempt); 3] = [
+        |world, attempt| {
+            let token = world.fresh();
+            world.deliver_with(attempt, 200, &bearer(&token));
+        },
+        |world, _| {
+            world.invalidate();
+            world.log_in();
+            world.invalidate();
+        },
+        |world, attempt| {
+            drop(world.conclude(attempt, 401, &HeaderMap::new()));
+            world.log_in();
+            world.invalidate();
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let (mut world, _, _) = passed();
+        let token = format!("Bearer {}", world.fresh()).into_bytes();
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(Spiteful(token))).unwrap();
+        let attempt = world.send(Call::replayable()).attempt;
+        world.deliver_with(attempt, 200, &HeaderMap::from_iter([(AUTHORIZATION, value)]));
+        let pass = world.session.pass().unwrap();
+        let attempt = sent_by(&pass, &world);
+        let panicked = catch_unwind(AssertUnwindSafe(|| change(&mut world, attempt)));
+        assert!(panicked.is_err(), "the last one to hold the bytes is the session: {number}");
+        let newest = world.session.journal().written();
+        assert!(pass.admit(Call::replayable(), &mut request(), newest, world.now()).is_err(), "{number}");
+    }
 }
