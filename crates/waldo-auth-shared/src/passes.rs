@@ -114,7 +114,9 @@ impl Passes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::{Duration, SystemTime};
+    use std::{ptr, thread};
 
     use http::header::AUTHORIZATION;
     use http::{HeaderMap, HeaderValue, StatusCode};
@@ -180,6 +182,18 @@ mod tests {
     #[test]
     fn all_passes_of_a_session_take_six_kibibytes_beside_their_tokens() {
         assert!(size_of::<[Desk; DESKS]>() <= 6 * 1024, "{}", size_of::<[Desk; DESKS]>());
+    }
+
+    #[test]
+    fn threads_have_desks_of_their_own() {
+        let passes = Passes::none();
+        let place = || ptr::from_ref::<Issued>(&passes.desk().unwrap()).addr();
+        let mut places = BTreeSet::new();
+        for _ in 0..40 {
+            places.insert(thread::scope(|scope| scope.spawn(place).join().unwrap()));
+        }
+        // Other tests have threads as well, so it may not be all of them.
+        assert!((DESKS / 2..=DESKS).contains(&places.len()), "{}", places.len());
     }
 
     #[test]
