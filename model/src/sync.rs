@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LockResult, TryLockResult};
+use std::sync::{Arc, LockResult, atomic};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,8 +12,9 @@ use shuttle::{current, thread};
 
 use crate::clock;
 
+pub(crate) use std::sync::atomic::Ordering;
+
 pub(crate) use shuttle::sync::MutexGuard;
-pub(crate) use shuttle::sync::atomic::Ordering;
 
 thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
@@ -167,7 +168,7 @@ impl Listener for EventListener {
 }
 
 /// shuttle's lock, with a clock that goes on with each turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -180,18 +181,17 @@ impl<T> Mutex<T> {
         clock::tick();
         locked
     }
-
-    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        self.0.try_lock()
-    }
 }
 
-/// shuttle's number.
+/// A number that others may change right before it is read.
+///
+/// It is written under the lock, in one step with what is done there: who reads it earlier has read it before the lock was taken.
 #[derive(Debug, Default)]
-pub(crate) struct AtomicU64(shuttle::sync::atomic::AtomicU64);
+pub(crate) struct AtomicU64(atomic::AtomicU64);
 
 impl AtomicU64 {
     pub(crate) fn load(&self, order: Ordering) -> u64 {
+        pause();
         self.0.load(order)
     }
 

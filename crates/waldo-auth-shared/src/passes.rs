@@ -6,12 +6,12 @@
 //!
 //! A pass has a copy of the token. Where a thread makes one call after the other and each response brings another token, none is made.
 
-use std::sync::{PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use http::Request;
 use waldo_auth_core::{Attempt, Call, Head, Now, Pass, Session, Verdict};
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, thread_number};
+use crate::sync::{AtomicU64, Ordering, thread_number};
 
 /// So many threads have a pass each. Of more, some share a desk, and ask the session when they meet there.
 const DESKS: usize = 16;
@@ -87,11 +87,7 @@ impl Passes {
     /// number or a later one; and whoever reads an earlier one came before.
     pub(crate) fn void(&self, session: &Session) {
         let Newest(newest) = &self.newest;
-        let written = session.journal().written();
-        // What all threads read is written only where it is another number.
-        if self.newest() != written {
-            newest.store(written, Ordering::Release);
-        }
+        newest.store(session.journal().written(), Ordering::Release);
     }
 
     fn newest(&self) -> u64 {

@@ -231,7 +231,8 @@ impl SharedSession {
 
     fn lock(&self) -> Locked<'_> {
         // A panic cannot leave the session half changed: it is valid between any two of its steps.
-        Locked { state: self.state.lock().unwrap_or_else(PoisonError::into_inner), passes: &self.passes }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { written: state.session.journal().written(), state, passes: &self.passes }
     }
 }
 
@@ -240,6 +241,8 @@ impl SharedSession {
 struct Locked<'a> {
     state: MutexGuard<'a, State>,
     passes: &'a Passes,
+    /// The newest entry when the lock was taken.
+    written: u64,
 }
 
 impl Deref for Locked<'_> {
@@ -258,7 +261,10 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.passes.void(&self.state.session);
+        // What all threads read is written only where it is another number.
+        if self.state.session.journal().written() != self.written {
+            self.passes.void(&self.state.session);
+        }
     }
 }
 
