@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::{AGE, DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
 
 use super::claims::NumericDate;
 
-fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
+fn date(value: &HeaderValue) -> Option<SystemTime> {
+    httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
 /// The length of a date in the form that servers send (RFC 9110 §5.6.7).
@@ -24,12 +24,12 @@ impl LastDate {
         if headers.contains_key(AGE) {
             return None;
         }
-        let value = headers.get(DATE)?.as_bytes();
+        let value = headers.get(DATE)?;
         match self.0 {
-            Some((text, date)) if text.as_slice() == value => Some(date),
+            Some((text, date)) if text.as_slice() == value.as_bytes() => Some(date),
             _ => {
-                let date = date(headers)?.into();
-                self.0 = value.try_into().ok().map(|text| (text, date));
+                let date = date(value)?.into();
+                self.0 = value.as_bytes().try_into().ok().map(|text| (text, date));
                 Some(date)
             }
         }
@@ -46,7 +46,7 @@ pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration)
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
-        until.duration_since(date(headers).unwrap_or(local)).unwrap_or_default()
+        until.duration_since(headers.get(DATE).and_then(date).unwrap_or(local)).unwrap_or_default()
     };
     Some(wait.min(cap))
 }
@@ -54,8 +54,6 @@ pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration)
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
-
-    use http::HeaderValue;
 
     use super::*;
 
