@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::call::Call;
 use crate::time::{Instant, Now};
+use crate::upload::Upload;
 
 /// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
 /// response, or drop it when there is none.
@@ -24,6 +25,7 @@ pub struct Attempt {
     pub(crate) sent: Now,
     /// The body is still whole, so that even a one-shot call can be sent again.
     pub(crate) untouched: bool,
+    pub(crate) upload: Upload,
 }
 
 impl Attempt {
@@ -32,6 +34,11 @@ impl Attempt {
     /// That is so when the server refused the head of a request with `Expect: 100-continue`. It holds for this attempt alone.
     pub fn with_untouched_body(self) -> Self {
         Self { untouched: true, ..self }
+    }
+
+    /// How the body is sent, if it is an upload.
+    pub fn upload(&self) -> Upload {
+        self.upload
     }
 
     /// The deadline of its call, which the sending had better keep too.
@@ -48,7 +55,7 @@ impl Attempt {
 /// What tells it from the other attempts of its session.
 impl Hash for Attempt {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { call, session: _, edition, epoch, sent, untouched } = self;
-        (call, edition, epoch, sent, untouched).hash(state);
+        let Self { call, session: _, edition, epoch, sent, untouched, upload } = self;
+        (call, edition, epoch, sent, untouched, upload).hash(state);
     }
 }

@@ -29,6 +29,8 @@ pub struct Call {
     pub(crate) resent_after_login: bool,
     /// The last login it has waited for, so that the journal says so once.
     pub(crate) joined: u64,
+    /// The edition with which its upload broke off, until a response comes; 0 for none.
+    pub(crate) broke_off: u64,
 }
 
 /// Whether the body can be produced a second time (rule 17).
@@ -78,7 +80,13 @@ impl Call {
             resent_with_newer: false,
             resent_after_login: false,
             joined: 0,
+            broke_off: 0,
         }
+    }
+
+    /// Spends either resend, for an upload whose token another call has seen refused since it broke off.
+    pub(crate) fn spend_any_resend(&mut self) -> bool {
+        self.body == Body::Replayable && (self.spend_resend_with_newer() || self.spend_resend_after_login())
     }
 
     /// Spends the resend with a newer token; false when it is spent.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 
+use crate::challenges::Challenges;
 use crate::credentials::Credentials;
 use crate::life::{DOCUMENTED, Margin};
 use crate::origin::{Origin, OriginError};
@@ -38,7 +39,8 @@ impl Config {
     /// Starts from the documented defaults. `origin` is a URI without a path, such as `https://api.waldo.ai`.
     pub fn builder(origin: impl Into<String>, credentials: Credentials) -> ConfigBuilder {
         let (origin, login_path) = (origin.into(), "/authenticate".to_owned());
-        ConfigBuilder { origin, login_path, credentials, limits: Limits::default() }
+        let (challenge_statuses, limits) = (Vec::new(), Limits::default());
+        ConfigBuilder { origin, login_path, credentials, challenge_statuses, limits }
     }
 
     /// The one origin that the token is sent to.
@@ -68,6 +70,7 @@ pub(crate) struct Limits {
     pub(crate) drop_burst: u32,
     pub(crate) drop_every: Duration,
     pub(crate) jitter_seed: u64,
+    pub(crate) challenges: Challenges,
     /// Can be switched on with the feature `verify` only.
     pub(crate) verify: bool,
 }
@@ -88,6 +91,7 @@ impl Default for Limits {
             drop_burst: 5,
             drop_every: Duration::from_secs(30),
             jitter_seed: 0,
+            challenges: Challenges::default(),
             verify: false,
         }
     }
@@ -100,6 +104,7 @@ pub struct ConfigBuilder {
     origin: String,
     login_path: String,
     credentials: Credentials,
+    challenge_statuses: Vec<StatusCode>,
     limits: Limits,
 }
 
@@ -198,6 +203,24 @@ impl ConfigBuilder {
         self
     }
 
+    /// Further statuses by which the server refuses a token, beside 401 (rule 7).
+    ///
+    /// Default: none. Each is a 4xx. The API documents 401 alone; some servers of this protocol answer a dead token with
+    /// 422. Name a status only if the server uses it for nothing else, because each one costs a login.
+    ///
+    /// ```
+    /// use waldo_auth_core::{Config, Credentials};
+    ///
+    /// let config = Config::builder("https://api.waldo.ai", Credentials::new("wk.4f…", "ws.9a…")?)
+    ///     .challenge_statuses([http::StatusCode::UNPROCESSABLE_ENTITY])
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn challenge_statuses(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
+        self.challenge_statuses = statuses.into_iter().collect();
+        self
+    }
+
     /// The seed of the backoff's jitter.
     ///
     /// Default: 0, which is right for tests only: processes with the same seed fall into step. Adapters draw one.
@@ -227,7 +250,9 @@ impl ConfigBuilder {
             .filter(|uri| origin.contains(uri))
             .ok_or(ConfigError::LoginPath)?;
         self.limits.check()?;
-        Ok(Config { origin, login_uri, credentials: Arc::new(self.credentials), limits: self.limits })
+        let challenges = Challenges::with(&self.challenge_statuses).ok_or(ConfigError::ChallengeStatus)?;
+        let limits = Limits { challenges, ..self.limits };
+        Ok(Config { origin, login_uri, credentials: Arc::new(self.credentials), limits })
     }
 }
 
@@ -274,6 +299,8 @@ pub enum ConfigError {
     LoginPath,
     /// The `share` of a margin is below 2: the margin would take the whole life, and every call would log in.
     MarginEatsLife,
+    /// A status that is to refuse a token is not a 4xx.
+    ChallengeStatus,
     /// A duration is out of its range.
     Duration {
         /// Which one.
@@ -304,6 +331,7 @@ impl fmt::Display for ConfigError {
             Self::MarginEatsLife => {
                 f.write_str("the share of a margin must be at least 2, or the margin eats the life")
             }
+            Self::ChallengeStatus => f.write_str("challenge_statuses must be 4xx, such as 422"),
             Self::Duration { setting, least, most } => {
                 write!(f, "{setting} must be from {least:?} to {most:?}")
             }

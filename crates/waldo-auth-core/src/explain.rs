@@ -17,6 +17,8 @@ pub enum Explanation {
         edition: u64,
         /// How much of its life is left, margin included.
         left: Duration,
+        /// Whether an upload with it broke off, so that the next upload asks the server first.
+        doubtful: bool,
     },
     /// It would log in.
     Authenticate {
@@ -63,8 +65,13 @@ pub enum Unheld {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send { edition, left } => {
-                write!(f, "the next call would be sent with edition {edition}, which has {left:.1?} left")
+            Self::Send { edition, left, doubtful } => {
+                write!(f, "the next call would be sent with edition {edition}, which has {left:.1?} left")?;
+                if *doubtful {
+                    f.write_str("; an upload with it broke off, so the server may refuse it")
+                } else {
+                    Ok(())
+                }
             }
             Self::Authenticate { why } => write!(f, "the next call would log in, because {why}"),
             Self::Join { login, at_most } => {

@@ -97,6 +97,16 @@ pub enum Event {
         /// The edition that was sent, and is still held.
         edition: u64,
     },
+    /// An upload broke off without a response, so the server may have refused its token.
+    UploadBrokeOff {
+        /// The edition that was sent.
+        edition: u64,
+    },
+    /// The server accepted a token that it may have refused before.
+    DoubtEnded {
+        /// The edition that was sent.
+        edition: u64,
+    },
     /// A call leads a login.
     LoginStarted {
         /// The number of the login, from 1.
@@ -168,6 +178,8 @@ impl Event {
             Self::Ignored { .. } => "ignored",
             Self::Challenged { .. } => "challenged",
             Self::Throttled { .. } => "throttled",
+            Self::UploadBrokeOff { .. } => "upload_broke_off",
+            Self::DoubtEnded { .. } => "doubt_ended",
             Self::LoginStarted { .. } => "login_started",
             Self::LoginGranted { .. } => "login_granted",
             Self::LoginRejected { .. } => "login_rejected",
@@ -192,6 +204,10 @@ impl fmt::Display for Event {
             Self::Throttled { edition } => {
                 write!(f, "edition {edition} was refused, but stays: too many tokens were dropped lately")
             }
+            Self::UploadBrokeOff { edition } => {
+                write!(f, "an upload broke off: the server may have refused edition {edition}")
+            }
+            Self::DoubtEnded { edition } => write!(f, "the server accepted edition {edition}"),
             Self::LoginStarted { login } => write!(f, "login {login} started"),
             Self::LoginGranted { login, edition, life } => {
                 write!(f, "login {login} granted edition {edition}, which lasts {life:.1?}")

@@ -88,9 +88,11 @@
 
 #![forbid(unsafe_code)]
 
+mod admit_error;
 mod attempt;
 mod bucket;
 mod call;
+mod challenges;
 mod config;
 mod credentials;
 mod explain;
@@ -112,9 +114,11 @@ mod snapshot;
 mod step;
 mod time;
 mod token;
+mod upload;
 mod verify;
 mod wire;
 
+pub use admit_error::AdmitError;
 pub use attempt::Attempt;
 pub use call::Call;
 pub use config::{Config, ConfigBuilder, ConfigError};
@@ -130,4 +134,5 @@ pub use session::Session;
 pub use snapshot::{NotResumed, Snapshot, SnapshotError};
 pub use step::{Step, Verdict};
 pub use time::{Instant, Now};
+pub use upload::Upload;
 pub use wire::Head;

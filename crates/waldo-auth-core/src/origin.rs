@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use http::Uri;
@@ -17,13 +17,17 @@ use http::uri::{Authority, Scheme};
 /// assert_eq!(origin.to_string(), "https://api.waldo.ai");
 /// assert!(origin.contains(&"https://api.waldo.ai:443/customer?field=x".parse()?));
 /// assert!(!origin.contains(&"https://api.waldo.ai:8443/customer".parse()?));
+///
+/// // In clear, only addresses of this machine are known, and `localhost` is one of them.
+/// let emulator: Origin = "http://localhost:8787".parse()?;
+/// assert_eq!(emulator.to_string(), "http://127.0.0.1:8787");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// `https`, and not `http`.
     secure: bool,
-    /// Host and port in the usual spelling: small letters, and no port where it is the scheme's own.
+    /// Host and port in the canonical spelling, without the scheme's own port.
     authority: Authority,
     port: u16,
 }
@@ -38,13 +42,15 @@ impl Origin {
         if !secure && !is_loopback(host) {
             return Err(OriginError::Insecure);
         }
-        let host = host.to_ascii_lowercase();
+        let host = canonical_host(secure, host);
         let authority = if port == default_port(secure) { host } else { format!("{host}:{port}") };
         let authority = Authority::try_from(authority).map_err(|_| OriginError::NotAbsolute)?;
         Ok(Self { secure, authority, port })
     }
 
-    /// Whether `uri` has exactly this origin: same scheme, same host in any case, same port with defaults filled in.
+    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port with defaults filled in.
+    ///
+    /// A scheme that was built from parts in capital letters is another scheme, because HTTP stacks send it in clear.
     #[inline]
     pub fn contains(&self, uri: &Uri) -> bool {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
@@ -55,34 +61,52 @@ impl Origin {
         if self.secure { &Scheme::HTTPS } else { &Scheme::HTTP }
     }
 
-    /// The host in small letters, and the port where it is not the scheme's own.
+    /// The host in its canonical spelling, and the port unless it is the scheme's own.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// Nearly every URI spells the origin in the one usual way, which is seen at a glance.
+    /// Whether the URI spells the origin in the canonical way, as nearly every URI does.
     #[inline]
-    fn is_spelled_in(&self, uri: &Uri) -> bool {
-        let is_scheme = match uri.scheme_str() {
-            Some("https") => self.secure,
-            Some("http") => !self.secure,
-            Some(_) | None => false,
-        };
-        is_scheme && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
+    pub(crate) fn is_spelled_in(&self, uri: &Uri) -> bool {
+        uri.scheme() == Some(self.scheme())
+            && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
+    }
+
+    /// Gives a URI of this origin the origin's own scheme and authority, so that a stack cannot read them otherwise (rule 3).
+    #[inline]
+    pub(crate) fn normalize(&self, uri: &mut Uri) -> Result<(), ForeignOrigin> {
+        if self.is_spelled_in(uri) { Ok(()) } else { self.respell(uri) }
+    }
+
+    #[cold]
+    fn respell(&self, uri: &mut Uri) -> Result<(), ForeignOrigin> {
+        let foreign = || ForeignOrigin { origin: self.clone() };
+        if !self.is_meant_by(uri) {
+            return Err(foreign());
+        }
+        let mut parts = uri.clone().into_parts();
+        parts.scheme = Some(self.scheme().clone());
+        parts.authority = Some(self.authority.clone());
+        *uri = Uri::from_parts(parts).map_err(|_| foreign())?;
+        Ok(())
     }
 
     #[cold]
     fn is_meant_by(&self, uri: &Uri) -> bool {
         split(uri).is_some_and(|(secure, host, port)| {
-            secure == self.secure && port == self.port && host.eq_ignore_ascii_case(self.authority.host())
+            secure == self.secure
+                && port == self.port
+                && canonical_host(secure, host) == self.authority.host()
         })
     }
 }
 
 fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
-    let secure = match uri.scheme_str()? {
-        scheme if scheme.eq_ignore_ascii_case("https") => true,
-        scheme if scheme.eq_ignore_ascii_case("http") => false,
+    // `Scheme` tells `https` from an `HTTPS` that was built from parts, which stacks know nothing of.
+    let secure = match uri.scheme()? {
+        scheme if *scheme == Scheme::HTTPS => true,
+        scheme if *scheme == Scheme::HTTP => false,
         _ => return None,
     };
     let authority = uri.authority()?;
@@ -105,9 +129,31 @@ fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
+/// The one spelling of a host: small letters, and addresses as RFC 5952 writes them.
+///
+/// In clear, `localhost` is an address too: a hosts file can make the name mean another machine.
+fn canonical_host(secure: bool, host: &str) -> String {
+    match address(host) {
+        Some(IpAddr::V6(address)) => format!("[{address}]"),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        None if !secure && is_localhost(host) => Ipv4Addr::LOCALHOST.to_string(),
+        None => host.to_ascii_lowercase(),
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    is_localhost(host) || address(host).is_some_and(|address| address.is_loopback())
+}
+
+fn is_localhost(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    }
 }
 
 /// Reads an origin alone: a URI with a path, a query or user information is refused, as it would be ignored.
@@ -258,6 +304,47 @@ mod tests {
             "https://api.waldo.ai:+443/",
         ] {
             assert!(uri.parse().map_or(true, |uri| !origin.contains(&uri)), "{uri}");
+        }
+    }
+
+    #[test]
+    fn rule_3_another_spelling_is_given_the_origins_own() {
+        for (origin, uri, expected) in [
+            ("https://api.waldo.ai", "HTTPS://me:pw@API.waldo.AI:443/x?y", Some("https://api.waldo.ai/x?y")),
+            ("https://api.waldo.ai:8443", "https://Api.waldo.ai:08443", Some("https://api.waldo.ai:8443/")),
+            ("http://LocalHost:1", "http://localhost:1/a", Some("http://127.0.0.1:1/a")),
+            ("http://127.0.0.1:1", "http://localhost:1/a", Some("http://127.0.0.1:1/a")),
+            ("http://[0:0:0:0:0:0:0:1]:1", "http://[0::1]:1/a", Some("http://[::1]:1/a")),
+            ("https://[2001:DB8::0:1]", "https://[2001:db8::1]:443/", Some("https://[2001:db8::1]/")),
+            ("https://localhost", "https://LOCALHOST/", Some("https://localhost/")),
+            ("https://localhost", "https://127.0.0.1/", None),
+            ("http://127.0.0.1:1", "http://[::1]:1/", None),
+            ("https://api.waldo.ai", "http://api.waldo.ai:443/", None),
+        ] {
+            let origin: Origin = origin.parse().unwrap();
+            let mut uri: Uri = uri.parse().unwrap();
+            let normalized = origin.normalize(&mut uri).map(|()| uri.to_string());
+            assert_eq!(normalized.ok().as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn rule_3_a_scheme_in_capitals_is_foreign() {
+        for (origin, schemes) in
+            [("https://api.waldo.ai", ["HTTPS", "Https"]), ("http://127.0.0.1:1", ["HTTP", "Http"])]
+        {
+            let origin: Origin = origin.parse().unwrap();
+            for scheme in schemes {
+                let mut uri = Uri::builder()
+                    .scheme(scheme)
+                    .authority(origin.authority().clone())
+                    .path_and_query("/x")
+                    .build()
+                    .unwrap();
+                assert!(!origin.contains(&uri), "{scheme}");
+                assert!(origin.normalize(&mut uri).is_err(), "{scheme}");
+                assert_eq!(Origin::of(&uri), Err(OriginError::NotAbsolute), "{scheme}");
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What a session says as long as it stays as it is.
 
-use http::{Request, StatusCode};
+use http::Request;
 
 use crate::attempt::Attempt;
 use crate::call::{Body, Call, Entry};
+use crate::challenges::Challenges;
 use crate::origin::Origin;
 use crate::step::Verdict;
 use crate::time::Now;
 use crate::token::Token;
+use crate::upload::Upload;
 use crate::wire::Head;
 
 /// A copy of what a [`Session`](crate::Session) says to calls that are simply sent and to responses that bring nothing new, for
@@ -58,6 +60,7 @@ pub struct Pass {
     /// What a call notes as it comes in.
     pub(crate) entry: Entry,
     pub(crate) token: Token,
+    pub(crate) challenges: Challenges,
     pub(crate) written: u64,
 }
 
@@ -79,13 +82,16 @@ impl Pass {
         newest: u64,
         now: Now,
     ) -> Result<Attempt, Call> {
-        // A one-shot call asks for more than that the token can be used.
-        let is_plain = call.body == Body::Replayable && self.token.usable.holds(now);
-        if newest != self.written || !is_plain || !self.origin.contains(request.uri()) {
+        // A one-shot call asks for more than that the token can be used, and one that broke off for more than to be sent.
+        let is_plain =
+            call.body == Body::Replayable && call.broke_off == 0 && self.token.usable.holds(now);
+        let is_ours = newest == self.written && self.origin.is_spelled_in(request.uri());
+        if !is_ours || !is_plain || self.token.attach(request).is_err() {
             return Err(call);
         }
         call.entry.get_or_insert(self.entry);
-        Ok(self.token.attach(call, self.session, request, now))
+        let (edition, epoch, upload) = (self.token.edition, self.token.epoch, Upload::Send);
+        Ok(Attempt { call, session: self.session, edition, epoch, sent: now, untouched: false, upload })
     }
 
     /// Delivers the response to an attempt if the session, whose newest entry this is, would do so and take nothing from it.
@@ -98,11 +104,8 @@ impl Pass {
             && response.uri.is_none_or(|uri| self.origin.contains(uri))
             && newest == self.written;
         let is_repeated = |value| attempt.epoch == self.token.epoch && self.token.header == value;
-        let is_plain = match response.status {
-            StatusCode::UNAUTHORIZED => false,
-            status if status.is_success() => response.rolls().all(is_repeated),
-            _ => true,
-        };
+        let is_plain = !self.challenges.contain(response.status)
+            && (!response.status.is_success() || response.rolls().all(is_repeated));
         if is_ours && is_plain { Ok(Verdict::Deliver) } else { Err(attempt) }
     }
 }

@@ -23,9 +23,10 @@ mod weigh;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request};
 
 use self::outlook::{Outlook, granted_since};
+use crate::admit_error::AdmitError;
 use crate::attempt::Attempt;
 use crate::bucket::Bucket;
 use crate::call::{Body, Call, Entry};
@@ -38,13 +39,13 @@ use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
-use crate::origin::ForeignOrigin;
 use crate::pass::Pass;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
+use crate::upload::Upload;
 use crate::wire::{Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
@@ -63,6 +64,8 @@ pub struct Session {
     unheld: Unheld,
     /// The token that was dropped last, so that a store cannot bring it back.
     dropped: Option<HeaderValue>,
+    /// The edition that a 401 dropped last; 0 before the first.
+    refused: u64,
     /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
     epoch: u64,
     /// Counts the tokens that were ever held.
@@ -88,6 +91,7 @@ impl Session {
             held: None,
             unheld: Unheld::Cold,
             dropped: None,
+            refused: 0,
             epoch: 0,
             edition: 0,
             lease: None,
@@ -103,30 +107,28 @@ impl Session {
 
     /// Says what a call is to do now; when that is to send, the request carries the token.
     ///
-    /// `Authorization: Bearer <jwt>` then stands in place of what was there (rule 3). Call it again with the same call after a
-    /// wait, after a login, and for a resend.
+    /// `Authorization: Bearer <jwt>` then stands in place of what was there, and the URI has exactly the origin's own scheme
+    /// and authority (rule 3): send to that URI. Call it again with the same call after a wait, after a login, and for a resend.
     ///
     /// # Errors
-    /// When the request goes anywhere but to the session's origin. Nothing has happened, and the call ends here.
+    /// When the request goes anywhere but to the session's origin, or has no room for the token. The call ends here.
     pub fn admit<B>(
         &mut self,
         mut call: Call,
         request: &mut Request<B>,
         now: Now,
-    ) -> Result<Step, ForeignOrigin> {
-        if !self.config.origin.contains(request.uri()) {
-            return Err(ForeignOrigin { origin: self.config.origin.clone() });
-        }
+    ) -> Result<Step, AdmitError> {
+        self.config.origin.normalize(request.uri_mut())?;
         if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
             self.lapse(lease, now);
         }
         call.entry.get_or_insert(self.entry());
         // Both halves of `outlook`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
-            return Ok(Step::Send(token.attach(call, self.number, request, now)));
+            return self.send(token, call, request, now);
         }
         Ok(match self.outlook_without(&call, now) {
-            Outlook::Send(token) => Step::Send(token.attach(call, self.number, request, now)),
+            Outlook::Send(token) => return self.send(token, call, request, now),
             Outlook::Lead => Step::Authenticate(self.lead(now), call),
             Outlook::Join(lease, until) => {
                 if call.joined != lease.login {
@@ -150,15 +152,54 @@ impl Session {
             self.ignore(Ignored::ForeignOrigin, now);
             return Verdict::Deliver;
         }
-        if response.status == StatusCode::UNAUTHORIZED {
+        if self.config.limits.challenges.contain(response.status) {
             return self.challenge(attempt, now);
         }
         if response.status.is_success() {
+            self.end_doubt(attempt.edition, now);
             for value in response.rolls() {
                 self.roll(&attempt, value, response, now);
             }
         }
         Verdict::Deliver
+    }
+
+    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    ///
+    /// The server may have refused the token on the head alone. So the token is doubtful from here on, and the next upload asks
+    /// the server first. Where the call comes back, admit it again: its attempt is a [`Probe`](Upload::Probe), or goes out with
+    /// another token, as after a 401. Else the call ends with the error of its HTTP stack.
+    ///
+    /// An attempt without a body, or with a short one, is dropped instead (rule 24).
+    pub fn break_off(&mut self, attempt: Attempt, now: Now) -> Verdict {
+        if attempt.session != self.number {
+            self.ignore(Ignored::OtherSession, now);
+            return Verdict::Deliver;
+        }
+        let Attempt { mut call, edition, epoch, upload, .. } = attempt;
+        self.note(Event::UploadBrokeOff { edition }, now);
+        let outcome = match &mut self.held {
+            Some(held) if held.edition == edition => {
+                held.doubtful = true;
+                // A probe that breaks off has no answer either, and there is no better question.
+                if upload == Upload::Probe {
+                    return Verdict::Deliver;
+                }
+                call.broke_off = edition;
+                return Verdict::Retry(call);
+            }
+            held if self.refused == edition => {
+                if held.is_some() {
+                    Challenge::NewerHeld
+                } else {
+                    Challenge::NothingHeld
+                }
+            }
+            // Nothing is known of a token that was replaced without having been refused.
+            _ => return Verdict::Deliver,
+        };
+        // Another attempt with this token was answered 401 meanwhile, which tells what has happened to this one.
+        self.resend(call, outcome, epoch, false)
     }
 
     /// Ends a login. Afterwards, wake everyone who waits.
@@ -230,7 +271,10 @@ impl Session {
     pub fn explain(&self, now: Now) -> Explanation {
         let at = now.monotonic;
         match self.outlook(&Call::replayable(), now) {
-            Outlook::Send(token) => Explanation::Send { edition: token.edition, left: token.life.left(now) },
+            Outlook::Send(token) => {
+                let (edition, left, doubtful) = (token.edition, token.life.left(now), token.doubtful);
+                Explanation::Send { edition, left, doubtful }
+            }
             Outlook::Lead => {
                 let why = if self.held.is_some() { Unheld::Ended } else { self.unheld };
                 Explanation::Authenticate { why }
@@ -276,11 +320,13 @@ impl Session {
     }
 
     /// A copy of what the session says to calls that are simply sent, which is good until [`journal`](Self::journal) has a newer entry;
-    /// `None` while nothing is held, and while somebody logs in, as a lease lapses by time alone, which no entry tells.
+    /// `None` while nothing is held or what is held is doubtful, and while somebody logs in, as a lease lapses by time alone, which no
+    /// entry tells.
     pub fn pass(&self) -> Option<Pass> {
-        let token = self.held.as_ref().filter(|_| self.lease.is_none())?.copied()?;
+        let token = self.held.as_ref().filter(|held| self.lease.is_none() && !held.doubtful)?.copied()?;
         let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());
-        Some(Pass { session, origin, entry, token, written: self.journal.written() })
+        let challenges = self.config.limits.challenges.clone();
+        Some(Pass { session, origin, entry, token, challenges, written: self.journal.written() })
     }
 
     /// What the session has done lately.
@@ -309,6 +355,28 @@ impl Session {
     /// What a call notes that comes in now.
     fn entry(&self) -> Entry {
         Entry { epoch: self.epoch, setbacks: self.setbacks }
+    }
+
+    /// Puts the token on the request of a call that is to be sent.
+    #[inline]
+    fn send<B>(
+        &self,
+        token: &Token,
+        mut call: Call,
+        request: &mut Request<B>,
+        now: Now,
+    ) -> Result<Step, AdmitError> {
+        token.attach(request)?;
+        if call.broke_off != 0 && call.broke_off == self.refused && call.spend_any_resend() {
+            call.broke_off = 0;
+        }
+        let upload = match call.broke_off {
+            0 if token.doubtful => Upload::Ask,
+            0 => Upload::Send,
+            _ => Upload::Probe,
+        };
+        let (session, edition, epoch) = (self.number, token.edition, token.epoch);
+        Ok(Step::Send(Attempt { call, session, edition, epoch, sent: now, untouched: false, upload }))
     }
 
     fn lead(&mut self, now: Now) -> Login {
@@ -364,7 +432,7 @@ impl Session {
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
-        let Attempt { mut call, edition, epoch, untouched, .. } = attempt;
+        let Attempt { call, edition, epoch, untouched, .. } = attempt;
         let outcome = match &self.held {
             Some(held) if held.edition > edition => Challenge::NewerHeld,
             Some(sent) if granted_since(&call, sent) && !sent.life.may_have_ended(now) => {
@@ -383,10 +451,18 @@ impl Session {
         self.note(Event::Challenged { edition, outcome }, now);
         if outcome == Challenge::Dropped {
             self.unheld = Unheld::Refused;
+            self.refused = edition;
             self.drop_held();
         }
+        self.resend(call, outcome, epoch, untouched)
+    }
+
+    /// Whether a call whose token of `epoch` was refused is to be sent again (rules 8, 17).
+    fn resend(&self, mut call: Call, outcome: Challenge, epoch: u64, untouched: bool) -> Verdict {
+        let is_whole = call.body == Body::Replayable || (untouched && call.broke_off == 0);
+        call.broke_off = 0;
         let resend = match outcome {
-            _ if call.body == Body::OneShot && !untouched => false,
+            _ if !is_whole => false,
             // A newer token may be as dead; then a login that another call has made meanwhile is this one's too.
             Challenge::NewerHeld => {
                 call.spend_resend_with_newer() || (self.epoch > epoch && call.spend_resend_after_login())
@@ -400,6 +476,17 @@ impl Session {
     fn pay_for_drop(&mut self, now: Now) -> bool {
         let limits = &self.config.limits;
         self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
+    }
+
+    /// A success shows that the server accepts the token.
+    fn end_doubt(&mut self, edition: u64, now: Now) {
+        if !self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == edition) {
+            return;
+        }
+        self.note(Event::DoubtEnded { edition }, now);
+        if let Some(held) = &mut self.held {
+            held.doubtful = false;
+        }
     }
 
     fn drop_held(&mut self) {
@@ -434,8 +521,8 @@ impl Session {
         let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
         let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
         let usable = life.but(self.config.limits.margin);
-        self.held =
-            Some(Token { header, edition: self.edition, epoch: self.epoch, source, horizon, life, usable });
+        let (edition, epoch) = (self.edition, self.epoch);
+        self.held = Some(Token { header, edition, epoch, source, horizon, life, usable, doubtful: false });
     }
 
     fn forget(&mut self, why: Unheld) {

@@ -5,10 +5,8 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 
-use crate::attempt::Attempt;
-use crate::call::Call;
+use crate::admit_error::AdmitError;
 use crate::life::{Life, Term};
-use crate::time::Now;
 use crate::wire::{NumericDate, bearer_credentials, bearer_header};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
@@ -28,6 +26,8 @@ pub(crate) struct Token {
     pub(crate) life: Life,
     /// Its life but for the margin: asked for each call, and so kept.
     pub(crate) usable: Term,
+    /// An upload with it broke off, so the server may refuse it. A success ends the doubt.
+    pub(crate) doubtful: bool,
 }
 
 /// How a token came to be held.
@@ -44,17 +44,13 @@ impl Token {
         bearer_credentials(self.header.as_bytes())
     }
 
-    /// Puts the token in place of what stands on the request of a call.
+    /// Puts the token in place of what stands on a request.
     #[inline]
-    pub(crate) fn attach<B>(
-        &self,
-        call: Call,
-        session: usize,
-        request: &mut Request<B>,
-        now: Now,
-    ) -> Attempt {
-        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
-        Attempt { call, session, edition: self.edition, epoch: self.epoch, sent: now, untouched: false }
+    pub(crate) fn attach<B>(&self, request: &mut Request<B>) -> Result<(), AdmitError> {
+        match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(AdmitError::TooManyHeaders),
+        }
     }
 
     /// The same token in bytes of its own: whoever attaches it counts no references to this one's.
@@ -70,6 +66,7 @@ impl fmt::Debug for Token {
             .field("epoch", &self.epoch)
             .field("source", &self.source)
             .field("life", &self.life)
+            .field("doubtful", &self.doubtful)
             .finish_non_exhaustive()
     }
 }

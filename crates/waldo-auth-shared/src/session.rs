@@ -16,8 +16,8 @@ use std::time::Duration;
 use http::header::{self, AUTHORIZATION};
 use http::{HeaderMap, Request, Response};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Entry, Explanation, ForeignOrigin, Head, Login, NotResumed, Now,
-    Origin, Outcome, Session, Snapshot, Step, Verdict,
+    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Head, Login, NotResumed, Now, Origin,
+    Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
@@ -84,16 +84,17 @@ impl SharedSession {
         waldo_auth_core::Instant::from_start(self.started.elapsed())
     }
 
-    /// Says what a call is to do now; when that is to send, the request carries the token.
+    /// Says what a call is to do now; when that is to send, the request carries the token, and its URI has exactly the origin's
+    /// own scheme and authority: send to that URI.
     ///
     /// # Errors
-    /// When the request goes anywhere but to the session's origin. Nothing has happened, and the call ends here.
+    /// When the request goes anywhere but to the session's origin, or has no room for the token. The call ends here.
     #[expect(
         clippy::inline_always,
         reason = "an attempt is large, and would be copied once more for each call"
     )]
     #[inline(always)]
-    pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission<'_>, ForeignOrigin> {
+    pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission<'_>, AdmitError> {
         let now = self.clocks();
         let call = match self.passes.admit(call, request, now) {
             Ok(attempt) => return Ok(Admission::Send(attempt)),
@@ -143,6 +144,17 @@ impl SharedSession {
         self.passes
             .conclude(attempt, head)
             .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
+    }
+
+    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    ///
+    /// The server may have refused the token on the head alone, so the token is doubtful from here on. Where the call comes back,
+    /// admit it again, and send its body as [`Attempt::upload`] says. Else return the error of the HTTP stack; it should say that the
+    /// token may have been refused.
+    ///
+    /// An attempt without a body, or with one of at most 64 KiB, is dropped instead.
+    pub fn break_off(&self, attempt: Attempt) -> Verdict {
+        self.with(|session, now| session.break_off(attempt, now))
     }
 
     /// How long the call of an attempt has left, if it has a deadline: what its sending may take.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::uri::InvalidUri;
-use waldo_auth_core::{ConfigError, ForeignOrigin, Origin};
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 use waldo_auth_shared::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
@@ -38,6 +38,8 @@ pub enum Error {
     /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
     /// client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    TooManyHeaders,
     /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
     Url(InvalidUri),
     /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
         match self {
             Self::Refused(refused) => refused.fmt(f),
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
             Self::Reqwest(error) => error.fmt(f),
         }
@@ -72,7 +75,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
             Self::Url(error) => error.source(),
             Self::Reqwest(error) => error.source(),
         }
@@ -88,6 +91,15 @@ impl From<Refused> for Error {
 impl From<ForeignOrigin> for Error {
     fn from(foreign: ForeignOrigin) -> Self {
         Self::ForeignOrigin(foreign)
+    }
+}
+
+impl From<AdmitError> for Error {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::ForeignOrigin(foreign) => Self::ForeignOrigin(foreign),
+            AdmitError::TooManyHeaders => Self::TooManyHeaders,
+        }
     }
 }
 

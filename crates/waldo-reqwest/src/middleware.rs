@@ -110,7 +110,9 @@ impl From<Error> for reqwest_middleware::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Reqwest(error) => Self::Reqwest(error),
-            error @ (Error::Refused(_) | Error::ForeignOrigin(_) | Error::Url(_)) => Self::middleware(error),
+            error @ (Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_)) => {
+                Self::middleware(error)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use waldo_auth_core::ForeignOrigin;
+use waldo_auth_core::{AdmitError, ForeignOrigin};
 use waldo_auth_shared::Refused;
 
 /// Why a call brought no response; each variant says what to do. A status is never an error here: 4xx and 5xx are responses.
@@ -33,6 +33,8 @@ pub enum Error {
     Refused(Refused),
     /// The request does not go to the session's origin, the only one that may see the token. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    TooManyHeaders,
     /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
     /// was not sent again.
     Inner(Box<dyn StdError + Send + Sync>),
@@ -52,6 +54,7 @@ impl fmt::Display for Error {
         match self {
             Self::Refused(refused) => refused.fmt(f),
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Inner(error) => write!(f, "the request failed: {error}"),
         }
     }
@@ -62,7 +65,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
             Self::Inner(error) => error.source(),
         }
     }
@@ -77,5 +80,14 @@ impl From<Refused> for Error {
 impl From<ForeignOrigin> for Error {
     fn from(foreign: ForeignOrigin) -> Self {
         Self::ForeignOrigin(foreign)
+    }
+}
+
+impl From<AdmitError> for Error {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::ForeignOrigin(foreign) => Self::ForeignOrigin(foreign),
+            AdmitError::TooManyHeaders => Self::TooManyHeaders,
+        }
     }
 }

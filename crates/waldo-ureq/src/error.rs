@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_core::ForeignOrigin;
+use waldo_auth_core::{AdmitError, ForeignOrigin};
 use waldo_auth_shared::Refused;
 
 /// Why a call brought no response; each variant says what to do.
@@ -41,6 +41,8 @@ pub enum Error {
     /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
     /// client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    TooManyHeaders,
     /// The target is neither a path that begins with `/` nor an absolute URL. Write it like `/customer`. Nothing was sent.
     Target {
         /// What is wrong with it, if it is no URI at all.
@@ -86,6 +88,7 @@ impl fmt::Display for Error {
         match self {
             Self::Refused(refused) => refused.fmt(f),
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Target { source: None } => f.write_str("the target is neither a path like /customer nor a URL"),
             Self::Target { source: Some(error) } => {
                 write!(f, "the target is no URL ({error}); percent-encode what a URL cannot hold")
@@ -110,7 +113,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) | Self::Target { .. } => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Target { .. } => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => error.source(),
             Self::Ureq(error) => error.source(),
@@ -127,6 +130,15 @@ impl From<Refused> for Error {
 impl From<ForeignOrigin> for Error {
     fn from(foreign: ForeignOrigin) -> Self {
         Self::ForeignOrigin(foreign)
+    }
+}
+
+impl From<AdmitError> for Error {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::ForeignOrigin(foreign) => Self::ForeignOrigin(foreign),
+            AdmitError::TooManyHeaders => Self::TooManyHeaders,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ impl Hash for Session {
             held,
             unheld,
             dropped,
+            refused,
             epoch,
             edition,
             lease,
@@ -29,7 +30,7 @@ impl Hash for Session {
             journal: _,
         } = self;
         config.credentials.hash(state);
-        (held, unheld, dropped).hash(state);
+        (held, unheld, dropped, refused).hash(state);
         (epoch, edition, lease, logins, setbacks).hash(state);
         (gate, drops).hash(state);
     }

@@ -96,8 +96,8 @@ fn a_margin_cannot_eat_the_life() {
 #[test]
 fn the_last_origin_counts() {
     let builder = Config::builder("nonsense", Credentials::new("k", "s").unwrap());
-    let config = builder.origin("http://localhost:1").build().unwrap();
-    assert_eq!(config.origin().to_string(), "http://localhost:1");
+    let config = builder.origin("http://127.0.0.1:1").build().unwrap();
+    assert_eq!(config.origin().to_string(), "http://127.0.0.1:1");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod signature;
 mod snapshot;
 mod texts;
 mod time;
+mod uploads;
 mod walk;
 mod wire;
 mod world;

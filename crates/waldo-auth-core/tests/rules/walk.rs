@@ -126,7 +126,7 @@ impl Walk {
         let explanation = self.world.session.explain(now);
         let ahead = |span| nanos(span) + self.now().mono;
         let explained = match &explanation {
-            Explanation::Send { edition, left } => Answer::Send { edition: *edition, left: nanos(*left) },
+            Explanation::Send { edition, left, .. } => Answer::Send { edition: *edition, left: nanos(*left) },
             Explanation::Authenticate { why } => Answer::LogIn { because: *why },
             Explanation::Join { login, at_most } => {
                 Answer::Wait { until: ahead(*at_most), login: Some(*login) }

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use waldo_auth_core::{
-    Attempt, Call, Config, ConfigBuilder, Credentials, Event, ForeignOrigin, Head, Instant, Login,
-    NotResumed, Now, Outcome, Pass, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
+    AdmitError, Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login, NotResumed,
+    Now, Outcome, Pass, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 /// Where every world begins, by both the server's clock and the wall clock.
@@ -171,11 +171,7 @@ impl World {
     }
 
     #[track_caller]
-    pub(crate) fn admit_with(
-        &mut self,
-        call: Call,
-        request: &mut Request<()>,
-    ) -> Result<Step, ForeignOrigin> {
+    pub(crate) fn admit_with(&mut self, call: Call, request: &mut Request<()>) -> Result<Step, AdmitError> {
         let (newest, now) = (self.session.journal().written(), self.now());
         // A pass is kept for as long as it is good, and by turns asked in the stead of the session.
         let asked = match &self.pass {
@@ -203,7 +199,7 @@ impl World {
 
     /// Admits a call that must be sent at once, or goes elsewhere.
     #[track_caller]
-    pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Result<Attempt, ForeignOrigin> {
+    pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Result<Attempt, AdmitError> {
         match self.admit_with(Call::replayable(), request)? {
             Step::Send(attempt) => Ok(attempt),
             other => panic!("expected to send, got {other:?}"),
@@ -305,6 +301,22 @@ impl World {
 
     pub(crate) fn resume(&mut self, snapshot: &Snapshot) -> Result<(), NotResumed> {
         self.step(|session, now| session.resume(snapshot, now))
+    }
+
+    /// An upload breaks off, and its call must come back.
+    #[track_caller]
+    pub(crate) fn break_off(&mut self, attempt: Attempt) -> Call {
+        match self.step(|session, now| session.break_off(attempt, now)) {
+            Verdict::Retry(call) => call,
+            Verdict::Deliver => panic!("expected a question"),
+        }
+    }
+
+    /// An upload breaks off, and its call must end with that.
+    #[track_caller]
+    pub(crate) fn fail_upload(&mut self, attempt: Attempt) {
+        let verdict = self.step(|session, now| session.break_off(attempt, now));
+        assert!(matches!(verdict, Verdict::Deliver), "expected the end of the call");
     }
 
     /// An answer that must be delivered.

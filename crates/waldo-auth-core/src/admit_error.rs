@@ -1,0 +1,42 @@
+//! Why a request cannot carry the token.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::origin::ForeignOrigin;
+
+/// Why a request cannot carry the token. Nothing was sent, and the call ends here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdmitError {
+    /// The request does not go to the session's origin, the only one that may see the token.
+    ForeignOrigin(ForeignOrigin),
+    /// The request's header map is full, so that there is no room for the token. Remove headers.
+    TooManyHeaders,
+}
+
+impl fmt::Display for AdmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::TooManyHeaders => {
+                f.write_str("the request has so many headers that none can be added; remove some")
+            }
+        }
+    }
+}
+
+impl Error for AdmitError {
+    /// What lies behind the message, which repeats its cause's own words.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::ForeignOrigin(foreign) => foreign.source(),
+            Self::TooManyHeaders => None,
+        }
+    }
+}
+
+impl From<ForeignOrigin> for AdmitError {
+    fn from(foreign: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(foreign)
+    }
+}

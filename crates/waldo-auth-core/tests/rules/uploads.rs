@@ -1,0 +1,266 @@
+//! Rule 24: an upload whose connection breaks off.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use waldo_auth_core::{AdmitError, Call, ConfigError, Event, Explanation, Upload, Verdict};
+
+use crate::world::{World, credentials, request, secs};
+
+/// A session whose upload has broken off, and the call that may ask about it.
+fn broken(call: Call) -> (World, Call) {
+    let (mut world, _) = World::warm();
+    let upload = world.send(call);
+    assert_eq!(upload.attempt.upload(), Upload::Send);
+    let call = world.break_off(upload.attempt);
+    (world, call)
+}
+
+#[test]
+fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
+    let (mut world, call) = broken(Call::replayable());
+    let probe = world.send(call);
+    assert_eq!(probe.attempt.upload(), Upload::Probe);
+    let call = world.retry(probe.attempt);
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    let upload = world.send(call);
+    assert_eq!((upload.token, upload.attempt.upload()), (token, Upload::Send));
+    world.deliver(upload.attempt, 200);
+    assert_eq!(
+        world.journal(),
+        [
+            "login_started",
+            "login_granted",
+            "upload_broke_off",
+            "challenged",
+            "login_started",
+            "login_granted"
+        ]
+    );
+}
+
+#[test]
+fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
+    let (mut world, call) = broken(Call::one_shot());
+    let probe = world.send(call);
+    assert_eq!(probe.attempt.upload(), Upload::Probe);
+    // The probe did not touch the body, but the first sending did.
+    world.deliver(probe.attempt.with_untouched_body(), 401);
+    world.leads(Call::one_shot());
+}
+
+#[test]
+fn rule_24_a_probe_delivers_any_other_answer() {
+    let (mut world, call) = broken(Call::replayable());
+    let probe = world.send(call);
+    world.deliver(probe.attempt, 413);
+    let next = world.send(Call::replayable());
+    assert_eq!(next.attempt.upload(), Upload::Ask, "a 413 says nothing about the token");
+}
+
+#[test]
+fn rule_24_a_probe_that_breaks_off_ends_the_call() {
+    let (mut world, call) = broken(Call::replayable());
+    let probe = world.send(call);
+    world.fail_upload(probe.attempt);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+}
+
+#[test]
+fn rule_24_the_next_upload_asks_until_a_success_ends_the_doubt() {
+    let (mut world, call) = broken(Call::replayable());
+    drop(call);
+    let asking = world.send(Call::one_shot());
+    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    let page = world.send(Call::replayable());
+    world.deliver(page.attempt, 404);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+    world.deliver(asking.attempt, 200);
+    assert_eq!(world.last_event(), Event::DoubtEnded { edition: 1 });
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_24_a_success_with_another_token_does_not_end_the_doubt() {
+    let (mut world, _) = World::warm();
+    let (early, renewing) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    let newer = world.fresh();
+    world.roll(renewing.attempt, &newer);
+    let upload = world.send(Call::replayable());
+    drop(world.break_off(upload.attempt));
+    world.deliver(early.attempt, 200);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+}
+
+#[test]
+fn rule_24_a_renewed_token_is_not_doubtful() {
+    let (mut world, call) = broken(Call::replayable());
+    drop(call);
+    let page = world.send(Call::replayable());
+    let newer = world.fresh();
+    world.roll(page.attempt, &newer);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_24_an_asking_one_shot_that_is_refused_is_sent_after_all() {
+    let (mut world, call) = broken(Call::replayable());
+    drop(call);
+    let asking = world.send(Call::one_shot());
+    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    let call = world.retry(asking.attempt.with_untouched_body());
+    let (login, call) = world.lead(call);
+    let token = world.fresh();
+    world.grant(login, &token);
+    assert_eq!(world.send(call).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_24_one_401_tells_all_uploads_that_broke_off_with_its_token() {
+    let (mut world, _) = World::warm();
+    let [asks, late, latest] = [(); 3].map(|()| world.send(Call::replayable()).attempt);
+    let once = world.send(Call::one_shot()).attempt;
+    let (asks, late) = (world.break_off(asks), world.break_off(late));
+    let probe = world.send(asks);
+    let healed = world.retry(probe.attempt);
+    let (login, healed) = world.lead(healed);
+    let token = world.fresh();
+    world.grant(login, &token);
+    // One had broken off before the 401, one breaks off after it. Neither needs to ask.
+    let latest = world.break_off(latest);
+    for call in [healed, late, latest] {
+        let upload = world.send(call);
+        assert_eq!((upload.token.as_str(), upload.attempt.upload()), (token.as_str(), Upload::Send));
+    }
+    world.fail_upload(once);
+}
+
+#[test]
+fn rule_24_an_upload_is_sent_three_times_at_most() {
+    let (mut world, call) = broken(Call::replayable());
+    let probe = world.send(call);
+    let mut call = world.retry(probe.attempt);
+    let mut sent = 1;
+    loop {
+        let (login, then) = world.lead(call);
+        let token = world.fresh();
+        world.grant(login, &token);
+        let again = world.send(then);
+        assert_eq!(again.attempt.upload(), Upload::Send);
+        sent += 1;
+        let probe = world.break_off(again.attempt);
+        let probe = world.send(probe);
+        match world.conclude(probe.attempt, 401, &HeaderMap::new()) {
+            Verdict::Retry(again) => call = again,
+            Verdict::Deliver => break,
+        }
+    }
+    assert!(sent <= 3, "{sent}");
+}
+
+#[test]
+fn rule_24_a_token_that_was_renewed_meanwhile_is_not_asked_about() {
+    let (mut world, _) = World::warm();
+    let (upload, page) = (world.send(Call::replayable()), world.send(Call::replayable()));
+    let newer = world.fresh();
+    world.roll(page.attempt, &newer);
+    world.fail_upload(upload.attempt);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_24_an_upload_of_another_session_says_nothing() {
+    let (mut world, _) = World::warm();
+    let (mut other, _) = World::warm();
+    world.fail_upload(other.send(Call::replayable()).attempt);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_22_explain_tells_of_the_doubt() {
+    let (mut world, call) = broken(Call::replayable());
+    drop(call);
+    assert_eq!(
+        world.explain(),
+        "the next call would be sent with edition 1, which has 3600.0s left; an upload with it broke off, so the \
+         server may refuse it"
+    );
+    let explanation = world.session.explain(world.now());
+    assert!(matches!(explanation, Explanation::Send { doubtful: true, .. }));
+    world.invalidate();
+    world.log_in();
+    assert!(!world.explain().contains("broke off"));
+}
+
+#[test]
+fn rule_7_a_configured_status_counts_as_a_401() {
+    let (mut plain, _) = World::warm();
+    let sent = plain.send(Call::replayable());
+    plain.deliver(sent.attempt, 422);
+    let mut world = World::with(|config| config.challenge_statuses([StatusCode::UNPROCESSABLE_ENTITY]));
+    world.log_in();
+    for _ in 0..3 {
+        // By the session and by its pass.
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, 200);
+    }
+    for status in [422, 401] {
+        let sent = world.send(Call::replayable());
+        let call = match world.conclude(sent.attempt, status, &HeaderMap::new()) {
+            Verdict::Retry(call) => call,
+            Verdict::Deliver => panic!("{status} refuses the token"),
+        };
+        let (login, _) = world.lead(call);
+        let token = world.fresh();
+        world.grant(login, &token);
+        world.pass(secs(60));
+    }
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 403);
+}
+
+#[test]
+fn rule_7_only_a_4xx_can_refuse_a_token() {
+    for status in [StatusCode::OK, StatusCode::FOUND, StatusCode::SERVICE_UNAVAILABLE] {
+        let config = waldo_auth_core::Config::builder("https://api.waldo.ai", credentials());
+        let error = config.challenge_statuses([status]).build().unwrap_err();
+        assert_eq!(error, ConfigError::ChallengeStatus);
+    }
+}
+
+#[test]
+fn rule_3_a_request_with_a_full_header_map_is_an_error() {
+    let (mut world, _) = World::warm();
+    let mut full = request();
+    let mut number = 0;
+    while full
+        .headers_mut()
+        .try_append(HeaderName::try_from(format!("x-{number}")).unwrap(), HeaderValue::from_static("1"))
+        .is_ok()
+    {
+        number += 1;
+    }
+    for _ in 0..2 {
+        // By the session and by its pass.
+        assert_eq!(world.attach(&mut full).unwrap_err(), AdmitError::TooManyHeaders);
+    }
+    assert!(!full.headers().contains_key("authorization"));
+}
+
+#[test]
+fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
+    let (mut world, _) = World::warm();
+    for _ in 0..2 {
+        // By the session and by its pass.
+        let mut request = Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
+        drop(world.attach(&mut request).unwrap());
+        assert_eq!(request.uri(), "https://api.waldo.ai/customer?field=id");
+        let mut capitals = request;
+        let mut parts = capitals.uri().clone().into_parts();
+        parts.scheme = Some("HTTPS".parse().unwrap());
+        *capitals.uri_mut() = http::Uri::from_parts(parts).unwrap();
+        capitals.headers_mut().clear();
+        assert!(matches!(world.attach(&mut capitals), Err(AdmitError::ForeignOrigin(_))));
+        assert!(capitals.headers().is_empty());
+    }
+}
