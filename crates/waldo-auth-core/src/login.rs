@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
@@ -34,6 +34,10 @@ pub struct Login {
     pub(crate) retry_after_cap: Duration,
     pub(crate) verify: bool,
 }
+
+/// How long the body of a rejection may take. It is a short one, and a server that stalls in it has said
+/// the most of it by its status.
+const REJECTION_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a login ended.
 #[derive(Debug)]
@@ -81,6 +85,30 @@ impl Login {
         self.lapses
     }
 
+    /// How long to read the body of an answer with `status`, if `left` is the time that the login still has.
+    ///
+    /// `None`: do not read the body, and [`read`](Self::read) the head with an empty one, because the status
+    /// says it all. A body that takes longer than this counts as empty beside a 400, 401 or 403, and as a
+    /// timeout beside a success (rule 2).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waldo_auth_core::Login;
+    ///
+    /// let left = Duration::from_secs(29);
+    /// let patience = |status| Login::body_patience(http::StatusCode::from_u16(status).unwrap(), left);
+    /// assert_eq!(patience(200), Some(left));
+    /// assert_eq!(patience(401), Some(Duration::from_secs(2)));
+    /// assert_eq!(patience(503), None);
+    /// ```
+    pub fn body_patience(status: StatusCode, left: Duration) -> Option<Duration> {
+        if status.is_success() {
+            Some(left)
+        } else {
+            wire::may_reject(status).then(|| left.min(REJECTION_PATIENCE))
+        }
+    }
+
     /// Reads the server's answer (rule 2).
     pub fn read(&self, head: Head<'_>, body: &[u8]) -> Outcome {
         match wire::read_answer(head, body, &self.credentials, self.sent.wall, self.retry_after_cap) {
@@ -118,5 +146,28 @@ impl Hash for Login {
 impl std::fmt::Debug for Grant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Grant(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_2_only_success_and_rejection_need_their_body() {
+        let of = |status, left| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Login::body_patience(status, Duration::from_millis(left)).map(|patience| patience.as_millis())
+        };
+        for status in [200, 201, 204, 299] {
+            assert_eq!(of(status, 29_000), Some(29_000), "{status}");
+        }
+        for status in [400, 401, 403] {
+            assert_eq!(of(status, 29_000), Some(2000), "{status}");
+            assert_eq!(of(status, 700), Some(700), "{status}");
+        }
+        for status in [101, 301, 302, 402, 404, 422, 429, 500, 502, 503, 599, 999] {
+            assert_eq!(of(status, 29_000), None, "{status}");
+        }
     }
 }

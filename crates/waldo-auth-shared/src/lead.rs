@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, StatusCode};
 use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
 
 use crate::session::SharedSession;
@@ -40,6 +40,16 @@ impl<'a> Lead<'a> {
     /// How long to wait for the whole answer: a little less than the lease, and no longer than the leader's own call has.
     pub fn patience(&self) -> Duration {
         self.patience.span
+    }
+
+    /// How long to read the body of an answer with `status`, from now on: [`Login::body_patience`] within what is
+    /// left of the [`patience`](Self::patience).
+    ///
+    /// `None`: do not read the body, and [`answer`](Self::answer) with an empty one. A body that takes longer
+    /// counts as empty beside a 400, 401 or 403. Beside a success, [`time_out`](Self::time_out).
+    pub fn body_patience(&self, status: StatusCode) -> Option<Duration> {
+        let left = self.patience.ends.saturating_duration_since(self.duty.session.now());
+        Login::body_patience(status, left)
     }
 
     /// Ends it with the server's answer, whatever its status. Of the body, [`Login::MAX_BODY`] bytes and one more are enough.
@@ -133,7 +143,28 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
+    use waldo_auth_core::{Config, Credentials};
+
     use super::*;
+    use crate::Admission;
+
+    #[test]
+    fn rule_2_a_body_may_take_what_is_left_of_the_login() {
+        let credentials = Credentials::new("k", "s").unwrap();
+        let config = Config::builder("https://api.waldo.ai", credentials).build().unwrap();
+        let session = SharedSession::new(config);
+        let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
+        let own = session.now().saturating_add(Duration::from_millis(1500));
+        let call = Call::replayable().with_deadline(own);
+        let admission = session.admit(call, &mut request).unwrap();
+        let Admission::Authenticate(lead) = admission else { panic!("nothing is held: {admission:?}") };
+        let patience = |status| lead.body_patience(StatusCode::from_u16(status).unwrap());
+        assert_eq!(patience(503), None);
+        let left = own.saturating_duration_since(session.now());
+        for status in [200, 401] {
+            assert!(patience(status) <= Some(left) && patience(status) > Some(Duration::ZERO), "{status}");
+        }
+    }
 
     #[test]
     fn a_login_ends_before_its_lease_and_never_after_its_call() {

@@ -51,13 +51,17 @@ pub(crate) fn read(
             None => unavailable(Reason::NoToken),
         };
     }
-    match (head.status, object.get("code")) {
-        (
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
-            Some(Value::String(code)),
-        ) => Answer::Rejected(Rejection { status: head.status, code: rejection_code(code, credentials) }),
-        (status, _) => unavailable(Reason::Status(status)),
+    match object.get("code") {
+        Some(Value::String(code)) if may_reject(head.status) => {
+            Answer::Rejected(Rejection { status: head.status, code: rejection_code(code, credentials) })
+        }
+        _ => unavailable(Reason::Status(head.status)),
     }
+}
+
+/// Whether an answer with this status may be a rejection, which its body says.
+pub(crate) fn may_reject(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<Vec<u8>> {

@@ -10,7 +10,7 @@ mod head;
 mod jwt;
 mod members;
 
-pub(crate) use answer::{Answer, MAX_BODY_BYTES, read as read_answer};
+pub(crate) use answer::{Answer, MAX_BODY_BYTES, may_reject, read as read_answer};
 pub(crate) use authorization::{
     credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of,
 };
