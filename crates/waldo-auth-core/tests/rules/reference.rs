@@ -9,7 +9,7 @@ mod login;
 mod token;
 
 use http::StatusCode;
-use waldo_auth_core::{Challenge, Event, Ignored, NotResumed, Reason, Unheld};
+use waldo_auth_core::{Challenge, Event, Ignored, NotResumed, Reason, Unheld, Upload};
 
 pub(crate) use self::answer::{Answer, Landmark, Why};
 use self::limits::{HOUR, MILLI, MINUTE, SECOND, doubled};
@@ -28,6 +28,8 @@ pub(crate) struct Caller {
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
+    /// The edition of its upload that broke off, until something tells what became of it.
+    broke_off: Option<u64>,
 }
 
 impl Caller {
@@ -48,6 +50,8 @@ pub(crate) struct Reference {
     key: u8,
     pub(crate) held: Option<Held>,
     dropped: Option<String>,
+    /// The edition that a 401 dropped last.
+    refused: Option<u64>,
     unheld: Unheld,
     epoch: u64,
     edition: u64,
@@ -78,6 +82,7 @@ impl Reference {
             key: 0,
             held: None,
             dropped: None,
+            refused: None,
             unheld: Unheld::Cold,
             epoch: 0,
             edition: 0,
@@ -183,6 +188,7 @@ impl Reference {
             Some(_) if of_own_login && !in_twilight => Challenge::FreshFromLogin,
             Some(_) if in_twilight || self.pay(now) => {
                 self.dropped = self.held.take().map(|held| held.token.text);
+                self.refused = Some(sent.edition);
                 self.unheld = Unheld::Refused;
                 Challenge::Dropped
             }
@@ -192,6 +198,12 @@ impl Reference {
             }
         };
         self.said.push(Event::Challenged { edition: sent.edition, outcome });
+        // The first sending of an upload that broke off has touched the body, whatever the probe did.
+        let touched = caller.broke_off.take().is_some() || touched;
+        self.is_sent_again(caller, sent, outcome, touched)
+    }
+
+    fn is_sent_again(&self, caller: &mut Caller, sent: &Held, outcome: Challenge, touched: bool) -> bool {
         if (caller.one_shot && touched) || outcome == Challenge::FreshFromLogin {
             return false;
         }
@@ -202,6 +214,49 @@ impl Reference {
         // Another's login is as good as one of its own.
         let after_login = !newer || sent.epoch < self.epoch;
         after_login && !std::mem::replace(&mut caller.sent_after_login, true)
+    }
+
+    /// Rule 24: whether a call whose upload broke off goes on.
+    pub(crate) fn break_off(&mut self, caller: &mut Caller, sent: &Held, upload: Upload) -> bool {
+        self.said.push(Event::UploadBrokeOff { edition: sent.edition });
+        if let Some(held) = self.held.as_mut().filter(|held| held.edition == sent.edition) {
+            held.doubtful = true;
+            caller.broke_off = Some(sent.edition);
+            return upload != Upload::Probe;
+        }
+        if self.refused != Some(sent.edition) {
+            return false;
+        }
+        caller.broke_off = None;
+        let outcome = if self.held.is_some() { Challenge::NewerHeld } else { Challenge::NothingHeld };
+        self.is_sent_again(caller, sent, outcome, true)
+    }
+
+    /// Rule 24: how a call that is sent now sends its body.
+    pub(crate) fn upload(&self, caller: &mut Caller) -> Upload {
+        let was_refused = caller.broke_off.is_some() && caller.broke_off == self.refused;
+        if was_refused && !caller.one_shot {
+            // One resend or the other, whichever is left.
+            for spent in [&mut caller.sent_for_newer, &mut caller.sent_after_login] {
+                if !std::mem::replace(spent, true) {
+                    caller.broke_off = None;
+                    break;
+                }
+            }
+        }
+        match (caller.broke_off, &self.held) {
+            (Some(_), _) => Upload::Probe,
+            (None, Some(held)) if held.doubtful => Upload::Ask,
+            (None, _) => Upload::Send,
+        }
+    }
+
+    /// Rule 24: a success with the held token ends the doubt about it.
+    pub(crate) fn succeed(&mut self, sent: &Held) {
+        if let Some(held) = self.held.as_mut().filter(|held| held.doubtful && held.edition == sent.edition) {
+            held.doubtful = false;
+            self.said.push(Event::DoubtEnded { edition: sent.edition });
+        }
     }
 
     fn pay(&mut self, now: Time) -> bool {
@@ -254,7 +309,7 @@ impl Reference {
         let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
         let horizon = token.exp.max(before.and_then(|held| held.horizon));
         let (token, edition, epoch) = (token.clone(), self.edition, self.epoch);
-        self.held = Some(Held { token, edition, life, epoch, from_login, horizon });
+        self.held = Some(Held { token, edition, life, epoch, from_login, horizon, doubtful: false });
         self.edition
     }
 

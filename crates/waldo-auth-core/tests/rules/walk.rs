@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use waldo_auth_core::{
     Attempt, Call, Credentials, Explanation, Head, Ignored, Login, Outcome, Reason, Refusal, Snapshot, Step,
-    Verdict,
+    Upload, Verdict,
 };
 
 use self::event::{Claims, Event, LoginAnswer, Moment, Nudge, Response, Stamp, Value, event};
@@ -34,6 +34,7 @@ struct Asking {
 struct Flight {
     attempt: Attempt,
     caller: Caller,
+    /// With their bodies: a probe is none.
     sendings: u32,
     sent: Held,
     at: Time,
@@ -89,6 +90,11 @@ impl Walk {
                     self.answered(flight, &response);
                 }
             }
+            Event::BrokeOff(index) => {
+                if let Some(flight) = take(&mut self.flights, index) {
+                    self.broke_off(flight);
+                }
+            }
             Event::Lost(index) => {
                 drop(take(&mut self.flights, index));
                 drop(take(&mut self.leaders, index));
@@ -126,7 +132,10 @@ impl Walk {
         let explanation = self.world.session.explain(now);
         let ahead = |span| nanos(span) + self.now().mono;
         let explained = match &explanation {
-            Explanation::Send { edition, left, .. } => Answer::Send { edition: *edition, left: nanos(*left) },
+            Explanation::Send { edition, left, doubtful } => {
+                assert_eq!(self.reference.held.as_ref().map(|held| held.doubtful), Some(*doubtful));
+                Answer::Send { edition: *edition, left: nanos(*left) }
+            }
             Explanation::Authenticate { why } => Answer::LogIn { because: *why },
             Explanation::Join { login, at_most } => {
                 Answer::Wait { until: ahead(*at_most), login: Some(*login) }
@@ -160,9 +169,12 @@ impl Walk {
             Step::Send(attempt) => {
                 let sent = self.reference.held.clone().unwrap();
                 assert_eq!(expected, Answer::Send { edition: attempt.edition(), left: sent.life.left(now) });
-                assert!(sendings < 3, "rule 8: a call is sent three times at most");
+                let upload = self.reference.upload(&mut caller);
+                assert_eq!(attempt.upload(), upload);
+                let sendings = sendings + u32::from(upload != Upload::Probe);
+                assert!(sendings <= 3, "rule 8: a call is sent three times at most");
                 assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {}", sent.token.text));
-                self.flights.push(Flight { attempt, caller, sendings: sendings + 1, sent, at: now });
+                self.flights.push(Flight { attempt, caller, sendings, sent, at: now });
             }
             Step::Authenticate(login, call) => {
                 assert!(matches!(expected, Answer::LogIn { .. }), "a login, but {expected:?}");
@@ -220,6 +232,7 @@ impl Walk {
             }
             401 => self.reference.challenge(&mut caller, &sent, !response.untouched, now),
             200..300 => {
+                self.reference.succeed(&sent);
                 for roll in &rolls {
                     self.reference.roll(&sent, at, roll, date);
                 }
@@ -231,6 +244,18 @@ impl Walk {
             Verdict::Deliver => assert!(!again, "delivered, and not sent again"),
             Verdict::Retry(call) => {
                 assert!(again, "sent again, and not delivered");
+                self.calls.push(Asking { call, caller, sendings });
+            }
+        }
+    }
+
+    fn broke_off(&mut self, flight: Flight) {
+        let Flight { attempt, mut caller, sendings, sent, .. } = flight;
+        let goes_on = self.reference.break_off(&mut caller, &sent, attempt.upload());
+        match self.world.step(|session, now| session.break_off(attempt, now)) {
+            Verdict::Deliver => assert!(!goes_on, "the call has ended, and should go on"),
+            Verdict::Retry(call) => {
+                assert!(goes_on, "the call goes on, and should have ended");
                 self.calls.push(Asking { call, caller, sendings });
             }
         }

@@ -152,7 +152,7 @@ impl World {
 /// Calls and their answers.
 impl World {
     /// Takes a step of the session, whose journal must tell when that changes what it does from then on.
-    fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
+    pub(crate) fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
         let now = self.now();
         let (before, written) = (digest(&self.session), self.session.journal().written());
         let result = step(&mut self.session, now);

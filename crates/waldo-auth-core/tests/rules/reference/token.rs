@@ -56,6 +56,8 @@ pub(crate) struct Held {
     pub(super) from_login: bool,
     /// The latest `exp` since the login.
     pub(super) horizon: Option<i64>,
+    /// Rule 24: an upload with it broke off, and no success has come since.
+    pub(crate) doubtful: bool,
 }
 
 /// A token in a store.

@@ -22,6 +22,8 @@ pub(super) enum Event {
     Again(Index),
     /// The answer to an attempt comes in.
     Answered(Index, Response),
+    /// The upload of an attempt breaks off.
+    BrokeOff(Index),
     /// An attempt, or a leader, is never heard of again.
     Lost(Index),
     /// A login ends.
@@ -122,6 +124,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         15 => (prop::bool::weighted(0.3), deadline).prop_map(|(one_shot, deadline)| Event::Call { one_shot, deadline }),
         20 => index().prop_map(Event::Again),
         25 => (index(), response()).prop_map(|(index, response)| Event::Answered(index, response)),
+        4 => index().prop_map(Event::BrokeOff),
         2 => index().prop_map(Event::Lost),
         15 => (index(), login_answer()).prop_map(|(index, answer)| Event::Settled(index, answer)),
         18 => moment().prop_map(Event::Passes),
