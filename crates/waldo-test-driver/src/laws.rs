@@ -60,7 +60,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "bounded-call",
-        sentence: "A call is sent at most three times, each further time because of a 401, and one-shot calls once.",
+        sentence: "A call is sent at most three times, each further time because of a 401, and one-shot calls once. Only an upload that broke off probes, without its body.",
         check: bounded_call,
     },
     Law {
@@ -134,7 +134,7 @@ fn forbid(broken: bool, what: impl FnOnce() -> String) -> Judgement {
 }
 
 fn own_origin(_: &Scene<'_>, sight: &Sight) -> Judgement {
-    if let What::Sent { call, carries } = &sight.what {
+    if let What::Sent { call, carries, .. } = &sight.what {
         forbid(*carries == Carries::Abroad, || {
             format!("{call} carries an Authorization header to another origin")
         })?;
@@ -162,13 +162,18 @@ fn one_login(scene: &Scene<'_>, sight: &Sight) -> Judgement {
     })
 }
 
-fn bounded_call(_: &Scene<'_>, sight: &Sight) -> Judgement {
-    if let What::Sent { call, .. } = &sight.what
+fn bounded_call(scene: &Scene<'_>, sight: &Sight) -> Judgement {
+    if let What::Sent { call, probe: true, .. } = &sight.what {
+        forbid(call.broke_off.is_none(), || format!("{call} probes though its upload did not break off"))?;
+    }
+    if let What::Sent { call, probe: false, .. } = &sight.what
         && call.attempts > 0
     {
+        // What happened to an upload that broke off is told by a 401 to its token, whoever has that.
+        let told = call.broke_off.is_some() && call.broke_off == scene.watch.refused;
         forbid(call.attempts >= 3, || format!("{call} is sent for the fourth time"))?;
         forbid(call.one_shot, || format!("{call} is sent again though its body is gone"))?;
-        forbid(call.last != Some(401), || format!("{call} is sent again without a 401"))?;
+        forbid(call.last != Some(401) && !told, || format!("{call} is sent again without a 401"))?;
     }
     if let What::Answered { call, status, own_origin, retried: true, .. } = &sight.what {
         forbid(*status != 401, || format!("{call} is to be sent again because of a {status}"))?;
@@ -179,7 +184,7 @@ fn bounded_call(_: &Scene<'_>, sight: &Sight) -> Judgement {
 }
 
 fn no_dead_token(scene: &Scene<'_>, sight: &Sight) -> Judgement {
-    let What::Sent { call, carries: Carries::Token(token) } = &sight.what else { return Ok(()) };
+    let What::Sent { call, carries: Carries::Token(token), .. } = &sight.what else { return Ok(()) };
     let Some(held) = scene.watch.held.filter(|held| held.token == *token) else { return Ok(()) };
     forbid(held.life.left(sight.now).is_zero(), || {
         format!("{call} carries token {}, whose life of {:?} is over", token.0, held.life.span)
@@ -193,7 +198,7 @@ fn no_resurrection(scene: &Scene<'_>, sight: &Sight) -> Judgement {
     {
         return Err(format!("the 401 of {call} to token {} drops token {}", sent.0, newer.0));
     }
-    let What::Sent { call, carries: Carries::Token(token) } = &sight.what else { return Ok(()) };
+    let What::Sent { call, carries: Carries::Token(token), .. } = &sight.what else { return Ok(()) };
     match held {
         None => Err(format!("{call} carries token {}, which was given up", token.0)),
         Some(newer) => forbid(*token < newer && scene.watch.newest_sent != Some(*token), || {
@@ -203,7 +208,7 @@ fn no_resurrection(scene: &Scene<'_>, sight: &Sight) -> Judgement {
 }
 
 fn freshest_wins(scene: &Scene<'_>, sight: &Sight) -> Judgement {
-    let What::Sent { call, carries: Carries::Token(token) } = &sight.what else { return Ok(()) };
+    let What::Sent { call, carries: Carries::Token(token), .. } = &sight.what else { return Ok(()) };
     let Some(held) = scene.watch.held.filter(|held| held.token != *token) else { return Ok(()) };
     Err(format!("{call} carries token {}, where token {} should be held", token.0, held.token.0))
 }

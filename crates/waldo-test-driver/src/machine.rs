@@ -84,7 +84,7 @@ mod session;
 use std::hash::Hash;
 
 use http::Request;
-use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot};
+use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot, Upload};
 
 #[cfg(doc)]
 use crate::server::Server;
@@ -120,6 +120,16 @@ pub trait Machine: Hash + Sized {
 
     /// Takes the head of the answer to an attempt. The call comes back where it is to be sent again.
     fn conclude(&mut self, attempt: Self::Attempt, head: Head<'_>, now: Now) -> Option<Self::Call>;
+
+    /// How the body of an attempt is sent. A probe is sent without its body.
+    fn upload(_attempt: &Self::Attempt) -> Upload {
+        Upload::Send
+    }
+
+    /// Takes note that an upload broke off. The call comes back where it is to be sent again, or to probe.
+    fn break_off(&mut self, _attempt: Self::Attempt, _now: Now) -> Option<Self::Call> {
+        None
+    }
 
     /// The request of a login.
     fn request(login: &Self::Login) -> Request<Vec<u8>>;

@@ -45,6 +45,8 @@ pub enum Trouble {
     SharedToken,
     /// Time passes.
     Delay,
+    /// The connection breaks off while the body of a call is being sent, before the server has handled it.
+    BrokenUpload,
 }
 
 impl Trouble {
@@ -68,6 +70,7 @@ impl Trouble {
         Self::JunkRoll,
         Self::SharedToken,
         Self::Delay,
+        Self::BrokenUpload,
     ];
 
     /// What every client has to live with: the first ten, which are tried in every combination.

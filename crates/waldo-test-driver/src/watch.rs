@@ -30,6 +30,8 @@ pub(crate) struct Watch {
     horizon: Option<i64>,
     /// The last token sent in this epoch.
     pub(crate) newest_sent: Option<TokenId>,
+    /// The token that was dropped for a 401 last.
+    pub(crate) refused: Option<TokenId>,
     /// The login that others wait for.
     pub(crate) lease: Option<Lease>,
     /// All logins that have not ended, lapsed ones too.
@@ -171,6 +173,7 @@ impl Watch {
     /// The held token was refused; whether it is dropped for that is told by whether anything is held afterwards (rules 7, 16).
     fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
         let Some(refused) = self.held.take_if(|held| held.token == sent && !holds) else { return };
+        self.refused = Some(sent);
         if !may_have_ended(refused.life, now) {
             self.paid += 1;
             self.drops.push_back(now.monotonic);

@@ -3,7 +3,7 @@
 use http::Request;
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Head, Instant, Login, NotResumed, Now, Outcome, Reason, Refusal,
-    Session, Snapshot, Unavailable, Verdict,
+    Session, Snapshot, Unavailable, Upload, Verdict,
 };
 
 use super::{LoginEnd, Machine, Refused, Step, Why};
@@ -41,6 +41,17 @@ impl Machine for Session {
 
     fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
         match self.conclude(attempt, head, now) {
+            Verdict::Deliver => None,
+            Verdict::Retry(call) => Some(call),
+        }
+    }
+
+    fn upload(attempt: &Attempt) -> Upload {
+        attempt.upload()
+    }
+
+    fn break_off(&mut self, attempt: Attempt, now: Now) -> Option<Call> {
+        match self.break_off(attempt, now) {
             Verdict::Deliver => None,
             Verdict::Retry(call) => Some(call),
         }

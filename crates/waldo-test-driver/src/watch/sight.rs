@@ -14,8 +14,8 @@ pub(crate) struct Sight {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// A request goes out.
-    Sent { call: Caller, carries: Carries },
+    /// A request goes out, or the head of one that probes.
+    Sent { call: Caller, carries: Carries, probe: bool },
     /// A login goes out.
     LoggedIn { call: Caller, login: u64, lapses: Instant, good_form: bool },
     /// A call waits.
@@ -77,6 +77,8 @@ pub(crate) struct Caller {
     pub(crate) attempts: u32,
     /// The status of its last answer.
     pub(crate) last: Option<u16>,
+    /// The token with which its upload broke off, until an answer comes.
+    pub(crate) broke_off: Option<TokenId>,
     /// What the watch's counts were when it came in.
     pub(crate) epoch: u64,
     pub(crate) failures: u64,

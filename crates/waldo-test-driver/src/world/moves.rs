@@ -97,7 +97,8 @@ impl<M: Machine> World<'_, M> {
             | Trouble::RouteRefuses
             | Trouble::ErrorAnswer
             | Trouble::ForeignAnswer
-            | Trouble::JunkRoll => self.slots_that(|state| !state.is_leading() && state.is_unserved()),
+            | Trouble::JunkRoll
+            | Trouble::BrokenUpload => self.slots_that(|state| !state.is_leading() && state.is_unserved()),
         }
     }
 
@@ -122,6 +123,7 @@ impl<M: Machine> World<'_, M> {
             | Trouble::Duplicate
             | Trouble::RouteRefuses
             | Trouble::ErrorAnswer
+            | Trouble::BrokenUpload
             | Trouble::Delay => 1,
         }
     }

@@ -27,7 +27,7 @@ pub(crate) enum State<M: Machine> {
     /// It logs in for everyone.
     Leading { call: M::Call, login: M::Login, flight: Flight },
     /// It has been sent.
-    Sent { attempt: M::Attempt, flight: Flight, token: Option<TokenId>, epoch: u64 },
+    Sent { attempt: M::Attempt, flight: Flight, token: Option<TokenId>, epoch: u64, probe: bool },
     /// It has been answered, refused, cut or cancelled.
     Done,
 }
@@ -129,7 +129,9 @@ impl<M: Machine> Hash for Slot<M> {
             State::Ready(call) => call.hash(state),
             State::Waiting(call, until) => (call, until).hash(state),
             State::Leading { call, login, flight } => (call, login, flight).hash(state),
-            State::Sent { attempt, flight, token, epoch } => (attempt, flight, token, epoch).hash(state),
+            State::Sent { attempt, flight, token, epoch, probe } => {
+                (attempt, flight, token, epoch, probe).hash(state);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use waldo_auth_core::{Head, Now};
+use waldo_auth_core::{Head, Now, Upload};
 
 use super::World;
 use super::site::{ABROAD, CALL};
@@ -90,7 +90,8 @@ impl<M: Machine> World<'_, M> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let (process, abroad, call) = (slot.kind.process, slot.kind.abroad, slot.caller);
-        slot.caller.attempts += 1;
+        let probe = M::upload(&attempt) == Upload::Probe;
+        slot.caller.attempts += u32::from(!probe);
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = header.and_then(|value| value.strip_prefix("Bearer "));
         let token = text.and_then(|text| self.tokens.find(text));
@@ -99,17 +100,18 @@ impl<M: Machine> World<'_, M> {
             Some(token) => Carries::Token(token),
             None => Carries::Other,
         };
+        let is_sent = if probe { "probes" } else { "is sent" };
         self.tell(&call, || match token {
-            Some(token) => format!("is sent with token {}", token.0),
-            None => "is sent with no token of the server's".to_owned(),
+            Some(token) => format!("{is_sent} with token {}", token.0),
+            None => format!("{is_sent} with no token of the server's"),
         });
         let epoch = self.watches.get(process).map_or(0, |watch| watch.epoch);
         let flight = Flight { login: 0, sent: now, request, answer: None };
-        self.put(index, State::Sent { attempt, flight, token, epoch });
+        self.put(index, State::Sent { attempt, flight, token, epoch, probe });
         let retires = !matches!(self.setup.policy.rotation, Rotation::Lenient);
         let in_flight = self.slots.iter().filter(|slot| matches!(slot.state, State::Sent { .. })).count();
         self.undisturbed &= !(retires && in_flight > 1);
-        self.see(process, What::Sent { call, carries })
+        self.see(process, What::Sent { call, carries, probe })
     }
 
     fn logs_in(&mut self, index: usize, login: M::Login, call: M::Call) -> Result<(), Violation> {
@@ -135,6 +137,16 @@ impl<M: Machine> World<'_, M> {
         let truth = self.clocks.truth();
         let Some(slot) = self.slots.get_mut(index) else { return };
         let Some(flight) = slot.state.flight() else { return };
+        let text = flight.request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let text = text.and_then(|value| value.strip_prefix("Bearer "));
+        if matches!(slot.state, State::Sent { probe: true, .. })
+            && text.is_some_and(|text| self.server.accepts(text, truth))
+        {
+            // The server asks for the body, so the question stays open, and the call fails as its upload did.
+            let caller = slot.caller;
+            slot.state = State::Done;
+            return self.tell(&"server", || format!("asks for the body of {caller}, which fails"));
+        }
         let response = match self.server.handle(&flight.request, truth) {
             Reply::Respond(response) | Reply::CutShort(response) | Reply::Trickle(response) => response,
             Reply::Hang | Reply::Cut => bad_gateway(),
@@ -172,11 +184,13 @@ impl<M: Machine> World<'_, M> {
                 self.tell(&caller, || format!("reads the answer to login {number}: {end}"));
                 self.settled(process, number, end)
             }
-            State::Sent { attempt, token, epoch, flight: Flight { sent, answer: Some(answer), .. } } => {
+            State::Sent {
+                attempt, token, epoch, flight: Flight { sent, answer: Some(answer), .. }, ..
+            } => {
                 let status = answer.response.status();
                 let roll =
                     answer.token.map(|roll| (roll, self.tokens.life(roll, answer.response.headers(), sent)));
-                slot.caller.last = Some(status.as_u16());
+                (slot.caller.last, slot.caller.broke_off) = (Some(status.as_u16()), None);
                 let head = Head::new(status, answer.response.headers());
                 let head = if answer.own_origin { head } else { head.with_uri(&ABROAD) };
                 let again =

@@ -39,6 +39,7 @@ impl<M: Machine> World<'_, M> {
             Trouble::SharedToken if way == 0 => self.store(target),
             Trouble::SharedToken => return self.resume(target),
             Trouble::CutConnection => return self.cut(target),
+            Trouble::BrokenUpload => self.break_off(target),
             Trouble::CancelledCall => self.cancel(target),
             Trouble::PanickingLeader => return self.panic(target),
             Trouble::LoginUnavailable => {
@@ -190,6 +191,32 @@ impl<M: Machine> World<'_, M> {
                 slot.state = other;
                 Ok(())
             }
+        }
+    }
+
+    /// The connection breaks off while a body is being sent.
+    fn break_off(&mut self, index: usize) {
+        let now = self.clocks.now();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let (process, caller) = (slot.kind.process, slot.caller);
+        match std::mem::replace(&mut slot.state, State::Done) {
+            State::Sent { attempt, token, .. } => {
+                let machine = self.machines.get_mut(process);
+                let again = machine.and_then(|machine| machine.break_off(attempt, now));
+                let goes_on = again.is_some();
+                if let Some(call) = again {
+                    (slot.state, slot.caller.broke_off) = (State::Ready(call), token);
+                }
+                self.tell(&caller, || {
+                    let what = if goes_on { "and it goes on" } else { "and it has ended" };
+                    format!("breaks off while its body is being sent, {what}")
+                });
+            }
+            other @ (State::Away
+            | State::Ready(_)
+            | State::Waiting(..)
+            | State::Leading { .. }
+            | State::Done) => slot.state = other,
         }
     }
 

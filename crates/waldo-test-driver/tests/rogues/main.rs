@@ -107,6 +107,8 @@ rogues! {
     fresh_tokens_are_not_taken: RollsIgnored, "freshest-wins", Rotation::Lenient, [];
     a_token_goes_anywhere: SendsAnywhere, "own-origin", Rotation::Lenient, [], abroad;
     patience_has_no_end: EndlessPatience, "bounded-patience", Rotation::Lenient, [LoginUnavailable];
+    a_broken_upload_is_sent_again: BrokenUploadSentAgain, "bounded-call", Rotation::Lenient, [BrokenUpload];
+    a_first_sending_has_no_body: ProbesUnasked, "bounded-call", Rotation::Lenient, [];
     a_late_grant_wins: LateGrantWins, "no-resurrection", Rotation::Lenient, [Reset];
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request};
 use serde::Deserialize;
-use waldo_auth_core::{Config, Credentials, Head, Instant, Now};
+use waldo_auth_core::{Config, Credentials, Head, Instant, Now, Upload};
 use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     EndlessPatience,
     LateGrantWins,
     LapseForgotten,
+    BrokenUploadSentAgain,
+    ProbesUnasked,
 }
 
 /// Which fault a machine has, as a type.
@@ -345,6 +347,14 @@ impl<W: Wrong> Machine for Plain<W> {
         self.lease = Some((self.logins, lapses));
         let (number, epoch, edition) = (self.logins, self.epoch, self.editions);
         Step::Authenticate(Login { number, epoch, edition, sent: now, lapses }, call)
+    }
+
+    fn upload(_: &Attempt) -> Upload {
+        if Self::has(Fault::ProbesUnasked) { Upload::Probe } else { Upload::Send }
+    }
+
+    fn break_off(&mut self, attempt: Attempt, _: Now) -> Option<Call> {
+        Self::has(Fault::BrokenUploadSentAgain).then_some(attempt.call)
     }
 
     fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
