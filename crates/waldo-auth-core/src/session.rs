@@ -156,7 +156,9 @@ impl Session {
             return self.challenge(attempt, now);
         }
         if response.status.is_success() {
-            self.end_doubt(attempt.edition, now);
+            if self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == attempt.edition) {
+                self.end_doubt(attempt.edition, now);
+            }
             for value in response.rolls() {
                 self.roll(&attempt, value, response, now);
             }
@@ -479,10 +481,8 @@ impl Session {
     }
 
     /// A success shows that the server accepts the token.
+    #[cold]
     fn end_doubt(&mut self, edition: u64, now: Now) {
-        if !self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == edition) {
-            return;
-        }
         self.note(Event::DoubtEnded { edition }, now);
         if let Some(held) = &mut self.held {
             held.doubtful = false;
