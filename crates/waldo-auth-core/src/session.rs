@@ -152,9 +152,6 @@ impl Session {
             self.ignore(Ignored::ForeignOrigin, now);
             return Verdict::Deliver;
         }
-        if self.config.limits.challenges.contain(response.status) {
-            return self.challenge(attempt, now);
-        }
         if response.status.is_success() {
             if self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == attempt.edition) {
                 self.end_doubt(attempt.edition, now);
@@ -162,6 +159,8 @@ impl Session {
             for value in response.rolls() {
                 self.roll(&attempt, value, response, now);
             }
+        } else if self.config.limits.challenges.contain(response.status) {
+            return self.challenge(attempt, now);
         }
         Verdict::Deliver
     }
