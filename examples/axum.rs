@@ -25,7 +25,7 @@ use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_examples::check::{self, Failure};
 use waldo_tower::{Error, OneShot, SharedSession, WaldoLayer};
 
-type Http = Client<HttpConnector, Body>;
+type Http = Client<HttpConnector, waldo_tower::Body<Body>>;
 
 /// Hands every request on to the API, and its answer back.
 pub(crate) fn gateway(session: SharedSession) -> Router {
@@ -72,7 +72,7 @@ fn keep_end_to_end(headers: &mut HeaderMap) {
 
 /// Asks the gateway, and not the API, as one who must not see the token.
 async fn ask(
-    http: Http,
+    http: Client<HttpConnector, Body>,
     gateway: SocketAddr,
     mut request: http::Request<Vec<u8>>,
 ) -> Result<Response, Failure> {
@@ -93,7 +93,7 @@ fn main() -> Result<(), Failure> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let at = listener.local_addr()?;
     runtime.spawn(async { axum::serve(listener, gateway).await });
-    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    let http = Client::builder(TokioExecutor::new()).build_http();
     let ask = |request| runtime.block_on(ask(http.clone(), at, request));
     check::crowds(&emulator, ask)?;
     check::sent_once(&emulator, ask)?;

@@ -20,10 +20,10 @@ use tower::{ServiceBuilder, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
-use waldo_tower::{OneShot, SharedSession, Waldo, WaldoLayer};
+use waldo_tower::{Body, OneShot, SharedSession, Waldo, WaldoLayer};
 
 /// What is below the calls: it counts what is under way, logins included; a call that waits for one counts for nothing.
-type Below = ConcurrencyLimit<Client<HttpConnector, Full<Bytes>>>;
+type Below = ConcurrencyLimit<Client<HttpConnector, Body<Full<Bytes>>>>;
 
 /// Two stacks with one token. What is around the calls bounds each as a whole, waiting for a login included.
 #[derive(Clone)]

@@ -3,13 +3,12 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 use waldo_auth_core::{Call, Verdict};
 use waldo_auth_shared::Admission;
 
+use crate::body::Body;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
 use crate::login::log_in;
@@ -25,17 +24,18 @@ pub(crate) struct Exchange<S> {
 }
 
 impl<S> Exchange<S> {
-    /// Sends a request until its response is the call's answer. `again` repeats a body, if it can be repeated.
+    /// Sends a request until its response is the call's answer. `again` repeats a body of the caller's, if it can be
+    /// repeated.
     pub(crate) async fn call<B, R>(
         mut self,
         call: Call,
-        request: Request<B>,
+        request: Request<Body<B>>,
         again: fn(&B) -> Option<B>,
     ) -> Result<Response<R>, Error>
     where
-        S: Service<Request<B>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>> + Clone,
-        B: From<Bytes>,
-        R: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+        S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>
+            + Clone,
+        R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
         let (head, mut body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
@@ -46,7 +46,7 @@ impl<S> Exchange<S> {
             let mut service = self.ready().await?;
             call = match session.admit(call, &mut head)? {
                 Admission::Send(attempt) => {
-                    let spare = again(&body);
+                    let spare = body.again(again);
                     let sent = service.call(head.clone().map(|()| body));
                     drop(service);
                     let mut response = sent.await.map_err(|error| Error::Inner(error.into()))?;

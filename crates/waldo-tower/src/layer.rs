@@ -18,7 +18,7 @@ use crate::sleep::Sleep;
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
 /// let layer = WaldoLayer::new(session, tokio::time::sleep);
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<http_body_util::Full<bytes::Bytes>>() }
+/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -4,10 +4,12 @@
 //! [`OneShot`]: OneShot
 //! [`OneShotLayer`]: OneShotLayer
 //! [`MaxWait`]: MaxWait
+//! [`Body`]: Body
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`SharedSession`]: SharedSession
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod call;
 mod error;
 mod layer;
@@ -18,6 +20,7 @@ mod response;
 mod service;
 mod sleep;
 
+pub use body::Body;
 pub use error::Error;
 pub use layer::WaldoLayer;
 pub use max_wait::MaxWait;

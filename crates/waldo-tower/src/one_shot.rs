@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 use waldo_auth_core::Call;
 
+use crate::body::Body;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
 use crate::response::ResponseFuture;
@@ -33,7 +33,7 @@ pub struct OneShot<S>(Waldo<S>);
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
 /// let layer = WaldoLayer::new(session, tokio::time::sleep).one_shot();
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<http_body_util::Full<bytes::Bytes>>() }
+/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -77,11 +77,11 @@ impl<S> OneShot<S> {
 
 impl<S, B, R> Service<Request<B>> for OneShot<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<Body<B>>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn StdError + Send + Sync>>,
     S::Future: Send,
-    B: Body + From<Bytes> + Send + 'static,
-    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin + Send + 'static,
+    R: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     type Response = Response<R>;
     type Error = Error;
@@ -95,9 +95,10 @@ where
         let exchange = self.0.exchange();
         // Of nothing there is as much as is wanted.
         if request.body().is_end_stream() {
-            ResponseFuture::new(exchange.call(Call::replayable(), request, |_| Some(Bytes::new().into())))
+            let request = request.map(|_| Body::empty());
+            ResponseFuture::new(exchange.call(Call::replayable(), request, |_| None))
         } else {
-            ResponseFuture::new(exchange.call(Call::one_shot(), request, |_| None))
+            ResponseFuture::new(exchange.call(Call::one_shot(), request.map(Body::from), |_| None))
         }
     }
 }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 use waldo_auth_core::Call;
 
+use crate::body::Body;
 use crate::call::Exchange;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
@@ -18,7 +18,10 @@ use crate::response::ResponseFuture;
 /// A service that a [`WaldoLayer`] has wrapped.
 ///
 /// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401; for others
-/// there is [`one_shot`](Self::one_shot). Logins go through the wrapped service too, so its body must be made of bytes.
+/// there is [`one_shot`](Self::one_shot).
+///
+/// Logins go through the wrapped service too. So the wrapped service takes the layer's own
+/// [`Body`](crate::Body), which is the caller's or a login's.
 ///
 /// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the capacity that it was given, and asks
 /// for it again: a limit below this layer cannot keep the login from those who wait for it.
@@ -52,11 +55,15 @@ impl<S> Waldo<S> {
 
 impl<S, B, R> Service<Request<B>> for Waldo<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<Body<B>>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn StdError + Send + Sync>>,
     S::Future: Send,
-    B: Clone + From<Bytes> + Send + 'static,
-    R: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>>
+        + Unpin
+        + Clone
+        + Send
+        + 'static,
+    R: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     type Response = Response<R>;
     type Error = Error;
@@ -68,6 +75,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
         let exchange = self.exchange();
+        let request = request.map(Body::from);
         ResponseFuture::new(exchange.call(Call::replayable(), request, |body| Some(body.clone())))
     }
 }

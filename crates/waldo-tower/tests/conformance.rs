@@ -14,7 +14,9 @@ use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
 use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
 use waldo_tower::http::Request;
-use waldo_tower::{Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config};
+use waldo_tower::{
+    Body, Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
+};
 
 /// The adapter over hyper-util's client. The calls of all its clients are tasks of one thread, so one that blocked it would be told.
 struct Tower(Runtime);
@@ -36,7 +38,7 @@ struct TowerClient {
     runtime: tokio::runtime::Handle,
 }
 
-type Service = Waldo<Hyper<HttpConnector, Full<Bytes>>>;
+type Service = Waldo<Hyper<HttpConnector, Body<Full<Bytes>>>>;
 
 async fn call(service: Service, ask: &Ask) -> Result<Ending, Error> {
     let deadline = ask.deadline().unwrap_or(Duration::from_secs(20));

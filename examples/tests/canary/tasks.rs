@@ -13,7 +13,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{MaxWait, WaldoLayer};
+use waldo_tower::{Body, MaxWait, WaldoLayer};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::client::server;
@@ -72,10 +72,11 @@ async fn a_service(emulator: &Emulator) {
     let origin = emulator.origin();
     let settings = config(pair()).origin(&origin).failures_per_call(1).lease(Duration::from_millis(400));
     let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep);
-    let service = layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    let service = layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Body<Full<Bytes>>>());
     EARS.hear(&layer);
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
+    EARS.hear(&Body::from(Full::<Bytes>::from(OTHER_SECRET)));
     EARS.hear(&service.clone().one_shot());
     EARS.hear(&layer.clone().one_shot());
     let elsewhere = Request::get("https://evil.example/").body(Full::default()).unwrap();

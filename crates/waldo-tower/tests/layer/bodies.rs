@@ -1,12 +1,15 @@
 //! Bodies that can be sent again, and bodies that cannot.
 
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::Full;
-use http_body_util::combinators::UnsyncBoxBody;
-use tower::{BoxError, Layer, ServiceExt};
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use waldo_tower::Body;
 use waldo_tower::http::header::AUTHORIZATION;
 use waldo_tower::http::{HeaderMap, Request, Response};
 
@@ -18,7 +21,7 @@ fn post<B>(body: B) -> Request<B> {
 }
 
 /// A service that refuses the calls of these numbers.
-fn refusing(calls: &'static [usize]) -> (crate::mock::Inner, std::sync::Arc<crate::mock::Seen>) {
+fn refusing(calls: &'static [usize]) -> (crate::mock::Inner, Arc<crate::mock::Seen>) {
     mock(
         |_| std::future::ready(()),
         move |number| (if calls.contains(&number) { 401 } else { 200 }, HeaderMap::new()),
@@ -80,46 +83,37 @@ fn rule_8_a_call_is_sent_at_most_three_times() {
     });
 }
 
-/// A body of a type that neither is `Clone` nor knows bytes.
-struct Foreign(UnsyncBoxBody<Bytes, BoxError>);
-
-impl From<Bytes> for Foreign {
-    fn from(bytes: Bytes) -> Self {
-        Self(UnsyncBoxBody::new(http_body_util::BodyExt::map_err(Full::from(bytes), |never| match never {})))
-    }
-}
+/// A body of a type that neither is `Clone` nor can be made of bytes.
+struct Foreign(Full<Bytes>);
 
 impl http_body::Body for Foreign {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
         Pin::new(&mut self.0).poll_frame(context)
     }
 }
 
 #[test]
-fn a_body_need_not_be_clone_to_be_sent_once() {
+fn a_body_need_not_be_clone_nor_made_of_bytes_to_be_sent_once() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[]);
-        let inner = inner.map_request(|request: Request<Foreign>| {
-            let (head, body) = request.into_parts();
-            // The mock takes whole bodies only; this one is whole.
-            let body = whole(body);
-            Request::from_parts(head, body)
-        });
+        // The mock takes whole bodies only; this one is whole.
+        let inner =
+            inner.map_request(|request: Request<Body<Foreign>>| request.map(|body| whole(body).into()));
         let service = layer(settings(ORIGIN)).one_shot().layer(inner);
-        let response = service.oneshot(post(Foreign::from(Bytes::from("streamed")))).await.unwrap();
+        let response = service.oneshot(post(Foreign(Full::from("streamed")))).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(seen.calls(), [("Bearer e30.e30.0001".to_owned(), Bytes::from("streamed"))]);
     });
 }
 
 /// The bytes of a body that is there as a whole.
-fn whole(mut body: Foreign) -> Full<Bytes> {
+fn whole(mut body: Body<Foreign>) -> Full<Bytes> {
     let mut bytes = Vec::new();
     let mut context = Context::from_waker(std::task::Waker::noop());
     while let Poll::Ready(Some(frame)) = http_body::Body::poll_frame(Pin::new(&mut body), &mut context) {
@@ -145,5 +139,27 @@ fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
         }
         let tokens: Vec<_> = seen.calls().into_iter().map(|(token, _)| token).collect();
         assert_eq!(tokens, ["Bearer e30.e30.0001", "Bearer e30.e30.rolled1"]);
+    });
+}
+
+#[test]
+fn rule_01_bodies_say_how_long_they_are() {
+    on_a_runtime(async {
+        let lengths = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&lengths);
+        let inner = service_fn(move |request: Request<Body<Full<Bytes>>>| {
+            seen.lock().unwrap().push((request.body().size_hint().exact(), request.body().is_end_stream()));
+            std::future::ready(Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(
+                r#"{"token":"e30.e30.sig"}"#,
+            ))))
+        });
+        let service = layer(settings(ORIGIN)).layer(inner);
+        for body in ["", "four"] {
+            service.clone().oneshot(post(Full::from(body))).await.unwrap();
+            service.clone().one_shot().oneshot(post(Full::from(body))).await.unwrap();
+        }
+        let [(Some(login), false), calls @ ..] = &lengths.lock().unwrap()[..] else { panic!("no login") };
+        assert!(*login > 20, "{login}");
+        assert_eq!(calls, [(Some(0), true), (Some(0), true), (Some(4), false), (Some(4), false)]);
     });
 }

@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{Error, MaxWait};
+use waldo_tower::{Body, Error, MaxWait};
 
 use crate::mock::willing;
 use crate::site::{
@@ -124,7 +124,7 @@ fn a_call_that_waits_holds_no_capacity() {
         until_held(&emulator, 1).await;
         // Of the two, one is with the leader.
         let request = get(&emulator, "/customer?field=id");
-        let response = ServiceExt::oneshot(below, request).await.unwrap();
+        let response = ServiceExt::oneshot(below, request.map(Body::from)).await.unwrap();
         assert_eq!(response.status(), 403, "it carries no token");
         emulator.release(Target::Login);
         while let Some(ended) = tasks.join_next().await {
@@ -133,11 +133,14 @@ fn a_call_that_waits_holds_no_capacity() {
     });
 }
 
+/// What the service below is given.
+type Sent = Body<http_body_util::Full<bytes::Bytes>>;
+
 /// A service that is ready when it is told, or fails.
 #[derive(Clone)]
 struct Gate(Poll<Result<(), &'static str>>);
 
-impl Service<Request<http_body_util::Full<bytes::Bytes>>> for Gate {
+impl Service<Request<Sent>> for Gate {
     type Response = Response<http_body_util::Full<bytes::Bytes>>;
     type Error = &'static str;
     type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
@@ -146,7 +149,7 @@ impl Service<Request<http_body_util::Full<bytes::Bytes>>> for Gate {
         self.0
     }
 
-    fn call(&mut self, _: Request<http_body_util::Full<bytes::Bytes>>) -> Self::Future {
+    fn call(&mut self, _: Request<Sent>) -> Self::Future {
         panic!("it was not ready")
     }
 }
@@ -202,13 +205,11 @@ fn a_wait_is_bounded_by_what_the_request_says_instead() {
 #[test]
 fn what_bounds_a_wait_is_not_handed_on() {
     let (inner, seen) = willing();
-    let inner = tower::util::BoxCloneSyncService::new(ServiceExt::map_request(
-        inner,
-        |request: Request<http_body_util::Full<bytes::Bytes>>| {
+    let inner =
+        tower::util::BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
             assert!(request.extensions().get::<MaxWait>().is_none());
             request
-        },
-    ));
+        }));
     let service = layer(settings(crate::mock::ORIGIN)).layer(inner);
     let mut request = Request::get(crate::mock::ORIGIN).body(http_body_util::Full::default()).unwrap();
     request.extensions_mut().insert(MaxWait(PATIENCE));

@@ -17,6 +17,9 @@ use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config};
 use crate::mock::{ORIGIN, willing};
 use crate::site::{emulator, get, hyper, layer, on_a_runtime, service, settings, status};
 
+/// What the service below is given.
+type Sent = waldo_tower::Body<Full<Bytes>>;
+
 fn to(uri: &str) -> Request<Full<Bytes>> {
     Request::get(uri).body(Full::default()).unwrap()
 }
@@ -26,7 +29,7 @@ fn only_a_refusal_says_when_to_try_again() {
     let service = layer(settings(ORIGIN)).layer(willing().0);
     let error = on_a_runtime(status(service, to("https://evil.example/"))).unwrap_err();
     assert_eq!(error.retry_in(), None);
-    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+    let inner = service_fn(|_: Request<Sent>| async {
         Ok::<_, BoxError>(
             Response::builder()
                 .status(401)
@@ -54,7 +57,7 @@ fn rule_3_a_request_to_elsewhere_is_an_error_and_nothing_is_sent() {
 fn a_transport_that_fails_is_the_callers_error_and_is_not_tried_again() {
     let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&sent);
-    let inner = service_fn(move |request: Request<Full<Bytes>>| {
+    let inner = service_fn(move |request: Request<Sent>| {
         let login = request.uri().path() == "/authenticate";
         if !login {
             count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -90,7 +93,7 @@ impl Body for Broken {
 
 /// What becomes of a call whose login is answered with this status, and a body that breaks off behind this text.
 fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
-    let inner = service_fn(move |_: Request<Full<Bytes>>| async move {
+    let inner = service_fn(move |_: Request<Sent>| async move {
         Ok::<_, BoxError>(Response::builder().status(status_of_login).body(Broken(Some(text))).unwrap())
     });
     let settings = settings(ORIGIN).failures_per_call(1);
@@ -113,7 +116,7 @@ fn rule_2_what_came_of_an_answer_that_breaks_off_counts_where_it_is_no_success()
 
 #[test]
 fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
-    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+    let inner = service_fn(|_: Request<Sent>| async {
         Err::<Response<Full<Bytes>>, BoxError>("no route to host".into())
     });
     let service = layer(settings(ORIGIN).failures_per_call(1)).layer(inner);
@@ -138,7 +141,7 @@ impl Body for Stalls {
 
 #[test]
 fn rule_2_the_status_of_a_failed_login_counts_though_its_error_page_never_ends() {
-    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+    let inner = service_fn(|_: Request<Sent>| async {
         Ok::<_, BoxError>(Response::builder().status(429).header("retry-after", "600").body(Stalls).unwrap())
     });
     let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);
@@ -184,7 +187,7 @@ fn a_status_is_a_response() {
 fn rule_20_no_secret_shows_in_what_can_be_formatted() {
     let (key, secret) = ("wk.canary-key", "ws.canary-secret");
     let settings = config(Credentials::new(key, secret).unwrap()).failures_per_call(1);
-    let inner = service_fn(|_: Request<Full<Bytes>>| async {
+    let inner = service_fn(|_: Request<Sent>| async {
         Err::<Response<Full<Bytes>>, BoxError>("no route to host".into())
     });
     let layer = layer(settings);

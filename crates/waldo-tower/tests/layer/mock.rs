@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, service_fn};
+use waldo_tower::Body;
 use waldo_tower::http::header::AUTHORIZATION;
 use waldo_tower::http::{HeaderMap, Request, Response};
 
 /// Where its requests go.
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
 
-pub(crate) type Inner = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, BoxError>;
+pub(crate) type Inner = BoxCloneSyncService<Request<Body<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
 
 /// What a service was asked, and what is under way.
 #[derive(Default)]
@@ -70,11 +71,11 @@ where
 {
     let seen = Arc::new(Seen::default());
     let shared = Arc::clone(&seen);
-    let service = service_fn(move |request: Request<Full<Bytes>>| {
+    let service = service_fn(move |request: Request<Body<Full<Bytes>>>| {
         let (seen, login, call) = (Arc::clone(&shared), login.clone(), call.clone());
         async move {
             let (head, body) = request.into_parts();
-            let Ok(body) = body.collect().await;
+            let body = body.collect().await?;
             if head.uri.path() == "/authenticate" {
                 let (_under_way, number) = UnderWay::begin(&seen);
                 login(number).await;

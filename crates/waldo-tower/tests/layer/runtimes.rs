@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use tower::{BoxError, Layer, service_fn};
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{SharedSession, WaldoLayer};
+use waldo_tower::{Body, SharedSession, WaldoLayer};
 
 use crate::mock::{ORIGIN, willing};
 use crate::site::{settings, status};
@@ -74,7 +74,7 @@ fn calls_are_made_without_any_runtime() {
 
 #[test]
 fn rule_13_a_login_without_an_answer_ends_by_the_timer_that_was_given() {
-    let inner = service_fn(|_: Request<Full<Bytes>>| {
+    let inner = service_fn(|_: Request<Body<Full<Bytes>>>| {
         std::future::pending::<Result<Response<Full<Bytes>>, BoxError>>()
     });
     let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);

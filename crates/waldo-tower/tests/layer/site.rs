@@ -13,12 +13,12 @@ use tower::{Layer, Service, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{ConfigBuilder, Credentials, Error, SharedSession, Waldo, WaldoLayer, config};
+use waldo_tower::{Body, ConfigBuilder, Credentials, Error, SharedSession, Waldo, WaldoLayer, config};
 
 /// A test that takes longer hangs; so does one that is ended by a login's lease of half a minute.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) type Hyper = Client<HttpConnector, Full<Bytes>>;
+pub(crate) type Hyper = Client<HttpConnector, Body<Full<Bytes>>>;
 
 /// An emulator whose tokens last an hour and renew themselves.
 pub(crate) fn emulator() -> Emulator {

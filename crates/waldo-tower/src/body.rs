@@ -1,0 +1,116 @@
+//! The body of a request to the wrapped service.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+/// The body of a request that this layer sends to the wrapped service: the caller's own body, or the
+/// body of a login.
+///
+/// It is what an HTTP client such as hyper-util's takes for its body. A service that takes one type of
+/// body only gets it by `map_request`:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+/// use tower::{BoxError, Layer, ServiceExt};
+/// # use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
+///
+/// type TheirBody = UnsyncBoxBody<Bytes, BoxError>;
+/// # let theirs = tower::service_fn(|_: Request<TheirBody>| async {
+/// #     Ok::<_, BoxError>(http::Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)))
+/// # });
+/// # let config = config(Credentials::new("wk.4f…", "ws.9a…")?).build()?;
+/// # let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep);
+/// let theirs = theirs.map_request(|request: Request<waldo_tower::Body<Full<Bytes>>>| {
+///     request.map(|body| body.boxed_unsync())
+/// });
+/// let service = layer.layer(theirs);
+/// # let request = Request::get("https://api.waldo.ai/customer").body(Full::default())?;
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// #     service.oneshot(request).await
+/// # })?;
+/// # Ok::<(), BoxError>(())
+/// ```
+pub struct Body<B>(Kind<B>);
+
+enum Kind<B> {
+    /// The caller's.
+    Own(B),
+    /// A login's, or none at all.
+    Bytes(Bytes),
+}
+
+/// For requests that go to the wrapped service without this layer.
+impl<B> From<B> for Body<B> {
+    fn from(body: B) -> Self {
+        Self(Kind::Own(body))
+    }
+}
+
+impl<B> Body<B> {
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self(Kind::Bytes(bytes))
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::bytes(Bytes::new())
+    }
+
+    /// The same body once more, if `again` can repeat the caller's.
+    pub(crate) fn again(&self, again: fn(&B) -> Option<B>) -> Option<Self> {
+        match &self.0 {
+            Kind::Own(body) => again(body).map(Self::from),
+            Kind::Bytes(bytes) => Some(Self::bytes(bytes.clone())),
+        }
+    }
+}
+
+impl<B> http_body::Body for Body<B>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = Box<dyn StdError + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.0 {
+            Kind::Own(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Kind::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Own(body) => body.is_end_stream(),
+            Kind::Bytes(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Own(body) => body.size_hint(),
+            Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+/// What is in it stays out: a login's body is the key pair.
+impl<B> fmt::Debug for Body<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
+}
