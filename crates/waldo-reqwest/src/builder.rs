@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::Uri;
 use http::uri::Scheme;
 use reqwest::redirect::Policy;
-use waldo_auth_core::{ConfigBuilder, Credentials};
+use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
 use waldo_auth_shared::{EnvError, SharedSession, config, config_from_env};
 
 use crate::client::Client;
@@ -50,7 +51,10 @@ impl Client {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
             // The rest is defaults, so what does not fit can only be the origin.
             BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
-            BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Reqwest(_) => error,
+            BuildError::Env(_)
+            | BuildError::NoTls(_)
+            | BuildError::Rewritten { .. }
+            | BuildError::Reqwest(_) => error,
         })
     }
 }
@@ -114,18 +118,30 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; or why reqwest cannot make a
-    /// client of its settings.
+    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; that reqwest
+    /// spells the origin in another way; or why reqwest cannot make a client of its settings.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
         let in_clear = *config.origin().scheme() == Scheme::HTTP;
+        let http = self.http.unwrap_or_else(default_http).redirect(Policy::none());
+        let http = if in_clear { http.no_proxy() } else { http }.build()?;
+        check_spelling(&http, config.origin())?;
         if !in_clear && !tls::IS_THERE {
             return Err(BuildError::NoTls(config.origin().clone()));
         }
-        let http = self.http.unwrap_or_else(default_http).redirect(Policy::none());
-        let http = if in_clear { http.no_proxy() } else { http }.build()?;
         Ok(Client::new(http, SharedSession::new(config), self.max_wait, self.timeout))
     }
+}
+
+/// reqwest's URLs rewrite hosts, such as `0x7f.1` to `127.0.0.1`. Then no request of reqwest's would go to the origin.
+fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildError> {
+    let request = http.get(origin.to_string()).build()?;
+    let is_kept = request.url().as_str().parse().is_ok_and(|uri: Uri| origin.contains(&uri));
+    if is_kept {
+        return Ok(());
+    }
+    let url = request.url().origin().ascii_serialization();
+    Err(BuildError::Rewritten { origin: origin.clone(), url })
 }
 
 fn default_http() -> reqwest::ClientBuilder {

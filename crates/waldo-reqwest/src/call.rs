@@ -31,14 +31,19 @@ pub(crate) async fn run<E: Exchange>(
     let ends = request.timeout().copied().or(client.timeout()).map(|budget| after(client, budget));
     let once = request.body().is_some_and(|body| Body::as_bytes(body).is_none());
     let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
+    let asked: Uri = request.url().as_str().parse().map_err(Error::Url)?;
     let mut carrier = http::Request::new(());
-    *carrier.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
+    *carrier.uri_mut() = asked.clone();
     loop {
         // reqwest uses a request up. Of a stream there is no copy, which is what makes it one-shot.
         let copy = request.try_clone();
         std::mem::swap(carrier.headers_mut(), request.headers_mut());
         let attempt = admit(client, call, &mut carrier).await?;
         std::mem::swap(carrier.headers_mut(), request.headers_mut());
+        if *carrier.uri() != asked {
+            // The request goes to exactly what was admitted.
+            *request.url_mut() = carrier.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
+        }
         if let Some(ends) = ends {
             // reqwest's timeout begins anew with each sending.
             *request.timeout_mut() = Some(ends.saturating_duration_since(client.session().now()));

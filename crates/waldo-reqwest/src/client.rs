@@ -95,10 +95,7 @@ impl Client {
         *carrier.uri_mut() = origin.to_string().parse().map_err(Error::Url)?;
         // A request that this client does not send has no response to conclude.
         drop(call::admit(self, call::replayable(self), &mut carrier).await?);
-        carrier
-            .headers_mut()
-            .remove(AUTHORIZATION)
-            .ok_or_else(|| ForeignOrigin { origin: origin.clone() }.into())
+        carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign_origin())
     }
 
     /// Gives up the held token: the next call logs in.
@@ -142,6 +139,10 @@ impl Client {
 }
 
 impl Client {
+    pub(crate) fn foreign_origin(&self) -> Error {
+        ForeignOrigin { origin: self.origin().clone() }.into()
+    }
+
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.shared.http
     }

@@ -120,7 +120,15 @@ pub enum BuildError {
     Config(ConfigError),
     /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature `rustls`, or one of reqwest's own.
     NoTls(Origin),
-    /// reqwest cannot make a client of its settings.
+    /// reqwest spells the origin in another way, so no request of reqwest's would go there. Write the origin as reqwest does.
+    #[non_exhaustive]
+    Rewritten {
+        /// The origin as it was given.
+        origin: Origin,
+        /// The same origin as reqwest spells it.
+        url: String,
+    },
+    /// reqwest cannot make a client of its settings, or no URL of the origin.
     Reqwest(reqwest::Error),
 }
 
@@ -132,6 +140,10 @@ impl fmt::Display for BuildError {
             Self::NoTls(origin) => write!(
                 f,
                 "reqwest was built without TLS, which {origin} needs; enable the feature rustls of waldo-reqwest, or a TLS feature of reqwest"
+            ),
+            Self::Rewritten { origin, url } => write!(
+                f,
+                "reqwest spells the origin {origin} as {url}; if that is the place you mean, write the origin so"
             ),
             Self::Reqwest(error) => write!(f, "reqwest cannot make a client of its settings: {error}"),
         }
@@ -150,7 +162,7 @@ impl StdError for BuildError {
         match self {
             Self::Env(error) => error.source(),
             Self::Config(error) => error.source(),
-            Self::NoTls(_) => None,
+            Self::NoTls(_) | Self::Rewritten { .. } => None,
             Self::Reqwest(error) => error.source(),
         }
     }

@@ -137,3 +137,78 @@ fn settings_that_make_no_client_say_so() {
     assert!(matches!(error, BuildError::Config(_)), "{error:?}");
     assert!(error.to_string().contains("https"), "{error}");
 }
+
+/// reqwest rewrites hosts. So an origin either is what reqwest makes of it, or makes no client.
+#[test]
+fn rule_03_each_spelling_of_an_origin_works_or_does_not_build() {
+    let hosts = [
+        "api.waldo.ai",
+        "API.Waldo.AI",
+        "api.waldo.ai.",
+        "api.waldo.ai..",
+        "%61pi.waldo.ai",
+        "api%2ewaldo.ai",
+        "api_2.waldo.ai",
+        "-api.waldo.ai",
+        "xn--bcher-kva.example",
+        "XN--BCHER-KVA.example",
+        "xn--zzzzzzzz.example",
+        "xn--a.example",
+        "localhost",
+        "LOCALHOST.",
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "127.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "0177.0.0.1",
+        "2130706433",
+        "127.0.0.01",
+        "256.256.256.256",
+        "1.2.3.4.5",
+        "0",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[0000::0001]",
+        "[::ffff:127.0.0.1]",
+        "[::FFFF:7f00:1]",
+        "[2001:DB8:0:0:1:0:0:1]",
+        "[fe80::1%25eth0]",
+    ];
+    let (mut built, mut refused) = (0, 0);
+    for host in hosts {
+        for (scheme, port) in
+            ["", ":", ":443", ":0443", ":80", ":0080", ":8787", ":08787", ":0", ":65535", ":65536"]
+                .iter()
+                .flat_map(|port| [("https", port), ("http", port)])
+        {
+            let origin = format!("{scheme}://{host}{port}");
+            let client = match builder_over(&origin, reqwest::Client::builder()).build() {
+                Ok(client) => client,
+                // Where reqwest has TLS, it works.
+                Err(BuildError::NoTls(_)) => continue,
+                Err(_) => {
+                    refused += 1;
+                    continue;
+                }
+            };
+            let request = client.get("/x?y=z").build().unwrap();
+            let uri = request.url().as_str().parse().unwrap();
+            assert!(client.origin().contains(&uri), "{origin}: {uri}");
+            built += 1;
+        }
+    }
+    assert!(built > 20 && refused > 20, "{built} built, {refused} refused");
+}
+
+#[test]
+fn rule_03_an_origin_that_reqwest_rewrites_says_what_to_write() {
+    for (origin, written) in
+        [("https://0x7f.1", "https://127.0.0.1"), ("https://127.1:8443", "https://127.0.0.1:8443")]
+    {
+        let error = builder_over(origin, reqwest::Client::builder()).build().unwrap_err();
+        assert!(matches!(error, BuildError::Rewritten { .. }), "{error:?}");
+        assert!(error.to_string().contains(written), "{error}");
+    }
+}
