@@ -6,6 +6,8 @@
 //! [`SharedSession::admit`]: SharedSession::admit
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "http-body")]
+mod answer;
 mod config;
 mod env;
 mod lead;
@@ -16,6 +18,8 @@ mod sync;
 mod trace;
 mod wait;
 
+#[cfg(feature = "http-body")]
+pub use answer::AnswerBody;
 pub use config::{DEFAULT_ORIGIN, config, config_from_env};
 pub use env::EnvError;
 pub use lead::Lead;

@@ -1,34 +1,40 @@
 //! Logging in for everyone.
 
 use bytes::Bytes;
-use reqwest::{Request, Response};
-use waldo_auth_core::{Call, Head, Login};
-use waldo_auth_shared::Lead;
+use http::Response;
+use reqwest::{Body, Request};
+use waldo_auth_core::{Call, Head};
+use waldo_auth_shared::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back. Dropped in the middle, it hands over to another call.
 pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
-    match ask(http, &lead).await {
-        Ok((response, body)) => lead.answer(Head::new(response.status(), response.headers()), &body),
-        Err(error) if error.is_timeout() => lead.time_out(error),
-        Err(error) => lead.fail(error),
+    let (head, body) = match ask(http, &lead).await {
+        Ok(response) => response.into_parts(),
+        Err(error) => return fail(lead, error),
+    };
+    let mut answer = AnswerBody::new();
+    let ended = match lead.body_patience(head.status) {
+        Some(patience) => tokio::time::timeout(patience, answer.read(body)).await,
+        None => Ok(Ok(())),
+    };
+    match ended {
+        Ok(Err(error)) if head.status.is_success() => fail(lead, error),
+        Err(late) if head.status.is_success() => lead.time_out(late),
+        // A status that is no success says enough with as much of its body as came, however that ends.
+        Ok(_) | Err(_) => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }
 
-async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<(Response, Vec<u8>)> {
+async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<Response<Body>> {
     // It holds the key pair; the memory is wiped when reqwest lets go of it.
     let request = lead.request().map(|body| Bytes::from_owner(Zeroizing::new(body)));
     let mut request = Request::try_from(request)?;
     *request.timeout_mut() = Some(lead.patience());
-    let mut response = http.execute(request).await?;
-    let mut body = Vec::new();
-    while body.len() <= Login::MAX_BODY {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) if response.status().is_success() => return Err(error),
-            // A status that is no success says enough without the rest of its body.
-            Ok(None) | Err(_) => break,
-        }
-    }
-    Ok((response, body))
+    Ok(http.execute(request).await?.into())
+}
+
+/// A limit of reqwest's own settings is one too.
+fn fail(lead: Lead<'_>, error: reqwest::Error) -> Call {
+    if error.is_timeout() { lead.time_out(error) } else { lead.fail(error) }
 }

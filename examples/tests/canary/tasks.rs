@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
 use waldo_auth_shared::core::{Call, Credentials, Head, Snapshot};
-use waldo_auth_shared::{Admission, SharedSession, config};
+use waldo_auth_shared::{Admission, AnswerBody, SharedSession, config};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
@@ -45,6 +45,7 @@ fn a_session_by_hand(origin: &str) {
     };
     let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
     EARS.hear(&lead);
+    EARS.hear(&AnswerBody::new());
     let Admission::Wait(wait) = admit(Call::replayable()) else { panic!("another leads") };
     EARS.hear(&wait);
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2hhcmVkLXRva2Vu";

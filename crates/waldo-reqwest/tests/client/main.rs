@@ -17,6 +17,8 @@ mod listener;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod middlewares;
 #[cfg(test)]
 mod redirects;

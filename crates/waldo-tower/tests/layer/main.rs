@@ -7,6 +7,7 @@ mod cancellation;
 mod capacity;
 mod errors;
 mod load;
+mod logins;
 mod mock;
 mod runtimes;
 mod site;
