@@ -204,36 +204,36 @@ mod tests {
         turn.map(|turns| Ended { bytes: answer.bytes().len(), polls, turns })
     }
 
-    fn data(length: usize) -> Option<Does> {
-        Some(Does::Brings(Frame::data(Bytes::from(vec![b'x'; length]))))
+    fn data(length: usize) -> Does {
+        Does::Brings(Frame::data(Bytes::from(vec![b'x'; length])))
     }
 
     #[test]
     fn rule_02_bytes_are_taken_up_to_the_limit_and_one_more() {
         for length in [1, 1000, Login::MAX_BODY, 1 << 30] {
-            let ended = read(1 << 20, |_| data(length.min(1 << 24))).unwrap();
+            let ended = read(1 << 20, |_| Some(data(length.min(1 << 24)))).unwrap();
             assert_eq!(ended.bytes, Login::MAX_BODY + 1, "{length}");
         }
-        let mut whole = VecDeque::from([data(10), data(20), Some(Does::Moves), data(30)]);
-        let ended = read(100, |_| whole.pop_front().flatten()).unwrap();
+        let mut whole = VecDeque::from([data(10), data(20), Does::Moves, data(30)]);
+        let ended = read(100, |_| whole.pop_front()).unwrap();
         assert_eq!(ended.bytes, 60);
     }
 
     #[test]
     fn rule_02_endless_empty_frames_are_not_read_forever() {
-        let trailers = || Some(Does::Brings(Frame::trailers(http::HeaderMap::new())));
-        assert!(read(1000, |_| data(0)).unwrap().polls < 1000);
-        assert!(read(1000, |_| trailers()).unwrap().polls < 1000);
+        let trailers = || Does::Brings(Frame::trailers(http::HeaderMap::new()));
+        assert!(read(1000, |_| Some(data(0))).unwrap().polls < 1000);
+        assert!(read(1000, |_| Some(trailers())).unwrap().polls < 1000);
         // Such as compressed data that is decompressed to nothing.
         assert!(read(1000, |_| Some(Does::Moves)).unwrap().polls < 1000);
-        let mixed = |polled| if polled % 3 == 0 { data(0) } else { Some(Does::Moves) };
+        let mixed = |polled| Some(if polled % 3 == 0 { data(0) } else { Does::Moves });
         assert!(read(1000, mixed).unwrap().polls < 1000);
     }
 
     #[test]
     fn rule_02_a_slow_body_in_a_busy_task_is_waited_for() {
         let ended = read(200_000, |polled| match polled {
-            0 | 100_000 => data(7),
+            0 | 100_000 => Some(data(7)),
             100_001.. => None,
             _ => Some(Does::Rests),
         });
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_always_ready_lets_others_have_their_turn() {
-        let ended = read(1 << 20, |_| data(1)).unwrap();
+        let ended = read(1 << 20, |_| Some(data(1))).unwrap();
         assert!(ended.turns > Login::MAX_BODY / 64, "{}", ended.turns);
     }
 
@@ -254,7 +254,7 @@ mod tests {
             polled: 0,
             play: |_| {
                 count += 1;
-                (count < 50).then(|| data(1000)).flatten()
+                (count < 50).then(|| data(1000))
             },
         };
         {

@@ -10,6 +10,8 @@
 mod answer;
 mod config;
 mod env;
+#[cfg(feature = "http-body")]
+mod held_body;
 mod lead;
 mod passes;
 mod refused;
@@ -22,6 +24,8 @@ mod wait;
 pub use answer::AnswerBody;
 pub use config::{DEFAULT_ORIGIN, config, config_from_env};
 pub use env::EnvError;
+#[cfg(feature = "http-body")]
+pub use held_body::{ASK_TIMEOUT, Gate, HeldBody, expect_continue, is_upload};
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession, conceal};

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use waldo_auth_shared::{Gate, HeldBody, is_upload};
 
 /// The body of a request that this layer sends to the wrapped service: the caller's own body, or the
 /// body of a login.
@@ -42,6 +43,8 @@ pub struct Body<B>(Kind<B>);
 enum Kind<B> {
     /// The caller's.
     Own(B),
+    /// The caller's, and long enough for the server to refuse the token before all of it was sent.
+    Upload(HeldBody<B>),
     /// A login's, or none at all.
     Bytes(Bytes),
 }
@@ -67,6 +70,37 @@ impl<B> Body<B> {
         match &self.0 {
             Kind::Own(body) => again(body).map(Self::from),
             Kind::Bytes(bytes) => Some(Self::bytes(bytes.clone())),
+            Kind::Upload(_) => None,
+        }
+    }
+
+    /// A body that never comes, of this length.
+    pub(crate) fn never(length: SizeHint) -> Self
+    where
+        B: http_body::Body,
+    {
+        Self(Kind::Upload(HeldBody::never(length)))
+    }
+
+    /// The length of a body that is an upload.
+    pub(crate) fn upload(&self) -> Option<SizeHint>
+    where
+        B: http_body::Body,
+    {
+        match &self.0 {
+            Kind::Own(body) => is_upload(body).then(|| body.size_hint()),
+            Kind::Upload(_) | Kind::Bytes(_) => None,
+        }
+    }
+
+    /// The same body behind a gate, which `hold` makes. A body that is not the caller's needs none.
+    pub(crate) fn behind(self, hold: fn(B) -> (HeldBody<B>, Gate<B>)) -> (Self, Option<Gate<B>>) {
+        match self.0 {
+            Kind::Own(body) => {
+                let (body, gate) = hold(body);
+                (Self(Kind::Upload(body)), Some(gate))
+            }
+            other @ (Kind::Upload(_) | Kind::Bytes(_)) => (Self(other), None),
         }
     }
 }
@@ -86,6 +120,7 @@ where
             Kind::Own(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
+            Kind::Upload(body) => Pin::new(body).poll_frame(context),
             Kind::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
@@ -96,6 +131,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Own(body) => body.is_end_stream(),
+            Kind::Upload(body) => body.is_end_stream(),
             Kind::Bytes(bytes) => bytes.is_empty(),
         }
     }
@@ -103,6 +139,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Own(body) => body.size_hint(),
+            Kind::Upload(body) => body.size_hint(),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }

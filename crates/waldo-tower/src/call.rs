@@ -3,16 +3,26 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_core::{Call, Verdict};
-use waldo_auth_shared::Admission;
+use waldo_auth_core::{Call, Upload, Verdict};
+use waldo_auth_shared::{Admission, Gate};
 
 use crate::body::Body;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
 use crate::login::log_in;
 use crate::max_wait::MaxWait;
+use crate::sending::{Asked, Sending, Sent};
+
+/// How far a call has come.
+enum Stage<B> {
+    /// Its body is whole.
+    Fresh(Body<B>),
+    /// Its upload broke off with this error. Its body can be sent again, if there is another one.
+    BrokeOff(Error, Option<Body<B>>),
+}
 
 /// What a call is made with.
 pub(crate) struct Exchange<S> {
@@ -35,28 +45,66 @@ impl<S> Exchange<S> {
     where
         S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>
             + Clone,
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin,
         R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
-        let (head, mut body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
         let mut call = self.bound(call, &mut head);
         let session = self.layer.session.clone();
+        let upload = body.upload();
+        let mut stage = Stage::Fresh(body);
         loop {
             // Ready first, and admitted then: a token is to be sent right away.
-            let mut service = self.ready().await?;
+            let service = self.ready().await?;
             call = match session.admit(call, &mut head)? {
                 Admission::Send(attempt) => {
-                    let spare = body.again(again);
-                    let sent = service.call(head.clone().map(|()| body));
-                    drop(service);
-                    let mut response = sent.await.map_err(|error| Error::Inner(error.into()))?;
-                    match (session.conclude(attempt, &mut response), spare) {
-                        (Verdict::Retry(then), Some(spare)) => {
-                            body = spare;
+                    let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
+                    let sending = Sending { service, head: &head, sleep: &self.layer.sleep };
+                    let (sent, spare) = match (how, stage) {
+                        (Upload::Probe, Stage::BrokeOff(error, spare)) => {
+                            match sending.probe(upload.unwrap_or_default()).await? {
+                                Some(response) => (Sent::Answered(response, None), spare),
+                                None => return Err(error),
+                            }
+                        }
+                        (_, Stage::BrokeOff(error, None)) => return Err(error),
+                        (how, Stage::Fresh(body) | Stage::BrokeOff(_, Some(body))) => {
+                            let spare = body.again(again);
+                            let sent = match how {
+                                Upload::Send => sending.send(body).await?,
+                                Upload::Ask | Upload::Probe => match sending.ask(body).await? {
+                                    Asked::Sent(sent) => sent,
+                                    Asked::Refused(body) => {
+                                        let service = self.ready().await?;
+                                        Sending { service, head: &head, sleep: &self.layer.sleep }
+                                            .send(body)
+                                            .await?
+                                    }
+                                },
+                            };
+                            (sent, spare)
+                        }
+                    };
+                    match sent {
+                        Sent::Answered(mut response, gate) => {
+                            let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
+                            let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
+                            let Verdict::Retry(then) = session.conclude(attempt, &mut response) else {
+                                return Ok(response);
+                            };
+                            let untouched = gate.and_then(Gate::take_back).map(Body::from);
+                            // A body that cannot be had again has its answer, whatever it is.
+                            let Some(body) = untouched.or(spare) else { return Ok(response) };
+                            stage = Stage::Fresh(body);
                             then
                         }
-                        // A body that cannot be had again has its answer, whatever it is.
-                        (Verdict::Retry(_) | Verdict::Deliver, _) => return Ok(response),
+                        Sent::BrokeOff(error) => {
+                            let error = Error::BrokeOff(error);
+                            let Verdict::Retry(then) = session.break_off(attempt) else { return Err(error) };
+                            stage = Stage::BrokeOff(error, spare);
+                            then
+                        }
                     }
                 }
                 Admission::Authenticate(lead) => log_in(service, lead, &self.layer.sleep).await,
@@ -65,7 +113,13 @@ impl<S> Exchange<S> {
                     drop(service);
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
-                Admission::Refuse(refused) => return Err(refused.into()),
+                Admission::Refuse(refused) => {
+                    return Err(match stage {
+                        Stage::Fresh(_) => refused.into(),
+                        // The server may have acted on the call, which a refusal denies.
+                        Stage::BrokeOff(error, _) => error,
+                    });
+                }
             };
         }
     }

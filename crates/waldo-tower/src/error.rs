@@ -35,6 +35,12 @@ pub enum Error {
     ForeignOrigin(ForeignOrigin),
     /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
     TooManyHeaders,
+    /// The connection broke off while the body was being sent, with this error of the wrapped service's. The server may have
+    /// refused the token, and its answer got lost. Whether it has acted on the call is not known, so it was not sent again.
+    ///
+    /// The server was asked once more with the head of the request alone, and did not say. If you may make the call again, do:
+    /// the next upload asks the server first.
+    BrokeOff(Box<dyn StdError + Send + Sync>),
     /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
     /// was not sent again.
     Inner(Box<dyn StdError + Send + Sync>),
@@ -55,6 +61,11 @@ impl fmt::Display for Error {
             Self::Refused(refused) => refused.fmt(f),
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
+            Self::BrokeOff(error) => write!(
+                f,
+                "the connection broke off while the body was being sent, so the token may have been refused; \
+                 the next upload asks the server first: {error}"
+            ),
             Self::Inner(error) => write!(f, "the request failed: {error}"),
         }
     }
@@ -66,7 +77,7 @@ impl StdError for Error {
         match self {
             Self::Refused(refused) => refused.source(),
             Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
-            Self::Inner(error) => error.source(),
+            Self::BrokeOff(error) | Self::Inner(error) => error.source(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod login;
 mod max_wait;
 mod one_shot;
 mod response;
+mod sending;
 mod service;
 mod sleep;
 

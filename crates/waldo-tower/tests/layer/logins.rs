@@ -67,7 +67,7 @@ fn login(code: u16, body: Endless) -> (Reason, usize, Vec<Duration>) {
         set.lock().unwrap().push(span);
         async move {
             if span > Duration::from_secs(2) {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     };

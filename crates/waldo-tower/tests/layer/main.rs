@@ -9,5 +9,8 @@ mod errors;
 mod load;
 mod logins;
 mod mock;
+#[path = "../../../waldo-reqwest/tests/client/refuser.rs"]
+mod refuser;
 mod runtimes;
 mod site;
+mod uploads;

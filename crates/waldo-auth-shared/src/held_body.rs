@@ -1,0 +1,347 @@
+//! A request's body that is held back, as an [`http_body::Body`].
+//!
+//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right behind the head. So
+//! the body of an upload stays pending until its gate opens. The body itself lies behind the gate, and can be taken
+//! back as long as nobody has polled it.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONNECTION, EXPECT, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use waldo_auth_core::AdmitError;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The longest body that is no upload, in bytes: the response to it can always be read (rule 24).
+const MAX_SHORT: u64 = 64 * 1024;
+
+/// How long a server has to ask for a body that is held back (rule 24).
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Puts `Expect: 100-continue` on the head of an upload that asks first.
+///
+/// It also puts `Connection: close` there, because a connection whose body was never sent cannot be used again.
+///
+/// # Errors
+/// When there is no room for more headers.
+pub fn expect_continue(headers: &mut HeaderMap) -> Result<(), AdmitError> {
+    for (name, value) in [(EXPECT, "100-continue"), (CONNECTION, "close")] {
+        headers.try_insert(name, HeaderValue::from_static(value)).map_err(|_| AdmitError::TooManyHeaders)?;
+    }
+    Ok(())
+}
+
+/// Whether a body is an upload: more than 64 KiB, or of a length that nobody knows.
+pub fn is_upload(body: &impl Body) -> bool {
+    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > MAX_SHORT)
+}
+
+/// The body of an upload on its way to the server. Its [`Gate`] lets it go.
+pub struct HeldBody<B> {
+    /// The body, once it was touched.
+    own: Option<B>,
+    state: Shared<B>,
+    length: SizeHint,
+}
+
+/// The other end of a [`HeldBody`].
+pub struct Gate<B>(Shared<B>);
+
+type Shared<B> = Arc<Mutex<State<B>>>;
+
+struct State<B> {
+    phase: Phase,
+    /// There until it is touched or taken back.
+    body: Option<B>,
+    /// The task that wants to send it.
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not to be sent yet.
+    Held,
+    /// To be sent.
+    Open,
+    /// It was polled.
+    Touched,
+    /// It was polled, and failed by itself.
+    Failed,
+    /// Its owner has it back.
+    TakenBack,
+}
+
+impl<B: Body> HeldBody<B> {
+    /// A body that may be sent at once.
+    pub fn open(body: B) -> (Self, Gate<B>) {
+        Self::new(body.size_hint(), Phase::Open, Some(body))
+    }
+
+    /// A body that stays pending until its gate opens.
+    pub fn held(body: B) -> (Self, Gate<B>) {
+        Self::new(body.size_hint(), Phase::Held, Some(body))
+    }
+
+    /// No body: it says that it has this length, and stays pending.
+    pub fn never(length: SizeHint) -> Self {
+        Self::new(length, Phase::Held, None).0
+    }
+
+    fn new(length: SizeHint, phase: Phase, body: Option<B>) -> (Self, Gate<B>) {
+        let state = Arc::new(Mutex::new(State { phase, body, waker: None }));
+        (Self { own: None, state: Arc::clone(&state), length }, Gate(state))
+    }
+}
+
+impl<B> Gate<B> {
+    /// Lets the body go.
+    pub fn open(&self) {
+        let mut state = lock(&self.0);
+        if state.phase == Phase::Held {
+            state.phase = Phase::Open;
+        }
+        wake(state);
+    }
+
+    /// Whether nobody has polled the body, so that it could be sent in another request.
+    pub fn is_untouched(&self) -> bool {
+        matches!(lock(&self.0).phase, Phase::Held | Phase::Open)
+    }
+
+    /// The body itself, if it is untouched. Then the request that it was for fails.
+    pub fn take_back(self) -> Option<B> {
+        let mut state = lock(&self.0);
+        let body = state.body.take()?;
+        state.phase = Phase::TakenBack;
+        wake(state);
+        Some(body)
+    }
+
+    /// Whether the connection broke off while this body was being sent, so that a response may have been lost.
+    ///
+    /// It did not if the body is untouched, or has failed by itself.
+    pub fn broke_off(&self, error: &(dyn Error + 'static)) -> bool {
+        lock(&self.0).phase == Phase::Touched && is_break_off(error)
+    }
+}
+
+/// Whether the server has cut the connection, by the first of the causes that says so.
+fn is_break_off(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |&error| {
+        // What an `io::Error` is made of is not its source.
+        let within = error.downcast_ref().and_then(io::Error::get_ref);
+        within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source())
+    });
+    causes.filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {
+        matches!(
+            cause.kind(),
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+        )
+    })
+}
+
+fn lock<B>(state: &Shared<B>) -> MutexGuard<'_, State<B>> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes the task that wants to send, without the lock: a waker is anybody's code.
+fn wake<B>(mut state: MutexGuard<'_, State<B>>) {
+    let waker = state.waker.take();
+    drop(state);
+    waker.into_iter().for_each(Waker::wake);
+}
+
+impl<B> Body for HeldBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        if this.own.is_none() {
+            let waker = context.waker().clone();
+            let mut state = lock(&this.state);
+            match state.phase {
+                Phase::Held => {
+                    let before = state.waker.replace(waker);
+                    drop(state);
+                    drop(before);
+                    return Poll::Pending;
+                }
+                Phase::Open => {
+                    state.phase = Phase::Touched;
+                    this.own = state.body.take();
+                }
+                Phase::TakenBack => {
+                    return Poll::Ready(Some(Err("the body is sent in another request".into())));
+                }
+                Phase::Touched | Phase::Failed => {}
+            }
+        }
+        let Some(body) = &mut this.own else { return Poll::Ready(None) };
+        let polled =
+            Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+        if let Poll::Ready(Some(Err(_))) = polled {
+            lock(&this.state).phase = Phase::Failed;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.own.as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.own.as_ref().map_or_else(|| self.length, Body::size_hint)
+    }
+}
+
+/// What is in it stays out: it is the caller's.
+impl<B> fmt::Debug for HeldBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldBody").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for Gate<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Frames in their order, and then an error or the end.
+    struct Frames(VecDeque<&'static str>, Option<ErrorKind>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let frame = self.0.pop_front().map(|text| Ok(Frame::data(Bytes::from(text))));
+            Poll::Ready(frame.or_else(|| Some(Err(io::Error::from(self.1.take()?).into()))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0.iter().map(|text| text.len() as u64).sum())
+        }
+    }
+
+    fn frames() -> Frames {
+        Frames(VecDeque::from(["one", "two"]), None)
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// What a body brings next: its data, an error, nothing more, or that it is pending.
+    fn next(body: &mut HeldBody<Frames>, waker: &Waker) -> String {
+        match Pin::new(body).poll_frame(&mut Context::from_waker(waker)) {
+            Poll::Ready(Some(Ok(frame))) => String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap(),
+            Poll::Ready(Some(Err(error))) => error.to_string(),
+            Poll::Ready(None) => "end".to_owned(),
+            Poll::Pending => "pending".to_owned(),
+        }
+    }
+
+    fn reset() -> io::Error {
+        ErrorKind::ConnectionReset.into()
+    }
+
+    #[test]
+    fn rule_24_a_held_body_comes_when_its_gate_opens() {
+        let (mut body, gate) = HeldBody::held(frames());
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        assert_eq!(body.size_hint().exact(), Some(6));
+        assert!(!body.is_end_stream() && gate.is_untouched());
+        assert_eq!(next(&mut body, Waker::noop()), "pending");
+        assert_eq!(next(&mut body, &waker), "pending");
+        gate.open();
+        assert_eq!(count.0.load(SeqCst), 1);
+        assert!(gate.is_untouched() && !gate.broke_off(&reset()));
+        let brought: Vec<_> = (0..4).map(|_| next(&mut body, &waker)).collect();
+        assert_eq!(brought, ["one", "two", "end", "end"]);
+        assert!(!gate.is_untouched() && gate.broke_off(&reset()));
+        assert!(gate.take_back().is_none());
+    }
+
+    #[test]
+    fn rule_17_an_untouched_body_can_be_taken_back() {
+        for (mut body, gate) in [HeldBody::held(frames()), HeldBody::open(frames())] {
+            let count = Arc::new(Count::default());
+            let waker = Waker::from(Arc::clone(&count));
+            let is_held = lock(&gate.0).phase == Phase::Held;
+            if is_held {
+                assert_eq!(next(&mut body, &waker), "pending");
+            }
+            assert_eq!(gate.take_back().unwrap().0, ["one", "two"]);
+            assert_eq!(count.0.load(SeqCst), usize::from(is_held));
+            assert_eq!(next(&mut body, &waker), "the body is sent in another request");
+        }
+    }
+
+    #[test]
+    fn a_body_that_never_comes_stays_pending() {
+        let mut body = HeldBody::never(SizeHint::with_exact(70_000));
+        assert_eq!(body.size_hint().exact(), Some(70_000));
+        assert_eq!(next(&mut body, Waker::noop()), "pending");
+    }
+
+    #[test]
+    fn rule_24_only_a_cut_connection_is_a_break_off() {
+        let (mut body, gate) = HeldBody::open(frames());
+        assert_eq!(next(&mut body, Waker::noop()), "one");
+        for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted] {
+            assert!(gate.broke_off(&io::Error::from(kind)), "{kind}");
+            assert!(gate.broke_off(&io::Error::other(io::Error::from(kind))), "{kind} within");
+        }
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::TimedOut, ErrorKind::UnexpectedEof] {
+            assert!(!gate.broke_off(&io::Error::from(kind)), "{kind}");
+        }
+        let (mut body, gate) = HeldBody::open(Frames(VecDeque::new(), Some(ErrorKind::ConnectionReset)));
+        next(&mut body, Waker::noop());
+        assert!(!gate.broke_off(&reset()), "it was the caller's own connection");
+    }
+
+    #[test]
+    fn rule_24_a_short_body_is_no_upload() {
+        for (length, expected) in [(0, false), (1, false), (65_536, false), (65_537, true)] {
+            let body = HeldBody::<Frames>::never(SizeHint::with_exact(length));
+            assert_eq!(is_upload(&body), expected, "{length}");
+        }
+        assert!(is_upload(&HeldBody::<Frames>::never(SizeHint::new())));
+        let mut at_most = SizeHint::new();
+        at_most.set_upper(10);
+        assert!(!is_upload(&HeldBody::<Frames>::never(at_most)));
+    }
+}

@@ -1,0 +1,248 @@
+//! Uploads whose token is refused on their head alone.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::task::JoinSet;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use waldo_tower::http::{Request, Response};
+use waldo_tower::{Error, Waldo};
+
+use crate::mock::ORIGIN;
+use crate::refuser::{Manner, Refuser};
+use crate::site::{Hyper, hyper, layer, on_a_runtime, settings};
+
+const MB: usize = 1_000_000;
+
+fn service(server: &Refuser) -> Waldo<Hyper> {
+    // The invalidation budget is another matter.
+    let settings = settings(&server.origin()).drop_budget(1000, Duration::from_millis(1));
+    layer(settings).layer(hyper())
+}
+
+fn request<B>(server: &Refuser, body: B) -> Request<B> {
+    Request::post(format!("{}/up", server.origin())).body(body).unwrap()
+}
+
+async fn upload(service: &Waldo<Hyper>, server: &Refuser, length: usize) -> Result<u16, Error> {
+    let body = Full::from(vec![7; length]);
+    let response = service.clone().oneshot(request(server, body)).await?;
+    let status = response.status().as_u16();
+    response.into_body().collect().await.map(|_| status).map_err(|error| Error::Inner(error.into()))
+}
+
+/// A body that can be sent once, whose length is known or not.
+struct Stream {
+    left: usize,
+    is_known: bool,
+}
+
+impl Body for Stream {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let length = self.left.min(10_000);
+        self.left -= length;
+        Poll::Ready((length > 0).then(|| Ok(Frame::data(Bytes::from(vec![7; length])))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.is_known { SizeHint::with_exact(self.left as u64) } else { SizeHint::new() }
+    }
+}
+
+// urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
+#[test]
+fn rule_24_an_upload_with_a_dead_token_heals() {
+    on_a_runtime(async {
+        for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
+            let server = Refuser::start(manner);
+            let service = service(&server);
+            for length in [100, 65_536, 65_537, MB, 4 * MB, 8 * MB] {
+                for _ in 0..5 {
+                    assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+                    let logins = server.logins();
+                    server.kill_tokens();
+                    server.take_stored();
+                    assert_eq!(upload(&service, &server, length).await.unwrap(), 200, "{manner:?}");
+                    assert_eq!((server.take_stored(), server.logins()), (vec![length], logins + 1));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_24_uploads_at_once_share_one_login() {
+    on_a_runtime(async {
+        let server = Arc::new(Refuser::start(Manner::Closes));
+        let service = service(&server);
+        assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+        server.kill_tokens();
+        let mut uploads = JoinSet::new();
+        for _ in 0..4 {
+            let (service, server) = (service.clone(), Arc::clone(&server));
+            uploads.spawn(async move { upload(&service, &server, 8 * MB).await.unwrap() });
+        }
+        assert_eq!(uploads.join_all().await, [200; 4]);
+        assert_eq!(server.logins(), 2);
+    });
+}
+
+/// What came of an upload whose 401 may get lost.
+fn is_lost(result: &Result<u16, Error>) -> bool {
+    match result {
+        Ok(200) => false,
+        Err(error @ Error::BrokeOff(_)) => {
+            assert!(error.to_string().contains("token may have been refused"), "{error}");
+            true
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_24_a_lost_401_is_told_and_the_next_upload_asks() {
+    on_a_runtime(async {
+        for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
+            let server = Refuser::start(manner);
+            let service = service(&server);
+            assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+            server.kill_tokens();
+            server.take_heads();
+            let is_lost = is_lost(&upload(&service, &server, 8 * MB).await);
+            assert!(is_lost || manner != Manner::Cuts, "there was nothing to be read");
+            if is_lost {
+                let [sent, probed] = server.take_heads().try_into().unwrap();
+                assert!(!sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n"));
+                assert!(probed.contains("\r\ncontent-length: 8000000\r\n"), "{probed}");
+            }
+            server.take_stored();
+            assert_eq!(upload(&service, &server, 8 * MB).await.unwrap(), 200, "{manner:?}");
+            assert_eq!(server.take_stored(), [8 * MB]);
+            // The doubt has ended.
+            server.take_heads();
+            assert_eq!(upload(&service, &server, 8 * MB).await.unwrap(), 200);
+            assert!(server.take_heads().iter().all(|head| !head.contains("expect:")));
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_server_that_knows_no_expectations_gets_the_body() {
+    on_a_runtime(async {
+        let server = Refuser::start(Manner::Cuts);
+        let service = service(&server);
+        assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+        server.kill_tokens();
+        assert!(is_lost(&upload(&service, &server, MB).await));
+        server.revive_tokens();
+        server.set(Manner::Refuses);
+        server.take_heads();
+        assert_eq!(upload(&service, &server, MB).await.unwrap(), 200);
+        let [asked, sent] = server.take_heads().try_into().unwrap();
+        assert!(asked.contains("expect:") && !sent.contains("expect:"));
+        server.kill_tokens();
+        // A probe that is refused is no answer.
+        let outcome = upload(&service, &server, 8 * MB).await;
+        is_lost(&outcome);
+    });
+}
+
+async fn stream(
+    service: &Waldo<Client<HttpConnector, waldo_tower::Body<Stream>>>,
+    server: &Refuser,
+    is_known: bool,
+) -> Result<u16, Error> {
+    let body = Stream { left: 8 * MB, is_known };
+    let response = service.clone().one_shot().oneshot(request(server, body)).await?;
+    Ok(response.status().as_u16())
+}
+
+#[test]
+fn rule_24_a_stream_that_breaks_off_gets_its_401() {
+    on_a_runtime(async {
+        for is_known in [true, false] {
+            let server = Refuser::start(Manner::Closes);
+            let settings = settings(&server.origin()).drop_budget(1000, Duration::from_millis(1));
+            let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
+            for round in 1..=10 {
+                assert_eq!(stream(&service, &server, is_known).await.unwrap(), 200);
+                server.kill_tokens();
+                assert_eq!(stream(&service, &server, is_known).await.unwrap(), 401);
+                assert_eq!(server.logins(), round);
+            }
+            assert_eq!(server.take_stored(), [8 * MB; 10]);
+        }
+    });
+}
+
+#[test]
+fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
+    on_a_runtime(async {
+        for is_known in [true, false] {
+            for manner in [Manner::Closes, Manner::KeepsAlive, Manner::Rests] {
+                let server = Refuser::start(Manner::Cuts);
+                let service = layer(settings(&server.origin()))
+                    .layer(Client::builder(TokioExecutor::new()).build_http());
+                assert_eq!(stream(&service, &server, is_known).await.unwrap(), 200);
+                server.kill_tokens();
+                let lost = stream(&service, &server, is_known).await;
+                assert!(matches!(lost, Err(Error::BrokeOff(_))), "{lost:?}");
+                server.set(manner);
+                server.take_stored();
+                assert_eq!(stream(&service, &server, is_known).await.unwrap(), 200);
+                assert_eq!((server.take_stored(), server.logins()), (vec![8 * MB], 2));
+            }
+        }
+    });
+}
+
+/// How often a call is sent that fails with this error; its body is polled, or is not. And what came of it.
+fn broken(length: usize, polls: bool, kind: ErrorKind) -> (usize, Error) {
+    let sent = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&sent);
+    let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
+        let is_login = request.uri().path() == "/authenticate";
+        *count.lock().unwrap() += usize::from(!is_login);
+        async move {
+            if is_login {
+                return Ok(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)));
+            }
+            if polls {
+                let frame = request.into_body().frame().await;
+                drop(frame);
+            }
+            Err::<_, BoxError>(io::Error::from(kind).into())
+        }
+    });
+    let service = layer(settings(ORIGIN)).layer(inner);
+    let request = Request::post(ORIGIN).body(Full::from(vec![7; length])).unwrap();
+    let error = on_a_runtime(service.oneshot(request)).unwrap_err();
+    let sent = *sent.lock().unwrap();
+    (sent, error)
+}
+
+#[test]
+fn rule_24_what_is_no_break_off_is_not_probed() {
+    for (length, polls, kind) in [
+        (65_536, true, ErrorKind::ConnectionReset),
+        (MB, false, ErrorKind::ConnectionReset),
+        (MB, true, ErrorKind::ConnectionRefused),
+        (MB, true, ErrorKind::TimedOut),
+    ] {
+        let (sent, error) = broken(length, polls, kind);
+        assert_eq!(sent, 1);
+        assert!(matches!(error, Error::Inner(_)), "{error:?}");
+    }
+}
