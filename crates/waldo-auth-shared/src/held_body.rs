@@ -133,8 +133,8 @@ impl<B> Gate<B> {
     }
 }
 
-/// Whether the server has cut the connection, by the first of the causes that says so.
-fn is_break_off(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error of an HTTP stack says that the server has cut the connection, or one of its causes does.
+pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |&error| {
         // What an `io::Error` is made of is not its source.
         let within = error.downcast_ref().and_then(io::Error::get_ref);

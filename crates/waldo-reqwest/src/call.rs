@@ -3,23 +3,22 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, Uri};
+use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
-use waldo_auth_core::{Attempt, Call, Head, Instant, Verdict};
-use waldo_auth_shared::{Admission, conceal};
+use waldo_auth_core::{Attempt, Call, Head, Instant, Upload, Verdict};
+use waldo_auth_shared::{Admission, Gate, conceal, is_upload};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::login::log_in;
+use crate::sending::{self, Asked, Exchange, Sent};
 
-/// What sends a request once, and brings its response.
-pub(crate) trait Exchange {
-    /// What it fails with.
-    type Error: From<Error>;
-
-    fn send(&mut self, request: Request) -> impl Future<Output = Result<Response, Self::Error>> + Send;
-
-    /// The failure in reqwest's own words, where it may be that of a status.
-    fn failure(error: &Self::Error) -> Option<&reqwest::Error>;
+/// How far a call has come.
+enum Stage<E> {
+    /// Its request is whole.
+    Fresh(Request),
+    /// Its upload broke off with this error. Here is its request, without a body if that can be sent once only.
+    BrokeOff(E, Request),
 }
 
 /// Sends a request until its response is the call's answer.
@@ -30,33 +29,87 @@ pub(crate) async fn run<E: Exchange>(
 ) -> Result<Response, E::Error> {
     let ends = request.timeout().copied().or(client.timeout()).map(|budget| after(client, budget));
     let once = request.body().is_some_and(|body| Body::as_bytes(body).is_none());
+    let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);
     let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
-    let asked: Uri = request.url().as_str().parse().map_err(Error::Url)?;
-    let mut carrier = http::Request::new(());
-    *carrier.uri_mut() = asked.clone();
+    let mut head = http::Request::new(());
+    *head.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
+    std::mem::swap(head.headers_mut(), request.headers_mut());
+    let asked = head.uri().clone();
+    let mut stage = Stage::Fresh(request);
     loop {
-        // reqwest uses a request up. Of a stream there is no copy, which is what makes it one-shot.
-        let copy = request.try_clone();
-        std::mem::swap(carrier.headers_mut(), request.headers_mut());
-        let attempt = admit(client, call, &mut carrier).await?;
-        std::mem::swap(carrier.headers_mut(), request.headers_mut());
-        if *carrier.uri() != asked {
-            // The request goes to exactly what was admitted.
-            *request.url_mut() = carrier.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
-        }
-        if let Some(ends) = ends {
-            // reqwest's timeout begins anew with each sending.
-            *request.timeout_mut() = Some(ends.saturating_duration_since(client.session().now()));
-        }
-        let result = exchange.send(request).await;
-        match (conclude::<E>(client, attempt, &result), copy) {
-            // A refused answer is dropped unread, and with it its connection, unless it has no body: a body that stalls could hold the
-            // call up, and a healed 401 is too rare for a connection to matter.
-            (Verdict::Retry(again), Some(copy)) => {
-                call = again;
-                request = copy;
+        let attempt = match admit(client, call, &mut head).await {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                return Err(match stage {
+                    Stage::Fresh(_) => error.into(),
+                    // The server may have acted on the call, which a refusal denies.
+                    Stage::BrokeOff(error, _) => error,
+                });
             }
-            (Verdict::Deliver, _) | (Verdict::Retry(_), None) => return result.map(deliver),
+        };
+        let admitted = |mut request: Request| -> Result<Request, Error> {
+            request.headers_mut().clone_from(head.headers());
+            if *head.uri() != asked {
+                // The request goes to exactly what was admitted.
+                *request.url_mut() = head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
+            }
+            if let Some(ends) = ends {
+                // reqwest's timeout begins anew with each sending.
+                *request.timeout_mut() = Some(ends.saturating_duration_since(client.session().now()));
+            }
+            Ok(request)
+        };
+        let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
+        let (sent, copy) = match (how, stage) {
+            (Upload::Probe, Stage::BrokeOff(error, mut request)) => {
+                let copy = sending::copy(&mut request);
+                let request = admitted(request)?;
+                match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
+                    Some(response) => (Sent::Ended(Ok(response), None), copy),
+                    None => return Err(error),
+                }
+            }
+            (_, Stage::BrokeOff(error, _)) if once => return Err(error),
+            (how, Stage::Fresh(mut request) | Stage::BrokeOff(_, mut request)) => {
+                let mut copy = sending::copy(&mut request);
+                let request = admitted(request)?;
+                let sent = match how {
+                    Upload::Send => sending::send(&mut exchange, request).await,
+                    Upload::Ask | Upload::Probe => match sending::ask(&mut exchange, request).await? {
+                        Asked::Sent(sent) => sent,
+                        Asked::Refused(body) => {
+                            let mut request = sending::copy(&mut copy);
+                            *request.body_mut() = Some(body);
+                            sending::send(&mut exchange, admitted(request)?).await
+                        }
+                    },
+                };
+                (sent, copy)
+            }
+        };
+        match sent {
+            Sent::Ended(result, gate) => {
+                let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
+                let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
+                let Verdict::Retry(then) = conclude::<E>(client, attempt, &result) else {
+                    return result.map(deliver);
+                };
+                // A refused answer is dropped unread, and with it its connection, unless it has no body: a body that stalls could
+                // hold the call up, and a healed 401 is too rare for a connection to matter.
+                let mut request = copy;
+                if let Some(body) = gate.and_then(Gate::take_back) {
+                    *request.body_mut() = Some(body);
+                } else if once {
+                    return result.map(deliver);
+                }
+                stage = Stage::Fresh(request);
+                call = then;
+            }
+            Sent::BrokeOff(error) => {
+                let Verdict::Retry(then) = client.session().break_off(attempt) else { return Err(error) };
+                stage = Stage::BrokeOff(error, copy);
+                call = then;
+            }
         }
     }
 }

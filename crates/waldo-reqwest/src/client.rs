@@ -10,8 +10,9 @@ use reqwest::{Request, Response};
 use waldo_auth_core::{Credentials, Explanation, ForeignOrigin, NotResumed, Origin, Snapshot};
 use waldo_auth_shared::SharedSession;
 
-use crate::call::{self, Exchange};
+use crate::call;
 use crate::error::Error;
+use crate::sending::Exchange;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
@@ -172,9 +173,22 @@ impl Exchange for Direct<'_> {
         Ok(self.0.execute(request).await?)
     }
 
-    fn failure(_: &Error) -> Option<&reqwest::Error> {
-        // By itself, reqwest makes no error of a status.
-        None
+    fn failure(error: &Error) -> Option<&reqwest::Error> {
+        match error {
+            Error::Reqwest(error) | Error::BrokeOff(error) => Some(error),
+            Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_) => None,
+        }
+    }
+
+    fn broke_off(error: Error) -> Error {
+        match error {
+            Error::Reqwest(error) => Error::BrokeOff(error),
+            Error::BrokeOff(_)
+            | Error::Refused(_)
+            | Error::ForeignOrigin(_)
+            | Error::TooManyHeaders
+            | Error::Url(_) => error,
+        }
     }
 }
 

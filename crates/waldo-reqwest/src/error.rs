@@ -42,12 +42,22 @@ pub enum Error {
     TooManyHeaders,
     /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
     Url(InvalidUri),
+    /// The connection broke off while the body was being sent, with this error of reqwest's. The server may have refused the
+    /// token, and its answer got lost. Whether it has acted on the request is not known, so it was not sent again.
+    ///
+    /// The server was asked once more with the head of the request alone, and did not say. If you may make the call again, do:
+    /// the next upload asks the server first.
+    BrokeOff(reqwest::Error),
     /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
     /// After the latter, whether the server has acted on the request is not known, so it was not sent again.
     ///
     /// It shows the request's URL with its query, as reqwest's errors do; `without_url` takes that out.
     Reqwest(reqwest::Error),
 }
+
+/// What an upload that broke off may mean.
+pub(crate) const BROKE_OFF: &str = "the connection broke off while the body was being sent, so the token may have been refused; \
+     the next upload asks the server first";
 
 impl Error {
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
@@ -65,6 +75,7 @@ impl fmt::Display for Error {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
+            Self::BrokeOff(error) => write!(f, "{BROKE_OFF}: {error}"),
             Self::Reqwest(error) => error.fmt(f),
         }
     }
@@ -77,7 +88,7 @@ impl StdError for Error {
             Self::Refused(refused) => refused.source(),
             Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
             Self::Url(error) => error.source(),
-            Self::Reqwest(error) => error.source(),
+            Self::BrokeOff(error) | Self::Reqwest(error) => error.source(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod login;
 #[cfg(feature = "middleware")]
 mod middleware;
 mod request;
+mod sending;
 mod tls;
 
 pub use builder::ClientBuilder;

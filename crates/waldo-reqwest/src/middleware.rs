@@ -7,9 +7,10 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{ClientBuilder, Middleware, Next, Result};
 
-use crate::call::{self, Exchange};
+use crate::call;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{BROKE_OFF, Error};
+use crate::sending::Exchange;
 
 impl Client {
     /// A client of `reqwest-middleware` that makes its calls through this one: around them the middlewares that are given, below them those
@@ -104,15 +105,27 @@ impl Exchange for Below<'_> {
             }
         }
     }
+
+    fn broke_off(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
+        match error {
+            reqwest_middleware::Error::Reqwest(error) => Error::BrokeOff(error).into(),
+            // What a middleware has made of it can still be found behind these words.
+            reqwest_middleware::Error::Middleware(error) => {
+                reqwest_middleware::Error::Middleware(error.context(BROKE_OFF))
+            }
+        }
+    }
 }
 
 impl From<Error> for reqwest_middleware::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Reqwest(error) => Self::Reqwest(error),
-            error @ (Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_)) => {
-                Self::middleware(error)
-            }
+            error @ (Error::BrokeOff(_)
+            | Error::Refused(_)
+            | Error::ForeignOrigin(_)
+            | Error::TooManyHeaders
+            | Error::Url(_)) => Self::middleware(error),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Certified {
             }
             Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
-            Err(Error::Reqwest(error)) => failure(&error),
+            Err(Error::Reqwest(error) | Error::BrokeOff(error)) => failure(&error),
             Err(other) => Ending::Other(other.to_string()),
         }
     }

@@ -74,7 +74,7 @@ impl Client for TowerClient {
             Ok(ending) => ending,
             Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
-            Err(Error::Inner(_)) => Ending::Failed,
+            Err(Error::Inner(_) | Error::BrokeOff(_)) => Ending::Failed,
             Err(other) => Ending::Other(other.to_string()),
         }
     }

@@ -23,6 +23,8 @@ mod middlewares;
 #[cfg(test)]
 mod redirects;
 #[cfg(test)]
+mod refuser;
+#[cfg(test)]
 mod scripted;
 #[cfg(test)]
 mod secrets;
@@ -32,3 +34,5 @@ mod settings;
 mod site;
 #[cfg(test)]
 mod timeouts;
+#[cfg(test)]
+mod uploads;

@@ -1,0 +1,120 @@
+//! One sending of a request, as far as the head of its response.
+
+use http::StatusCode;
+use http_body::SizeHint;
+use reqwest::{Body, Request, Response};
+use tokio::time::timeout;
+use waldo_auth_shared::{ASK_TIMEOUT, Gate, HeldBody, expect_continue, is_break_off, is_upload};
+
+use crate::error::Error;
+
+/// What sends a request once, and brings its response.
+pub(crate) trait Exchange {
+    /// What it fails with.
+    type Error: From<Error>;
+
+    fn send(&mut self, request: Request) -> impl Future<Output = Result<Response, Self::Error>> + Send;
+
+    /// The failure in reqwest's own words.
+    fn failure(error: &Self::Error) -> Option<&reqwest::Error>;
+
+    /// The error of an upload that broke off.
+    fn broke_off(error: Self::Error) -> Self::Error;
+}
+
+/// What came of sending a body.
+pub(crate) enum Sent<E> {
+    /// A response or an error; with the gate of the body if that was held back.
+    Ended(Result<Response, E>, Option<Gate<Body>>),
+    /// The connection broke off while an upload was being sent.
+    BrokeOff(E),
+}
+
+/// What came of asking whether a body is wanted.
+pub(crate) enum Asked<E> {
+    Sent(Sent<E>),
+    /// The server answers no such questions. Here is the body, which nobody has touched.
+    Refused(Body),
+}
+
+/// Another request like this one, with its body if that can be sent again.
+pub(crate) fn copy(request: &mut Request) -> Request {
+    request.try_clone().unwrap_or_else(|| {
+        let mut copy = Request::new(request.method().clone(), request.url().clone());
+        copy.headers_mut().clone_from(request.headers());
+        *copy.timeout_mut() = request.timeout().copied();
+        *copy.version_mut() = request.version();
+        copy
+    })
+}
+
+/// Sends head and body at once.
+pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) -> Sent<E::Error> {
+    let is_upload = request.body().is_some_and(is_upload);
+    // A body that can be copied stays as it is, because middlewares may want to copy it.
+    let is_stream = request.body().is_some_and(|body| body.as_bytes().is_none());
+    let gate = if is_upload && is_stream { hold(&mut request, HeldBody::open) } else { None };
+    match exchange.send(request).await {
+        Err(error) if is_upload && is_lost::<E>(&error, gate.as_ref()) => Sent::BrokeOff(E::broke_off(error)),
+        result => Sent::Ended(result, None),
+    }
+}
+
+/// Sends the head, and the body when the server asks for it or says nothing for a second.
+///
+/// reqwest does not tell when a server asks, so the body waits for that second in any case.
+pub(crate) async fn ask<E: Exchange>(
+    exchange: &mut E,
+    mut request: Request,
+) -> Result<Asked<E::Error>, Error> {
+    expect_continue(request.headers_mut())?;
+    let gate = hold(&mut request, HeldBody::held);
+    let mut sent = std::pin::pin!(exchange.send(request));
+    let result = if let Ok(early) = timeout(ASK_TIMEOUT, sent.as_mut()).await {
+        early
+    } else {
+        gate.iter().for_each(Gate::open);
+        sent.await
+    };
+    match result {
+        Err(error) if is_lost::<E>(&error, gate.as_ref()) => {
+            Ok(Asked::Sent(Sent::BrokeOff(E::broke_off(error))))
+        }
+        Ok(response) if response.status() == StatusCode::EXPECTATION_FAILED => {
+            Ok(match gate.and_then(Gate::take_back) {
+                Some(body) => Asked::Refused(body),
+                None => Asked::Sent(Sent::Ended(Ok(response), None)),
+            })
+        }
+        result => Ok(Asked::Sent(Sent::Ended(result, gate))),
+    }
+}
+
+/// Sends the head of a request whose body has this length, and never the body; says what the server has answered to
+/// the head alone.
+pub(crate) async fn probe<E: Exchange>(
+    exchange: &mut E,
+    mut request: Request,
+    length: SizeHint,
+) -> Result<Option<Response>, Error> {
+    expect_continue(request.headers_mut())?;
+    *request.body_mut() = Some(Body::wrap(HeldBody::<Body>::never(length)));
+    let answer = timeout(ASK_TIMEOUT, exchange.send(request)).await;
+    let response = answer.ok().and_then(Result::ok);
+    Ok(response.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
+}
+
+/// Puts the body behind a gate.
+fn hold(request: &mut Request, hold: fn(Body) -> (HeldBody<Body>, Gate<Body>)) -> Option<Gate<Body>> {
+    let (body, gate) = hold(request.body_mut().take()?);
+    *request.body_mut() = Some(Body::wrap(body));
+    Some(gate)
+}
+
+/// Whether a response may have been lost with the connection of an upload.
+fn is_lost<E: Exchange>(error: &E::Error, gate: Option<&Gate<Body>>) -> bool {
+    E::failure(error).is_some_and(|error| match gate {
+        Some(gate) => gate.broke_off(error),
+        None => is_break_off(error),
+    })
+}

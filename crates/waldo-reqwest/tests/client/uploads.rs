@@ -1,0 +1,192 @@
+//! Uploads whose token is refused on their head alone.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use waldo_reqwest::reqwest::{Body, Response};
+use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware};
+use waldo_reqwest::{Client, Error};
+
+use crate::chunks::Chunks;
+use crate::refuser::{Manner, Refuser};
+use crate::site::{bounded, builder};
+
+const MB: usize = 1_000_000;
+
+/// A client whose invalidation budget is another matter.
+fn client(server: &Refuser) -> Client {
+    builder(server.origin())
+        .limits(|limits| limits.drop_budget(1000, Duration::from_millis(1)))
+        .build()
+        .unwrap()
+}
+
+async fn whole(response: Response) -> u16 {
+    let status = response.status().as_u16();
+    response.bytes().await.unwrap();
+    status
+}
+
+async fn send(client: &Client, body: impl Into<Body>) -> Result<u16, Error> {
+    Ok(whole(client.post("/up").body(body).send().await?).await)
+}
+
+async fn upload(client: &Client, length: usize) -> Result<u16, Error> {
+    send(client, vec![7; length]).await
+}
+
+// urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
+#[test]
+fn rule_24_an_upload_with_a_dead_token_heals() {
+    bounded(async {
+        for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
+            let server = Refuser::start(manner);
+            let client = client(&server);
+            for length in [100, 65_536, 65_537, MB, 4 * MB, 8 * MB] {
+                for _ in 0..5 {
+                    assert_eq!(upload(&client, 1).await.unwrap(), 200);
+                    let logins = server.logins();
+                    server.kill_tokens();
+                    server.take_stored();
+                    assert_eq!(upload(&client, length).await.unwrap(), 200, "{manner:?}");
+                    assert_eq!((server.take_stored(), server.logins()), (vec![length], logins + 1));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_24_uploads_at_once_share_one_login() {
+    bounded(async {
+        let server = Refuser::start(Manner::Closes);
+        let client = client(&server);
+        assert_eq!(upload(&client, 1).await.unwrap(), 200);
+        server.kill_tokens();
+        let mut uploads = JoinSet::new();
+        for _ in 0..4 {
+            let client = client.clone();
+            uploads.spawn(async move { upload(&client, 8 * MB).await.unwrap() });
+        }
+        assert_eq!(uploads.join_all().await, [200; 4]);
+        assert_eq!(server.logins(), 2);
+    });
+}
+
+/// What came of an upload whose 401 may get lost.
+fn is_lost(result: &Result<u16, Error>) -> bool {
+    match result {
+        Ok(200) => false,
+        Err(error @ Error::BrokeOff(_)) => {
+            assert!(error.to_string().contains("token may have been refused"), "{error}");
+            true
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_24_a_lost_401_is_told_and_the_next_upload_asks() {
+    bounded(async {
+        for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
+            let server = Refuser::start(manner);
+            let client = client(&server);
+            assert_eq!(upload(&client, 1).await.unwrap(), 200);
+            server.kill_tokens();
+            server.take_heads();
+            let is_lost = is_lost(&upload(&client, 8 * MB).await);
+            assert!(is_lost || manner != Manner::Cuts, "there was nothing to be read");
+            if is_lost {
+                let [sent, probed] = server.take_heads().try_into().unwrap();
+                assert!(!sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n"));
+                assert!(probed.contains("\r\ncontent-length: 8000000\r\n"), "{probed}");
+            }
+            server.take_stored();
+            assert_eq!(upload(&client, 8 * MB).await.unwrap(), 200, "{manner:?}");
+            assert_eq!(server.take_stored(), [8 * MB]);
+            // The doubt has ended.
+            server.take_heads();
+            assert_eq!(upload(&client, 8 * MB).await.unwrap(), 200);
+            assert!(server.take_heads().iter().all(|head| !head.contains("expect:")));
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_server_that_knows_no_expectations_gets_the_body() {
+    bounded(async {
+        for is_stream in [false, true] {
+            let body = || if is_stream { stream() } else { vec![7; 8 * MB].into() };
+            let server = Refuser::start(Manner::Cuts);
+            let client = client(&server);
+            assert_eq!(upload(&client, 1).await.unwrap(), 200);
+            server.kill_tokens();
+            assert!(is_lost(&send(&client, body()).await));
+            server.revive_tokens();
+            server.set(Manner::Refuses);
+            server.take_heads();
+            server.take_stored();
+            assert_eq!(send(&client, body()).await.unwrap(), 200);
+            let [asked, sent] = server.take_heads().try_into().unwrap();
+            assert!(asked.contains("expect:") && !sent.contains("expect:"));
+            assert_eq!(server.take_stored(), [8 * MB]);
+        }
+    });
+}
+
+fn stream() -> Body {
+    Chunks::of(&vec![7; 8 * MB], 10_000).into()
+}
+
+#[test]
+fn rule_24_a_stream_that_breaks_off_gets_its_401() {
+    bounded(async {
+        let server = Refuser::start(Manner::Closes);
+        let client = client(&server);
+        for round in 1..=10 {
+            assert_eq!(send(&client, stream()).await.unwrap(), 200);
+            server.kill_tokens();
+            assert_eq!(send(&client, stream()).await.unwrap(), 401);
+            assert_eq!(server.logins(), round);
+        }
+        assert_eq!(server.take_stored(), [8 * MB; 10]);
+    });
+}
+
+#[test]
+fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
+    bounded(async {
+        for manner in [Manner::Closes, Manner::KeepsAlive, Manner::Rests] {
+            let server = Refuser::start(Manner::Cuts);
+            let client = client(&server);
+            assert_eq!(send(&client, stream()).await.unwrap(), 200);
+            server.kill_tokens();
+            assert!(is_lost(&send(&client, stream()).await));
+            server.set(manner);
+            server.take_stored();
+            assert_eq!(send(&client, stream()).await.unwrap(), 200);
+            assert_eq!((server.take_stored(), server.logins()), (vec![8 * MB], 2));
+        }
+    });
+}
+
+#[test]
+fn rule_24_uploads_heal_in_a_stack_of_middlewares() {
+    bounded(async {
+        let server = Refuser::start(Manner::Closes);
+        let client = client(&server);
+        let stack: ClientWithMiddleware = client.middleware_stack([]).build();
+        let url = format!("{}/up", server.origin());
+        for _ in 0..10 {
+            assert_eq!(upload(&client, 1).await.unwrap(), 200);
+            server.kill_tokens();
+            let response = stack.post(&url).body(vec![7; 8 * MB]).send().await.unwrap();
+            assert_eq!(whole(response).await, 200);
+        }
+        server.set(Manner::Cuts);
+        server.kill_tokens();
+        let error = stack.post(&url).body(vec![7; 8 * MB]).send().await.unwrap_err();
+        let reqwest_middleware::Error::Middleware(error) = error else { panic!("{error:?}") };
+        assert!(matches!(error.downcast_ref(), Some(Error::BrokeOff(_))), "{error:?}");
+    });
+}
