@@ -13,6 +13,10 @@ use crate::error::Error;
 use crate::login::log_in;
 use crate::sending::{self, Asked, Exchange, Sent};
 
+/// How many names of headers a request may have. reqwest and hyper add some of their own, and panic if there is no room
+/// for them: a map holds 24,576.
+const MAX_HEADERS: usize = 16_384;
+
 /// How far a call has come.
 enum Stage<E> {
     /// Its request is whole.
@@ -27,6 +31,9 @@ pub(crate) async fn run<E: Exchange>(
     mut request: Request,
     mut exchange: E,
 ) -> Result<Response, E::Error> {
+    if request.headers().keys_len() > MAX_HEADERS {
+        return Err(Error::TooManyHeaders.into());
+    }
     let ends = request.timeout().copied().or(client.timeout()).map(|budget| after(client, budget));
     let once = request.body().is_some_and(|body| Body::as_bytes(body).is_none());
     let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);

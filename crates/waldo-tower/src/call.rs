@@ -16,6 +16,10 @@ use crate::login::log_in;
 use crate::max_wait::MaxWait;
 use crate::sending::{Asked, Sending, Sent};
 
+/// How many names of headers a request may have. HTTP clients such as hyper's add some of their own, and panic if there is
+/// no room for them: a map holds 24,576.
+const MAX_HEADERS: usize = 16_384;
+
 /// How far a call has come.
 enum Stage<B> {
     /// Its body is whole.
@@ -48,6 +52,9 @@ impl<S> Exchange<S> {
         B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin,
         R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
+        if request.headers().keys_len() > MAX_HEADERS {
+            return Err(Error::TooManyHeaders);
+        }
         let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
         let mut call = self.bound(call, &mut head);

@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_reqwest::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use waldo_reqwest::reqwest::{self, Method, Request};
 use waldo_reqwest::{ConfigBuilder, Error, Reason, Refusal, Refused};
 
-use crate::scripted::{Scripted, answer};
+use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder, call, client, emulator, reason, status};
 
 #[test]
@@ -32,7 +33,7 @@ fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
         let client = client(server.origin());
         for foreign in [
             format!("http://127.0.0.1:{}/customer", server.port() ^ 1),
-            format!("http://localhost:{}/customer", server.port()),
+            format!("http://localhost.:{}/customer", server.port()),
             format!("https://127.0.0.1:{}/customer", server.port()),
             "http://me@evil.example/customer".to_owned(),
         ] {
@@ -139,5 +140,34 @@ fn a_token_is_had_for_others_as_a_call_has_it() {
         assert_eq!(send(token).await, 200);
         assert_eq!(send(client.token().await.unwrap()).await, 200);
         assert_eq!(emulator.stats().server.logins(), 1);
+    });
+}
+
+/// reqwest and hyper add headers of their own, and panic where there is no room for them.
+#[test]
+fn a_header_map_without_room_is_an_error() {
+    bounded(async {
+        let server =
+            Scripted::start(|seen| if seen.is_login() { grant(&jwt(1)) } else { answer(200, "", "") });
+        let client = client(server.origin());
+        let mut headers = HeaderMap::new();
+        while let Ok(name) = format!("x-{}", headers.len()).parse::<HeaderName>() {
+            if headers.try_insert(name, HeaderValue::from_static("")).is_err() {
+                break;
+            }
+        }
+        let full = headers.len();
+        for removed in [0, 1, 2, 3, 4, 8, 100] {
+            let mut headers = headers.clone();
+            for number in full - removed..full {
+                headers.remove(format!("x-{number}"));
+            }
+            // Not by the builder, which adds headers of its own.
+            let mut request = Request::new(Method::GET, format!("{}/x", server.origin()).parse().unwrap());
+            *request.headers_mut() = headers;
+            let error = client.execute(request).await.unwrap_err();
+            assert!(matches!(error, Error::TooManyHeaders), "{removed}: {error:?}");
+        }
+        assert!(server.seen_as("GET /x").is_empty());
     });
 }

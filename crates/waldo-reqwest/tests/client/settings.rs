@@ -138,6 +138,40 @@ fn settings_that_make_no_client_say_so() {
     assert!(error.to_string().contains("https"), "{error}");
 }
 
+#[test]
+fn rule_03_a_request_goes_to_exactly_the_origin() {
+    bounded(async {
+        let server = server();
+        let client = client(server.origin());
+        let authority = server.origin().replace("http://", "");
+        let port = server.port();
+        let urls = [
+            format!("http://{authority}/x"),
+            format!("HTTP://{authority}/x"),
+            format!("http://localhost:{port}/x"),
+            format!("http://LocalHost:{port}/x"),
+            format!("http://me@{authority}/x"),
+            format!("http://me:own@{authority}/x"),
+            format!("http://:own@localhost:{port}/x"),
+            format!("http://127.1:{port}/x"),
+            format!("http://0x7f000001:0{port}/x"),
+        ];
+        for url in &urls {
+            let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
+            for response in [client.get(url).send().await, client.execute(request).await] {
+                assert_eq!(response.unwrap().url().as_str(), format!("{}/x", server.origin()), "{url}");
+            }
+        }
+        let seen = server.seen_as("GET /x");
+        assert_eq!(seen.len(), 2 * urls.len());
+        for seen in seen {
+            assert_eq!(seen.header("host"), Some(&*authority));
+            let values: Vec<_> = seen.headers.iter().filter(|(name, _)| name == "authorization").collect();
+            assert_eq!((values.len(), seen.bears(&jwt(1))), (1, true));
+        }
+    });
+}
+
 /// reqwest rewrites hosts. So an origin either is what reqwest makes of it, or makes no client.
 #[test]
 fn rule_03_each_spelling_of_an_origin_works_or_does_not_build() {

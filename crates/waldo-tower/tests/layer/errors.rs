@@ -11,7 +11,7 @@ use http_body::{Body, Frame};
 use http_body_util::Full;
 use tower::{BoxError, Layer, Service, service_fn};
 use waldo_emulator::model::{Answer, Fault, Server};
-use waldo_tower::http::{Request, Response};
+use waldo_tower::http::{HeaderName, HeaderValue, Request, Response, Uri};
 use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config};
 
 use crate::mock::{ORIGIN, willing};
@@ -51,6 +51,64 @@ fn rule_3_a_request_to_elsewhere_is_an_error_and_nothing_is_sent() {
         assert!(error.to_string().contains(ORIGIN), "{error}");
     }
     assert_eq!((seen.logins(), seen.calls().len()), (0, 0));
+}
+
+#[test]
+fn rule_03_a_request_goes_to_exactly_the_origin() {
+    let inner = service_fn(|request: Request<Sent>| async move {
+        let uri = request.uri().to_string();
+        assert!(uri == format!("{ORIGIN}/authenticate") || uri == format!("{ORIGIN}/x?y"), "{uri}");
+        Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)))
+    });
+    let service = layer(settings(ORIGIN)).layer(inner);
+    for uri in [
+        "https://api.waldo.ai/x?y",
+        "HTTPS://api.waldo.ai/x?y",
+        "hTTpS://API.Waldo.AI:443/x?y",
+        "https://api.waldo.ai:0443/x?y",
+        "https://api.waldo.ai:/x?y",
+        "https://me@api.waldo.ai/x?y",
+        "https://me:own@api.waldo.ai:443/x?y",
+    ] {
+        assert_eq!(on_a_runtime(status(service.clone(), to(uri))).unwrap(), 200, "{uri}");
+    }
+}
+
+/// HTTP clients take a scheme that was built so for another one, and send the request in clear.
+#[test]
+fn rule_03_a_scheme_that_is_built_in_capitals_is_not_sent() {
+    let (inner, seen) = willing();
+    let service = layer(settings(ORIGIN)).layer(inner);
+    for scheme in ["HTTPS", "Https", "hTTPS", "HTTP", "Http", "ws", "wss", "https+unix"] {
+        let uri =
+            Uri::builder().scheme(scheme).authority("api.waldo.ai").path_and_query("/x").build().unwrap();
+        let request = Request::get(uri).body(Full::default()).unwrap();
+        match on_a_runtime(status(service.clone(), request)) {
+            Err(Error::ForeignOrigin(_)) => {}
+            other => panic!("{scheme}: {other:?}"),
+        }
+    }
+    assert_eq!((seen.logins(), seen.calls().len()), (0, 0));
+}
+
+#[test]
+fn a_header_map_without_room_is_an_error() {
+    let (inner, seen) = willing();
+    let service = layer(settings(ORIGIN)).layer(inner);
+    let mut request = to(ORIGIN);
+    while let Ok(name) = format!("x-{}", request.headers().len()).parse::<HeaderName>() {
+        if request.headers_mut().try_insert(name, HeaderValue::from_static("")).is_err() {
+            break;
+        }
+    }
+    for _ in 0..3 {
+        // The service below adds headers of its own.
+        let number = request.headers().len() - 1;
+        request.headers_mut().remove(format!("x-{number}"));
+        let error = on_a_runtime(status(service.clone(), request.clone())).unwrap_err();
+        assert!(matches!(error, Error::TooManyHeaders), "{error:?}");
+    }
+    assert_eq!(seen.calls().len(), 0);
 }
 
 #[test]
