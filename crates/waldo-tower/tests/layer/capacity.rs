@@ -1,19 +1,22 @@
 //! Limits below the layer: what waits for a login must not keep the login from happening.
 
-use std::sync::Arc;
+use std::future::ready;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tower::buffer::Buffer;
 use tower::limit::ConcurrencyLimit;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
-use waldo_tower::http::{Request, Response};
-use waldo_tower::{Body, Error, MaxWait};
+use waldo_tower::http::{HeaderMap, Request, Response};
+use waldo_tower::{Body, Error, Explanation, MaxWait};
 
-use crate::mock::willing;
+use crate::mock::{Inner, ORIGIN, mock, willing};
 use crate::site::{
     PATIENCE, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
 };
@@ -170,7 +173,7 @@ fn readiness_is_that_of_the_service_below() {
         (Poll::Ready(Ok(())), Poll::Ready(Ok(()))),
         (Poll::Ready(Err("no more connections")), Poll::Ready(Err(failed))),
     ] {
-        let service = layer(settings(crate::mock::ORIGIN)).layer(Gate(below));
+        let service = layer(settings(ORIGIN)).layer(Gate(below));
         assert_eq!(readiness(service.clone()), above);
         assert_eq!(readiness(service.one_shot()), above);
     }
@@ -210,9 +213,80 @@ fn what_bounds_a_wait_is_not_handed_on() {
             assert!(request.extensions().get::<MaxWait>().is_none());
             request
         }));
-    let service = layer(settings(crate::mock::ORIGIN)).layer(inner);
-    let mut request = Request::get(crate::mock::ORIGIN).body(http_body_util::Full::default()).unwrap();
+    let service = layer(settings(ORIGIN)).layer(inner);
+    let mut request = Request::get(ORIGIN).body(http_body_util::Full::default()).unwrap();
     request.extensions_mut().insert(MaxWait(PATIENCE));
     assert_eq!(on_a_runtime(status(service, request)).unwrap(), 200);
     assert_eq!(seen.calls().len(), 1);
+}
+
+/// A service that can be busy, and that knows how many clones of it there are.
+#[derive(Clone)]
+struct Counted {
+    inner: Inner,
+    is_busy: Arc<AtomicBool>,
+    clones: Arc<()>,
+    /// How many there were while each response was awaited.
+    counts: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Counted {
+    fn over(inner: Inner, is_busy: &Arc<AtomicBool>) -> Self {
+        Self { inner, is_busy: Arc::clone(is_busy), clones: Arc::default(), counts: Arc::default() }
+    }
+}
+
+impl Service<Request<Sent>> for Counted {
+    type Response = Response<http_body_util::Full<bytes::Bytes>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.is_busy.load(SeqCst) { Poll::Pending } else { self.inner.poll_ready(context) }
+    }
+
+    fn call(&mut self, request: Request<Sent>) -> Self::Future {
+        let (sent, clones) = (self.inner.call(request), Arc::downgrade(&self.clones));
+        let counts = Arc::clone(&self.counts);
+        Box::pin(async move {
+            counts.lock().unwrap().push(clones.strong_count());
+            sent.await
+        })
+    }
+}
+
+fn customer() -> Request<http_body_util::Full<bytes::Bytes>> {
+    Request::get(ORIGIN).body(http_body_util::Full::default()).unwrap()
+}
+
+#[test]
+fn a_call_is_admitted_when_the_service_is_ready() {
+    let is_busy = Arc::new(AtomicBool::new(false));
+    let refused = Arc::clone(&is_busy);
+    let (inner, _) = mock(
+        |_| ready(()),
+        move |number| {
+            refused.store(number == 2, SeqCst);
+            (if number == 2 { 401 } else { 200 }, HeaderMap::new())
+        },
+    );
+    let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &is_busy));
+    assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
+    let mut call = service.call(customer());
+    let polled = on_a_runtime(async { Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) });
+    assert!(polled.is_pending());
+    // A call that had been admitted already would keep everybody from logging in.
+    let explanation = service.layer().session().explain();
+    assert!(matches!(explanation, Explanation::Authenticate { .. }), "{explanation}");
+    is_busy.store(false, SeqCst);
+    assert_eq!(on_a_runtime(call).unwrap().status(), 200);
+}
+
+#[test]
+fn no_capacity_is_kept_while_an_answer_is_awaited() {
+    let (inner, _) = willing();
+    let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &Arc::default()));
+    assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
+    // The caller's own, and the one that is asked again: not the one that has sent.
+    assert_eq!(*service.get_ref().counts.lock().unwrap(), [2; 2]);
 }

@@ -230,6 +230,36 @@ fn rule_15_a_rejected_key_pair_is_everybodys_answer() {
 }
 
 #[test]
+fn an_error_of_the_service_below_keeps_its_causes() {
+    let inner = service_fn(|request: Request<Sent>| async move {
+        if request.uri().path() == "/authenticate" {
+            return Ok(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)));
+        }
+        let cause: BoxError = "the cable is cut".into();
+        Err::<_, BoxError>(std::io::Error::other(Layered(cause)).into())
+    });
+    let error = on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err();
+    assert_eq!(error.to_string(), "the request failed: layered");
+    assert_eq!(error.source().unwrap().to_string(), "the cable is cut");
+}
+
+/// An error with a cause.
+#[derive(Debug)]
+struct Layered(BoxError);
+
+impl std::fmt::Display for Layered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("layered")
+    }
+}
+
+impl std::error::Error for Layered {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+#[test]
 fn a_status_is_a_response() {
     on_a_runtime(async {
         let emulator = emulator();
