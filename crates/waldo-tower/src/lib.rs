@@ -6,6 +6,8 @@
 //! [`MaxWait`]: MaxWait
 //! [`Body`]: Body
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
+//! [`Error::BrokeOff`]: Error::BrokeOff
+//! [`ConfigBuilder::challenge_statuses`]: ConfigBuilder::challenge_statuses
 //! [`SharedSession`]: SharedSession
 #![doc = include_str!("../README.md")]
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -59,6 +59,7 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     /// Whether a connection ends with its first answer.
     cuts: AtomicBool,
+    connections: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -70,6 +71,7 @@ impl Scripted {
             script: Box::new(script),
             seen: Mutex::default(),
             cuts: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -78,6 +80,7 @@ impl Scripted {
                 if accepting.stopped.load(Ordering::SeqCst) {
                     return;
                 }
+                accepting.connections.fetch_add(1, Ordering::SeqCst);
                 let serving = Arc::clone(&accepting);
                 thread::spawn(move || serve(stream, &serving));
             }
@@ -106,6 +109,11 @@ impl Scripted {
     /// The requests with this line.
     pub(crate) fn seen_as(&self, line: &str) -> Vec<Seen> {
         self.seen().into_iter().filter(|seen| seen.line == line).collect()
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn logins(&self) -> usize {

@@ -246,3 +246,17 @@ fn rule_03_an_origin_that_reqwest_rewrites_says_what_to_write() {
         assert!(error.to_string().contains(written), "{error}");
     }
 }
+
+/// Balancers close idle connections after a minute or less; reqwest would keep them for longer.
+#[test]
+fn a_client_without_settings_keeps_idle_connections_for_15_seconds() {
+    bounded(async {
+        let server = server();
+        let client = client(server.origin());
+        for _ in 0..2 {
+            assert_eq!((status(&client).await, server.connections()), (200, 1));
+        }
+        tokio::time::sleep(Duration::from_secs(17)).await;
+        assert_eq!((status(&client).await, server.connections()), (200, 2));
+    });
+}

@@ -1,5 +1,6 @@
 //! Uploads whose token is refused on their head alone.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -79,6 +80,9 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
         Ok(200) => false,
         Err(error @ Error::BrokeOff(_)) => {
             assert!(error.to_string().contains("token may have been refused"), "{error}");
+            let causes = std::iter::successors(error.source(), |&cause| cause.source());
+            let cut = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).count();
+            assert_eq!(cut, 1, "{error:?}");
             true
         }
         other => panic!("{other:?}"),
