@@ -7,8 +7,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
-use waldo_auth_shared::core::{Call, Credentials, Head, Snapshot};
-use waldo_auth_shared::{Admission, AnswerBody, SharedSession, config};
+use waldo_auth_shared::core::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
+use waldo_auth_shared::{Admission, AnswerBody, HeldBody, SharedSession, config};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
@@ -43,6 +43,11 @@ fn a_session_by_hand(origin: &str) {
         EARS.hear(&session);
         admission
     };
+    let mut elsewhere = Request::get(format!("https://evil.example/?{KEY}")).body(()).unwrap();
+    let error = session.admit(Call::replayable(), &mut elsewhere).unwrap_err();
+    EARS.hear_error(&error);
+    let AdmitError::ForeignOrigin(foreign) = error else { panic!("{error}") };
+    EARS.hear_error(&foreign);
     let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
     EARS.hear(&lead);
     EARS.hear(&AnswerBody::new());
@@ -54,6 +59,11 @@ fn a_session_by_hand(origin: &str) {
     drop(lead.answer(Head::from(&granted), granted.body().as_bytes()));
     let Admission::Send(attempt) = admit(wait.block()) else { panic!("a token is held") };
     EARS.hear(&attempt);
+    let Verdict::Retry(call) = session.break_off(attempt) else { panic!("the token is held") };
+    let Admission::Send(attempt) = admit(call) else { panic!("a token is held") };
+    EARS.hear(&attempt.upload());
+    EARS.read(session.explain());
+    drop(session.conclude(attempt, &mut Response::new(())));
     EARS.hear(&session.snapshot().map(|snapshot: Snapshot| snapshot.to_json().len()));
     session.invalidate();
     let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
@@ -77,6 +87,9 @@ async fn a_service(emulator: &Emulator) {
     EARS.hear(&layer);
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
+    let (held, gate) = HeldBody::held(Full::<Bytes>::from(OTHER_SECRET));
+    EARS.hear(&held);
+    EARS.hear(&gate);
     EARS.hear(&Body::from(Full::<Bytes>::from(OTHER_SECRET)));
     EARS.hear(&service.clone().one_shot());
     EARS.hear(&layer.clone().one_shot());
