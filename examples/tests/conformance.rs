@@ -19,7 +19,7 @@ use http::{Request, Response};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
-use waldo_auth_shared::core::{Call, Credentials, ForeignOrigin, Snapshot};
+use waldo_auth_shared::core::{AdmitError, Call, Credentials, Snapshot};
 use waldo_auth_shared::{Refused, SharedSession};
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
@@ -123,7 +123,7 @@ impl Embedding {
         if let Some(Refused { refusal, retry_in, .. }) = failure.downcast_ref() {
             return Ending::refused(refusal, *retry_in);
         }
-        if failure.is::<ForeignOrigin>() {
+        if let Some(AdmitError::ForeignOrigin(_)) = failure.downcast_ref() {
             return Ending::ForeignOrigin;
         }
         if (self.is_timeout)(failure) { Ending::TimedOut } else { Ending::Failed }

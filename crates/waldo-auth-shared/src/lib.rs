@@ -4,6 +4,9 @@
 //! [`Lead`]: Lead
 //! [`Wait`]: Wait
 //! [`SharedSession::admit`]: SharedSession::admit
+#![cfg_attr(feature = "http-body", doc = "[`AnswerBody`]: AnswerBody")]
+#![cfg_attr(feature = "http-body", doc = "[`HeldBody`]: HeldBody")]
+#![cfg_attr(feature = "http-body", doc = "[`Gate`]: Gate")]
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "http-body")]
