@@ -1,12 +1,15 @@
 //! What a client is told once.
 
+use std::any::Any;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::config::Config;
 use waldo_auth_core::{ConfigBuilder, ConfigError, Credentials};
 use waldo_auth_shared::{EnvError, config, config_from_env};
 
 use crate::client::Client;
+use crate::sending::Sender;
 
 /// Changes the defaults of a [`Client`] and checks them together.
 ///
@@ -27,7 +30,7 @@ use crate::client::Client;
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     config: ConfigBuilder,
-    agent: Option<Agent>,
+    sender: Option<Sender>,
     max_wait: Option<Duration>,
 }
 
@@ -54,7 +57,7 @@ impl ClientBuilder {
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
-        Self { config, agent: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
+        Self { config, sender: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
@@ -78,8 +81,16 @@ impl ClientBuilder {
     /// Default: ureq's defaults under this crate's name. ureq sets no timeouts by itself, so set `timeout_global` here; it
     /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
     /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
-    pub fn agent(self, agent: impl Into<Agent>) -> Self {
-        Self { agent: Some(agent.into()), ..self }
+    ///
+    /// Prefer the configuration to an agent that is made already, if uploads are [`OneShot`](crate::OneShot)s. ureq sees the answer to
+    /// `Expect: 100-continue` only when the server closes the connection, unless the connections are this crate's.
+    pub fn agent(self, agent: impl Into<Agent> + 'static) -> Self {
+        // An agent does not tell how it connects, so only a configuration can be given other connections.
+        let sender = match (&agent as &dyn Any).downcast_ref::<Config>() {
+            Some(config) => Sender::configured(config.clone()),
+            None => Sender::given(agent.into()),
+        };
+        Self { sender: Some(sender), ..self }
     }
 
     /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
@@ -99,21 +110,9 @@ impl ClientBuilder {
     /// # Errors
     /// The first setting that is out of its range, and what it must be.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let status_as_error = self.agent.as_ref().is_none_or(|agent| agent.config().http_status_as_error());
-        let agent = self.agent.unwrap_or_else(default_agent);
-        Ok(Client::new(agent, status_as_error, self.config.build()?, self.max_wait))
+        let given = self.sender.as_ref();
+        let status_as_error = given.is_none_or(|given| given.agent().config().http_status_as_error());
+        let sender = self.sender.unwrap_or_else(Sender::own);
+        Ok(Client::new(sender, status_as_error, self.config.build()?, self.max_wait))
     }
-}
-
-/// ureq's defaults, but for what a request would otherwise have to be told each time.
-fn default_agent() -> Agent {
-    let settings = Agent::config_builder()
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .http_status_as_error(false)
-        .max_redirects(0);
-    // ureq's default is rustls, compiled in or not.
-    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-    let settings = settings
-        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
-    settings.build().into()
 }

@@ -9,14 +9,15 @@ use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, NotResumed, Origin, Snapshot,
-    Verdict,
+    Upload, Verdict,
 };
 use waldo_auth_shared::{Admission, SharedSession, conceal};
 
+use crate::agent::LONGEST;
 use crate::error::Error;
 use crate::login::log_in;
 use crate::payload::Payload;
-use crate::sending::{describe, send};
+use crate::sending::{Ending, Sender, describe};
 use crate::target::resolve;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
@@ -37,15 +38,12 @@ use crate::target::resolve;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    agent: Agent,
+    sender: Sender,
     /// Whether a call fails by a 4xx or 5xx, unless it says otherwise.
     status_as_error: bool,
     session: Arc<SharedSession>,
     max_wait: Option<Duration>,
 }
-
-/// A year: ureq adds a limit to the clock, which panics where the sum is out of its range, and nobody waits so long.
-const LONGEST: Duration = Duration::from_secs(31_536_000);
 
 /// What a call may say differently from its client.
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +55,12 @@ pub(crate) struct Options {
 
 impl Client {
     pub(crate) fn new(
-        agent: Agent,
+        sender: Sender,
         status_as_error: bool,
         config: Config,
         max_wait: Option<Duration>,
     ) -> Self {
-        Self { agent, status_as_error, session: Arc::new(SharedSession::new(config)), max_wait }
+        Self { sender, status_as_error, session: Arc::new(SharedSession::new(config)), max_wait }
     }
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
@@ -152,14 +150,14 @@ impl Client {
     /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request). What it sends by itself carries
     /// no token. One that was not given follows no redirect and makes no error of a status.
     pub fn agent(&self) -> &Agent {
-        &self.agent
+        self.sender.agent()
     }
 }
 
 impl Client {
     /// What a call does unless it says otherwise.
     pub(crate) fn options(&self) -> Options {
-        Options { budget: self.agent.config().timeouts().global, status_as_error: self.status_as_error }
+        Options { budget: self.agent().config().timeouts().global, status_as_error: self.status_as_error }
     }
 
     /// Sends a request until its response is the call's answer.
@@ -173,22 +171,43 @@ impl Client {
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
         // Before the token is there: a look into a map without headers costs nothing.
-        let description = describe(&mut head, &payload);
+        let description = describe(&mut head, &payload)?;
+        // Why the call is to ask about its token: its upload broke off.
+        let mut broken = None;
         loop {
             let mut request = Request::from_parts(head.clone(), ());
-            let mut attempt = self.admit(call, &mut request)?;
+            let mut attempt = match self.admit(call, &mut request) {
+                Ok(attempt) => attempt,
+                Err(error) => return Err(broken.unwrap_or(error)),
+            };
             // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
             let left = ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
-            let (result, touched) = send(&self.agent, request, description, &mut payload, left);
-            if !P::REPLAYABLE && !touched {
+            let how = attempt.upload();
+            let sent = self.sender.send(request, description, &mut payload, how, left);
+            if !P::REPLAYABLE && !sent.touched {
                 attempt = attempt.with_untouched_body();
             }
-            match self.conclude(attempt, &result) {
+            let verdict = match sent.ending {
+                Ending::Usual => self.conclude(attempt, &sent.result),
+                Ending::BrokeOff => match broken.take().filter(|_| how == Upload::Probe) {
+                    // The question stays open.
+                    Some(error) => return Err(error),
+                    None => self.session.break_off(attempt),
+                },
+                Ending::OutOfTime => {
+                    drop(self.session.break_off(attempt));
+                    Verdict::Deliver
+                }
+            };
+            match verdict {
                 // A refused answer is dropped unread, and with it its connection, unless it has no body. To read even a short body
                 // is to wait for the server, and ureq bounds that only by what would bound the delivered answer too. A 401
                 // that is healed comes about once in a token's life, so a connection more is cheap.
-                Verdict::Retry(again) => call = again,
-                Verdict::Deliver => return deliver(result?, options),
+                Verdict::Retry(again) => {
+                    call = again;
+                    broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
+                }
+                Verdict::Deliver => return deliver(sent.result?, options),
             }
         }
     }
@@ -198,7 +217,7 @@ impl Client {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
-                Admission::Authenticate(lead) => log_in(&self.agent, lead),
+                Admission::Authenticate(lead) => log_in(&self.sender, self.origin(), lead),
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
             };
@@ -207,12 +226,17 @@ impl Client {
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
         let none = HeaderMap::new();
-        let head = match result {
-            Ok(response) => Some(Head::from(response)),
+        let response = match result {
+            Ok(response) => response,
             // A middleware of the user's made an error of it; a 401 is still a 401.
-            Err(error) => error.status().map(|status| Head::new(status, &none)),
+            Err(error) => {
+                return error.status().map_or(Verdict::Deliver, |status| {
+                    self.session.conclude_head(attempt, Head::new(status, &none))
+                });
+            }
         };
-        let Some(head) = head else { return Verdict::Deliver };
+        let (head, source) = (Head::from(response), self.sender.source(response));
+        let head = source.as_deref().map_or(head, |uri| head.with_uri(uri));
         self.session.conclude_head(attempt, head)
     }
 

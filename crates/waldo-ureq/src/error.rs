@@ -53,6 +53,13 @@ pub enum Error {
     /// The body could not be written as JSON, made by its factory, or read, or is not as long as was stated. If it broke off
     /// while it was being sent, the server may have seen a part of it.
     Body(io::Error),
+    /// The connection broke off while an upload was being sent, and **the token may have been refused**: a server that refuses a
+    /// token on the head of a request, and closes, is often not heard. The server may have seen a part of the body. The
+    /// call was not sent again, because its 401 could not be had.
+    ///
+    /// If it is safe to make the call again, do so: its upload asks the server first, so that a refused token is then seen
+    /// and replaced. If that fails in the same way, [`invalidate`](crate::Client::invalidate) the token.
+    BrokeOff(ureq::Error),
     /// ureq's own error: a status where the agent wants it as an error, else a transport that failed or was too slow. After the
     /// latter, whether the server has acted on the request is not known, so it was not sent again.
     ///
@@ -95,6 +102,11 @@ impl fmt::Display for Error {
             }
             Self::Header(error) => write!(f, "the request has an invalid header: {error}"),
             Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
+            Self::BrokeOff(error) => write!(
+                f,
+                "the connection broke off during an upload ({error}); the token may have been refused, so make the call \
+                 again if that is safe: it asks the server first"
+            ),
             Self::Ureq(ureq::Error::StatusCode(401)) => f.write_str(
                 "the server answered 401; if a OneShot was spent, make the call again, else see explain and the journal",
             ),
@@ -109,15 +121,31 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
+    /// What lies behind the message. The message has the words of an [`io::Error`] already; the error itself is here all the same, so
+    /// that a program that goes along the chain finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
             Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Target { .. } => None,
             Self::Header(error) => error.source(),
-            Self::Body(error) => error.source(),
-            Self::Ureq(error) => error.source(),
+            Self::Body(error) => Some(error),
+            Self::BrokeOff(error) | Self::Ureq(error) => cause(error),
         }
+    }
+}
+
+/// What lies behind an error of ureq's, which does not tell by itself.
+fn cause(error: &ureq::Error) -> Option<&(dyn StdError + 'static)> {
+    match error {
+        ureq::Error::Io(error) => Some(error),
+        ureq::Error::Http(error) => Some(error),
+        ureq::Error::Protocol(error) => Some(error),
+        #[cfg(feature = "rustls")]
+        ureq::Error::Rustls(error) => Some(error),
+        #[cfg(feature = "native-tls")]
+        ureq::Error::NativeTls(error) => Some(error),
+        ureq::Error::Other(error) => Some(error.as_ref()),
+        _ => None,
     }
 }
 

@@ -9,8 +9,10 @@
 //! [`Error::Refused`]: Error::Refused
 #![doc = include_str!("../README.md")]
 
+mod agent;
 mod builder;
 mod client;
+mod connector;
 mod error;
 mod login;
 mod payload;

@@ -129,7 +129,8 @@ impl<'a> RequestBuilder<'a> {
     pub fn send_json<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Result<Response<Body>, Error> {
         let body = serde_json::to_vec(value).map_err(|error| Error::Body(error.into()))?;
         if let Some(headers) = self.head.headers_mut() {
-            headers.entry(http::header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+            let json = HeaderValue::from_static("application/json");
+            crate::sending::add(headers, http::header::CONTENT_TYPE, json)?;
         }
         self.send(body)
     }

@@ -6,6 +6,8 @@ mod bodies;
 mod concurrency;
 #[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod elsewhere;
 mod environment;
 mod errors;
 #[cfg(test)]
@@ -23,4 +25,8 @@ mod requests;
 mod scripted;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod spellings;
 mod timeouts;
+#[cfg(test)]
+mod uploads;

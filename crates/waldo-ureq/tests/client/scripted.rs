@@ -1,6 +1,6 @@
 //! A server that does what a test tells it, on a real socket.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -171,6 +171,17 @@ impl Exchange {
         }
     }
 
+    /// Waits for the first byte of the body, which stays where it is.
+    pub(crate) fn await_body(&mut self) {
+        drop(self.stream.fill_buf());
+    }
+
+    /// Reads until the client closes the connection, or to the end of what it has to send.
+    pub(crate) fn drain(&mut self) {
+        drop(io::copy(&mut self.stream, &mut io::sink()));
+        self.close();
+    }
+
     /// Answers with a status, header lines that each end with `\r\n`, and a body, which a `HEAD` is spared.
     pub(crate) fn answer(&mut self, status: u16, headers: &str, body: &str) {
         let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
@@ -193,10 +204,22 @@ impl Exchange {
         }
     }
 
+    /// Writes raw bytes; false when the client has gone away.
+    pub(crate) fn write_or_leave(&mut self, bytes: &[u8]) -> bool {
+        self.write(bytes);
+        !self.close
+    }
+
     /// Waits until the client closes the connection.
     pub(crate) fn wait_until_gone(&mut self) {
         drop(self.stream.get_mut().read(&mut [0]));
         self.close();
+    }
+
+    /// Keeps the connection open as long as what comes back lives, and reads no more from it.
+    pub(crate) fn hold(&mut self) -> TcpStream {
+        self.close();
+        self.stream.get_ref().try_clone().unwrap()
     }
 
     /// Cuts the connection when the script has ended; nothing more is read from it.

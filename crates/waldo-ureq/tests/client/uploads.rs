@@ -1,0 +1,426 @@
+//! Uploads whose connection breaks off, because the server refuses the token on the head and does not read the body (rule 24).
+//!
+//! So it was in `urllib3/urllib3#241`, `seanmonstar/reqwest#1975` and `golang/go#51109`.
+
+use std::error::Error as _;
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use waldo_ureq::ureq::config::ConfigBuilder;
+use waldo_ureq::ureq::typestate::AgentScope;
+use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
+
+use crate::listener::Listener;
+use crate::scripted::{Exchange, Scripted, jwt};
+use crate::site::{PATIENCE, bounded, builder, builder_over, client, on_threads, settings};
+
+const MEGABYTE: usize = 1_000_000;
+
+/// What a server does with an upload whose token it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// Answers on the head, and closes.
+    Close,
+    /// Answers on the head, and neither reads on nor closes.
+    Hold,
+    /// Answers on the head, and reads what comes then.
+    Drain,
+    /// Reads the body, then answers.
+    ReadFirst,
+}
+
+/// What a server does when it is asked with `Expect: 100-continue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Looks at the token first.
+    Looks,
+    /// Says 100 before it looks at anything.
+    Continues,
+    /// Answers 417.
+    Fails,
+    /// Does as if it had not been asked, and looks at the token when it has seen some of the body.
+    Ignores,
+}
+
+/// A server that grants a new token with each login, and knows only the latest.
+struct Site {
+    server: Scripted,
+    granted: Arc<AtomicU32>,
+    /// Of each upload, whether the server was asked before the body came.
+    asked: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Site {
+    fn start(refusal: Refusal, when_asked: Asked) -> Self {
+        let (granted, asked) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (latest, asks) = (Arc::clone(&granted), Arc::clone(&asked));
+        let held = Mutex::new(Vec::new());
+        let server = Scripted::start(move |exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(latest.fetch_add(1, Ordering::SeqCst) + 1));
+            }
+            let expects = exchange.header("expect").is_some();
+            if exchange.line.starts_with("POST") {
+                asks.lock().unwrap().push(expects);
+            }
+            let is_known = exchange.bears(&jwt(latest.load(Ordering::SeqCst)));
+            answer_upload(exchange, is_known, expects.then_some(when_asked), refusal, &held);
+        });
+        Self { server, granted, asked }
+    }
+
+    /// The server forgets the token that the client holds.
+    fn forget_token(&self) {
+        self.granted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether each upload since the last time has asked.
+    fn asked(&self) -> Vec<bool> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    fn client(&self) -> Client {
+        self.client_with(settings())
+    }
+
+    /// A client whose token was good a moment ago.
+    fn client_with(&self, settings: ConfigBuilder<AgentScope>) -> Client {
+        let client = builder_over(self.server.origin(), settings.build()).build().unwrap();
+        assert_eq!(client.get("/first").call().unwrap().status(), 200);
+        client
+    }
+
+    fn uploads(&self) -> usize {
+        self.server.seen().iter().filter(|line| *line == "POST /up").count()
+    }
+}
+
+fn answer_upload(
+    exchange: &mut Exchange,
+    is_known: bool,
+    asked: Option<Asked>,
+    refusal: Refusal,
+    held: &Mutex<Vec<TcpStream>>,
+) {
+    match asked {
+        Some(Asked::Fails) => {
+            exchange.answer(417, "Connection: close\r\n", "no");
+            return exchange.close();
+        }
+        Some(Asked::Ignores) => {
+            exchange.await_body();
+            exchange.headers.retain(|(name, _)| name != "expect");
+        }
+        Some(Asked::Continues) => {
+            let body = exchange.read_body();
+            let status = if is_known { 200 } else { 401 };
+            return exchange.answer(status, "", &body.len().to_string());
+        }
+        Some(Asked::Looks) | None => {}
+    }
+    if is_known || refusal == Refusal::ReadFirst {
+        let body = exchange.read_body();
+        return exchange.answer(if is_known { 200 } else { 401 }, "", &body.len().to_string());
+    }
+    match refusal {
+        Refusal::Close => {
+            exchange.answer(401, "Connection: close\r\n", "no");
+            exchange.close();
+        }
+        Refusal::Hold => {
+            exchange.answer(401, "", "no");
+            held.lock().unwrap().push(exchange.hold());
+        }
+        Refusal::Drain | Refusal::ReadFirst => {
+            exchange.answer(401, "", "no");
+            // The rest is read; a client that has been refused sends none of it, or leaves.
+            exchange.drain();
+        }
+    }
+}
+
+fn upload(client: &Client, payload: impl Payload) -> Result<(u16, String), Error> {
+    let mut response = client.post("/up").send(payload)?;
+    Ok((response.status().as_u16(), response.body_mut().read_to_string().unwrap()))
+}
+
+fn document(megabytes: usize) -> Vec<u8> {
+    vec![7; megabytes * MEGABYTE]
+}
+
+fn arrived(megabytes: usize) -> (u16, String) {
+    (200, (megabytes * MEGABYTE).to_string())
+}
+
+/// urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
+#[test]
+fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
+    bounded(|| {
+        for megabytes in [1, 4, 8] {
+            let site = Site::start(Refusal::Close, Asked::Looks);
+            let document = document(megabytes);
+            for round in 1..=10 {
+                // A client of its own, because only five refusals in a row are believed (rule 16).
+                let client = site.client();
+                site.forget_token();
+                let logins = site.server.logins();
+                assert_eq!(upload(&client, &document).unwrap(), arrived(megabytes), "round {round}");
+                assert_eq!(site.server.logins(), logins + 1, "round {round}");
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_24_an_upload_in_chunks_heals() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let (client, document) = (site.client(), document(8));
+        for _ in 0..3 {
+            site.forget_token();
+            let factory = Factory::new(|| Ok(document.as_slice()));
+            assert_eq!(upload(&client, factory).unwrap(), arrived(8));
+        }
+    });
+}
+
+#[test]
+fn rule_24_an_upload_that_the_server_does_not_read_heals() {
+    bounded(|| {
+        let site = Site::start(Refusal::Hold, Asked::Looks);
+        let limited = || settings().timeout_per_write(Some(Duration::from_millis(500)));
+        for client in [site.client_with(limited()), site.client_with(limited().timeout_global(None))] {
+            site.forget_token();
+            assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
+        }
+        // A deadline alone leaves time to ask.
+        let client = site.client_with(settings().timeout_global(None));
+        site.forget_token();
+        let within = client.post("/up").deadline(Duration::from_secs(8)).send(document(8));
+        assert_eq!(within.unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
+    bounded(|| {
+        for refusal in [Refusal::Drain, Refusal::ReadFirst] {
+            let site = Site::start(refusal, Asked::Continues);
+            let client = site.client();
+            site.forget_token();
+            assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
+            assert_eq!(site.asked(), [false, false], "{refusal:?}");
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_one_shot_upload_is_probed_and_the_next_call_heals() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let (client, document) = (site.client(), document(8));
+        site.forget_token();
+        let once = || OneShot::new(document.as_slice()).without_expect();
+        assert_eq!(upload(&client, once()).unwrap(), (401, "no".to_owned()));
+        assert_eq!(site.asked(), [false, true]);
+        assert_eq!(upload(&client, once()).unwrap(), arrived(8));
+        assert_eq!(site.server.logins(), 2);
+    });
+}
+
+#[test]
+fn rule_24_a_one_shot_upload_that_asks_heals() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let (client, document) = (site.client(), document(8));
+        site.forget_token();
+        assert_eq!(upload(&client, OneShot::new(document.as_slice())).unwrap(), arrived(8));
+        assert_eq!(site.asked(), [true, true]);
+    });
+}
+
+#[test]
+fn rule_24_uploads_at_once_share_one_login() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let (client, document, listener) = (site.client(), document(8), Listener::new());
+        site.forget_token();
+        let answers = on_threads(4, &listener, |_| upload(&client, &document).unwrap(), || ());
+        assert_eq!(answers, vec![arrived(8); 4]);
+        assert_eq!(site.server.logins(), 2);
+    });
+}
+
+#[test]
+fn rule_24_an_upload_whose_refusal_cannot_be_had_says_so() {
+    bounded(|| {
+        for when_asked in [Asked::Fails, Asked::Ignores, Asked::Continues] {
+            let site = Site::start(Refusal::Close, when_asked);
+            let client = site.client();
+            site.forget_token();
+            let error = upload(&client, document(8)).unwrap_err();
+            assert!(matches!(error, Error::BrokeOff(_)), "{when_asked:?}: {error:?}");
+            assert!(error.to_string().contains("the token may have been refused"), "{error}");
+            let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+            assert_ne!(source.kind(), io::ErrorKind::Other, "{source:?}");
+            assert_eq!(site.uploads(), 2, "{when_asked:?}");
+            assert!(client.explain().to_string().contains("broke off"), "{}", client.explain());
+            // The next upload asks first, and the server that reads the body then says what it has against it.
+            let next = upload(&client, document(8));
+            match when_asked {
+                Asked::Continues => assert_eq!(next.unwrap(), arrived(8)),
+                Asked::Fails | Asked::Ignores | Asked::Looks => {
+                    assert!(matches!(next, Err(Error::BrokeOff(_))), "{next:?}");
+                }
+            }
+            client.invalidate();
+            assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_crash_during_an_upload_costs_no_login() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| match exchange.line.as_str() {
+            "POST /authenticate" => exchange.grant(&jwt(1)),
+            "POST /up" if exchange.header("expect").is_some() => {
+                exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                exchange.wait_until_gone();
+            }
+            "POST /up" => exchange.close(),
+            _ => exchange.answer(200, "", ""),
+        });
+        let client = client(server.origin());
+        let error = client.post("/up").send(document(8)).unwrap_err();
+        assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
+        assert_eq!(client.get("/").call().unwrap().status(), 200);
+        assert_eq!(server.seen(), ["POST /authenticate", "POST /up", "POST /up", "GET /"]);
+    });
+}
+
+#[test]
+fn rule_24_a_probe_delivers_what_the_server_says_of_the_request() {
+    bounded(|| {
+        let site = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            exchange.answer(413, "Connection: close\r\n", "too large");
+            exchange.close();
+        });
+        let client = client(site.origin());
+        assert_eq!(upload(&client, document(8)).unwrap(), (413, "too large".to_owned()));
+        assert_eq!(site.logins(), 1);
+    });
+}
+
+#[test]
+fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
+    bounded(|| {
+        let site = Site::start(Refusal::Hold, Asked::Looks);
+        let hasty = settings().timeout_send_body(Some(Duration::from_millis(300)));
+        let client = site.client_with(hasty);
+        site.forget_token();
+        let error = upload(&client, document(8)).unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(ureq::Timeout::SendBody))), "{error:?}");
+        assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
+        assert_eq!(site.asked(), [false, true, false]);
+    });
+}
+
+#[test]
+fn rule_24_a_short_body_never_asks() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let client = site.client();
+        for length in [1, 64 * 1024] {
+            site.forget_token();
+            assert_eq!(upload(&client, vec![7; length]).unwrap(), (200, length.to_string()));
+            assert_eq!(site.asked(), [false, false]);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_ignores_expect_is_asked_once() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Ignores);
+        let (client, document) = (site.client(), document(1));
+        let once = || OneShot::new(document.as_slice());
+        for _ in 0..4 {
+            assert_eq!(upload(&client, once()).unwrap(), arrived(1));
+        }
+        assert_eq!(site.asked(), [true, false, false, false]);
+        // Clones share what is known, and a break-off is a reason to ask again.
+        assert_eq!(upload(&client.clone(), once()).unwrap(), arrived(1));
+        site.forget_token();
+        let began = Instant::now();
+        assert!(matches!(upload(&client, once()), Err(Error::BrokeOff(_))));
+        assert_eq!(site.asked(), [false, false, true]);
+        assert!(began.elapsed() < PATIENCE / 2);
+    });
+}
+
+#[test]
+fn a_server_that_answers_417_gets_the_request_without_the_question() {
+    bounded(|| {
+        let site = Site::start(Refusal::ReadFirst, Asked::Fails);
+        let (client, document) = (site.client(), document(1));
+        for _ in 0..2 {
+            assert_eq!(upload(&client, OneShot::new(document.as_slice())).unwrap(), arrived(1));
+        }
+        assert_eq!(site.asked(), [true, false, false]);
+        // A question of the user's own is answered to the user.
+        let own = client.post("/up").header("expect", "100-continue").send(&document);
+        assert_eq!(own.unwrap().status(), 417);
+    });
+}
+
+#[test]
+fn a_server_that_answers_is_asked_each_time() {
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let (client, document) = (site.client(), document(1));
+        for _ in 0..3 {
+            assert_eq!(upload(&client, OneShot::new(document.as_slice())).unwrap(), arrived(1));
+        }
+        assert_eq!(site.asked(), [true; 3]);
+    });
+}
+
+#[test]
+fn a_body_that_fails_as_a_connection_does_is_the_bodys_error() {
+    struct Reset;
+
+    impl Read for Reset {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    }
+
+    bounded(|| {
+        let site = Site::start(Refusal::Close, Asked::Looks);
+        let client = site.client();
+        let error = client.post("/up").send(Factory::new(|| Ok(Reset))).unwrap_err();
+        assert!(matches!(error, Error::Body(_)), "{error:?}");
+        assert!(!client.explain().to_string().contains("broke off"));
+    });
+}
+
+#[test]
+fn an_upload_waits_no_longer_than_its_client() {
+    bounded(|| {
+        let site = Site::start(Refusal::Hold, Asked::Ignores);
+        let client = builder(site.server.origin()).build().unwrap();
+        drop(client.token().unwrap());
+        site.forget_token();
+        let began = Instant::now();
+        let error = client.post("/up").deadline(Duration::from_secs(2)).send(document(8)).unwrap_err();
+        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+        assert!(matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
+    });
+}
