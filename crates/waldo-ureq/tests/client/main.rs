@@ -17,6 +17,8 @@ mod leaders;
 mod listener;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod login_bodies;
 mod redirects;
 mod renewal;
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! The body of a login's answer is read no further, and waited for no longer, than it is worth (rule 2).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use waldo_ureq::Reason;
+use waldo_ureq::http::StatusCode;
+
+use crate::failures::reason;
+use crate::scripted::{Exchange, Scripted};
+use crate::site::bounded;
+
+/// What a body of a refusal may take, and far less than a login may take.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Why a login failed that is answered so, and how much of the body was taken.
+#[track_caller]
+fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let server = Scripted::start(move |exchange: &mut Exchange| {
+        exchange.read_body();
+        exchange.write(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes());
+        while !piece.is_empty() && exchange.write_or_leave(&piece) {
+            counted.fetch_add(piece.len(), Ordering::SeqCst);
+        }
+        exchange.wait_until_gone();
+    });
+    let began = Instant::now();
+    let reason = reason(server.origin());
+    assert!(began.elapsed() < SOON, "{head}: {:?}", began.elapsed());
+    (reason, count.load(Ordering::SeqCst))
+}
+
+/// cloudfoundry/cf-java-client#562: a 503 whose body never ends held everyone up.
+#[test]
+fn rule_02_a_status_that_says_enough_needs_no_body() {
+    bounded(|| {
+        for status in [404, 429, 500, 503, 302] {
+            for framing in ["Content-Length: 99", "Transfer-Encoding: chunked", "X: y"] {
+                let head = format!("{status} No\r\n{framing}").leak();
+                let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
+                assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_02_the_body_of_a_refusal_is_waited_for_but_briefly() {
+    bounded(|| {
+        for status in [400, 401, 403] {
+            for framing in ["Content-Length: 99", "Transfer-Encoding: chunked", "X: y"] {
+                let head = format!("{status} No\r\n{framing}").leak();
+                let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
+                assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_02_an_endless_body_is_left_behind() {
+    bounded(|| {
+        let chunk = [b"400\r\n".as_slice(), &[b' '; 0x400], b"\r\n"].concat();
+        let extended = [b"1;".as_slice(), &[b'x'; 0x1000], b"\r\n \r\n"].concat();
+        for (head, piece) in [
+            ("200 OK\r\nX: y", vec![b' '; 0x1000]),
+            ("200 OK\r\nTransfer-Encoding: chunked", chunk.clone()),
+            ("401 No\r\nX: y", vec![b' '; 0x1000]),
+            ("403 No\r\nTransfer-Encoding: chunked", chunk),
+            ("401 No\r\nTransfer-Encoding: chunked", extended),
+        ] {
+            let (reason, _) = taken(head, piece);
+            assert_ne!(reason, Reason::Timeout, "{head}");
+        }
+    });
+}
+
+/// Without the feature, nobody decompresses.
+#[cfg(feature = "gzip")]
+#[test]
+fn rule_02_a_compressed_body_of_nothing_is_left_behind() {
+    // An empty member.
+    let nothing = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0].repeat(100);
+    bounded(move || {
+        let refused = Reason::Status(StatusCode::UNAUTHORIZED);
+        for (head, expected) in [
+            ("200 OK\r\nContent-Encoding: gzip", Reason::BodyTooLarge),
+            ("401 No\r\nContent-Encoding: gzip", refused),
+        ] {
+            let (reason, taken) = taken(head, nothing.clone());
+            assert_eq!(reason, expected, "{head}");
+            // What the client takes, and what the buffers of the connection do.
+            assert!(taken < 8 << 20, "{taken}");
+        }
+    });
+}
+
+#[test]
+fn rule_01_a_login_asks_for_no_compression() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            assert!(!exchange.is_login() || exchange.header("accept-encoding").is_none());
+            exchange.grant(&crate::scripted::jwt(1));
+        });
+        assert_eq!(crate::site::status(&crate::site::client(server.origin())), 200);
+    });
+}
