@@ -1,9 +1,14 @@
-//! The agent that sends, by default.
+//! The agent that sends: what it is by default, and what a given one may not be.
 
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::config::Config;
+use http::HeaderValue;
+use http::uri::Scheme;
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::{Agent, ProxyProtocol};
+use waldo_auth_core::Origin;
+
+use crate::error::BuildError;
 
 /// A year: ureq adds a limit to the clock, which panics if the sum is out of its range.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
@@ -16,7 +21,7 @@ pub(crate) fn default_config() -> Config {
         .http_status_as_error(false)
         .max_redirects(0);
     // ureq's default is rustls, compiled in or not.
-    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    #[cfg(all(feature = "native-tls", not(feature = "rustls-no-provider")))]
     let settings = settings
         .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
     settings.build()
@@ -25,3 +30,82 @@ pub(crate) fn default_config() -> Config {
 /// How long a connection rests in the pool of [`default_config`]. It is ureq's own default today. Balancers close resting connections
 /// after 60 s or less, and a request that meets such a close fails.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
+
+/// Refuses each setting on which ureq would panic in the thread of a call.
+///
+/// # Errors
+/// Which setting it is, and what to do.
+pub(crate) fn check(agent: &Agent, origin: &Origin) -> Result<(), BuildError> {
+    let config = agent.config();
+    check_headers(config)?;
+    check_buffers(config)?;
+    check_timeouts(config)?;
+    if *origin.scheme() == Scheme::HTTPS {
+        check_proxy(config)?;
+        crate::tls::check(config, origin)?;
+    }
+    Ok(())
+}
+
+fn check_headers(config: &Config) -> Result<(), BuildError> {
+    for (setting, value) in [
+        ("user_agent", config.user_agent()),
+        ("accept", config.accept()),
+        ("accept_encoding", config.accept_encoding()),
+    ] {
+        let AutoHeaderValue::Provided(text) = value else { continue };
+        HeaderValue::from_str(text).map_err(|error| BuildError::Agent {
+            setting,
+            advice: "use visible ASCII characters",
+            source: Some(error.into()),
+        })?;
+    }
+    Ok(())
+}
+
+fn check_buffers(config: &Config) -> Result<(), BuildError> {
+    for (setting, size) in [
+        ("input_buffer_size", config.input_buffer_size()),
+        ("output_buffer_size", config.output_buffer_size()),
+    ] {
+        if size == 0 {
+            return Err(refused(setting, "it is zero; leave it at ureq's default"));
+        }
+    }
+    Ok(())
+}
+
+/// `timeout_global` is not among them: it is the budget of a call, which is never handed to ureq as it is.
+fn check_timeouts(config: &Config) -> Result<(), BuildError> {
+    let timeouts = config.timeouts();
+    for (setting, limit) in [
+        ("timeout_per_call", timeouts.per_call),
+        ("timeout_resolve", timeouts.resolve),
+        ("timeout_connect", timeouts.connect),
+        ("timeout_send_request", timeouts.send_request),
+        ("timeout_await_100", timeouts.await_100),
+        ("timeout_send_body", timeouts.send_body),
+        ("timeout_recv_response", timeouts.recv_response),
+        ("timeout_recv_body", timeouts.recv_body),
+    ] {
+        if limit.is_some_and(|limit| limit > LONGEST) {
+            return Err(refused(setting, "it is longer than a year; use None for no limit"));
+        }
+    }
+    Ok(())
+}
+
+/// A SOCKS proxy from the environment is another matter: ureq says in its log that it does not use it.
+fn check_proxy(config: &Config) -> Result<(), BuildError> {
+    let is_connect = |protocol| matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https);
+    let is_manual_socks =
+        config.proxy().is_some_and(|proxy| !proxy.is_from_env() && !is_connect(proxy.protocol()));
+    if is_manual_socks && !cfg!(feature = "socks-proxy") {
+        return Err(refused("proxy", "it is a SOCKS proxy; enable the feature socks-proxy of waldo-ureq"));
+    }
+    Ok(())
+}
+
+pub(crate) fn refused(setting: &'static str, advice: &'static str) -> BuildError {
+    BuildError::Agent { setting, advice, source: None }
+}

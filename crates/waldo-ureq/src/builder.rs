@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::config::Config;
-use waldo_auth_core::{ConfigBuilder, ConfigError, Credentials};
+use waldo_auth_core::{ConfigBuilder, Credentials};
 use waldo_auth_shared::{EnvError, config, config_from_env};
 
+use crate::agent;
 use crate::client::Client;
+use crate::error::BuildError;
 use crate::sending::Sender;
 
 /// Changes the defaults of a [`Client`] and checks them together.
@@ -43,9 +45,13 @@ impl Client {
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why; never its value.
-    pub fn from_env() -> Result<Self, EnvError> {
-        ClientBuilder::from_env()?.build().map_err(|error| EnvError::of_origin(&error))
+    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no TLS for `https`.
+    pub fn from_env() -> Result<Self, BuildError> {
+        ClientBuilder::from_env()?.build().map_err(|error| match error {
+            // The rest is defaults, so what does not fit can only be the origin.
+            BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
+            BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Agent { .. } => error,
+        })
     }
 }
 
@@ -108,11 +114,14 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be.
-    pub fn build(self) -> Result<Client, ConfigError> {
+    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; or the
+    /// setting of the agent on which ureq would panic.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let config = self.config.build()?;
         let given = self.sender.as_ref();
         let status_as_error = given.is_none_or(|given| given.agent().config().http_status_as_error());
         let sender = self.sender.unwrap_or_else(Sender::own);
-        Ok(Client::new(sender, status_as_error, self.config.build()?, self.max_wait))
+        agent::check(sender.agent(), config.origin())?;
+        Ok(Client::new(sender, status_as_error, config, self.max_wait))
     }
 }

@@ -1,4 +1,4 @@
-//! Why a call brought no response.
+//! Why a call brought no response, and why there is no client to make it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_core::{AdmitError, ForeignOrigin};
-use waldo_auth_shared::Refused;
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
+use waldo_auth_shared::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
 ///
@@ -140,7 +140,7 @@ fn cause(error: &ureq::Error) -> Option<&(dyn StdError + 'static)> {
         ureq::Error::Io(error) => Some(error),
         ureq::Error::Http(error) => Some(error),
         ureq::Error::Protocol(error) => Some(error),
-        #[cfg(feature = "rustls")]
+        #[cfg(feature = "rustls-no-provider")]
         ureq::Error::Rustls(error) => Some(error),
         #[cfg(feature = "native-tls")]
         ureq::Error::NativeTls(error) => Some(error),
@@ -173,5 +173,76 @@ impl From<AdmitError> for Error {
 impl From<ureq::Error> for Error {
     fn from(error: ureq::Error) -> Self {
         Self::Ureq(error)
+    }
+}
+
+/// Why there is no client: what is wrong with its settings.
+///
+/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it prints.
+#[non_exhaustive]
+pub enum BuildError {
+    /// An environment variable is missing or unusable.
+    Env(EnvError),
+    /// A setting of the session is out of its range.
+    Config(ConfigError),
+    /// The origin is `https`, and this crate was built without TLS. Enable its feature `rustls`, or `native-tls`.
+    ///
+    /// Features count that this crate is given. What another crate asks of ureq is not seen, nor is the TLS of an
+    /// agent with a connector of its own.
+    NoTls(Origin),
+    /// The agent has a setting on which ureq would panic in the thread of a call.
+    Agent {
+        /// Which setting it is, by the name of its method, such as `tls_config`.
+        setting: &'static str,
+        /// What is wrong with it, or what to do.
+        advice: &'static str,
+        /// What rustls or the `http` crate says of it.
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::NoTls(origin) => write!(
+                f,
+                "waldo-ureq was built without TLS, which {origin} needs; enable its feature rustls, or native-tls"
+            ),
+            Self::Agent { setting, advice, .. } => {
+                write!(f, "ureq cannot use the agent's {setting}: {advice}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for BuildError {
+    /// What lies behind the message.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Env(error) => error.source(),
+            Self::Config(error) => error.source(),
+            Self::NoTls(_) => None,
+            Self::Agent { source, .. } => source.as_deref().map(|source| source as _),
+        }
+    }
+}
+
+impl From<EnvError> for BuildError {
+    fn from(error: EnvError) -> Self {
+        Self::Env(error)
+    }
+}
+
+impl From<ConfigError> for BuildError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
     }
 }

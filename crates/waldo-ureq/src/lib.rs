@@ -19,10 +19,11 @@ mod payload;
 mod request;
 mod sending;
 mod target;
+mod tls;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
-pub use error::Error;
+pub use error::{BuildError, Error};
 pub use payload::{Factory, OneShot, Payload};
 pub use request::RequestBuilder;
 

@@ -3,6 +3,8 @@
 mod agents;
 #[cfg(test)]
 mod bodies;
+#[cfg(test)]
+mod build;
 mod concurrency;
 #[cfg(test)]
 mod connections;
