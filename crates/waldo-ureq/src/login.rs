@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{iter, mem, thread};
 
 use http::{HeaderMap, Request};
 use ureq::Body;
@@ -43,33 +43,61 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
             Err(error) => return fail(lead, error),
         }
     } else {
-        read_within(body, patience).unwrap_or_default()
+        read_within(body, patience)
     };
     lead.answer(Head::new(head.status, &head.headers), &answer)
 }
 
-/// What can be read in so much time.
-fn read_within(body: Body, patience: Duration) -> Option<Zeroizing<Vec<u8>>> {
-    let (sender, answer) = mpsc::sync_channel(1);
+/// What comes in so much time.
+fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
+    let (sender, pieces) = mpsc::sync_channel::<Zeroizing<Vec<u8>>>(0);
     // ureq takes its limits before the status is known, and a read that blocks cannot be ended. So a thread is left with a
     // body that stalls, until the time of the login is over.
-    thread::Builder::new().spawn(move || read(body).map(|answer| sender.send(answer))).ok()?;
-    answer.recv_timeout(patience).ok()
+    let reading = thread::Builder::new().spawn(move || {
+        let mut reader = reader(body);
+        let mut piece = Zeroizing::new(vec![0; PIECE]);
+        while let Ok(count @ 1..) = reader.read(&mut piece) {
+            piece.truncate(count);
+            let next = Zeroizing::new(vec![0; PIECE]);
+            if sender.send(mem::replace(&mut piece, next)).is_err() {
+                return;
+            }
+        }
+    });
+    let (mut answer, ends) = (buffer(), Instant::now() + patience);
+    if reading.is_ok() {
+        let next = || pieces.recv_timeout(ends.saturating_duration_since(Instant::now())).ok();
+        iter::from_fn(next).for_each(|piece| answer.extend_from_slice(&piece));
+    }
+    answer
 }
 
-/// Reads one byte more than an answer may have, at most. It may echo the key pair, so the buffer is wiped.
 fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
-    let most = Login::MAX_BODY + 1;
-    // Allocated once, because growth would leave copies behind.
-    let mut answer = Zeroizing::new(Vec::with_capacity(most));
-    // ureq's limit is about what comes over the wire: a compressed body can be endless and bring nothing.
-    let reader = body.into_with_config().limit(most as u64).reader();
-    match reader.take(most as u64).read_to_end(&mut answer).map_err(ureq::Error::from) {
-        Err(ureq::Error::BodyExceedsLimit(_)) => answer.resize(most, 0),
+    let mut answer = buffer();
+    match reader(body).read_to_end(&mut answer).map_err(ureq::Error::from) {
+        // Compressed, it is too long; so it counts as too long.
+        Err(ureq::Error::BodyExceedsLimit(_)) => answer.resize(MAX_READ, 0),
         result => drop(result?),
     }
     Ok(answer)
 }
+
+/// Reads no more than is worth it.
+fn reader(body: Body) -> impl Read {
+    // ureq's limit is about what comes over the wire: a compressed body can be endless and bring nothing.
+    body.into_with_config().limit(MAX_READ as u64).reader().take(MAX_READ as u64)
+}
+
+/// An answer may echo the key pair, so it is wiped. It is allocated once, because growth would leave copies behind.
+fn buffer() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(MAX_READ))
+}
+
+/// One byte more than an answer may have.
+const MAX_READ: usize = Login::MAX_BODY + 1;
+
+/// How much is read at once of a body that may stall, in bytes.
+const PIECE: usize = 4096;
 
 fn fail(lead: Lead<'_>, error: ureq::Error) -> Call {
     match (status_of(&error), error) {

@@ -18,7 +18,9 @@ mod site;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use waldo_emulator::model::{Answer, Fault, Server, Target};
 use waldo_emulator::{Emulator, Hold};
@@ -254,5 +256,86 @@ fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
         }));
         let statuses = on_threads(THREADS, &Listener::new(), |_| status(&client), || ());
         assert_eq!(statuses, [200; THREADS]);
+    });
+}
+
+/// A server that refuses a token on the head of an upload, and reads nothing of the body; the second token it knows.
+fn refusing_uploads() -> Scripted {
+    let logins = AtomicU32::new(0);
+    Scripted::start(move |exchange| {
+        if exchange.is_login() {
+            return exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst)));
+        }
+        if exchange.line == "POST /up" && exchange.bears(&jwt(0)) {
+            exchange.answer(401, "Connection: close\r\n", "no");
+            return exchange.close();
+        }
+        let body = exchange.read_body();
+        exchange.answer(200, "", &body.len().to_string());
+    })
+}
+
+#[track_caller]
+fn arrives_after_a_refusal(server: &Scripted, document: impl Payload, length: usize) {
+    let client = client(server.origin());
+    assert_eq!(status(&client), 200);
+    let mut response = client.post("/up").send(document).unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.body_mut().read_to_string().unwrap(), length.to_string());
+    assert_eq!(server.logins(), 2);
+}
+
+/// `urllib3/urllib3#241`: a 401 to a large upload comes before the whole body is sent, and the client sees a broken pipe instead. The
+/// token's refusal is asked for once more, without the body.
+#[test]
+fn urllib3_241_a_401_before_a_broken_pipe_heals() {
+    bounded(|| arrives_after_a_refusal(&refusing_uploads(), vec![7; 8_000_000], 8_000_000));
+}
+
+/// `seanmonstar/reqwest#1975`: a server looks at the `Authorization` of an upload and closes, and the client has an aborted connection
+/// instead of the status. The body is one that comes in pieces.
+#[test]
+fn reqwest_1975_a_refusal_of_an_upload_in_chunks_heals() {
+    bounded(|| {
+        let document = vec![7; 8_000_000];
+        let factory = Factory::new(|| Ok(Cursor::new(&document)));
+        arrives_after_a_refusal(&refusing_uploads(), factory, document.len());
+    });
+}
+
+/// `golang/go#51109`: a server answers and closes before it has read the body, and whether the client gets the response is a race. It
+/// does not matter here who wins, whatever the length.
+#[test]
+fn go_51109_a_refusal_before_the_body_is_read_heals() {
+    bounded(|| {
+        for length in [60_000, 70_000, 200_000, 1_000_000, 3_000_000] {
+            arrives_after_a_refusal(&refusing_uploads(), vec![7; length], length);
+        }
+    });
+}
+
+/// `cloudfoundry/cf-java-client#562`: a 4xx to the request for a token makes the client wait for more until its timeout. Some statuses
+/// say enough, and the body of the others is not waited for long.
+#[test]
+fn cf_java_client_562_a_failed_login_whose_body_does_not_end_holds_nobody_up() {
+    bounded(|| {
+        let logins = AtomicU32::new(0);
+        let server = Scripted::start(move |exchange| {
+            if !exchange.is_login() {
+                return exchange.answer(200, "", "");
+            }
+            let status = match logins.fetch_add(1, Ordering::SeqCst) {
+                0 => 403,
+                1 => 404,
+                _ => return exchange.grant(&jwt(1)),
+            };
+            exchange.read_body();
+            let head = format!("HTTP/1.1 {status} No\r\nContent-Length: 1000000\r\n\r\nan error page");
+            exchange.write(head.as_bytes());
+            exchange.wait_until_gone();
+        });
+        let began = Instant::now();
+        assert_eq!(status(&client(server.origin())), 200);
+        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     });
 }

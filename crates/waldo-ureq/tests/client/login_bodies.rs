@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use waldo_ureq::Reason;
 use waldo_ureq::http::StatusCode;
+use waldo_ureq::{Error, Reason, Refusal, Refused};
 
 use crate::failures::reason;
-use crate::scripted::{Exchange, Scripted};
-use crate::site::bounded;
+use crate::scripted::{Exchange, Scripted, jwt};
+use crate::site::{bounded, client, status};
 
 /// What a body of a refusal may take, and far less than a login may take.
 const SOON: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
     (reason, count.load(Ordering::SeqCst))
 }
 
-/// cloudfoundry/cf-java-client#562: a 503 whose body never ends held everyone up.
+/// `cloudfoundry/cf-java-client#562`: a token request that failed made the client wait until its timeout.
 #[test]
 fn rule_02_a_status_that_says_enough_needs_no_body() {
     bounded(|| {
@@ -50,13 +50,28 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
 #[test]
 fn rule_02_the_body_of_a_refusal_is_waited_for_but_briefly() {
     bounded(|| {
-        for status in [400, 401, 403] {
-            for framing in ["Content-Length: 99", "Transfer-Encoding: chunked", "X: y"] {
-                let head = format!("{status} No\r\n{framing}").leak();
-                let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
-                assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
-            }
+        for (status, framing) in
+            [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]
+        {
+            let head = format!("{status} No\r\n{framing}").leak();
+            let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
+            assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
         }
+    });
+}
+
+#[test]
+fn rule_02_a_rejection_counts_though_its_body_does_not_end() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            exchange.read_body();
+            exchange.write(b"HTTP/1.1 401 No\r\nContent-Length: 999\r\n\r\n{\"code\":\"INVALID_API_KEY\"}");
+            exchange.wait_until_gone();
+        });
+        let error = client(server.origin()).get("/").call().unwrap_err();
+        let is_rejection =
+            matches!(&error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }));
+        assert!(is_rejection, "{error}");
     });
 }
 
@@ -103,8 +118,8 @@ fn rule_01_a_login_asks_for_no_compression() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             assert!(!exchange.is_login() || exchange.header("accept-encoding").is_none());
-            exchange.grant(&crate::scripted::jwt(1));
+            exchange.grant(&jwt(1));
         });
-        assert_eq!(crate::site::status(&crate::site::client(server.origin())), 200);
+        assert_eq!(status(&client(server.origin())), 200);
     });
 }
