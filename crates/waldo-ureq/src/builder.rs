@@ -88,8 +88,9 @@ impl ClientBuilder {
     /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
     /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
     ///
-    /// Prefer the configuration to an agent that is made already, if uploads are [`OneShot`](crate::OneShot)s. ureq sees the answer to
-    /// `Expect: 100-continue` only when the server closes the connection, unless the connections are this crate's.
+    /// Prefer the configuration to an agent that is made already: then the answer to `Expect: 100-continue` is seen also when
+    /// the server keeps the connection open. Keep `max_idle_age` well below the limit of your load balancer, often 60 s; ureq's
+    /// default is 15 s.
     pub fn agent(self, agent: impl Into<Agent> + 'static) -> Self {
         // An agent does not tell how it connects, so only a configuration can be given other connections.
         let sender = match (&agent as &dyn Any).downcast_ref::<Config>() {
@@ -106,7 +107,8 @@ impl ClientBuilder {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path.
+    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path, and the
+    /// statuses that count as a 401 ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }

@@ -22,7 +22,8 @@ use crate::target::resolve;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
-/// Clones share one session, one connection pool and one token, so clone it freely into threads.
+/// Clones share one session, one connection pool and one token, so clone it freely into threads. After a fork, make a new
+/// client in the child: parent and child would read each other's answers.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -67,7 +68,8 @@ impl Client {
     ///
     /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
     /// request is respected, except `http_status_as_error` and `max_redirects`, and `timeout_global` where the agent has one: of
-    /// these, the agent's own count.
+    /// these, the agent's own count. What else is on it is not looked at: ureq panics, for example, if it names a TLS
+    /// provider that is not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,9 @@
 //! [`OneShot`]: OneShot
 //! [`Error`]: enum@Error
 //! [`Error::Body`]: Error::Body
+//! [`Error::BrokeOff`]: Error::BrokeOff
 //! [`Error::Refused`]: Error::Refused
+//! [`BuildError`]: BuildError
 #![doc = include_str!("../README.md")]
 
 mod agent;
