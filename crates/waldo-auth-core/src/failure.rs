@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::wire;
+
 /// The server's word that this key pair may not log in (rule 2).
 ///
 /// Repeating the login with the same pair is useless until somebody acts on the code.
@@ -98,6 +100,22 @@ impl Unavailable {
         Self { reason, retry_after: None, source: None }
     }
 
+    /// A failure of the HTTP stack, which got no answer. Its reason is read from the error and its sources.
+    ///
+    /// The error is kept for [`Error::source`]. It must hold no secret.
+    ///
+    /// ```
+    /// use std::io;
+    /// use waldo_auth_core::{Reason, Unavailable};
+    ///
+    /// let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+    /// assert_eq!(Unavailable::transport(refused).reason(), Reason::ConnectionRefused);
+    /// ```
+    pub fn transport(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::new(wire::transport_reason(&*error)).with_source(error)
+    }
+
     /// Keeps the error of the HTTP stack for [`Error::source`]. It must hold no secret.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -143,14 +161,24 @@ impl Error for Unavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The request could not be sent, or no answer came: name resolution, connection, TLS, a cut connection.
+    /// No answer came, for a reason that is none of the others: a connection that broke off, for example.
     Transport,
+    /// The host's name does not resolve.
+    NameResolution,
+    /// Nothing listens at the origin's host and port.
+    ConnectionRefused,
+    /// The server's certificate is not trusted, has expired, or is another host's.
+    Certificate,
+    /// The server and this client do not agree on TLS: most often, the port does not speak it.
+    Tls,
     /// No answer came in time.
     Timeout,
     /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a firewall's 403, a redirect.
     Status(StatusCode),
     /// The answer is a success, but neither its body nor its headers hold a usable JWT.
     NoToken,
+    /// The answer has this status and a compressed body, though the login does not ask for compression.
+    Compressed(StatusCode),
     /// The answer's body is larger than 64 KiB.
     BodyTooLarge,
     /// The answer's token is not signed with the client secret, and the configuration asks for that.
@@ -162,13 +190,24 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport => f.write_str("the server could not be reached"),
+            Self::Transport => f.write_str("the server could not be reached, or the connection broke off; check the origin and the network"),
+            Self::NameResolution => f.write_str("the server's name does not resolve; check the host in the origin, and this machine's DNS"),
+            Self::ConnectionRefused => f.write_str("the server refused the connection; check the port in the origin, and that something listens there"),
+            Self::Certificate => f.write_str(
+                "the server's certificate is not trusted; check the host in the origin, this machine's clock, and the root certificates that the HTTP client has",
+            ),
+            Self::Tls => f.write_str("the server and this client do not agree on TLS; check the scheme and the port in the origin"),
             Self::Timeout => f.write_str("the server did not answer in time"),
             Self::Status(status) if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
                 write!(f, "the server answered {}, and not as the API does; check the origin, the login path and proxies", status.as_u16())
             }
             Self::Status(status) => write!(f, "the server answered {}", status.as_u16()),
             Self::NoToken => f.write_str("the answer holds no usable token; check the origin and the login path"),
+            Self::Compressed(status) => write!(
+                f,
+                "the server answered {} with a compressed body, which nobody asked for; switch compression off at the server or its proxy",
+                status.as_u16()
+            ),
             Self::BodyTooLarge => f.write_str("the answer is larger than 64 KiB; check the origin and the login path"),
             Self::BadSignature => f.write_str(
                 "the token is not signed with the client secret; switch the signature check off if the server signs with another key",

@@ -12,7 +12,7 @@
 //! An embedding is one loop around four answers. This one is blocking; an async one is the same with `.await`.
 //!
 //! ```
-//! use waldo_auth_core::{Call, Head, Outcome, Reason, Session, Step, Unavailable, Verdict};
+//! use waldo_auth_core::{Call, Head, Outcome, Session, Step, Unavailable, Verdict};
 //! # use std::time::{Duration, SystemTime};
 //! # use waldo_auth_core::{Config, Credentials, Instant, Now};
 //! #
@@ -43,7 +43,7 @@
 //!         Step::Authenticate(login, then) => {
 //!             let outcome = match http.send(&login.request()) {
 //!                 Ok(answer) => login.read(Head::from(&answer), answer.body()),
-//!                 Err(error) => Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)),
+//!                 Err(error) => Outcome::Unavailable(Unavailable::transport(error)),
 //!             };
 //!             session.settle(login, outcome, http.now()); // and wake everyone who waits
 //!             call = then;
@@ -66,7 +66,7 @@
 //! ```
 //!
 //! Four things belong to it that the compiler does not ask for: seed the jitter ([`ConfigBuilder::jitter_seed`]), end the login's
-//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer, and give calls a deadline if your
+//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer, for no longer than [`Login::body_patience`], and give calls a deadline if your
 //! users have one. The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
 //!
 //! The rules that the documentation names by number are those of the repository's `docs/protocol.md`.

@@ -45,8 +45,8 @@ impl<'a> Lead<'a> {
     /// How long to read the body of an answer with `status`, from now on: [`Login::body_patience`] within what is
     /// left of the [`patience`](Self::patience).
     ///
-    /// `None`: do not read the body, and [`answer`](Self::answer) with an empty one. A body that takes longer
-    /// counts as empty beside a 400, 401 or 403. Beside a success, [`time_out`](Self::time_out).
+    /// `None`: do not read the body, and [`answer`](Self::answer) with an empty one. When the time is over,
+    /// answer with what has come beside a 400, 401 or 403; beside a success, [`time_out`](Self::time_out).
     pub fn body_patience(&self, status: StatusCode) -> Option<Duration> {
         let left = self.patience.ends.saturating_duration_since(self.duty.session.now());
         Login::body_patience(status, left)
@@ -59,9 +59,10 @@ impl<'a> Lead<'a> {
         self.settle(|login| login.read(head, body))
     }
 
-    /// Ends it without an answer: the transport failed. The error is kept as the source of what those who waited are told.
+    /// Ends it without an answer: the transport failed. Those who waited are told why, as
+    /// [`Unavailable::transport`] reads it from the error, with the error as the source.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
-        self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(error)))
+        self.settle(|_| Outcome::Unavailable(Unavailable::transport(error)))
     }
 
     /// Ends it without an answer: the [`patience`](Self::patience) is over, or a shorter limit of the HTTP stack's own.
@@ -149,7 +150,7 @@ mod tests {
     use crate::Admission;
 
     #[test]
-    fn rule_2_a_body_may_take_what_is_left_of_the_login() {
+    fn rule_02_a_body_may_take_what_is_left_of_the_login() {
         let credentials = Credentials::new("k", "s").unwrap();
         let config = Config::builder("https://api.waldo.ai", credentials).build().unwrap();
         let session = SharedSession::new(config);

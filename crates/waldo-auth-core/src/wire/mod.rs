@@ -9,6 +9,7 @@ mod dates;
 mod head;
 mod jwt;
 mod members;
+mod transport;
 
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, may_reject, read as read_answer};
 pub(crate) use authorization::{
@@ -22,3 +23,4 @@ pub(crate) use jwt::decoded;
 pub(crate) use jwt::{Junk, Jwt};
 #[cfg(feature = "verify")]
 pub(crate) use members::members as json_members;
+pub(crate) use transport::reason_of as transport_reason;

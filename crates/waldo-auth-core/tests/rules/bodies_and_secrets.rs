@@ -212,7 +212,10 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
     let (login, call) = world.lead(Call::replayable());
     world.settle(login, waldo_auth_core::Outcome::Unavailable(failure));
     let refusal = world.refuse(call);
-    assert_eq!(refusal.to_string(), "login unavailable: the server could not be reached");
+    assert!(
+        refusal.to_string().starts_with("login unavailable: the server could not be reached"),
+        "{refusal}"
+    );
     assert_eq!(refusal.source().unwrap().to_string(), "connection refused");
 }
 

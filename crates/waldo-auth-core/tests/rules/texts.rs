@@ -73,6 +73,20 @@ fn an_error_says_what_is_wrong() {
         OriginError::HasPath,
         OriginError::HasUserInfo,
     ]);
+    all_differ(&[
+        Reason::Transport,
+        Reason::NameResolution,
+        Reason::ConnectionRefused,
+        Reason::Certificate,
+        Reason::Tls,
+        Reason::Timeout,
+        Reason::Status(StatusCode::OK),
+        Reason::NoToken,
+        Reason::Compressed(StatusCode::OK),
+        Reason::BodyTooLarge,
+        Reason::BadSignature,
+        Reason::DeadOnArrival,
+    ]);
     all_differ(&[SnapshotError::NotJson, SnapshotError::OtherVersion, SnapshotError::Field("token")]);
     all_differ(&[
         NotResumed::Foreign,

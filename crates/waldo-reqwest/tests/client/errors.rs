@@ -18,8 +18,9 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
         let client =
             builder(format!("http://{nobody}")).limits(|limits| limits.failures_per_call(1)).build().unwrap();
         let error = call(&client).await.unwrap_err();
-        assert_eq!(reason(&error), Reason::Transport);
-        let expected = format!("http://{nobody}: login unavailable: the server could not be reached");
+        assert_eq!(reason(&error), Reason::ConnectionRefused);
+        let expected =
+            format!("http://{nobody}: login unavailable: the server refused the connection; check the port");
         assert!(error.to_string().starts_with(&expected), "{error}");
         let source = error.source().unwrap().downcast_ref::<reqwest::Error>().unwrap();
         assert!(source.is_connect(), "{source:?}");

@@ -21,8 +21,9 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
         let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = &error else {
             panic!("{error:?}");
         };
-        assert_eq!(failure.reason(), Reason::Transport);
-        let expected = format!("http://{nobody}: login unavailable: the server could not be reached");
+        assert_eq!(failure.reason(), Reason::ConnectionRefused);
+        let expected =
+            format!("http://{nobody}: login unavailable: the server refused the connection; check the port");
         assert!(error.to_string().starts_with(&expected), "{error}");
         let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
         assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
