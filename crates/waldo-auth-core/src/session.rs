@@ -46,7 +46,7 @@ use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
 use crate::upload::Upload;
-use crate::wire::{Claims, Head, LastDate};
+use crate::wire::{self, Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
 ///
@@ -157,7 +157,9 @@ impl Session {
                 self.end_doubt(attempt.edition, now);
             }
             for value in response.rolls() {
-                self.roll(&attempt, value, response, now);
+                if !self.repeats_held(&attempt, value) {
+                    self.roll(&attempt, value, response, now);
+                }
             }
         } else if self.config.limits.challenges.contain(response.status) {
             return self.challenge(attempt, now);
@@ -506,7 +508,10 @@ impl Session {
                 self.hold(header, jwt.claims, life, Source::Roll);
             }
             Ok(None) => {}
-            Err(why) => self.ignore(why, now),
+            Err(why) => match wire::joined(value) {
+                Some(values) => values.for_each(|value| self.roll(attempt, &value, response, now)),
+                None => self.ignore(why, now),
+            },
         }
     }
 

@@ -17,6 +17,11 @@ use crate::wire::{self, Junk, Jwt};
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 impl Session {
+    /// Whether a response to an attempt brings back the held token as it stands in a request, which is the usual case.
+    pub(super) fn repeats_held(&self, attempt: &Attempt, value: &HeaderValue) -> bool {
+        attempt.epoch == self.epoch && self.held.as_ref().is_some_and(|held| value == held.header)
+    }
+
     /// Whether a roll to an attempt is to be held (rules 4, 5, 6): `None` when it is held already.
     pub(super) fn weigh<'a>(
         &self,
@@ -27,10 +32,6 @@ impl Session {
             return Err(Ignored::EarlierEpoch);
         }
         let held = self.held.as_ref().ok_or(Ignored::NothingHeld)?;
-        // As the held token stands in a request, so it usually comes back.
-        if value == held.header {
-            return Ok(None);
-        }
         let text = wire::bearer_credentials(value.as_bytes());
         if text == held.jwt() {
             return Ok(None);

@@ -41,9 +41,11 @@ impl LastDate {
 /// `local` stands in for the `Date` of an answer that has none.
 pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+    // Of two lines that a gateway has joined, the first counts, as it does of two that stand apart.
+    let seconds = text.split(',').next().unwrap_or_default().trim_end();
+    let wait = if !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit()) {
         // Digits that do not fit are an honest wish for a very long time.
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+        Duration::from_secs(seconds.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
         until.duration_since(headers.get(DATE).and_then(date).unwrap_or(local)).unwrap_or_default()

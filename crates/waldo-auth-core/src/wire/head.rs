@@ -49,7 +49,7 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The values in which a fresh token may stand, in their order.
+    /// The values in which a fresh token may stand, in their order; several may be [joined](super::joined).
     pub(crate) fn rolls(self) -> impl Iterator<Item = &'a HeaderValue> {
         self.headers.get_all(AUTHORIZATION).iter()
     }
