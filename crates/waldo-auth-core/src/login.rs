@@ -88,8 +88,9 @@ impl Login {
     /// How long to read the body of an answer with `status`, if `left` is the time that the login still has.
     ///
     /// `None`: do not read the body, and [`read`](Self::read) the head with an empty one, because the status
-    /// says it all. A body that takes longer than this counts as empty beside a 400, 401 or 403, and as a
-    /// timeout beside a success (rule 2).
+    /// says it all.
+    /// When the time is over, read what has come beside a 400, 401 or 403; beside a success,
+    /// the login has timed out (rule 2).
     ///
     /// ```
     /// use std::time::Duration;
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_2_only_success_and_rejection_need_their_body() {
+    fn rule_02_only_success_and_rejection_need_their_body() {
         let of = |status, left| {
             let status = StatusCode::from_u16(status).unwrap();
             Login::body_patience(status, Duration::from_millis(left)).map(|patience| patience.as_millis())

@@ -55,13 +55,20 @@ mod hs {
         fn check(&self, jwt: Jwt<'_>) -> Option<()> {
             let (header, signed, signature) = jwt.parts()?;
             decoded(header, |header| {
-                let [algorithm] = json_members(header, |name| (name == "alg").then_some(0))?;
-                decoded(signature, |signature| match algorithm?.get() {
-                    r#""HS256""# => mac(self.hs256.as_ref(), signed, signature),
-                    r#""HS384""# => mac(self.hs384.as_ref(), signed, signature),
-                    r#""HS512""# => mac(self.hs512.as_ref(), signed, signature),
-                    _ => None,
-                })
+                json_members(header, ["alg"], |[algorithm]| {
+                    let is = |name| algorithm.is_some_and(|algorithm| algorithm.is(name));
+                    decoded(signature, |signature| {
+                        if is("HS256") {
+                            mac(self.hs256.as_ref(), signed, signature)
+                        } else if is("HS384") {
+                            mac(self.hs384.as_ref(), signed, signature)
+                        } else if is("HS512") {
+                            mac(self.hs512.as_ref(), signed, signature)
+                        } else {
+                            None
+                        }
+                    })
+                })?
             })
         }
     }

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
-use serde_json::{Map, Value};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderValue, StatusCode};
+use zeroize::Zeroizing;
 
-use super::authorization::credentials;
+use super::authorization::{credentials, joined};
 use super::dates::retry_after;
 use super::head::Head;
 use super::jwt::Jwt;
+use super::members::members;
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
 
@@ -39,24 +41,49 @@ pub(crate) fn read(
         Answer::Unavailable(Unavailable::new(reason).with_retry_after(wait))
     };
     let oversized = body.len() > MAX_BODY_BYTES;
-    if oversized && head.status.is_success() {
-        return unavailable(Reason::BodyTooLarge);
-    }
-    // A large page beside an error says nothing that its status does not. Neither does a body that is not a JSON object.
-    let body = if oversized { &[] } else { body };
-    let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    // A large page beside an error says nothing that its status does not.
+    let text = |name| if oversized { None } else { text(body, name) };
     if head.status.is_success() {
-        return match token(&object, head) {
-            Some(token) => Answer::Token(token),
-            None => unavailable(Reason::NoToken),
-        };
+        let token = if oversized { None } else { token(text("token"), head) };
+        return token.map_or_else(
+            || {
+                unavailable(match oversized {
+                    _ if is_compressed(head, body) => Reason::Compressed(head.status),
+                    true => Reason::BodyTooLarge,
+                    false => Reason::NoToken,
+                })
+            },
+            Answer::Token,
+        );
     }
-    match object.get("code") {
-        Some(Value::String(code)) if may_reject(head.status) => {
-            Answer::Rejected(Rejection { status: head.status, code: rejection_code(code, credentials) })
+    if !may_reject(head.status) {
+        return unavailable(Reason::Status(head.status));
+    }
+    match text("code") {
+        Some(code) => {
+            Answer::Rejected(Rejection { status: head.status, code: rejection_code(&code, credentials) })
         }
-        _ => unavailable(Reason::Status(head.status)),
+        None if is_compressed(head, body) => unavailable(Reason::Compressed(head.status)),
+        None => unavailable(Reason::Status(head.status)),
     }
+}
+
+/// A string of the body, if the body is a JSON object with such a member.
+fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    members(body, [name], |[value]| value?.text())?
+}
+
+/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard begin.
+fn is_compressed(head: Head<'_>, body: &[u8]) -> bool {
+    let is_coding = |value: &HeaderValue| {
+        let value = value.as_bytes().trim_ascii();
+        !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
+    };
+    head.headers.get_all(CONTENT_ENCODING).iter().any(is_coding)
+        || matches!(
+            body,
+            [0x1f, 0x8b, ..] | [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..]
+        )
 }
 
 /// Whether an answer with this status may be a rejection, which its body says.
@@ -64,13 +91,13 @@ pub(crate) fn may_reject(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-fn token(object: &Map<String, Value>, head: Head<'_>) -> Option<Vec<u8>> {
-    let in_body = object.get("token").and_then(Value::as_str).map(str::as_bytes);
-    let in_headers = head.rolls().map(http::HeaderValue::as_bytes);
-    in_body
-        .into_iter()
-        .chain(in_headers)
-        .find_map(|value| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_bytes().to_owned()))
+fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> {
+    let jwt = |value: &[u8]| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_bytes().to_owned());
+    let of_header = |value: &HeaderValue| match joined(value) {
+        Some(mut values) => values.find_map(|value| jwt(value.as_bytes())),
+        None => jwt(value.as_bytes()),
+    };
+    in_body.and_then(|text| jwt(text.as_bytes())).or_else(|| head.rolls().find_map(of_header))
 }
 
 /// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule 20).
@@ -80,7 +107,8 @@ fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
         "API_KEY_REVOKED" => RejectionCode::ApiKeyRevoked,
         "MISSING_PARAMETERS" => RejectionCode::MissingParameters,
         code => {
-            let printable: String = code.chars().filter(char::is_ascii_graphic).collect();
+            let mut printable = Zeroizing::new(String::with_capacity(code.len()));
+            code.chars().filter(char::is_ascii_graphic).for_each(|character| printable.push(character));
             // Looked for in both forms: what is filtered out may be what hides it.
             if credentials.occur_in(code) || credentials.occur_in(&printable) {
                 return RejectionCode::Other("…".into());
@@ -94,7 +122,7 @@ fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use http::{HeaderMap, HeaderValue};
+    use http::HeaderMap;
 
     use super::*;
 

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::value::RawValue;
-
-use super::members::members;
+use super::members::{Value, members};
 
 /// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,13 +20,15 @@ impl NumericDate {
     }
 
     /// Reads a JSON number of any size or precision; any other JSON value says nothing.
-    fn read(json: &RawValue) -> Option<Self> {
-        // Read as text, not as a JSON number, because that would make a token with `1e999` in it junk.
-        let text = json.get();
+    fn read(json: Value<'_>) -> Option<Self> {
+        let text = std::str::from_utf8(json.as_written()).ok()?;
         if let Ok(seconds) = text.parse::<i64>() {
             return Some(Self(seconds.saturating_mul(1000)));
         }
-        let seconds: f64 = text.parse().ok()?;
+        // Rust reads `inf` and `nan` too, which some servers write and JSON does not have.
+        let is_number =
+            text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+        let seconds: f64 = is_number.then(|| text.parse().ok())??;
         // The cast saturates, which is what a date beyond all calendars should do.
         #[expect(clippy::cast_possible_truncation, reason = "saturation is meant")]
         Some(Self((seconds * 1000.0).floor() as i64))
@@ -57,12 +57,10 @@ pub(crate) struct Claims {
 impl Claims {
     /// Reads a JWT's decoded payload; `None` when it is not a JSON object.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
-        let [exp, iat] = members(payload, |name| match name {
-            "exp" => Some(0),
-            "iat" => Some(1),
-            _ => None,
-        })?;
-        Some(Self { exp: exp.and_then(NumericDate::read), iat: iat.and_then(NumericDate::read) })
+        members(payload, ["exp", "iat"], |[exp, iat]| Self {
+            exp: exp.and_then(NumericDate::read),
+            iat: iat.and_then(NumericDate::read),
+        })
     }
 }
 
@@ -94,6 +92,12 @@ mod tests {
             r#"{"exp":[1]}"#,
             r#"{"exp":{}}"#,
             r#"{"exp":true}"#,
+            r#"{"exp":Infinity}"#,
+            r#"{"exp":-inf}"#,
+            r#"{"exp":nan}"#,
+            r#"{"exp":1 2}"#,
+            r#"{"exp":}"#,
+            r#"{"exp":7,"exp":null}"#,
         ] {
             assert_eq!(exp(json), None, "{json}");
         }
@@ -101,20 +105,28 @@ mod tests {
 
     #[test]
     fn only_an_object_has_claims() {
-        for json in [
-            "",
-            "1",
-            "[]",
-            "null",
-            r#""exp""#,
-            "{",
-            r#"{"exp":1}x"#,
-            "{\"exp\":1,\"a\":\"\u{1}\"}",
-            "\u{fffd}",
-        ] {
+        for json in ["", "1", "[]", "null", r#""exp""#, "{", r#"{"exp":1"#, r#"x{"exp":1}"#, "\u{fffd}"] {
             assert_eq!(Claims::read(json.as_bytes()), None, "{json}");
         }
-        assert_eq!(Claims::read(b"{\"a\":\"\xff\"}").map(|claims| claims.exp), None);
+    }
+
+    /// serde-rs/json#495 and its kind.
+    #[test]
+    fn rule_10_what_stands_beside_the_dates_does_not_spoil_them() {
+        for json in [
+            &br#"{"name":"\ud83d","exp":7}"#[..],
+            b"\xef\xbb\xbf{\"exp\":7}",
+            b"{\"n\":1e999,\"exp\":7}",
+            b"{\"name\":\"\xff\xfe\",\"exp\":7}",
+            b"{\"name\":\"\x01\n\",\"exp\":7}",
+            b"{\"exp\":7}trailing",
+            b"{\"exp\":7}\0\0",
+            b"{\"n\":NaN,\"exp\":7}",
+            b"{\"exp\":1,\"exp\":7}",
+        ] {
+            let claims = Claims::read(json).map(|claims| claims.exp);
+            assert_eq!(claims, Some(Some(NumericDate(7000))), "{}", json.escape_ascii());
+        }
     }
 
     #[test]

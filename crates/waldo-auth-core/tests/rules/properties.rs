@@ -58,6 +58,44 @@ fn payload() -> impl Strategy<Value = String> {
     })
 }
 
+/// JSON objects in any spelling, and what becomes of them when a few bytes are changed.
+fn object() -> impl Strategy<Value = Vec<u8>> {
+    let leaf = prop_oneof![
+        json_value(),
+        any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
+        "\"(\\\\(u[0-9a-fA-F]{4}|[\"\\\\/bfnrt])|[a-z,:{}\\[\\]])*\"",
+    ];
+    let name = prop_oneof![
+        4 => Just("\"code\"".to_owned()),
+        2 => select(vec!["\"c\\u006fde\"", "\"token\"", "\"Code\"", "\"\"", "\"\\\"code\"", "\"\\\\\""]).prop_map(str::to_owned),
+        1 => any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
+    ];
+    let space = || select(vec!["", "", " ", "\r\n\t"]);
+    let members = move |value: BoxedStrategy<String>| {
+        vec((space(), name.clone(), space(), value, space()), 0..5).prop_map(|members| {
+            let member = |(a, name, b, value, c)| format!("{a}{name}{b}:{c}{value}{a}");
+            format!("{{{}}}", members.into_iter().map(member).collect::<Vec<String>>().join(","))
+        })
+    };
+    let nested = {
+        let members = members.clone();
+        leaf.prop_recursive(4, 30, 5, move |value| {
+            let array = vec(value.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(" ,")));
+            prop_oneof![array, members(value.boxed())]
+        })
+    };
+    let edits =
+        vec((any::<prop::sample::Index>(), select(b"\"\\{}[]:, \t\n0u\xff".to_vec()), any::<bool>()), 0..3);
+    (members(nested.boxed()), prop_oneof![Just(Vec::new()), edits]).prop_map(|(json, edits)| {
+        let mut json = json.into_bytes();
+        for (at, byte, is_added) in edits {
+            let at = at.index(json.len());
+            json.splice(at..at + usize::from(!is_added), [byte]);
+        }
+        json
+    })
+}
+
 /// Bytes of any kind, with a liking for what stands in a token.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -155,6 +193,23 @@ proptest! {
         if let Ok(Step::Wait(_, until)) = session.admit(call, &mut request(), settled) {
             prop_assert!(until > settled.monotonic);
         }
+    }
+
+    /// What another reader takes for an object is one, with the same members; that one counts which stands last.
+    #[test]
+    fn rule_02_a_code_is_read_as_the_oracle_reads_it(json in object()) {
+        let (login, _) = World::new().lead(Call::replayable());
+        let outcome = login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), &json);
+        let read = match &outcome {
+            Outcome::Rejected(rejection) => Some(rejection.code().as_str()),
+            _ => None,
+        };
+        let Ok(oracle) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json) else {
+            return Ok(());
+        };
+        let code = oracle.get("code").and_then(serde_json::Value::as_str);
+        let kept = code.map(|code| code.chars().filter(char::is_ascii_graphic).take(64).collect::<String>());
+        prop_assert_eq!(read, kept.as_deref(), "{}", json.escape_ascii());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use waldo_auth_core::{Call, Config, Credentials, Event, Ignored, Origin, Outcome, Reason, RejectionCode};
+use waldo_auth_core::{
+    Call, Config, Credentials, Event, Head, Ignored, Origin, Outcome, Reason, RejectionCode,
+};
 
 use crate::world::{ORIGIN, World, bearer, credentials, headers, jwt, millis, read, secs, uri};
 
@@ -155,6 +157,81 @@ fn rule_02_everything_else_is_unavailable() {
             other => panic!("{body}: {other:?}"),
         }
     }
+}
+
+/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: what stands beside the token, or beside the code.
+#[test]
+fn rule_02_what_stands_beside_a_token_or_a_code_does_not_spoil_it() {
+    let bodies = |name: &str, text: &str| {
+        let member = format!(r#""{name}":"{text}""#);
+        let utf_16 = |json: String| json.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let bytes = |before: &[u8], after: &[u8]| [before, member.as_bytes(), after].concat();
+        vec![
+            bytes(b"\xef\xbb\xbf{", b"}"),
+            bytes(b"{", br#","name":"\ud83d"}"#),
+            bytes(br#"{"name":"\ud83d","#, b"}"),
+            bytes(b"{", br#","n":1e999}"#),
+            bytes(br#"{"n":-1e999,"m":NaN,"#, b"}"),
+            bytes(b"{\"name\":\"J\xf6rg\nM\x00\",", b"}"),
+            bytes(b"{", b"}\r\n<!-- cached -->"),
+            bytes(br#"{"token":7,"code":7,"#, b"}"),
+            bytes(
+                [&br#"{"deep":"#[..], &b"[".repeat(500), &b"]".repeat(500), b","].concat().as_slice(),
+                b"}",
+            ),
+            utf_16(format!("{{{member}}}")),
+            utf_16(format!("\u{feff}{{{member}}}")),
+        ]
+    };
+    let token = jwt(r#"{"exp":1800003600}"#);
+    for body in bodies("token", &token) {
+        let mut world = World::new();
+        let (login, call) = world.lead(Call::replayable());
+        let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), &body);
+        world.settle(login, outcome);
+        assert_eq!(world.send(call).token, token, "{}", body.escape_ascii());
+    }
+    for body in bodies("code", "INVALID_API_KEY") {
+        let (login, _) = World::new().lead(Call::replayable());
+        let outcome = login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), &body);
+        assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?} of {}", body.escape_ascii());
+    }
+}
+
+#[test]
+fn rule_02_a_compressed_answer_says_so() {
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0";
+    let zstd = b"\x28\xb5\x2f\xfd\x04";
+    let reason = |status: u16, coding: Option<&str>, body: &[u8]| {
+        let map = headers(&coding.map(|coding| ("content-encoding", coding)).into_iter().collect::<Vec<_>>());
+        let (login, _) = World::new().lead(Call::replayable());
+        match login.read(Head::new(StatusCode::from_u16(status).unwrap(), &map), body) {
+            Outcome::Unavailable(failure) => Some(failure.reason()),
+            Outcome::Granted(_) | Outcome::Rejected(_) | Outcome::Abandoned => None,
+        }
+    };
+    for status in [200, 201, 400, 401, 403] {
+        let compressed = Some(Reason::Compressed(StatusCode::from_u16(status).unwrap()));
+        for (coding, body) in [
+            (Some("gzip"), &gzip[..]),
+            (Some("br"), b"\x0b\x02\x80"),
+            (Some(" Deflate "), b"\x78\x9c\x03\0"),
+            (Some("identity, gzip"), b"?"),
+            (None, gzip),
+            (None, zstd),
+            (None, b"\x78\x9c\x03\0"),
+            (Some("gzip"), &[b'\0'; 70_000]),
+        ] {
+            assert_eq!(reason(status, coding, body), compressed, "{status} {coding:?} {}", body.len());
+        }
+    }
+    assert_eq!(reason(503, Some("gzip"), gzip), Some(Reason::Status(StatusCode::SERVICE_UNAVAILABLE)));
+    assert_eq!(reason(200, Some("identity"), b"{}"), Some(Reason::NoToken));
+    assert_eq!(reason(200, Some(""), b"{}"), Some(Reason::NoToken));
+    assert_eq!(reason(200, Some("gzip"), br#"{"token":"e30.e30.e30"}"#), None, "a stack that has undone it");
+    assert_eq!(reason(401, Some("gzip"), br#"{"code":"INVALID_API_KEY"}"#), None);
+    let said = Reason::Compressed(StatusCode::OK).to_string();
+    assert!(said.contains("compressed") && said.contains("switch compression off"), "{said}");
 }
 
 #[test]
@@ -356,7 +433,9 @@ fn rule_04_what_is_no_jwt_is_ignored_with_a_note_and_never_fails_the_call() {
         ("e30.e30.e30.e30", Ignored::NotJwt),
         ("e30.W10.e30", Ignored::NotJwt),
         ("e30.e30.", Ignored::NotJwt),
-        ("Bearer e30.e30.e30, Bearer e30.e30.e30", Ignored::NotJwt),
+        ("Bearer e30.e30.e30 Bearer e30.e30.e30", Ignored::NotJwt),
+        ("Bearer e30.e30.e30; Bearer e30.e30.e30", Ignored::NotJwt),
+        (", ,", Ignored::Blank),
         ("e30=.e30=.e30", Ignored::NotJwt),
         ("\u{e9}", Ignored::NotJwt),
         (&oversized, Ignored::Oversized),
@@ -387,6 +466,41 @@ fn rule_04_every_value_is_looked_at() {
     let earlier = format!("Bearer {}", jwt(r#"{"exp":1800008000}"#));
     assert_eq!(rolled(&[&earlier, &canonical]), Ok(newer.clone()));
     assert_eq!(rolled(&[&canonical, &earlier]), Ok(newer));
+}
+
+/// brefphp/bref#1691: a gateway joins the lines of a header.
+#[test]
+fn rule_04_values_joined_by_a_comma_are_several_values() {
+    let newer = jwt(r#"{"exp":1800009000}"#);
+    let earlier = jwt(r#"{"exp":1800008000}"#);
+    for joined in [
+        format!("Bearer {newer}, Bearer {newer}"),
+        format!("Bearer {newer},Bearer {newer}"),
+        format!("{newer} , {newer}"),
+        format!("Bearer {newer},"),
+        format!(",, bearer:{newer}"),
+        format!("Basic realm=\"a, b\", Bearer {newer}"),
+        format!("Bearer {earlier}, Bearer {newer}"),
+        format!("Bearer {newer}, Bearer {earlier}"),
+    ] {
+        assert_eq!(rolled(&[&joined]), Ok(newer.clone()), "{joined}");
+        assert_eq!(rolled(&["junk, junk", &joined]), Ok(newer.clone()), "{joined}");
+        let mut world = World::new();
+        let (login, call) = world.lead(Call::replayable());
+        let outcome = read(&login, 200, &headers(&[("authorization", &joined)]), "");
+        world.settle(login, outcome);
+        assert!([&newer, &earlier].contains(&&world.send(call).token), "{joined}");
+    }
+    // What repeats the held token twice changes nothing.
+    let (mut world, old) = World::warm();
+    let sent = world.send(Call::replayable());
+    let written = world.session.journal().written();
+    world.deliver_with(
+        sent.attempt,
+        200,
+        &headers(&[("authorization", &format!("Bearer {old}, Bearer {old}"))]),
+    );
+    assert_eq!((world.held(), world.session.journal().written()), (old, written));
 }
 
 #[test]
