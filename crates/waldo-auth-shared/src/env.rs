@@ -2,27 +2,58 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::fmt;
+use std::{fmt, mem};
 
 use waldo_auth_core::{ConfigError, Credentials};
+use zeroize::Zeroizing;
 
 /// Reads the key pair, and the origin if there is one.
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<(Credentials, Option<String>), EnvError> {
-    let text = |name| {
-        let text = variable(name).map(OsString::into_string).transpose();
-        // Without the error itself, which is the value.
-        text.map_err(|_| EnvError(format!("the environment variable {name} is not Unicode")))
-    };
+    let text = |name| text(name, variable(name)?).transpose();
     let half = |name| {
-        let unset =
-            || format!("the environment variable {name} is not set; it comes from the Waldo dashboard");
-        text(name)?.ok_or_else(|| EnvError(unset()))
+        text(name).unwrap_or_else(|| {
+            Err(EnvError::of(name, "is not set, or is empty; its value comes from the Waldo dashboard"))
+        })
     };
-    let credentials = Credentials::new(half("WALDO_API_KEY")?, half("WALDO_CLIENT_SECRET")?)
+    let (key, secret) = (half("WALDO_API_KEY")?, half("WALDO_CLIENT_SECRET")?);
+    let credentials = Credentials::new(key.as_str(), secret.as_str())
         .map_err(|error| EnvError(format!("WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: {error}")))?;
-    Ok((credentials, text("WALDO_ORIGIN")?))
+    let origin = text("WALDO_ORIGIN").transpose()?;
+    Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
+}
+
+/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not set.
+fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>, EnvError> {
+    let value = value.into_string().map(Zeroizing::new).map_err(|value| {
+        // Without the value in the error, and without a copy that is not wiped.
+        drop(Zeroizing::new(value.into_encoded_bytes()));
+        EnvError::of(name, "is not Unicode; set it to text in UTF-8")
+    })?;
+    match surroundings(&value) {
+        _ if value.is_empty() => Ok(None),
+        Some(problem) => Err(EnvError::of(name, problem)),
+        None => Ok(Some(value)),
+    }
+}
+
+/// What stands around a value and cannot belong to it.
+fn surroundings(value: &str) -> Option<&'static str> {
+    let ends = [value.chars().next(), value.chars().next_back()];
+    let any = |is: fn(char) -> bool| ends.into_iter().flatten().any(is);
+    let both = |is: fn(char) -> bool| value.chars().nth(1).is_some() && ends.into_iter().flatten().all(is);
+    if any(|end| matches!(end, '\n' | '\r')) {
+        Some("begins or ends with a line end; remove it")
+    } else if any(char::is_whitespace) {
+        Some("begins or ends with white space; remove it")
+    } else if any(|end| end.is_control() || end == '\u{feff}' || end == '\u{200b}') {
+        Some("begins or ends with an invisible character; remove it")
+    } else if both(|end| matches!(end, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')) {
+        Some("has quotation marks around it; remove them")
+    } else {
+        None
+    }
 }
 
 /// Why the environment gives no client: a sentence for a person that names the variable, and never its value.
@@ -32,6 +63,10 @@ pub(crate) fn read(
 pub struct EnvError(String);
 
 impl EnvError {
+    fn of(name: &str, problem: &str) -> Self {
+        Self(format!("the environment variable {name} {problem}"))
+    }
+
     /// What the configuration has against the origin from `WALDO_ORIGIN`: for a client of which nothing else was set.
     pub fn of_origin(error: &ConfigError) -> Self {
         Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
@@ -71,24 +106,63 @@ mod tests {
         for (pairs, message) in [
             (
                 &[secret][..],
-                "the environment variable WALDO_API_KEY is not set; it comes from the Waldo dashboard",
+                "WALDO_API_KEY is not set, or is empty; its value comes from the Waldo dashboard",
             ),
-            (
-                &[key],
-                "the environment variable WALDO_CLIENT_SECRET is not set; it comes from the Waldo dashboard",
-            ),
+            (&[key], "WALDO_CLIENT_SECRET is not set, or is empty; its value comes from the Waldo dashboard"),
             (
                 &[key, ("WALDO_CLIENT_SECRET", "")],
-                "WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: the client secret is empty",
-            ),
-            (
-                &[("WALDO_API_KEY", "canary\n"), secret],
-                "WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: the API key begins or ends with white space; trim it",
+                "WALDO_CLIENT_SECRET is not set, or is empty; its value comes from the Waldo dashboard",
             ),
         ] {
             let error = from(pairs).unwrap_err();
+            let message = format!("the environment variable {message}");
             assert_eq!(error.to_string(), message);
             assert_eq!(format!("{error:?}"), message, "what a main that returns it prints");
+        }
+    }
+
+    /// openai/openai-python#2927: a variable that is set but empty is how some tools leave one out.
+    #[test]
+    fn an_empty_origin_is_no_origin() {
+        let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];
+        assert_eq!(from(&[pair[0], pair[1], ("WALDO_ORIGIN", "")]), Ok(None));
+    }
+
+    #[test]
+    fn what_stands_around_a_value_is_named_by_variable() {
+        let space = "begins or ends with white space; remove it";
+        let line_end = "begins or ends with a line end; remove it";
+        let marks = "has quotation marks around it; remove them";
+        let invisible = "begins or ends with an invisible character; remove it";
+        let sound = [
+            ("WALDO_API_KEY", "wk.canary"),
+            ("WALDO_CLIENT_SECRET", "ws.canary"),
+            ("WALDO_ORIGIN", "https://canary"),
+        ];
+        for place in 0..sound.len() {
+            for (before, after, problem) in [
+                (" ", "", space),
+                ("", "\t", space),
+                ("\u{a0}", "", space),
+                ("", "\n", line_end),
+                ("", "\r", line_end),
+                (" ", "\r\n", line_end),
+                ("\"", "\"", marks),
+                ("'", "'", marks),
+                ("\u{201c}", "\u{201d}", marks),
+                ("\u{feff}", "", invisible),
+                ("", "\u{0}", invisible),
+            ] {
+                let mut pairs = sound;
+                let value = format!("{before}{}{after}", sound[place].1);
+                pairs[place].1 = &value;
+                let error = from(&pairs).unwrap_err().to_string();
+                assert_eq!(error, format!("the environment variable {} {problem}", sound[place].0));
+            }
+        }
+        // One mark alone may belong to a secret.
+        for value in ["\"", "\"x", "x'", "x\"y"] {
+            assert_eq!(from(&[sound[0], ("WALDO_CLIENT_SECRET", value)]), Ok(None), "{value}");
         }
     }
 
@@ -97,6 +171,9 @@ mod tests {
     fn a_value_that_is_not_unicode_is_its_own_mistake() {
         use std::os::unix::ffi::OsStringExt;
         let error = read(|_| Some(OsString::from_vec(vec![0xff]))).unwrap_err();
-        assert_eq!(error.to_string(), "the environment variable WALDO_API_KEY is not Unicode");
+        assert_eq!(
+            error.to_string(),
+            "the environment variable WALDO_API_KEY is not Unicode; set it to text in UTF-8"
+        );
     }
 }
