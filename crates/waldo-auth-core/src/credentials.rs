@@ -51,7 +51,8 @@ impl Credentials {
     /// The login's JSON body (rule 1).
     pub(crate) fn to_json(&self) -> Vec<u8> {
         // Put together by hand, because a `serde_json::Value` would leave unwiped copies behind.
-        let mut body = Vec::with_capacity(self.api_key.len() + self.client_secret.len() + 64);
+        // JSON writes a byte in six at most. A buffer that grew would leave a copy behind.
+        let mut body = Vec::with_capacity(6 * (self.api_key.len() + self.client_secret.len()) + 64);
         for (before, text) in [(r#"{"apiKey":"#, &self.api_key), (r#","clientSecret":"#, &self.client_secret)]
         {
             body.extend_from_slice(before.as_bytes());
@@ -132,6 +133,15 @@ mod tests {
         let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
         let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
         assert_eq!(body, serde_json::json!({"apiKey": "a\"b\\\u{7}", "clientSecret": "ß\n\u{1f600}x"}));
+    }
+
+    #[test]
+    fn rule_20_the_buffer_of_the_body_never_grows() {
+        for text in ["\u{1}", "\"", "\\", "\n", "\u{7f}", "a", "ß", "\u{1f600}", "\u{2028}"] {
+            let text = format!("x{}x", text.repeat(1000));
+            let credentials = Credentials::new(text.as_str(), text.as_str()).unwrap();
+            assert_eq!(credentials.to_json().capacity(), 12 * text.len() + 64, "{:?}", text.get(..8));
+        }
     }
 
     #[test]
