@@ -113,7 +113,9 @@ impl Refusal {
             Self::InvalidToken => "Invalid token.",
             Self::NotAuthorized => "Not authorized.",
             Self::InvalidData => "Invalid data.",
-            Self::InvalidQuery => "Invalid query.",
+            Self::InvalidQuery => {
+                "Invalid query: expected one field with a value, such as /customer?email=a%40b.example."
+            }
             Self::MissingData => "Missing data.",
             Self::NotFound => "Not found.",
             Self::Unsignable => "This process cannot sign tokens: its jsonwebtoken provider knows no HMAC.",

@@ -165,6 +165,19 @@ fn the_endpoints_refuse_what_they_cannot_use() {
 }
 
 #[test]
+fn a_customer_without_a_query_is_told_the_whole_request_to_send() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    for target in ["/customer", "/customer?", "/customer?email", "/customer?email=", "/customer?=a"] {
+        let (status, code, message) = error(&caller.get(target, &token));
+        assert_eq!((status, code.as_str()), (400, "INVALID_QUERY"), "{target}");
+        let (_, example) = message.split_once("such as ").unwrap();
+        let example = example.trim_end_matches('.');
+        assert_eq!(caller.get(example, &token).status(), 200, "{target}: {message}");
+    }
+}
+
+#[test]
 fn any_other_path_is_echoed() {
     let mut caller = Caller::new();
     let token = caller.login();
