@@ -1,37 +1,69 @@
 //! One connection: what arrives is given to the model or to the control endpoints, and the reply is carried out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use waldo_test_driver::server::{Reply, Stage, Target};
 
 use crate::body::{AnswerBody, Severed};
 use crate::control;
 use crate::site::Site;
+use crate::visit;
 
 /// The largest body that is read, in bytes: the API's largest document with room for its multipart frame.
 const LARGEST_BODY: usize = 12 << 20;
+
+/// How long the head of a request may take, an idle connection included.
+const LONGEST_HEAD: Duration = Duration::from_secs(30);
+
+/// How long the body of a request may take.
+const LONGEST_BODY: Duration = Duration::from_secs(60);
 
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(stream: TcpStream, site: Arc<Site>) {
     // Small answers go out at once; where that cannot be set, they go out a little later.
     drop(stream.set_nodelay(true));
-    let service = service_fn(|request| {
-        let site = Arc::clone(&site);
-        async move { respond(request, &site).await }
-    });
-    // An error here is a client that went away, or a cut that was asked for.
-    drop(http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service).await);
+    // An error means that the connection has ended already.
+    let Ok(here) = stream.local_addr() else { return };
+    serve_stream(stream, here, site).await;
 }
 
-async fn respond(request: Request<Incoming>, site: &Site) -> Result<Response<AnswerBody>, Severed> {
+/// The same for any stream, which arrived at the address `here`.
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    here: SocketAddr,
+    site: Arc<Site>,
+) {
+    let service = service_fn(|request| {
+        let site = Arc::clone(&site);
+        async move { respond(request, here, &site).await }
+    });
+    let mut http = http1::Builder::new();
+    http.auto_date_header(false).timer(TokioTimer::new()).header_read_timeout(LONGEST_HEAD);
+    // An error here is a client that went away or took too long, or a cut that was asked for.
+    drop(http.serve_connection(TokioIo::new(stream), service).await);
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    here: SocketAddr,
+    site: &Site,
+) -> Result<Response<AnswerBody>, Severed> {
     if control::is_meant(request.uri().path()) {
+        // Before the body, which a stranger may send without an end.
+        if let Some(refused) = visit::refusal(&request, here) {
+            return Ok(refused.map(AnswerBody::whole));
+        }
         return Ok(match whole(request).await {
             Ok(request) => control::answer(&request, site),
             Err(refused) => refused,
@@ -61,13 +93,61 @@ async fn respond(request: Request<Incoming>, site: &Site) -> Result<Response<Ans
     }
 }
 
-/// The request with its whole body, or the answer to one that is too large or broke off.
+/// The request with its whole body, or the answer to one that is too large, too slow, or broke off.
 async fn whole(request: Request<Incoming>) -> Result<Request<Vec<u8>>, Response<Vec<u8>>> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
-        let mut refused = Response::new(b"The body is larger than 12 MiB, or broke off.\n".to_vec());
-        *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        return Err(refused);
-    };
-    Ok(Request::from_parts(head, body.to_bytes().into()))
+    match timeout(LONGEST_BODY, Limited::new(body, LARGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes().into())),
+        Ok(Err(_)) => {
+            Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 12 MiB, or broke off.\n"))
+        }
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took longer than a minute.\n")),
+    }
+}
+
+fn refused(status: StatusCode, why: &str) -> Response<Vec<u8>> {
+    let mut refused = Response::new(why.as_bytes().to_vec());
+    *refused.status_mut() = status;
+    refused
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+    use waldo_test_driver::server::Server;
+
+    use super::*;
+
+    /// What a client sees that sends this, then nothing; and after how long the connection has ended.
+    async fn seen(sent: &str) -> (String, Duration) {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let site = Arc::new(Site::new(Server::default()));
+        tokio::spawn(serve_stream(server, "127.0.0.1:8787".parse().unwrap(), site));
+        let began = Instant::now();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        timeout(LONGEST_BODY * 3, client.read_to_string(&mut answer)).await.expect("an end").unwrap();
+        (answer, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_ends_its_connection() {
+        for sent in ["", "GET /customer?email=a HTT", "GET /customer HTTP/1.1\r\nhost: x\r\nx: "] {
+            let (answer, after) = seen(sent).await;
+            // hyper answers a head that was begun with 408, or with nothing.
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{sent:?}: {answer}");
+            assert!(after >= LONGEST_HEAD && after < LONGEST_HEAD * 2, "{sent:?}: {after:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_answered_and_ends_its_connection() {
+        for path in ["/authenticate", "/document", "/_emulator/policy"] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\ncontent-length: 9\r\n\r\n{{");
+            let (answer, after) = seen(&head).await;
+            assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{path}: {answer}");
+            assert!(after >= LONGEST_BODY && after < LONGEST_BODY * 2, "{path}: {after:?}");
+        }
+    }
 }

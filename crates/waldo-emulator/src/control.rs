@@ -303,7 +303,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"))
 }
 
-fn refused(status: StatusCode, message: &str) -> Response<Vec<u8>> {
+/// The answer to a control request that is not carried out.
+pub(crate) fn refused(status: StatusCode, message: &str) -> Response<Vec<u8>> {
     typed(status, &json!({ "code": "BAD_CONTROL", "message": message }))
 }
 

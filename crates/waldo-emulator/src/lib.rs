@@ -9,6 +9,7 @@ mod emulator;
 mod gate;
 mod site;
 mod stats;
+mod visit;
 
 pub use emulator::Emulator;
 pub use stats::Stats;

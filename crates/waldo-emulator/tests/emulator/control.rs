@@ -295,3 +295,27 @@ fn the_samples_of_the_help_work() {
     }
     assert_eq!(tried, 6);
 }
+
+/// A page in a browser: by a form, by `fetch`, by an image, and after DNS rebinding.
+#[test]
+fn a_web_page_controls_nothing_and_is_told_why() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    let rebound = format!("host: evil.example:{}\r\n", emulator.addr().port());
+    for (page, why) in [
+        ("origin: https://evil.example\r\nsec-fetch-site: cross-site\r\n", "A web page"),
+        ("origin: null\r\n", "A web page"),
+        ("sec-fetch-site: cross-site\r\nsec-fetch-mode: no-cors\r\n", "A web page"),
+        (rebound.as_str(), "DNS rebinding"),
+    ] {
+        for control in ["expire", "signing-key", "revoke?key=wk.sandbox.example", "nothing"] {
+            let mut page_visitor = Visitor::to(emulator.addr());
+            let answer = page_visitor.ask("POST", &format!("/_emulator/{control}"), page, b"");
+            assert_eq!(answer.status, 403, "{page} {control}");
+            assert!(answer.json()["message"].as_str().unwrap().contains(why), "{page}");
+        }
+    }
+    assert_eq!(visitor.get("/x", &token).status, 200);
+    assert_eq!(visitor.ask("GET", "/_emulator/stats", "", b"").json()["logins_granted"], 1);
+}

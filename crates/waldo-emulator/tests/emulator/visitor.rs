@@ -48,11 +48,15 @@ impl Visitor {
         Self(stream)
     }
 
-    /// Sends one request; `headers` are whole lines with their ends.
+    /// Sends one request; `headers` are whole lines with their ends. Where no `Host` is among them, it is the server's.
     pub(crate) fn send(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) {
         let length = body.len();
-        let head =
-            format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{headers}\r\n");
+        let host = if headers.contains("host: ") {
+            String::new()
+        } else {
+            format!("host: {}\r\n", self.0.peer_addr().unwrap())
+        };
+        let head = format!("{method} {target} HTTP/1.1\r\n{host}content-length: {length}\r\n{headers}\r\n");
         self.0.write_all(head.as_bytes()).unwrap();
         // A server that refuses a body early may close before it has read it all.
         drop(self.0.write_all(body));

@@ -12,6 +12,9 @@ use super::rotation::Rotation;
 /// Below this many tokens nothing is swept: it would cost more than it frees.
 const SWEEP_FROM: usize = 64;
 
+/// The most tokens that are kept. Beyond them, the older half is forgotten, so that a long run needs no more memory.
+const MOST: usize = 1 << 19;
+
 /// One issued token.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Entry {
@@ -43,8 +46,8 @@ pub(super) struct ChainId(u64);
 
 /// All tokens that may still be alive, by stamp.
 ///
-/// It holds one small entry for each token that has neither expired nor been retired; the expired ones are swept out
-/// whenever the ledger has doubled, so its size follows the number of live tokens.
+/// It holds one small entry for each token that has neither expired nor been retired. The expired ones are swept out
+/// whenever the ledger has doubled. It never holds more than [`MOST`] tokens: then the oldest are forgotten.
 #[derive(Clone, Hash)]
 pub(super) struct Ledger {
     entries: BTreeMap<Stamp, Entry>,
@@ -141,9 +144,21 @@ impl Ledger {
 
     fn sweep(&mut self, now: Moment) {
         self.entries.retain(|_, entry| now < entry.expires && entry.dies.is_none_or(|dies| now < dies));
+        self.forget_oldest();
         let used: std::collections::BTreeSet<_> = self.entries.values().map(|entry| entry.chain).collect();
         self.chains.retain(|id, _| used.contains(id));
-        self.sweep_at = SWEEP_FROM.max(self.entries.len() * 2);
+        self.sweep_at = (self.entries.len() * 2).clamp(SWEEP_FROM, MOST);
+    }
+
+    /// Where there are too many tokens, keeps the newer half.
+    fn forget_oldest(&mut self) {
+        if self.entries.len() <= MOST {
+            return;
+        }
+        let mut serials: Vec<u64> = self.entries.values().map(|entry| entry.serial).collect();
+        let (_, median, _) = serials.select_nth_unstable(MOST / 2);
+        let oldest = *median;
+        self.entries.retain(|_, entry| entry.serial > oldest);
     }
 }
 
@@ -157,5 +172,45 @@ impl Chain {
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ledger({} tokens of {} logins)", self.entries.len(), self.chains.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::server::clock::ClockOffset;
+    use crate::server::key::{Keys, Secret};
+
+    /// A token with a stamp and a serial of its own.
+    fn token(serial: u64, chain: ChainId, expires: Moment) -> (Stamp, Entry) {
+        let stamp = Stamp::of(&format!("a.b.{serial:0>16}")).unwrap();
+        let mut keys = Keys::default();
+        keys.add(Secret::new("wk"), Secret::new("ws"));
+        let (key, _) = keys.find("wk", "ws").unwrap();
+        (stamp, Entry { key, chain, generation: 0, serial, issued: expires, expires, dies: None })
+    }
+
+    #[test]
+    fn a_long_run_forgets_the_oldest_tokens() {
+        let now = Moment::read(SystemTime::from(UNIX_EPOCH), ClockOffset::EXACT);
+        let expires = now.plus(Duration::from_secs(3600));
+        let mut ledger = Ledger::new();
+        let total = MOST as u64 + MOST as u64 / 4;
+        let mut most = 0;
+        for serial in 1..=total {
+            // A login of its own for each: the chains are bounded too.
+            let chain = ledger.open(now, expires);
+            let (stamp, entry) = token(serial, chain, expires);
+            ledger.enter(stamp, entry, now);
+            most = most.max(ledger.entries.len()).max(ledger.chains.len());
+        }
+        assert!(most <= MOST + 1, "{most}");
+        let alive = |serial| {
+            let (stamp, _) = token(serial, ChainId(serial), expires);
+            ledger.find(stamp).is_some_and(|entry| ledger.alive(entry, Rotation::Lenient, None, now))
+        };
+        assert!(!alive(1) && !alive(MOST as u64 / 4) && alive(total - 1) && alive(total));
     }
 }
