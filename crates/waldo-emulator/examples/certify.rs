@@ -14,8 +14,8 @@ use attohttpc::{ErrorKind, RequestBuilder, ResponseReader};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use waldo_auth_core::{
-    Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot, Step, Unavailable,
-    Verdict,
+    AdmitError, Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot, Step,
+    Unavailable, Verdict,
 };
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
@@ -31,7 +31,9 @@ impl Adapter for Atto {
     type Client = AttoClient;
 
     fn lacks(&self) -> &[Need] {
-        &[Need::Cancellation]
+        // A thread that blocks is not cancelled, and attohttpc sends a body without asking the
+        // server first.
+        &[Need::Cancellation, Need::Uploads, Need::StalledUploads]
     }
 
     fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {
@@ -93,11 +95,13 @@ impl AttoClient {
             BodyKind::OneShot => Call::one_shot(),
         }
         .with_deadline(deadline);
-        let mut request = Request::new(ask.body().bytes().to_vec());
-        (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
+        let mut request = ask.request().clone();
         loop {
             let mut session = self.lock();
-            let step = session.admit(call, &mut request, self.now()).map_err(|_| Ending::ForeignOrigin)?;
+            let step = session.admit(call, &mut request, self.now()).map_err(|error| match error {
+                AdmitError::ForeignOrigin(_) => Ending::ForeignOrigin,
+                error @ AdmitError::TooManyHeaders => Ending::Other(error.to_string()),
+            })?;
             match step {
                 Step::Send(attempt) => {
                     drop(session);
@@ -109,7 +113,7 @@ impl AttoClient {
                     match verdict {
                         Verdict::Retry(again) => call = again,
                         Verdict::Deliver => {
-                            let body = body.read(usize::MAX).map_err(|error| ending(&error))?;
+                            let body = body.read(usize::MAX, left).map_err(|error| ending(&error))?;
                             return Ok(Ending::Answered { status: response.status().as_u16(), body });
                         }
                     }
@@ -140,9 +144,18 @@ impl AttoClient {
         let now = self.now().monotonic;
         let lease = login.lapses().saturating_duration_since(now) * 9 / 10;
         let own = deadline.saturating_duration_since(now);
-        let answer = exchange(&login.request(), lease.min(own)).and_then(|(response, body)| {
-            let body = body.read(Login::MAX_BODY + 1)?;
-            Ok(response.map(|()| body))
+        let (began, limit) = (Instant::now(), lease.min(own));
+        let answer = exchange(&login.request(), limit).and_then(|(response, body)| {
+            let left = limit.saturating_sub(began.elapsed());
+            let body = match Login::body_patience(response.status(), left) {
+                Some(patience) => body.read(Login::MAX_BODY + 1, patience),
+                None => Ok(Vec::new()),
+            };
+            match body {
+                // A status that is no success says enough, however its body ends.
+                Err(_) if !response.status().is_success() => Ok(response.map(|()| Vec::new())),
+                body => body.map(|body| response.map(|()| body)),
+            }
         });
         match answer {
             Ok(answer) => login.read(Head::from(&answer), answer.body()),
@@ -168,12 +181,11 @@ impl AttoClient {
 fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<(Response<()>, Unread)> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
-        .timeout(within)
-        .bytes(request.body());
+        .timeout(within);
     for (name, value) in request.headers() {
-        builder = builder.header(name, value);
+        builder = builder.header_append(name, value);
     }
-    let (status, headers, reader) = builder.send()?.split();
+    let (status, headers, reader) = builder.bytes(request.body()).send()?.split();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let mut response = Response::new(());
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
@@ -187,9 +199,18 @@ struct Unread {
 }
 
 impl Unread {
-    fn read(self, at_most: usize) -> attohttpc::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.reader.take(at_most as u64).read_to_end(&mut bytes)?;
+    fn read(self, at_most: usize, within: Duration) -> attohttpc::Result<Vec<u8>> {
+        let (began, mut bytes) = (Instant::now(), Vec::new());
+        let mut reader = self.reader.take(at_most as u64);
+        let mut chunk = [0; 8192];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => break,
+                // Its own timeout is that of the whole exchange.
+                _ if began.elapsed() > within => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                got => bytes.extend_from_slice(chunk.get(..got).unwrap_or_default()),
+            }
+        }
         // This stack takes a body that breaks off for a whole one.
         if self.length.is_some_and(|length| bytes.len() < length.min(at_most)) {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -12,6 +12,13 @@ use tokio::time::Sleep;
 /// How long a body that trickles pauses before each byte: less than any timeout for a single read.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How many bytes of a flood come at once.
+const WAVE: usize = 4096;
+
+/// How many bytes of a flood come fast: whoever reads them all has no limit, and need not run out
+/// of memory to show it.
+const MOST: usize = 64 << 20;
+
 /// The connection is to be cut: a fault says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Severed;
@@ -36,7 +43,10 @@ pub(crate) enum AnswerBody {
     /// Bytes that are sent in full, or announced in full and broken off halfway.
     Finite { announced: u64, rest: Option<Bytes>, end: End },
     /// Bytes that are sent one by one, and then spaces for ever.
-    Endless { rest: Bytes, pause: Pin<Box<Sleep>> },
+    Trickle { rest: Bytes, pause: Pin<Box<Sleep>> },
+    /// Bytes that are sent at once, and then spaces as fast as they are read; one by one after
+    /// [`MOST`] bytes.
+    Flood { rest: Bytes, sent: usize },
 }
 
 #[derive(Debug)]
@@ -60,7 +70,11 @@ impl AnswerBody {
     }
 
     pub(crate) fn trickling(bytes: Vec<u8>) -> Self {
-        Self::Endless { rest: bytes.into(), pause: Box::pin(tokio::time::sleep(PAUSE)) }
+        Self::Trickle { rest: bytes.into(), pause: Box::pin(tokio::time::sleep(PAUSE)) }
+    }
+
+    pub(crate) fn flooding(bytes: Vec<u8>) -> Self {
+        Self::Flood { rest: bytes.into(), sent: 0 }
     }
 }
 
@@ -78,7 +92,15 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Severed>>> {
         let (rest, end) = match &mut *self {
             Self::Finite { rest, end, .. } => (rest, end),
-            Self::Endless { rest, pause } => {
+            Self::Flood { rest, sent } => {
+                let wave = std::mem::replace(rest, Bytes::from_static(&[b' '; WAVE]));
+                *sent += wave.len();
+                if *sent >= MOST {
+                    *self = Self::trickling(Vec::new());
+                }
+                return Poll::Ready(Some(Ok(Frame::data(wave))));
+            }
+            Self::Trickle { rest, pause } => {
                 ready!(pause.as_mut().poll(context));
                 pause.set(tokio::time::sleep(PAUSE));
                 let byte = if rest.is_empty() { Bytes::from_static(b" ") } else { rest.split_to(1) };
@@ -106,7 +128,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Finite { announced, .. } => SizeHint::with_exact(*announced),
-            Self::Endless { .. } => SizeHint::default(),
+            Self::Trickle { .. } | Self::Flood { .. } => SizeHint::default(),
         }
     }
 }

@@ -2,21 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
-use waldo_test_driver::server::{Reply, Stage, Target};
+use waldo_test_driver::server::{Refuses, Reply, Stage, Target};
 
 use crate::body::{AnswerBody, Severed};
 use crate::control;
+use crate::early::{self, Refusal};
 use crate::site::Site;
 use crate::visit;
 
@@ -27,7 +29,7 @@ const LARGEST_BODY: usize = 12 << 20;
 const LONGEST_HEAD: Duration = Duration::from_secs(30);
 
 /// How long the body of a request may take.
-const LONGEST_BODY: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_BODY: Duration = Duration::from_secs(60);
 
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(stream: TcpStream, site: Arc<Site>) {
@@ -44,20 +46,26 @@ async fn serve_stream(
     here: SocketAddr,
     site: Arc<Site>,
 ) {
+    let (refuse, mut refused) = mpsc::channel(1);
     let service = service_fn(|request| {
-        let site = Arc::clone(&site);
-        async move { respond(request, here, &site).await }
+        let (site, refuse) = (Arc::clone(&site), refuse.clone());
+        async move { respond(request, here, &site, &refuse).await }
     });
     let mut http = http1::Builder::new();
     http.auto_date_header(false).timer(TokioTimer::new()).header_read_timeout(LONGEST_HEAD);
-    // An error here is a client that went away or took too long, or a cut that was asked for.
-    drop(http.serve_connection(TokioIo::new(stream), service).await);
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // An error here is a client that went away or took too long, or a cut that was asked for.
+        _ = &mut connection => {}
+        Some(refusal) = refused.recv() => early::refuse(connection.into_parts().io.into_inner(), &refusal).await,
+    }
 }
 
 async fn respond(
     request: Request<Incoming>,
     here: SocketAddr,
     site: &Site,
+    refuse: &mpsc::Sender<Refusal>,
 ) -> Result<Response<AnswerBody>, Severed> {
     if control::is_meant(request.uri().path()) {
         // Before the body, which a stranger may send without an end.
@@ -72,9 +80,16 @@ async fn respond(
     }
     let target = site.server().target(&request);
     let _under_way = (target == Target::Login).then(|| site.begin_login());
-    let request = match whole(request).await {
-        Ok(request) => request,
-        Err(refused) => return Ok(refused.map(AnswerBody::whole)),
+    // hyper reads no more of a body than is asked for.
+    let on_head =
+        !request.body().is_end_stream() && site.server().refuses_on_head(&request, SystemTime::now());
+    let request = if on_head {
+        request.map(|_| Vec::new())
+    } else {
+        match whole(request).await {
+            Ok(request) => request,
+            Err(refused) => return Ok(refused.map(AnswerBody::whole)),
+        }
     };
     let path = request.uri().path();
     let latency = site.latency(target);
@@ -82,12 +97,19 @@ async fn respond(
         tokio::time::sleep(latency).await;
     }
     site.gates.pass(target, Stage::Before, path).await;
-    let reply = site.handle(target, &request);
+    let reply = site.handle(target, &request, on_head);
     site.gates.pass(target, Stage::After, path).await;
     match reply {
+        Reply::Respond(response) if on_head => {
+            let closes = site.server().policy().refuses == Refuses::OnHead;
+            // The channel is open for as long as the connection.
+            drop(refuse.send(Refusal { response, closes }).await);
+            std::future::pending().await
+        }
         Reply::Respond(response) => Ok(response.map(AnswerBody::whole)),
         Reply::CutShort(response) => Ok(response.map(AnswerBody::broken)),
         Reply::Trickle(response) => Ok(response.map(AnswerBody::trickling)),
+        Reply::Flood(response) => Ok(response.map(AnswerBody::flooding)),
         Reply::Hang => std::future::pending().await,
         Reply::Cut => Err(Severed),
     }
@@ -119,7 +141,8 @@ mod tests {
 
     use super::*;
 
-    /// What a client sees that sends this, then nothing; and after how long the connection has ended.
+    /// What a client sees that sends this, then nothing; and after how long the connection has
+    /// ended.
     async fn seen(sent: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let site = Arc::new(Site::new(Server::default()));

@@ -192,7 +192,7 @@ impl Emulator {
     ///
     /// It keeps every request and every answer, so it is for tests of bounded length.
     pub fn watch(&self) {
-        self.site.watch();
+        self.site.watch(self.addr.to_string());
     }
 
     /// What was seen since [`watch`](Self::watch), in the order of the server; nothing without that.

@@ -5,6 +5,7 @@ mod body;
 pub mod conformance;
 mod connection;
 mod control;
+mod early;
 mod emulator;
 mod gate;
 mod site;

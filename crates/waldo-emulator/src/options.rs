@@ -11,7 +11,7 @@ use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
     Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt,
-    LoginAnswer, Policy, RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
+    LoginAnswer, Policy, Refuses, RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
 };
 
 /// What `--help` says first.
@@ -116,6 +116,12 @@ pub(crate) struct Options {
     #[arg(help = "How a path that the API does not have is answered: echo (200) or not_found (404)")]
     unknown_paths: UnknownPaths,
 
+    #[arg(long, value_name = "WHEN", default_value = "after_body", value_parser = word::<Refuses>)]
+    #[arg(
+        help = "When a call with a body is refused for its token: after_body, on_head (and closes) or on_head_alone (neither reads nor closes)"
+    )]
+    refuses: Refuses,
+
     #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
     #[arg(help = "A failure, or a list of them, as JSON; may be given again", long_help = fault_help())]
     faults: Vec<Faults>,
@@ -185,6 +191,7 @@ impl Options {
             clock_offset: self.clock_offset,
             date: self.date,
             unknown_paths: self.unknown_paths,
+            refuses: self.refuses,
         };
         let mut server = Server::new(policy);
         if self.by_default() {

@@ -49,21 +49,24 @@ impl Site {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the model handle a request.
-    pub(crate) fn handle(&self, target: Target, request: &Request<Vec<u8>>) -> Reply {
+    /// Lets the model handle a request, perhaps one whose body was not read.
+    pub(crate) fn handle(&self, target: Target, request: &Request<Vec<u8>>, unread: bool) -> Reply {
         let mut server = self.server();
         let now = SystemTime::now();
         let reply = server.handle(request, now);
         // Under the model's lock, so that the order is the model's.
         if let Some(witness) = self.witness.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             witness.note(target, request, &reply, now);
+            if unread {
+                witness.leave_body_unread();
+            }
         }
         reply
     }
 
-    /// Writes down what the model handles from now on.
-    pub(crate) fn watch(&self) {
-        let witness = Witness::new(SystemTime::now());
+    /// Writes down what the model handles from now on, for requests that must name this `Host`.
+    pub(crate) fn watch(&self, host: String) {
+        let witness = Witness::new(SystemTime::now()).expecting_host(host);
         *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
     }
 

@@ -1,7 +1,8 @@
 //! Who may use the control endpoints: programs of this machine, and no web page.
 //!
-//! A page in a developer's browser can send requests to loopback addresses, too. A browser says so by `Origin` and
-//! `Sec-Fetch-Site`. After DNS rebinding it does not, because the page and the emulator have one name; then `Host` is that name.
+//! A page in a developer's browser can send requests to loopback addresses, too. A browser says so
+//! by `Origin` and `Sec-Fetch-Site`. After DNS rebinding it does not, because the page and the
+//! emulator have one name; then `Host` is that name.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 

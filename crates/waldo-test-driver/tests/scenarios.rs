@@ -42,6 +42,10 @@ fn no_scenario_is_met_when_a_request_more_or_less_is_expected() {
     for json in files() {
         let lines = json["seen"].as_array().unwrap().len();
         for line in 0..lines {
+            // What may be missing may come twice and be missing twice.
+            if json["seen"][line]["times"][0] == 0 {
+                continue;
+            }
             let mut less = json.clone();
             less["seen"].as_array_mut().unwrap().remove(line);
             assert!(fails(&less), "{}: seen[{line}] may be missing", json["name"]);
@@ -63,7 +67,9 @@ fn no_scenario_is_met_when_a_call_is_expected_to_end_otherwise() {
             for other in [Value::from(200), Value::from(401), Value::from(418)] {
                 let mut changed = json.clone();
                 let answer = &mut changed["steps"][number][verb]["answer"];
-                if *answer != other {
+                // One of several answers may be expected alone.
+                let known = answer.as_array().is_some_and(|answers| answers.contains(&other));
+                if *answer != other && !known {
                     *answer = other;
                     assert!(fails(&changed), "{}: steps[{number}] may end otherwise", json["name"]);
                 }
@@ -76,6 +82,9 @@ fn no_scenario_is_met_when_a_call_is_expected_to_end_otherwise() {
 fn no_scenario_is_met_when_another_token_is_expected() {
     for json in files() {
         for line in 0..json["seen"].as_array().unwrap().len() {
+            if json["seen"][line]["times"][0] == 0 {
+                continue;
+            }
             if let Some(token) = json["seen"][line].get("token").and_then(Value::as_str) {
                 let mut changed = json.clone();
                 let (kind, number) = token.split_once(' ').unwrap();
@@ -123,10 +132,7 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
         (steps(r#"{"call": {"id": "a", "anwser": 200}}"#), "steps[0].call.anwser: unknown field `anwser`"),
         (steps(r#"{"call": {"id": "a"}}"#), "steps[0].call: missing field `answer`"),
         (steps(r#"{"call": {"id": "A b", "answer": 200}}"#), "steps[0].call.id: \"A b\" cannot name a call"),
-        (
-            steps(r#"{"call": {"id": "a", "answer": 20}}"#),
-            r#"a status such as 200, "cancelled", or an object"#,
-        ),
+        (steps(r#"{"call": {"id": "a", "answer": 20}}"#), r#"a status such as 200, "cancelled", an object"#),
         (
             steps(r#"{"call": {"id": "a", "answer": {"refused": "rejected"}}}"#),
             r#"a rejection has the server's "code""#,
@@ -168,6 +174,21 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
             "3 times at most",
         ),
         (seen("[]"), "seen[0]: an empty list"),
+        (seen(r#"{"login": 200, "times": [2, 1]}"#), "the least comes first, as in [1, 2]"),
+        (seen(r#"{"login": 200, "times": "often"}"#), "the least and the most such as [1, 2]"),
+        (steps(r#"{"call": {"id": "a", "answer": []}}"#), "or a list of these"),
+        (
+            steps(r#"{"call": {"id": "a", "query": "a b", "answer": 200}}"#),
+            "expected one such as \"a=1&b=2\"",
+        ),
+        (
+            steps(r#"{"call": {"id": "a", "headers": [["x y", "1"]], "answer": 200}}"#),
+            "is no header: expected one",
+        ),
+        (
+            steps(r#"{"call": {"id": "a", "origin": "http://a b", "answer": "cancelled"}}"#),
+            "no URI has this \"origin\"",
+        ),
     ];
     for (json, hint) in cases {
         let error = Scenario::read(&json).unwrap_err().to_string();
@@ -206,7 +227,8 @@ fn rule_20_what_was_seen_shows_no_secret() {
     witness.note(Target::Login, &login, &granted, now);
     let granted: Value = serde_json::from_slice(granted.response().unwrap().body()).unwrap();
     let token = granted["token"].as_str().unwrap();
-    let call = http::Request::get("/a").header("authorization", format!("Bearer {token}")).body("").unwrap();
+    let call = http::Request::get("/a").header("authorization", format!("Bearer {token}"));
+    let call = call.header("x-odd", token).body("").unwrap();
     witness.note(Target::Calls, &call, &server.handle(&call, now), now);
     let twice = format!("Bearer {token} {token}");
     let call = http::Request::get("/b").header("authorization", twice).body("").unwrap();

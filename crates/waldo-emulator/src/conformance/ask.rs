@@ -2,34 +2,52 @@
 
 use std::time::Duration;
 
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 use tokio::sync::watch;
 use waldo_test_driver::scenario::BodyKind;
 
 /// One call that a client is asked to make.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
+    pub(super) request: Request<Vec<u8>>,
     pub(super) body: BodyKind,
     pub(super) deadline: Option<Duration>,
     pub(super) cancelled: watch::Receiver<bool>,
 }
 
 impl Ask {
+    /// The whole request, as the client's user makes it: to be sent with everything that is in it.
+    pub fn request(&self) -> &Request<Vec<u8>> {
+        &self.request
+    }
+
     /// `GET` without a body, else `POST`.
     pub fn method(&self) -> &Method {
-        &self.method
+        self.request.method()
     }
 
-    /// Where to, with scheme and port. It may be another origin than the client's, which the client has to refuse.
+    /// Where to, with scheme, port and query. It may be another origin than the client's, which the
+    /// client has to refuse.
+    ///
+    /// It may be an odd spelling of the client's origin, too. A client may refuse that as another
+    /// origin, or send the request; but then exactly to its own origin.
     pub fn uri(&self) -> &Uri {
-        &self.uri
+        self.request.uri()
     }
 
-    /// Which kind of body; [`BodyKind::bytes`] are its bytes.
+    /// The user's headers. Each is to be sent as it is, with every attempt of the call.
+    pub fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// Which kind of body; [`bytes`](Self::bytes) are its bytes.
     pub fn body(&self) -> BodyKind {
         self.body
+    }
+
+    /// The bytes of the body: few, or some megabytes; none without a body.
+    pub fn bytes(&self) -> &[u8] {
+        self.request.body()
     }
 
     /// How long the call may take, from now on.

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http::Request;
 use tokio::sync::watch;
 use waldo_test_driver::scenario::{
     Bench, CallId, Change, Ending, Observed, Obstacle, Order, Parting, Resumption, Scenario, Shift,
@@ -128,13 +129,14 @@ impl<A: Adapter> Bench for Stage<'_, A> {
     }
 
     fn start(&mut self, order: &Order) {
-        let origin = if order.goes_elsewhere() { self.elsewhere.origin() } else { self.emulator.origin() };
-        // A path of a scenario is always one that a request can have.
-        let Ok(uri) = format!("{origin}{}", order.path()).parse() else { return };
+        // A scenario is read with a URI for each of its calls.
+        let Ok(uri) = order.uri(&self.emulator.origin(), &self.elsewhere.origin()) else { return };
+        let mut request = Request::new(order.bytes());
+        (*request.method_mut(), *request.uri_mut()) = (order.method(), uri);
+        request.headers_mut().clone_from(order.headers());
         let (cancel, cancelled) = watch::channel(false);
         let ask = Ask {
-            method: order.method(),
-            uri,
+            request,
             body: order.body(),
             deadline: order.deadline().map(waldo_test_driver::scenario::Span::duration),
             cancelled,

@@ -8,6 +8,10 @@ mod cancellable;
 #[expect(dead_code, reason = "its main is the program's")]
 mod example;
 mod naive;
+#[cfg(test)]
+mod one_thread;
+#[cfg(test)]
+mod planted;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -158,10 +162,33 @@ fn the_adapter_of_the_example_passes() {
 
 #[test]
 fn a_client_with_futures_passes_what_blocking_ones_cannot_do() {
-    let report = conformance::certify(&cancellable::Cancellable);
+    let report = conformance::certify(&cancellable::Cancellable::default());
     assert!(report.is_certified(), "{report}");
     for name in ["a-cancelled-leader-hands-over", "a-cancelled-call-leaves-no-trace"] {
         assert!(report.results().iter().any(|result| result.name() == name && result.is_passed()), "{name}");
+    }
+}
+
+#[test]
+fn a_client_that_is_not_send_passes() {
+    let report = conformance::certify(&one_thread::OneThreadEach);
+    assert!(report.is_certified(), "{report}");
+    assert!(report.passed() > 90, "{report}");
+}
+
+#[test]
+fn the_guide_shows_how_futures_are_certified() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let read = |file: &str| std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n");
+    let guide = read("../../docs/conformance.md");
+    for file in ["tests/conformance/cancellable.rs", "tests/conformance/one_thread.rs"] {
+        let source = read(file);
+        let (_, shown) = source.split_once("// Here begins what the guide shows.\n").unwrap();
+        let (shown, _) = shown.split_once("// Here ends what the guide shows.").unwrap();
+        assert!(
+            guide.contains(&format!("```rust\n{shown}```")),
+            "copy this part of {file} into docs/conformance.md"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use attohttpc::{ErrorKind, RequestBuilder, Response};
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use serde_json::{Value, json};
 use waldo_emulator::conformance::{Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Setup};
 
@@ -73,14 +73,14 @@ impl NaiveClient {
 
     fn send_with(&self, token: &str, ask: &Ask) -> Result<Response, Ending> {
         let scheme = if self.habit == Habit::OddHeaders { "bearer" } else { "Bearer" };
-        let request = match *ask.method() {
-            Method::GET => attohttpc::get(ask.uri().to_string()),
-            _ => attohttpc::post(ask.uri().to_string()),
-        };
-        let request: RequestBuilder<_> = request
+        let mut request = RequestBuilder::new(ask.method().clone(), ask.uri().to_string());
+        for (name, value) in ask.headers() {
+            request = request.header_append(name, value);
+        }
+        let request = request
             .header("authorization", format!("{scheme} {token}"))
             .timeout(ask.deadline().unwrap_or(Duration::from_secs(1)));
-        request.bytes(ask.body().bytes()).send().map_err(|error| ending(&error))
+        request.bytes(ask.bytes()).send().map_err(|error| ending(&error))
     }
 
     fn call(&self, ask: &Ask) -> Result<Ending, Ending> {

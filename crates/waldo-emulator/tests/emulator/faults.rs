@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use waldo_emulator::model::{Answer, Fault, RetryAfter};
+use waldo_emulator::model::{Answer, Fault, Policy, Refuses, RetryAfter};
 
-use crate::visitor::{Visitor, bearer, emulator, pair};
+use crate::visitor::{Visitor, bearer, emulator, emulator_of, pair};
 
 /// Long enough that an answer would be there.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -83,4 +83,78 @@ fn an_answer_that_trickles_has_a_head_and_no_end() {
     assert!(body.starts_with("1\r\n{\r\n1\r\n\"\r\n"), "a byte at a time: {body:?}");
     assert_eq!(Visitor::to(emulator.addr()).log_in().status, 200, "others are served meanwhile");
     assert_eq!(emulator.stats().server.unanswered, 1);
+}
+
+#[test]
+fn a_flood_has_a_head_and_more_than_anyone_wants() {
+    let emulator = emulator();
+    for (fault, head) in [
+        (Answer::Flood, "HTTP/1.1 200 OK\r\n"),
+        (Answer::Endless { status: 401, flood: true }, "HTTP/1.1 401 Unauthorized\r\n"),
+    ] {
+        emulator.push_fault(Fault::login(fault));
+        let mut visitor = Visitor::to(emulator.addr());
+        visitor.send("POST", "/authenticate", "", &pair());
+        let seen = visitor.receive_bytes(1 << 20);
+        assert!(seen.starts_with(head.as_bytes()));
+    }
+    assert_eq!(Visitor::to(emulator.addr()).log_in().status, 200, "others are served meanwhile");
+}
+
+#[test]
+fn a_failure_without_an_end_has_its_status() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::login(Answer::Endless { status: 503, flood: false }));
+    let mut visitor = Visitor::to(emulator.addr());
+    visitor.send("POST", "/authenticate", "", &pair());
+    let seen = String::from_utf8(visitor.receive_bytes(150)).unwrap();
+    assert!(seen.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{seen}");
+    assert!(seen.ends_with("1\r\n \r\n"), "a byte at a time: {seen:?}");
+    assert_eq!(emulator.stats().server.logins_granted, 0);
+}
+
+#[test]
+fn a_compressed_answer_is_in_a_coding_that_was_not_asked_for() {
+    let emulator = emulator();
+    emulator.push_fault(Fault::login(Answer::Compressed).times(3));
+    for (asked, coding) in [
+        ("", "gzip"),
+        ("accept-encoding: gzip, deflate\r\n", "br"),
+        ("accept-encoding: gzip\r\naccept-encoding: br;q=0.5\r\n", "zstd"),
+    ] {
+        let answer = Visitor::to(emulator.addr()).ask("POST", "/authenticate", asked, &pair());
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, Some(coding)));
+        assert!(answer.body.starts_with(&[0x1f, 0x8b]), "it is gzip");
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_on_the_head_leaves_the_body_unread() {
+    for refuses in [Refuses::OnHead, Refuses::OnHeadAlone] {
+        let emulator = emulator_of(Policy { refuses, ..Policy::default() });
+        let mut visitor = Visitor::to(emulator.addr());
+        let token = visitor.token();
+        assert_eq!(visitor.ask("POST", "/document", &bearer(&token), b"whole").status, 200, "{refuses:?}");
+        // It has no body, so there is nothing to leave unread.
+        assert_eq!(visitor.get("/x", "dead").header("connection"), None);
+        let head = format!("{}expect: 100-continue\r\ntransfer-encoding: chunked\r\n", bearer("dead"));
+        visitor.send_head("POST", "/document", &head);
+        let answer = visitor.receive().unwrap();
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("INVALID_TOKEN")));
+        let closes = refuses == Refuses::OnHead;
+        assert_eq!(answer.header("connection"), closes.then_some("close"));
+        assert_eq!(visitor.is_silent_for(MOMENT), !closes, "{refuses:?}");
+        assert_eq!(emulator.stats().server.calls_unauthorized, 2);
+    }
+}
+
+#[test]
+fn a_token_that_is_good_is_asked_for_its_body() {
+    let emulator = emulator_of(Policy { refuses: Refuses::OnHead, ..Policy::default() });
+    let mut visitor = Visitor::to(emulator.addr());
+    let head = format!("{}expect: 100-continue\r\ncontent-length: 5\r\n", bearer(&visitor.token()));
+    visitor.send_head("POST", "/document", &head);
+    assert_eq!(visitor.receive().unwrap().status, 100);
+    visitor.send_bytes(b"whole");
+    assert_eq!(visitor.receive().unwrap().status, 200);
 }

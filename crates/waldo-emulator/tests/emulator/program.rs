@@ -112,6 +112,8 @@ fn its_options_become_the_policy() {
         "aged:1m",
         "--unknown-paths",
         "not_found",
+        "--refuses",
+        "on_head",
         "--login-path",
         "/authentication",
         "--login-header",
@@ -135,6 +137,7 @@ fn its_options_become_the_policy() {
         "date": "aged:1m", "login_path": "/authentication", "login_header": true,
         "login_answer": "created",
         "unknown_paths": "not_found",
+        "refuses": "on_head",
     });
     assert_eq!(visitor.ask("GET", "/_emulator/policy", "", b"").json(), expected);
     let faults = visitor.ask("GET", "/_emulator/faults", "", b"").json();

@@ -48,18 +48,29 @@ impl Visitor {
         Self(stream)
     }
 
-    /// Sends one request; `headers` are whole lines with their ends. Where no `Host` is among them, it is the server's.
+    /// Sends one request; `headers` are whole lines with their ends. Where no `Host` is among them,
+    /// it is the server's.
     pub(crate) fn send(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) {
         let length = body.len();
+        self.send_head(method, target, &format!("content-length: {length}\r\n{headers}"));
+        // A server that refuses a body early may close before it has read it all.
+        drop(self.0.write_all(body));
+    }
+
+    /// Sends the head alone; its headers say which body is to come.
+    pub(crate) fn send_head(&mut self, method: &str, target: &str, headers: &str) {
         let host = if headers.contains("host: ") {
             String::new()
         } else {
             format!("host: {}\r\n", self.0.peer_addr().unwrap())
         };
-        let head = format!("{method} {target} HTTP/1.1\r\n{host}content-length: {length}\r\n{headers}\r\n");
+        let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}\r\n");
         self.0.write_all(head.as_bytes()).unwrap();
-        // A server that refuses a body early may close before it has read it all.
-        drop(self.0.write_all(body));
+    }
+
+    /// Sends more of a body.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
     }
 
     /// Reads one answer as far as it comes; an error says what came before the end.

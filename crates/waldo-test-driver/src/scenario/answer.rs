@@ -3,12 +3,39 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::ending::Ending;
 use super::sighting::status;
 use super::window::{Precision, Window};
+
+/// How a call may end: in one way, or in any of a list, where what the client is built on decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ExpectedAnswers(pub(super) Vec<ExpectedAnswer>);
+
+impl ExpectedAnswers {
+    /// Whether a call that ended so, at this instant since the scenario began, is one that was
+    /// expected.
+    pub(super) fn admit(&self, ending: &Ending, at: Duration, precision: Precision) -> bool {
+        self.0.iter().any(|answer| answer.admits(ending, at, precision))
+    }
+
+    /// The one answer, where there is no choice.
+    pub(super) fn only(&self) -> Option<&ExpectedAnswer> {
+        let [only] = self.0.as_slice() else { return None };
+        Some(only)
+    }
+}
+
+impl fmt::Display for ExpectedAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(number, answer)| {
+            f.write_str(if number > 0 { " or " } else { "" })?;
+            answer.fmt(f)
+        })
+    }
+}
 
 /// How a call must end: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
 /// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed": "transport"}`.
@@ -53,8 +80,8 @@ impl ExpectedAnswer {
             (Kind::Rejected(code), Ending::Rejected { code: seen, retry_in }) if code == seen => {
                 Some(*retry_in)
             }
-            (Kind::Refused(Refused::Unavailable), Ending::Unavailable { retry_in })
-            | (Kind::Refused(Refused::Deadline), Ending::Deadline { retry_in }) => Some(*retry_in),
+            (Kind::Refused(Refused::Unavailable), Ending::Unavailable { retry_in, .. })
+            | (Kind::Refused(Refused::Deadline), Ending::Deadline { retry_in, .. }) => Some(*retry_in),
             (Kind::Refused(Refused::ForeignOrigin), Ending::ForeignOrigin)
             | (Kind::Failed(Failed::Transport), Ending::Failed)
             | (Kind::Failed(Failed::Timeout), Ending::TimedOut)
@@ -133,32 +160,47 @@ impl TryFrom<Form> for ExpectedAnswer {
     }
 }
 
-impl<'de> Deserialize<'de> for ExpectedAnswer {
+impl<'de> Deserialize<'de> for ExpectedAnswers {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Forms;
 
         impl<'de> Visitor<'de> for Forms {
-            type Value = ExpectedAnswer;
+            type Value = ExpectedAnswers;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, r#"a status such as 200, "cancelled", or an object such as {EXAMPLE}"#)
+                write!(
+                    f,
+                    r#"a status such as 200, "cancelled", an object such as {EXAMPLE}, or a list of these"#
+                )
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<ExpectedAnswer, E> {
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<ExpectedAnswers, E> {
                 let kind = Kind::Status(status(number, &self)?);
-                Ok(ExpectedAnswer { kind, at: None, retry_in: None })
+                Ok(ExpectedAnswers(vec![ExpectedAnswer { kind, at: None, retry_in: None }]))
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<ExpectedAnswer, E> {
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ExpectedAnswers, E> {
                 if text != "cancelled" {
                     return Err(E::invalid_value(de::Unexpected::Str(text), &self));
                 }
-                Ok(ExpectedAnswer { kind: Kind::Cancelled, at: None, retry_in: None })
+                let kind = Kind::Cancelled;
+                Ok(ExpectedAnswers(vec![ExpectedAnswer { kind, at: None, retry_in: None }]))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpectedAnswer, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpectedAnswers, A::Error> {
                 let form = Form::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                form.try_into().map_err(de::Error::custom)
+                form.try_into().map(|answer| ExpectedAnswers(vec![answer])).map_err(de::Error::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ExpectedAnswers, A::Error> {
+                let mut answers = Vec::new();
+                while let Some(ExpectedAnswers(more)) = list.next_element()? {
+                    answers.extend(more);
+                }
+                if answers.is_empty() {
+                    return Err(de::Error::invalid_length(0, &self));
+                }
+                Ok(ExpectedAnswers(answers))
             }
         }
 

@@ -10,6 +10,7 @@ pub(super) enum Breach {
     LoginWithToken { token: Option<TokenName> },
     LoginHeader { name: &'static str, seen: String },
     LoginBody { seen: LoginBody },
+    Host { expected: String, seen: String },
     NoToken,
     SeveralTokens { count: usize },
     TokenForm { scheme: Option<String> },
@@ -43,6 +44,9 @@ impl fmt::Display for Breach {
                 f,
                 r#"the body of a login is {{"apiKey": "…", "clientSecret": "…"}} and nothing else; it was {seen}"#
             ),
+            Self::Host { expected, seen } => {
+                write!(f, "a request carries exactly one Host: {expected}; it carried {seen}")
+            }
             Self::NoToken => f.write_str("a call carries an Authorization header; it carried none"),
             Self::SeveralTokens { count } => {
                 write!(f, "a call carries one Authorization header; it carried {count}")

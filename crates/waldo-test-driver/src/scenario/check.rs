@@ -94,7 +94,7 @@ impl Scenario {
             span.duration()
         });
         let instants = self.seen.iter().flat_map(|seen| &seen.0).filter_map(|request| request.at);
-        let ends = self.orders().filter_map(|order| order.answer.at);
+        let ends = self.orders().flat_map(|order| &order.answer.0).filter_map(|answer| answer.at);
         let latest = instants.chain(ends).map(super::window::Window::from).max().unwrap_or_default();
         if passes.sum::<Duration>().max(latest) > LONGEST {
             return wrong(format!(
@@ -180,11 +180,14 @@ impl Scenario {
             }
             let granted = |request: &&ExpectedRequest| {
                 matches!(request.kind, RequestKind::Login { .. })
-                    && matches!(request.given, Given::CutShort | Given::Trickle | Given::Status(200..=299))
+                    && match request.given {
+                        Given::CutShort | Given::Trickle | Given::Flood | Given::Status(200..=299) => true,
+                        Given::Nothing | Given::Status(_) => false,
+                    }
             };
             let called = |request: &&ExpectedRequest| matches!(request.kind, RequestKind::Call { .. });
-            logins += group.0.iter().filter(granted).map(|request| request.times).sum::<usize>();
-            calls += group.0.iter().filter(called).map(|request| request.times).sum::<usize>();
+            logins += group.0.iter().filter(granted).map(|request| request.times.most).sum::<usize>();
+            calls += group.0.iter().filter(called).map(|request| request.times.most).sum::<usize>();
             for ExpectedRequest { kind, at, .. } in &group.0 {
                 if let RequestKind::Call { id, token } = kind {
                     if !self.orders().any(|order| order.id == *id) {
@@ -215,7 +218,7 @@ impl Scenario {
         let mut by_given: HashMap<Given, usize> = HashMap::new();
         for ExpectedRequest { kind, given, times, .. } in requests {
             if matches!(kind, RequestKind::Call { id, .. } if *id == order.id) {
-                *by_given.entry(*given).or_default() += times;
+                *by_given.entry(*given).or_default() += times.least;
             }
         }
         let (id, total) = (&order.id, by_given.values().sum::<usize>());
@@ -224,12 +227,19 @@ impl Scenario {
                 "call {id}: it is seen {total} times, but a call is sent {ATTEMPTS} times at most"
             ));
         }
-        if order.answer.at.is_some_and(super::window::Window::is_empty)
-            || order.answer.retry_in.is_some_and(super::window::Window::is_empty)
-        {
+        let empty =
+            |window: Option<super::window::Window>| window.is_some_and(super::window::Window::is_empty);
+        if order.answer.0.iter().any(|answer| empty(answer.at) || empty(answer.retry_in)) {
             return wrong(format!("call {id}: its answer cannot come: time does not run backwards"));
         }
-        match &order.answer.kind {
+        if order.uri("http://127.0.0.1:1", "http://127.0.0.1:2").is_err() {
+            return wrong(format!(
+                "call {id}: no URI has this \"origin\"; spell one such as \"{{SCHEME}}://{{authority}}\""
+            ));
+        }
+        // Of several answers each may come without the others.
+        let Some(answer) = order.answer.only() else { return Ok(()) };
+        match &answer.kind {
             Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => wrong(
                 format!("call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"),
             ),

@@ -12,7 +12,7 @@ use super::order::{BodyKind, Order};
 use super::seen::ExpectedSeen;
 use super::settings::Settings;
 use super::step::Step;
-use crate::server::{ClockOffset, Fault, Policy, Server};
+use crate::server::{ClockOffset, Fault, Policy, Refuses, Server};
 
 /// What stands for another origin than the client's in a redirect's `location`.
 const ELSEWHERE: &str = "{elsewhere}";
@@ -145,6 +145,13 @@ impl Scenario {
             match step {
                 Step::Call(order) | Step::Start(order) => {
                     needs.extend(order.deadline.map(|_| Need::Deadlines));
+                    if order.bytes.is_some() {
+                        match self.server.policy.refuses {
+                            Refuses::AfterBody => {}
+                            Refuses::OnHead => drop(needs.insert(Need::Uploads)),
+                            Refuses::OnHeadAlone => drop(needs.insert(Need::StalledUploads)),
+                        }
+                    }
                     match order.body {
                         BodyKind::None => {}
                         BodyKind::Replayable => drop(needs.insert(Need::ReplayableBodies)),

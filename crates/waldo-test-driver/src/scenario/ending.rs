@@ -1,5 +1,6 @@
 //! How a call ended.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,11 +31,15 @@ pub enum Ending {
     Unavailable {
         /// When it makes sense to try again, from the end of the call.
         retry_in: Duration,
+        /// What was wrong with the last login, for a reader of the report; no scenario asks for it.
+        why: String,
     },
     /// The call was refused without a response: its deadline comes before a token can.
     Deadline {
         /// When it makes sense to try again, from the end of the call.
         retry_in: Duration,
+        /// What the client says about it, for a reader of the report; no scenario asks for it.
+        why: String,
     },
     /// The call was refused without a response: it does not go to the client's origin.
     ForeignOrigin,
@@ -64,8 +69,8 @@ impl Ending {
             Refusal::Rejected { rejection, .. } => {
                 Self::Rejected { code: rejection.code().as_str().to_owned(), retry_in }
             }
-            Refusal::Unavailable { .. } => Self::Unavailable { retry_in },
-            Refusal::Deadline { .. } => Self::Deadline { retry_in },
+            Refusal::Unavailable { .. } => Self::Unavailable { retry_in, why: with_sources(refusal) },
+            Refusal::Deadline { .. } => Self::Deadline { retry_in, why: with_sources(refusal) },
             other => Self::Other(format!("an unknown refusal: {other}")),
         }
     }
@@ -75,8 +80,8 @@ impl Ending {
         let mut told = self.clone();
         match &mut told {
             Self::Rejected { retry_in, .. }
-            | Self::Unavailable { retry_in }
-            | Self::Deadline { retry_in } => {
+            | Self::Unavailable { retry_in, .. }
+            | Self::Deadline { retry_in, .. } => {
                 *retry_in = precision.tell(*retry_in).duration();
             }
             Self::Answered { .. }
@@ -101,11 +106,11 @@ impl fmt::Display for Ending {
             Self::Rejected { code, retry_in } => {
                 write!(f, "refused as rejected with {code}, retry in {}", Span::from(*retry_in))
             }
-            Self::Unavailable { retry_in } => {
-                write!(f, "refused as unavailable, retry in {}", Span::from(*retry_in))
+            Self::Unavailable { retry_in, why } => {
+                write!(f, "refused as unavailable, retry in {} ({why})", Span::from(*retry_in))
             }
-            Self::Deadline { retry_in } => {
-                write!(f, "refused for its deadline, retry in {}", Span::from(*retry_in))
+            Self::Deadline { retry_in, why } => {
+                write!(f, "refused for its deadline, retry in {} ({why})", Span::from(*retry_in))
             }
             Self::ForeignOrigin => f.write_str("refused for its foreign origin"),
             Self::TimedOut => f.write_str("timed out"),
@@ -114,6 +119,22 @@ impl fmt::Display for Ending {
             Self::Other(what) => f.write_str(what),
         }
     }
+}
+
+/// An error and all its causes, in one line.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Many errors repeat their cause.
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// As `Display`: a body is nothing to look at.

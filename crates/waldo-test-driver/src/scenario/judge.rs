@@ -1,5 +1,7 @@
 //! What was expected against what has happened.
 
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
 use super::bench::Observed;
 use super::document::Scenario;
 use super::ending::Ending;
@@ -21,7 +23,7 @@ impl Scenario {
             let place = format!("request {}, {sighting}", number + 1);
             unmet.extend(sighting.breaches.iter().map(|breach| Unmet::at(&place, breach.to_string())));
         }
-        unmet.extend(self.broken_bodies(&observed.sightings));
+        unmet.extend(self.altered_requests(&observed.sightings));
         if observed.elsewhere > 0 {
             unmet.push(Unmet::new(format!(
                 "expected that no request goes to an origin that is not the client's; it saw {}",
@@ -38,21 +40,26 @@ impl Scenario {
         unmet
     }
 
-    /// Every attempt carries the whole body of its call.
-    fn broken_bodies(&self, sightings: &[Sighting]) -> Vec<Unmet> {
+    /// What was not sent as its user asked: every attempt of a call is the user's whole request,
+    /// and a login has nothing of it.
+    fn altered_requests(&self, sightings: &[Sighting]) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for order in self.orders() {
-            let (path, body) = (order.path(), order.body.bytes());
-            for sighting in sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path)
-            {
-                if sighting.body != body {
-                    let (seen, all) = (sighting.body.len(), body.len());
-                    let other = if seen == all { ", and others" } else { "" };
-                    unmet.push(Unmet::at(
-                        format!("call {}", order.id),
-                        format!("expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"),
-                    ));
-                }
+            let (path, body) = (order.path(), order.bytes());
+            let attempts = sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path);
+            let what = attempts.flat_map(|seen| alterations(order, &body, seen));
+            unmet.extend(what.map(|what| Unmet::at(format!("call {}", order.id), what)));
+            for login in sightings.iter().filter(|seen| seen.target == Target::Login) {
+                // Names that only a user makes up: a stack has defaults of the others.
+                let leaked = order
+                    .headers()
+                    .keys()
+                    .find(|name| name.as_str().starts_with("x-") && login.headers.contains_key(*name));
+                unmet.extend(leaked.map(|name| {
+                    Unmet::new(format!(
+                        "expected that a login carries no header of a call; it carried {name}"
+                    ))
+                }));
             }
         }
         unmet
@@ -63,25 +70,22 @@ impl Scenario {
         let mut rest = sightings;
         for group in &self.seen {
             let from = format!("from request {} on", sightings.len() - rest.len() + 1);
-            let (candidates, later) = rest.split_at(group.count().min(rest.len()));
+            // Each with how often it was seen.
             let mut waiting: Vec<(&ExpectedRequest, usize)> =
-                group.0.iter().map(|request| (request, request.times)).collect();
-            let mut first_odd = None;
-            for sighting in candidates {
-                let fitting = waiting
-                    .iter_mut()
-                    .find(|(request, left)| *left > 0 && self.fits(request, sighting, precision));
-                match fitting {
-                    Some((_, left)) => *left -= 1,
-                    None => first_odd = first_odd.or(Some(sighting)),
-                }
+                group.0.iter().map(|request| (request, 0)).collect();
+            while let Some((sighting, later)) = rest.split_first() {
+                let fitting = waiting.iter_mut().find(|(request, seen)| {
+                    *seen < request.times.most && self.fits(request, sighting, precision)
+                });
+                let Some((_, seen)) = fitting else { break };
+                *seen += 1;
+                rest = later;
             }
-            if let Some((request, _)) = waiting.iter().find(|(_, left)| *left > 0) {
+            if let Some((request, _)) = waiting.iter().find(|(request, seen)| *seen < request.times.least) {
                 let expected = self.tell(request, sightings);
-                let seen = first_odd.map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
+                let seen = rest.first().map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
                 return Some(Unmet::at(from, format!("expected {expected}; {seen}")));
             }
-            rest = later;
         }
         let number = sightings.len() - rest.len() + 1;
         let odd = rest.first()?;
@@ -137,7 +141,9 @@ fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Ve
         unmet.push(Unmet::new(format!("{ended} of {} calls {id} ended; expected {expected}", order.times)));
     }
     for (ending, at) in endings {
-        if !expected.admits(ending, *at, precision) {
+        if let Some(half) = half_body(order, ending, &observed.sightings) {
+            unmet.push(Unmet::at(format!("call {id}"), half));
+        } else if !expected.admit(ending, *at, precision) {
             let (ending, at) = (ending.told(precision), precision.tell(*at));
             unmet.push(Unmet::at(
                 format!("call {id} ended otherwise"),
@@ -151,6 +157,59 @@ fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Ve
         }
     }
     unmet
+}
+
+/// What differs between what the user of a call has asked and this attempt of it.
+fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<String> {
+    let mut what = Vec::new();
+    if seen.method != order.method() {
+        let (expected, seen) = (order.method(), &seen.method);
+        what.push(format!("expected that each attempt has its method, {expected}; it had {seen}"));
+    }
+    if seen.query.as_deref() != order.query() {
+        let tell = |query: Option<&str>| query.map_or("none".to_owned(), |query| format!("?{query}"));
+        let (expected, seen) = (tell(order.query()), tell(seen.query.as_deref()));
+        what.push(format!("expected that each attempt has its query, {expected}; it had {seen}"));
+    }
+    for name in order.headers().keys() {
+        let (expected, seen) = (values(order.headers(), name), values(&seen.headers, name));
+        // One line with commas means the same as several lines (RFC 9110, section 5.3).
+        if seen.is_empty() || expected.join(&b", "[..]) != seen.join(&b", "[..]) {
+            let (expected, seen) = (tell(&expected), tell(&seen));
+            what.push(format!("expected that each attempt has its {name}, {expected}; it had {seen}"));
+        }
+    }
+    if let Some(seen) = seen.body.as_ref().filter(|seen| *seen != body) {
+        let (seen, all) = (seen.len(), body.len());
+        let other = if seen == all { ", and others" } else { "" };
+        what.push(format!(
+            "expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"
+        ));
+    }
+    what
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+}
+
+fn tell(values: &[&[u8]]) -> String {
+    let values: Vec<String> =
+        values.iter().map(|value| format!("{:?}", String::from_utf8_lossy(value))).collect();
+    if values.is_empty() { "none".to_owned() } else { values.join(" and ") }
+}
+
+/// What is wrong where a body that broke off was delivered like a whole one.
+fn half_body(order: &Order, ending: &Ending, sightings: &[Sighting]) -> Option<String> {
+    let Ending::Answered { body, .. } = ending else { return None };
+    let (path, delivered) = (order.path(), body.len());
+    let mut cut = sightings
+        .iter()
+        .filter(|seen| seen.target == Target::Calls && seen.path == path && seen.given == Given::CutShort);
+    let all = cut.next().map(|seen| seen.given_body.len())?;
+    Some(format!(
+        "expected that a body which breaks off is an error; it was delivered as a whole one, with {delivered} of {all} bytes"
+    ))
 }
 
 /// Whether a response that was delivered is one that the server gave to this call.

@@ -43,7 +43,7 @@ mod tests {
     use serde::de::DeserializeOwned;
     use serde_json::Value;
 
-    use super::answer::ExpectedAnswer;
+    use super::answer::ExpectedAnswers;
     use super::document::Scenario;
     use super::seen::ExpectedSeen;
     use super::step::Step;
@@ -63,12 +63,20 @@ mod tests {
 
     #[test]
     fn each_form_in_the_readme_is_read() {
-        assert_eq!(column("| answer |").into_iter().map(read::<ExpectedAnswer>).count(), 9);
-        assert_eq!(column("| line |").into_iter().map(read::<ExpectedSeen>).count(), 6);
+        assert_eq!(column("| answer |").into_iter().map(read::<ExpectedAnswers>).count(), 10);
+        assert_eq!(column("| line |").into_iter().map(read::<ExpectedSeen>).count(), 7);
         for block in README.split("```json\n").skip(1) {
             let json = block.split("```").next().unwrap();
             assert_eq!(Scenario::read(json).unwrap().run(), []);
         }
+    }
+
+    #[test]
+    fn the_readme_has_each_member_of_a_call() {
+        let shown: BTreeSet<&str> = column("| member of a call |").into_iter().collect();
+        let error = serde_json::from_str::<Step>(r#"{"call": {"?": 1}}"#).unwrap_err().to_string();
+        let names = error.split("expected one of ").nth(1).unwrap().split('`').skip(1).step_by(2);
+        assert_eq!(shown, names.collect());
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub enum Need {
     Invalidation,
     /// Storing a token and taking it up again.
     Storage,
+    /// Uploads whose token is refused on the head, by a server that then closes the connection.
+    Uploads,
+    /// Uploads whose token is refused on the head, by a server that then neither reads nor closes.
+    StalledUploads,
 }
 
 impl fmt::Display for Need {
@@ -35,6 +39,8 @@ impl fmt::Display for Need {
             Self::Reset => "reset",
             Self::Invalidation => "invalidation",
             Self::Storage => "storage",
+            Self::Uploads => "uploads that are refused on the head",
+            Self::StalledUploads => "uploads that are refused on the head and never read",
         })
     }
 }

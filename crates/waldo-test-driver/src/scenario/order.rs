@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
 use serde::{Deserialize, Deserializer, de};
 
-use super::answer::ExpectedAnswer;
+use super::answer::ExpectedAnswers;
 use super::span::Span;
 use crate::server::RequestPath;
 
@@ -59,7 +60,7 @@ pub enum BodyKind {
 }
 
 impl BodyKind {
-    /// The bytes of the body.
+    /// The bytes of a short body.
     pub fn bytes(self) -> &'static [u8] {
         match self {
             Self::None => b"",
@@ -78,16 +79,26 @@ pub struct Order {
     #[serde(default)]
     path: Option<RequestPath>,
     #[serde(default)]
+    query: Option<Query>,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(default)]
     pub(super) body: BodyKind,
+    /// The size of the body, where it is not a short one.
+    #[serde(default)]
+    pub(super) bytes: Option<usize>,
     #[serde(default)]
     pub(super) deadline: Option<Span>,
+    /// How the client's origin is spelled, or another origin.
+    #[serde(default)]
+    origin: Option<String>,
     /// To another origin than the client's.
     #[serde(default)]
     pub(super) elsewhere: bool,
     /// So many at once.
     #[serde(default = "once")]
     pub(super) times: usize,
-    pub(super) answer: ExpectedAnswer,
+    pub(super) answer: ExpectedAnswers,
 }
 
 fn once() -> usize {
@@ -113,9 +124,58 @@ impl Order {
         self.path.as_ref().map_or_else(|| format!("/{}", self.id), |path| path.as_str().to_owned())
     }
 
-    /// Its body.
+    /// The query, as it must be sent.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_ref().map(|Query(query)| query.as_str())
+    }
+
+    /// The headers of its user.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers.0
+    }
+
+    /// Where it goes, for a client of the origin `home`; `elsewhere` is another origin.
+    ///
+    /// It is built from its parts, because that keeps the case of the scheme.
+    ///
+    /// # Errors
+    /// When the scenario spells an origin that no URI can have.
+    pub fn uri(&self, home: &str, elsewhere: &str) -> Result<Uri, http::Error> {
+        let split = |origin: &str| {
+            let (scheme, authority) = origin.split_once("://").unwrap_or((origin, ""));
+            (scheme.to_owned(), authority.to_owned())
+        };
+        let ((home_scheme, home_authority), (_, elsewhere_authority)) = (split(home), split(elsewhere));
+        let spelled = match &self.origin {
+            Some(spelled) => spelled
+                .replace("{scheme}", &home_scheme)
+                .replace("{SCHEME}", &home_scheme.to_uppercase())
+                .replace("{authority}", &home_authority)
+                .replace("{AUTHORITY}", &home_authority.to_uppercase())
+                .replace("{elsewhere}", &elsewhere_authority),
+            None if self.elsewhere => elsewhere.to_owned(),
+            None => home.to_owned(),
+        };
+        let (scheme, authority) = split(&spelled);
+        let target = match self.query() {
+            Some(query) => format!("{}?{query}", self.path()),
+            None => self.path(),
+        };
+        Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query(target).build()
+    }
+
+    /// The kind of its body.
     pub fn body(&self) -> BodyKind {
         self.body
+    }
+
+    /// The bytes of its body.
+    pub fn bytes(&self) -> Vec<u8> {
+        match self.bytes {
+            // No two neighbours are alike, so that a body with a hole is another one.
+            Some(length) => (0..=250).cycle().take(length).collect(),
+            None => self.body.bytes().to_vec(),
+        }
     }
 
     /// How long the call may take.
@@ -123,13 +183,44 @@ impl Order {
         self.deadline
     }
 
-    /// Whether it goes to another origin than the client's.
-    pub fn goes_elsewhere(&self) -> bool {
-        self.elsewhere
-    }
-
     /// How many such calls are started at once.
     pub fn times(&self) -> usize {
         self.times
+    }
+}
+
+/// A query without its question mark, as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Query(String);
+
+impl<'de> Deserialize<'de> for Query {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let target = format!("/?{text}");
+        let kept = target.parse::<Uri>().is_ok_and(|uri| uri.query() == Some(text.as_str()));
+        if !kept || text.contains(char::is_whitespace) {
+            return Err(de::Error::custom(format!("{text:?} is no query: expected one such as \"a=1&b=2\"")));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// The headers of a user, as a list of names and values: `[["x-note", "one"], ["x-note", "two"]]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in Vec::<(String, String)>::deserialize(from)? {
+            let parsed = (HeaderName::try_from(&name), HeaderValue::from_bytes(value.as_bytes()));
+            let (Ok(name), Ok(value)) = parsed else {
+                return Err(de::Error::custom(format!(
+                    "[{name:?}, {value:?}] is no header: expected one such as [\"x-note\", \"one\"]"
+                )));
+            };
+            headers.append(name, value);
+        }
+        Ok(Self(headers))
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct ExpectedSeen(pub(super) Vec<ExpectedRequest>);
 pub(super) struct ExpectedRequest {
     pub(super) kind: RequestKind,
     pub(super) given: Given,
-    pub(super) times: usize,
+    pub(super) times: Times,
     pub(super) at: Option<Window>,
 }
 
@@ -28,10 +28,27 @@ pub(super) enum RequestKind {
     Call { id: CallId, token: TokenName },
 }
 
-impl ExpectedSeen {
-    /// How many requests these are.
-    pub(super) fn count(&self) -> usize {
-        self.0.iter().map(|request| request.times).sum()
+/// How many requests are alike: `16`, or from `[1, 2]` as what the client is built on decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "TimesForm")]
+pub(super) struct Times {
+    pub(super) least: usize,
+    pub(super) most: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number such as 16, or the least and the most such as [1, 2]")]
+enum TimesForm {
+    Exactly(usize),
+    Between(usize, usize),
+}
+
+impl From<TimesForm> for Times {
+    fn from(form: TimesForm) -> Self {
+        match form {
+            TimesForm::Exactly(times) => Self { least: times, most: times },
+            TimesForm::Between(least, most) => Self { least, most },
+        }
     }
 }
 
@@ -43,7 +60,7 @@ struct Form {
     call: Option<CallId>,
     token: Option<TokenName>,
     given: Option<Given>,
-    times: Option<usize>,
+    times: Option<Times>,
     at: Option<Window>,
 }
 
@@ -63,9 +80,12 @@ impl TryFrom<Form> for ExpectedRequest {
                 ));
             }
         };
-        let times = times.unwrap_or(1);
-        if times == 0 {
+        let times = times.unwrap_or(Times { least: 1, most: 1 });
+        if times.most == 0 {
             return Err("what is seen no times is left out".to_owned());
+        }
+        if times.least > times.most {
+            return Err("times: the least comes first, as in [1, 2]".to_owned());
         }
         Ok(Self { kind, given, times, at })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -63,8 +64,10 @@ pub(super) enum Given {
     Nothing,
     /// The head and half of the body.
     CutShort,
-    /// The head, and a body without an end.
+    /// The head, and a body without an end, a byte at a time.
     Trickle,
+    /// The head, and a body without an end, as fast as it is read.
+    Flood,
 }
 
 impl fmt::Display for Given {
@@ -74,6 +77,7 @@ impl fmt::Display for Given {
             Self::Nothing => f.write_str("nothing"),
             Self::CutShort => f.write_str("a response that was cut short"),
             Self::Trickle => f.write_str("a response without an end"),
+            Self::Flood => f.write_str("a flood without an end"),
         }
     }
 }
@@ -86,7 +90,7 @@ impl<'de> Deserialize<'de> for Given {
             type Value = Given;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#"a status such as 200, "nothing", "cut_short" or "trickle""#)
+                f.write_str(r#"a status such as 200, "nothing", "cut_short", "trickle" or "flood""#)
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Given, E> {
@@ -98,6 +102,7 @@ impl<'de> Deserialize<'de> for Given {
                     "nothing" => Ok(Given::Nothing),
                     "cut_short" => Ok(Given::CutShort),
                     "trickle" => Ok(Given::Trickle),
+                    "flood" => Ok(Given::Flood),
                     _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
                 }
             }
@@ -153,11 +158,16 @@ impl fmt::Debug for PairName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
     pub(super) target: Target,
+    pub(super) method: Method,
     pub(super) path: String,
+    pub(super) query: Option<String>,
+    /// All of them but `Authorization`.
+    pub(super) headers: HeaderMap,
     pub(super) token: Option<TokenName>,
     /// Which pair a login presented.
     pub(super) pair: Option<PairName>,
-    pub(super) body: Vec<u8>,
+    /// None where the server has not read it.
+    pub(super) body: Option<Vec<u8>>,
     pub(super) given: Given,
     pub(super) given_body: Vec<u8>,
     pub(super) breaches: Vec<Breach>,

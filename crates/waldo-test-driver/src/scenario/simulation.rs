@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use http::Request;
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Login, Outcome, Reason, Session, Step, Unavailable, Verdict,
+    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
+    Verdict,
 };
 
 use self::actor::{Actor, Flight, Place, State};
@@ -121,14 +122,12 @@ impl<'a> Simulation<'a> {
 
     fn admit(&mut self, call: Call, order: &Order) -> State {
         let (now, deadline) = (self.clocks.now(), call.deadline());
-        let origin = if order.goes_elsewhere() { ELSEWHERE } else { ORIGIN };
-        let request = Request::builder()
-            .method(order.method())
-            .uri(format!("{origin}{}", order.path()))
-            .body(order.body().bytes().to_vec());
-        let Ok(mut request) = request else {
+        let Ok(uri) = order.uri(ORIGIN, ELSEWHERE) else {
             return self.ended(Ending::Other(format!("{} makes no request", order.path())));
         };
+        let mut request = Request::new(order.bytes());
+        (*request.method_mut(), *request.uri_mut()) = (order.method(), uri);
+        request.headers_mut().clone_from(order.headers());
         let Ok(step) = self.session.admit(call, &mut request, now) else {
             return self.ended(Ending::ForeignOrigin);
         };
@@ -175,8 +174,10 @@ impl<'a> Simulation<'a> {
         let outcome = match arrived {
             Reply::Respond(response) => login.read(Head::from(&response), response.body()),
             Reply::CutShort(response) if response.status().is_success() => lost(),
-            Reply::CutShort(response) => login.read(Head::from(&response), &[]),
-            Reply::Cut | Reply::Hang | Reply::Trickle(_) => lost(),
+            Reply::CutShort(response) | Reply::Trickle(response) => login.read(Head::from(&response), &[]),
+            // As much as tells that it is too large.
+            Reply::Flood(response) => login.read(Head::from(&response), &vec![b' '; Login::MAX_BODY + 1]),
+            Reply::Cut | Reply::Hang => lost(),
         };
         self.settle(login, outcome);
         (State::Ready(then), true)
@@ -194,7 +195,7 @@ impl<'a> Simulation<'a> {
         let (response, body) = match arrived {
             Reply::Respond(response) => (response, Body::Whole),
             Reply::CutShort(response) => (response, Body::Half),
-            Reply::Trickle(response) => (response, Body::Endless),
+            Reply::Trickle(response) | Reply::Flood(response) => (response, Body::Endless),
             Reply::Cut | Reply::Hang => return (self.ended(Ending::Failed), true),
         };
         let state = match self.session.conclude(flight.ticket, Head::from(&response), now) {
@@ -229,11 +230,16 @@ impl<'a> Simulation<'a> {
             return None;
         }
         match std::mem::replace(&mut flight.place, Place::Arrived) {
-            Place::BehindServer(reply) if never_counts(&reply, target) => {
+            Place::BehindServer(reply) => {
+                let now = self.clocks.now().monotonic;
+                match counts_at(&reply, target, flight.until, now) {
+                    Some(at) if flight.reading.is_none() && at > now => flight.reading = Some(at),
+                    Some(_) if flight.reading.is_none_or(|until| until <= now) => return Some(reply),
+                    Some(_) | None => {}
+                }
                 flight.place = Place::BehindServer(reply);
                 None
             }
-            Place::BehindServer(reply) => Some(reply),
             place @ (Place::BeforeServer | Place::Arrived) => {
                 flight.place = place;
                 None
@@ -292,12 +298,21 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// Whether nothing of it ever counts. Of a call the head does, of a login nothing before its body has ended.
-fn never_counts(reply: &Reply, target: Target) -> bool {
-    match reply {
-        Reply::Hang => true,
-        Reply::Trickle(_) => target == Target::Login,
-        Reply::Respond(_) | Reply::CutShort(_) | Reply::Cut => false,
+/// When a reply counts that has come `now`; none: never. Of a call the head does. Of a login the
+/// body does, as far as it is read.
+fn counts_at(reply: &Reply, target: Target, until: Option<Instant>, now: Instant) -> Option<Instant> {
+    match (reply, target) {
+        (Reply::Hang, _) => None,
+        (Reply::Trickle(response), Target::Login) => {
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
+            match Login::body_patience(response.status(), left) {
+                Some(_) if response.status().is_success() => None,
+                Some(patience) => Some(now.saturating_add(patience)),
+                None => Some(now),
+            }
+        }
+        (Reply::Trickle(_), Target::Calls)
+        | (Reply::Respond(_) | Reply::CutShort(_) | Reply::Flood(_) | Reply::Cut, _) => Some(now),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ use crate::server::{Reply, Target};
 #[derive(Clone)]
 pub struct Witness {
     began: SystemTime,
+    /// What each request must name as its `Host`.
+    host: Option<String>,
     /// Every token that was seen to be issued.
     tokens: Vec<(String, TokenName)>,
     logins: u32,
@@ -27,7 +29,13 @@ pub struct Witness {
 impl Witness {
     /// A witness who has seen nothing yet; instants are counted from `began`.
     pub fn new(began: SystemTime) -> Self {
-        Self { began, tokens: Vec::new(), logins: 0, rolls: 0, sightings: Vec::new() }
+        Self { began, host: None, tokens: Vec::new(), logins: 0, rolls: 0, sightings: Vec::new() }
+    }
+
+    /// The same, who objects to requests that name another `Host` than this one.
+    #[must_use]
+    pub fn expecting_host(self, host: impl Into<String>) -> Self {
+        Self { host: Some(host.into()), ..self }
     }
 
     /// Writes down one request, and what the server made of it `now`.
@@ -47,22 +55,36 @@ impl Witness {
             Reply::Respond(response) => (Given::Status(response.status().as_u16()), Some(response)),
             Reply::CutShort(response) => (Given::CutShort, Some(response)),
             Reply::Trickle(response) => (Given::Trickle, Some(response)),
+            Reply::Flood(response) => (Given::Flood, Some(response)),
             Reply::Hang | Reply::Cut => (Given::Nothing, None),
         };
         if let Some(response) = response {
             self.name_token(target, response);
         }
+        if let Some(host) = &self.host {
+            let seen = values(request.headers(), &HOST);
+            if seen != *host {
+                breaches.push(Breach::Host { expected: host.clone(), seen });
+            }
+        }
         let (body, given_body) = match target {
             // They hold the key pair and the token, which no sighting shows.
-            Target::Login => (Vec::new(), Vec::new()),
+            Target::Login => (None, Vec::new()),
             Target::Calls => {
                 let given = response.map(|response| response.body().clone());
-                (request.body().as_ref().to_vec(), given.unwrap_or_default())
+                (Some(request.body().as_ref().to_vec()), given.unwrap_or_default())
             }
         };
+        let mut headers = request.headers().clone();
+        headers.remove(AUTHORIZATION);
+        // Whatever a client puts there, no `Debug` shows it.
+        headers.values_mut().for_each(|value| value.set_sensitive(true));
         self.sightings.push(Sighting {
             target,
+            method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            query: request.uri().query().map(str::to_owned),
+            headers,
             token,
             pair,
             body,
@@ -71,6 +93,13 @@ impl Witness {
             breaches,
             at: now.duration_since(self.began).unwrap_or_default(),
         });
+    }
+
+    /// Takes back the body of the last request, which the server has not read.
+    pub fn leave_body_unread(&mut self) {
+        if let Some(last) = self.sightings.last_mut() {
+            last.body = None;
+        }
     }
 
     /// What it has seen so far.

@@ -181,6 +181,24 @@ pub enum Answer {
     ///
     /// It too always lets the server handle the request. Nothing but a limit to the whole exchange ends it.
     Trickle,
+    /// The handled answer's head, and then its body and spaces without an end, as fast as they are
+    /// read, up to 64 MiB.
+    ///
+    /// It too always lets the server handle the request. Nothing but a limit to the size of the
+    /// body ends it.
+    Flood,
+    /// A head with this status, and a body of spaces without an end.
+    Endless {
+        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
+        status: u16,
+        /// Whether the body comes as fast as it is read, and not a byte at a time.
+        #[serde(skip_serializing_if = "is_false")]
+        flood: bool,
+    },
+    /// The handled answer in a content coding that the request has not asked for.
+    ///
+    /// It too always lets the server handle the request.
+    Compressed,
     /// The handled answer, with spaces behind its body until that has at least this many bytes.
     ///
     /// It too always lets the server handle the request. Whoever stops reading early takes what it has read for the whole.
@@ -190,10 +208,34 @@ pub enum Answer {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 impl Answer {
     /// A bare status.
     pub fn status(status: u16) -> Self {
         Self::Status { status, retry_after: None }
+    }
+
+    /// Whether it is the handled answer, told otherwise: the server has always handled the request.
+    pub(super) fn is_of_the_handled(&self) -> bool {
+        match self {
+            Self::CutShort | Self::Trickle | Self::Flood | Self::Compressed | Self::Padded { .. } => true,
+            Self::Unauthorized
+            | Self::Refusal { .. }
+            | Self::SingleQuotes
+            | Self::Firewall
+            | Self::Status { .. }
+            | Self::NoToken
+            | Self::NotJson
+            | Self::Oversize { .. }
+            | Self::Redirect { .. }
+            | Self::Hang
+            | Self::Cut
+            | Self::Endless { .. } => false,
+        }
     }
 
     /// 429 with this `Retry-After`.
@@ -286,6 +328,10 @@ mod tests {
             Answer::Cut,
             Answer::CutShort,
             Answer::Trickle,
+            Answer::Flood,
+            Answer::Endless { status: 503, flood: false },
+            Answer::Endless { status: 401, flood: true },
+            Answer::Compressed,
             Answer::Padded { bytes: 70_000 },
         ];
         for answer in answers {

@@ -12,7 +12,8 @@ use super::rotation::Rotation;
 /// Below this many tokens nothing is swept: it would cost more than it frees.
 const SWEEP_FROM: usize = 64;
 
-/// The most tokens that are kept. Beyond them, the older half is forgotten, so that a long run needs no more memory.
+/// The most tokens that are kept. Beyond them, the older half is forgotten, so that a long run
+/// needs no more memory.
 const MOST: usize = 1 << 19;
 
 /// One issued token.
@@ -46,8 +47,9 @@ pub(super) struct ChainId(u64);
 
 /// All tokens that may still be alive, by stamp.
 ///
-/// It holds one small entry for each token that has neither expired nor been retired. The expired ones are swept out
-/// whenever the ledger has doubled. It never holds more than [`MOST`] tokens: then the oldest are forgotten.
+/// It holds one small entry for each token that has neither expired nor been retired. The expired
+/// ones are swept out whenever the ledger has doubled. It never holds more than [`MOST`] tokens:
+/// then the oldest are forgotten.
 #[derive(Clone, Hash)]
 pub(super) struct Ledger {
     entries: BTreeMap<Stamp, Entry>,
@@ -177,7 +179,7 @@ impl fmt::Debug for Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{SystemTime, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
     use crate::server::clock::ClockOffset;
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_long_run_forgets_the_oldest_tokens() {
-        let now = Moment::read(SystemTime::from(UNIX_EPOCH), ClockOffset::EXACT);
+        let now = Moment::read(UNIX_EPOCH, ClockOffset::EXACT);
         let expires = now.plus(Duration::from_secs(3600));
         let mut ledger = Ledger::new();
         let total = MOST as u64 + MOST as u64 / 4;

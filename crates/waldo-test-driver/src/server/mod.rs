@@ -31,7 +31,8 @@ pub use hold::Hold;
 pub use model::Server;
 pub use path::RequestPath;
 pub use policy::{
-    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, RollForm, RollOn, UnknownPaths,
+    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RollForm, RollOn,
+    UnknownPaths,
 };
 pub use reply::Reply;
 pub use rotation::{Echo, Rotation};

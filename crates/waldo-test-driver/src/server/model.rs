@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
@@ -14,7 +15,7 @@ use super::clock::Moment;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
 use super::key::{Keys, Secret};
 use super::ledger::Ledger;
-use super::policy::{LoginAnswer, Policy, RollForm};
+use super::policy::{LoginAnswer, Policy, Refuses, RollForm};
 use super::reply::{self, Reply};
 use super::route::{self, Endpoint};
 use super::stats::Stats;
@@ -182,6 +183,17 @@ impl Server {
         self.examine(token, Moment::read(now, self.policy.clock_offset)).is_ok()
     }
 
+    /// Whether a call is refused on its head alone at `now`, so that its body is not to be read
+    /// ([`Policy::refuses`]).
+    ///
+    /// It leaves no trace: hand the head to [`handle`](Self::handle) for the answer.
+    pub fn refuses_on_head<B>(&self, head: &Request<B>, now: SystemTime) -> bool {
+        let token = || self.policy.accept.token(head.headers().get(AUTHORIZATION)?.to_str().ok()?);
+        self.policy.refuses != Refuses::AfterBody
+            && self.target(head) == Target::Calls
+            && !token().is_some_and(|token| self.accepts(token, now))
+    }
+
     /// Handles one request at `now`, the true time; the server's own clock differs from it by the policy's offset.
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: SystemTime) -> Reply {
         let at = Moment::read(now, self.policy.clock_offset);
@@ -195,7 +207,7 @@ impl Server {
                     self.stats.calls_unauthorized += 1;
                 }
             }
-            Reply::CutShort(response) | Reply::Trickle(response) => {
+            Reply::CutShort(response) | Reply::Trickle(response) | Reply::Flood(response) => {
                 reply::stamp_date(response, self.policy.date, at);
                 self.stats.unanswered += 1;
             }
@@ -208,9 +220,7 @@ impl Server {
     fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>, target: Target, at: Moment) -> Reply {
         let fault = self.faults.take(target, request.uri().path());
         let (answer, stage) = match fault {
-            Some((answer @ (Answer::CutShort | Answer::Trickle | Answer::Padded { .. }), _)) => {
-                (Some(answer), Stage::After)
-            }
+            Some((answer, _)) if answer.is_of_the_handled() => (Some(answer), Stage::After),
             Some((answer, stage)) => (Some(answer), stage),
             None => (None, Stage::After),
         };
@@ -238,13 +248,17 @@ impl Server {
             if let Some(Answer::Padded { bytes }) = answer {
                 reply::pad(&mut response, bytes);
             }
+            if answer == Some(Answer::Compressed) {
+                reply::compress(&mut response, request.headers());
+            }
             response
         };
         match answer {
             Some(Answer::Hang) => Reply::Hang,
             Some(Answer::Cut) => Reply::Cut,
             Some(Answer::CutShort) => Reply::CutShort(response),
-            Some(Answer::Trickle) => Reply::Trickle(response),
+            Some(Answer::Trickle | Answer::Endless { flood: false, .. }) => Reply::Trickle(response),
+            Some(Answer::Flood | Answer::Endless { flood: true, .. }) => Reply::Flood(response),
             _ => Reply::Respond(response),
         }
     }

@@ -71,6 +71,8 @@ pub struct Policy {
     pub date: DateHeader,
     /// How a call to a path that the API does not have is answered.
     pub unknown_paths: UnknownPaths,
+    /// When a call with a body is refused for its token.
+    pub refuses: Refuses,
 }
 
 impl Default for Policy {
@@ -92,6 +94,7 @@ impl Default for Policy {
             clock_offset: ClockOffset::default(),
             date: DateHeader::default(),
             unknown_paths: UnknownPaths::default(),
+            refuses: Refuses::default(),
         }
     }
 }
@@ -233,6 +236,24 @@ pub enum UnknownPaths {
     Echo,
     /// The documented 404 `NOT_FOUND`, so that a mistyped path fails.
     NotFound,
+}
+
+/// When a call with a body is refused for its token: whether the server reads the body before.
+///
+/// The model answers all of them alike; whoever carries its replies asks
+/// [`Server::refuses_on_head`](super::Server::refuses_on_head).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refuses {
+    /// It reads the whole body, and then it answers.
+    #[default]
+    AfterBody,
+    /// It answers on the head with `Connection: close`, and closes the connection without reading
+    /// the body.
+    OnHead,
+    /// It answers on the head, and then it neither reads the body nor closes the connection.
+    OnHeadAlone,
 }
 
 /// What the response headers tell of the server's clock.

@@ -1,9 +1,14 @@
 //! What comes back from the server, and the bodies it is made of.
 
 use std::fmt;
+use std::io::Write;
 
-use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::clock::Moment;
@@ -24,6 +29,9 @@ pub enum Reply {
     CutShort(Response<Vec<u8>>),
     /// It sends the head of this answer, and its body a byte at a time; and more bytes, each a space, for as long as the connection stands.
     Trickle(Response<Vec<u8>>),
+    /// It sends the head of this answer, its body, and spaces as fast as they are read, for as long
+    /// as the connection stands.
+    Flood(Response<Vec<u8>>),
     /// It never answers; the connection stays open.
     Hang,
     /// It cuts the connection without an answer.
@@ -43,6 +51,7 @@ impl fmt::Debug for Reply {
             Self::Trickle(response) => {
                 f.debug_tuple("Trickle").field(&response.status()).finish_non_exhaustive()
             }
+            Self::Flood(response) => f.debug_tuple("Flood").field(&response.status()).finish_non_exhaustive(),
             Self::Hang => f.write_str("Hang"),
             Self::Cut => f.write_str("Cut"),
         }
@@ -54,7 +63,7 @@ impl Reply {
     pub fn response(self) -> Option<Response<Vec<u8>>> {
         match self {
             Self::Respond(response) => Some(response),
-            Self::CutShort(_) | Self::Trickle(_) | Self::Hang | Self::Cut => None,
+            Self::CutShort(_) | Self::Trickle(_) | Self::Flood(_) | Self::Hang | Self::Cut => None,
         }
     }
 }
@@ -195,9 +204,14 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
             }
             response
         }
-        Answer::Hang | Answer::Cut | Answer::CutShort | Answer::Trickle | Answer::Padded { .. } => {
-            return None;
-        }
+        Answer::Endless { status, .. } => typed(valid(*status), "text/plain", ""),
+        Answer::Hang
+        | Answer::Cut
+        | Answer::CutShort
+        | Answer::Trickle
+        | Answer::Flood
+        | Answer::Compressed
+        | Answer::Padded { .. } => return None,
     })
 }
 
@@ -205,6 +219,23 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
 pub(super) fn pad(response: &mut Response<Vec<u8>>, bytes: usize) {
     let length = response.body().len().max(bytes.min(MOST_BYTES));
     response.body_mut().resize(length, b' ');
+}
+
+/// Puts the body of a response into a content coding that the request has not asked for, so that no
+/// stack decodes it.
+pub(super) fn compress(response: &mut Response<Vec<u8>>, asked: &HeaderMap) {
+    let asked: Vec<&str> =
+        asked.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+    let unasked =
+        ["gzip", "br", "zstd", "x-odd"].into_iter().find(|coding| !asked.join(",").contains(coding));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to a vector cannot fail.
+    if encoder.write_all(response.body()).is_ok()
+        && let (Ok(compressed), Some(coding)) = (encoder.finish(), unasked)
+    {
+        *response.body_mut() = compressed;
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
 }
 
 /// The status of a number that a script gave; what is no status becomes the least surprising failure.

@@ -148,7 +148,10 @@ impl<M: Machine> World<'_, M> {
             return self.tell(&"server", || format!("asks for the body of {caller}, which fails"));
         }
         let response = match self.server.handle(&flight.request, truth) {
-            Reply::Respond(response) | Reply::CutShort(response) | Reply::Trickle(response) => response,
+            Reply::Respond(response)
+            | Reply::CutShort(response)
+            | Reply::Trickle(response)
+            | Reply::Flood(response) => response,
             Reply::Hang | Reply::Cut => bad_gateway(),
         };
         let token = token_in(&response).map(|text| self.tokens.enter(&text));

@@ -1,6 +1,10 @@
 //! What the second sending carries, and whose response the caller gets. What an adapter has to do with it is in its own tests.
 
+use waldo_auth_core::{Call, Upload, Verdict};
+use waldo_test_driver::server::Policy;
+
 use crate::meets;
+use crate::stage::Stage;
 
 /// `n8n-io/n8n#37000`: a replay sent a body that had been drained. Each attempt carries all of it.
 #[test]
@@ -25,4 +29,57 @@ fn abs_cli_89_the_answer_is_that_of_the_last_attempt() {
 #[test]
 fn reqwest_middleware_44_a_one_shot_body_is_sent_once() {
     meets(["a-one-shot-on-a-cold-start"]);
+}
+
+/// `urllib3/urllib3#241`: the server refused an upload early and closed, and the client told of a
+/// broken pipe instead. The call asks once more, without the body, and heals.
+#[test]
+fn urllib3_241_a_refused_upload_heals() {
+    assert_eq!(upload(Call::replayable()), [Upload::Send, Upload::Probe, Upload::Send]);
+}
+
+/// `seanmonstar/reqwest#1975`: the same, where the error hid the response. What can be sent once is
+/// not sent again: its 401 is delivered, and the token dropped.
+#[test]
+fn reqwest_1975_a_one_shot_upload_gets_its_401() {
+    assert_eq!(upload(Call::one_shot()), [Upload::Send, Upload::Probe]);
+}
+
+/// `golang/go#51109`: the response to an upload that broke off was lost now and then, so each one
+/// failed. The next one asks first.
+#[test]
+fn go_51109_the_next_upload_asks_first() {
+    let mut stage = Stage::new(Policy::default());
+    assert_eq!(stage.call("/a"), 200);
+    stage.server.expire_all();
+    let broken = stage.send(Call::replayable(), "/up");
+    drop(stage.break_off(broken));
+    let next = stage.send(Call::replayable(), "/next");
+    assert_eq!((next.upload(), next.response.status().as_u16()), (Upload::Ask, 401));
+    let again = stage.retry(next);
+    assert_eq!(stage.finish(again, "/next"), 200);
+}
+
+/// How the body of this call is to be sent each time, where the first response is lost: all of
+/// them, but for the last a 401.
+fn upload(call: Call) -> Vec<Upload> {
+    let mut stage = Stage::new(Policy::default());
+    assert_eq!(stage.call("/a"), 200);
+    stage.server.expire_all();
+    let broken = stage.send(call, "/up");
+    let mut sent = vec![broken.upload()];
+    let Verdict::Retry(mut call) = stage.break_off(broken) else { panic!("the call is over") };
+    loop {
+        let handled = stage.send(call, "/up");
+        sent.push(handled.upload());
+        let status = handled.response.status();
+        match stage.deliver(handled) {
+            Verdict::Retry(again) => call = again,
+            Verdict::Deliver => {
+                let healed = if sent.len() > 2 { 200 } else { 401 };
+                assert_eq!((status.as_u16(), stage.call("/b")), (healed, 200));
+                return sent;
+            }
+        }
+    }
 }

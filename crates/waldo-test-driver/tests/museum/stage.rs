@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use waldo_auth_core::{
-    Attempt, Call, Config, ConfigBuilder, Credentials, Head, Login, Now, Outcome, Session, Step, Verdict,
+    Attempt, Call, Config, ConfigBuilder, Credentials, Head, Login, Now, Outcome, Session, Step, Upload,
+    Verdict,
 };
 use waldo_test_driver::server::{Policy, Server};
 
@@ -29,6 +30,11 @@ impl Handled {
     /// The edition of the token that was sent.
     pub(crate) fn edition(&self) -> u64 {
         self.attempt.edition()
+    }
+
+    /// How its body is to be sent, if it is an upload.
+    pub(crate) fn upload(&self) -> Upload {
+        self.attempt.upload()
     }
 }
 
@@ -101,6 +107,11 @@ impl Stage {
 
     pub(crate) fn deliver(&mut self, handled: Handled) -> Verdict {
         self.session.conclude(handled.attempt, Head::from(&handled.response), self.now())
+    }
+
+    /// Loses the response to an upload, and tells the session that its connection broke off.
+    pub(crate) fn break_off(&mut self, handled: Handled) -> Verdict {
+        self.session.break_off(handled.attempt, self.now())
     }
 
     /// Delivers a response that must lead to another attempt.

@@ -35,6 +35,8 @@ pub(super) struct Flight<T> {
     pub(super) place: Place,
     /// When nobody waits for its answer any more.
     pub(super) until: Option<Instant>,
+    /// When the reading of a body that does not end is given up.
+    pub(super) reading: Option<Instant>,
 }
 
 pub(super) enum Place {
@@ -45,7 +47,7 @@ pub(super) enum Place {
 
 impl<T> Flight<T> {
     pub(super) fn new(ticket: T, request: Request<Vec<u8>>, until: Option<Instant>) -> Self {
-        Self { ticket, request, place: Place::BeforeServer, until }
+        Self { ticket, request, place: Place::BeforeServer, until, reading: None }
     }
 }
 
@@ -79,7 +81,7 @@ impl Actor {
     pub(super) fn until(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(_, until) => Some(*until),
-            State::LoggingIn(flight) => flight.until,
+            State::LoggingIn(flight) => [flight.until, flight.reading].into_iter().flatten().min(),
             State::Sending(flight) => flight.until,
             State::Reading(until) => *until,
             State::Ready(_) | State::Ended(..) | State::Gone => None,

@@ -105,7 +105,10 @@ impl Answer {
 "hang"
 "cut"
 "cut_short"
-"trickle""#;
+"trickle"
+"flood"
+{"endless": {"status": 503}}
+"compressed""#;
 
     fn word(text: &str) -> Option<Self> {
         Some(match text {
@@ -118,6 +121,8 @@ impl Answer {
             "cut" => Self::Cut,
             "cut_short" => Self::CutShort,
             "trickle" => Self::Trickle,
+            "flood" => Self::Flood,
+            "compressed" => Self::Compressed,
             _ => return None,
         })
     }
@@ -147,6 +152,17 @@ impl Answer {
         let (status, location) = (status(&parts.needed("status")?)?, header(parts.text("location")?)?);
         parts.end()?;
         Ok(Self::Redirect { status, location })
+    }
+
+    fn of_endless(parts: Value) -> Result<Self, BadWord> {
+        let mut parts = Parts::of(parts, "endless", r#"{"endless": {"status": 503}}"#)?;
+        let status = status(&parts.needed("status")?)?;
+        let flood = match parts.take("flood") {
+            None => false,
+            Some(json) => word(&json, "flood", "true or false")?,
+        };
+        parts.end()?;
+        Ok(Self::Endless { status, flood })
     }
 
     fn of_oversize(parts: Value) -> Result<Self, BadWord> {
@@ -184,6 +200,7 @@ impl TryFrom<Value> for Answer {
                 "redirect" => Self::of_redirect(inner.clone()),
                 "oversize" => Self::of_oversize(inner.clone()),
                 "padded" => Self::of_padded(inner.clone()),
+                "endless" => Self::of_endless(inner.clone()),
                 _ => Err(Self::unknown(&json)),
             },
             _ => Err(Self::unknown(&json)),

@@ -1,0 +1,43 @@
+//! A refusal on the head alone, whose connection ends with the body unread: what no HTTP library
+//! does for a server.
+
+use http::Response;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::sleep;
+
+use crate::connection::LONGEST_BODY;
+
+/// The answer to a head whose body is not read.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) response: Response<Vec<u8>>,
+    /// Whether the connection is closed behind it; else it stays open, and nothing is read from it.
+    pub(crate) closes: bool,
+}
+
+/// Writes the refusal, and ends the connection in its way.
+pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: &Refusal) {
+    // A client that has gone sees nothing.
+    if stream.write_all(&written(refusal)).await.is_ok() && stream.flush().await.is_ok() && !refusal.closes {
+        // The client ends it. One that never does is held no longer than a body may take.
+        sleep(LONGEST_BODY).await;
+    }
+}
+
+fn written(Refusal { response, closes }: &Refusal) -> Vec<u8> {
+    let status = response.status();
+    let mut bytes =
+        format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default())
+            .into_bytes();
+    for (name, value) in response.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    let connection = if *closes { "connection: close\r\n" } else { "" };
+    bytes.extend_from_slice(
+        format!("content-length: {}\r\n{connection}\r\n", response.body().len()).as_bytes(),
+    );
+    bytes.extend_from_slice(response.body());
+    bytes
+}

@@ -1,0 +1,239 @@
+//! Defects of an adapter, one at a time, and the one scenario that each fails.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "each defect is planted in one place")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use waldo_auth_core::Login;
+use waldo_emulator::conformance::{self, Adapter, Ask, Need, Setup};
+
+use crate::cancellable::Cancellable;
+use crate::example::{Atto, AttoClient};
+
+/// A line that the author of an adapter may write, and should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Defect {
+    DropsQuery,
+    DropsQueryOnResend,
+    SortsQuery,
+    DecodesQuery,
+    DropsHeaders,
+    DropsHeadersOnResend,
+    DoublesHeadersOnResend,
+    KeepsLastValue,
+    TrimsEmptyHeaders,
+    SendsTextHeadersOnly,
+    GetsOnResend,
+    LogsInWithHeaders,
+    SkipsBodilessSuccess,
+    TakesTokensFrom200Only,
+    ReadsFloods,
+    ReadsEveryBody,
+    WaitsForRejection,
+    SendsUserInformation,
+    SendsSpelledHost,
+    TakesHalfBodies,
+    Heals422,
+}
+
+impl Defect {
+    /// The request as the defective adapter sends it.
+    pub(crate) fn plant_in_request(
+        defect: Option<Self>,
+        request: &Request<Vec<u8>>,
+        attempts: usize,
+    ) -> Request<Vec<u8>> {
+        let mut sent = request.clone();
+        let Some(defect) = defect else { return sent };
+        let (path, query) = (sent.uri().path().to_owned(), sent.uri().query().unwrap_or_default().to_owned());
+        let mut retarget = |query: &str| {
+            let target = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+            let mut parts = sent.uri().clone().into_parts();
+            parts.path_and_query = Some(target.parse().unwrap());
+            *sent.uri_mut() = Uri::from_parts(parts).unwrap();
+        };
+        let resend = attempts > 0;
+        match defect {
+            Self::DropsQuery => retarget(""),
+            Self::DropsQueryOnResend if resend => retarget(""),
+            Self::SortsQuery => {
+                let mut fields: Vec<&str> = query.split('&').collect();
+                fields.sort_unstable();
+                retarget(&fields.join("&"));
+            }
+            Self::DecodesQuery => retarget(&query.replace("%20", "+")),
+            Self::GetsOnResend if resend => *sent.method_mut() = Method::GET,
+            _ => defect.plant_in_headers(sent.headers_mut(), resend),
+        }
+        sent
+    }
+
+    fn plant_in_headers(self, headers: &mut HeaderMap, resend: bool) {
+        let users = headers.clone();
+        match self {
+            Self::DropsHeaders => keep_token(headers),
+            Self::DropsHeadersOnResend if resend => keep_token(headers),
+            Self::DoublesHeadersOnResend if resend => {
+                for (name, value) in users.iter().filter(|(name, _)| *name != AUTHORIZATION) {
+                    headers.append(name, value.clone());
+                }
+            }
+            Self::KeepsLastValue => {
+                for (name, value) in &users {
+                    headers.insert(name, value.clone());
+                }
+            }
+            Self::TrimsEmptyHeaders => {
+                for (name, _) in users.iter().filter(|(_, value)| value.is_empty()) {
+                    headers.remove(name);
+                }
+            }
+            Self::SendsTextHeadersOnly => {
+                for (name, _) in users.iter().filter(|(_, value)| value.to_str().is_err()) {
+                    headers.remove(name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The login as the defective adapter sends it.
+    pub(crate) fn plant_in_login(
+        defect: Option<Self>,
+        mut login: Request<Vec<u8>>,
+        ask: &Ask,
+    ) -> Request<Vec<u8>> {
+        if defect == Some(Self::LogsInWithHeaders) {
+            for (name, value) in ask.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-")) {
+                login.headers_mut().append(name, value.clone());
+            }
+        }
+        login
+    }
+
+    /// What the defective adapter makes of a response before it is concluded.
+    pub(crate) fn plant_in_status(defect: Option<Self>, response: &mut Response<Incoming>) -> StatusCode {
+        let status = response.status();
+        let loses = match defect {
+            Some(Self::SkipsBodilessSuccess) => status == StatusCode::NO_CONTENT,
+            Some(Self::TakesTokensFrom200Only) => status != StatusCode::OK,
+            _ => false,
+        };
+        if loses {
+            response.headers_mut().remove(AUTHORIZATION);
+        }
+        let heals = defect == Some(Self::Heals422) && status == StatusCode::UNPROCESSABLE_ENTITY;
+        if heals { StatusCode::UNAUTHORIZED } else { status }
+    }
+
+    /// How long the defective adapter reads the body of an answer to a login.
+    pub(crate) fn plant_in_patience(
+        defect: Option<Self>,
+        status: StatusCode,
+        left: Duration,
+    ) -> Option<Duration> {
+        match (defect, Login::body_patience(status, left)) {
+            (Some(Self::ReadsEveryBody), None) | (Some(Self::WaitsForRejection), Some(_)) => Some(left),
+            (_, patience) => patience,
+        }
+    }
+
+    /// The `Host` of the defective adapter.
+    pub(crate) fn plant_in_host(defect: Option<Self>, ask: &Ask, sent: &mut Request<Vec<u8>>) {
+        let authority = ask.uri().authority().unwrap().as_str();
+        let host = match defect {
+            Some(Self::SendsUserInformation) => authority.to_owned(),
+            Some(Self::SendsSpelledHost) if authority.contains("me:secret@") => format!("{authority}."),
+            _ => return,
+        };
+        sent.headers_mut().insert(HOST, HeaderValue::try_from(host).unwrap());
+    }
+}
+
+fn keep_token(headers: &mut HeaderMap) {
+    let token = headers.get(AUTHORIZATION).cloned();
+    headers.clear();
+    headers.extend(token.map(|token| (AUTHORIZATION, token)));
+}
+
+/// Each defect fails the scenario that is made for it, and the report says what was seen.
+#[test]
+fn each_planted_defect_is_found_and_named() {
+    use Defect::*;
+    for (defect, scenario, told) in [
+        (DropsQuery, "a-query-arrives-as-it-is", "expected that each attempt has its query, ?b=2"),
+        (DropsQueryOnResend, "a-query-arrives-as-it-is", "it had none"),
+        (SortsQuery, "a-query-arrives-as-it-is", "it had ?&a=&a=1&b=2"),
+        (DecodesQuery, "a-query-arrives-as-it-is", "x=a+b+c%2Fd"),
+        (
+            DropsHeaders,
+            "headers-arrive-as-they-are",
+            "expected that each attempt has its x-note, \"one\" and \"two, three\"; it had none",
+        ),
+        (DropsHeadersOnResend, "headers-arrive-as-they-are", "it had none"),
+        (
+            DoublesHeadersOnResend,
+            "headers-arrive-as-they-are",
+            "it had \"one\" and \"two, three\" and \"one\"",
+        ),
+        (KeepsLastValue, "headers-arrive-as-they-are", "it had \"two, three\""),
+        (TrimsEmptyHeaders, "headers-arrive-as-they-are", "its x-empty, \"\"; it had none"),
+        (SendsTextHeadersOnly, "headers-beyond-ascii", "it had none"),
+        (GetsOnResend, "headers-arrive-as-they-are", "its method, POST; it had GET"),
+        (
+            LogsInWithHeaders,
+            "headers-arrive-as-they-are",
+            "a login carries no header of a call; it carried x-note",
+        ),
+        (SkipsBodilessSuccess, "every-success-brings-the-next-token", "expected /with-205 with roll 5"),
+        (TakesTokensFrom200Only, "every-success-brings-the-next-token", "expected /with-202 with roll 2"),
+        (ReadsFloods, "login-floods", "call a did not end within 5s"),
+        (ReadsEveryBody, "login-503-without-an-end", "call a did not end within 5s"),
+        (WaitsForRejection, "login-401-without-an-end", "call a did not end within 5s"),
+        (
+            SendsUserInformation,
+            "odd-spellings-of-the-origin",
+            "a request carries exactly one Host: 127.0.0.1",
+        ),
+        (SendsSpelledHost, "odd-spellings-of-the-origin", "it carried me:secret@127.0.0.1"),
+        (
+            TakesHalfBodies,
+            "a-head-counts-though-its-body-breaks-off",
+            "expected that a body which breaks off is an error",
+        ),
+        (Heals422, "a-422-is-delivered", "expected 422"),
+    ] {
+        let adapter = Cancellable { defect: Some(defect) };
+        let result = conformance::certify_one(&adapter, scenario).unwrap();
+        let text = result.to_string();
+        assert!(result.is_failed() && text.contains(told), "{defect:?}: {told}\n{text}");
+        assert!(conformance::certify_one(&adapter, "cold-start").unwrap().is_passed(), "{defect:?}");
+    }
+}
+
+/// The example's adapter, which never tells that an upload broke off, and does not say so.
+struct NeverAsks;
+
+impl Adapter for NeverAsks {
+    type Client = AttoClient;
+
+    fn lacks(&self) -> &[Need] {
+        &[Need::Cancellation]
+    }
+
+    fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {
+        Atto.client(setup)
+    }
+}
+
+#[test]
+fn uploads_that_never_heal_are_found() {
+    let certify = |name| conformance::certify_one(&NeverAsks, name).unwrap();
+    let result = certify("an-upload-with-a-dead-token-heals-and-nothing-closes");
+    assert!(result.is_failed() && result.to_string().contains("call next did not end"), "{result}");
+    assert!(certify("an-upload-is-answered-behind-its-body").is_passed());
+}
