@@ -2,15 +2,16 @@
 //!
 //!     cargo run --example curl
 //!
-//! The embedding is what stands above the line that ends it: a loop, one exchange and the end of a body.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above the line that ends it: a loop, one exchange and the end of a
+//! login's body. What follows shows it at work against an emulator, and exits non-zero when that
+//! has counted otherwise than it should.
 
-use std::io::Write;
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use curl::Error;
 use curl::easy::{Easy, List};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use waldo_auth_shared::core::{Call, Head, Login, Verdict};
 use waldo_auth_shared::{Admission, SharedSession};
 use waldo_emulator::Emulator;
@@ -25,15 +26,17 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
     loop {
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
-                let (mut answer, whole) = exchange(&request, session.left(&attempt), 0)?;
+                let (mut answer, whole) =
+                    exchange(&request, session.left(&attempt), usize::MAX, |_| Some(Duration::MAX))?;
                 match session.conclude(attempt, &mut answer) {
                     Verdict::Deliver => return Ok((answer, whole)),
                     Verdict::Retry(again) => again,
                 }
             }
             Admission::Authenticate(lead) => {
-                let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY as u64);
-                match answer.and_then(|(answer, whole)| Ok(whole.map(|()| answer)?)) {
+                let patience = |status| lead.body_patience(status);
+                let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY, patience);
+                match answer.and_then(of_login) {
                     Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
                     Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),
                     Err(e) => lead.fail(e),
@@ -45,9 +48,25 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
     }
 }
 
-/// One exchange: no redirects, as libcurl follows none unasked, and every status is an answer.
-fn exchange(request: &Request<Vec<u8>>, within: Option<Duration>, at_most: u64) -> Answer {
-    let (mut easy, mut headers, mut head, mut body) = (Easy::new(), List::new(), Vec::new(), Vec::new());
+/// The answer to a login. A status that is no success says enough, however its body ends.
+fn of_login((answer, whole): (Response<Vec<u8>>, Result<(), Error>)) -> Result<Response<Vec<u8>>, Failure> {
+    match whole {
+        Err(_) if !answer.status().is_success() => Ok(answer.map(|_| Vec::new())),
+        whole => Ok(whole.map(|()| answer)?),
+    }
+}
+
+/// One exchange: no redirects, as libcurl follows none unasked, and every status is an answer. Its
+/// body ends with so many bytes, or with the patience that its status is worth.
+fn exchange(
+    request: &Request<Vec<u8>>,
+    within: Option<Duration>,
+    at_most: usize,
+    patience: impl Fn(StatusCode) -> Option<Duration>,
+) -> Answer {
+    let (mut easy, mut headers, mut body) = (Easy::new(), List::new(), Vec::new());
+    // What has come of the head, and when its last line has.
+    let (head, read) = (RefCell::new(Vec::new()), Cell::new(None));
     easy.url(&request.uri().to_string())?;
     easy.post_fields_copy(request.body())?;
     // No proxy at all, as the simplest way to have none for what goes out in clear.
@@ -56,23 +75,45 @@ fn exchange(request: &Request<Vec<u8>>, within: Option<Duration>, at_most: u64) 
     easy.nobody(request.method() == Method::HEAD)?;
     // It counts whole milliseconds, and to it none is no limit.
     easy.timeout(within.unwrap_or(Duration::from_secs(60)).saturating_add(Duration::from_millis(1)))?;
-    easy.max_filesize(at_most)?;
+    easy.progress(true)?;
     // Without a value, for libcurl not to add its own.
     headers.append("Content-Type:")?;
     for (name, value) in request.headers() {
-        headers.append(&format!("{name}: {}", value.to_str()?))?;
+        // To libcurl, a header without a value ends in a semicolon.
+        let value = std::str::from_utf8(value.as_bytes())?;
+        headers.append(&if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") })?;
     }
     easy.http_headers(headers)?;
+    let is_worth_it = || {
+        // `HTTP/1.1 200 OK`; behind an interim response the last one counts.
+        let head = String::from_utf8_lossy(&head.borrow()).into_owned();
+        let status = head.rsplit("HTTP/").next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let patience = status.map_or(Some(Duration::MAX), &patience);
+        patience.is_some_and(|patience| read.get().is_none_or(|read: Instant| read.elapsed() <= patience))
+    };
     let mut transfer = easy.transfer();
-    transfer.header_function(|line| head.write_all(line).is_ok())?;
+    transfer.header_function(|line| {
+        read.set(Some(Instant::now()));
+        head.borrow_mut().extend_from_slice(line);
+        true
+    })?;
     // To libcurl, less than all is a failure.
-    transfer.write_function(|bytes| Ok(body.write(bytes).unwrap_or_default()))?;
+    transfer.write_function(|bytes| {
+        if !is_worth_it() || body.len() > at_most {
+            return Ok(0);
+        }
+        body.extend_from_slice(bytes);
+        Ok(bytes.len())
+    })?;
+    // It is asked while nothing comes, too.
+    transfer.progress_function(|_, _, _, _| !head.borrow().ends_with(b"\r\n\r\n") || is_worth_it())?;
     let whole = transfer.perform();
     drop(transfer);
     let status = u16::try_from(easy.response_code()?)?;
     // Without a status there is no response, but a reason for that.
     whole.clone().or_else(|why| if status == 0 { Err(why) } else { Ok(()) })?;
     // A line of the status holds no header, whatever stands in it.
+    let head = head.take();
     let head = String::from_utf8_lossy(&head);
     let rows = head.lines().filter(|row| !row.starts_with("HTTP/")).filter_map(|row| row.split_once(':'));
     let head = rows.fold(Response::builder(), |all, (name, value)| all.header(name, value.trim().as_bytes()));

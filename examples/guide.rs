@@ -5,12 +5,13 @@
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
 use std::error::Error;
-use std::io::Read;
-use std::time::Duration;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
-use http::{Request, Response};
-use ureq::{Agent, Body};
-use waldo_auth_shared::core::{Call, Credentials, ForeignOrigin, Head, Login, Snapshot, Verdict};
+use http::header::EXPECT;
+use http::{HeaderValue, Request, Response, StatusCode};
+use ureq::{Agent, AsSendBody, Body, SendBody};
+use waldo_auth_shared::core::{AdmitError, Call, Credentials, Head, Login, Snapshot, Upload, Verdict};
 use waldo_auth_shared::{Admission, Refused, SharedSession};
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
@@ -33,8 +34,34 @@ impl Api {
     }
 
     /// One exchange of the stack, up to the head of the response.
-    fn exchange(&self, request: Request<Vec<u8>>, within: Duration) -> Result<Response<Body>, ureq::Error> {
+    fn exchange(
+        &self,
+        request: Request<impl AsSendBody>,
+        within: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
         self.agent.run(self.agent.configure_request(request).timeout_global(Some(within)).build())
+    }
+
+    /// One exchange whose body waits until the server asks for it, or is never sent.
+    fn upload(
+        &self,
+        mut request: Request<Vec<u8>>,
+        upload: Upload,
+        within: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        if upload != Upload::Send {
+            // With this header, ureq waits a second for the server before it reads the body.
+            request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        if upload != Upload::Probe {
+            return self.exchange(request, within);
+        }
+        let never_sent = io::Error::other("the server did not refuse the token on the head");
+        let probe = request.map(|_| SendBody::from_owned_reader(Unreadable(never_sent.to_string())));
+        self.exchange(probe, within).and_then(|response| match response.status() {
+            StatusCode::EXPECTATION_FAILED => Err(never_sent.into()),
+            _ => Ok(response),
+        })
     }
 
     /// Makes one call.
@@ -43,19 +70,41 @@ impl Api {
         mut call: Call,
         mut request: Request<Vec<u8>>,
     ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
+        let mut broke_off = None;
         loop {
             call = match self.session.admit(call, &mut request)? {
                 Admission::Send(attempt) => {
                     let left = self.session.left(&attempt).unwrap_or(A_MINUTE);
-                    let mut response = self.exchange(request.clone(), left)?;
-                    match self.session.conclude(attempt, &mut response) {
-                        Verdict::Deliver => return Ok(response),
-                        Verdict::Retry(again) => again,
+                    let is_upload = request.body().len() > 64 * 1024;
+                    let sent = if is_upload {
+                        self.upload(request.clone(), attempt.upload(), left)
+                    } else {
+                        self.exchange(request.clone(), left)
+                    };
+                    match sent {
+                        Ok(mut response) => match self.session.conclude(attempt, &mut response) {
+                            Verdict::Deliver => return Ok(response),
+                            Verdict::Retry(again) => again,
+                        },
+                        // Perhaps the server has refused the token on the head, and closed the
+                        // connection.
+                        Err(error) if is_upload => {
+                            let first = broke_off.take().unwrap_or(error);
+                            match self.session.break_off(attempt) {
+                                Verdict::Deliver => return Err(first.into()),
+                                Verdict::Retry(again) => {
+                                    broke_off = Some(first);
+                                    again
+                                }
+                            }
+                        }
+                        Err(error) => return Err(error.into()),
                     }
                 }
                 Admission::Authenticate(lead) => {
                     // No `?` in here: a failure that nobody is told of backs nobody off.
-                    match self.exchange(lead.request(), lead.patience()).and_then(read) {
+                    let answer = self.exchange(lead.request(), lead.patience());
+                    match answer.and_then(|answer| read(answer, |status| lead.body_patience(status))) {
                         Ok((answer, body)) => lead.answer(Head::from(&answer), &body),
                         Err(error @ ureq::Error::Timeout(_)) => lead.time_out(error),
                         Err(error) => lead.fail(error),
@@ -68,15 +117,43 @@ impl Api {
     }
 }
 
-/// The body of a login's answer, or as much of it as tells that it is too large.
-fn read(mut answer: Response<Body>) -> Result<(Response<Body>, Vec<u8>), ureq::Error> {
-    let mut body = Vec::new();
-    let ended = answer.body_mut().as_reader().take(Login::MAX_BODY as u64 + 1).read_to_end(&mut body);
-    // A status that is no success says enough, however its body ends.
-    if answer.status().is_success() {
-        ended?;
+/// A body that fails as soon as the stack reads it.
+struct Unreadable(String);
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other(self.0.clone()))
     }
-    Ok((answer, body))
+}
+
+/// The body of a login's answer, or as much of it as is worth reading.
+fn read(
+    mut answer: Response<Body>,
+    patience: impl Fn(StatusCode) -> Option<Duration>,
+) -> Result<(Response<Body>, Vec<u8>), ureq::Error> {
+    let mut body = Vec::new();
+    let Some(patience) = patience(answer.status()) else { return Ok((answer, body)) };
+    let (began, mut reader) = (Instant::now(), answer.body_mut().as_reader());
+    let mut chunk = [0; 8192];
+    let ended = loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => break Ok(()),
+            Ok(length) => body.extend(chunk.iter().take(length)),
+            Err(error) => break Err(error),
+        }
+        if body.len() > Login::MAX_BODY {
+            break Ok(());
+        }
+        if began.elapsed() > patience {
+            break Err(io::ErrorKind::TimedOut.into());
+        }
+    };
+    match ended {
+        Err(error) if answer.status().is_success() => Err(error.into()),
+        // A status that is no success says enough, however its body ends.
+        Err(_) => Ok((answer, Vec::new())),
+        Ok(()) => Ok((answer, body)),
+    }
 }
 
 // Here ends the embedding.
@@ -89,7 +166,9 @@ impl Adapter for Mine {
 
     // What they cannot do, honestly: it is skipped, and the report says so.
     fn lacks(&self) -> &[Need] {
-        &[Need::Cancellation]
+        // Here: a thread that blocks is not cancelled, and ureq hands out a 401 to a held-back body
+        // only once the server closes.
+        &[Need::Cancellation, Need::StalledUploads]
     }
 
     fn client(&self, setup: &Setup) -> Result<Api, Box<dyn Error>> {
@@ -101,20 +180,21 @@ impl Adapter for Mine {
 
 impl Client for Api {
     fn send(&self, ask: &Ask) -> Ending {
-        let mut request = Request::new(ask.body().bytes().to_vec());
-        (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
         let call = match ask.body() {
             BodyKind::OneShot => Call::one_shot(),
             BodyKind::None | BodyKind::Replayable => Call::replayable(),
         };
         let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(A_MINUTE));
-        let ended = self.send(call.with_deadline(deadline), request).and_then(|mut response| {
-            let body = response.body_mut().read_to_vec()?;
-            Ok(Ending::Answered { status: response.status().as_u16(), body })
-        });
+        let ended =
+            self.send(call.with_deadline(deadline), ask.request().clone()).and_then(|mut response| {
+                let body = response.body_mut().read_to_vec()?;
+                Ok(Ending::Answered { status: response.status().as_u16(), body })
+            });
         ended.unwrap_or_else(|error| match error.downcast_ref() {
             Some(Refused { refusal, retry_in, .. }) => Ending::refused(refusal, *retry_in),
-            None if error.is::<ForeignOrigin>() => Ending::ForeignOrigin,
+            None if matches!(error.downcast_ref(), Some(AdmitError::ForeignOrigin(_))) => {
+                Ending::ForeignOrigin
+            }
             None if matches!(error.downcast_ref(), Some(ureq::Error::Timeout(_))) => Ending::TimedOut,
             None => Ending::Failed,
         })

@@ -2,18 +2,19 @@
 //!
 //!     cargo run --example minreq
 //!
-//! The embedding is what stands above the line that ends it: a loop, one exchange and the reading of a body.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above the line that ends it: a loop, one exchange, one login and
+//! the reading of a body. What follows shows it at work against an emulator, and exits non-zero
+//! when that has counted otherwise than it should.
 
 use std::io::{self, ErrorKind, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::CONTENT_LENGTH;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use minreq::Method::Custom;
 use minreq::{Error, ResponseLazy};
 use waldo_auth_shared::core::{Call, Head, Login, Verdict};
-use waldo_auth_shared::{Admission, SharedSession};
+use waldo_auth_shared::{Admission, Lead, SharedSession};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -33,14 +34,11 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
                     Verdict::Retry(again) => again,
                 }
             }
-            Admission::Authenticate(lead) => {
-                let answer = exchange(&lead.request(), lead.patience());
-                match answer.and_then(|answer| read(answer, Login::MAX_BODY + 1)) {
-                    Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
-                    Err(Error::IoError(error)) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
-                    Err(error) => lead.fail(error),
-                }
-            }
+            Admission::Authenticate(lead) => match log_in(&lead) {
+                Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
+                Err(Error::IoError(error)) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
+                Err(error) => lead.fail(error),
+            },
             Admission::Wait(wait) => wait.block(),
             Admission::Refuse(refused) => return Err(refused.into()),
         };
@@ -55,8 +53,11 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<Res
         .with_timeout(within.as_secs().max(1))
         .with_header("Connection", "close")
         .with_body(request.body().as_slice());
-    for (name, value) in request.headers() {
-        builder = builder.with_header(name.as_str(), value.to_str().map_err(io::Error::other)?);
+    // It keeps one value for each name, so several are joined, which means the same.
+    for name in request.headers().keys() {
+        let values: Vec<&[u8]> = request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let value = String::from_utf8(values.join(&b", "[..])).map_err(io::Error::other)?;
+        builder = builder.with_header(name.as_str(), value);
     }
     let answer = builder.send_lazy()?;
     // So this stack tells of a connection that was cut before any answer.
@@ -68,11 +69,31 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<Res
     Ok(head.status(answer.status_code).body(answer).map_err(io::Error::other)?)
 }
 
-/// The first bytes of the body, or all.
-fn read(mut response: Response<ResponseLazy>, at_most: usize) -> Result<Response<Vec<u8>>, Error> {
-    let mut body = Vec::new();
-    response.body_mut().take(at_most as u64).read_to_end(&mut body)?;
-    Ok(response.map(|_| body))
+/// The answer to a login, with as much of its body as is worth reading.
+fn log_in(lead: &Lead<'_>) -> Result<Response<Vec<u8>>, Error> {
+    let mut answer = exchange(&lead.request(), lead.patience())?;
+    let status = answer.status();
+    let body = match lead.body_patience(status) {
+        Some(patience) => read(answer.body_mut(), Login::MAX_BODY, patience),
+        None => Ok(Vec::new()),
+    };
+    // A status that is no success says enough, however its body ends.
+    let body = body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
+    Ok(answer.map(|_| body))
+}
+
+/// The body, as far as so many bytes and so much time.
+fn read(body: &mut impl Read, at_most: usize, within: Duration) -> io::Result<Vec<u8>> {
+    let (began, mut bytes, mut chunk) = (Instant::now(), Vec::new(), [0; 8192]);
+    while bytes.len() <= at_most {
+        match body.read(&mut chunk)? {
+            0 => break,
+            // Its own timeout is that of the whole exchange.
+            _ if began.elapsed() > within => return Err(ErrorKind::TimedOut.into()),
+            length => bytes.extend(chunk.iter().take(length)),
+        }
+    }
+    Ok(bytes)
 }
 
 // Here ends the embedding.
@@ -83,7 +104,9 @@ pub(crate) fn call(
     call: Call,
     request: Request<Vec<u8>>,
 ) -> Result<Response<Vec<u8>>, Failure> {
-    let response = read(send(session, call, request)?, usize::MAX)?;
+    let mut response = send(session, call, request)?;
+    let body = read(response.body_mut(), usize::MAX, Duration::MAX)?;
+    let response = response.map(|_| body);
     let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     // This stack takes a body that breaks off for a whole one. No call here is a HEAD, whose length is of no body.
     if length.is_some_and(|length: usize| response.body().len() < length) {

@@ -87,8 +87,7 @@ impl Client for Embedded {
             BodyKind::OneShot => Call::one_shot(),
         };
         let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(PATIENCE));
-        let mut request = Request::new(ask.body().bytes().to_vec());
-        (*request.method_mut(), *request.uri_mut()) = (ask.method().clone(), ask.uri().clone());
+        let request = ask.request().clone();
         match (self.embedding.call)(&self.session, call.with_deadline(deadline), request, ask) {
             Some(Ok(response)) => {
                 Ending::Answered { status: response.status().as_u16(), body: response.into_body() }
@@ -170,8 +169,12 @@ fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can
     certify(Embedding {
         stack: "attohttpc",
         call: |session, call, request, _| Some(over_attohttpc::call(session, call, request)),
-        is_timeout: |failure| failure.downcast_ref().is_some_and(over_attohttpc::timed_out),
-        lacks: &[Need::Cancellation],
+        is_timeout: |failure| {
+            let timed_out = |error: &std::io::Error| error.kind() == ErrorKind::TimedOut;
+            failure.downcast_ref().is_some_and(over_attohttpc::timed_out)
+                || failure.downcast_ref().is_some_and(timed_out)
+        },
+        lacks: &[Need::Cancellation, Need::Uploads, Need::StalledUploads],
     });
 }
 
@@ -193,7 +196,7 @@ const MINREQ: Embedding = Embedding {
         let Some(minreq::Error::IoError(error)) = failure.downcast_ref() else { return false };
         error.kind() == ErrorKind::TimedOut
     },
-    lacks: &[Need::Cancellation, Need::Deadlines, Need::Settings],
+    lacks: &[Need::Cancellation, Need::Deadlines, Need::Settings, Need::Uploads, Need::StalledUploads],
 };
 
 #[test]
@@ -203,7 +206,8 @@ fn the_session_in_minreq_passes_every_scenario_that_timeouts_of_whole_seconds_ca
 
 #[test]
 fn the_session_in_minreq_keeps_every_setting_but_a_lease_of_a_fraction_of_a_second() {
-    let embedding = Embedding { lacks: &[Need::Cancellation, Need::Deadlines], ..MINREQ };
+    let lacks = &[Need::Cancellation, Need::Deadlines, Need::Uploads, Need::StalledUploads];
+    let embedding = Embedding { lacks, ..MINREQ };
     let kept = |scenario: &Scenario| {
         scenario.needs().contains(&Need::Settings) && scenario.settings().lease.is_none()
     };

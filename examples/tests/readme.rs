@@ -36,7 +36,11 @@ fn all_code_of_the_guide_stands_in_a_program() {
     let (guide, programs) = (read("../docs/embedding.md"), [read("guide.rs"), read("hyper.rs")]);
     let blocks: Vec<_> =
         guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 3, "the loop, its sibling with futures, and the certificate");
+    assert_eq!(
+        blocks.len(),
+        5,
+        "the loop and its sibling with futures, with their imports, and the certificate"
+    );
     for block in blocks {
         assert!(programs.iter().any(|program| program.contains(block)), "in no program stands:\n{block}");
     }

@@ -149,7 +149,7 @@ impl Client for Deaf {
 }
 
 /// What is formatted inside of the above, or is nothing but words, numbers and switches.
-const INSIDE: [&str; 46] = [
+const INSIDE: [&str; 47] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
     "waldo_test_driver::explore::Report",
@@ -187,6 +187,7 @@ const INSIDE: [&str; 46] = [
     "waldo_test_driver::server::policy::DateStyle",
     "waldo_test_driver::server::policy::IssuedAt",
     "waldo_test_driver::server::policy::LoginAnswer",
+    "waldo_test_driver::server::policy::Refuses",
     "waldo_test_driver::server::policy::RollForm",
     "waldo_test_driver::server::policy::RollOn",
     "waldo_test_driver::server::policy::UnknownPaths",
