@@ -12,10 +12,10 @@ use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
 use waldo_ureq::http::{Request, Response};
 use waldo_ureq::ureq::{Agent, Body};
-use waldo_ureq::{Client, ConfigError, Credentials, Error};
+use waldo_ureq::{BuildError, Client, Credentials, Error};
 
 /// Its clones share one session, for as many threads as there are.
-fn client(credentials: Credentials, origin: String) -> Result<Client, ConfigError> {
+fn client(credentials: Credentials, origin: String) -> Result<Client, BuildError> {
     let agent =
         Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
     Client::builder(credentials).origin(origin).agent(agent.build()).build()
