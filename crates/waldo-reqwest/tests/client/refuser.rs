@@ -15,7 +15,7 @@ pub(crate) enum Manner {
     Closes,
     /// It answers 401 on the head, and neither reads nor closes.
     Rests,
-    /// It answers 401 on the head, reads the body, and keeps the connection.
+    /// It answers 401 on the head, reads the body, and keeps the connection unless it is told to close it.
     KeepsAlive,
     /// It answers 401 on the head and closes; if it is asked, with 417 instead.
     Refuses,
@@ -40,6 +40,8 @@ struct Shared {
     heads: Mutex<Vec<String>>,
     /// The lengths of the bodies that came whole, with a token that is not dead.
     stored: Mutex<Vec<usize>>,
+    /// How many connections are open.
+    open: AtomicUsize,
     /// Connections that are neither read nor closed.
     resting: Mutex<Vec<TcpStream>>,
     stopped: AtomicBool,
@@ -55,6 +57,7 @@ impl Refuser {
             logins: AtomicUsize::new(0),
             heads: Mutex::default(),
             stored: Mutex::default(),
+            open: AtomicUsize::new(0),
             resting: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -65,8 +68,12 @@ impl Refuser {
                     return;
                 }
                 let serving = Arc::clone(&accepting);
-                // A client that has gone away is no error of the test's.
-                thread::spawn(move || drop(serve(stream, &serving)));
+                thread::spawn(move || {
+                    serving.open.fetch_add(1, SeqCst);
+                    // A client that has gone away is no error of the test's.
+                    drop(serve(stream, &serving));
+                    serving.open.fetch_sub(1, SeqCst);
+                });
             }
         });
         Self { port, shared }
@@ -92,6 +99,17 @@ impl Refuser {
 
     pub(crate) fn logins(&self) -> usize {
         self.shared.logins.load(SeqCst)
+    }
+
+    /// Waits until so few connections are open.
+    pub(crate) fn wait_until_open(&self, count: usize) {
+        for _ in 0..500 {
+            if self.shared.open.load(SeqCst) <= count {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{} connections are open", self.shared.open.load(SeqCst));
     }
 
     /// The heads of uploads that have come since the last time.
@@ -156,10 +174,10 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Manner::Cuts => return Ok(()),
             Manner::KeepsAlive => {
                 answer(&mut stream, 401, "no")?;
-                // Nothing follows a head that was refused, if the client had asked.
-                if !asks {
-                    read_body(&mut stream, &head)?;
+                if head.contains("\r\nconnection: close\r\n") {
+                    return Ok(());
                 }
+                read_body(&mut stream, &head)?;
             }
             Manner::Rests => {
                 stream.get_mut().write_all(REFUSED.as_bytes())?;

@@ -250,3 +250,25 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
         assert!(matches!(error, Error::Inner(_)), "{error:?}");
     }
 }
+
+/// A connection whose body never comes is of no use.
+#[test]
+fn rule_24_an_asking_connection_is_closed() {
+    on_a_runtime(async {
+        let server = Arc::new(Refuser::start(Manner::Cuts));
+        let settings = settings(&server.origin()).drop_budget(1, Duration::from_secs(3600));
+        let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
+        assert_eq!(stream(&service, &server, true).await.unwrap(), 200);
+        // It is asked first, refused, and sent again. Later its 401 is delivered, because the budget is used up.
+        for expected in [200, 401, 401] {
+            server.kill_tokens();
+            server.set(Manner::Cuts);
+            let lost = stream(&service, &server, true).await;
+            assert!(matches!(lost, Err(Error::BrokeOff(_))), "{lost:?}");
+            server.set(Manner::KeepsAlive);
+            assert_eq!(stream(&service, &server, true).await.unwrap(), expected);
+        }
+        let waiting = Arc::clone(&server);
+        tokio::task::spawn_blocking(move || waiting.wait_until_open(1)).await.unwrap();
+    });
+}
