@@ -76,11 +76,12 @@ struct Certified {
 impl Certified {
     async fn call(&self, ask: &Ask) -> Ending {
         let mut request = Request::new(ask.method().clone(), ask.uri().to_string().parse().unwrap());
+        request.headers_mut().clone_from(ask.headers());
         *request.timeout_mut() = ask.deadline();
         *request.body_mut() = match ask.body() {
             BodyKind::None => None,
-            BodyKind::Replayable => Some(ask.body().bytes().to_vec().into()),
-            BodyKind::OneShot => Some(Chunks::of(ask.body().bytes(), 8).into()),
+            BodyKind::Replayable => Some(ask.bytes().to_vec().into()),
+            BodyKind::OneShot => Some(Chunks::of(ask.bytes(), ask.bytes().len().div_ceil(100).max(1)).into()),
         };
         let result = match &self.stack {
             None => self.client.execute(request).await,

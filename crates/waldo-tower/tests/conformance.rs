@@ -13,7 +13,6 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
 use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
-use waldo_tower::http::Request;
 use waldo_tower::{
     Body, Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
 };
@@ -42,12 +41,8 @@ type Service = Waldo<Hyper<HttpConnector, Body<Full<Bytes>>>>;
 
 async fn call(service: Service, ask: &Ask) -> Result<Ending, Error> {
     let deadline = ask.deadline().unwrap_or(Duration::from_secs(20));
-    let request = Request::builder()
-        .method(ask.method())
-        .uri(ask.uri())
-        .extension(MaxWait(deadline))
-        .body(Full::from(ask.body().bytes()))
-        .unwrap();
+    let mut request = ask.request().clone().map(Full::from);
+    request.extensions_mut().insert(MaxWait(deadline));
     let whole = async {
         let response = match ask.body() {
             BodyKind::None | BodyKind::Replayable => service.oneshot(request).await?,

@@ -194,3 +194,27 @@ fn rule_24_uploads_heal_in_a_stack_of_middlewares() {
         assert!(matches!(error.downcast_ref(), Some(Error::BrokeOff(_))), "{error:?}");
     });
 }
+
+/// A connection whose body never comes is of no use.
+#[test]
+fn rule_24_an_asking_connection_is_closed() {
+    bounded(async {
+        let server = Refuser::start(Manner::Cuts);
+        let client = builder(server.origin())
+            .limits(|limits| limits.drop_budget(1, Duration::from_secs(3600)))
+            .build()
+            .unwrap();
+        assert_eq!(send(&client, stream()).await.unwrap(), 200);
+        // It is asked first, refused, and sent again. Later its 401 is delivered, because the budget is used up.
+        for expected in [200, 401, 401] {
+            server.kill_tokens();
+            server.set(Manner::Cuts);
+            // This one breaks off, or asks already.
+            drop(send(&client, stream()).await);
+            server.set(Manner::KeepsAlive);
+            assert_eq!(send(&client, stream()).await.unwrap(), expected);
+        }
+        // The test's own future may block.
+        server.wait_until_open(1);
+    });
+}
