@@ -31,6 +31,9 @@ pub(crate) fn default_config() -> Config {
 /// after 60 s or less, and a request that meets such a close fails.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 
+/// The largest buffer that ureq takes, in bytes.
+const MAX_BUFFER: usize = 100 * 1024 * 1024;
+
 /// Refuses each setting on which ureq would panic in the thread of a call.
 ///
 /// # Errors
@@ -68,8 +71,8 @@ fn check_buffers(config: &Config) -> Result<(), BuildError> {
         ("input_buffer_size", config.input_buffer_size()),
         ("output_buffer_size", config.output_buffer_size()),
     ] {
-        if size == 0 {
-            return Err(refused(setting, "it is zero; leave it at ureq's default"));
+        if !(1..=MAX_BUFFER).contains(&size) {
+            return Err(refused(setting, "it must be 1 byte to 100 MiB; ureq's default is 128 KiB"));
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! ureq may read the whole response while it waits for `100 Continue`. On a new connection it then waits for more to
 //! come before it looks at the response. If the server keeps the connection open, nothing comes.
+//!
+//! A connection's buffers are wiped when it ends: a login has left the key pair there.
 
 use ureq::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
@@ -9,6 +11,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
 use ureq::{Agent, Error};
+use zeroize::Zeroize;
 
 /// An agent of ureq's with this connector.
 pub(crate) fn agent(config: Config) -> Agent {
@@ -62,5 +65,38 @@ impl Transport for Connection {
 
     fn is_tls(&self) -> bool {
         self.transport.is_tls()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        wipe(self.buffers());
+    }
+}
+
+fn wipe(buffers: &mut dyn Buffers) {
+    // What has been consumed is free to be written to.
+    let unread = buffers.input().len();
+    buffers.input_consume(unread);
+    buffers.input_append_buf().zeroize();
+    buffers.output().zeroize();
+}
+
+#[cfg(test)]
+mod tests {
+    use ureq::unversioned::transport::LazyBuffers;
+
+    use super::*;
+
+    #[test]
+    fn buffers_are_wiped_whole() {
+        let mut buffers = LazyBuffers::new(16, 16);
+        buffers.output().fill(7);
+        buffers.input_append_buf().fill(7);
+        buffers.input_appended(9);
+        buffers.input_consume(4);
+        wipe(&mut buffers);
+        assert_eq!(buffers.output(), [0; 16]);
+        assert_eq!(buffers.input_append_buf(), [0; 16]);
     }
 }

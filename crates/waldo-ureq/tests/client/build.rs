@@ -62,13 +62,13 @@ fn a_header_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_buffer_without_room_is_refused() {
+fn a_buffer_that_cannot_be_is_refused() {
     bounded(|| {
         let server = plain();
-        for size in [0, 1, 100] {
+        for size in [0, 1, 100, 104_857_600, 104_857_601, usize::MAX] {
             let input = build(&server.origin(), || settings().input_buffer_size(size).build());
             let output = build(&server.origin(), || settings().output_buffer_size(size).build());
-            if size == 0 {
+            if !(1..=104_857_600).contains(&size) {
                 refused(input, "input_buffer_size");
                 refused(output, "output_buffer_size");
             } else {

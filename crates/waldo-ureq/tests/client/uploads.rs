@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::ConfigBuilder;
 use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Exchange, Scripted, jwt};
-use crate::site::{PATIENCE, bounded, builder, builder_over, client, on_threads, settings};
+use crate::site::{PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings};
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -201,6 +202,41 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
         site.forget_token();
         let within = client.post("/up").deadline(Duration::from_secs(8)).send(document(8));
         assert_eq!(within.unwrap().status(), 200);
+    });
+}
+
+/// An agent that was made already sees an answer to a question when the connection ends, which it asks for.
+#[test]
+fn rule_24_an_upload_over_an_agent_heals() {
+    bounded(|| {
+        let (granted, held) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+        let server = Scripted::start(move |exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(granted.fetch_add(1, Ordering::SeqCst) + 1));
+            }
+            if exchange.line == "GET /first" || exchange.bears(&jwt(granted.load(Ordering::SeqCst))) {
+                let length = exchange.read_body().len();
+                // What is refused next.
+                granted.fetch_add(1, Ordering::SeqCst);
+                return exchange.answer(200, "", &length.to_string());
+            }
+            let closes = exchange.header("connection") == Some("close");
+            exchange.write(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+            if closes {
+                return exchange.close();
+            }
+            held.lock().unwrap().push(exchange.hold());
+        });
+        let settings = || settings().timeout_per_write(Some(Duration::from_millis(500))).build();
+        let client = Client::builder(credentials())
+            .origin(server.origin())
+            .agent(Agent::new_with_config(settings()))
+            .build()
+            .unwrap();
+        assert_eq!(client.get("/first").call().unwrap().status(), 200);
+        let document = document(8);
+        assert_eq!(upload(&client, &document).unwrap(), arrived(8));
+        assert_eq!(upload(&client, OneShot::new(document.as_slice())).unwrap(), arrived(8));
     });
 }
 
