@@ -68,12 +68,12 @@ fn a_buffer_that_cannot_be_is_refused() {
         for size in [0, 1, 100, 104_857_600, 104_857_601, usize::MAX] {
             let input = build(&server.origin(), || settings().input_buffer_size(size).build());
             let output = build(&server.origin(), || settings().output_buffer_size(size).build());
-            if !(1..=104_857_600).contains(&size) {
-                refused(input, "input_buffer_size");
-                refused(output, "output_buffer_size");
-            } else {
+            if (1..=104_857_600).contains(&size) {
                 input.unwrap();
                 output.unwrap();
+            } else {
+                refused(input, "input_buffer_size");
+                refused(output, "output_buffer_size");
             }
         }
     });
