@@ -39,15 +39,18 @@ struct UreqClient(Client);
 
 impl UreqClient {
     fn call(&self, ask: &Ask) -> Result<Ending, Error> {
-        let request = match ask.body() {
+        let mut request = match ask.body() {
             BodyKind::None => self.0.get(ask.uri().to_string()),
             BodyKind::Replayable | BodyKind::OneShot => self.0.post(ask.uri().to_string()),
         };
+        for (name, value) in ask.headers() {
+            request = request.header(name, value);
+        }
         let request = request.deadline(ask.deadline().unwrap_or(Duration::from_secs(20)));
         let mut response = match ask.body() {
             BodyKind::None => request.call()?,
-            BodyKind::Replayable => request.send(ask.body().bytes())?,
-            BodyKind::OneShot => request.send(OneShot::new(Cursor::new(ask.body().bytes())))?,
+            BodyKind::Replayable => request.send(ask.bytes())?,
+            BodyKind::OneShot => request.send(OneShot::new(Cursor::new(ask.bytes())))?,
         };
         let body = response.body_mut().read_to_vec()?;
         Ok(Ending::Answered { status: response.status().as_u16(), body })
@@ -61,7 +64,7 @@ impl Certifiable for UreqClient {
             Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
             Err(Error::Ureq(ureq::Error::Timeout(_))) => Ending::TimedOut,
-            Err(Error::Ureq(_)) => Ending::Failed,
+            Err(Error::Ureq(_) | Error::BrokeOff(_)) => Ending::Failed,
             Err(other) => Ending::Other(other.to_string()),
         }
     }
