@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The tests of this museum, and of the adapter's.
+/// The tests of this museum, and of the crates that have to do with the surroundings.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rooms = fs::read_dir(root.join("tests/museum")).unwrap().map(|entry| entry.unwrap().path());
     rooms
         .filter(|path| path.file_stem().unwrap() != "catalogue")
-        .chain([root.join("../waldo-ureq/tests/museum.rs")])
+        .chain(
+            ["../waldo-auth-shared/tests/museum.rs", "../waldo-ureq/tests/museum.rs"]
+                .map(|path| root.join(path)),
+        )
         .collect()
 }
 

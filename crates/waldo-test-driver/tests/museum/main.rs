@@ -17,6 +17,7 @@ mod leaks;
 mod rotation;
 mod stage;
 mod storms;
+mod wire;
 
 use waldo_test_driver::scenario;
 

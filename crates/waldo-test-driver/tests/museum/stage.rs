@@ -142,6 +142,14 @@ impl Stage {
         }
     }
 
+    /// The token that the server grants to a login.
+    #[track_caller]
+    pub(crate) fn token(&mut self, login: &Login) -> String {
+        let response = self.handle(&login.request());
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        body["token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn settle(&mut self, login: Login, outcome: Outcome) {
         self.session.settle(login, outcome, self.now());
     }
