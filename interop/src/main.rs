@@ -1,11 +1,12 @@
 //! Meetings of this project with programs whose libraries it did not write: a server on express and jsonwebtoken that follows the
-//! API's documents, and the API's own Node sample.
+//! API's documents, the API's own Node sample, and the JSON reader of Node and of browsers.
 //!
 //! Each meeting counts what the other side has seen and compares it with what it must be. `bash interop/run` installs the
 //! libraries first.
 
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
+mod json;
 mod node;
 
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ type Meeting = fn() -> Outcome;
 const KEY: &str = "wk.interop";
 const SECRET: &str = "ws.interop";
 
-const MEETINGS: [(&str, Meeting); 8] = [
+const MEETINGS: [(&str, Meeting); 9] = [
     ("sequential calls to express cause one login", sequential),
     ("32 threads at once cause one login", threads),
     ("tokens of 2 s roll without a login, and an idle spell costs one", short_lives),
@@ -36,6 +37,7 @@ const MEETINGS: [(&str, Meeting); 8] = [
     ("the API's own sample, rolls with Bearer: ten calls, ten logins", || {
         sample_logins(RollForm::Bearer, 10)
     }),
+    ("100,000 texts that are nearly JSON: the client reads what JSON.parse reads", json::meeting),
 ];
 
 fn main() -> ExitCode {

@@ -103,7 +103,7 @@ pub(crate) fn sample(origin: &str, key: &str, secret: &str, calls: u32) -> Outco
     expect("the sample's success", status.success(), true)
 }
 
-fn node(script: &str) -> Command {
+pub(crate) fn node(script: &str) -> Command {
     let mut command = Command::new("node");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).arg(script).stdin(Stdio::null());
     command

@@ -1,7 +1,5 @@
 //! What has gone wrong in the field between a client and its environment; `docs/museum.md` lists the threads.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use std::process::Command;
 
 use waldo_auth_shared::config_from_env;

@@ -147,7 +147,7 @@ impl Stage {
     pub(crate) fn token(&mut self, login: &Login) -> String {
         let response = self.handle(&login.request());
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-        body["token"].as_str().unwrap().to_owned()
+        body.get("token").and_then(serde_json::Value::as_str).unwrap().to_owned()
     }
 
     pub(crate) fn settle(&mut self, login: Login, outcome: Outcome) {
