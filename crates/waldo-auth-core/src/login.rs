@@ -69,7 +69,8 @@ impl Login {
 
     /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
     ///
-    /// Its body holds the key pair in clear. It is not a call: it needs no token and waits for nobody.
+    /// Its body holds the key pair in clear: wipe it when it was sent, such as by `zeroize::Zeroizing`. It never had to grow,
+    /// so there is no other copy of it. It is not a call: it needs no token and waits for nobody.
     pub fn request(&self) -> Request<Vec<u8>> {
         let mut request = Request::new(self.credentials.to_json());
         *request.method_mut() = Method::POST;

@@ -32,7 +32,7 @@ impl<'a> Lead<'a> {
 
     /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
     ///
-    /// Its body holds the key pair in clear.
+    /// Its body holds the key pair in clear: wipe it when it was sent, such as by `zeroize::Zeroizing`. So may the answer's.
     pub fn request(&self) -> Request<Vec<u8>> {
         self.duty.login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
