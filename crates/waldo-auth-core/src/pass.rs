@@ -97,6 +97,7 @@ impl Pass {
     ///
     /// # Errors
     /// Any other attempt comes back, for the session to conclude.
+    #[expect(clippy::result_large_err, reason = "what comes back is the attempt itself, which is moved on")]
     #[inline]
     pub fn conclude(&self, attempt: Attempt, response: Head<'_>, newest: u64) -> Result<Verdict, Attempt> {
         let is_ours = attempt.session == self.session

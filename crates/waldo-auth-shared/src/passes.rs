@@ -61,6 +61,7 @@ impl Passes {
     ///
     /// # Errors
     /// The attempt, for the session to conclude.
+    #[expect(clippy::result_large_err, reason = "what comes back is the attempt itself, which is moved on")]
     #[inline]
     pub(crate) fn conclude(&self, attempt: Attempt, response: Head<'_>) -> Result<Verdict, Attempt> {
         match self.desk().as_ref().and_then(|desk| desk.pass.as_ref()) {

@@ -29,7 +29,11 @@ fn level(event: &Event) -> Level {
         Event::Adopted { .. }
         | Event::Joined { .. }
         | Event::Ignored { why: Ignored::NotLater | Ignored::Blank } => Level::TRACE,
-        Event::LoginStarted { .. } | Event::Ignored { .. } | Event::Challenged { .. } => Level::DEBUG,
+        Event::LoginStarted { .. }
+        | Event::Ignored { .. }
+        | Event::Challenged { .. }
+        | Event::UploadBrokeOff { .. }
+        | Event::DoubtEnded { .. } => Level::DEBUG,
         Event::LoginGranted { .. }
         | Event::LoginAbandoned { .. }
         | Event::Reset
@@ -61,6 +65,8 @@ mod tests {
             (Event::Ignored { why: Ignored::Blank }, Level::TRACE),
             (Event::Ignored { why: Ignored::NotJwt }, Level::DEBUG),
             (Event::Challenged { edition: 1, outcome: Challenge::Dropped }, Level::DEBUG),
+            (Event::UploadBrokeOff { edition: 1 }, Level::DEBUG),
+            (Event::DoubtEnded { edition: 1 }, Level::DEBUG),
             (Event::LoginStarted { login: 1 }, Level::DEBUG),
             (Event::LoginGranted { login: 1, edition: 1, life }, Level::INFO),
             (Event::Reset, Level::INFO),

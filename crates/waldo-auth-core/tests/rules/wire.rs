@@ -220,7 +220,7 @@ fn rule_02_a_compressed_answer_says_so() {
             (None, gzip),
             (None, zstd),
             (None, b"\x78\x9c\x03\0"),
-            (Some("gzip"), &[b'\0'; 70_000]),
+            (Some("gzip"), &vec![0; 70_000]),
         ] {
             assert_eq!(reason(status, coding, body), compressed, "{status} {coding:?} {}", body.len());
         }
