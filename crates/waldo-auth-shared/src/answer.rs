@@ -1,8 +1,8 @@
 //! The body of a login's answer, as an [`http_body::Body`].
 //!
-//! A server may send a body without end. So the bytes that are taken are bounded, and so is the number of
-//! times at which the body has moved and brought none: empty frames, or compressed data that is
-//! decompressed to nothing. Time is for the caller to bound.
+//! A server may send a body without end. So the bytes that are taken are bounded, and so is the
+//! number of times at which the body has moved and brought none: empty frames, or compressed data
+//! that is decompressed to nothing. Time is for the caller to bound.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -22,8 +22,8 @@ const MAX_EMPTY: usize = 256;
 /// How many frames are taken at once. Then the other tasks of the thread have their turn.
 const FRAMES_PER_TURN: usize = 32;
 
-/// The bytes of a login's answer, as many as have come. They are wiped at the end, because a server may echo the
-/// key pair.
+/// The bytes of a login's answer, as many as have come. They are wiped at the end, because a server
+/// may echo the key pair.
 #[derive(Default)]
 pub struct AnswerBody(Zeroizing<Vec<u8>>);
 
@@ -38,8 +38,8 @@ impl AnswerBody {
         &self.0
     }
 
-    /// Takes the bytes of `body` as they come, until it ends or there are enough of them to tell that it is too
-    /// large. Dropped in the middle, it leaves what has come.
+    /// Takes the bytes of `body` as they come, until it ends or there are enough of them to tell
+    /// that it is too large. Dropped in the middle, it leaves what has come.
     ///
     /// It ends earlier if the body keeps moving without bringing any bytes.
     ///

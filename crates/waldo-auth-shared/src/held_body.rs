@@ -1,8 +1,8 @@
 //! A request's body that is held back, as an [`http_body::Body`].
 //!
-//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right behind the head. So
-//! the body of an upload stays pending until its gate opens. The body itself lies behind the gate, and can be taken
-//! back as long as nobody has polled it.
+//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right behind
+//! the head. So the body of an upload stays pending until its gate opens. The body itself lies
+//! behind the gate, and can be taken back as long as nobody has polled it.
 
 use std::error::Error;
 use std::fmt;
@@ -28,7 +28,8 @@ pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Puts `Expect: 100-continue` on the head of an upload that asks first.
 ///
-/// It also puts `Connection: close` there, because a connection whose body was never sent cannot be used again.
+/// It also puts `Connection: close` there, because a connection whose body was never sent cannot be
+/// used again.
 ///
 /// # Errors
 /// When there is no room for more headers.
@@ -125,7 +126,8 @@ impl<B> Gate<B> {
         Some(body)
     }
 
-    /// Whether the connection broke off while this body was being sent, so that a response may have been lost.
+    /// Whether the connection broke off while this body was being sent, so that a response may have
+    /// been lost.
     ///
     /// It did not if the body is untouched, or has failed by itself.
     pub fn broke_off(&self, error: &(dyn Error + 'static)) -> bool {
@@ -133,7 +135,8 @@ impl<B> Gate<B> {
     }
 }
 
-/// Whether an error of an HTTP stack says that the server has cut the connection, or one of its causes does.
+/// Whether an error of an HTTP stack says that the server has cut the connection, or one of its
+/// causes does.
 pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |&error| {
         // What an `io::Error` is made of is not its source.

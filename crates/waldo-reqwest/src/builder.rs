@@ -91,8 +91,9 @@ impl ClientBuilder {
 
     /// The settings to send with: TLS, proxy, connect and read timeouts, user agent, connection pool.
     ///
-    /// Default: reqwest's defaults under this crate's name, except that idle connections are closed after 15 seconds instead of
-    /// 90. For settings of your own, set `pool_idle_timeout` below the idle timeout of the server or its balancer.
+    /// Default: reqwest's defaults under this crate's name, except that idle connections are closed
+    /// after 15 seconds instead of 90. For settings of your own, set `pool_idle_timeout` below the
+    /// idle timeout of the server or its balancer.
     ///
     /// Settings rather than a client, as a client that follows redirects cannot
     /// be told from one that does not: the redirect policy is always [`none`](Policy::none). Logins are sent with the same settings, and
@@ -124,8 +125,9 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; that reqwest
-    /// spells the origin in another way; or why reqwest cannot make a client of its settings.
+    /// The first setting that is out of its range, and what it must be; that there is no TLS for
+    /// `https`; that reqwest spells the origin in another way; or why reqwest cannot make a client
+    /// of its settings.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
         let in_clear = *config.origin().scheme() == Scheme::HTTP;
@@ -139,7 +141,8 @@ impl ClientBuilder {
     }
 }
 
-/// reqwest's URLs rewrite hosts, such as `0x7f.1` to `127.0.0.1`. Then no request of reqwest's would go to the origin.
+/// reqwest's URLs rewrite hosts, such as `0x7f.1` to `127.0.0.1`. Then no request of reqwest's
+/// would go to the origin.
 fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildError> {
     let request = http.get(origin.to_string()).build()?;
     let is_kept = request.url().as_str().parse().is_ok_and(|uri: Uri| origin.contains(&uri));
@@ -152,8 +155,8 @@ fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildEr
 
 /// reqwest's settings under this crate's name.
 fn default_http() -> reqwest::ClientBuilder {
-    // reqwest keeps idle connections for 90 seconds, and balancers close them after 60 or less: a call may meet one that is
-    // just being closed.
+    // reqwest keeps idle connections for 90 seconds, and balancers close them after 60 or less: a
+    // call may meet one that is just being closed.
     reqwest::Client::builder().pool_idle_timeout(DEFAULT_POOL_IDLE_TIMEOUT).user_agent(concat!(
         env!("CARGO_PKG_NAME"),
         "/",

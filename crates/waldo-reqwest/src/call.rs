@@ -13,15 +13,16 @@ use crate::error::Error;
 use crate::login::log_in;
 use crate::sending::{self, Asked, Exchange, Sent};
 
-/// How many names of headers a request may have. reqwest and hyper add some of their own, and panic if there is no room
-/// for them: a map holds 24,576.
+/// How many names of headers a request may have. reqwest and hyper add some of their own, and panic
+/// if there is no room for them: a map holds 24,576.
 const MAX_HEADERS: usize = 16_384;
 
 /// How far a call has come.
 enum Stage<E> {
     /// Its request is whole.
     Fresh(Request),
-    /// Its upload broke off with this error. Here is its request, without a body if that can be sent once only.
+    /// Its upload broke off with this error. Here is its request, without a body if that can be
+    /// sent once only.
     BrokeOff(E, Request),
 }
 
@@ -101,8 +102,9 @@ pub(crate) async fn run<E: Exchange>(
                 let Verdict::Retry(then) = conclude::<E>(client, attempt, &result) else {
                     return result.map(deliver);
                 };
-                // A refused answer is dropped unread, and with it its connection, unless it has no body: a body that stalls could
-                // hold the call up, and a healed 401 is too rare for a connection to matter.
+                // A refused answer is dropped unread, and with it its connection, unless it has no
+                // body: a body that stalls could hold the call up, and a healed 401 is too rare for
+                // a connection to matter.
                 let mut request = copy;
                 if let Some(body) = gate.and_then(Gate::take_back) {
                     *request.body_mut() = Some(body);

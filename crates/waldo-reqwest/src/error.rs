@@ -38,15 +38,17 @@ pub enum Error {
     /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
     /// client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
+    /// sent.
     TooManyHeaders,
     /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
     Url(InvalidUri),
-    /// The connection broke off while the body was being sent, with this error of reqwest's. The server may have refused the
-    /// token, and its answer got lost. Whether it has acted on the request is not known, so it was not sent again.
+    /// The connection broke off while the body was being sent, with this error of reqwest's. The
+    /// server may have refused the token, and its answer got lost. Whether it has acted on the
+    /// request is not known, so it was not sent again.
     ///
-    /// The server was asked once more with the head of the request alone, and did not say. If you may make the call again, do:
-    /// the next upload asks the server first.
+    /// The server was asked once more with the head of the request alone, and did not say. If you
+    /// may make the call again, do: the next upload asks the server first.
     BrokeOff(reqwest::Error),
     /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
     /// After the latter, whether the server has acted on the request is not known, so it was not sent again.
@@ -131,7 +133,8 @@ pub enum BuildError {
     Config(ConfigError),
     /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature `rustls`, or one of reqwest's own.
     NoTls(Origin),
-    /// reqwest spells the origin in another way, so no request of reqwest's would go there. Write the origin as reqwest does.
+    /// reqwest spells the origin in another way, so no request of reqwest's would go there. Write
+    /// the origin as reqwest does.
     #[non_exhaustive]
     Rewritten {
         /// The origin as it was given.

@@ -21,7 +21,8 @@ pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
     match ended {
         Ok(Err(error)) if head.status.is_success() => fail(lead, error),
         Err(late) if head.status.is_success() => lead.time_out(late),
-        // A status that is no success says enough with as much of its body as came, however that ends.
+        // A status that is no success says enough with as much of its body as came, however that
+        // ends.
         Ok(_) | Err(_) => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

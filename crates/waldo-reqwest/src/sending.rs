@@ -90,8 +90,8 @@ pub(crate) async fn ask<E: Exchange>(
     }
 }
 
-/// Sends the head of a request whose body has this length, and never the body; says what the server has answered to
-/// the head alone.
+/// Sends the head of a request whose body has this length, and never the body; says what the server
+/// has answered to the head alone.
 pub(crate) async fn probe<E: Exchange>(
     exchange: &mut E,
     mut request: Request,

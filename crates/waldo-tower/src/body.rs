@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use waldo_auth_shared::{Gate, HeldBody, is_upload};
 
-/// The body of a request that this layer sends to the wrapped service: the caller's own body, or the
-/// body of a login.
+/// The body of a request that this layer sends to the wrapped service: the caller's own body, or
+/// the body of a login.
 ///
-/// It is what an HTTP client such as hyper-util's takes for its body. A service that takes one type of
-/// body only gets it by `map_request`:
+/// It is what an HTTP client such as hyper-util's takes for its body. A service that takes one type
+/// of body only gets it by `map_request`:
 ///
 /// ```
 /// use bytes::Bytes;

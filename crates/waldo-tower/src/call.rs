@@ -16,8 +16,8 @@ use crate::login::log_in;
 use crate::max_wait::MaxWait;
 use crate::sending::{Asked, Sending, Sent};
 
-/// How many names of headers a request may have. HTTP clients such as hyper's add some of their own, and panic if there is
-/// no room for them: a map holds 24,576.
+/// How many names of headers a request may have. HTTP clients such as hyper's add some of their
+/// own, and panic if there is no room for them: a map holds 24,576.
 const MAX_HEADERS: usize = 16_384;
 
 /// How far a call has come.
@@ -38,8 +38,8 @@ pub(crate) struct Exchange<S> {
 }
 
 impl<S> Exchange<S> {
-    /// Sends a request until its response is the call's answer. `again` repeats a body of the caller's, if it can be
-    /// repeated.
+    /// Sends a request until its response is the call's answer. `again` repeats a body of the
+    /// caller's, if it can be repeated.
     pub(crate) async fn call<B, R>(
         mut self,
         call: Call,

@@ -33,13 +33,15 @@ pub enum Error {
     Refused(Refused),
     /// The request does not go to the session's origin, the only one that may see the token. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
+    /// sent.
     TooManyHeaders,
-    /// The connection broke off while the body was being sent, with this error of the wrapped service's. The server may have
-    /// refused the token, and its answer got lost. Whether it has acted on the call is not known, so it was not sent again.
+    /// The connection broke off while the body was being sent, with this error of the wrapped
+    /// service's. The server may have refused the token, and its answer got lost. Whether it has
+    /// acted on the call is not known, so it was not sent again.
     ///
-    /// The server was asked once more with the head of the request alone, and did not say. If you may make the call again, do:
-    /// the next upload asks the server first.
+    /// The server was asked once more with the head of the request alone, and did not say. If you
+    /// may make the call again, do: the next upload asks the server first.
     BrokeOff(Box<dyn StdError + Send + Sync>),
     /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
     /// was not sent again.

@@ -38,7 +38,8 @@ where
     match ended {
         Some(Err(error)) if head.status.is_success() => lead.fail(error),
         None if head.status.is_success() => lead.time_out(too_slow()),
-        // A status that is no success says enough with as much of its body as came, however that ends.
+        // A status that is no success says enough with as much of its body as came, however that
+        // ends.
         Some(_) | None => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

@@ -14,7 +14,8 @@ use crate::sleep::Sleep;
 
 /// A request that is about to be sent.
 pub(crate) struct Sending<'a, S> {
-    /// It is ready. It is dropped when the request is on its way, as the response may wait for its capacity.
+    /// It is ready. It is dropped when the request is on its way, as the response may wait for its
+    /// capacity.
     pub(crate) service: S,
     pub(crate) head: &'a Request<()>,
     pub(crate) sleep: &'a Sleep,
@@ -83,8 +84,8 @@ impl<S> Sending<'_, S> {
         })
     }
 
-    /// Sends the head of a request whose body has this length, and never the body; says what the server has answered
-    /// to the head alone.
+    /// Sends the head of a request whose body has this length, and never the body; says what the
+    /// server has answered to the head alone.
     pub(crate) async fn probe<B, R>(mut self, length: SizeHint) -> Result<Option<Response<R>>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>>,

@@ -1,4 +1,5 @@
-//! A server that refuses uploads on their head alone, as many do. The tests of other adapters use it too.
+//! A server that refuses uploads on their head alone, as many do. The tests of other adapters use
+//! it too.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -15,7 +16,8 @@ pub(crate) enum Manner {
     Closes,
     /// It answers 401 on the head, and neither reads nor closes.
     Rests,
-    /// It answers 401 on the head, reads the body, and keeps the connection unless it is told to close it.
+    /// It answers 401 on the head, reads the body, and keeps the connection unless it is told to
+    /// close it.
     KeepsAlive,
     /// It answers 401 on the head and closes; if it is asked, with 417 instead.
     Refuses,

@@ -205,7 +205,8 @@ fn rule_24_an_asking_connection_is_closed() {
             .build()
             .unwrap();
         assert_eq!(send(&client, stream()).await.unwrap(), 200);
-        // It is asked first, refused, and sent again. Later its 401 is delivered, because the budget is used up.
+        // It is asked first, refused, and sent again. Later its 401 is delivered, because the
+        // budget is used up.
         for expected in [200, 401, 401] {
             server.kill_tokens();
             server.set(Manner::Cuts);

@@ -212,7 +212,8 @@ fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
     });
 }
 
-/// How often a call is sent that fails with this error; its body is polled, or is not. And what came of it.
+/// How often a call is sent that fails with this error; its body is polled, or is not. And what
+/// came of it.
 fn broken(length: usize, polls: bool, kind: ErrorKind) -> (usize, Error) {
     let sent = Arc::new(Mutex::new(0));
     let count = Arc::clone(&sent);
@@ -259,7 +260,8 @@ fn rule_24_an_asking_connection_is_closed() {
         let settings = settings(&server.origin()).drop_budget(1, Duration::from_secs(3600));
         let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
         assert_eq!(stream(&service, &server, true).await.unwrap(), 200);
-        // It is asked first, refused, and sent again. Later its 401 is delivered, because the budget is used up.
+        // It is asked first, refused, and sent again. Later its 401 is delivered, because the
+        // budget is used up.
         for expected in [200, 401, 401] {
             server.kill_tokens();
             server.set(Manner::Cuts);
