@@ -255,6 +255,8 @@ fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
         let mut request = Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
         drop(world.attach(&mut request).unwrap());
         assert_eq!(request.uri(), "https://api.waldo.ai/customer?field=id");
+        let mut localhost = Request::get("https://localhost/x").body(()).unwrap();
+        assert!(matches!(world.attach(&mut localhost), Err(AdmitError::ForeignOrigin(_))));
         let mut capitals = request;
         let mut parts = capitals.uri().clone().into_parts();
         parts.scheme = Some("HTTPS".parse().unwrap());
