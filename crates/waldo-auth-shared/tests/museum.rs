@@ -1,4 +1,4 @@
-//! What has gone wrong in the field between a client and its environment; `docs/museum.md` lists the threads.
+//! Tests for public issues about a client and its environment. `docs/museum.md` lists the issues.
 
 use std::process::Command;
 

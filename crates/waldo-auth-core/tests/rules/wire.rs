@@ -159,7 +159,7 @@ fn rule_02_everything_else_is_unavailable() {
     }
 }
 
-/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: what stands beside the token, or beside the code.
+/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: faults beside the token, or beside the code.
 #[test]
 fn rule_02_what_stands_beside_a_token_or_a_code_does_not_spoil_it() {
     let bodies = |name: &str, text: &str| {
@@ -491,7 +491,7 @@ fn rule_04_values_joined_by_a_comma_are_several_values() {
         world.settle(login, outcome);
         assert!([&newer, &earlier].contains(&&world.send(call).token), "{joined}");
     }
-    // What repeats the held token twice changes nothing.
+    // A header that repeats the held token twice changes nothing.
     let (mut world, old) = World::warm();
     let sent = world.send(Call::replayable());
     let written = world.session.journal().written();

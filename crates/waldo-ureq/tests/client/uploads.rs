@@ -20,7 +20,7 @@ use crate::site::{PATIENCE, bounded, builder, builder_over, client, credentials,
 
 const MEGABYTE: usize = 1_000_000;
 
-/// What a server does with an upload whose token it does not know.
+/// How a server refuses an upload whose token it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     /// Answers on the head, and closes.
@@ -33,7 +33,7 @@ enum Refusal {
     ReadFirst,
 }
 
-/// What a server does when it is asked with `Expect: 100-continue`.
+/// How a server answers `Expect: 100-continue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// Looks at the token first.
@@ -42,7 +42,7 @@ enum Asked {
     Continues,
     /// Answers 417.
     Fails,
-    /// Does as if it had not been asked, and looks at the token when it has seen some of the body.
+    /// Ignores `Expect`, and looks at the token after it has read a part of the body.
     Ignores,
 }
 
@@ -137,7 +137,7 @@ fn answer_upload(
         }
         Refusal::Drain | Refusal::ReadFirst => {
             exchange.answer(401, "", "no");
-            // The rest is read; a client that has been refused sends none of it, or leaves.
+            // Read the rest of the body. A refused client sends no more of it, or closes the connection.
             exchange.drain();
         }
     }
@@ -164,7 +164,7 @@ fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
             let site = Site::start(Refusal::Close, Asked::Looks);
             let document = document(megabytes);
             for round in 1..=10 {
-                // A client of its own, because only five refusals in a row are believed (rule 16).
+                // Use a new client each time, because a session drops five tokens in a row at most (rule 16).
                 let client = site.client();
                 site.forget_token();
                 let logins = site.server.logins();
@@ -205,7 +205,7 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
     });
 }
 
-/// An agent that was made already sees an answer to a question when the connection ends, which it asks for.
+/// With a given agent, the client sees the answer to `Expect` only when the connection ends. So it asks the server to close.
 #[test]
 fn rule_24_an_upload_over_an_agent_heals() {
     bounded(|| {
@@ -216,7 +216,7 @@ fn rule_24_an_upload_over_an_agent_heals() {
             }
             if exchange.line == "GET /first" || exchange.bears(&jwt(granted.load(Ordering::SeqCst))) {
                 let length = exchange.read_body().len();
-                // What is refused next.
+                // This token is refused next.
                 granted.fetch_add(1, Ordering::SeqCst);
                 return exchange.answer(200, "", &length.to_string());
             }
@@ -304,7 +304,7 @@ fn rule_24_an_upload_whose_refusal_cannot_be_had_says_so() {
             assert_ne!(source.kind(), io::ErrorKind::Other, "{source:?}");
             assert_eq!(site.uploads(), 2, "{when_asked:?}");
             assert!(client.explain().to_string().contains("broke off"), "{}", client.explain());
-            // The next upload asks first, and the server that reads the body then says what it has against it.
+            // The next upload asks first. Then the server reads the body, and its 401 arrives.
             let next = upload(&client, document(8));
             match when_asked {
                 Asked::Continues => assert_eq!(next.unwrap(), arrived(8)),
