@@ -1,7 +1,9 @@
-//! An allocator that searches each memory block for secrets before it frees the block. It is for tests only.
+//! An allocator that searches each memory block for secrets before it frees the block. It is for
+//! tests only.
 //!
-//! Freed memory keeps its content: it may be allocated again, written to a core dump, or swapped out. So a block that
-//! held a secret must be wiped before it is freed. This allocator finds the blocks that were not wiped.
+//! Freed memory keeps its content: it may be allocated again, written to a core dump, or swapped
+//! out. So a block that held a secret must be wiped before it is freed. This allocator finds the
+//! blocks that were not wiped.
 
 #![expect(unsafe_code, reason = "a global allocator cannot be written without it")]
 
@@ -40,8 +42,9 @@ pub struct Unwiped {
 #[derive(Debug)]
 pub struct Watcher;
 
-// SAFETY: Each method hands its arguments on to the system's allocator unchanged. `dealloc` reads the block before it
-// frees the block. A block that grows is allocated anew and freed, because `realloc` has its default implementation.
+// SAFETY: Each method hands its arguments on to the system's allocator unchanged. `dealloc` reads
+// the block before it frees the block. A block that grows is allocated anew and freed, because
+// `realloc` has its default implementation.
 unsafe impl GlobalAlloc for Watcher {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // Initialise all bytes, so that `dealloc` may read all bytes.
@@ -51,7 +54,8 @@ unsafe impl GlobalAlloc for Watcher {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if WATCHES.load(Relaxed) && !EXEMPT.get() {
-            // SAFETY: The block has this layout, `alloc` has initialised it, and no other code uses it any more.
+            // SAFETY: The block has this layout, `alloc` has initialised it, and no other code uses
+            // it any more.
             look(unsafe { std::slice::from_raw_parts(block, layout.size()) });
         }
         // SAFETY: The caller keeps the contract, which is the same.

@@ -18,7 +18,8 @@ use waldo_wiping::{Watcher, exempt_this_thread, look_for, watch};
 static WATCHER: Watcher = Watcher;
 
 const KEY: &str = "wk.\"Zq7Rk2Vx\"9Lp4\\Tn8";
-/// Many of its characters take two or six bytes in JSON. So a body that is allocated too small would have to grow.
+/// Many of its characters take two or six bytes in JSON. So a body that is allocated too small
+/// would have to grow.
 const SECRET: &str = "ws.\"\"\\\\\n\n\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}Jc5Wg1Yv";
 
 const TOKEN: &str = "e30.eyJleHAiOjE4OTM0NTYwMDB9.c2ln";

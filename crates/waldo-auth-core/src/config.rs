@@ -205,9 +205,9 @@ impl ConfigBuilder {
 
     /// Statuses, beside 401, by which the server refuses a token (rule 7). Each must be a 4xx.
     ///
-    /// Default: none. The API documents 401 alone, but some servers of this protocol answer 422 to a dead
-    /// token. Name a status only if the server uses it for nothing else, because each response with this
-    /// status costs a login.
+    /// Default: none. The API documents 401 alone, but some servers of this protocol answer 422 to
+    /// a dead token. Name a status only if the server uses it for nothing else, because each
+    /// response with this status costs a login.
     ///
     /// ```
     /// use waldo_auth_core::{Config, Credentials};

@@ -100,8 +100,8 @@ impl Unavailable {
         Self { reason, retry_after: None, source: None }
     }
 
-    /// No answer came, and the HTTP stack reports this error. The reason is found from the error and its
-    /// sources.
+    /// No answer came, and the HTTP stack reports this error. The reason is found from the error
+    /// and its sources.
     ///
     /// [`Error::source`] returns the error later, so the error must hold no secret.
     ///
@@ -162,7 +162,8 @@ impl Error for Unavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// No answer came, for another reason than the ones below: for example, the connection broke off.
+    /// No answer came, for another reason than the ones below: for example, the connection broke
+    /// off.
     Transport,
     /// The host's name does not resolve.
     NameResolution,

@@ -35,8 +35,8 @@ pub struct Login {
     pub(crate) verify: bool,
 }
 
-/// How long the body of a rejection may take. Such a body is short, and the status already says most of
-/// it.
+/// How long the body of a rejection may take. Such a body is short, and the status already says
+/// most of it.
 const REJECTION_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a login ended.
@@ -70,8 +70,8 @@ impl Login {
     /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
     ///
     /// The body holds the key pair in clear: wipe the body after it was sent, for example with
-    /// `zeroize::Zeroizing`. The body's buffer never grew, so there is no other copy of the key pair.
-    /// The request is not a call: it needs no token, and it must not wait for a login.
+    /// `zeroize::Zeroizing`. The body's buffer never grew, so there is no other copy of the key
+    /// pair. The request is not a call: it needs no token, and it must not wait for a login.
     pub fn request(&self) -> Request<Vec<u8>> {
         let mut request = Request::new(self.credentials.to_json());
         *request.method_mut() = Method::POST;
@@ -87,7 +87,8 @@ impl Login {
         self.lapses
     }
 
-    /// How long to read the body of an answer with `status`, if `left` is the time that the login still has.
+    /// How long to read the body of an answer with `status`, if `left` is the time that the login
+    /// still has.
     ///
     /// | it returns | status | what to do |
     /// |---|---|---|

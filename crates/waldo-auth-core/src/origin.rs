@@ -48,10 +48,11 @@ impl Origin {
         Ok(Self { secure, authority, port })
     }
 
-    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port with defaults filled in.
+    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port
+    /// with defaults filled in.
     ///
-    /// A scheme in capital letters, which only a URI built from parts can have, counts as another scheme. The
-    /// reason is that HTTP stacks send a request with the scheme `HTTPS` in clear.
+    /// A scheme in capital letters, which only a URI built from parts can have, counts as another
+    /// scheme. The reason is that HTTP stacks send a request with the scheme `HTTPS` in clear.
     #[inline]
     pub fn contains(&self, uri: &Uri) -> bool {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
@@ -74,8 +75,8 @@ impl Origin {
             && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
     }
 
-    /// Replaces the scheme and authority of a URI of this origin by the origin's own, because stacks read odd
-    /// spellings in different ways (rule 3).
+    /// Replaces the scheme and authority of a URI of this origin by the origin's own, because
+    /// stacks read odd spellings in different ways (rule 3).
     #[inline]
     pub(crate) fn normalize(&self, uri: &mut Uri) -> Result<(), ForeignOrigin> {
         if self.is_spelled_in(uri) { Ok(()) } else { self.respell(uri) }
@@ -105,7 +106,8 @@ impl Origin {
 }
 
 fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
-    // `Scheme` keeps the capitals of an `HTTPS` that was built from parts. Stacks send such a request in clear.
+    // `Scheme` keeps the capitals of an `HTTPS` that was built from parts. Stacks send such a
+    // request in clear.
     let secure = match uri.scheme()? {
         scheme if *scheme == Scheme::HTTPS => true,
         scheme if *scheme == Scheme::HTTP => false,
@@ -133,8 +135,8 @@ fn default_port(secure: bool) -> u16 {
 
 /// The canonical spelling of a host: small letters, and IPv6 addresses as RFC 5952 writes them.
 ///
-/// In an `http` origin, `localhost` becomes an address, because a hosts file can make the name mean another
-/// machine.
+/// In an `http` origin, `localhost` becomes an address, because a hosts file can make the name mean
+/// another machine.
 fn canonical_host(secure: bool, host: &str) -> String {
     match address(host) {
         Some(IpAddr::V6(address)) => format!("[{address}]"),

@@ -82,8 +82,8 @@ impl Pass {
         newest: u64,
         now: Now,
     ) -> Result<Attempt, Call> {
-        // The session must decide for two kinds of calls: a one-shot call needs a larger margin, and a call whose
-        // upload broke off may have to probe.
+        // The session must decide for two kinds of calls: a one-shot call needs a larger margin,
+        // and a call whose upload broke off may have to probe.
         let is_plain = call.body == Body::Replayable && call.broke_off == 0 && self.token.usable.holds(now);
         let is_ours = newest == self.written && self.origin.is_spelled_in(request.uri());
         if !is_ours || !is_plain || self.token.attach(request).is_err() {

@@ -107,9 +107,9 @@ impl Session {
 
     /// Says what a call is to do now; when that is to send, the request carries the token.
     ///
-    /// Then `Authorization: Bearer <jwt>` has replaced any other `Authorization`, and the URI has the origin's own
-    /// scheme and authority (rule 3): send to that URI. Call `admit` again with the same call after a wait, after a
-    /// login, and for a resend.
+    /// Then `Authorization: Bearer <jwt>` has replaced any other `Authorization`, and the URI has
+    /// the origin's own scheme and authority (rule 3): send to that URI. Call `admit` again with
+    /// the same call after a wait, after a login, and for a resend.
     ///
     /// # Errors
     /// The request goes to another origin, or has no room for the token. The call ends here.
@@ -168,13 +168,14 @@ impl Session {
         Verdict::Deliver
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    /// Takes note that an upload broke off: the connection failed while the body was being sent,
+    /// and no response could be read.
     ///
-    /// The server may have refused the token before it read the body. So the token is doubtful from now on, and the next
-    /// upload asks the server first.
+    /// The server may have refused the token before it read the body. So the token is doubtful from
+    /// now on, and the next upload asks the server first.
     ///
-    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`Probe`](Upload::Probe), or goes out with another
-    ///   token, as after a 401.
+    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`Probe`](Upload::Probe),
+    ///   or goes out with another token, as after a 401.
     /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
     ///
     /// If an attempt has no body, or a short one, drop the attempt instead (rule 24).
@@ -205,7 +206,8 @@ impl Session {
             // The token was replaced, and never refused: nothing shows why the upload broke off.
             _ => return Verdict::Deliver,
         };
-        // Another attempt with this token was answered 401. So the server most likely refused this attempt, too.
+        // Another attempt with this token was answered 401. So the server most likely refused this
+        // attempt, too.
         self.resend(call, outcome, epoch, false)
     }
 
@@ -326,11 +328,11 @@ impl Session {
         Ok(())
     }
 
-    /// A copy of the session's answer for calls that can be sent at once. The copy is good until [`journal`](Self::journal)
-    /// has a newer entry.
+    /// A copy of the session's answer for calls that can be sent at once. The copy is good until
+    /// [`journal`](Self::journal) has a newer entry.
     ///
-    /// `None` while no token is held, while the held token is doubtful, and during a login. The reason for the last case is
-    /// that a lease expires without a journal entry.
+    /// `None` while no token is held, while the held token is doubtful, and during a login. The
+    /// reason for the last case is that a lease expires without a journal entry.
     pub fn pass(&self) -> Option<Pass> {
         let token = self.held.as_ref().filter(|held| self.lease.is_none() && !held.doubtful)?.copied()?;
         let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());

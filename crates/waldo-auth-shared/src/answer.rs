@@ -101,7 +101,8 @@ struct Activity {
 }
 
 impl Activity {
-    /// Whether the body has woken the task since the last call. From now on, the body wakes this `task`.
+    /// Whether the body has woken the task since the last call. From now on, the body wakes this
+    /// `task`.
     fn since_last(&self, task: &Waker) -> bool {
         let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown = known.as_ref().is_none_or(|known| !known.will_wake(task));

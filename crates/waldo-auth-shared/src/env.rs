@@ -24,7 +24,8 @@ pub(crate) fn read(
     Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
 }
 
-/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not set.
+/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not
+/// set.
 fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>, EnvError> {
     let value = value.into_string().map(Zeroizing::new).map_err(|value| {
         // The error must not show the value, and no copy of the value may stay unwiped.
@@ -121,7 +122,8 @@ mod tests {
         }
     }
 
-    /// openai/openai-python#2927: some tools set a variable to the empty text instead of leaving it out.
+    /// openai/openai-python#2927: some tools set a variable to the empty text instead of leaving it
+    /// out.
     #[test]
     fn an_empty_origin_is_no_origin() {
         let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];

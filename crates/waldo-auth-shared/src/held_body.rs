@@ -1,8 +1,8 @@
 //! A request's body that is held back, as an [`http_body::Body`].
 //!
-//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right after the
-//! head. So the body of an upload stays pending until its gate opens. Until the client has polled
-//! the body, the caller can take the body back.
+//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right after
+//! the head. So the body of an upload stays pending until its gate opens. Until the client has
+//! polled the body, the caller can take the body back.
 
 use std::error::Error;
 use std::fmt;
@@ -113,7 +113,8 @@ impl<B> Gate<B> {
         wake(state);
     }
 
-    /// Whether the HTTP client has not yet polled the body. Then the body can be sent in another request.
+    /// Whether the HTTP client has not yet polled the body. Then the body can be sent in another
+    /// request.
     pub fn is_untouched(&self) -> bool {
         matches!(lock(&self.0).phase, Phase::Held | Phase::Open)
     }

@@ -32,8 +32,8 @@ impl<'a> Lead<'a> {
 
     /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
     ///
-    /// The request's body holds the key pair in clear: wipe the body after it was sent, for example with
-    /// `zeroize::Zeroizing`. The body of the answer may hold the key pair, too.
+    /// The request's body holds the key pair in clear: wipe the body after it was sent, for example
+    /// with `zeroize::Zeroizing`. The body of the answer may hold the key pair, too.
     pub fn request(&self) -> Request<Vec<u8>> {
         self.duty.login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
@@ -43,11 +43,12 @@ impl<'a> Lead<'a> {
         self.patience.span
     }
 
-    /// How long to read the body of an answer with `status`, from now on. This is [`Login::body_patience`], within
-    /// the rest of the [`patience`](Self::patience).
+    /// How long to read the body of an answer with `status`, from now on. This is
+    /// [`Login::body_patience`], within the rest of the [`patience`](Self::patience).
     ///
     /// - `None`: do not read the body. Call [`answer`](Self::answer) with an empty body.
-    /// - The time ends, and the status is 400, 401 or 403: call [`answer`](Self::answer) with the part that has come.
+    /// - The time ends, and the status is 400, 401 or 403: call [`answer`](Self::answer) with the
+    ///   part that has come.
     /// - The time ends, and the status is a success: call [`time_out`](Self::time_out).
     pub fn body_patience(&self, status: StatusCode) -> Option<Duration> {
         let left = self.patience.ends.saturating_duration_since(self.duty.session.now());
@@ -61,8 +62,9 @@ impl<'a> Lead<'a> {
         self.settle(|login| login.read(head, body))
     }
 
-    /// Ends the login without an answer, because the transport failed. [`Unavailable::transport`] finds the reason in the
-    /// error, and the calls that waited get this reason, with the error as its source.
+    /// Ends the login without an answer, because the transport failed. [`Unavailable::transport`]
+    /// finds the reason in the error, and the calls that waited get this reason, with the error as
+    /// its source.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
         self.settle(|_| Outcome::Unavailable(Unavailable::transport(error)))
     }

@@ -84,8 +84,8 @@ impl SharedSession {
         waldo_auth_core::Instant::from_start(self.started.elapsed())
     }
 
-    /// Says what a call is to do now. If it is to send, the request carries the token, and its URI has exactly the scheme and
-    /// authority of the session's origin: send to that URI.
+    /// Says what a call is to do now. If it is to send, the request carries the token, and its URI
+    /// has exactly the scheme and authority of the session's origin: send to that URI.
     ///
     /// # Errors
     /// The request goes to another origin, or has no room for the token. The call ends here.
@@ -146,13 +146,15 @@ impl SharedSession {
             .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    /// Takes note that an upload broke off: the connection failed while the body was being sent,
+    /// and no response could be read.
     ///
-    /// The server may have refused the token before it read the body, so the token is doubtful from now on.
+    /// The server may have refused the token before it read the body, so the token is doubtful from
+    /// now on.
     ///
     /// - [`Verdict::Retry`]: admit the call again, and send its body as [`Attempt::upload`] says.
-    /// - [`Verdict::Deliver`]: return the first error of the HTTP stack. The error should say that the token may have been
-    ///   refused.
+    /// - [`Verdict::Deliver`]: return the first error of the HTTP stack. The error should say that
+    ///   the token may have been refused.
     ///
     /// If an attempt has no body, or a body of at most 64 KiB, drop the attempt instead.
     pub fn break_off(&self, attempt: Attempt) -> Verdict {

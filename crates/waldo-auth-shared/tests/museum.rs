@@ -4,7 +4,8 @@ use std::process::Command;
 
 use waldo_auth_shared::config_from_env;
 
-/// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It counts as not set.
+/// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It
+/// counts as not set.
 #[test]
 fn openai_python_2927_an_empty_origin_is_no_origin() {
     const CHILD: &str = "WALDO_TEST_CHILD";

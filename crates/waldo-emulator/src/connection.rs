@@ -55,7 +55,8 @@ async fn serve_stream(
     http.auto_date_header(false).timer(TokioTimer::new()).header_read_timeout(LONGEST_HEAD);
     let mut connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // An error means that the client went away or took too long, or that a fault cut the connection.
+        // An error means that the client went away or took too long, or that a fault cut the
+        // connection.
         _ = &mut connection => {}
         Some(refusal) = refused.recv() => early::refuse(connection.into_parts().io.into_inner(), &refusal).await,
     }
@@ -115,7 +116,8 @@ async fn respond(
     }
 }
 
-/// The request with its whole body. If the body is too large, too slow, or broke off, the answer to that.
+/// The request with its whole body. If the body is too large, too slow, or broke off, the answer to
+/// that.
 async fn whole(request: Request<Incoming>) -> Result<Request<Vec<u8>>, Response<Vec<u8>>> {
     let (head, body) = request.into_parts();
     match timeout(LONGEST_BODY, Limited::new(body, LARGEST_BODY).collect()).await {
@@ -141,8 +143,8 @@ mod tests {
 
     use super::*;
 
-    /// Sends these bytes and then nothing. Returns what the client sees, and how long the connection
-    /// lasts.
+    /// Sends these bytes and then nothing. Returns what the client sees, and how long the
+    /// connection lasts.
     async fn seen(sent: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let site = Arc::new(Site::new(Server::default()));

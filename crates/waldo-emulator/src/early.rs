@@ -11,8 +11,8 @@ use crate::connection::LONGEST_BODY;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) response: Response<Vec<u8>>,
-    /// Whether the server closes the connection after the answer. Otherwise the connection stays open,
-    /// and the server reads nothing from it.
+    /// Whether the server closes the connection after the answer. Otherwise the connection stays
+    /// open, and the server reads nothing from it.
     pub(crate) closes: bool,
 }
 

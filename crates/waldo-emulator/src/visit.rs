@@ -17,7 +17,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The port of an `http` origin that names none.
 const DEFAULT_PORT: u16 = 80;
 
-/// The refusal of a request to a control endpoint at `here`, if a web page may have sent the request.
+/// The refusal of a request to a control endpoint at `here`, if a web page may have sent the
+/// request.
 pub(crate) fn refusal<B>(request: &Request<B>, here: SocketAddr) -> Option<Response<Vec<u8>>> {
     let why = if comes_from_a_page(request.headers()) {
         "A web page may not use the control endpoints: this request has an Origin header, or a Sec-Fetch-Site other than \

@@ -156,8 +156,8 @@ fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildEr
 
 /// reqwest's settings under this crate's name.
 fn default_http() -> reqwest::ClientBuilder {
-    // reqwest keeps idle connections for 90 seconds, and load balancers close them after 60 or less.
-    // A call fails if it goes out on a connection at that moment.
+    // reqwest keeps idle connections for 90 seconds, and load balancers close them after 60 or
+    // less. A call fails if it goes out on a connection at that moment.
     reqwest::Client::builder().pool_idle_timeout(DEFAULT_POOL_IDLE_TIMEOUT).user_agent(concat!(
         env!("CARGO_PKG_NAME"),
         "/",

@@ -50,8 +50,9 @@ pub(crate) async fn run<E: Exchange>(
             Err(error) => {
                 return Err(match stage {
                     Stage::Fresh(_) => error.into(),
-                    // Do not report a refusal: it would say that nothing was sent, but the server may have acted on
-                // the upload.
+                    // Do not report a refusal: it would say that nothing was sent, but the server
+                    // may have acted on
+                    // the upload.
                     Stage::BrokeOff(error, _) => error,
                 });
             }

@@ -44,11 +44,12 @@ pub enum Error {
     /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
     Url(InvalidUri),
     /// The connection broke off while the body was being sent, with this error of reqwest's. The
-    /// server may have refused the token, and its answer was lost. The server may also have acted on
-    /// the request. So this crate did not send the request again.
+    /// server may have refused the token, and its answer was lost. The server may also have acted
+    /// on the request. So this crate did not send the request again.
     ///
     /// This crate sent the head of the request once more, without the body, and got no answer about
-    /// the token. If it is safe to make the call again, do so: the next upload asks the server first.
+    /// the token. If it is safe to make the call again, do so: the next upload asks the server
+    /// first.
     BrokeOff(reqwest::Error),
     /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
     /// After the latter, whether the server has acted on the request is not known, so it was not sent again.

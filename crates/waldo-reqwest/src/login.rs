@@ -21,8 +21,8 @@ pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
     match ended {
         Ok(Err(error)) if head.status.is_success() => fail(lead, error),
         Err(late) if head.status.is_success() => lead.time_out(late),
-        // If the status is not a success, the part of the body that came is enough, even if the body
-        // breaks off.
+        // If the status is not a success, the part of the body that came is enough, even if the
+        // body breaks off.
         Ok(_) | Err(_) => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

@@ -33,7 +33,8 @@ pub(crate) enum Sent<E> {
 /// The result of asking the server before the body is sent.
 pub(crate) enum Asked<E> {
     Sent(Sent<E>),
-    /// The server answered 417, so it does not support `Expect`. This is the body, which is untouched.
+    /// The server answered 417, so it does not support `Expect`. This is the body, which is
+    /// untouched.
     Refused(Body),
 }
 
@@ -60,7 +61,8 @@ pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) ->
     }
 }
 
-/// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response comes first.
+/// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response comes
+/// first.
 ///
 /// reqwest does not report a `100 Continue`, so the body waits for the whole second even then.
 pub(crate) async fn ask<E: Exchange>(

@@ -123,8 +123,9 @@ impl<S> Exchange<S> {
                 Admission::Refuse(refused) => {
                     return Err(match stage {
                         Stage::Fresh(_) => refused.into(),
-                        // Do not report a refusal: it would say that nothing was sent, but the server may have acted on
-                // the upload.
+                        // Do not report a refusal: it would say that nothing was sent, but the
+                        // server may have acted on
+                        // the upload.
                         Stage::BrokeOff(error, _) => error,
                     });
                 }

@@ -37,11 +37,12 @@ pub enum Error {
     /// sent.
     TooManyHeaders,
     /// The connection broke off while the body was being sent, with this error of the wrapped
-    /// service's. The server may have refused the token, and its answer was lost. The server may also
-    /// have acted on the request. So the layer did not send the request again.
+    /// service's. The server may have refused the token, and its answer was lost. The server may
+    /// also have acted on the request. So the layer did not send the request again.
     ///
     /// The layer sent the head of the request once more, without the body, and got no answer about
-    /// the token. If it is safe to make the call again, do so: the next upload asks the server first.
+    /// the token. If it is safe to make the call again, do so: the next upload asks the server
+    /// first.
     BrokeOff(Box<dyn StdError + Send + Sync>),
     /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
     /// was not sent again.

@@ -38,8 +38,8 @@ where
     match ended {
         Some(Err(error)) if head.status.is_success() => lead.fail(error),
         None if head.status.is_success() => lead.time_out(too_slow()),
-        // If the status is not a success, the part of the body that came is enough, even if the body
-        // breaks off.
+        // If the status is not a success, the part of the body that came is enough, even if the
+        // body breaks off.
         Some(_) | None => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

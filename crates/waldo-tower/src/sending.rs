@@ -14,8 +14,8 @@ use crate::sleep::Sleep;
 
 /// A request that is about to be sent.
 pub(crate) struct Sending<'a, S> {
-    /// The service, which is ready. It is dropped as soon as the request is sent, because the response
-    /// may need its capacity.
+    /// The service, which is ready. It is dropped as soon as the request is sent, because the
+    /// response may need its capacity.
     pub(crate) service: S,
     pub(crate) head: &'a Request<()>,
     pub(crate) sleep: &'a Sleep,
@@ -32,7 +32,8 @@ pub(crate) enum Sent<R, B> {
 /// The result of asking the server before the body is sent.
 pub(crate) enum Asked<R, B> {
     Sent(Sent<R, B>),
-    /// The server answered 417, so it does not support `Expect`. This is the body, which is untouched.
+    /// The server answered 417, so it does not support `Expect`. This is the body, which is
+    /// untouched.
     Refused(Body<B>),
 }
 
@@ -55,7 +56,8 @@ impl<S> Sending<'_, S> {
     /// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response
     /// comes first.
     ///
-    /// HTTP clients do not report a `100 Continue`, so the body waits for the whole second even then.
+    /// HTTP clients do not report a `100 Continue`, so the body waits for the whole second even
+    /// then.
     pub(crate) async fn ask<B, R>(mut self, body: Body<B>) -> Result<Asked<R, B>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,

@@ -13,7 +13,8 @@ use crate::error::BuildError;
 /// A year: ureq adds a limit to the clock, which panics if the sum is out of its range.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
 
-/// ureq's defaults, except for settings that this crate would otherwise have to set for each request.
+/// ureq's defaults, except for settings that this crate would otherwise have to set for each
+/// request.
 pub(crate) fn default_config() -> Config {
     let settings = Agent::config_builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -27,8 +28,9 @@ pub(crate) fn default_config() -> Config {
     settings.build()
 }
 
-/// How long [`default_config`] keeps an idle connection. ureq has the same default today. Load balancers close idle connections after
-/// 60 s or less, and a request that is sent at that moment fails.
+/// How long [`default_config`] keeps an idle connection. ureq has the same default today. Load
+/// balancers close idle connections after 60 s or less, and a request that is sent at that moment
+/// fails.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 
 /// The largest buffer that ureq takes, in bytes.
@@ -78,7 +80,8 @@ fn check_buffers(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// `timeout_global` is not checked here, because it is the budget of a call and never handed to ureq unchanged.
+/// `timeout_global` is not checked here, because it is the budget of a call and never handed to
+/// ureq unchanged.
 fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     let timeouts = config.timeouts();
     for (setting, limit) in [

@@ -22,8 +22,8 @@ use crate::target::resolve;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
-/// Clones share one session, one connection pool and one token, so clone it freely into threads. After a fork, make a new
-/// client in the child: parent and child would read each other's answers.
+/// Clones share one session, one connection pool and one token, so clone it freely into threads.
+/// After a fork, make a new client in the child: parent and child would read each other's answers.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -68,8 +68,8 @@ impl Client {
     ///
     /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
     /// request is respected, except `http_status_as_error` and `max_redirects`, and `timeout_global` where the agent has one: of
-    /// these, the agent's own count. The other settings of the request are not checked: ureq panics, for example, if they
-    /// name a TLS provider that is not compiled in.
+    /// these, the agent's own count. The other settings of the request are not checked: ureq
+    /// panics, for example, if they name a TLS provider that is not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {

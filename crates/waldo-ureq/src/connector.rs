@@ -1,7 +1,8 @@
 //! ureq's own connections, changed so that ureq sees the answer to `Expect: 100-continue` at once.
 //!
-//! ureq may read the whole response while it waits for `100 Continue`. On a new connection, ureq then waits for more
-//! input before it looks at the response. If the server keeps the connection open, no more input comes.
+//! ureq may read the whole response while it waits for `100 Continue`. On a new connection, ureq
+//! then waits for more input before it looks at the response. If the server keeps the connection
+//! open, no more input comes.
 //!
 //! When a connection ends, its buffers are wiped, because a login has left the key pair in them.
 
@@ -50,7 +51,8 @@ impl Transport for Connection {
         self.transport.transmit_output(amount, timeout)
     }
 
-    /// Reports each new input twice, because ureq looks at it twice. If ureq needs more input, it calls this once more.
+    /// Reports each new input twice, because ureq looks at it twice. If ureq needs more input, it
+    /// calls this once more.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if std::mem::take(&mut self.has_new_input) && !self.buffers().input().is_empty() {
             return Ok(true);

@@ -51,8 +51,9 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
 /// Reads the body of an answer for at most this time.
 fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
     let (sender, pieces) = mpsc::sync_channel::<Zeroizing<Vec<u8>>>(0);
-    // ureq's timeouts must be set before the status is known, and a blocked read cannot be ended. So a thread of its own
-    // reads the body. If the body stalls, this thread lives until the time of the login is over.
+    // ureq's timeouts must be set before the status is known, and a blocked read cannot be ended.
+    // So a thread of its own reads the body. If the body stalls, this thread lives until the time
+    // of the login is over.
     let reading = thread::Builder::new().spawn(move || {
         let mut reader = reader(body);
         let mut piece = Zeroizing::new(vec![0; PIECE]);
@@ -84,11 +85,13 @@ fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
 
 /// Reads the body up to the limit and one byte.
 fn reader(body: Body) -> impl Read {
-    // ureq's limit counts compressed bytes. A compressed body can be endless, and decompress to nothing.
+    // ureq's limit counts compressed bytes. A compressed body can be endless, and decompress to
+    // nothing.
     body.into_with_config().limit(MAX_READ as u64).reader().take(MAX_READ as u64)
 }
 
-/// An answer may echo the key pair, so the buffer is wiped. It is allocated once, because growth would leave copies behind.
+/// An answer may echo the key pair, so the buffer is wiped. It is allocated once, because growth
+/// would leave copies behind.
 fn buffer() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(Vec::with_capacity(MAX_READ))
 }

@@ -153,9 +153,9 @@ impl<R: Read> OneShot<R> {
 
     /// Sends the body at once, without asking the server first.
     ///
-    /// This is for servers and proxies that ignore `Expect`. Otherwise the first request to them waits for the agent's
-    /// `timeout_await_100` (one second by default) before its body follows. While a token is in doubt, an upload still sends
-    /// `Expect`.
+    /// This is for servers and proxies that ignore `Expect`. Otherwise the first request to them
+    /// waits for the agent's `timeout_await_100` (one second by default) before its body follows.
+    /// While a token is in doubt, an upload still sends `Expect`.
     #[must_use]
     pub fn without_expect(self) -> Self {
         Self { expect: false, ..self }

@@ -1,5 +1,5 @@
-//! One sending of a request over ureq, in three ways: with its body at once, with its body after the server was asked, or
-//! as a probe, which has no body.
+//! One sending of a request over ureq, in three ways: with its body at once, with its body after
+//! the server was asked, or as a probe, which has no body.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
@@ -21,11 +21,13 @@ use crate::connector;
 use crate::error::Error;
 use crate::payload::Payload;
 
-/// How long to wait for a `100 Continue`. Without a limit, a call would hang for ever if the server ignores `Expect`.
+/// How long to wait for a `100 Continue`. Without a limit, a call would hang for ever if the server
+/// ignores `Expect`.
 const AWAIT_100: Duration = Duration::from_secs(1);
 
-/// How long a write of an upload may make no progress. The limit is needed because a server may refuse a token on the head, and
-/// then neither read nor close. TCP recovers from a few lost packets in this time. ureq may wait up to three times as long.
+/// How long a write of an upload may make no progress. The limit is needed because a server may
+/// refuse a token on the head, and then neither read nor close. TCP recovers from a few lost
+/// packets in this time. ureq may wait up to three times as long.
 const STALL: Duration = Duration::from_secs(10);
 
 /// The least value of the same limit, for a call that has little time.
@@ -80,9 +82,11 @@ pub(crate) struct Sent {
 pub(crate) enum Ending {
     /// The response decides. Without a response, the end shows nothing.
     Usual,
-    /// The connection failed while an upload was being sent, or a probe got no answer. So the token may have been refused.
+    /// The connection failed while an upload was being sent, or a probe got no answer. So the token
+    /// may have been refused.
     BrokeOff,
-    /// A timeout of the caller ended while an upload was being sent. The token may have been refused, and the call has ended.
+    /// A timeout of the caller ended while an upload was being sent. The token may have been
+    /// refused, and the call has ended.
     OutOfTime,
 }
 
@@ -98,7 +102,8 @@ pub(crate) struct Sender {
     agent: Agent,
     /// Whether the user gave the settings. Then a middleware in them may send requests elsewhere.
     given: bool,
-    /// Whether the connections are this crate's. Then it sees the answer to `Expect` even if the server keeps the connection open.
+    /// Whether the connections are this crate's. Then it sees the answer to `Expect` even if the
+    /// server keeps the connection open.
     sees_answers: bool,
     /// Whether the server was silent after `Expect: 100-continue`, or answered 417.
     ignores_expect: Arc<AtomicBool>,
@@ -143,13 +148,14 @@ impl Sender {
         if !self.given || response.extensions().is_empty() {
             return None;
         }
-        // Do not use `get_uri`: it panics if a middleware has made the response. If another agent has made it, its source is
-        // unknown, and an empty URI stands for an unknown source.
+        // Do not use `get_uri`: it panics if a middleware has made the response. If another agent
+        // has made it, its source is unknown, and an empty URI stands for an unknown source.
         let visited = response.get_redirect_history().and_then(<[Uri]>::last);
         Some(visited.map_or_else(|| Cow::Owned(Uri::default()), Cow::Borrowed))
     }
 
-    /// Sends the request, with the payload as its body, within `left` if there is a limit. An upload is sent as `how` says.
+    /// Sends the request, with the payload as its body, within `left` if there is a limit. An
+    /// upload is sent as `how` says.
     pub(crate) fn send(
         &self,
         mut request: Request<()>,
@@ -187,7 +193,8 @@ impl Sender {
         if sent.touched || !sent.result.as_ref().is_ok_and(is_417) {
             return sent;
         }
-        // The 417 is about `Expect` and not about the call. Only a head was sent, so the request can be sent again.
+        // The 417 is about `Expect` and not about the call. Only a head was sent, so the request
+        // can be sent again.
         self.learn(true);
         let left = left.map(|left| left.saturating_sub(began.elapsed()));
         self.exchange(plain, description, payload, Limits { left, ..limits })
@@ -219,7 +226,8 @@ impl Sender {
         let began = Instant::now();
         let result = self.run(request.map(|()| SendBody::from_reader(&mut body)), limits);
         if let (Some(wait), Some(asked)) = (limits.await_100, body.touched) {
-            // The time includes that of connecting. If connecting is slow, a later request may not ask, which does little harm.
+            // The time includes that of connecting. If connecting is slow, a later request may not
+            // ask, which does little harm.
             self.learn(asked.saturating_duration_since(began) >= wait);
         }
         let (touched, is_upload) = (body.touched.is_some(), limits.stall.is_some());
@@ -277,8 +285,9 @@ impl Sender {
         self.agent.run(settings.build())
     }
 
-    /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not followed (rule 21). A request
-    /// in clear, which stays on this machine (rule 3), goes through no proxy.
+    /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not
+    /// followed (rule 21). A request in clear, which stays on this machine (rule 3), goes through
+    /// no proxy.
     pub(crate) fn configure<S: AsSendBody>(&self, request: Request<S>) -> ConfigBuilder<HttpCrateScope<S>> {
         let in_clear = is_in_clear(&request);
         let settings = self
@@ -290,8 +299,8 @@ impl Sender {
         if in_clear { settings.proxy(None) } else { settings }
     }
 
-    /// Whether [`configure`](Self::configure) would leave the agent's settings as they are. Then the request needs no settings of its
-    /// own, for which ureq would copy all settings.
+    /// Whether [`configure`](Self::configure) would leave the agent's settings as they are. Then
+    /// the request needs no settings of its own, for which ureq would copy all settings.
     fn is_as_configured<S>(&self, request: &Request<S>) -> bool {
         let config = self.agent.config();
         let goes_direct = !is_in_clear(request) || config.proxy().is_none();
@@ -306,12 +315,14 @@ impl Sender {
         self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(AWAIT_100))
     }
 
-    /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that times out would fail the call.
+    /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that
+    /// times out would fail the call.
     fn within_a_read(&self, wait: Duration) -> Duration {
         self.agent.config().timeout_per_read().map_or(wait, |read| wait.min(read / 2))
     }
 
-    /// How long a write may make no progress: no longer than the agent's own limit, and short enough to leave time for a probe.
+    /// How long a write may make no progress: no longer than the agent's own limit, and short
+    /// enough to leave time for a probe.
     fn stall(&self, left: Option<Duration>) -> Duration {
         let own = self.agent.config().timeout_per_write().unwrap_or(STALL).min(STALL);
         left.map_or(own, |left| own.min(MIN_STALL.max(left / 5)))
@@ -330,7 +341,8 @@ fn is_in_clear<S>(request: &Request<S>) -> bool {
     request.uri().scheme() != Some(&Scheme::HTTPS)
 }
 
-/// What an error shows about the token, if it came during the sending of an upload or during the wait for the response.
+/// What an error shows about the token, if it came during the sending of an upload or during the
+/// wait for the response.
 fn ending(error: &ureq::Error, body_ended: bool) -> Ending {
     let is_in_time =
         !matches!(error, ureq::Error::Timeout(Timeout::Global | Timeout::PerCall | Timeout::SendBody));

@@ -73,7 +73,8 @@ fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     members(body, [name], |[value]| value?.text())?
 }
 
-/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard begin.
+/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard
+/// begin.
 fn is_compressed(head: Head<'_>, body: &[u8]) -> bool {
     let is_coding = |value: &HeaderValue| {
         let value = value.as_bytes().trim_ascii();

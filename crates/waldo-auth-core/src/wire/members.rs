@@ -1,8 +1,9 @@
 //! Reads a few members of a JSON object, even if other parts of the text are faulty.
 //!
-//! Every JSON library refuses the whole text for one fault in it. But a fault beside `token` or `code` must
-//! not cost the login. So this reader accepts every object that `JSON.parse` accepts, and skips everything
-//! that it need not understand. It does not recurse, and it finds the members without copying them.
+//! Every JSON library refuses the whole text for one fault in it. But a fault beside `token` or
+//! `code` must not cost the login. So this reader accepts every object that `JSON.parse` accepts,
+//! and skips everything that it need not understand. It does not recurse, and it finds the members
+//! without copying them.
 
 use std::char::REPLACEMENT_CHARACTER;
 
@@ -13,7 +14,8 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a>(&'a [u8]);
 
-/// Finds the members with these names, and hands their values to `read`; `None` if the text is no JSON object.
+/// Finds the members with these names, and hands their values to `read`; `None` if the text is no
+/// JSON object.
 ///
 /// If a name occurs twice, the last value counts. Bytes after the object are ignored.
 pub(crate) fn members<R, const N: usize>(
@@ -50,14 +52,16 @@ fn find<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<
 #[derive(Clone, Copy)]
 struct Inside<'a>(&'a [u8]);
 
-/// Splits after the quotation mark that ends a string. `json` begins after the opening quotation mark.
+/// Splits after the quotation mark that ends a string. `json` begins after the opening quotation
+/// mark.
 fn string(json: &[u8]) -> Option<(Inside<'_>, &[u8])> {
     let mut end = 0;
     loop {
         end += json.get(end..)?.iter().position(|byte| *byte == b'"')?;
         let inside = json.get(..end)?;
         end += 1;
-        // Each pair of backslashes is an escaped backslash. If one is left over, it escapes the quotation mark.
+        // Each pair of backslashes is an escaped backslash. If one is left over, it escapes the
+        // quotation mark.
         let backslashes = inside.iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return Some((Inside(inside), json.get(end..)?));
@@ -121,7 +125,8 @@ impl Inside<'_> {
 
     /// The text without its escapes. As in a browser, U+FFFD replaces whatever is not a character.
     fn text(&self) -> Zeroizing<String> {
-        // A byte becomes at most three. If the buffer grew, it would leave a copy of a secret behind.
+        // A byte becomes at most three. If the buffer grew, it would leave a copy of a secret
+        // behind.
         let mut text = Zeroizing::new(String::with_capacity(3 * self.0.len()));
         let mut rest = self.0;
         while let Some((plain, escape)) = memchr(b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
@@ -192,7 +197,8 @@ fn without_marks(mut json: &[u8]) -> &[u8] {
     }
 }
 
-/// A copy of the text in UTF-8, if its first bytes show that it is UTF-16 or UTF-32 (RFC 4627 §3). The copy is wiped.
+/// A copy of the text in UTF-8, if its first bytes show that it is UTF-16 or UTF-32 (RFC 4627 §3).
+/// The copy is wiped.
 fn recoded(json: &[u8]) -> Option<Zeroizing<String>> {
     Some(match json {
         [0xff, 0xfe, 0, 0, ..] | [_, 0, 0, 0, ..] => of_utf32(json, u32::from_le_bytes),
@@ -285,7 +291,8 @@ mod tests {
         }
     }
 
-    /// serde-rs/json#495, DollhouseMCP/mcp-server#2520, and other faults before, beside and after a text.
+    /// serde-rs/json#495, DollhouseMCP/mcp-server#2520, and other faults before, beside and after a
+    /// text.
     #[test]
     fn rule_02_faults_beside_a_text_do_not_spoil_it() {
         for json in [
@@ -367,8 +374,8 @@ mod tests {
         assert_eq!(read(&halves), text("x"), "half of a pair");
     }
 
-    /// Ten megabytes of each. If the reader recursed, the stack would overflow. If it read bytes again and again, it
-    /// would take hours.
+    /// Ten megabytes of each. If the reader recursed, the stack would overflow. If it read bytes
+    /// again and again, it would take hours.
     #[test]
     fn rule_02_no_nesting_is_too_deep_and_no_text_too_long() {
         const MANY: usize = 10_000_000;

@@ -9,8 +9,8 @@ use crate::failure::Reason;
 /// How many sources of an error are read at most.
 const MAX_SOURCES: usize = 32;
 
-/// Phrases by which HTTP stacks, TLS libraries and operating systems name a fault. Each phrase contains a
-/// space, so a URL in an error's text cannot match.
+/// Phrases by which HTTP stacks, TLS libraries and operating systems name a fault. Each phrase
+/// contains a space, so a URL in an error's text cannot match.
 const PHRASES: [(Reason, &[&str]); 4] = [
     (
         Reason::Certificate,
@@ -72,8 +72,8 @@ pub(crate) fn reason_of(error: &(dyn Error + 'static)) -> Reason {
         .unwrap_or(Reason::Transport)
 }
 
-/// The source of an error. An [`io::Error`] that wraps an error skips the wrapped error in `source`, so this
-/// function returns the wrapped error.
+/// The source of an error. An [`io::Error`] that wraps an error skips the wrapped error in
+/// `source`, so this function returns the wrapped error.
 fn source_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -150,7 +150,7 @@ mod tests {
             ("native-tls: error:0A00010B:SSL routines:ssl3_get_record:wrong version number", Reason::Tls),
             ("io: Connection reset by peer (os error 104)", Reason::Transport),
             ("", Reason::Transport),
-                // Words in a URL must not match.
+            // Words in a URL must not match.
             (
                 "error sending request for url (https://certificate-verify.refused/dns/error)",
                 Reason::Transport,

@@ -195,8 +195,8 @@ proptest! {
         }
     }
 
-    /// If serde_json accepts an object, this reader finds the same members in it. If a name occurs twice, the last
-    /// value counts.
+    /// If serde_json accepts an object, this reader finds the same members in it. If a name occurs
+    /// twice, the last value counts.
     #[test]
     fn rule_02_a_code_is_read_as_the_oracle_reads_it(json in object()) {
         let (login, _) = World::new().lead(Call::replayable());

@@ -198,7 +198,8 @@ impl Reference {
             }
         };
         self.said.push(Event::Challenged { edition: sent.edition, outcome });
-        // If the upload broke off before, its first sending has touched the body, although the probe has not.
+        // If the upload broke off before, its first sending has touched the body, although the
+        // probe has not.
         let touched = caller.broke_off.take().is_some() || touched;
         self.is_sent_again(caller, sent, outcome, touched)
     }

@@ -35,12 +35,14 @@ impl Ask {
         self.request.uri()
     }
 
-    /// The user's headers. The client must send each header unchanged, with every attempt of the call.
+    /// The user's headers. The client must send each header unchanged, with every attempt of the
+    /// call.
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }
 
-    /// Whether there is a body, and whether it can be sent again. [`bytes`](Self::bytes) are its bytes.
+    /// Whether there is a body, and whether it can be sent again. [`bytes`](Self::bytes) are its
+    /// bytes.
     pub fn body(&self) -> BodyKind {
         self.body
     }

@@ -1,5 +1,5 @@
-//! A server that refuses uploads as soon as it has read their head, as many servers do. The tests of
-//! other adapters use this server, too.
+//! A server that refuses uploads as soon as it has read their head, as many servers do. The tests
+//! of other adapters use this server, too.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -31,7 +31,8 @@ pub enum Ending {
     Unavailable {
         /// When it makes sense to try again, from the end of the call.
         retry_in: Duration,
-        /// The reason why the last login failed, for a reader of the report. No scenario compares it.
+        /// The reason why the last login failed, for a reader of the report. No scenario compares
+        /// it.
         why: String,
     },
     /// The call was refused without a response: its deadline comes before a token can.

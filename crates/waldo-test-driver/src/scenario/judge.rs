@@ -50,7 +50,8 @@ impl Scenario {
             let what = attempts.flat_map(|seen| alterations(order, &body, seen));
             unmet.extend(what.map(|what| Unmet::at(format!("call {}", order.id), what)));
             for login in sightings.iter().filter(|seen| seen.target == Target::Login) {
-                // Compare only names that begin with `x-`, because a stack may have defaults for other names.
+                // Compare only names that begin with `x-`, because a stack may have defaults for
+                // other names.
                 let leaked = order
                     .headers()
                     .keys()

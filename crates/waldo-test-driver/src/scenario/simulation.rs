@@ -298,8 +298,8 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// When a reply that comes `now` takes effect, or `None` for never. A call's reply takes effect with
-/// its head. A login's reply takes effect with its body, as far as the body is read.
+/// When a reply that comes `now` takes effect, or `None` for never. A call's reply takes effect
+/// with its head. A login's reply takes effect with its body, as far as the body is read.
 fn counts_at(reply: &Reply, target: Target, until: Option<Instant>, now: Instant) -> Option<Instant> {
     match (reply, target) {
         (Reply::Hang, _) => None,

@@ -219,7 +219,8 @@ impl Answer {
         Self::Status { status, retry_after: None }
     }
 
-    /// Whether the fault only changes the handled answer. Then the server has always handled the request.
+    /// Whether the fault only changes the handled answer. Then the server has always handled the
+    /// request.
     pub(super) fn is_of_the_handled(&self) -> bool {
         match self {
             Self::CutShort | Self::Trickle | Self::Flood | Self::Compressed | Self::Padded { .. } => true,

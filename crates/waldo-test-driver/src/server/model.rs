@@ -183,9 +183,11 @@ impl Server {
         self.examine(token, Moment::read(now, self.policy.clock_offset)).is_ok()
     }
 
-    /// Whether the server refuses this call at `now` without reading its body ([`Policy::refuses`]).
+    /// Whether the server refuses this call at `now` without reading its body
+    /// ([`Policy::refuses`]).
     ///
-    /// This changes nothing in the server. Hand the head to [`handle`](Self::handle) for the answer.
+    /// This changes nothing in the server. Hand the head to [`handle`](Self::handle) for the
+    /// answer.
     pub fn refuses_on_head<B>(&self, head: &Request<B>, now: SystemTime) -> bool {
         let token = || self.policy.accept.token(head.headers().get(AUTHORIZATION)?.to_str().ok()?);
         self.policy.refuses != Refuses::AfterBody

@@ -1,4 +1,5 @@
-//! No configuration makes ureq panic in the thread of a call: `build` refuses it, and says what to do.
+//! No configuration makes ureq panic in the thread of a call: `build` refuses it, and says what to
+//! do.
 
 use std::time::Duration;
 
@@ -258,7 +259,8 @@ mod tls {
         ClientCert::new_with_certs(&[certificate], PrivateKey::from_pem(key).unwrap())
     }
 
-    /// `build` checks a client certificate for rustls. The operating system's library checks it when it connects.
+    /// `build` checks a client certificate for rustls. The operating system's library checks it
+    /// when it connects.
     #[test]
     fn a_client_certificate_that_is_none_does_not_panic() {
         bounded(|| {

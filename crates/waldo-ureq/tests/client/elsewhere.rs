@@ -1,4 +1,5 @@
-//! A middleware of the user may send a request elsewhere. The answer from there says nothing about the token.
+//! A middleware of the user may send a request elsewhere. The answer from there says nothing about
+//! the token.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

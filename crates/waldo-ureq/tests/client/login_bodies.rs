@@ -14,7 +14,8 @@ use crate::site::{bounded, client, status};
 /// Longer than the body of a rejection may take, and far shorter than a login may take.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Answers a login in this way. Returns why the login failed, and how many bytes of the body were taken.
+/// Answers a login in this way. Returns why the login failed, and how many bytes of the body were
+/// taken.
 #[track_caller]
 fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
     let count = Arc::new(AtomicUsize::new(0));
@@ -33,7 +34,8 @@ fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
     (reason, count.load(Ordering::SeqCst))
 }
 
-/// `cloudfoundry/cf-java-client#562`: a token request that failed made the client wait until its timeout.
+/// `cloudfoundry/cf-java-client#562`: a token request that failed made the client wait until its
+/// timeout.
 #[test]
 fn rule_02_a_status_that_says_enough_needs_no_body() {
     bounded(|| {

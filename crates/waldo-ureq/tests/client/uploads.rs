@@ -1,4 +1,5 @@
-//! Uploads whose connection breaks off, because the server refuses the token on the head and does not read the body (rule 24).
+//! Uploads whose connection breaks off, because the server refuses the token on the head and does
+//! not read the body (rule 24).
 //!
 //! So it was in `urllib3/urllib3#241`, `seanmonstar/reqwest#1975` and `golang/go#51109`.
 
@@ -137,7 +138,8 @@ fn answer_upload(
         }
         Refusal::Drain | Refusal::ReadFirst => {
             exchange.answer(401, "", "no");
-            // Read the rest of the body. A refused client sends no more of it, or closes the connection.
+            // Read the rest of the body. A refused client sends no more of it, or closes the
+            // connection.
             exchange.drain();
         }
     }
@@ -164,7 +166,8 @@ fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
             let site = Site::start(Refusal::Close, Asked::Looks);
             let document = document(megabytes);
             for round in 1..=10 {
-                // Use a new client each time, because a session drops five tokens in a row at most (rule 16).
+                // Use a new client each time, because a session drops five tokens in a row at most
+                // (rule 16).
                 let client = site.client();
                 site.forget_token();
                 let logins = site.server.logins();
@@ -205,7 +208,8 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
     });
 }
 
-/// With a given agent, the client sees the answer to `Expect` only when the connection ends. So it asks the server to close.
+/// With a given agent, the client sees the answer to `Expect` only when the connection ends. So it
+/// asks the server to close.
 #[test]
 fn rule_24_an_upload_over_an_agent_heals() {
     bounded(|| {
