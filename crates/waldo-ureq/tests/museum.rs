@@ -319,7 +319,7 @@ fn go_51109_a_refusal_before_the_body_is_read_heals() {
 /// its timeout. Some statuses say enough without a body. For the others, the client waits a short
 /// time for the body.
 #[test]
-fn cf_java_client_562_a_failed_login_whose_body_does_not_end_holds_nobody_up() {
+fn cf_java_client_562_an_endless_error_body_delays_no_call() {
     bounded(|| {
         let logins = AtomicU32::new(0);
         let server = Scripted::start(move |exchange| {

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_utf_16_and_utf_32_are_read_with_and_without_a_mark() {
+    fn rule_02_utf_16_and_utf_32_need_no_mark() {
         for mark in ["", "\u{feff}"] {
             let json = format!("{mark}{{\"b\":\"ß€😀\",\"a\":\"x😀\"}}");
             let (narrow, wide): (Vec<u16>, Vec<u32>) =

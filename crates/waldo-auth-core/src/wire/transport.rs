@@ -121,7 +121,7 @@ mod tests {
 
     /// As each library words it.
     #[test]
-    fn rule_02_a_transport_error_is_told_by_its_words() {
+    fn rule_02_a_transport_error_is_known_by_its_words() {
         for (text, reason) in [
             ("rustls: invalid peer certificate: UnknownIssuer", Reason::Certificate),
             (

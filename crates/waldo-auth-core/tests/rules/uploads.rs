@@ -116,7 +116,7 @@ fn rule_24_a_one_shot_refused_before_its_body_is_sent_later() {
 }
 
 #[test]
-fn rule_24_one_401_counts_for_all_broken_uploads_with_its_token() {
+fn rule_24_one_401_counts_for_all_broken_uploads() {
     let (mut world, _) = World::warm();
     let [asks, late, latest] = [(); 3].map(|()| world.send(Call::replayable()).attempt);
     let once = world.send(Call::one_shot()).attempt;

@@ -20,7 +20,7 @@ fn log_in(stage: &mut Stage, spell: impl FnOnce(&str) -> Vec<u8>) -> Call {
 /// `serde-rs/json#495`: half a surrogate pair anywhere in a text made all of it unreadable. Here a
 /// fault beside the token does no harm.
 #[test]
-fn json_495_half_a_surrogate_pair_beside_a_token_does_not_spoil_it() {
+fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
     let mut stage = Stage::new(Policy::default());
     let call = log_in(&mut stage, |token| format!(r#"{{"name":"\ud83d","token":"{token}"}}"#).into_bytes());
     assert_eq!(stage.finish(call, "/a"), 200);
@@ -33,7 +33,7 @@ fn json_495_half_a_surrogate_pair_beside_a_token_does_not_spoil_it() {
 /// `DollhouseMCP/mcp-server#2520`: a reader that was stricter than the writer made good credentials
 /// unreadable. Here a byte-order mark and a number out of range do no harm.
 #[test]
-fn mcp_server_2520_an_answer_is_read_whatever_stands_around_its_token() {
+fn mcp_server_2520_faults_around_a_token_do_no_harm() {
     for (before, after) in [("\u{feff}", ""), ("", r#","n":1e999"#), ("\u{feff}\n", r#","n":-1e999"#)] {
         let mut stage = Stage::new(Policy::default());
         let call =

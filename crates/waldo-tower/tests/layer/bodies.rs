@@ -99,7 +99,7 @@ impl http_body::Body for Foreign {
 }
 
 #[test]
-fn a_body_need_not_be_clone_nor_made_of_bytes_to_be_sent_once() {
+fn one_shot_sends_a_body_of_any_type() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[]);
         // The mock takes bodies of one frame only, and this body has one frame.

@@ -116,7 +116,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
 }
 
 #[test]
-fn rule_24_a_lost_401_is_told_and_the_next_upload_asks() {
+fn rule_24_after_a_lost_401_the_next_upload_asks() {
     on_a_runtime(async {
         for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
             let server = Refuser::start(manner);

@@ -50,7 +50,7 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
 }
 
 #[test]
-fn rule_02_the_body_of_a_refusal_is_waited_for_but_briefly() {
+fn rule_02_a_rejection_waits_briefly_for_its_body() {
     bounded(|| {
         for (status, framing) in
             [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]

@@ -258,7 +258,7 @@ fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
 }
 
 #[test]
-fn rule_24_a_one_shot_upload_is_probed_and_the_next_call_heals() {
+fn rule_24_a_probed_one_shot_heals_the_next_call() {
     bounded(|| {
         let site = Site::start(Refusal::Close, Asked::Looks);
         let (client, document) = (site.client(), document(8));
@@ -295,7 +295,7 @@ fn rule_24_uploads_at_once_share_one_login() {
 }
 
 #[test]
-fn rule_24_an_upload_whose_refusal_cannot_be_had_says_so() {
+fn rule_24_a_lost_refusal_is_reported() {
     bounded(|| {
         for when_asked in [Asked::Fails, Asked::Ignores, Asked::Continues] {
             let site = Site::start(Refusal::Close, when_asked);
@@ -343,7 +343,7 @@ fn rule_24_a_crash_during_an_upload_costs_no_login() {
 }
 
 #[test]
-fn rule_24_a_probe_delivers_what_the_server_says_of_the_request() {
+fn rule_24_a_probe_delivers_another_status() {
     bounded(|| {
         let site = Scripted::start(|exchange| {
             if exchange.is_login() {
