@@ -58,7 +58,7 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<R
     Ok(response)
 }
 
-/// The answer to a login, with as much of its body as is worth reading.
+/// The answer to a login, with its body within the limits of size and time.
 fn log_in(lead: &Lead<'_>) -> Result<Response<Vec<u8>>, attohttpc::Error> {
     let mut answer = exchange(&lead.request(), lead.patience())?;
     let status = answer.status();
@@ -66,18 +66,18 @@ fn log_in(lead: &Lead<'_>) -> Result<Response<Vec<u8>>, attohttpc::Error> {
         Some(patience) => read(answer.body_mut(), Login::MAX_BODY, patience),
         None => Ok(Vec::new()),
     };
-    // A status that is no success says enough, however its body ends.
+    // If the status is not a success, it says enough, even if the body breaks off.
     let body = body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
     Ok(answer.map(|_| body))
 }
 
-/// The body, as far as so many bytes and so much time.
+/// The body, up to this number of bytes, and within this time.
 fn read(body: &mut impl Read, at_most: usize, within: Duration) -> io::Result<Vec<u8>> {
     let (began, mut bytes, mut chunk) = (Instant::now(), Vec::new(), [0; 8192]);
     while bytes.len() <= at_most {
         match body.read(&mut chunk)? {
             0 => break,
-            // Its own timeout is that of the whole exchange.
+            // The stack's own timeout is that of the whole exchange, so check the time here.
             _ if began.elapsed() > within => return Err(ErrorKind::TimedOut.into()),
             length => bytes.extend(chunk.iter().take(length)),
         }

@@ -48,7 +48,8 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
     }
 }
 
-/// The answer to a login. A status that is no success says enough, however its body ends.
+/// The answer to a login. If the status is not a success, it says enough, even if the body breaks
+/// off.
 fn of_login((answer, whole): (Response<Vec<u8>>, Result<(), Error>)) -> Result<Response<Vec<u8>>, Failure> {
     match whole {
         Err(_) if !answer.status().is_success() => Ok(answer.map(|_| Vec::new())),
@@ -56,8 +57,8 @@ fn of_login((answer, whole): (Response<Vec<u8>>, Result<(), Error>)) -> Result<R
     }
 }
 
-/// One exchange: no redirects, as libcurl follows none unasked, and every status is an answer. Its
-/// body ends with so many bytes, or with the patience that its status is worth.
+/// One exchange. libcurl follows no redirects by default, and every status is an answer. The body
+/// ends at a number of bytes, or after the time that its status allows.
 fn exchange(
     request: &Request<Vec<u8>>,
     within: Option<Duration>,
@@ -65,7 +66,7 @@ fn exchange(
     patience: impl Fn(StatusCode) -> Option<Duration>,
 ) -> Answer {
     let (mut easy, mut headers, mut body) = (Easy::new(), List::new(), Vec::new());
-    // What has come of the head, and when its last line has.
+    // The lines of the head that have come, and the instant of the last one.
     let (head, read) = (RefCell::new(Vec::new()), Cell::new(None));
     easy.url(&request.uri().to_string())?;
     easy.post_fields_copy(request.body())?;
@@ -79,13 +80,13 @@ fn exchange(
     // Without a value, for libcurl not to add its own.
     headers.append("Content-Type:")?;
     for (name, value) in request.headers() {
-        // To libcurl, a header without a value ends in a semicolon.
+        // libcurl sends a header with an empty value only if the header ends in a semicolon.
         let value = std::str::from_utf8(value.as_bytes())?;
         headers.append(&if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") })?;
     }
     easy.http_headers(headers)?;
     let is_worth_it = || {
-        // `HTTP/1.1 200 OK`; behind an interim response the last one counts.
+        // `HTTP/1.1 200 OK`. After an interim response, the last status line counts.
         let head = String::from_utf8_lossy(&head.borrow()).into_owned();
         let status = head.rsplit("HTTP/").next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
         let patience = status.map_or(Some(Duration::MAX), &patience);
@@ -105,7 +106,7 @@ fn exchange(
         body.extend_from_slice(bytes);
         Ok(bytes.len())
     })?;
-    // It is asked while nothing comes, too.
+    // libcurl calls this function even while no bytes come.
     transfer.progress_function(|_, _, _, _| !head.borrow().ends_with(b"\r\n\r\n") || is_worth_it())?;
     let whole = transfer.perform();
     drop(transfer);

@@ -126,7 +126,7 @@ impl Read for Unreadable {
     }
 }
 
-/// The body of a login's answer, or as much of it as is worth reading.
+/// The body of a login's answer, within the limits of size and time.
 fn read(
     mut answer: Response<Body>,
     patience: impl Fn(StatusCode) -> Option<Duration>,
@@ -150,7 +150,7 @@ fn read(
     };
     match ended {
         Err(error) if answer.status().is_success() => Err(error.into()),
-        // A status that is no success says enough, however its body ends.
+        // If the status is not a success, it says enough, even if the body breaks off.
         Err(_) => Ok((answer, Vec::new())),
         Ok(()) => Ok((answer, body)),
     }

@@ -127,7 +127,7 @@ impl Body for Held {
     }
 }
 
-/// The answer to a login, with its body, or as much of it as is worth reading.
+/// The answer to a login, with its body within the limits of size and time.
 async fn log_in(http: &Http, lead: &Lead<'_>) -> Result<Response<Bytes>, Failure> {
     let (head, body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
     let Some(patience) = lead.body_patience(head.status) else {
@@ -136,7 +136,7 @@ async fn log_in(http: &Http, lead: &Lead<'_>) -> Result<Response<Bytes>, Failure
     match timeout(patience, Limited::new(body, Login::MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(Response::from_parts(head, body.to_bytes())),
         Ok(Err(error)) if head.status.is_success() => Err(error),
-        // A status that is no success says enough, however its body ends.
+        // If the status is not a success, it says enough, even if the body breaks off.
         Ok(Err(_)) | Err(_) => Ok(Response::from_parts(head, Bytes::new())),
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that are nearly JSON, as `JSON.parse` reads them and as the client does.
+//! Compares how `JSON.parse` and the client read texts that are nearly JSON.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use waldo_auth_core::{Call, Config, Credentials, Head, Login, Now, Outcome as En
 use crate::node::node;
 use crate::{KEY, Outcome, SECRET};
 
-/// What the texts grow out of.
+/// The texts that are changed to make others.
 const SEEDS: [&str; 12] = [
     r#"{"code":"INVALID_API_KEY","message":"no"}"#,
     r#" { "message" : [1, -2.5e+3, {"code":"X"}] , "code" : "Y" } "#,
@@ -27,7 +27,7 @@ const SEEDS: [&str; 12] = [
     r#""{\"code\":\"F\"}""#,
 ];
 
-/// What is put into them.
+/// The pieces that are inserted into the texts.
 const PIECES: [&[u8]; 20] = [
     b"\"",
     b"\\",
@@ -53,7 +53,7 @@ const PIECES: [&[u8]; 20] = [
 
 const TEXTS: usize = 100_000;
 
-/// Whatever `JSON.parse` takes, the client reads in the same way.
+/// If `JSON.parse` accepts a text, the client reads the text in the same way.
 pub(crate) fn meeting() -> Outcome {
     let texts = texts();
     let mut taken = 0;
@@ -127,7 +127,7 @@ fn login() -> Result<Login, Box<dyn std::error::Error + Send + Sync>> {
     }
 }
 
-/// What the client keeps of a code.
+/// The part of a code that the client keeps.
 fn kept(code: &str) -> String {
     code.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

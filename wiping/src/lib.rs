@@ -1,7 +1,9 @@
-//! An allocator that looks into each block before it frees it.
+//! An allocator that searches each memory block for secrets before it frees the block. It is for
+//! tests only.
 //!
-//! Memory that is freed is not gone: it is handed out again, written to a core dump, or swapped out. So what held a
-//! secret is wiped first, and this allocator finds what was not. It is for tests only.
+//! Freed memory keeps its content: it may be allocated again, written to a core dump, or swapped
+//! out. So a block that held a secret must be wiped before it is freed. This allocator finds the
+//! blocks that were not wiped.
 
 #![expect(unsafe_code, reason = "a global allocator cannot be written without it")]
 
@@ -13,17 +15,17 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use memchr::memmem;
 
-/// What must not be in a freed block.
+/// The secrets that must not be in a freed block.
 static SECRETS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
 
-/// Whether blocks are looked at.
+/// Whether freed blocks are searched.
 static WATCHES: AtomicBool = AtomicBool::new(false);
 
-/// Which blocks were freed that held a secret.
+/// The freed blocks that held a secret.
 static FOUND: Mutex<Vec<Unwiped>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// Whether what this thread frees is not looked at.
+    /// Whether the blocks that this thread frees are not searched.
     static EXEMPT: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -36,22 +38,24 @@ pub struct Unwiped {
     pub place: String,
 }
 
-/// The system's allocator, which looks for secrets in what it frees.
+/// The system's allocator, which searches each block for secrets before it frees the block.
 #[derive(Debug)]
 pub struct Watcher;
 
-// SAFETY: Each method hands its arguments on to the system's allocator as they are. `dealloc` reads the block
-// before, which is allocated until then. A block that grows is allocated anew and freed, as is the default.
+// SAFETY: Each method hands its arguments on to the system's allocator unchanged. `dealloc` reads
+// the block before it frees the block. A block that grows is allocated anew and freed, because
+// `realloc` has its default implementation.
 unsafe impl GlobalAlloc for Watcher {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // All bytes are written to, so that reading them all before the block is freed is sound.
+        // Initialise all bytes, so that `dealloc` may read all bytes.
         // SAFETY: The caller keeps the contract, which is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if WATCHES.load(Relaxed) && !EXEMPT.get() {
-            // SAFETY: The block is of this layout, is initialised since `alloc`, and is nobody else's any more.
+            // SAFETY: The block has this layout, `alloc` has initialised it, and no other code uses
+            // it any more.
             look(unsafe { std::slice::from_raw_parts(block, layout.size()) });
         }
         // SAFETY: The caller keeps the contract, which is the same.
@@ -64,7 +68,7 @@ fn look(block: &[u8]) {
     if secrets.iter().all(|secret| memmem::find(block, secret).is_none()) {
         return;
     }
-    // What the report itself frees is not looked at.
+    // Do not search the blocks that the report itself frees.
     EXEMPT.set(true);
     let place = Backtrace::force_capture().to_string();
     found().push(Unwiped { size: block.len(), place });
@@ -75,20 +79,20 @@ fn found() -> MutexGuard<'static, Vec<Unwiped>> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says once what to look for.
+/// Sets the secrets to look for. Call this once.
 ///
 /// # Panics
-/// If it is said twice.
+/// If it is called twice.
 pub fn look_for(secrets: impl IntoIterator<Item = Vec<u8>>) {
-    assert!(SECRETS.set(secrets.into_iter().collect()).is_ok(), "what to look for is said once");
+    assert!(SECRETS.set(secrets.into_iter().collect()).is_ok(), "the secrets are set once");
 }
 
-/// What this thread frees from now on is not looked at.
+/// Excludes this thread: from now on, the blocks that it frees are not searched.
 pub fn exempt_this_thread() {
     EXEMPT.set(true);
 }
 
-/// Runs something, and tells which blocks were freed meanwhile with a secret in them, by whatever thread.
+/// Runs a function. Returns the blocks with a secret that any thread has freed meanwhile.
 pub fn watch(run: impl FnOnce()) -> Vec<Unwiped> {
     WATCHES.store(true, Relaxed);
     run();

@@ -1,4 +1,4 @@
-//! Rule 20, for memory: no freed block holds the key pair, whatever the server answers.
+//! Rule 20, for memory: no freed block holds the key pair, even if the server echoes the key pair.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,12 +18,13 @@ use waldo_wiping::{Watcher, exempt_this_thread, look_for, watch};
 static WATCHER: Watcher = Watcher;
 
 const KEY: &str = "wk.\"Zq7Rk2Vx\"9Lp4\\Tn8";
-/// Many of its characters take two or six in JSON, so that a body which is reckoned too short has to grow.
+/// Many of its characters take two or six bytes in JSON. So a body that is allocated too small
+/// would have to grow.
 const SECRET: &str = "ws.\"\"\\\\\n\n\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}Jc5Wg1Yv";
 
 const TOKEN: &str = "e30.eyJleHAiOjE4OTM0NTYwMDB9.c2ln";
 
-/// How the server answers a login, with what it was sent in it.
+/// How the server answers a login: with a token only, or with an echo of the login's body, too.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Plain,
@@ -112,7 +113,7 @@ fn with_tower(origin: &str) {
     });
 }
 
-/// The buffer that hyper reads through, which nobody but hyper can wipe.
+/// The size of the buffer that hyper reads through. The test ignores blocks of this size.
 const HYPER: usize = 8 * 1024;
 
 #[test]

@@ -8,9 +8,9 @@ use crate::origin::ForeignOrigin;
 /// Why a request cannot carry the token. Nothing was sent, and the call ends here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdmitError {
-    /// The request does not go to the session's origin, the only one that may see the token.
+    /// The request goes to another origin. Only the session's origin may see the token.
     ForeignOrigin(ForeignOrigin),
-    /// The request's header map is full, so that there is no room for the token. Remove headers.
+    /// The request's header map is full, so there is no room for the token. Remove some headers.
     TooManyHeaders,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for AdmitError {
 }
 
 impl Error for AdmitError {
-    /// What lies behind the message, which repeats its cause's own words.
+    /// The source of the cause, because the message has the words of the cause already.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::ForeignOrigin(foreign) => foreign.source(),

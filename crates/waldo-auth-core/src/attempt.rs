@@ -36,7 +36,7 @@ impl Attempt {
         Self { untouched: true, ..self }
     }
 
-    /// How the body is sent, if it is an upload.
+    /// How to send the body, if it is an upload (rule 24).
     pub fn upload(&self) -> Upload {
         self.upload
     }

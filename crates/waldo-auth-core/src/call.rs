@@ -29,7 +29,8 @@ pub struct Call {
     pub(crate) resent_after_login: bool,
     /// The last login it has waited for, so that the journal says so once.
     pub(crate) joined: u64,
-    /// The edition with which its upload broke off, until a response comes; 0 for none.
+    /// The edition of the token with which the call's upload broke off; 0 if none did, or after a
+    /// response.
     pub(crate) broke_off: u64,
 }
 
@@ -84,7 +85,8 @@ impl Call {
         }
     }
 
-    /// Spends either resend, for an upload whose token another call has seen refused since it broke off.
+    /// Spends either resend. The upload of this call broke off, and another call got a 401 with the
+    /// same token.
     pub(crate) fn spend_any_resend(&mut self) -> bool {
         self.body == Body::Replayable && (self.spend_resend_with_newer() || self.spend_resend_after_login())
     }

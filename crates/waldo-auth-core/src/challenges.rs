@@ -11,7 +11,7 @@ pub(crate) struct Challenges {
 }
 
 impl Challenges {
-    /// 401 and these; `None` if one of these is no 4xx.
+    /// 401 and the added statuses; `None` if an added status is not a 4xx.
     pub(crate) fn with(added: &[StatusCode]) -> Option<Self> {
         added.iter().all(StatusCode::is_client_error).then(|| Self { added: added.into() })
     }

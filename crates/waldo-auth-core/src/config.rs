@@ -203,10 +203,11 @@ impl ConfigBuilder {
         self
     }
 
-    /// Further statuses by which the server refuses a token, beside 401 (rule 7).
+    /// Statuses, beside 401, by which the server refuses a token (rule 7). Each must be a 4xx.
     ///
-    /// Default: none. Each is a 4xx. The API documents 401 alone; some servers of this protocol answer a dead token with
-    /// 422. Name a status only if the server uses it for nothing else, because each one costs a login.
+    /// Default: none. The API documents 401 alone, but some servers of this protocol answer 422 to
+    /// a dead token. Name a status only if the server uses it for nothing else, because each
+    /// response with this status costs a login.
     ///
     /// ```
     /// use waldo_auth_core::{Config, Credentials};
@@ -299,7 +300,7 @@ pub enum ConfigError {
     LoginPath,
     /// The `share` of a margin is below 2: the margin would take the whole life, and every call would log in.
     MarginEatsLife,
-    /// A status that is to refuse a token is not a 4xx.
+    /// A status in [`challenge_statuses`](ConfigBuilder::challenge_statuses) is not a 4xx.
     ChallengeStatus,
     /// A duration is out of its range.
     Duration {

@@ -51,7 +51,8 @@ impl Credentials {
     /// The login's JSON body (rule 1).
     pub(crate) fn to_json(&self) -> Vec<u8> {
         // Put together by hand, because a `serde_json::Value` would leave unwiped copies behind.
-        // JSON writes a byte in six at most. A buffer that grew would leave a copy behind.
+        // A byte takes at most six in JSON. If the buffer grew, it would leave a copy of the secret
+        // behind.
         let mut body = Vec::with_capacity(6 * (self.api_key.len() + self.client_secret.len()) + 64);
         for (before, text) in [(r#"{"apiKey":"#, &self.api_key), (r#","clientSecret":"#, &self.client_secret)]
         {

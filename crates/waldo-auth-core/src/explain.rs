@@ -17,7 +17,7 @@ pub enum Explanation {
         edition: u64,
         /// How much of its life is left, margin included.
         left: Duration,
-        /// Whether an upload with it broke off, so that the next upload asks the server first.
+        /// Whether an upload with this token broke off. Then the next upload asks the server first.
         doubtful: bool,
     },
     /// It would log in.
@@ -68,7 +68,7 @@ impl fmt::Display for Explanation {
             Self::Send { edition, left, doubtful } => {
                 write!(f, "the next call would be sent with edition {edition}, which has {left:.1?} left")?;
                 if *doubtful {
-                    f.write_str("; an upload with it broke off, so the server may refuse it")
+                    f.write_str("; an upload with this token broke off, so the server may refuse the token")
                 } else {
                     Ok(())
                 }

@@ -100,9 +100,10 @@ impl Unavailable {
         Self { reason, retry_after: None, source: None }
     }
 
-    /// A failure of the HTTP stack, which got no answer. Its reason is read from the error and its sources.
+    /// No answer came, and the HTTP stack reports this error. The reason is found from the error
+    /// and its sources.
     ///
-    /// The error is kept for [`Error::source`]. It must hold no secret.
+    /// [`Error::source`] returns the error later, so the error must hold no secret.
     ///
     /// ```
     /// use std::io;
@@ -161,7 +162,8 @@ impl Error for Unavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// No answer came, for a reason that is none of the others: a connection that broke off, for example.
+    /// No answer came, for another reason than the ones below: for example, the connection broke
+    /// off.
     Transport,
     /// The host's name does not resolve.
     NameResolution,
@@ -169,7 +171,7 @@ pub enum Reason {
     ConnectionRefused,
     /// The server's certificate is not trusted, has expired, or is another host's.
     Certificate,
-    /// The server and this client do not agree on TLS: most often, the port does not speak it.
+    /// The server and this client do not agree on TLS. Most often, the port does not speak TLS.
     Tls,
     /// No answer came in time.
     Timeout,
@@ -177,7 +179,7 @@ pub enum Reason {
     Status(StatusCode),
     /// The answer is a success, but neither its body nor its headers hold a usable JWT.
     NoToken,
-    /// The answer has this status and a compressed body, though the login does not ask for compression.
+    /// The answer has this status and a compressed body, but the login did not ask for compression.
     Compressed(StatusCode),
     /// The answer's body is larger than 64 KiB.
     BodyTooLarge,

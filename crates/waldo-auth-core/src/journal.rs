@@ -102,7 +102,7 @@ pub enum Event {
         /// The edition that was sent.
         edition: u64,
     },
-    /// The server accepted a token that it may have refused before.
+    /// The server accepted a doubtful token: an upload with this token had broken off before.
     DoubtEnded {
         /// The edition that was sent.
         edition: u64,

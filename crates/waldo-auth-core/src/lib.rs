@@ -66,7 +66,8 @@
 //! ```
 //!
 //! Four things belong to it that the compiler does not ask for: seed the jitter ([`ConfigBuilder::jitter_seed`]), end the login's
-//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer, for no longer than [`Login::body_patience`], and give calls a deadline if your
+//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer,
+//! for no longer than [`Login::body_patience`], and give calls a deadline if your
 //! users have one. The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
 //!
 //! The rules that the documentation names by number are those of the repository's `docs/protocol.md`.

@@ -35,8 +35,8 @@ pub struct Login {
     pub(crate) verify: bool,
 }
 
-/// How long the body of a rejection may take. It is a short one, and a server that stalls in it has said
-/// the most of it by its status.
+/// How long the body of a rejection may take. Such a body is short, and the status already says
+/// most of it.
 const REJECTION_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a login ended.
@@ -69,8 +69,9 @@ impl Login {
 
     /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
     ///
-    /// Its body holds the key pair in clear: wipe it when it was sent, such as by `zeroize::Zeroizing`. It never had to grow,
-    /// so there is no other copy of it. It is not a call: it needs no token and waits for nobody.
+    /// The body holds the key pair in clear: wipe the body after it was sent, for example with
+    /// `zeroize::Zeroizing`. The body's buffer never grew, so there is no other copy of the key
+    /// pair. The request is not a call: it needs no token, and it must not wait for a login.
     pub fn request(&self) -> Request<Vec<u8>> {
         let mut request = Request::new(self.credentials.to_json());
         *request.method_mut() = Method::POST;
@@ -86,12 +87,16 @@ impl Login {
         self.lapses
     }
 
-    /// How long to read the body of an answer with `status`, if `left` is the time that the login still has.
+    /// How long to read the body of an answer with `status`, if `left` is the time that the login
+    /// still has.
     ///
-    /// `None`: do not read the body, and [`read`](Self::read) the head with an empty one, because the status
-    /// says it all.
-    /// When the time is over, read what has come beside a 400, 401 or 403; beside a success,
-    /// the login has timed out (rule 2).
+    /// | it returns | status | what to do |
+    /// |---|---|---|
+    /// | `Some(left)` | success | read the body; if the time ends first, the login has timed out |
+    /// | `Some` of two seconds at most | 400, 401, 403 | read the body; if the time ends first, [`read`](Self::read) the part that has come |
+    /// | `None` | any other | [`read`](Self::read) the head with an empty body, because the status says enough |
+    ///
+    /// This is rule 2.
     ///
     /// ```
     /// use std::time::Duration;

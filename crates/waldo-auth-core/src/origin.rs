@@ -18,7 +18,7 @@ use http::uri::{Authority, Scheme};
 /// assert!(origin.contains(&"https://api.waldo.ai:443/customer?field=x".parse()?));
 /// assert!(!origin.contains(&"https://api.waldo.ai:8443/customer".parse()?));
 ///
-/// // In clear, only addresses of this machine are known, and `localhost` is one of them.
+/// // An `http` origin must be this machine, and `localhost` is replaced by its address.
 /// let emulator: Origin = "http://localhost:8787".parse()?;
 /// assert_eq!(emulator.to_string(), "http://127.0.0.1:8787");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,9 +48,11 @@ impl Origin {
         Ok(Self { secure, authority, port })
     }
 
-    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port with defaults filled in.
+    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port
+    /// with defaults filled in.
     ///
-    /// A scheme that was built from parts in capital letters is another scheme, because HTTP stacks send it in clear.
+    /// A scheme in capital letters, which only a URI built from parts can have, counts as another
+    /// scheme. The reason is that HTTP stacks send a request with the scheme `HTTPS` in clear.
     #[inline]
     pub fn contains(&self, uri: &Uri) -> bool {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
@@ -73,7 +75,8 @@ impl Origin {
             && uri.authority().is_some_and(|found| found.as_str() == self.authority.as_str())
     }
 
-    /// Gives a URI of this origin the origin's own scheme and authority, so that a stack cannot read them otherwise (rule 3).
+    /// Replaces the scheme and authority of a URI of this origin by the origin's own, because
+    /// stacks read odd spellings in different ways (rule 3).
     #[inline]
     pub(crate) fn normalize(&self, uri: &mut Uri) -> Result<(), ForeignOrigin> {
         if self.is_spelled_in(uri) { Ok(()) } else { self.respell(uri) }
@@ -103,7 +106,8 @@ impl Origin {
 }
 
 fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
-    // `Scheme` tells `https` from an `HTTPS` that was built from parts, which stacks know nothing of.
+    // `Scheme` keeps the capitals of an `HTTPS` that was built from parts. Stacks send such a
+    // request in clear.
     let secure = match uri.scheme()? {
         scheme if *scheme == Scheme::HTTPS => true,
         scheme if *scheme == Scheme::HTTP => false,
@@ -129,9 +133,10 @@ fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// The one spelling of a host: small letters, and addresses as RFC 5952 writes them.
+/// The canonical spelling of a host: small letters, and IPv6 addresses as RFC 5952 writes them.
 ///
-/// In clear, `localhost` is an address too: a hosts file can make the name mean another machine.
+/// In an `http` origin, `localhost` becomes an address, because a hosts file can make the name mean
+/// another machine.
 fn canonical_host(secure: bool, host: &str) -> String {
     match address(host) {
         Some(IpAddr::V6(address)) => format!("[{address}]"),

@@ -82,7 +82,8 @@ impl Pass {
         newest: u64,
         now: Now,
     ) -> Result<Attempt, Call> {
-        // A one-shot call asks for more than that the token can be used, and one that broke off for more than to be sent.
+        // The session must decide for two kinds of calls: a one-shot call needs a larger margin,
+        // and a call whose upload broke off may have to probe.
         let is_plain = call.body == Body::Replayable && call.broke_off == 0 && self.token.usable.holds(now);
         let is_ours = newest == self.written && self.origin.is_spelled_in(request.uri());
         if !is_ours || !is_plain || self.token.attach(request).is_err() {

@@ -107,11 +107,12 @@ impl Session {
 
     /// Says what a call is to do now; when that is to send, the request carries the token.
     ///
-    /// `Authorization: Bearer <jwt>` then stands in place of what was there, and the URI has exactly the origin's own scheme
-    /// and authority (rule 3): send to that URI. Call it again with the same call after a wait, after a login, and for a resend.
+    /// Then `Authorization: Bearer <jwt>` has replaced any other `Authorization`, and the URI has
+    /// the origin's own scheme and authority (rule 3): send to that URI. Call `admit` again with
+    /// the same call after a wait, after a login, and for a resend.
     ///
     /// # Errors
-    /// When the request goes anywhere but to the session's origin, or has no room for the token. The call ends here.
+    /// The request goes to another origin, or has no room for the token. The call ends here.
     pub fn admit<B>(
         &mut self,
         mut call: Call,
@@ -167,13 +168,17 @@ impl Session {
         Verdict::Deliver
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    /// Takes note that an upload broke off: the connection failed while the body was being sent,
+    /// and no response could be read.
     ///
-    /// The server may have refused the token on the head alone. So the token is doubtful from here on, and the next upload asks
-    /// the server first. Where the call comes back, admit it again: its attempt is a [`Probe`](Upload::Probe), or goes out with
-    /// another token, as after a 401. Else the call ends with the error of its HTTP stack.
+    /// The server may have refused the token before it read the body. So the token is doubtful from
+    /// now on, and the next upload asks the server first.
     ///
-    /// An attempt without a body, or with a short one, is dropped instead (rule 24).
+    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`Probe`](Upload::Probe),
+    ///   or goes out with another token, as after a 401.
+    /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
+    ///
+    /// If an attempt has no body, or a short one, drop the attempt instead (rule 24).
     pub fn break_off(&mut self, attempt: Attempt, now: Now) -> Verdict {
         if attempt.session != self.number {
             self.ignore(Ignored::OtherSession, now);
@@ -184,7 +189,7 @@ impl Session {
         let outcome = match &mut self.held {
             Some(held) if held.edition == edition => {
                 held.doubtful = true;
-                // A probe that breaks off has no answer either, and there is no better question.
+                // A call probes once: a second probe would most likely break off, too.
                 if upload == Upload::Probe {
                     return Verdict::Deliver;
                 }
@@ -198,10 +203,11 @@ impl Session {
                     Challenge::NothingHeld
                 }
             }
-            // Nothing is known of a token that was replaced without having been refused.
+            // The token was replaced, and never refused: nothing shows why the upload broke off.
             _ => return Verdict::Deliver,
         };
-        // Another attempt with this token was answered 401 meanwhile, which tells what has happened to this one.
+        // Another attempt with this token was answered 401. So the server most likely refused this
+        // attempt, too.
         self.resend(call, outcome, epoch, false)
     }
 
@@ -322,9 +328,11 @@ impl Session {
         Ok(())
     }
 
-    /// A copy of what the session says to calls that are simply sent, which is good until [`journal`](Self::journal) has a newer entry;
-    /// `None` while nothing is held or what is held is doubtful, and while somebody logs in, as a lease lapses by time alone, which no
-    /// entry tells.
+    /// A copy of the session's answer for calls that can be sent at once. The copy is good until
+    /// [`journal`](Self::journal) has a newer entry.
+    ///
+    /// `None` while no token is held, while the held token is doubtful, and during a login. The
+    /// reason for the last case is that a lease expires without a journal entry.
     pub fn pass(&self) -> Option<Pass> {
         let token = self.held.as_ref().filter(|held| self.lease.is_none() && !held.doubtful)?.copied()?;
         let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());

@@ -26,7 +26,8 @@ pub(crate) struct Token {
     pub(crate) life: Life,
     /// Its life but for the margin: asked for each call, and so kept.
     pub(crate) usable: Term,
-    /// An upload with it broke off, so the server may refuse it. A success ends the doubt.
+    /// An upload with this token broke off, so the server may refuse the token. A success ends the
+    /// doubt.
     pub(crate) doubtful: bool,
 }
 

@@ -1,8 +1,8 @@
 //! The body of a login's answer, as an [`http_body::Body`].
 //!
-//! A server may send a body without end. So the bytes that are taken are bounded, and so is the
-//! number of times at which the body has moved and brought none: empty frames, or compressed data
-//! that is decompressed to nothing. Time is for the caller to bound.
+//! A server may send a body without end. So two numbers are bounded: the bytes that are taken, and
+//! the times that the body makes progress without any bytes. Empty frames do that, and compressed
+//! data that is decompressed to nothing. The caller must bound the time.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,14 +16,14 @@ use http_body::Body;
 use waldo_auth_core::Login;
 use zeroize::Zeroizing;
 
-/// How often a body may move and bring nothing.
+/// How often a body may make progress without any bytes.
 const MAX_EMPTY: usize = 256;
 
-/// How many frames are taken at once. Then the other tasks of the thread have their turn.
+/// How many frames are taken in one poll. Then the other tasks of the thread run.
 const FRAMES_PER_TURN: usize = 32;
 
-/// The bytes of a login's answer, as many as have come. They are wiped at the end, because a server
-/// may echo the key pair.
+/// The bytes of a login's answer that have come so far. They are wiped when this value is dropped,
+/// because a server may echo the key pair.
 #[derive(Default)]
 pub struct AnswerBody(Zeroizing<Vec<u8>>);
 
@@ -33,20 +33,21 @@ impl AnswerBody {
         Self::default()
     }
 
-    /// What has come so far, for [`Lead::answer`](crate::Lead::answer).
+    /// The bytes that have come so far, for [`Lead::answer`](crate::Lead::answer).
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Takes the bytes of `body` as they come, until it ends or there are enough of them to tell
-    /// that it is too large. Dropped in the middle, it leaves what has come.
+    /// Takes the bytes of `body` as they come. It stops at the end of the body, or when the body is
+    /// larger than [`Login::MAX_BODY`]. If this future is dropped early, the bytes that have come
+    /// stay here.
     ///
-    /// It ends earlier if the body keeps moving without bringing any bytes.
+    /// It stops earlier if the body makes progress again and again without any bytes.
     ///
     /// # Errors
-    /// The body's own.
+    /// The error of the body.
     pub async fn read<B: Body>(&mut self, body: B) -> Result<(), B::Error> {
-        // All at once, as a buffer that grows leaves copies behind that nobody wipes.
+        // Allocate once: if the buffer grew, it would leave copies behind that are never wiped.
         self.0.reserve_exact(Login::MAX_BODY.saturating_add(1));
         let (mut body, activity) = (pin!(body), Arc::new(Activity::default()));
         let waker = Waker::from(Arc::clone(&activity));
@@ -92,7 +93,7 @@ impl AnswerBody {
     }
 }
 
-/// Tells a body that has moved from a task that was polled for another reason.
+/// Shows whether the body has woken the task, or the task was polled for another reason.
 #[derive(Default)]
 struct Activity {
     moved: AtomicBool,
@@ -100,11 +101,12 @@ struct Activity {
 }
 
 impl Activity {
-    /// Whether the body has moved since the last time. From now on, the task of this waker is told.
+    /// Whether the body has woken the task since the last call. From now on, the body wakes this
+    /// `task`.
     fn since_last(&self, task: &Waker) -> bool {
         let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown = known.as_ref().is_none_or(|known| !known.will_wake(task));
-        // The waker is anybody's code, so it is dropped without the lock.
+        // Drop the waker without the lock, because dropping it runs foreign code.
         let old = if unknown { known.replace(task.clone()) } else { None };
         drop(known);
         drop(old);
@@ -124,7 +126,7 @@ impl Wake for Activity {
     }
 }
 
-/// The bytes stay out of it: there is a token among them.
+/// It does not show the bytes, because they hold a token.
 impl fmt::Debug for AnswerBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnswerBody").field("length", &self.0.len()).finish_non_exhaustive()
@@ -142,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// What a body does each time it is polled.
+    /// The behaviour of a body each time it is polled.
     enum Does {
         Brings(Frame<Bytes>),
         /// It wakes its task, without bringing anything.
@@ -186,7 +188,7 @@ mod tests {
         turns: usize,
     }
 
-    /// Reads a body in a task that is polled at most so often.
+    /// Reads a body in a task that is polled at most this often.
     fn read(turns: usize, mut play: impl FnMut(usize) -> Option<Does> + Unpin) -> Option<Ended> {
         let (mut answer, mut polls) = (AnswerBody::new(), 0);
         let body = Played {

@@ -22,7 +22,8 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
     Config::builder(DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed())
 }
 
-/// The same with the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set and not empty.
+/// The same with the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`. The origin comes from
+/// `WALDO_ORIGIN`, if this variable is set and not empty.
 ///
 /// # Errors
 /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`ConfigBuilder::build`].

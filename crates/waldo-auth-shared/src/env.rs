@@ -24,10 +24,11 @@ pub(crate) fn read(
     Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
 }
 
-/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not set.
+/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not
+/// set.
 fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>, EnvError> {
     let value = value.into_string().map(Zeroizing::new).map_err(|value| {
-        // Without the value in the error, and without a copy that is not wiped.
+        // The error must not show the value, and no copy of the value may stay unwiped.
         drop(Zeroizing::new(value.into_encoded_bytes()));
         EnvError::of(name, "is not Unicode; set it to text in UTF-8")
     })?;
@@ -38,7 +39,7 @@ fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>
     }
 }
 
-/// What stands around a value and cannot belong to it.
+/// Says what stands around a value and cannot belong to the value.
 fn surroundings(value: &str) -> Option<&'static str> {
     let ends = [value.chars().next(), value.chars().next_back()];
     let any = |is: fn(char) -> bool| ends.into_iter().flatten().any(is);
@@ -121,7 +122,8 @@ mod tests {
         }
     }
 
-    /// openai/openai-python#2927: a variable that is set but empty is how some tools leave one out.
+    /// openai/openai-python#2927: some tools set a variable to the empty text instead of leaving it
+    /// out.
     #[test]
     fn an_empty_origin_is_no_origin() {
         let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];
@@ -160,7 +162,7 @@ mod tests {
                 assert_eq!(error, format!("the environment variable {} {problem}", sound[place].0));
             }
         }
-        // One mark alone may belong to a secret.
+        // A single quotation mark may belong to a secret.
         for value in ["\"", "\"x", "x'", "x\"y"] {
             assert_eq!(from(&[sound[0], ("WALDO_CLIENT_SECRET", value)]), Ok(None), "{value}");
         }

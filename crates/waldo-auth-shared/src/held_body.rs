@@ -1,8 +1,8 @@
 //! A request's body that is held back, as an [`http_body::Body`].
 //!
-//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right behind
-//! the head. So the body of an upload stays pending until its gate opens. The body itself lies
-//! behind the gate, and can be taken back as long as nobody has polled it.
+//! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right after
+//! the head. So the body of an upload stays pending until its gate opens. Until the client has
+//! polled the body, the caller can take the body back.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,8 @@ use waldo_auth_core::AdmitError;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The longest body that is no upload, in bytes: the response to it can always be read (rule 24).
+/// The longest body that is not an upload, in bytes. The response to such a body can always be read
+/// (rule 24).
 const MAX_SHORT: u64 = 64 * 1024;
 
 /// How long a server has to ask for a body that is held back (rule 24).
@@ -32,7 +33,7 @@ pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// used again.
 ///
 /// # Errors
-/// When there is no room for more headers.
+/// There is no room for more headers.
 pub fn expect_continue(headers: &mut HeaderMap) -> Result<(), AdmitError> {
     for (name, value) in [(EXPECT, "100-continue"), (CONNECTION, "close")] {
         headers.try_insert(name, HeaderValue::from_static(value)).map_err(|_| AdmitError::TooManyHeaders)?;
@@ -40,27 +41,27 @@ pub fn expect_continue(headers: &mut HeaderMap) -> Result<(), AdmitError> {
     Ok(())
 }
 
-/// Whether a body is an upload: more than 64 KiB, or of a length that nobody knows.
+/// Whether a body is an upload: more than 64 KiB, or of unknown length.
 pub fn is_upload(body: &impl Body) -> bool {
     !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > MAX_SHORT)
 }
 
-/// The body of an upload on its way to the server. Its [`Gate`] lets it go.
+/// The body of an upload, as the HTTP client gets it. It stays pending until its [`Gate`] opens.
 pub struct HeldBody<B> {
-    /// The body, once it was touched.
+    /// The body, after its first poll.
     own: Option<B>,
     state: Shared<B>,
     length: SizeHint,
 }
 
-/// The other end of a [`HeldBody`].
+/// Opens a [`HeldBody`], or takes its body back. It also says how far the sending has come.
 pub struct Gate<B>(Shared<B>);
 
 type Shared<B> = Arc<Mutex<State<B>>>;
 
 struct State<B> {
     phase: Phase,
-    /// There until it is touched or taken back.
+    /// The body, until it is polled or taken back.
     body: Option<B>,
     /// The task that wants to send it.
     waker: Option<Waker>,
@@ -76,7 +77,7 @@ enum Phase {
     Touched,
     /// It was polled, and failed by itself.
     Failed,
-    /// Its owner has it back.
+    /// The caller has taken it back.
     TakenBack,
 }
 
@@ -91,7 +92,7 @@ impl<B: Body> HeldBody<B> {
         Self::new(body.size_hint(), Phase::Held, Some(body))
     }
 
-    /// No body: it says that it has this length, and stays pending.
+    /// A body that announces this length and always stays pending, for a probe.
     pub fn never(length: SizeHint) -> Self {
         Self::new(length, Phase::Held, None).0
     }
@@ -103,7 +104,7 @@ impl<B: Body> HeldBody<B> {
 }
 
 impl<B> Gate<B> {
-    /// Lets the body go.
+    /// Lets the HTTP client read the body.
     pub fn open(&self) {
         let mut state = lock(&self.0);
         if state.phase == Phase::Held {
@@ -112,12 +113,13 @@ impl<B> Gate<B> {
         wake(state);
     }
 
-    /// Whether nobody has polled the body, so that it could be sent in another request.
+    /// Whether the HTTP client has not yet polled the body. Then the body can be sent in another
+    /// request.
     pub fn is_untouched(&self) -> bool {
         matches!(lock(&self.0).phase, Phase::Held | Phase::Open)
     }
 
-    /// The body itself, if it is untouched. Then the request that it was for fails.
+    /// Takes the body back, if it is untouched. Then the request that had this body fails.
     pub fn take_back(self) -> Option<B> {
         let mut state = lock(&self.0);
         let body = state.body.take()?;
@@ -129,17 +131,17 @@ impl<B> Gate<B> {
     /// Whether the connection broke off while this body was being sent, so that a response may have
     /// been lost.
     ///
-    /// It did not if the body is untouched, or has failed by itself.
+    /// This is `false` if the body is untouched, or has failed by itself.
     pub fn broke_off(&self, error: &(dyn Error + 'static)) -> bool {
         lock(&self.0).phase == Phase::Touched && is_break_off(error)
     }
 }
 
-/// Whether an error of an HTTP stack says that the server has cut the connection, or one of its
-/// causes does.
+/// Whether an error of an HTTP stack, or one of its causes, says that the server has cut the
+/// connection.
 pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |&error| {
-        // What an `io::Error` is made of is not its source.
+        // An `io::Error` does not return the error inside it as its source.
         let within = error.downcast_ref().and_then(io::Error::get_ref);
         within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source())
     });
@@ -155,7 +157,7 @@ fn lock<B>(state: &Shared<B>) -> MutexGuard<'_, State<B>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes the task that wants to send, without the lock: a waker is anybody's code.
+/// Wakes the task that wants to send. It wakes without the lock, because a waker runs foreign code.
 fn wake<B>(mut state: MutexGuard<'_, State<B>>) {
     let waker = state.waker.take();
     drop(state);
@@ -212,7 +214,7 @@ where
     }
 }
 
-/// What is in it stays out: it is the caller's.
+/// It does not show the body, because the body is the caller's.
 impl<B> fmt::Debug for HeldBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeldBody").field("length", &self.length).finish_non_exhaustive()
@@ -266,7 +268,7 @@ mod tests {
         }
     }
 
-    /// What a body brings next: its data, an error, nothing more, or that it is pending.
+    /// The next frame of a body as a text: its data, an error, its end, or that it is pending.
     fn next(body: &mut HeldBody<Frames>, waker: &Waker) -> String {
         match Pin::new(body).poll_frame(&mut Context::from_waker(waker)) {
             Poll::Ready(Some(Ok(frame))) => String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap(),

@@ -32,7 +32,8 @@ impl<'a> Lead<'a> {
 
     /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
     ///
-    /// Its body holds the key pair in clear: wipe it when it was sent, such as by `zeroize::Zeroizing`. So may the answer's.
+    /// The request's body holds the key pair in clear: wipe the body after it was sent, for example
+    /// with `zeroize::Zeroizing`. The body of the answer may hold the key pair, too.
     pub fn request(&self) -> Request<Vec<u8>> {
         self.duty.login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
@@ -42,11 +43,13 @@ impl<'a> Lead<'a> {
         self.patience.span
     }
 
-    /// How long to read the body of an answer with `status`, from now on: [`Login::body_patience`] within what is
-    /// left of the [`patience`](Self::patience).
+    /// How long to read the body of an answer with `status`, from now on. This is
+    /// [`Login::body_patience`], within the rest of the [`patience`](Self::patience).
     ///
-    /// `None`: do not read the body, and [`answer`](Self::answer) with an empty one. When the time is over,
-    /// answer with what has come beside a 400, 401 or 403; beside a success, [`time_out`](Self::time_out).
+    /// - `None`: do not read the body. Call [`answer`](Self::answer) with an empty body.
+    /// - The time ends, and the status is 400, 401 or 403: call [`answer`](Self::answer) with the
+    ///   part that has come.
+    /// - The time ends, and the status is a success: call [`time_out`](Self::time_out).
     pub fn body_patience(&self, status: StatusCode) -> Option<Duration> {
         let left = self.patience.ends.saturating_duration_since(self.duty.session.now());
         Login::body_patience(status, left)
@@ -59,8 +62,9 @@ impl<'a> Lead<'a> {
         self.settle(|login| login.read(head, body))
     }
 
-    /// Ends it without an answer: the transport failed. Those who waited are told why, as
-    /// [`Unavailable::transport`] reads it from the error, with the error as the source.
+    /// Ends the login without an answer, because the transport failed. [`Unavailable::transport`]
+    /// finds the reason in the error, and the calls that waited get this reason, with the error as
+    /// its source.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Call {
         self.settle(|_| Outcome::Unavailable(Unavailable::transport(error)))
     }

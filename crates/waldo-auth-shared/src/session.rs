@@ -84,11 +84,11 @@ impl SharedSession {
         waldo_auth_core::Instant::from_start(self.started.elapsed())
     }
 
-    /// Says what a call is to do now; when that is to send, the request carries the token, and its URI has exactly the origin's
-    /// own scheme and authority: send to that URI.
+    /// Says what a call is to do now. If it is to send, the request carries the token, and its URI
+    /// has exactly the scheme and authority of the session's origin: send to that URI.
     ///
     /// # Errors
-    /// When the request goes anywhere but to the session's origin, or has no room for the token. The call ends here.
+    /// The request goes to another origin, or has no room for the token. The call ends here.
     #[expect(
         clippy::inline_always,
         reason = "an attempt is large, and would be copied once more for each call"
@@ -146,13 +146,17 @@ impl SharedSession {
             .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent, and no response could be read.
+    /// Takes note that an upload broke off: the connection failed while the body was being sent,
+    /// and no response could be read.
     ///
-    /// The server may have refused the token on the head alone, so the token is doubtful from here on. Where the call comes back,
-    /// admit it again, and send its body as [`Attempt::upload`] says. Else return the error of the HTTP stack; it should say that the
-    /// token may have been refused.
+    /// The server may have refused the token before it read the body, so the token is doubtful from
+    /// now on.
     ///
-    /// An attempt without a body, or with one of at most 64 KiB, is dropped instead.
+    /// - [`Verdict::Retry`]: admit the call again, and send its body as [`Attempt::upload`] says.
+    /// - [`Verdict::Deliver`]: return the first error of the HTTP stack. The error should say that
+    ///   the token may have been refused.
+    ///
+    /// If an attempt has no body, or a body of at most 64 KiB, drop the attempt instead.
     pub fn break_off(&self, attempt: Attempt) -> Verdict {
         self.with(|session, now| session.break_off(attempt, now))
     }
@@ -282,7 +286,7 @@ impl Drop for Locked<'_> {
 
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
 pub fn conceal(headers: &mut HeaderMap) {
-    // Not by its entry, because asking for an entry makes room for one, and panics if the map is full.
+    // Do not use `entry`: it reserves room for one more header, and panics if the map is full.
     let tokens = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
     tokens.for_each(|(_, token)| token.set_sensitive(true));
 }

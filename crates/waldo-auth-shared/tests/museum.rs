@@ -1,10 +1,11 @@
-//! What has gone wrong in the field between a client and its environment; `docs/museum.md` lists the threads.
+//! Tests for public issues about a client and its environment. `docs/museum.md` lists the issues.
 
 use std::process::Command;
 
 use waldo_auth_shared::config_from_env;
 
-/// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It counts as not set.
+/// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It
+/// counts as not set.
 #[test]
 fn openai_python_2927_an_empty_origin_is_no_origin() {
     const CHILD: &str = "WALDO_TEST_CHILD";

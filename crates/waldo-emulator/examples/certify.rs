@@ -152,7 +152,7 @@ impl AttoClient {
                 None => Ok(Vec::new()),
             };
             match body {
-                // A status that is no success says enough, however its body ends.
+                // If the status is not a success, it says enough, even if the body breaks off.
                 Err(_) if !response.status().is_success() => Ok(response.map(|()| Vec::new())),
                 body => body.map(|body| response.map(|()| body)),
             }
@@ -206,7 +206,7 @@ impl Unread {
         loop {
             match reader.read(&mut chunk)? {
                 0 => break,
-                // Its own timeout is that of the whole exchange.
+                // The stack's own timeout is that of the whole exchange, so check the time here.
                 _ if began.elapsed() > within => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
                 got => bytes.extend_from_slice(chunk.get(..got).unwrap_or_default()),
             }

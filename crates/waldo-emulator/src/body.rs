@@ -15,8 +15,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How many bytes of a flood come at once.
 const WAVE: usize = 4096;
 
-/// How many bytes of a flood come fast: whoever reads them all has no limit, and need not run out
-/// of memory to show it.
+/// How many bytes of a flood come fast. If a client reads them all, it has no limit. Then the flood
+/// slows down, so that the client does not run out of memory.
 const MOST: usize = 64 << 20;
 
 /// The connection is to be cut: a fault says so.

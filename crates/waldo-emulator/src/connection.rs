@@ -25,7 +25,7 @@ use crate::visit;
 /// The largest body that is read, in bytes: the API's largest document with room for its multipart frame.
 const LARGEST_BODY: usize = 12 << 20;
 
-/// How long the head of a request may take, an idle connection included.
+/// How long the head of a request may take. The time includes the idle time before the request.
 const LONGEST_HEAD: Duration = Duration::from_secs(30);
 
 /// How long the body of a request may take.
@@ -55,7 +55,8 @@ async fn serve_stream(
     http.auto_date_header(false).timer(TokioTimer::new()).header_read_timeout(LONGEST_HEAD);
     let mut connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // An error here is a client that went away or took too long, or a cut that was asked for.
+        // An error means that the client went away or took too long, or that a fault cut the
+        // connection.
         _ = &mut connection => {}
         Some(refusal) = refused.recv() => early::refuse(connection.into_parts().io.into_inner(), &refusal).await,
     }
@@ -68,7 +69,7 @@ async fn respond(
     refuse: &mpsc::Sender<Refusal>,
 ) -> Result<Response<AnswerBody>, Severed> {
     if control::is_meant(request.uri().path()) {
-        // Before the body, which a stranger may send without an end.
+        // Check this before the body, because a stranger may send a body without an end.
         if let Some(refused) = visit::refusal(&request, here) {
             return Ok(refused.map(AnswerBody::whole));
         }
@@ -80,7 +81,7 @@ async fn respond(
     }
     let target = site.server().target(&request);
     let _under_way = (target == Target::Login).then(|| site.begin_login());
-    // hyper reads no more of a body than is asked for.
+    // hyper reads a body only when it is polled.
     let on_head =
         !request.body().is_end_stream() && site.server().refuses_on_head(&request, SystemTime::now());
     let request = if on_head {
@@ -115,7 +116,8 @@ async fn respond(
     }
 }
 
-/// The request with its whole body, or the answer to one that is too large, too slow, or broke off.
+/// The request with its whole body. If the body is too large, too slow, or broke off, the answer to
+/// that.
 async fn whole(request: Request<Incoming>) -> Result<Request<Vec<u8>>, Response<Vec<u8>>> {
     let (head, body) = request.into_parts();
     match timeout(LONGEST_BODY, Limited::new(body, LARGEST_BODY).collect()).await {
@@ -141,8 +143,8 @@ mod tests {
 
     use super::*;
 
-    /// What a client sees that sends this, then nothing; and after how long the connection has
-    /// ended.
+    /// Sends these bytes and then nothing. Returns what the client sees, and how long the
+    /// connection lasts.
     async fn seen(sent: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let site = Arc::new(Site::new(Server::default()));

@@ -1,5 +1,5 @@
-//! A refusal on the head alone, whose connection ends with the body unread: what no HTTP library
-//! does for a server.
+//! Refuses a request after its head, and never reads its body. No HTTP library does this for a
+//! server.
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,15 +11,16 @@ use crate::connection::LONGEST_BODY;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) response: Response<Vec<u8>>,
-    /// Whether the connection is closed behind it; else it stays open, and nothing is read from it.
+    /// Whether the server closes the connection after the answer. Otherwise the connection stays
+    /// open, and the server reads nothing from it.
     pub(crate) closes: bool,
 }
 
-/// Writes the refusal, and ends the connection in its way.
+/// Writes the refusal, and closes the connection or leaves it open.
 pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: &Refusal) {
     // A client that has gone sees nothing.
     if stream.write_all(&written(refusal)).await.is_ok() && stream.flush().await.is_ok() && !refusal.closes {
-        // The client ends it. One that never does is held no longer than a body may take.
+        // Wait for the client to close. The server closes after the time that a body may take.
         sleep(LONGEST_BODY).await;
     }
 }

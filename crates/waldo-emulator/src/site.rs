@@ -49,7 +49,7 @@ impl Site {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the model handle a request, perhaps one whose body was not read.
+    /// Lets the model handle a request. The body of the request may be unread.
     pub(crate) fn handle(&self, target: Target, request: &Request<Vec<u8>>, unread: bool) -> Reply {
         let mut server = self.server();
         let now = SystemTime::now();
@@ -64,7 +64,7 @@ impl Site {
         reply
     }
 
-    /// Writes down what the model handles from now on, for requests that must name this `Host`.
+    /// Records the requests from now on, and reports each that does not name this `Host`.
     pub(crate) fn watch(&self, host: String) {
         let witness = Witness::new(SystemTime::now()).expecting_host(host);
         *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);

@@ -1,8 +1,8 @@
-//! Who may use the control endpoints: programs of this machine, and no web page.
+//! Decides who may use the control endpoints: programs on this machine may, web pages may not.
 //!
-//! A page in a developer's browser can send requests to loopback addresses, too. A browser says so
-//! by `Origin` and `Sec-Fetch-Site`. After DNS rebinding it does not, because the page and the
-//! emulator have one name; then `Host` is that name.
+//! A web page in a developer's browser can send requests to loopback addresses. Then the browser
+//! usually sends `Origin` or `Sec-Fetch-Site`. After DNS rebinding, the page and the emulator have
+//! the same origin, so these headers do not show the page. But then `Host` is the page's own name.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -17,7 +17,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The port of an `http` origin that names none.
 const DEFAULT_PORT: u16 = 80;
 
-/// The refusal of a request to a control, where a web page may have sent it to `here`.
+/// The refusal of a request to a control endpoint at `here`, if a web page may have sent the
+/// request.
 pub(crate) fn refusal<B>(request: &Request<B>, here: SocketAddr) -> Option<Response<Vec<u8>>> {
     let why = if comes_from_a_page(request.headers()) {
         "A web page may not use the control endpoints: this request has an Origin header, or a Sec-Fetch-Site other than \
@@ -40,7 +41,7 @@ fn comes_from_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.get_all(SEC_FETCH_SITE).iter().any(foreign)
 }
 
-/// Both places that name the host count: `Host`, and the target where it is a whole URI.
+/// Whether `Host` names another host. If the request target is a whole URI, its host counts, too.
 fn names_another_host<B>(request: &Request<B>, here: SocketAddr) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return true };
@@ -52,7 +53,7 @@ fn names_another_host<B>(request: &Request<B>, here: SocketAddr) -> bool {
 fn is_own(authority: &Authority, here: SocketAddr) -> bool {
     let port = match authority.port() {
         Some(port) => port.as_str().parse() == Ok(here.port()),
-        // What stands behind the host is no port, such as a lone colon.
+        // The text after the host is not a port, for example a colon without digits.
         None => authority.as_str() == authority.host() && here.port() == DEFAULT_PORT,
     };
     let host = authority.host();
@@ -62,7 +63,7 @@ fn is_own(authority: &Authority, here: SocketAddr) -> bool {
     } else {
         host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback() || here.ip() == ip)
     };
-    // User information in front of the host is no name of this machine.
+    // Refuse user information before the host, because it is not a name of this machine.
     port && (own_ip || host.eq_ignore_ascii_case("localhost")) && !authority.as_str().contains('@')
 }
 

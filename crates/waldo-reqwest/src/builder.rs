@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::error::BuildError;
 use crate::tls;
 
-/// How long a client that has no settings of its own keeps an idle connection.
+/// How long a client without settings of the user keeps an idle connection.
 const DEFAULT_POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Changes the defaults of a [`Client`] and checks them together.
@@ -91,9 +91,9 @@ impl ClientBuilder {
 
     /// The settings to send with: TLS, proxy, connect and read timeouts, user agent, connection pool.
     ///
-    /// Default: reqwest's defaults under this crate's name, except that idle connections are closed
-    /// after 15 seconds instead of 90. For settings of your own, set `pool_idle_timeout` below the
-    /// idle timeout of the server or its balancer.
+    /// Default: reqwest's defaults, with this crate's name as the user agent, and with idle
+    /// connections closed after 15 seconds instead of 90. If you give settings of your own, set
+    /// `pool_idle_timeout` below the idle timeout of the server or its load balancer.
     ///
     /// Settings rather than a client, as a client that follows redirects cannot
     /// be told from one that does not: the redirect policy is always [`none`](Policy::none). Logins are sent with the same settings, and
@@ -125,9 +125,10 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be; that there is no TLS for
-    /// `https`; that reqwest spells the origin in another way; or why reqwest cannot make a client
-    /// of its settings.
+    /// - A setting is out of its range. The error names the first such setting, and its range.
+    /// - The origin is `https`, and reqwest has no TLS.
+    /// - reqwest spells the origin in another way.
+    /// - reqwest cannot make a client from its settings.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
         let in_clear = *config.origin().scheme() == Scheme::HTTP;
@@ -141,8 +142,8 @@ impl ClientBuilder {
     }
 }
 
-/// reqwest's URLs rewrite hosts, such as `0x7f.1` to `127.0.0.1`. Then no request of reqwest's
-/// would go to the origin.
+/// Refuses an origin whose host reqwest rewrites, such as `0x7f.1` to `127.0.0.1`. No request would
+/// go to such an origin.
 fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildError> {
     let request = http.get(origin.to_string()).build()?;
     let is_kept = request.url().as_str().parse().is_ok_and(|uri: Uri| origin.contains(&uri));
@@ -155,8 +156,8 @@ fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildEr
 
 /// reqwest's settings under this crate's name.
 fn default_http() -> reqwest::ClientBuilder {
-    // reqwest keeps idle connections for 90 seconds, and balancers close them after 60 or less: a
-    // call may meet one that is just being closed.
+    // reqwest keeps idle connections for 90 seconds, and load balancers close them after 60 or
+    // less. A call fails if it goes out on a connection at that moment.
     reqwest::Client::builder().pool_idle_timeout(DEFAULT_POOL_IDLE_TIMEOUT).user_agent(concat!(
         env!("CARGO_PKG_NAME"),
         "/",

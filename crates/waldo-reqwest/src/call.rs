@@ -13,16 +13,16 @@ use crate::error::Error;
 use crate::login::log_in;
 use crate::sending::{self, Asked, Exchange, Sent};
 
-/// How many names of headers a request may have. reqwest and hyper add some of their own, and panic
-/// if there is no room for them: a map holds 24,576.
+/// How many header names a request may have. A header map holds 24,576 names. reqwest and hyper add
+/// headers of their own, and panic if the map has no room for them.
 const MAX_HEADERS: usize = 16_384;
 
 /// How far a call has come.
 enum Stage<E> {
-    /// Its request is whole.
+    /// The request is complete, with its body.
     Fresh(Request),
-    /// Its upload broke off with this error. Here is its request, without a body if that can be
-    /// sent once only.
+    /// The upload broke off with this error. The request has no body now if the body can be sent
+    /// only once.
     BrokeOff(E, Request),
 }
 
@@ -50,7 +50,9 @@ pub(crate) async fn run<E: Exchange>(
             Err(error) => {
                 return Err(match stage {
                     Stage::Fresh(_) => error.into(),
-                    // The server may have acted on the call, which a refusal denies.
+                    // Do not report a refusal: it would say that nothing was sent, but the server
+                    // may have acted on
+                    // the upload.
                     Stage::BrokeOff(error, _) => error,
                 });
             }

@@ -44,11 +44,12 @@ pub enum Error {
     /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
     Url(InvalidUri),
     /// The connection broke off while the body was being sent, with this error of reqwest's. The
-    /// server may have refused the token, and its answer got lost. Whether it has acted on the
-    /// request is not known, so it was not sent again.
+    /// server may have refused the token, and its answer was lost. The server may also have acted
+    /// on the request. So this crate did not send the request again.
     ///
-    /// The server was asked once more with the head of the request alone, and did not say. If you
-    /// may make the call again, do: the next upload asks the server first.
+    /// This crate sent the head of the request once more, without the body, and got no answer about
+    /// the token. If it is safe to make the call again, do so: the next upload asks the server
+    /// first.
     BrokeOff(reqwest::Error),
     /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
     /// After the latter, whether the server has acted on the request is not known, so it was not sent again.
@@ -57,7 +58,7 @@ pub enum Error {
     Reqwest(reqwest::Error),
 }
 
-/// What an upload that broke off may mean.
+/// The message for an upload that broke off.
 pub(crate) const BROKE_OFF: &str = "the connection broke off while the body was being sent, so the token may have been refused; \
      the next upload asks the server first";
 
@@ -133,8 +134,8 @@ pub enum BuildError {
     Config(ConfigError),
     /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature `rustls`, or one of reqwest's own.
     NoTls(Origin),
-    /// reqwest spells the origin in another way, so no request of reqwest's would go there. Write
-    /// the origin as reqwest does.
+    /// reqwest spells the origin in another way, so no request would go to the given origin. Write
+    /// the origin as reqwest spells it.
     #[non_exhaustive]
     Rewritten {
         /// The origin as it was given.

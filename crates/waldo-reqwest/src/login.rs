@@ -21,8 +21,8 @@ pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
     match ended {
         Ok(Err(error)) if head.status.is_success() => fail(lead, error),
         Err(late) if head.status.is_success() => lead.time_out(late),
-        // A status that is no success says enough with as much of its body as came, however that
-        // ends.
+        // If the status is not a success, the part of the body that came is enough, even if the
+        // body breaks off.
         Ok(_) | Err(_) => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }
@@ -35,7 +35,7 @@ async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<Respons
     Ok(http.execute(request).await?.into())
 }
 
-/// A limit of reqwest's own settings is one too.
+/// A timeout in reqwest's own settings counts as a timeout, too.
 fn fail(lead: Lead<'_>, error: reqwest::Error) -> Call {
     if error.is_timeout() { lead.time_out(error) } else { lead.fail(error) }
 }

@@ -109,7 +109,7 @@ impl Exchange for Below<'_> {
     fn broke_off(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
         match error {
             reqwest_middleware::Error::Reqwest(error) => Error::BrokeOff(error).into(),
-            // What a middleware has made of it can still be found behind these words.
+            // The message begins with these words. The error that a middleware made is its source.
             reqwest_middleware::Error::Middleware(error) => {
                 reqwest_middleware::Error::Middleware(error.context(BROKE_OFF))
             }

@@ -8,32 +8,33 @@ use waldo_auth_shared::{ASK_TIMEOUT, Gate, HeldBody, expect_continue, is_break_o
 
 use crate::error::Error;
 
-/// What sends a request once, and brings its response.
+/// Sends a request once, and returns its response.
 pub(crate) trait Exchange {
-    /// What it fails with.
+    /// The error of a failed sending.
     type Error: From<Error>;
 
     fn send(&mut self, request: Request) -> impl Future<Output = Result<Response, Self::Error>> + Send;
 
-    /// The failure in reqwest's own words.
+    /// The reqwest error in this error, if there is one.
     fn failure(error: &Self::Error) -> Option<&reqwest::Error>;
 
     /// The error of an upload that broke off.
     fn broke_off(error: Self::Error) -> Self::Error;
 }
 
-/// What came of sending a body.
+/// The result of sending a body.
 pub(crate) enum Sent<E> {
-    /// A response or an error; with the gate of the body if that was held back.
+    /// A response or an error. If the body was held back, with its gate.
     Ended(Result<Response, E>, Option<Gate<Body>>),
     /// The connection broke off while an upload was being sent.
     BrokeOff(E),
 }
 
-/// What came of asking whether a body is wanted.
+/// The result of asking the server before the body is sent.
 pub(crate) enum Asked<E> {
     Sent(Sent<E>),
-    /// The server answers no such questions. Here is the body, which nobody has touched.
+    /// The server answered 417, so it does not support `Expect`. This is the body, which is
+    /// untouched.
     Refused(Body),
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn copy(request: &mut Request) -> Request {
 /// Sends head and body at once.
 pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) -> Sent<E::Error> {
     let is_upload = request.body().is_some_and(is_upload);
-    // A body that can be copied stays as it is, because middlewares may want to copy it.
+    // Do not wrap a body that can be cloned, because a middleware may want to clone it.
     let is_stream = request.body().is_some_and(|body| body.as_bytes().is_none());
     let gate = if is_upload && is_stream { hold(&mut request, HeldBody::open) } else { None };
     match exchange.send(request).await {
@@ -60,9 +61,10 @@ pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) ->
     }
 }
 
-/// Sends the head, and the body when the server asks for it or says nothing for a second.
+/// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response comes
+/// first.
 ///
-/// reqwest does not tell when a server asks, so the body waits for that second in any case.
+/// reqwest does not report a `100 Continue`, so the body waits for the whole second even then.
 pub(crate) async fn ask<E: Exchange>(
     exchange: &mut E,
     mut request: Request,
@@ -90,8 +92,8 @@ pub(crate) async fn ask<E: Exchange>(
     }
 }
 
-/// Sends the head of a request whose body has this length, and never the body; says what the server
-/// has answered to the head alone.
+/// Sends the head of a request whose body has this length, and never the body. Returns the server's
+/// answer to this head.
 pub(crate) async fn probe<E: Exchange>(
     exchange: &mut E,
     mut request: Request,

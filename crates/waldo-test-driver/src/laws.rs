@@ -169,7 +169,7 @@ fn bounded_call(scene: &Scene<'_>, sight: &Sight) -> Judgement {
     if let What::Sent { call, probe: false, .. } = &sight.what
         && call.attempts > 0
     {
-        // What happened to an upload that broke off is told by a 401 to its token, whoever has that.
+        // A 401 to the same token, in any call, also explains an upload that broke off.
         let told = call.broke_off.is_some() && call.broke_off == scene.watch.refused;
         forbid(call.attempts >= 3, || format!("{call} is sent for the fourth time"))?;
         forbid(call.one_shot, || format!("{call} is sent again though its body is gone"))?;

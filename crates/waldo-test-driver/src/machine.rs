@@ -126,7 +126,8 @@ pub trait Machine: Hash + Sized {
         Upload::Send
     }
 
-    /// Takes note that an upload broke off. The call comes back where it is to be sent again, or to probe.
+    /// Takes note that an upload broke off. The call comes back if it must be sent again, or must
+    /// probe.
     fn break_off(&mut self, _attempt: Self::Attempt, _now: Now) -> Option<Self::Call> {
         None
     }

@@ -45,7 +45,8 @@ pub enum Trouble {
     SharedToken,
     /// Time passes.
     Delay,
-    /// The connection breaks off while the body of a call is being sent, before the server has handled it.
+    /// The connection breaks off while the body of a call is being sent, before the server has
+    /// handled it.
     BrokenUpload,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Watch {
     horizon: Option<i64>,
     /// The last token sent in this epoch.
     pub(crate) newest_sent: Option<TokenId>,
-    /// The token that was dropped for a 401 last.
+    /// The token that was dropped last because of a 401.
     pub(crate) refused: Option<TokenId>,
     /// The login that others wait for.
     pub(crate) lease: Option<Lease>,

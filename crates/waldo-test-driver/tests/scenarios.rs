@@ -42,7 +42,7 @@ fn no_scenario_is_met_when_a_request_more_or_less_is_expected() {
     for json in files() {
         let lines = json["seen"].as_array().unwrap().len();
         for line in 0..lines {
-            // What may be missing may come twice and be missing twice.
+            // Skip a line that may be missing, because a scenario may have it twice or not at all.
             if json["seen"][line]["times"][0] == 0 {
                 continue;
             }
@@ -67,7 +67,7 @@ fn no_scenario_is_met_when_a_call_is_expected_to_end_otherwise() {
             for other in [Value::from(200), Value::from(401), Value::from(418)] {
                 let mut changed = json.clone();
                 let answer = &mut changed["steps"][number][verb]["answer"];
-                // One of several answers may be expected alone.
+                // If several answers may come, any one of them may be expected alone.
                 let known = answer.as_array().is_some_and(|answers| answers.contains(&other));
                 if *answer != other && !known {
                     *answer = other;

@@ -12,8 +12,8 @@ use waldo_auth_shared::{Gate, HeldBody, is_upload};
 /// The body of a request that this layer sends to the wrapped service: the caller's own body, or
 /// the body of a login.
 ///
-/// It is what an HTTP client such as hyper-util's takes for its body. A service that takes one type
-/// of body only gets it by `map_request`:
+/// HTTP clients such as hyper-util's take this body as it is. If a service takes only one type of
+/// body, map the request:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -43,13 +43,13 @@ pub struct Body<B>(Kind<B>);
 enum Kind<B> {
     /// The caller's.
     Own(B),
-    /// The caller's, and long enough for the server to refuse the token before all of it was sent.
+    /// The caller's, if it is an upload: the server can refuse the token before all of it was sent.
     Upload(HeldBody<B>),
     /// A login's, or none at all.
     Bytes(Bytes),
 }
 
-/// For requests that go to the wrapped service without this layer.
+/// Makes the body of a request that goes to the wrapped service without this layer.
 impl<B> From<B> for Body<B> {
     fn from(body: B) -> Self {
         Self(Kind::Own(body))
@@ -65,7 +65,7 @@ impl<B> Body<B> {
         Self::bytes(Bytes::new())
     }
 
-    /// The same body once more, if `again` can repeat the caller's.
+    /// A second body like this one, if `again` can repeat the caller's body.
     pub(crate) fn again(&self, again: fn(&B) -> Option<B>) -> Option<Self> {
         match &self.0 {
             Kind::Own(body) => again(body).map(Self::from),
@@ -74,7 +74,7 @@ impl<B> Body<B> {
         }
     }
 
-    /// A body that never comes, of this length.
+    /// A body that announces this length and is never sent.
     pub(crate) fn never(length: SizeHint) -> Self
     where
         B: http_body::Body,
@@ -93,7 +93,7 @@ impl<B> Body<B> {
         }
     }
 
-    /// The same body behind a gate, which `hold` makes. A body that is not the caller's needs none.
+    /// The same body behind a gate, which `hold` makes. The body of a login needs no gate.
     pub(crate) fn behind(self, hold: fn(B) -> (HeldBody<B>, Gate<B>)) -> (Self, Option<Gate<B>>) {
         match self.0 {
             Kind::Own(body) => {
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// What is in it stays out: a login's body is the key pair.
+/// It does not show the content, because a login's body is the key pair.
 impl<B> fmt::Debug for Body<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Body")

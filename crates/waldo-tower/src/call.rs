@@ -16,15 +16,15 @@ use crate::login::log_in;
 use crate::max_wait::MaxWait;
 use crate::sending::{Asked, Sending, Sent};
 
-/// How many names of headers a request may have. HTTP clients such as hyper's add some of their
-/// own, and panic if there is no room for them: a map holds 24,576.
+/// How many header names a request may have. A header map holds 24,576 names. HTTP clients such as
+/// hyper's add headers of their own, and panic if the map has no room for them.
 const MAX_HEADERS: usize = 16_384;
 
 /// How far a call has come.
 enum Stage<B> {
-    /// Its body is whole.
+    /// The body has not been sent yet, or can be sent again.
     Fresh(Body<B>),
-    /// Its upload broke off with this error. Its body can be sent again, if there is another one.
+    /// The upload broke off with this error. If there is a second body, the call can be sent again.
     BrokeOff(Error, Option<Body<B>>),
 }
 
@@ -38,8 +38,8 @@ pub(crate) struct Exchange<S> {
 }
 
 impl<S> Exchange<S> {
-    /// Sends a request until its response is the call's answer. `again` repeats a body of the
-    /// caller's, if it can be repeated.
+    /// Sends a request until its response is the call's answer. `again` returns a second body like
+    /// the caller's, if the body can be repeated.
     pub(crate) async fn call<B, R>(
         mut self,
         call: Call,
@@ -101,7 +101,7 @@ impl<S> Exchange<S> {
                                 return Ok(response);
                             };
                             let untouched = gate.and_then(Gate::take_back).map(Body::from);
-                            // A body that cannot be had again has its answer, whatever it is.
+                            // If the body cannot be sent again, any response is the call's answer.
                             let Some(body) = untouched.or(spare) else { return Ok(response) };
                             stage = Stage::Fresh(body);
                             then
@@ -123,7 +123,9 @@ impl<S> Exchange<S> {
                 Admission::Refuse(refused) => {
                     return Err(match stage {
                         Stage::Fresh(_) => refused.into(),
-                        // The server may have acted on the call, which a refusal denies.
+                        // Do not report a refusal: it would say that nothing was sent, but the
+                        // server may have acted on
+                        // the upload.
                         Stage::BrokeOff(error, _) => error,
                     });
                 }

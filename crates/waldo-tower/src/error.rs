@@ -37,11 +37,12 @@ pub enum Error {
     /// sent.
     TooManyHeaders,
     /// The connection broke off while the body was being sent, with this error of the wrapped
-    /// service's. The server may have refused the token, and its answer got lost. Whether it has
-    /// acted on the call is not known, so it was not sent again.
+    /// service's. The server may have refused the token, and its answer was lost. The server may
+    /// also have acted on the request. So the layer did not send the request again.
     ///
-    /// The server was asked once more with the head of the request alone, and did not say. If you
-    /// may make the call again, do: the next upload asks the server first.
+    /// The layer sent the head of the request once more, without the body, and got no answer about
+    /// the token. If it is safe to make the call again, do so: the next upload asks the server
+    /// first.
     BrokeOff(Box<dyn StdError + Send + Sync>),
     /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
     /// was not sent again.

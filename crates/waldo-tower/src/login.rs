@@ -23,7 +23,7 @@ where
     let patience = lead.patience();
     let too_slow = || format!("no answer within {patience:?}");
     let sent = service.call(request);
-    // The response may wait for the capacity that this call was given.
+    // Give up the call's capacity, because the response may need this capacity.
     drop(service);
     let (head, body) = match sleep.unless(patience, sent).await {
         Some(Ok(response)) => response.into_parts(),
@@ -38,8 +38,8 @@ where
     match ended {
         Some(Err(error)) if head.status.is_success() => lead.fail(error),
         None if head.status.is_success() => lead.time_out(too_slow()),
-        // A status that is no success says enough with as much of its body as came, however that
-        // ends.
+        // If the status is not a success, the part of the body that came is enough, even if the
+        // body breaks off.
         Some(_) | None => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

@@ -14,25 +14,26 @@ use crate::sleep::Sleep;
 
 /// A request that is about to be sent.
 pub(crate) struct Sending<'a, S> {
-    /// It is ready. It is dropped when the request is on its way, as the response may wait for its
-    /// capacity.
+    /// The service, which is ready. It is dropped as soon as the request is sent, because the
+    /// response may need its capacity.
     pub(crate) service: S,
     pub(crate) head: &'a Request<()>,
     pub(crate) sleep: &'a Sleep,
 }
 
-/// What came of sending a body.
+/// The result of sending a body.
 pub(crate) enum Sent<R, B> {
-    /// A response; with the gate of the body if that was held back.
+    /// A response. If the body was held back, with its gate.
     Answered(Response<R>, Option<Gate<B>>),
     /// The connection broke off while an upload was being sent.
     BrokeOff(Box<dyn StdError + Send + Sync>),
 }
 
-/// What came of asking whether a body is wanted.
+/// The result of asking the server before the body is sent.
 pub(crate) enum Asked<R, B> {
     Sent(Sent<R, B>),
-    /// The server answers no such questions. Here is the body, which nobody has touched.
+    /// The server answered 417, so it does not support `Expect`. This is the body, which is
+    /// untouched.
     Refused(Body<B>),
 }
 
@@ -52,9 +53,11 @@ impl<S> Sending<'_, S> {
         }
     }
 
-    /// Sends the head, and the body when the server asks for it or says nothing for a second.
+    /// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response
+    /// comes first.
     ///
-    /// HTTP clients do not tell when a server asks, so the body waits for that second in any case.
+    /// HTTP clients do not report a `100 Continue`, so the body waits for the whole second even
+    /// then.
     pub(crate) async fn ask<B, R>(mut self, body: Body<B>) -> Result<Asked<R, B>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
@@ -84,8 +87,8 @@ impl<S> Sending<'_, S> {
         })
     }
 
-    /// Sends the head of a request whose body has this length, and never the body; says what the
-    /// server has answered to the head alone.
+    /// Sends the head of a request whose body has this length, and never the body. Returns the
+    /// server's answer to this head.
     pub(crate) async fn probe<B, R>(mut self, length: SizeHint) -> Result<Option<Response<R>>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>>,

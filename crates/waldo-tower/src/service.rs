@@ -20,8 +20,8 @@ use crate::response::ResponseFuture;
 /// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401; for others
 /// there is [`one_shot`](Self::one_shot).
 ///
-/// Logins go through the wrapped service too. So the wrapped service takes the layer's own
-/// [`Body`](crate::Body), which is the caller's or a login's.
+/// Logins go through the wrapped service, too. So the wrapped service must take the layer's own
+/// [`Body`](crate::Body), which is either the caller's body or the body of a login.
 ///
 /// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the capacity that it was given, and asks
 /// for it again: a limit below this layer cannot keep the login from those who wait for it.

@@ -1,4 +1,4 @@
-//! The agent that sends: what it is by default, and what a given one may not be.
+//! The agent that sends: its defaults, and the settings that a given agent may not have.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::error::BuildError;
 /// A year: ureq adds a limit to the clock, which panics if the sum is out of its range.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
 
-/// ureq's defaults, but for what a request would otherwise have to be told each time.
+/// ureq's defaults, except for settings that this crate would otherwise have to set for each
+/// request.
 pub(crate) fn default_config() -> Config {
     let settings = Agent::config_builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -27,8 +28,9 @@ pub(crate) fn default_config() -> Config {
     settings.build()
 }
 
-/// How long a connection rests in the pool of [`default_config`]. It is ureq's own default today. Balancers close resting connections
-/// after 60 s or less, and a request that meets such a close fails.
+/// How long [`default_config`] keeps an idle connection. ureq has the same default today. Load
+/// balancers close idle connections after 60 s or less, and a request that is sent at that moment
+/// fails.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 
 /// The largest buffer that ureq takes, in bytes.
@@ -37,7 +39,7 @@ const MAX_BUFFER: usize = 100 * 1024 * 1024;
 /// Refuses each setting on which ureq would panic in the thread of a call.
 ///
 /// # Errors
-/// Which setting it is, and what to do.
+/// The error names the setting, and says what to do.
 pub(crate) fn check(agent: &Agent, origin: &Origin) -> Result<(), BuildError> {
     let config = agent.config();
     check_headers(config)?;
@@ -78,7 +80,8 @@ fn check_buffers(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// `timeout_global` is not among them: it is the budget of a call, which is never handed to ureq as it is.
+/// `timeout_global` is not checked here, because it is the budget of a call and never handed to
+/// ureq unchanged.
 fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     let timeouts = config.timeouts();
     for (setting, limit) in [
@@ -98,7 +101,7 @@ fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A SOCKS proxy from the environment is another matter: ureq says in its log that it does not use it.
+/// A SOCKS proxy from the environment is not refused: ureq ignores it, and says so in its log.
 fn check_proxy(config: &Config) -> Result<(), BuildError> {
     let is_connect = |protocol| matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https);
     let is_manual_socks =

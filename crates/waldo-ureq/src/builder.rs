@@ -45,10 +45,12 @@ impl Client {
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN` if that is set.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no TLS for `https`.
+    /// - A variable is missing, empty or unusable. The error names the variable and the fault, and
+    ///   never the value.
+    /// - The origin is `https`, and this crate was built without TLS.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
-            // The rest is defaults, so what does not fit can only be the origin.
+            // Everything else is a default, so the fault must be in the origin.
             BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
             BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Agent { .. } => error,
         })
@@ -88,11 +90,13 @@ impl ClientBuilder {
     /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
     /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
     ///
-    /// Prefer the configuration to an agent that is made already: then the answer to `Expect: 100-continue` is seen also when
-    /// the server keeps the connection open. Keep `max_idle_age` well below the limit of your load balancer, often 60 s; ureq's
-    /// default is 15 s.
+    /// Give the configuration rather than an agent, because then this crate sees the answer to
+    /// `Expect: 100-continue` even if the server keeps the connection open. Keep `max_idle_age`
+    /// well below the idle limit of your load balancer, which is often 60 s. ureq's default is 15
+    /// s.
     pub fn agent(self, agent: impl Into<Agent> + 'static) -> Self {
-        // An agent does not tell how it connects, so only a configuration can be given other connections.
+        // This crate's connections can be put under a configuration, but not into an agent that is
+        // made already.
         let sender = match (&agent as &dyn Any).downcast_ref::<Config>() {
             Some(config) => Sender::configured(config.clone()),
             None => Sender::given(agent.into()),
@@ -107,8 +111,9 @@ impl ClientBuilder {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path, and the
-    /// statuses that count as a 401 ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
+    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's
+    /// path, and the statuses that count as a 401
+    /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }
@@ -116,8 +121,9 @@ impl ClientBuilder {
     /// Checks everything. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be; that there is no TLS for `https`; or the
-    /// setting of the agent on which ureq would panic.
+    /// - A setting is out of its range. The error names the first such setting, and its range.
+    /// - The origin is `https`, and this crate was built without TLS.
+    /// - ureq would panic on a setting of the agent.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
         let given = self.sender.as_ref();

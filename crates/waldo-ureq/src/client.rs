@@ -22,8 +22,8 @@ use crate::target::resolve;
 
 /// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
 ///
-/// Clones share one session, one connection pool and one token, so clone it freely into threads. After a fork, make a new
-/// client in the child: parent and child would read each other's answers.
+/// Clones share one session, one connection pool and one token, so clone it freely into threads.
+/// After a fork, make a new client in the child: parent and child would read each other's answers.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -68,8 +68,8 @@ impl Client {
     ///
     /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
     /// request is respected, except `http_status_as_error` and `max_redirects`, and `timeout_global` where the agent has one: of
-    /// these, the agent's own count. What else is on it is not looked at: ureq panics, for example, if it names a TLS
-    /// provider that is not compiled in.
+    /// these, the agent's own count. The other settings of the request are not checked: ureq
+    /// panics, for example, if they name a TLS provider that is not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -174,7 +174,7 @@ impl Client {
         head.uri = resolve(self.origin(), head.uri)?;
         // Before the token is there: a look into a map without headers costs nothing.
         let description = describe(&mut head, &payload)?;
-        // Why the call is to ask about its token: its upload broke off.
+        // The error with which the upload broke off.
         let mut broken = None;
         loop {
             let mut request = Request::from_parts(head.clone(), ());
@@ -192,7 +192,7 @@ impl Client {
             let verdict = match sent.ending {
                 Ending::Usual => self.conclude(attempt, &sent.result),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::Probe) {
-                    // The question stays open.
+                    // The probe got no answer, so the call ends with its first error.
                     Some(error) => return Err(error),
                     None => self.session.break_off(attempt),
                 },

@@ -1,9 +1,10 @@
-//! ureq's own connections, but that the answer to a question is seen at once.
+//! ureq's own connections, changed so that ureq sees the answer to `Expect: 100-continue` at once.
 //!
-//! ureq may read the whole response while it waits for `100 Continue`. On a new connection it then waits for more to
-//! come before it looks at the response. If the server keeps the connection open, nothing comes.
+//! ureq may read the whole response while it waits for `100 Continue`. On a new connection, ureq
+//! then waits for more input before it looks at the response. If the server keeps the connection
+//! open, no more input comes.
 //!
-//! A connection's buffers are wiped when it ends: a login has left the key pair there.
+//! When a connection ends, its buffers are wiped, because a login has left the key pair in them.
 
 use ureq::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
@@ -13,7 +14,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error};
 use zeroize::Zeroize;
 
-/// An agent of ureq's with this connector.
+/// Makes a ureq agent with this connector.
 pub(crate) fn agent(config: Config) -> Agent {
     Agent::with_parts(config, LookingTwice(DefaultConnector::new()), DefaultResolver::default())
 }
@@ -37,7 +38,7 @@ impl Connector for LookingTwice {
 #[derive(Debug)]
 struct Connection {
     transport: Box<dyn Transport>,
-    /// The last look for input has read some.
+    /// Whether the last `await_input` has read new input.
     has_new_input: bool,
 }
 
@@ -50,7 +51,8 @@ impl Transport for Connection {
         self.transport.transmit_output(amount, timeout)
     }
 
-    /// Says twice of each input that it is there, because ureq looks at it twice. If ureq needs more, it asks once more.
+    /// Reports each new input twice, because ureq looks at it twice. If ureq needs more input, it
+    /// calls this once more.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if std::mem::take(&mut self.has_new_input) && !self.buffers().input().is_empty() {
             return Ok(true);
@@ -75,7 +77,7 @@ impl Drop for Connection {
 }
 
 fn wipe(buffers: &mut dyn Buffers) {
-    // What has been consumed is free to be written to.
+    // Consume the unread input first, so that the append buffer is the whole input buffer.
     let unread = buffers.input().len();
     buffers.input_consume(unread);
     buffers.input_append_buf().zeroize();

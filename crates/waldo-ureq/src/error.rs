@@ -41,7 +41,8 @@ pub enum Error {
     /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
     /// client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was sent.
+    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
+    /// sent.
     TooManyHeaders,
     /// The target is neither a path that begins with `/` nor an absolute URL. Write it like `/customer`. Nothing was sent.
     Target {
@@ -53,12 +54,14 @@ pub enum Error {
     /// The body could not be written as JSON, made by its factory, or read, or is not as long as was stated. If it broke off
     /// while it was being sent, the server may have seen a part of it.
     Body(io::Error),
-    /// The connection broke off while an upload was being sent, and **the token may have been refused**: a server that refuses a
-    /// token on the head of a request, and closes, is often not heard. The server may have seen a part of the body. The
-    /// call was not sent again, because its 401 could not be had.
+    /// The connection broke off while an upload was being sent, and **the token may have been
+    /// refused**. If a server refuses the token before it reads the body, and closes, its 401 is
+    /// often lost. The server may also have acted on the part of the body that it has read. The
+    /// call was not sent again, because no 401 could be read.
     ///
-    /// If it is safe to make the call again, do so: its upload asks the server first, so that a refused token is then seen
-    /// and replaced. If that fails in the same way, [`invalidate`](crate::Client::invalidate) the token.
+    /// If it is safe to make the call again, do so. The new upload asks the server first, so the
+    /// client sees whether the token is refused, and replaces it. If that fails in the same way,
+    /// [`invalidate`](crate::Client::invalidate) the token.
     BrokeOff(ureq::Error),
     /// ureq's own error: a status where the agent wants it as an error, else a transport that failed or was too slow. After the
     /// latter, whether the server has acted on the request is not known, so it was not sent again.
@@ -121,8 +124,8 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// What lies behind the message. The message has the words of an [`io::Error`] already; the error itself is here all the same, so
-    /// that a program that goes along the chain finds it.
+    /// The cause. The message has the words of an [`io::Error`] already. But the source is still
+    /// the `io::Error` itself, so that a program which follows the chain of sources finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
@@ -134,7 +137,7 @@ impl StdError for Error {
     }
 }
 
-/// What lies behind an error of ureq's, which does not tell by itself.
+/// The cause of a ureq error, because ureq does not return it as the source.
 fn cause(error: &ureq::Error) -> Option<&(dyn StdError + 'static)> {
     match error {
         ureq::Error::Io(error) => Some(error),
@@ -176,27 +179,29 @@ impl From<ureq::Error> for Error {
     }
 }
 
-/// Why there is no client: what is wrong with its settings.
+/// Why a client cannot be made from its settings.
 ///
-/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it prints.
+/// `Debug` prints the same sentence as `Display`, because a `main` that returns an error prints its
+/// `Debug`.
 #[non_exhaustive]
 pub enum BuildError {
     /// An environment variable is missing or unusable.
     Env(EnvError),
     /// A setting of the session is out of its range.
     Config(ConfigError),
-    /// The origin is `https`, and this crate was built without TLS. Enable its feature `rustls`, or `native-tls`.
+    /// The origin is `https`, and this crate was built without TLS. Enable its feature `rustls`, or
+    /// `native-tls`.
     ///
-    /// Features count that this crate is given. What another crate asks of ureq is not seen, nor is the TLS of an
-    /// agent with a connector of its own.
+    /// Only the features of this crate count. It cannot see the features that another crate enables
+    /// in ureq, or the TLS of an agent with a connector of its own.
     NoTls(Origin),
     /// The agent has a setting on which ureq would panic in the thread of a call.
     Agent {
-        /// Which setting it is, by the name of its method, such as `tls_config`.
+        /// The setting, by the name of its method, such as `tls_config`.
         setting: &'static str,
-        /// What is wrong with it, or what to do.
+        /// The fault of the setting, or what to do.
         advice: &'static str,
-        /// What rustls or the `http` crate says of it.
+        /// The error of rustls or of the crate `http`.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 }
@@ -224,7 +229,7 @@ impl fmt::Debug for BuildError {
 }
 
 impl StdError for BuildError {
-    /// What lies behind the message.
+    /// The cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Env(error) => error.source(),

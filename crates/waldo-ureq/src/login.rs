@@ -48,11 +48,12 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
     lead.answer(Head::new(head.status, &head.headers), &answer)
 }
 
-/// What comes in so much time.
+/// Reads the body of an answer for at most this time.
 fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
     let (sender, pieces) = mpsc::sync_channel::<Zeroizing<Vec<u8>>>(0);
-    // ureq takes its limits before the status is known, and a read that blocks cannot be ended. So a thread is left with a
-    // body that stalls, until the time of the login is over.
+    // ureq's timeouts must be set before the status is known, and a blocked read cannot be ended.
+    // So a thread of its own reads the body. If the body stalls, this thread lives until the time
+    // of the login is over.
     let reading = thread::Builder::new().spawn(move || {
         let mut reader = reader(body);
         let mut piece = Zeroizing::new(vec![0; PIECE]);
@@ -75,20 +76,22 @@ fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
 fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     let mut answer = buffer();
     match reader(body).read_to_end(&mut answer).map_err(ureq::Error::from) {
-        // Compressed, it is too long; so it counts as too long.
+        // ureq found that even the compressed body is too long, so the body counts as too long.
         Err(ureq::Error::BodyExceedsLimit(_)) => answer.resize(MAX_READ, 0),
         result => drop(result?),
     }
     Ok(answer)
 }
 
-/// Reads no more than is worth it.
+/// Reads the body up to the limit and one byte.
 fn reader(body: Body) -> impl Read {
-    // ureq's limit is about what comes over the wire: a compressed body can be endless and bring nothing.
+    // ureq's limit counts compressed bytes. A compressed body can be endless, and decompress to
+    // nothing.
     body.into_with_config().limit(MAX_READ as u64).reader().take(MAX_READ as u64)
 }
 
-/// An answer may echo the key pair, so it is wiped. It is allocated once, because growth would leave copies behind.
+/// An answer may echo the key pair, so the buffer is wiped. It is allocated once, because growth
+/// would leave copies behind.
 fn buffer() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(Vec::with_capacity(MAX_READ))
 }
@@ -96,7 +99,7 @@ fn buffer() -> Zeroizing<Vec<u8>> {
 /// One byte more than an answer may have.
 const MAX_READ: usize = Login::MAX_BODY + 1;
 
-/// How much is read at once of a body that may stall, in bytes.
+/// How many bytes are read at once from a body that may stall.
 const PIECE: usize = 4096;
 
 fn fail(lead: Lead<'_>, error: ureq::Error) -> Call {
@@ -104,7 +107,7 @@ fn fail(lead: Lead<'_>, error: ureq::Error) -> Call {
         // A middleware of the user's made an error of it; the status is still the server's word.
         (Some(status), _) => lead.answer(Head::new(status, &HeaderMap::new()), &[]),
         (None, error @ ureq::Error::Timeout(_)) => lead.time_out(error),
-        // ureq's own error does not lead to the one that it holds.
+        // ureq's error does not return the error inside it as its source.
         (None, ureq::Error::Io(error)) => lead.fail(error),
         (None, error) => lead.fail(error),
     }

@@ -123,7 +123,7 @@ impl<F, R> fmt::Debug for Factory<F, R> {
 /// touched; then the call logs in and sends it after all. A server that takes the body before it looks (many do) leaves
 /// nothing to send: its 401 is delivered, and the next call logs in. Where a [`Factory`] can do the work, prefer it.
 ///
-/// A server that was silent when it was asked is not asked again until an upload breaks off.
+/// If a server was silent when it was asked, later requests do not ask, until an upload breaks off.
 ///
 /// ```
 /// use waldo_ureq::OneShot;
@@ -153,8 +153,9 @@ impl<R: Read> OneShot<R> {
 
     /// Sends the body at once, without asking the server first.
     ///
-    /// For servers and proxies that ignore `Expect`, the first request to which waits for the agent's `timeout_await_100` (one
-    /// second by default) before its body follows. While a token is in doubt, an upload asks all the same.
+    /// This is for servers and proxies that ignore `Expect`. Otherwise the first request to them
+    /// waits for the agent's `timeout_await_100` (one second by default) before its body follows.
+    /// While a token is in doubt, an upload still sends `Expect`.
     #[must_use]
     pub fn without_expect(self) -> Self {
         Self { expect: false, ..self }

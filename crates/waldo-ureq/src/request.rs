@@ -85,7 +85,8 @@ impl<'a> RequestBuilder<'a> {
     /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the client's
     /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
     ///
-    /// A write that blocks can overrun it, because ureq looks at the clock between two writes.
+    /// A blocked write can overrun the deadline, because ureq looks at the clock only between two
+    /// writes.
     ///
     /// Calls whose deadlines are all shorter than a login takes never get a token by themselves, as each gives its login up:
     /// log in ahead of them with [`Client::token`].

@@ -1,4 +1,5 @@
-//! One sending of a request over ureq: with its body at once, with a question before it, or as that question alone.
+//! One sending of a request over ureq, in three ways: with its body at once, with its body after
+//! the server was asked, or as a probe, which has no body.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
@@ -20,14 +21,16 @@ use crate::connector;
 use crate::error::Error;
 use crate::payload::Payload;
 
-/// How long `100 Continue` is waited for. Without a limit, a server that ignores `Expect` would hang the call for ever.
+/// How long to wait for a `100 Continue`. Without a limit, a call would hang for ever if the server
+/// ignores `Expect`.
 const AWAIT_100: Duration = Duration::from_secs(1);
 
-/// How long a write of an upload may make no progress. A server that refuses a token on the head may neither read on nor close.
-/// TCP bridges a few lost packets in this time. ureq takes it up to three times, until a write makes no progress at all.
+/// How long a write of an upload may make no progress. The limit is needed because a server may
+/// refuse a token on the head, and then neither read nor close. TCP recovers from a few lost
+/// packets in this time. ureq may wait up to three times as long.
 const STALL: Duration = Duration::from_secs(10);
 
-/// The same for a call that has little time.
+/// The least value of the same limit, for a call that has little time.
 const MIN_STALL: Duration = Duration::from_secs(1);
 
 /// A longer body is an upload (rule 24).
@@ -66,22 +69,24 @@ pub(crate) fn add(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue)
     Ok(())
 }
 
-/// What came of a sending.
+/// The result of a sending.
 pub(crate) struct Sent {
     pub(crate) result: Result<Response<Body>, Error>,
-    /// Some of the body was asked for, so that a one-shot body is spent.
+    /// Whether ureq has read from the body. Then a one-shot body is spent.
     pub(crate) touched: bool,
     pub(crate) ending: Ending,
 }
 
-/// What the end of a sending says of the token.
+/// What the end of a sending shows about the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// What the response says; nothing if there is none.
+    /// The response decides. Without a response, the end shows nothing.
     Usual,
-    /// The connection failed while an upload was being sent, or a probe brought no answer: the token may have been refused.
+    /// The connection failed while an upload was being sent, or a probe got no answer. So the token
+    /// may have been refused.
     BrokeOff,
-    /// A limit of the caller's ended while an upload was being sent. The same, but the call has ended.
+    /// A timeout of the caller ended while an upload was being sent. The token may have been
+    /// refused, and the call has ended.
     OutOfTime,
 }
 
@@ -91,28 +96,29 @@ impl Sent {
     }
 }
 
-/// The agent, and what is known of the server behind it.
+/// The agent, and what this crate has learned about its server.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     agent: Agent,
-    /// The settings are a user's, so a middleware of them may send requests elsewhere.
+    /// Whether the user gave the settings. Then a middleware in them may send requests elsewhere.
     given: bool,
-    /// The connections are this crate's, so the answer to a question is seen although the server keeps the connection.
+    /// Whether the connections are this crate's. Then it sees the answer to `Expect` even if the
+    /// server keeps the connection open.
     sees_answers: bool,
-    /// The server was silent when it was asked for its `100 Continue`, or has answered 417.
+    /// Whether the server was silent after `Expect: 100-continue`, or answered 417.
     ignores_expect: Arc<AtomicBool>,
 }
 
-/// What a request is given beside the agent's own limits.
+/// The limits of a request, beside those of the agent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Limits {
-    /// For everything.
+    /// For the whole exchange.
     left: Option<Duration>,
     /// For one write.
     stall: Option<Duration>,
-    /// For `100 Continue`, if it was this crate that asked for it.
+    /// For the `100 Continue`, if this crate sent `Expect`.
     await_100: Option<Duration>,
-    /// For the response's head, once nothing more is sent.
+    /// For the head of the response, after the end of the sending.
     answer: Option<Duration>,
 }
 
@@ -136,18 +142,20 @@ impl Sender {
         &self.agent
     }
 
-    /// Where a response came from, if it may be elsewhere than where the request was sent to.
+    /// The URI that a response came from, if a middleware may have sent the request elsewhere.
     pub(crate) fn source<'a>(&self, response: &'a Response<Body>) -> Option<Cow<'a, Uri>> {
-        // A response without extensions was made by a middleware, which speaks for the origin.
+        // A middleware made a response without extensions itself, and counts as the origin.
         if !self.given || response.extensions().is_empty() {
             return None;
         }
-        // `get_uri` would panic if a middleware has made the response. One that is not this agent's comes from nowhere known.
+        // Do not use `get_uri`: it panics if a middleware has made the response. If another agent
+        // has made it, its source is unknown, and an empty URI stands for an unknown source.
         let visited = response.get_redirect_history().and_then(<[Uri]>::last);
         Some(visited.map_or_else(|| Cow::Owned(Uri::default()), Cow::Borrowed))
     }
 
-    /// Sends the request, with the payload as its body, within `left` if there is a limit. An upload is sent as `how` says.
+    /// Sends the request, with the payload as its body, within `left` if there is a limit. An
+    /// upload is sent as `how` says.
     pub(crate) fn send(
         &self,
         mut request: Request<()>,
@@ -156,7 +164,7 @@ impl Sender {
         how: Upload,
         left: Option<Duration>,
     ) -> Sent {
-        // What is announced is sent, even if it is nothing, or the server would wait for it.
+        // Send a body that was announced even if it is empty, because the server waits for it.
         if payload.length() == Some(0) && !description.announced {
             let limits = Limits { left, ..Limits::default() };
             return Sent::usual(self.run(request, limits).map_err(Error::Ureq));
@@ -166,7 +174,7 @@ impl Sender {
         let limits = Limits { left, stall: is_upload.then(|| self.stall(left)), ..Limits::default() };
         let (asks, wait) = match how {
             Upload::Send => (payload.expects() && !self.ignores_expect(), self.await_100()),
-            // How long a server may think about a token is not the agent's affair.
+            // This crate, not the agent, decides how long the server may take to answer a probe.
             Upload::Ask | Upload::Probe => (true, self.within_a_read(AWAIT_100)),
         };
         if !asks || request.headers().contains_key(EXPECT) && how != Upload::Probe {
@@ -185,19 +193,20 @@ impl Sender {
         if sent.touched || !sent.result.as_ref().is_ok_and(is_417) {
             return sent;
         }
-        // It was not the call that failed, but the question. So far nothing was sent but a head.
+        // The 417 is about `Expect` and not about the call. Only a head was sent, so the request
+        // can be sent again.
         self.learn(true);
         let left = left.map(|left| left.saturating_sub(began.elapsed()));
         self.exchange(plain, description, payload, Limits { left, ..limits })
     }
 
-    /// Asks the server whether it wants the body.
+    /// Adds the headers that ask the server before the body is sent.
     fn ask(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         add(headers, EXPECT, HeaderValue::from_static("100-continue"))?;
         if self.sees_answers {
             return Ok(());
         }
-        // The end of the connection shows the answer, too.
+        // Ask the server to close, because then ureq sees the answer at the end of the connection.
         add(headers, CONNECTION, HeaderValue::from_static("close"))
     }
 
@@ -217,7 +226,8 @@ impl Sender {
         let began = Instant::now();
         let result = self.run(request.map(|()| SendBody::from_reader(&mut body)), limits);
         if let (Some(wait), Some(asked)) = (limits.await_100, body.touched) {
-            // The time includes that of a new connection. Who is slow to connect to is asked once too seldom, at worst.
+            // The time includes that of connecting. If connecting is slow, a later request may not
+            // ask, which does little harm.
             self.learn(asked.saturating_duration_since(began) >= wait);
         }
         let (touched, is_upload) = (body.touched.is_some(), limits.stall.is_some());
@@ -237,7 +247,7 @@ impl Sender {
         Sent { result, touched, ending }
     }
 
-    /// Sends the head of a request, whose body stays here whatever the server says.
+    /// Sends the head of a request, and never its body.
     fn probe(&self, request: Request<()>, limits: Limits) -> Sent {
         let limits = Limits { answer: limits.stall, ..limits };
         let mut withheld = Withheld;
@@ -261,7 +271,7 @@ impl Sender {
         let timeouts = self.agent.config().timeouts();
         let wait = await_100.unwrap_or_else(|| self.await_100());
         let mut settings = self.configure(request).timeout_await_100(Some(wait));
-        // Time is the whole call's.
+        // `left` bounds the whole call, so it replaces the agent's limit.
         if left.is_some() {
             settings = settings.timeout_global(left);
         }
@@ -275,8 +285,9 @@ impl Sender {
         self.agent.run(settings.build())
     }
 
-    /// What is this crate's to set, for calls and logins alike: a status is looked at before it is anybody's error, redirects are
-    /// delivered (rule 21), and what may go out in clear, because it stays on this machine (rule 3), goes through no proxy.
+    /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not
+    /// followed (rule 21). A request in clear, which stays on this machine (rule 3), goes through
+    /// no proxy.
     pub(crate) fn configure<S: AsSendBody>(&self, request: Request<S>) -> ConfigBuilder<HttpCrateScope<S>> {
         let in_clear = is_in_clear(&request);
         let settings = self
@@ -288,8 +299,8 @@ impl Sender {
         if in_clear { settings.proxy(None) } else { settings }
     }
 
-    /// Whether the agent's own settings are what [`configure`](Self::configure) would make of them. ureq copies them all for a request
-    /// that has its own.
+    /// Whether [`configure`](Self::configure) would leave the agent's settings as they are. Then
+    /// the request needs no settings of its own, for which ureq would copy all settings.
     fn is_as_configured<S>(&self, request: &Request<S>) -> bool {
         let config = self.agent.config();
         let goes_direct = !is_in_clear(request) || config.proxy().is_none();
@@ -304,12 +315,14 @@ impl Sender {
         self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(AWAIT_100))
     }
 
-    /// Below the agent's limit for one read: silence is an answer here, and a read that times out would fail the call.
+    /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that
+    /// times out would fail the call.
     fn within_a_read(&self, wait: Duration) -> Duration {
         self.agent.config().timeout_per_read().map_or(wait, |read| wait.min(read / 2))
     }
 
-    /// How long a write may make no progress: no longer than the agent says, and so that there is time to ask about the token.
+    /// How long a write may make no progress: no longer than the agent's own limit, and short
+    /// enough to leave time for a probe.
     fn stall(&self, left: Option<Duration>) -> Duration {
         let own = self.agent.config().timeout_per_write().unwrap_or(STALL).min(STALL);
         left.map_or(own, |left| own.min(MIN_STALL.max(left / 5)))
@@ -328,7 +341,8 @@ fn is_in_clear<S>(request: &Request<S>) -> bool {
     request.uri().scheme() != Some(&Scheme::HTTPS)
 }
 
-/// What an error says of the token, if it came while an upload was being sent or its response was waited for.
+/// What an error shows about the token, if it came during the sending of an upload or during the
+/// wait for the response.
 fn ending(error: &ureq::Error, body_ended: bool) -> Ending {
     let is_in_time =
         !matches!(error, ureq::Error::Timeout(Timeout::Global | Timeout::PerCall | Timeout::SendBody));
@@ -352,7 +366,7 @@ fn is_break_off(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Timeout(Timeout::PerWrite))
 }
 
-/// A reader that counts, and remembers when it was asked first, and how it ended.
+/// A reader that counts its bytes, and records the time of the first read, and how the body ended.
 struct Watched<'a> {
     reader: Box<dyn Read + 'a>,
     /// What is still to come of the stated length.

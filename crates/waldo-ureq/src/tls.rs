@@ -1,6 +1,6 @@
 //! Whether the agent's TLS settings fit the TLS that this crate was built with.
 //!
-//! ureq finds out when it first connects, and panics there.
+//! Otherwise ureq panics when it first connects.
 
 use ureq::config::Config;
 use waldo_auth_core::Origin;
@@ -58,7 +58,7 @@ mod rustls {
     use crate::agent::refused;
     use crate::error::BuildError;
 
-    /// Makes rustls's configuration as ureq does, but for the roots.
+    /// Makes the rustls configuration as ureq does, without the roots.
     pub(super) fn check(settings: &TlsConfig) -> Result<(), BuildError> {
         check_roots(settings)?;
         let provider = provider(settings).ok_or_else(|| {
@@ -101,7 +101,7 @@ mod rustls {
         Ok(())
     }
 
-    /// The one that ureq takes.
+    /// The crypto provider that ureq takes.
     fn provider(settings: &TlsConfig) -> Option<Arc<CryptoProvider>> {
         let told = settings.unversioned_rustls_crypto_provider().clone();
         told.or_else(|| CryptoProvider::get_default().cloned()).or_else(ring)
@@ -122,7 +122,7 @@ mod rustls {
         identity.certs().iter().map(|part| CertificateDer::from(part.der()).into_owned()).collect()
     }
 
-    /// ureq does not export the type of the kind, so its name must do.
+    /// ureq does not export the type of the key's kind, so this function compares the name.
     fn key(key: &PrivateKey<'_>) -> Option<PrivateKeyDer<'static>> {
         let der = key.der().to_vec();
         match format!("{:?}", key.kind()).as_str() {

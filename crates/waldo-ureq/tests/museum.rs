@@ -259,7 +259,8 @@ fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
     });
 }
 
-/// A server that refuses a token on the head of an upload, and reads nothing of the body; the second token it knows.
+/// A server that refuses the first token on the head of an upload, without reading the body. It
+/// accepts the second token.
 fn refusing_uploads() -> Scripted {
     let logins = AtomicU32::new(0);
     Scripted::start(move |exchange| {
@@ -285,15 +286,15 @@ fn arrives_after_a_refusal(server: &Scripted, document: impl Payload, length: us
     assert_eq!(server.logins(), 2);
 }
 
-/// `urllib3/urllib3#241`: a 401 to a large upload comes before the whole body is sent, and the client sees a broken pipe instead. The
-/// token's refusal is asked for once more, without the body.
+/// `urllib3/urllib3#241`: a 401 to a large upload comes before the whole body is sent, and the
+/// client sees a broken pipe instead. The client sends a probe without the body, and gets the 401.
 #[test]
 fn urllib3_241_a_401_before_a_broken_pipe_heals() {
     bounded(|| arrives_after_a_refusal(&refusing_uploads(), vec![7; 8_000_000], 8_000_000));
 }
 
-/// `seanmonstar/reqwest#1975`: a server looks at the `Authorization` of an upload and closes, and the client has an aborted connection
-/// instead of the status. The body is one that comes in pieces.
+/// `seanmonstar/reqwest#1975`: a server refuses the `Authorization` of an upload and closes. The
+/// client sees an aborted connection instead of the status. The body is sent in chunks.
 #[test]
 fn reqwest_1975_a_refusal_of_an_upload_in_chunks_heals() {
     bounded(|| {
@@ -303,8 +304,8 @@ fn reqwest_1975_a_refusal_of_an_upload_in_chunks_heals() {
     });
 }
 
-/// `golang/go#51109`: a server answers and closes before it has read the body, and whether the client gets the response is a race. It
-/// does not matter here who wins, whatever the length.
+/// `golang/go#51109`: a server answers and closes before it has read the body. A race decides
+/// whether the client gets the response. Here both outcomes heal, for any length of the body.
 #[test]
 fn go_51109_a_refusal_before_the_body_is_read_heals() {
     bounded(|| {
@@ -314,10 +315,11 @@ fn go_51109_a_refusal_before_the_body_is_read_heals() {
     });
 }
 
-/// `cloudfoundry/cf-java-client#562`: a 4xx to the request for a token makes the client wait for more until its timeout. Some statuses
-/// say enough, and the body of the others is not waited for long.
+/// `cloudfoundry/cf-java-client#562`: a 4xx to the request for a token makes the client wait until
+/// its timeout. Some statuses say enough without a body. For the others, the client waits a short
+/// time for the body.
 #[test]
-fn cf_java_client_562_a_failed_login_whose_body_does_not_end_holds_nobody_up() {
+fn cf_java_client_562_an_endless_error_body_delays_no_call() {
     bounded(|| {
         let logins = AtomicU32::new(0);
         let server = Scripted::start(move |exchange| {

@@ -80,7 +80,7 @@ fn text(response: &Response, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
 }
 
-/// Whether a text may stand in a body: as it is, in UTF-16 or UTF-32, or with escapes.
+/// Whether a body may hold this text: as it is, in UTF-16 or UTF-32, or with escapes.
 fn may_hold(body: &[u8], text: &str) -> bool {
     let narrow: Vec<u8> = body.iter().copied().filter(|byte| *byte != 0).collect();
     holds(&narrow, text) || narrow.contains(&b'\\')

@@ -17,7 +17,8 @@ use crate::wire::{self, Junk, Jwt};
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Whether a response to an attempt brings back the held token as it stands in a request, which is the usual case.
+    /// Whether a response to an attempt brings back the held token as it stands in a request, which
+    /// is the usual case.
     pub(super) fn repeats_held(&self, attempt: &Attempt, value: &HeaderValue) -> bool {
         attempt.epoch == self.epoch && self.held.as_ref().is_some_and(|held| value == held.header)
     }

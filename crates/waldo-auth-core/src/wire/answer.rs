@@ -41,7 +41,7 @@ pub(crate) fn read(
         Answer::Unavailable(Unavailable::new(reason).with_retry_after(wait))
     };
     let oversized = body.len() > MAX_BODY_BYTES;
-    // A large page beside an error says nothing that its status does not.
+    // A body that is too large is not searched: beside an error, the status says enough.
     let text = |name| if oversized { None } else { text(body, name) };
     if head.status.is_success() {
         let token = if oversized { None } else { token(text("token"), head) };
@@ -73,7 +73,8 @@ fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     members(body, [name], |[value]| value?.text())?
 }
 
-/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard begin.
+/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard
+/// begin.
 fn is_compressed(head: Head<'_>, body: &[u8]) -> bool {
     let is_coding = |value: &HeaderValue| {
         let value = value.as_bytes().trim_ascii();
@@ -86,7 +87,7 @@ fn is_compressed(head: Head<'_>, body: &[u8]) -> bool {
         )
 }
 
-/// Whether an answer with this status may be a rejection, which its body says.
+/// Whether an answer with this status may be a rejection. Its body decides.
 pub(crate) fn may_reject(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }

@@ -50,7 +50,8 @@ fn in_any_form(value: &[u8]) -> &[u8] {
     }
 }
 
-/// The values that a gateway has joined by commas (RFC 9110 §5.3); `None` if there is no comma, as in every JWT.
+/// The values that a gateway has joined by commas (RFC 9110 §5.3); `None` if there is no comma. No
+/// JWT has a comma.
 pub(crate) fn joined(value: &HeaderValue) -> Option<impl Iterator<Item = HeaderValue>> {
     memchr(b',', value.as_bytes())?;
     let parts = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);

@@ -25,7 +25,8 @@ impl NumericDate {
         if let Ok(seconds) = text.parse::<i64>() {
             return Some(Self(seconds.saturating_mul(1000)));
         }
-        // Rust reads `inf` and `nan` too, which some servers write and JSON does not have.
+        // Rust's parser accepts `inf` and `nan`. Some servers write them, but they are not JSON
+        // numbers.
         let is_number =
             text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
         let seconds: f64 = is_number.then(|| text.parse().ok())??;

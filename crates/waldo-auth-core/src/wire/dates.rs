@@ -41,7 +41,8 @@ impl LastDate {
 /// `local` stands in for the `Date` of an answer that has none.
 pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    // Of two lines that a gateway has joined, the first counts, as it does of two that stand apart.
+    // If a gateway has joined two lines, the first one counts. It counts for two separate lines,
+    // too.
     let seconds = text.split(',').next().unwrap_or_default().trim_end();
     let wait = if !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit()) {
         // Digits that do not fit are an honest wish for a very long time.

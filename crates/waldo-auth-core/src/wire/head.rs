@@ -49,7 +49,8 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The values in which a fresh token may stand, in their order; several may be [joined](super::joined).
+    /// The values that may hold a fresh token, in their order. One value may be several
+    /// [joined](super::joined) ones.
     pub(crate) fn rolls(self) -> impl Iterator<Item = &'a HeaderValue> {
         self.headers.get_all(AUTHORIZATION).iter()
     }

@@ -1,21 +1,23 @@
-//! A few members of a JSON object, whatever stands beside them.
+//! Reads a few members of a JSON object, even if other parts of the text are faulty.
 //!
-//! A reader of our own, because every JSON library refuses a text as a whole for one fault anywhere in it,
-//! and a fault beside `token` or `code` must not cost the login. It takes what `JSON.parse` takes, and passes
-//! over what it need not understand. It neither recurses nor copies, and looks at each byte once.
+//! Every JSON library refuses the whole text for one fault in it. But a fault beside `token` or
+//! `code` must not cost the login. So this reader accepts every object that `JSON.parse` accepts,
+//! and skips everything that it need not understand. It does not recurse, and it finds the members
+//! without copying them.
 
 use std::char::REPLACEMENT_CHARACTER;
 
 use memchr::memchr;
 use zeroize::Zeroizing;
 
-/// The value of a member, as it is written, without the white space around it.
+/// The value of a member as it is written in the text, without the white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a>(&'a [u8]);
 
-/// Finds the members with these names, and hands their values to `read`; `None` if the text is no JSON object.
+/// Finds the members with these names, and hands their values to `read`; `None` if the text is no
+/// JSON object.
 ///
-/// If a name stands twice, the last one counts. Bytes behind the object do not count.
+/// If a name occurs twice, the last value counts. Bytes after the object are ignored.
 pub(crate) fn members<R, const N: usize>(
     json: &[u8],
     names: [&str; N],
@@ -46,18 +48,20 @@ fn find<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<
     }
 }
 
-/// What stands between the quotation marks of a string, with its escapes.
+/// The bytes between the quotation marks of a string, with its escapes.
 #[derive(Clone, Copy)]
 struct Inside<'a>(&'a [u8]);
 
-/// Splits behind the quotation mark that ends a string; its first one is gone already.
+/// Splits after the quotation mark that ends a string. `json` begins after the opening quotation
+/// mark.
 fn string(json: &[u8]) -> Option<(Inside<'_>, &[u8])> {
     let mut end = 0;
     loop {
         end += json.get(end..)?.iter().position(|byte| *byte == b'"')?;
         let inside = json.get(..end)?;
         end += 1;
-        // Two backslashes are one that is meant, so an odd one belongs to the quotation mark.
+        // Each pair of backslashes is an escaped backslash. If one is left over, it escapes the
+        // quotation mark.
         let backslashes = inside.iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return Some((Inside(inside), json.get(end..)?));
@@ -114,14 +118,15 @@ impl<'a> Value<'a> {
 
 impl Inside<'_> {
     fn is(&self, name: &str) -> bool {
-        // What is written with an escape is longer than what it means.
+        // A name with an escape is longer in the text than the name itself.
         let may_escape = self.0.len() > name.len() && self.0.contains(&b'\\');
         self.0 == name.as_bytes() || (may_escape && self.text().as_str() == name)
     }
 
-    /// The text itself. U+FFFD stands for what is no character, as in a browser.
+    /// The text without its escapes. As in a browser, U+FFFD replaces whatever is not a character.
     fn text(&self) -> Zeroizing<String> {
-        // No byte becomes more than three. A buffer that grew would leave a copy behind.
+        // A byte becomes at most three. If the buffer grew, it would leave a copy of a secret
+        // behind.
         let mut text = Zeroizing::new(String::with_capacity(3 * self.0.len()));
         let mut rest = self.0;
         while let Some((plain, escape)) = memchr(b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
@@ -144,7 +149,7 @@ fn push(text: &mut String, plain: &[u8]) {
     }
 }
 
-/// The character behind a backslash, and what follows it.
+/// The character that an escape means, and the rest of the text. `json` begins after the backslash.
 fn escaped(json: &[u8]) -> (char, &[u8]) {
     match json {
         [b'b', after @ ..] => ('\u{8}', after),
@@ -181,7 +186,7 @@ fn code_unit(json: &[u8]) -> Option<(u16, &[u8])> {
     Some((u16::try_from(unit).ok()?, after))
 }
 
-/// What stands behind white space and byte-order marks.
+/// The text after leading white space and byte-order marks.
 fn without_marks(mut json: &[u8]) -> &[u8] {
     loop {
         json = json.trim_ascii_start();
@@ -192,7 +197,8 @@ fn without_marks(mut json: &[u8]) -> &[u8] {
     }
 }
 
-/// The text in UTF-8 if it is UTF-16 or UTF-32, as its first bytes tell (RFC 4627 §3); a copy, which is wiped.
+/// A copy of the text in UTF-8, if its first bytes show that it is UTF-16 or UTF-32 (RFC 4627 §3).
+/// The copy is wiped.
 fn recoded(json: &[u8]) -> Option<Zeroizing<String>> {
     Some(match json {
         [0xff, 0xfe, 0, 0, ..] | [_, 0, 0, 0, ..] => of_utf32(json, u32::from_le_bytes),
@@ -223,7 +229,7 @@ fn collected(json: &[u8], characters: impl Iterator<Item = Option<char>>) -> Zer
 mod tests {
     use super::*;
 
-    /// The string `a`, and the rest of what the answer would be.
+    /// The string `a`, or the reason why there is none.
     #[derive(Debug, PartialEq)]
     enum Read {
         NoObject,
@@ -285,7 +291,8 @@ mod tests {
         }
     }
 
-    /// serde-rs/json#495, DollhouseMCP/mcp-server#2520, and what else comes before, beside and behind.
+    /// serde-rs/json#495, DollhouseMCP/mcp-server#2520, and other faults before, beside and after a
+    /// text.
     #[test]
     fn rule_02_faults_beside_a_text_do_not_spoil_it() {
         for json in [
@@ -344,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_utf_16_and_utf_32_are_read_with_and_without_a_mark() {
+    fn rule_02_utf_16_and_utf_32_need_no_mark() {
         for mark in ["", "\u{feff}"] {
             let json = format!("{mark}{{\"b\":\"ß€😀\",\"a\":\"x😀\"}}");
             let (narrow, wide): (Vec<u16>, Vec<u32>) =
@@ -367,7 +374,8 @@ mod tests {
         assert_eq!(read(&halves), text("x"), "half of a pair");
     }
 
-    /// Ten megabytes of each: a reader that recursed would overflow the stack, one that looked back would not end.
+    /// Ten megabytes of each. If the reader recursed, the stack would overflow. If it read bytes
+    /// again and again, it would take hours.
     #[test]
     fn rule_02_no_nesting_is_too_deep_and_no_text_too_long() {
         const MANY: usize = 10_000_000;

@@ -1,4 +1,4 @@
-//! The error of an HTTP stack that has got no answer.
+//! Finds the reason for a failed login in the error of the HTTP stack.
 
 use std::error::Error;
 use std::io;
@@ -6,11 +6,11 @@ use std::iter::successors;
 
 use crate::failure::Reason;
 
-/// An error chain is followed no further than this.
+/// How many sources of an error are read at most.
 const MAX_SOURCES: usize = 32;
 
-/// Phrases by which the stacks, TLS libraries and operating systems name a fault. Each has a space in it,
-/// so that no URL in an error's text can be taken for one.
+/// Phrases by which HTTP stacks, TLS libraries and operating systems name a fault. Each phrase
+/// contains a space, so a URL in an error's text cannot match.
 const PHRASES: [(Reason, &[&str]); 4] = [
     (
         Reason::Certificate,
@@ -64,7 +64,7 @@ const PHRASES: [(Reason, &[&str]); 4] = [
     ),
 ];
 
-/// What the error, or one of its sources, says of the reason.
+/// The reason that the error, or one of its sources, names.
 pub(crate) fn reason_of(error: &(dyn Error + 'static)) -> Reason {
     successors(Some(error), |error| source_of(*error))
         .take(MAX_SOURCES)
@@ -72,7 +72,8 @@ pub(crate) fn reason_of(error: &(dyn Error + 'static)) -> Reason {
         .unwrap_or(Reason::Transport)
 }
 
-/// An [`io::Error`] that wraps an error names that one's source, and not that one, as its own source.
+/// The source of an error. An [`io::Error`] that wraps an error skips the wrapped error in
+/// `source`, so this function returns the wrapped error.
 fn source_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -120,7 +121,7 @@ mod tests {
 
     /// As each library words it.
     #[test]
-    fn rule_02_a_transport_error_is_told_by_its_words() {
+    fn rule_02_a_transport_error_is_known_by_its_words() {
         for (text, reason) in [
             ("rustls: invalid peer certificate: UnknownIssuer", Reason::Certificate),
             (
@@ -149,7 +150,7 @@ mod tests {
             ("native-tls: error:0A00010B:SSL routines:ssl3_get_record:wrong version number", Reason::Tls),
             ("io: Connection reset by peer (os error 104)", Reason::Transport),
             ("", Reason::Transport),
-            // The names in a URL are no words of the error.
+            // Words in a URL must not match.
             (
                 "error sending request for url (https://certificate-verify.refused/dns/error)",
                 Reason::Transport,

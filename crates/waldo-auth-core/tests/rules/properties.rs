@@ -58,7 +58,7 @@ fn payload() -> impl Strategy<Value = String> {
     })
 }
 
-/// JSON objects in any spelling, and what becomes of them when a few bytes are changed.
+/// JSON objects in any spelling, and the same objects with a few bytes changed.
 fn object() -> impl Strategy<Value = Vec<u8>> {
     let leaf = prop_oneof![
         json_value(),
@@ -195,7 +195,8 @@ proptest! {
         }
     }
 
-    /// What another reader takes for an object is one, with the same members; that one counts which stands last.
+    /// If serde_json accepts an object, this reader finds the same members in it. If a name occurs
+    /// twice, the last value counts.
     #[test]
     fn rule_02_a_code_is_read_as_the_oracle_reads_it(json in object()) {
         let (login, _) = World::new().lead(Call::replayable());

@@ -28,7 +28,7 @@ pub(crate) struct Caller {
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
-    /// The edition of its upload that broke off, until something tells what became of it.
+    /// The edition of the token with which its upload broke off, until a response or a 401 decides.
     broke_off: Option<u64>,
 }
 
@@ -198,7 +198,8 @@ impl Reference {
             }
         };
         self.said.push(Event::Challenged { edition: sent.edition, outcome });
-        // The first sending of an upload that broke off has touched the body, whatever the probe did.
+        // If the upload broke off before, its first sending has touched the body, although the
+        // probe has not.
         let touched = caller.broke_off.take().is_some() || touched;
         self.is_sent_again(caller, sent, outcome, touched)
     }
@@ -232,11 +233,11 @@ impl Reference {
         self.is_sent_again(caller, sent, outcome, true)
     }
 
-    /// Rule 24: how a call that is sent now sends its body.
+    /// Rule 24: how a call sends its body now.
     pub(crate) fn upload(&self, caller: &mut Caller) -> Upload {
         let was_refused = caller.broke_off.is_some() && caller.broke_off == self.refused;
         if was_refused && !caller.one_shot {
-            // One resend or the other, whichever is left.
+            // It spends one of the two resends that is left.
             for spent in [&mut caller.sent_for_newer, &mut caller.sent_after_login] {
                 if !std::mem::replace(spent, true) {
                     caller.broke_off = None;

@@ -5,7 +5,7 @@ use waldo_auth_core::{AdmitError, Call, ConfigError, Event, Explanation, Upload,
 
 use crate::world::{World, credentials, request, secs};
 
-/// A session whose upload has broken off, and the call that may ask about it.
+/// A session after an upload broke off, and the upload's call, which may probe now.
 fn broken(call: Call) -> (World, Call) {
     let (mut world, _) = World::warm();
     let upload = world.send(call);
@@ -103,7 +103,7 @@ fn rule_24_a_renewed_token_is_not_doubtful() {
 }
 
 #[test]
-fn rule_24_an_asking_one_shot_that_is_refused_is_sent_after_all() {
+fn rule_24_a_one_shot_refused_before_its_body_is_sent_later() {
     let (mut world, call) = broken(Call::replayable());
     drop(call);
     let asking = world.send(Call::one_shot());
@@ -116,7 +116,7 @@ fn rule_24_an_asking_one_shot_that_is_refused_is_sent_after_all() {
 }
 
 #[test]
-fn rule_24_one_401_tells_all_uploads_that_broke_off_with_its_token() {
+fn rule_24_one_401_counts_for_all_broken_uploads() {
     let (mut world, _) = World::warm();
     let [asks, late, latest] = [(); 3].map(|()| world.send(Call::replayable()).attempt);
     let once = world.send(Call::one_shot()).attempt;
@@ -126,7 +126,7 @@ fn rule_24_one_401_tells_all_uploads_that_broke_off_with_its_token() {
     let (login, healed) = world.lead(healed);
     let token = world.fresh();
     world.grant(login, &token);
-    // One had broken off before the 401, one breaks off after it. Neither needs to ask.
+    // One upload broke off before the 401, and one breaks off after the 401. Neither needs a probe.
     let latest = world.break_off(latest);
     for call in [healed, late, latest] {
         let upload = world.send(call);
@@ -159,7 +159,7 @@ fn rule_24_an_upload_is_sent_three_times_at_most() {
 }
 
 #[test]
-fn rule_24_a_token_that_was_renewed_meanwhile_is_not_asked_about() {
+fn rule_24_a_renewed_token_is_not_probed() {
     let (mut world, _) = World::warm();
     let (upload, page) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let newer = world.fresh();
@@ -177,13 +177,13 @@ fn rule_24_an_upload_of_another_session_says_nothing() {
 }
 
 #[test]
-fn rule_22_explain_tells_of_the_doubt() {
+fn rule_22_explain_reports_a_doubtful_token() {
     let (mut world, call) = broken(Call::replayable());
     drop(call);
     assert_eq!(
         world.explain(),
-        "the next call would be sent with edition 1, which has 3600.0s left; an upload with it broke off, so the \
-         server may refuse it"
+        "the next call would be sent with edition 1, which has 3600.0s left; an upload with this token broke \
+         off, so the server may refuse the token"
     );
     let explanation = world.session.explain(world.now());
     assert!(matches!(explanation, Explanation::Send { doubtful: true, .. }));

@@ -34,7 +34,7 @@ struct Asking {
 struct Flight {
     attempt: Attempt,
     caller: Caller,
-    /// With their bodies: a probe is none.
+    /// How often the body was sent; a probe does not count.
     sendings: u32,
     sent: Held,
     at: Time,

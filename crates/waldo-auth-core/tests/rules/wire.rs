@@ -159,9 +159,9 @@ fn rule_02_everything_else_is_unavailable() {
     }
 }
 
-/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: what stands beside the token, or beside the code.
+/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: faults beside the token, or beside the code.
 #[test]
-fn rule_02_what_stands_beside_a_token_or_a_code_does_not_spoil_it() {
+fn rule_02_faults_beside_token_or_code_do_no_harm() {
     let bodies = |name: &str, text: &str| {
         let member = format!(r#""{name}":"{text}""#);
         let utf_16 = |json: String| json.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
@@ -491,7 +491,7 @@ fn rule_04_values_joined_by_a_comma_are_several_values() {
         world.settle(login, outcome);
         assert!([&newer, &earlier].contains(&&world.send(call).token), "{joined}");
     }
-    // What repeats the held token twice changes nothing.
+    // A header that repeats the held token twice changes nothing.
     let (mut world, old) = World::warm();
     let sent = world.send(Call::replayable());
     let written = world.session.journal().written();

@@ -303,7 +303,7 @@ impl World {
         self.step(|session, now| session.resume(snapshot, now))
     }
 
-    /// An upload breaks off, and its call must come back.
+    /// An upload breaks off, and the session must return the call for a probe.
     #[track_caller]
     pub(crate) fn break_off(&mut self, attempt: Attempt) -> Call {
         match self.step(|session, now| session.break_off(attempt, now)) {
@@ -312,7 +312,7 @@ impl World {
         }
     }
 
-    /// An upload breaks off, and its call must end with that.
+    /// An upload breaks off, and the call must end with this error.
     #[track_caller]
     pub(crate) fn fail_upload(&mut self, attempt: Attempt) {
         let verdict = self.step(|session, now| session.break_off(attempt, now));

@@ -16,7 +16,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The whole request, as the client's user makes it: to be sent with everything that is in it.
+    /// The whole request, as the client's user makes it. The client must send all of it.
     pub fn request(&self) -> &Request<Vec<u8>> {
         &self.request
     }
@@ -26,26 +26,28 @@ impl Ask {
         self.request.method()
     }
 
-    /// Where to, with scheme, port and query. It may be another origin than the client's, which the
-    /// client has to refuse.
+    /// The absolute URI of the request. If it has another origin than the client's, the client must
+    /// refuse the call.
     ///
-    /// It may be an odd spelling of the client's origin, too. A client may refuse that as another
-    /// origin, or send the request; but then exactly to its own origin.
+    /// The URI may have an odd spelling of the client's origin. Then the client may refuse the call
+    /// as one to another origin, or send the request to exactly its own origin.
     pub fn uri(&self) -> &Uri {
         self.request.uri()
     }
 
-    /// The user's headers. Each is to be sent as it is, with every attempt of the call.
+    /// The user's headers. The client must send each header unchanged, with every attempt of the
+    /// call.
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }
 
-    /// Which kind of body; [`bytes`](Self::bytes) are its bytes.
+    /// Whether there is a body, and whether it can be sent again. [`bytes`](Self::bytes) are its
+    /// bytes.
     pub fn body(&self) -> BodyKind {
         self.body
     }
 
-    /// The bytes of the body: few, or some megabytes; none without a body.
+    /// The bytes of the body: a few bytes, or some megabytes. Empty without a body.
     pub fn bytes(&self) -> &[u8] {
         self.request.body()
     }

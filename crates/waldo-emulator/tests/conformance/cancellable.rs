@@ -167,7 +167,7 @@ impl Leader<'_> {
             match tokio::time::timeout(patience, read(body, defect)).await {
                 Ok(Ok(body)) => Ok(Response::from_parts(head, body)),
                 Ok(Err(error)) if head.status.is_success() => Err(error),
-                // A status that is no success says enough, however its body ends.
+                // If the status is not a success, it says enough, even if the body breaks off.
                 Ok(Err(_)) | Err(_) => Ok(Response::from_parts(head, Bytes::new())),
             }
         });

@@ -1,4 +1,4 @@
-//! Defects of an adapter, one at a time, and the one scenario that each fails.
+//! Adapters with one defect each, and the scenario that finds the defect.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each defect is planted in one place")]
 
@@ -115,7 +115,7 @@ impl Defect {
         login
     }
 
-    /// What the defective adapter makes of a response before it is concluded.
+    /// Changes a response as the defective adapter does, before `conclude` gets the response.
     pub(crate) fn plant_in_status(defect: Option<Self>, response: &mut Response<Incoming>) -> StatusCode {
         let status = response.status();
         let loses = match defect {
@@ -215,7 +215,7 @@ fn each_planted_defect_is_found_and_named() {
     }
 }
 
-/// The example's adapter, which never tells that an upload broke off, and does not say so.
+/// The example's adapter. It never calls `break_off`, and it does not name this in `lacks`.
 struct NeverAsks;
 
 impl Adapter for NeverAsks {

@@ -48,8 +48,8 @@ impl Visitor {
         Self(stream)
     }
 
-    /// Sends one request; `headers` are whole lines with their ends. Where no `Host` is among them,
-    /// it is the server's.
+    /// Sends one request. `headers` are whole lines with their ends. If they have no `Host`, the
+    /// server's own `Host` is added.
     pub(crate) fn send(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) {
         let length = body.len();
         self.send_head(method, target, &format!("content-length: {length}\r\n{headers}"));

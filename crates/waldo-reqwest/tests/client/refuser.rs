@@ -1,5 +1,5 @@
-//! A server that refuses uploads on their head alone, as many do. The tests of other adapters use
-//! it too.
+//! A server that refuses uploads as soon as it has read their head, as many servers do. The tests
+//! of other adapters use this server, too.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What the server does with an upload whose token is dead.
+/// How the server refuses an upload whose token is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// It answers 401 on the head, and closes without reading the body.
@@ -19,13 +19,13 @@ pub(crate) enum Manner {
     /// It answers 401 on the head, reads the body, and keeps the connection unless it is told to
     /// close it.
     KeepsAlive,
-    /// It answers 401 on the head and closes; if it is asked, with 417 instead.
+    /// It answers 401 on the head and closes. To `Expect: 100-continue` it answers 417 instead.
     Refuses,
-    /// It answers 401 on the head and closes; if it is asked, it says nothing.
+    /// It answers 401 on the head and closes. To `Expect: 100-continue` it says nothing.
     Ignores,
-    /// It answers 401 on the head and closes; if it is asked, it asks for the body first.
+    /// It answers 401 on the head and closes. To `Expect: 100-continue` it answers 100 first.
     Continues,
-    /// It closes without any answer, and says nothing if it is asked.
+    /// It closes without any answer. To `Expect: 100-continue` it says nothing.
     Cuts,
 }
 
@@ -85,12 +85,12 @@ impl Refuser {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// No token that was granted so far is good any more.
+    /// Makes every token that was granted so far invalid.
     pub(crate) fn kill_tokens(&self) {
         self.shared.dead.lock().unwrap().extend(1..=self.logins());
     }
 
-    /// Every token is good again.
+    /// Makes every token valid again.
     pub(crate) fn revive_tokens(&self) {
         self.shared.dead.lock().unwrap().clear();
     }
@@ -103,7 +103,7 @@ impl Refuser {
         self.shared.logins.load(SeqCst)
     }
 
-    /// Waits until so few connections are open.
+    /// Waits until at most this many connections are open.
     pub(crate) fn wait_until_open(&self, count: usize) {
         for _ in 0..500 {
             if self.shared.open.load(SeqCst) <= count {

@@ -172,7 +172,8 @@ fn rule_03_a_request_goes_to_exactly_the_origin() {
     });
 }
 
-/// reqwest rewrites hosts. So an origin either is what reqwest makes of it, or makes no client.
+/// reqwest rewrites hosts. So an origin is either spelled as reqwest spells it, or `build` refuses
+/// it.
 #[test]
 fn rule_03_each_spelling_of_an_origin_works_or_does_not_build() {
     let hosts = [

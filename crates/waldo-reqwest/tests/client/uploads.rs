@@ -14,7 +14,7 @@ use crate::site::{bounded, builder};
 
 const MB: usize = 1_000_000;
 
-/// A client whose invalidation budget is another matter.
+/// A client without a limit on dropped tokens, because these tests are not about that limit.
 fn client(server: &Refuser) -> Client {
     builder(server.origin())
         .limits(|limits| limits.drop_budget(1000, Duration::from_millis(1)))
@@ -74,7 +74,7 @@ fn rule_24_uploads_at_once_share_one_login() {
     });
 }
 
-/// What came of an upload whose 401 may get lost.
+/// Whether the 401 to an upload was lost. Then the error must say so.
 fn is_lost(result: &Result<u16, Error>) -> bool {
     match result {
         Ok(200) => false,
@@ -90,7 +90,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
 }
 
 #[test]
-fn rule_24_a_lost_401_is_told_and_the_next_upload_asks() {
+fn rule_24_after_a_lost_401_the_next_upload_asks() {
     bounded(async {
         for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
             let server = Refuser::start(manner);
@@ -195,7 +195,7 @@ fn rule_24_uploads_heal_in_a_stack_of_middlewares() {
     });
 }
 
-/// A connection whose body never comes is of no use.
+/// A connection cannot be used again if its body was never sent.
 #[test]
 fn rule_24_an_asking_connection_is_closed() {
     bounded(async {

@@ -10,18 +10,17 @@ use super::ending::Ending;
 use super::sighting::status;
 use super::window::{Precision, Window};
 
-/// How a call may end: in one way, or in any of a list, where what the client is built on decides.
+/// How a call may end: in one way, or in any way of a list, because HTTP stacks differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedAnswers(pub(super) Vec<ExpectedAnswer>);
 
 impl ExpectedAnswers {
-    /// Whether a call that ended so, at this instant since the scenario began, is one that was
-    /// expected.
+    /// Whether this ending was expected, at this instant since the scenario began.
     pub(super) fn admit(&self, ending: &Ending, at: Duration, precision: Precision) -> bool {
         self.0.iter().any(|answer| answer.admits(ending, at, precision))
     }
 
-    /// The one answer, where there is no choice.
+    /// The answer, if there is only one.
     pub(super) fn only(&self) -> Option<&ExpectedAnswer> {
         let [only] = self.0.as_slice() else { return None };
         Some(only)

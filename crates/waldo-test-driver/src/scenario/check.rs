@@ -237,7 +237,7 @@ impl Scenario {
                 "call {id}: no URI has this \"origin\"; spell one such as \"{{SCHEME}}://{{authority}}\""
             ));
         }
-        // Of several answers each may come without the others.
+        // If several answers may come, each may come alone.
         let Some(answer) = order.answer.only() else { return Ok(()) };
         match &answer.kind {
             Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => wrong(

@@ -31,14 +31,15 @@ pub enum Ending {
     Unavailable {
         /// When it makes sense to try again, from the end of the call.
         retry_in: Duration,
-        /// What was wrong with the last login, for a reader of the report; no scenario asks for it.
+        /// The reason why the last login failed, for a reader of the report. No scenario compares
+        /// it.
         why: String,
     },
     /// The call was refused without a response: its deadline comes before a token can.
     Deadline {
         /// When it makes sense to try again, from the end of the call.
         retry_in: Duration,
-        /// What the client says about it, for a reader of the report; no scenario asks for it.
+        /// The client's own words, for a reader of the report. No scenario compares them.
         why: String,
     },
     /// The call was refused without a response: it does not go to the client's origin.
@@ -127,7 +128,7 @@ fn with_sources(error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // Many errors repeat their cause.
+        // Skip a cause whose words are in the text already, because many errors repeat their cause.
         if !text.contains(&more) {
             text.push_str(": ");
             text.push_str(&more);

@@ -40,8 +40,8 @@ impl Scenario {
         unmet
     }
 
-    /// What was not sent as its user asked: every attempt of a call is the user's whole request,
-    /// and a login has nothing of it.
+    /// The requests that differ from what their user asked for. Every attempt of a call must be the
+    /// user's whole request, and a login must have none of the user's headers.
     fn altered_requests(&self, sightings: &[Sighting]) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for order in self.orders() {
@@ -50,7 +50,8 @@ impl Scenario {
             let what = attempts.flat_map(|seen| alterations(order, &body, seen));
             unmet.extend(what.map(|what| Unmet::at(format!("call {}", order.id), what)));
             for login in sightings.iter().filter(|seen| seen.target == Target::Login) {
-                // Names that only a user makes up: a stack has defaults of the others.
+                // Compare only names that begin with `x-`, because a stack may have defaults for
+                // other names.
                 let leaked = order
                     .headers()
                     .keys()
@@ -159,7 +160,7 @@ fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Ve
     unmet
 }
 
-/// What differs between what the user of a call has asked and this attempt of it.
+/// The differences between the user's request and this attempt of the call.
 fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<String> {
     let mut what = Vec::new();
     if seen.method != order.method() {
@@ -199,7 +200,7 @@ fn tell(values: &[&[u8]]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(" and ") }
 }
 
-/// What is wrong where a body that broke off was delivered like a whole one.
+/// The message for a body that broke off and was delivered like a whole body.
 fn half_body(order: &Order, ending: &Ending, sightings: &[Sighting]) -> Option<String> {
     let Ending::Answered { body, .. } = ending else { return None };
     let (path, delivered) = (order.path(), body.len());

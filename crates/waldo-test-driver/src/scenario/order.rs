@@ -84,7 +84,7 @@ pub struct Order {
     headers: Headers,
     #[serde(default)]
     pub(super) body: BodyKind,
-    /// The size of the body, where it is not a short one.
+    /// The size of the body, if it is not short.
     #[serde(default)]
     pub(super) bytes: Option<usize>,
     #[serde(default)]
@@ -134,12 +134,12 @@ impl Order {
         &self.headers.0
     }
 
-    /// Where it goes, for a client of the origin `home`; `elsewhere` is another origin.
+    /// The URI of the call, for a client of the origin `home`; `elsewhere` is another origin.
     ///
-    /// It is built from its parts, because that keeps the case of the scheme.
+    /// The URI is built from its parts, because this keeps the capitals of the scheme.
     ///
     /// # Errors
-    /// When the scenario spells an origin that no URI can have.
+    /// The scenario spells an origin that no URI can have.
     pub fn uri(&self, home: &str, elsewhere: &str) -> Result<Uri, http::Error> {
         let split = |origin: &str| {
             let (scheme, authority) = origin.split_once("://").unwrap_or((origin, ""));
@@ -172,7 +172,7 @@ impl Order {
     /// The bytes of its body.
     pub fn bytes(&self) -> Vec<u8> {
         match self.bytes {
-            // No two neighbours are alike, so that a body with a hole is another one.
+            // Neighbouring bytes differ, so a body with missing bytes is not equal.
             Some(length) => (0..=250).cycle().take(length).collect(),
             None => self.body.bytes().to_vec(),
         }

@@ -28,7 +28,8 @@ pub(super) enum RequestKind {
     Call { id: CallId, token: TokenName },
 }
 
-/// How many requests are alike: `16`, or from `[1, 2]` as what the client is built on decides.
+/// How many requests are alike: `16`, or between the numbers of `[1, 2]`, because HTTP stacks
+/// differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "TimesForm")]
 pub(super) struct Times {

@@ -175,7 +175,7 @@ impl<'a> Simulation<'a> {
             Reply::Respond(response) => login.read(Head::from(&response), response.body()),
             Reply::CutShort(response) if response.status().is_success() => lost(),
             Reply::CutShort(response) | Reply::Trickle(response) => login.read(Head::from(&response), &[]),
-            // As much as tells that it is too large.
+            // Enough bytes to show that the body is too large.
             Reply::Flood(response) => login.read(Head::from(&response), &vec![b' '; Login::MAX_BODY + 1]),
             Reply::Cut | Reply::Hang => lost(),
         };
@@ -298,8 +298,8 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// When a reply counts that has come `now`; none: never. Of a call the head does. Of a login the
-/// body does, as far as it is read.
+/// When a reply that comes `now` takes effect, or `None` for never. A call's reply takes effect
+/// with its head. A login's reply takes effect with its body, as far as the body is read.
 fn counts_at(reply: &Reply, target: Target, until: Option<Instant>, now: Instant) -> Option<Instant> {
     match (reply, target) {
         (Reply::Hang, _) => None,

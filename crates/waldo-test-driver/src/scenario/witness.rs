@@ -32,7 +32,7 @@ impl Witness {
         Self { began, host: None, tokens: Vec::new(), logins: 0, rolls: 0, sightings: Vec::new() }
     }
 
-    /// The same, who objects to requests that name another `Host` than this one.
+    /// The same witness, which also reports requests with another `Host` than this one.
     #[must_use]
     pub fn expecting_host(self, host: impl Into<String>) -> Self {
         Self { host: Some(host.into()), ..self }
@@ -77,7 +77,7 @@ impl Witness {
         };
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
-        // Whatever a client puts there, no `Debug` shows it.
+        // Mark every value, so that `Debug` shows none.
         headers.values_mut().for_each(|value| value.set_sensitive(true));
         self.sightings.push(Sighting {
             target,

@@ -181,11 +181,11 @@ pub enum Answer {
     ///
     /// It too always lets the server handle the request. Nothing but a limit to the whole exchange ends it.
     Trickle,
-    /// The handled answer's head, and then its body and spaces without an end, as fast as they are
-    /// read, up to 64 MiB.
+    /// The head of the handled answer, its body, and then spaces without an end. The spaces come as
+    /// fast as they are read, up to 64 MiB.
     ///
-    /// It too always lets the server handle the request. Nothing but a limit to the size of the
-    /// body ends it.
+    /// The server always handles the request, too. Only a limit on the size of the body ends the
+    /// reading.
     Flood,
     /// A head with this status, and a body of spaces without an end.
     Endless {
@@ -197,7 +197,7 @@ pub enum Answer {
     },
     /// The handled answer in a content coding that the request has not asked for.
     ///
-    /// It too always lets the server handle the request.
+    /// The server always handles the request, too.
     Compressed,
     /// The handled answer, with spaces behind its body until that has at least this many bytes.
     ///
@@ -219,7 +219,8 @@ impl Answer {
         Self::Status { status, retry_after: None }
     }
 
-    /// Whether it is the handled answer, told otherwise: the server has always handled the request.
+    /// Whether the fault only changes the handled answer. Then the server has always handled the
+    /// request.
     pub(super) fn is_of_the_handled(&self) -> bool {
         match self {
             Self::CutShort | Self::Trickle | Self::Flood | Self::Compressed | Self::Padded { .. } => true,

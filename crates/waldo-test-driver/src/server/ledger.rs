@@ -12,8 +12,8 @@ use super::rotation::Rotation;
 /// Below this many tokens nothing is swept: it would cost more than it frees.
 const SWEEP_FROM: usize = 64;
 
-/// The most tokens that are kept. Beyond them, the older half is forgotten, so that a long run
-/// needs no more memory.
+/// How many tokens are kept at most. If there are more, the older half is forgotten, so that the
+/// memory of a long run stays bounded.
 const MOST: usize = 1 << 19;
 
 /// One issued token.
@@ -47,9 +47,9 @@ pub(super) struct ChainId(u64);
 
 /// All tokens that may still be alive, by stamp.
 ///
-/// It holds one small entry for each token that has neither expired nor been retired. The expired
-/// ones are swept out whenever the ledger has doubled. It never holds more than [`MOST`] tokens:
-/// then the oldest are forgotten.
+/// It holds one small entry for each token that has neither expired nor been retired. Whenever the
+/// ledger has doubled, expired tokens are removed. It holds [`MOST`] tokens at most: if there are
+/// more, the older half is forgotten.
 #[derive(Clone, Hash)]
 pub(super) struct Ledger {
     entries: BTreeMap<Stamp, Entry>,
@@ -152,7 +152,7 @@ impl Ledger {
         self.sweep_at = (self.entries.len() * 2).clamp(SWEEP_FROM, MOST);
     }
 
-    /// Where there are too many tokens, keeps the newer half.
+    /// If there are too many tokens, keeps the newer half.
     fn forget_oldest(&mut self) {
         if self.entries.len() <= MOST {
             return;
@@ -202,7 +202,7 @@ mod tests {
         let total = MOST as u64 + MOST as u64 / 4;
         let mut most = 0;
         for serial in 1..=total {
-            // A login of its own for each: the chains are bounded too.
+            // Make a login for each token, to show that the number of chains is bounded, too.
             let chain = ledger.open(now, expires);
             let (stamp, entry) = token(serial, chain, expires);
             ledger.enter(stamp, entry, now);

@@ -183,10 +183,11 @@ impl Server {
         self.examine(token, Moment::read(now, self.policy.clock_offset)).is_ok()
     }
 
-    /// Whether a call is refused on its head alone at `now`, so that its body is not to be read
+    /// Whether the server refuses this call at `now` without reading its body
     /// ([`Policy::refuses`]).
     ///
-    /// It leaves no trace: hand the head to [`handle`](Self::handle) for the answer.
+    /// This changes nothing in the server. Hand the head to [`handle`](Self::handle) for the
+    /// answer.
     pub fn refuses_on_head<B>(&self, head: &Request<B>, now: SystemTime) -> bool {
         let token = || self.policy.accept.token(head.headers().get(AUTHORIZATION)?.to_str().ok()?);
         self.policy.refuses != Refuses::AfterBody

@@ -238,10 +238,10 @@ pub enum UnknownPaths {
     NotFound,
 }
 
-/// When a call with a body is refused for its token: whether the server reads the body before.
+/// When the server refuses a call with a body for its token: after it has read the body, or before.
 ///
-/// The model answers all of them alike; whoever carries its replies asks
-/// [`Server::refuses_on_head`](super::Server::refuses_on_head).
+/// The model gives the same answer in each case. The program around the model must ask
+/// [`Server::refuses_on_head`](super::Server::refuses_on_head) before it reads a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ pub(crate) struct Sight {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// A request goes out, or the head of one that probes.
+    /// A request goes out, or the head of a probe.
     Sent { call: Caller, carries: Carries, probe: bool },
     /// A login goes out.
     LoggedIn { call: Caller, login: u64, lapses: Instant, good_form: bool },

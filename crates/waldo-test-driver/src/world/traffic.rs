@@ -142,7 +142,8 @@ impl<M: Machine> World<'_, M> {
         if matches!(slot.state, State::Sent { probe: true, .. })
             && text.is_some_and(|text| self.server.accepts(text, truth))
         {
-            // The server asks for the body, so the question stays open, and the call fails as its upload did.
+            // The server asks for the body, so the token stays doubtful, and the call fails with
+            // its first error.
             let caller = slot.caller;
             slot.state = State::Done;
             return self.tell(&"server", || format!("asks for the body of {caller}, which fails"));

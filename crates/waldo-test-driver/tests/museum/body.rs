@@ -31,22 +31,22 @@ fn reqwest_middleware_44_a_one_shot_body_is_sent_once() {
     meets(["a-one-shot-on-a-cold-start"]);
 }
 
-/// `urllib3/urllib3#241`: the server refused an upload early and closed, and the client told of a
-/// broken pipe instead. The call asks once more, without the body, and heals.
+/// `urllib3/urllib3#241`: the server refused an upload early and closed, and the client reported a
+/// broken pipe instead. The call sends a probe without the body, and heals.
 #[test]
 fn urllib3_241_a_refused_upload_heals() {
     assert_eq!(upload(Call::replayable()), [Upload::Send, Upload::Probe, Upload::Send]);
 }
 
-/// `seanmonstar/reqwest#1975`: the same, where the error hid the response. What can be sent once is
-/// not sent again: its 401 is delivered, and the token dropped.
+/// `seanmonstar/reqwest#1975`: the same; the error hid the response. A one-shot body is not sent
+/// again: its 401 is delivered, and the token is dropped.
 #[test]
 fn reqwest_1975_a_one_shot_upload_gets_its_401() {
     assert_eq!(upload(Call::one_shot()), [Upload::Send, Upload::Probe]);
 }
 
-/// `golang/go#51109`: the response to an upload that broke off was lost now and then, so each one
-/// failed. The next one asks first.
+/// `golang/go#51109`: the response to an upload that broke off was sometimes lost, so every upload
+/// failed. Here the next upload asks first.
 #[test]
 fn go_51109_the_next_upload_asks_first() {
     let mut stage = Stage::new(Policy::default());
@@ -60,8 +60,8 @@ fn go_51109_the_next_upload_asks_first() {
     assert_eq!(stage.finish(again, "/next"), 200);
 }
 
-/// How the body of this call is to be sent each time, where the first response is lost: all of
-/// them, but for the last a 401.
+/// How the body of this call is to be sent, each time. The first response is lost. Each later
+/// response is a 401, except the last one.
 fn upload(call: Call) -> Vec<Upload> {
     let mut stage = Stage::new(Policy::default());
     assert_eq!(stage.call("/a"), 200);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The tests of this museum, and of the crates that have to do with the surroundings.
+/// The test files of this crate's museum, and of the museums of the other crates.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rooms = fs::read_dir(root.join("tests/museum")).unwrap().map(|entry| entry.unwrap().path());

@@ -69,10 +69,10 @@ fn anthropic_auth_40_retry_after_has_a_limit() {
     meets(["retry-after-is-capped"]);
 }
 
-/// `cloudfoundry/cf-java-client#562`: where the token endpoint answered with an error, every call
-/// hung until its timeout. An error is told by its head, and the body of a rejection is waited for
-/// two seconds at most.
+/// `cloudfoundry/cf-java-client#562`: if the token endpoint answered with an error, every call hung
+/// until its timeout. Here the head shows the error, and the client waits two seconds at most for
+/// the body of a rejection.
 #[test]
-fn cf_java_client_562_an_error_is_told_by_its_head() {
+fn cf_java_client_562_the_head_of_an_error_is_enough() {
     meets(["login-503-without-an-end", "login-401-without-an-end", "login-floods-with-a-401"]);
 }

@@ -36,9 +36,9 @@ fn alamofire_3964_a_401_to_a_succeeded_token_is_no_login() {
     meets(["late-401-after-a-roll"]);
 }
 
-/// `IndominusByte/fastapi-jwt-auth#20`: a token of an older signing key was answered 422, as by
-/// flask-jwt-extended. By default that is no verdict on the token: it is delivered, and the token
-/// stays. A setting makes it count as a 401.
+/// `IndominusByte/fastapi-jwt-auth#20`: the server answered 422 to a token that was signed with an
+/// older key, as flask-jwt-extended does. By default the 422 is delivered, and the token stays. A
+/// setting makes the 422 count as a 401.
 #[test]
 fn fastapi_jwt_auth_20_a_422_is_delivered_unless_it_is_named() {
     meets(["a-422-is-delivered"]);

@@ -109,7 +109,7 @@ impl Stage {
         self.session.conclude(handled.attempt, Head::from(&handled.response), self.now())
     }
 
-    /// Loses the response to an upload, and tells the session that its connection broke off.
+    /// Loses the response to an upload, and calls `break_off`.
     pub(crate) fn break_off(&mut self, handled: Handled) -> Verdict {
         self.session.break_off(handled.attempt, self.now())
     }

@@ -1,4 +1,4 @@
-//! How answers are spelled: what stands beside a token, and what gateways do to headers.
+//! How answers are written: faults beside a token, and headers that gateways have joined.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,9 +17,10 @@ fn log_in(stage: &mut Stage, spell: impl FnOnce(&str) -> Vec<u8>) -> Call {
     call
 }
 
-/// `serde-rs/json#495`: half a surrogate pair anywhere in a text made all of it unreadable. What stands beside the token does not matter.
+/// `serde-rs/json#495`: half a surrogate pair anywhere in a text made all of it unreadable. Here a
+/// fault beside the token does no harm.
 #[test]
-fn json_495_half_a_surrogate_pair_beside_a_token_does_not_spoil_it() {
+fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
     let mut stage = Stage::new(Policy::default());
     let call = log_in(&mut stage, |token| format!(r#"{{"name":"\ud83d","token":"{token}"}}"#).into_bytes());
     assert_eq!(stage.finish(call, "/a"), 200);
@@ -29,10 +30,10 @@ fn json_495_half_a_surrogate_pair_beside_a_token_does_not_spoil_it() {
     assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
 }
 
-/// `DollhouseMCP/mcp-server#2520`: a reader that was stricter than the writer made good credentials unreadable. A byte-order mark and a
-/// number without bounds do not.
+/// `DollhouseMCP/mcp-server#2520`: a reader that was stricter than the writer made good credentials
+/// unreadable. Here a byte-order mark and a number out of range do no harm.
 #[test]
-fn mcp_server_2520_an_answer_is_read_whatever_stands_around_its_token() {
+fn mcp_server_2520_faults_around_a_token_do_no_harm() {
     for (before, after) in [("\u{feff}", ""), ("", r#","n":1e999"#), ("\u{feff}\n", r#","n":-1e999"#)] {
         let mut stage = Stage::new(Policy::default());
         let call =
@@ -41,7 +42,8 @@ fn mcp_server_2520_an_answer_is_read_whatever_stands_around_its_token() {
     }
 }
 
-/// `brefphp/bref#1691`: a gateway joins the lines of a header by a comma. With single-use tokens, each value counts.
+/// `brefphp/bref#1691`: a gateway joins the lines of a header by a comma. With single-use tokens,
+/// each value counts.
 #[test]
 fn bref_1691_two_tokens_that_a_gateway_has_joined_are_two() {
     let mut stage = Stage::new(Policy { rotation: Rotation::Strict, ..Policy::default() });

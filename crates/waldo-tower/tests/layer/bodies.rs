@@ -83,7 +83,7 @@ fn rule_8_a_call_is_sent_at_most_three_times() {
     });
 }
 
-/// A body of a type that neither is `Clone` nor can be made of bytes.
+/// A body whose type is not `Clone` and cannot be made from bytes.
 struct Foreign(Full<Bytes>);
 
 impl http_body::Body for Foreign {
@@ -99,10 +99,10 @@ impl http_body::Body for Foreign {
 }
 
 #[test]
-fn a_body_need_not_be_clone_nor_made_of_bytes_to_be_sent_once() {
+fn one_shot_sends_a_body_of_any_type() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[]);
-        // The mock takes whole bodies only; this one is whole.
+        // The mock takes bodies of one frame only, and this body has one frame.
         let inner =
             inner.map_request(|request: Request<Body<Foreign>>| request.map(|body| whole(body).into()));
         let service = layer(settings(ORIGIN)).one_shot().layer(inner);

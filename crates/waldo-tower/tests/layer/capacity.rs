@@ -287,6 +287,7 @@ fn no_capacity_is_kept_while_an_answer_is_awaited() {
     let (inner, _) = willing();
     let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &Arc::default()));
     assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
-    // The caller's own, and the one that is asked again: not the one that has sent.
+    // Two clones are left: the caller's own, and one for a resend. The clone that has sent is
+    // dropped.
     assert_eq!(*service.get_ref().counts.lock().unwrap(), [2; 2]);
 }

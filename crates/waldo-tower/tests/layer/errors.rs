@@ -74,7 +74,8 @@ fn rule_03_a_request_goes_to_exactly_the_origin() {
     }
 }
 
-/// HTTP clients take a scheme that was built so for another one, and send the request in clear.
+/// HTTP clients do not recognise a scheme that was built in capitals, and send the request in
+/// clear.
 #[test]
 fn rule_03_a_scheme_that_is_built_in_capitals_is_not_sent() {
     let (inner, seen) = willing();

@@ -16,14 +16,14 @@ use waldo_tower::{Error, Reason, Refusal, Refused, SharedSession, WaldoLayer};
 use crate::mock::ORIGIN;
 use crate::site::{on_a_runtime, settings, status};
 
-/// What a body brings whenever it is polled, without end.
+/// The behaviour of an endless body each time it is polled.
 #[derive(Clone, Copy)]
 enum Endless {
     Bytes(usize),
     Trailers,
-    /// It wakes its task, and brings nothing.
+    /// It wakes its task, and has no frame.
     WakeUps,
-    /// It is never polled, or the test fails.
+    /// The test fails if the body is polled.
     Unread,
     Nothing,
 }

@@ -25,7 +25,7 @@ use crate::site::{Hyper, hyper, layer, on_a_runtime, settings};
 const MB: usize = 1_000_000;
 
 fn service(server: &Refuser) -> Waldo<Hyper> {
-    // The invalidation budget is another matter.
+    // No limit on dropped tokens, because these tests are not about that limit.
     let settings = settings(&server.origin()).drop_budget(1000, Duration::from_millis(1));
     layer(settings).layer(hyper())
 }
@@ -100,7 +100,7 @@ fn rule_24_uploads_at_once_share_one_login() {
     });
 }
 
-/// What came of an upload whose 401 may get lost.
+/// Whether the 401 to an upload was lost. Then the error must say so.
 fn is_lost(result: &Result<u16, Error>) -> bool {
     match result {
         Ok(200) => false,
@@ -116,7 +116,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
 }
 
 #[test]
-fn rule_24_a_lost_401_is_told_and_the_next_upload_asks() {
+fn rule_24_after_a_lost_401_the_next_upload_asks() {
     on_a_runtime(async {
         for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
             let server = Refuser::start(manner);
@@ -212,8 +212,8 @@ fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
     });
 }
 
-/// How often a call is sent that fails with this error; its body is polled, or is not. And what
-/// came of it.
+/// Makes a call that fails with this error, after its body was polled or not. Returns how often the
+/// call was sent, and its result.
 fn broken(length: usize, polls: bool, kind: ErrorKind) -> (usize, Error) {
     let sent = Arc::new(Mutex::new(0));
     let count = Arc::clone(&sent);
@@ -252,7 +252,7 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
     }
 }
 
-/// A connection whose body never comes is of no use.
+/// A connection cannot be used again if its body was never sent.
 #[test]
 fn rule_24_an_asking_connection_is_closed() {
     on_a_runtime(async {

@@ -1,4 +1,5 @@
-//! No configuration makes ureq panic in the thread of a call: `build` refuses it, and says what to do.
+//! No configuration makes ureq panic in the thread of a call: `build` refuses it, and says what to
+//! do.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use waldo_ureq::{BuildError, Client, Error};
 use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, credentials, settings, status};
 
-/// Where https is asked for. Nobody there speaks it, so a call fails; it must not panic.
+/// An `https` origin where no server listens. A call fails there, and must not panic.
 fn plain() -> Scripted {
     Scripted::start(crate::scripted::Exchange::close)
 }
@@ -31,7 +32,7 @@ fn build(origin: &str, config: impl Fn() -> Config) -> Result<(), BuildError> {
         }
         (over_config, over_agent) => panic!("{over_config:?}, {over_agent:?}"),
     };
-    // Whatever comes of it, the thread lives.
+    // The call may fail, but the thread must not panic.
     for client in [over_config, over_agent] {
         if let Err(error) = client.get("/").deadline(Duration::from_secs(10)).call() {
             assert!(matches!(error, Error::Refused(_)), "{error:?}");
@@ -134,7 +135,7 @@ fn a_header_map_that_is_full_is_an_error() {
             }
             request
         };
-        // Neither the length nor the token has room; or one of them.
+        // There is no room for the length and the token, or for one of them.
         for room in [0, 1] {
             let error = client.run(full(room)).unwrap_err();
             assert!(matches!(error, Error::TooManyHeaders), "{error:?}");
@@ -258,7 +259,8 @@ mod tls {
         ClientCert::new_with_certs(&[certificate], PrivateKey::from_pem(key).unwrap())
     }
 
-    /// rustls's is looked at when the client is built. The operating system's library says so when it connects.
+    /// `build` checks a client certificate for rustls. The operating system's library checks it
+    /// when it connects.
     #[test]
     fn a_client_certificate_that_is_none_does_not_panic() {
         bounded(|| {

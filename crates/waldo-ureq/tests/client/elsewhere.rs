@@ -1,4 +1,5 @@
-//! A middleware of the user's may send a request elsewhere. What comes back from there says nothing about the token.
+//! A middleware of the user may send a request elsewhere. The answer from there says nothing about
+//! the token.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ struct Rewrite {
     to: Uri,
     logins: Arc<AtomicBool>,
     calls: Arc<AtomicBool>,
-    /// By an agent of its own, which its answers come from.
+    /// Sends with an agent of its own, and returns the response of this agent.
     agent: Option<Agent>,
 }
 

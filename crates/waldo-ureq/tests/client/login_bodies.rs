@@ -1,4 +1,4 @@
-//! The body of a login's answer is read no further, and waited for no longer, than it is worth (rule 2).
+//! The body of a login's answer is read only as far, and only as long, as it is useful (rule 2).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +11,11 @@ use crate::failures::reason;
 use crate::scripted::{Exchange, Scripted, jwt};
 use crate::site::{bounded, client, status};
 
-/// What a body of a refusal may take, and far less than a login may take.
+/// Longer than the body of a rejection may take, and far shorter than a login may take.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Why a login failed that is answered so, and how much of the body was taken.
+/// Answers a login in this way. Returns why the login failed, and how many bytes of the body were
+/// taken.
 #[track_caller]
 fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
     let count = Arc::new(AtomicUsize::new(0));
@@ -33,7 +34,8 @@ fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
     (reason, count.load(Ordering::SeqCst))
 }
 
-/// `cloudfoundry/cf-java-client#562`: a token request that failed made the client wait until its timeout.
+/// `cloudfoundry/cf-java-client#562`: a token request that failed made the client wait until its
+/// timeout.
 #[test]
 fn rule_02_a_status_that_says_enough_needs_no_body() {
     bounded(|| {
@@ -48,7 +50,7 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
 }
 
 #[test]
-fn rule_02_the_body_of_a_refusal_is_waited_for_but_briefly() {
+fn rule_02_a_rejection_waits_briefly_for_its_body() {
     bounded(|| {
         for (status, framing) in
             [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]
@@ -107,7 +109,7 @@ fn rule_02_a_compressed_body_of_nothing_is_left_behind() {
         ] {
             let (reason, taken) = taken(head, nothing.clone());
             assert_eq!(reason, expected, "{head}");
-            // What the client takes, and what the buffers of the connection do.
+            // The client's limit, and the size of the connection's buffers.
             assert!(taken < 8 << 20, "{taken}");
         }
     });

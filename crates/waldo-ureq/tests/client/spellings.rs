@@ -1,4 +1,4 @@
-//! Whatever a caller writes, a request goes to exactly the client's origin (rule 3).
+//! A request goes to exactly the client's origin, even if the caller spells the URI oddly (rule 3).
 
 use waldo_ureq::http::Request;
 use waldo_ureq::http::uri::{PathAndQuery, Scheme, Uri};

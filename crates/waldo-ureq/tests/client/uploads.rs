@@ -1,4 +1,5 @@
-//! Uploads whose connection breaks off, because the server refuses the token on the head and does not read the body (rule 24).
+//! Uploads whose connection breaks off, because the server refuses the token on the head and does
+//! not read the body (rule 24).
 //!
 //! So it was in `urllib3/urllib3#241`, `seanmonstar/reqwest#1975` and `golang/go#51109`.
 
@@ -20,7 +21,7 @@ use crate::site::{PATIENCE, bounded, builder, builder_over, client, credentials,
 
 const MEGABYTE: usize = 1_000_000;
 
-/// What a server does with an upload whose token it does not know.
+/// How a server refuses an upload whose token it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     /// Answers on the head, and closes.
@@ -33,7 +34,7 @@ enum Refusal {
     ReadFirst,
 }
 
-/// What a server does when it is asked with `Expect: 100-continue`.
+/// How a server answers `Expect: 100-continue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// Looks at the token first.
@@ -42,7 +43,7 @@ enum Asked {
     Continues,
     /// Answers 417.
     Fails,
-    /// Does as if it had not been asked, and looks at the token when it has seen some of the body.
+    /// Ignores `Expect`, and looks at the token after it has read a part of the body.
     Ignores,
 }
 
@@ -137,7 +138,8 @@ fn answer_upload(
         }
         Refusal::Drain | Refusal::ReadFirst => {
             exchange.answer(401, "", "no");
-            // The rest is read; a client that has been refused sends none of it, or leaves.
+            // Read the rest of the body. A refused client sends no more of it, or closes the
+            // connection.
             exchange.drain();
         }
     }
@@ -164,7 +166,8 @@ fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
             let site = Site::start(Refusal::Close, Asked::Looks);
             let document = document(megabytes);
             for round in 1..=10 {
-                // A client of its own, because only five refusals in a row are believed (rule 16).
+                // Use a new client each time, because a session drops five tokens in a row at most
+                // (rule 16).
                 let client = site.client();
                 site.forget_token();
                 let logins = site.server.logins();
@@ -205,7 +208,8 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
     });
 }
 
-/// An agent that was made already sees an answer to a question when the connection ends, which it asks for.
+/// With a given agent, the client sees the answer to `Expect` only when the connection ends. So it
+/// asks the server to close.
 #[test]
 fn rule_24_an_upload_over_an_agent_heals() {
     bounded(|| {
@@ -216,7 +220,7 @@ fn rule_24_an_upload_over_an_agent_heals() {
             }
             if exchange.line == "GET /first" || exchange.bears(&jwt(granted.load(Ordering::SeqCst))) {
                 let length = exchange.read_body().len();
-                // What is refused next.
+                // This token is refused next.
                 granted.fetch_add(1, Ordering::SeqCst);
                 return exchange.answer(200, "", &length.to_string());
             }
@@ -254,7 +258,7 @@ fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
 }
 
 #[test]
-fn rule_24_a_one_shot_upload_is_probed_and_the_next_call_heals() {
+fn rule_24_a_probed_one_shot_heals_the_next_call() {
     bounded(|| {
         let site = Site::start(Refusal::Close, Asked::Looks);
         let (client, document) = (site.client(), document(8));
@@ -291,7 +295,7 @@ fn rule_24_uploads_at_once_share_one_login() {
 }
 
 #[test]
-fn rule_24_an_upload_whose_refusal_cannot_be_had_says_so() {
+fn rule_24_a_lost_refusal_is_reported() {
     bounded(|| {
         for when_asked in [Asked::Fails, Asked::Ignores, Asked::Continues] {
             let site = Site::start(Refusal::Close, when_asked);
@@ -304,7 +308,7 @@ fn rule_24_an_upload_whose_refusal_cannot_be_had_says_so() {
             assert_ne!(source.kind(), io::ErrorKind::Other, "{source:?}");
             assert_eq!(site.uploads(), 2, "{when_asked:?}");
             assert!(client.explain().to_string().contains("broke off"), "{}", client.explain());
-            // The next upload asks first, and the server that reads the body then says what it has against it.
+            // The next upload asks first. Then the server reads the body, and its 401 arrives.
             let next = upload(&client, document(8));
             match when_asked {
                 Asked::Continues => assert_eq!(next.unwrap(), arrived(8)),
@@ -339,7 +343,7 @@ fn rule_24_a_crash_during_an_upload_costs_no_login() {
 }
 
 #[test]
-fn rule_24_a_probe_delivers_what_the_server_says_of_the_request() {
+fn rule_24_a_probe_delivers_another_status() {
     bounded(|| {
         let site = Scripted::start(|exchange| {
             if exchange.is_login() {

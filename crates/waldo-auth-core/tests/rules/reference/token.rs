@@ -56,7 +56,7 @@ pub(crate) struct Held {
     pub(super) from_login: bool,
     /// The latest `exp` since the login.
     pub(super) horizon: Option<i64>,
-    /// Rule 24: an upload with it broke off, and no success has come since.
+    /// Rule 24: an upload with this token broke off, and no success has come since then.
     pub(crate) doubtful: bool,
 }
 

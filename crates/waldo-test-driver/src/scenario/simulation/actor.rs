@@ -35,7 +35,7 @@ pub(super) struct Flight<T> {
     pub(super) place: Place,
     /// When nobody waits for its answer any more.
     pub(super) until: Option<Instant>,
-    /// When the reading of a body that does not end is given up.
+    /// When the client stops reading a body that does not end.
     pub(super) reading: Option<Instant>,
 }
 
