@@ -56,6 +56,8 @@ pub enum Unheld {
     Ended,
     /// The server refused the last one.
     Refused,
+    /// Two uploads in a row broke off with the last one, so the server may refuse it.
+    Doubtful,
     /// The last one was invalidated on request.
     Invalidated,
     /// The credentials were replaced.
@@ -96,6 +98,7 @@ impl fmt::Display for Unheld {
             Self::Cold => "there has been no token yet",
             Self::Ended => "the life of the held token is over",
             Self::Refused => "the server refused the last token",
+            Self::Doubtful => "two uploads in a row broke off with the last token",
             Self::Invalidated => "the last token was invalidated",
             Self::Reset => "the credentials were replaced",
         })

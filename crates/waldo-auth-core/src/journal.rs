@@ -102,6 +102,11 @@ pub enum Event {
         /// The edition that was sent.
         edition: u64,
     },
+    /// A second upload broke off with a doubtful token, which is dropped.
+    DoubtfulDropped {
+        /// The edition that was sent.
+        edition: u64,
+    },
     /// The server accepted a doubtful token: an upload with this token had broken off before.
     DoubtEnded {
         /// The edition that was sent.
@@ -179,6 +184,7 @@ impl Event {
             Self::Challenged { .. } => "challenged",
             Self::Throttled { .. } => "throttled",
             Self::UploadBrokeOff { .. } => "upload_broke_off",
+            Self::DoubtfulDropped { .. } => "doubtful_dropped",
             Self::DoubtEnded { .. } => "doubt_ended",
             Self::LoginStarted { .. } => "login_started",
             Self::LoginGranted { .. } => "login_granted",
@@ -206,6 +212,9 @@ impl fmt::Display for Event {
             }
             Self::UploadBrokeOff { edition } => {
                 write!(f, "an upload broke off: the server may have refused edition {edition}")
+            }
+            Self::DoubtfulDropped { edition } => {
+                write!(f, "a second upload broke off, so edition {edition} is dropped")
             }
             Self::DoubtEnded { edition } => write!(f, "the server accepted edition {edition}"),
             Self::LoginStarted { login } => write!(f, "login {login} started"),

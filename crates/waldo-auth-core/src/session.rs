@@ -178,6 +178,8 @@ impl Session {
     ///   or goes out with another token, as after a 401.
     /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
     ///
+    /// If an upload that asked first breaks off too, the token is dropped, as after a 401 (rule 16). The next call logs in.
+    ///
     /// If an attempt has no body, or a short one, drop the attempt instead (rule 24).
     pub fn break_off(&mut self, attempt: Attempt, now: Now) -> Verdict {
         if attempt.session != self.number {
@@ -189,12 +191,17 @@ impl Session {
         let outcome = match &mut self.held {
             Some(held) if held.edition == edition => {
                 held.doubtful = true;
-                // A call probes once: a second probe would most likely break off, too.
-                if upload == Upload::Probe {
-                    return Verdict::Deliver;
+                match upload {
+                    Upload::Send => {
+                        call.broke_off = edition;
+                        return Verdict::Retry(call);
+                    }
+                    // The second upload in a row broke off, and the server does not answer the question.
+                    Upload::Ask => self.drop_doubtful(edition, now),
+                    // A call probes once: a second probe would most likely break off, too.
+                    Upload::Probe => {}
                 }
-                call.broke_off = edition;
-                return Verdict::Retry(call);
+                return Verdict::Deliver;
             }
             held if self.refused == edition => {
                 if held.is_some() {
@@ -482,6 +489,17 @@ impl Session {
             Challenge::FreshFromLogin => false,
         };
         if resend { Verdict::Retry(call) } else { Verdict::Deliver }
+    }
+
+    /// Gives a doubtful token up, unless the budget is spent.
+    fn drop_doubtful(&mut self, edition: u64, now: Now) {
+        if self.pay_for_drop(now) {
+            self.note(Event::DoubtfulDropped { edition }, now);
+            self.unheld = Unheld::Doubtful;
+            self.drop_held();
+        } else {
+            self.note(Event::Throttled { edition }, now);
+        }
     }
 
     fn pay_for_drop(&mut self, now: Now) -> bool {

@@ -43,6 +43,7 @@ fn level(event: &Event) -> Level {
         | Event::LoginUnavailable { .. }
         | Event::Latched { .. }
         | Event::Throttled { .. }
+        | Event::DoubtfulDropped { .. }
         | Event::Lapsed { .. } => Level::WARN,
         _ => Level::INFO,
     }

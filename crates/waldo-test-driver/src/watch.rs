@@ -128,6 +128,7 @@ impl Watch {
                 self.roll(*sent, *epoch, *roll, tokens);
             }
             What::Sent { .. } | What::Answered { .. } | What::Refused { .. } | What::Over { .. } => {}
+            What::BrokeOff { sent, holds } => drop(self.drop_held(*sent, *holds, now)),
             What::Settled { login, end } => self.settle(*login, *end, now, tokens),
             What::Reset => {
                 self.closed = None;
@@ -172,15 +173,22 @@ impl Watch {
 
     /// The held token was refused; whether it is dropped for that is told by whether anything is held afterwards (rules 7, 16).
     fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
-        let Some(refused) = self.held.take_if(|held| held.token == sent && !holds) else { return };
-        self.refused = Some(sent);
-        if !may_have_ended(refused.life, now) {
+        if self.drop_held(sent, holds, now) {
+            self.refused = Some(sent);
+        }
+    }
+
+    /// The token was dropped, if nothing is held any more. Whether it was.
+    fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
+        let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
+        if !may_have_ended(dropped.life, now) {
             self.paid += 1;
             self.drops.push_back(now.monotonic);
             if self.drops.len() > BURST + 1 {
                 self.drops.pop_front();
             }
         }
+        true
     }
 
     /// Rule 5.

@@ -218,12 +218,24 @@ impl Reference {
     }
 
     /// Rule 24: whether a call whose upload broke off goes on.
-    pub(crate) fn break_off(&mut self, caller: &mut Caller, sent: &Held, upload: Upload) -> bool {
+    pub(crate) fn break_off(&mut self, caller: &mut Caller, sent: &Held, upload: Upload, now: Time) -> bool {
         self.said.push(Event::UploadBrokeOff { edition: sent.edition });
         if let Some(held) = self.held.as_mut().filter(|held| held.edition == sent.edition) {
             held.doubtful = true;
-            caller.broke_off = Some(sent.edition);
-            return upload != Upload::Probe;
+            if upload == Upload::Send {
+                caller.broke_off = Some(sent.edition);
+                return true;
+            }
+            if upload == Upload::Ask {
+                if self.pay(now) {
+                    self.dropped = self.held.take().map(|held| held.token.text);
+                    self.unheld = Unheld::Doubtful;
+                    self.said.push(Event::DoubtfulDropped { edition: sent.edition });
+                } else {
+                    self.said.push(Event::Throttled { edition: sent.edition });
+                }
+            }
+            return false;
         }
         if self.refused != Some(sent.edition) {
             return false;

@@ -27,6 +27,7 @@ fn rule_22_every_entry_says_what_happened() {
         Event::Challenged { edition: 1, outcome: Challenge::Dropped },
         Event::Throttled { edition: 1 },
         Event::UploadBrokeOff { edition: 1 },
+        Event::DoubtfulDropped { edition: 1 },
         Event::DoubtEnded { edition: 1 },
         Event::LoginStarted { login: 1 },
         Event::LoginGranted { login: 1, edition: 1, life },

@@ -266,3 +266,38 @@ fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
         assert!(capitals.headers().is_empty());
     }
 }
+
+#[test]
+fn rule_24_a_second_broken_upload_drops_the_token() {
+    let (mut world, call) = broken(Call::replayable());
+    drop(call);
+    let asking = world.send(Call::replayable());
+    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    world.fail_upload(asking.attempt);
+    assert_eq!(world.last_event(), Event::DoubtfulDropped { edition: 1 });
+    assert_eq!(
+        world.explain(),
+        "the next call would log in, because two uploads in a row broke off with the last token"
+    );
+    world.log_in();
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+}
+
+#[test]
+fn rule_24_a_server_that_breaks_every_upload_costs_a_bounded_number_of_logins() {
+    let (mut world, _) = World::warm();
+    for _ in 0..100 {
+        match world.admit(Call::one_shot()) {
+            waldo_auth_core::Step::Send(attempt) => {
+                drop(world.step(|session, now| session.break_off(attempt, now)))
+            }
+            waldo_auth_core::Step::Authenticate(login, _) => {
+                let token = world.fresh();
+                world.grant(login, &token);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.logins, 6);
+    assert!(matches!(world.last_event(), Event::Throttled { .. }));
+}

@@ -251,7 +251,8 @@ impl Walk {
 
     fn broke_off(&mut self, flight: Flight) {
         let Flight { attempt, mut caller, sendings, sent, .. } = flight;
-        let goes_on = self.reference.break_off(&mut caller, &sent, attempt.upload());
+        let now = self.now();
+        let goes_on = self.reference.break_off(&mut caller, &sent, attempt.upload(), now);
         match self.world.step(|session, now| session.break_off(attempt, now)) {
             Verdict::Deliver => assert!(!goes_on, "the call has ended, and should go on"),
             Verdict::Retry(call) => {

@@ -34,6 +34,12 @@ pub(crate) enum What {
         /// Whether anything is held afterwards.
         holds: bool,
     },
+    /// An upload broke off.
+    BrokeOff {
+        sent: TokenId,
+        /// Whether anything is held afterwards.
+        holds: bool,
+    },
     /// A login has ended.
     Settled { login: u64, end: End },
     /// The key pair is replaced.

@@ -39,7 +39,7 @@ impl<M: Machine> World<'_, M> {
             Trouble::SharedToken if way == 0 => self.store(target),
             Trouble::SharedToken => return self.resume(target),
             Trouble::CutConnection => return self.cut(target),
-            Trouble::BrokenUpload => self.break_off(target),
+            Trouble::BrokenUpload => return self.break_off(target),
             Trouble::CancelledCall => self.cancel(target),
             Trouble::PanickingLeader => return self.panic(target),
             Trouble::LoginUnavailable => {
@@ -195,14 +195,15 @@ impl<M: Machine> World<'_, M> {
     }
 
     /// The connection breaks off while a body is being sent.
-    fn break_off(&mut self, index: usize) {
+    fn break_off(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let (process, caller) = (slot.kind.process, slot.caller);
         match std::mem::replace(&mut slot.state, State::Done) {
             State::Sent { attempt, token, .. } => {
-                let machine = self.machines.get_mut(process);
-                let again = machine.and_then(|machine| machine.break_off(attempt, now));
+                let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
+                let again = machine.break_off(attempt, now);
+                let holds = machine.holds(now);
                 let goes_on = again.is_some();
                 if let Some(call) = again {
                     (slot.state, slot.caller.broke_off) = (State::Ready(call), token);
@@ -211,12 +212,17 @@ impl<M: Machine> World<'_, M> {
                     let what = if goes_on { "and it goes on" } else { "and it has ended" };
                     format!("breaks off while its body is being sent, {what}")
                 });
+                let Some(sent) = token else { return Ok(()) };
+                self.see(process, What::BrokeOff { sent, holds })
             }
             other @ (State::Away
             | State::Ready(_)
             | State::Waiting(..)
             | State::Leading { .. }
-            | State::Done) => slot.state = other,
+            | State::Done) => {
+                slot.state = other;
+                Ok(())
+            }
         }
     }
 
