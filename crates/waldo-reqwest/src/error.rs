@@ -59,8 +59,8 @@ pub enum Error {
 }
 
 /// The message for an upload that broke off.
-pub(crate) const BROKE_OFF: &str = "the connection broke off while the body was being sent, so the token may have been refused; \
-     the next upload asks the server first";
+pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; the token may have been refused, so make the call \
+     again if that is safe: it asks the server first";
 
 impl Error {
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
@@ -78,7 +78,7 @@ impl fmt::Display for Error {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
-            Self::BrokeOff(error) => write!(f, "{BROKE_OFF}: {error}"),
+            Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({error})"),
             Self::Reqwest(error) => error.fmt(f),
         }
     }

@@ -66,8 +66,8 @@ impl fmt::Display for Error {
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::BrokeOff(error) => write!(
                 f,
-                "the connection broke off while the body was being sent, so the token may have been refused; \
-                 the next upload asks the server first: {error}"
+                "the connection broke off during an upload ({error}); the token may have been refused, so make the \
+                 call again if that is safe: it asks the server first"
             ),
             Self::Inner(error) => write!(f, "the request failed: {error}"),
         }
