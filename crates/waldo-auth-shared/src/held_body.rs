@@ -146,10 +146,11 @@ pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
         within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source())
     });
     causes.filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {
-        matches!(
-            cause.kind(),
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
-        )
+        // A timeout of the system's: nobody has acknowledged what was sent. The caller's own timeout
+        // has no number.
+        let is_timeout = cause.kind() == ErrorKind::TimedOut && cause.raw_os_error().is_some();
+        let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+        is_timeout || kinds.contains(&cause.kind())
     })
 }
 
@@ -278,6 +279,13 @@ mod tests {
         }
     }
 
+    /// What a socket fails with when its peer no longer acknowledges anything.
+    fn timed_out() -> io::Error {
+        let is_it = |error: &io::Error| error.kind() == ErrorKind::TimedOut;
+        // Its number differs between systems.
+        (1..20_000).map(io::Error::from_raw_os_error).find(is_it).unwrap()
+    }
+
     fn reset() -> io::Error {
         ErrorKind::ConnectionReset.into()
     }
@@ -330,6 +338,8 @@ mod tests {
             assert!(gate.broke_off(&io::Error::from(kind)), "{kind}");
             assert!(gate.broke_off(&io::Error::other(io::Error::from(kind))), "{kind} within");
         }
+        let timed_out = timed_out();
+        assert!(gate.broke_off(&timed_out) && gate.broke_off(&io::Error::other(timed_out)));
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::TimedOut, ErrorKind::UnexpectedEof] {
             assert!(!gate.broke_off(&io::Error::from(kind)), "{kind}");
         }

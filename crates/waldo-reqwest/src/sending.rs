@@ -117,6 +117,7 @@ fn hold(request: &mut Request, hold: fn(Body) -> (HeldBody<Body>, Gate<Body>)) -
 fn is_lost<E: Exchange>(error: &E::Error, gate: Option<&Gate<Body>>) -> bool {
     E::failure(error).is_some_and(|error| match gate {
         Some(gate) => gate.broke_off(error),
-        None => is_break_off(error),
+        // Nothing was sent if there was no connection.
+        None => is_break_off(error) && !error.is_connect(),
     })
 }
