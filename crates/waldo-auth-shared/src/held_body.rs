@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONNECTION, EXPECT, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use waldo_auth_core::AdmitError;
 
@@ -27,18 +27,29 @@ const MAX_SHORT: u64 = 64 * 1024;
 /// How long a server has to ask for a body that is held back (rule 24).
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Puts `Expect: 100-continue` on the head of an upload that asks first.
+/// Puts `Connection: close` on the head of an upload: its connection serves no other request.
 ///
-/// It also puts `Connection: close` there, because a connection whose body was never sent cannot be
-/// used again.
+/// A server may refuse an upload on its head, and neither read the body nor close the connection.
+/// hyper counts as sent what lies in its buffers and in those of the system, so it would use the
+/// connection again, and the next call would wait behind bytes that nobody reads.
+///
+/// # Errors
+/// When there is no room for more headers.
+pub fn close_connection(headers: &mut HeaderMap) -> Result<(), AdmitError> {
+    set(headers, CONNECTION, "close")
+}
+
+/// Puts `Expect: 100-continue` on the head of an upload that asks first.
 ///
 /// # Errors
 /// There is no room for more headers.
 pub fn expect_continue(headers: &mut HeaderMap) -> Result<(), AdmitError> {
-    for (name, value) in [(EXPECT, "100-continue"), (CONNECTION, "close")] {
-        headers.try_insert(name, HeaderValue::from_static(value)).map_err(|_| AdmitError::TooManyHeaders)?;
-    }
-    Ok(())
+    set(headers, EXPECT, "100-continue")
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) -> Result<(), AdmitError> {
+    let set = headers.try_insert(name, HeaderValue::from_static(value));
+    set.map(drop).map_err(|_| AdmitError::TooManyHeaders)
 }
 
 /// Whether a body is an upload: more than 64 KiB, or of unknown length.

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_core::{Attempt, Call, Head, Instant, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate, conceal, is_upload};
+use waldo_auth_shared::{Admission, Gate, close_connection, conceal, is_upload};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -42,6 +42,9 @@ pub(crate) async fn run<E: Exchange>(
     let mut head = http::Request::new(());
     *head.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
     std::mem::swap(head.headers_mut(), request.headers_mut());
+    if upload.is_some() {
+        close_connection(head.headers_mut()).map_err(Error::from)?;
+    }
     let asked = head.uri().clone();
     let mut stage = Stage::Fresh(request);
     loop {

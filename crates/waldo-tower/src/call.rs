@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 use waldo_auth_core::{Call, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate};
+use waldo_auth_shared::{Admission, Gate, close_connection};
 
 use crate::body::Body;
 use crate::error::Error;
@@ -60,6 +60,9 @@ impl<S> Exchange<S> {
         let mut call = self.bound(call, &mut head);
         let session = self.layer.session.clone();
         let upload = body.upload();
+        if upload.is_some() {
+            close_connection(head.headers_mut())?;
+        }
         let mut stage = Stage::Fresh(body);
         loop {
             // Ready first, and admitted then: a token is to be sent right away.

@@ -14,8 +14,10 @@ use std::time::Duration;
 pub(crate) enum Manner {
     /// It answers 401 on the head, and closes without reading the body.
     Closes,
-    /// It answers 401 on the head, and neither reads nor closes.
+    /// It answers 401 on the head, says that it closes, and neither reads nor closes.
     Rests,
+    /// It answers 401 on the head as if it kept the connection, and neither reads nor closes.
+    Stalls,
     /// It answers 401 on the head, reads the body, and keeps the connection unless it is told to
     /// close it.
     KeepsAlive,
@@ -181,8 +183,12 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 }
                 read_body(&mut stream, &head)?;
             }
-            Manner::Rests => {
-                stream.get_mut().write_all(REFUSED.as_bytes())?;
+            Manner::Rests | Manner::Stalls => {
+                if manner == Manner::Rests {
+                    stream.get_mut().write_all(REFUSED.as_bytes())?;
+                } else {
+                    answer(&mut stream, 401, "no")?;
+                }
                 shared.resting.lock().unwrap().push(stream.into_inner());
                 return Ok(());
             }

@@ -1,11 +1,19 @@
 //! Uploads whose token is refused on their head alone.
 
 use std::error::Error as _;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Extensions;
 use tokio::task::JoinSet;
-use waldo_reqwest::reqwest::{Body, Response};
-use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware};
+use tokio::time::timeout;
+use waldo_reqwest::reqwest::dns::{Name, Resolve, Resolving};
+use waldo_reqwest::reqwest::{self, Body, Request, Response};
+use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware, Middleware, Next};
 use waldo_reqwest::{Client, Error};
 
 use crate::chunks::Chunks;
@@ -57,6 +65,45 @@ fn rule_24_an_upload_with_a_dead_token_heals() {
     });
 }
 
+/// Lengths that the buffers of a connection take in, and one that they do not.
+const LENGTHS: [usize; 4] = [65_537, 300_000, MB, 5 * MB];
+
+/// A call may take so long: only one that hangs takes longer.
+const PROMPT: Duration = Duration::from_secs(10);
+
+#[test]
+fn rule_24_refused_uploads_block_no_later_call() {
+    bounded(async {
+        for length in LENGTHS {
+            let server = Refuser::start(Manner::Stalls);
+            let client = client(&server);
+            let stack: ClientWithMiddleware = client.middleware_stack([]).build();
+            let url = format!("{}/up", server.origin());
+            let frame = Bytes::from(vec![7; length]);
+            let calls = async {
+                assert_eq!(upload(&client, 1).await.unwrap(), 200);
+                for round in 0..3 {
+                    for _ in 0..2 {
+                        server.kill_tokens();
+                        assert_eq!(send(&client, frame.clone()).await.unwrap(), 200);
+                    }
+                    server.kill_tokens();
+                    let healed = stack.post(&url).body(frame.clone()).send().await.unwrap();
+                    assert_eq!(whole(healed).await, 200);
+                    server.kill_tokens();
+                    assert_eq!(send(&client, Chunks::of(&frame, length)).await.unwrap(), 401);
+                    assert_eq!(upload(&client, 1).await.unwrap(), 200);
+                    // Another login on the connections that are left.
+                    client.invalidate();
+                    assert_eq!(upload(&client, 1).await.unwrap(), 200);
+                    assert_eq!(server.logins(), 1 + 5 * (round + 1));
+                }
+            };
+            timeout(PROMPT, calls).await.unwrap_or_else(|_| panic!("a call hangs behind {length} bytes"));
+        }
+    });
+}
+
 #[test]
 fn rule_24_uploads_at_once_share_one_login() {
     bounded(async {
@@ -81,7 +128,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
         Err(error @ Error::BrokeOff(_)) => {
             assert!(error.to_string().contains("token may have been refused"), "{error}");
             let causes = std::iter::successors(error.source(), |&cause| cause.source());
-            let cut = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).count();
+            let cut = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).count();
             assert_eq!(cut, 1, "{error:?}");
             true
         }
@@ -217,5 +264,46 @@ fn rule_24_an_asking_connection_is_closed() {
         }
         // The test's own future may block.
         server.wait_until_open(1);
+    });
+}
+
+/// Sends to a host whose name cannot be looked up, and counts that.
+#[derive(Default)]
+struct Unreachable(AtomicUsize);
+
+#[async_trait]
+impl Middleware for Unreachable {
+    async fn handle(
+        &self,
+        _: Request,
+        _: &mut Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        self.0.fetch_add(1, SeqCst);
+        let http = reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(Lost)).build()?;
+        Ok(http.get("http://host.invalid/").send().await?)
+    }
+}
+
+/// A resolver that loses the connection to its own server.
+struct Lost;
+
+impl Resolve for Lost {
+    fn resolve(&self, _: Name) -> Resolving {
+        Box::pin(async { Err(io::Error::from(ErrorKind::ConnectionReset).into()) })
+    }
+}
+
+#[test]
+fn rule_24_a_failed_connect_is_no_break_off() {
+    bounded(async {
+        let server = Refuser::start(Manner::Closes);
+        let below = Arc::new(Unreachable::default());
+        let stack = client(&server).middleware_stack([]).with_arc(Arc::clone(&below) as _).build();
+        let url = format!("{}/up", server.origin());
+        let error = stack.post(&url).body(vec![7; MB]).send().await.unwrap_err();
+        let reqwest_middleware::Error::Reqwest(error) = error else { panic!("{error:?}") };
+        assert!(error.is_connect(), "{error:?}");
+        assert_eq!(below.0.load(SeqCst), 1, "it was probed");
     });
 }

@@ -83,6 +83,36 @@ fn rule_24_an_upload_with_a_dead_token_heals() {
     });
 }
 
+/// Lengths that the buffers of a connection take in, and one that they do not.
+const LENGTHS: [usize; 4] = [65_537, 300_000, MB, 5 * MB];
+
+#[test]
+fn rule_24_refused_uploads_block_no_later_call() {
+    for length in LENGTHS {
+        on_a_runtime(async {
+            let server = Refuser::start(Manner::Stalls);
+            let service = service(&server);
+            let frame = Full::from(Bytes::from(vec![7; length]));
+            assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+            for round in 0..3 {
+                for _ in 0..2 {
+                    server.kill_tokens();
+                    let healed = service.clone().oneshot(request(&server, frame.clone())).await.unwrap();
+                    assert_eq!(healed.status(), 200);
+                }
+                server.kill_tokens();
+                let once = service.clone().one_shot().oneshot(request(&server, frame.clone()));
+                assert_eq!(once.await.unwrap().status(), 401);
+                assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+                // Another login on the connections that are left.
+                service.layer().session().invalidate();
+                assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
+                assert_eq!(server.logins(), 1 + 4 * (round + 1));
+            }
+        });
+    }
+}
+
 #[test]
 fn rule_24_uploads_at_once_share_one_login() {
     on_a_runtime(async {
