@@ -10,7 +10,7 @@ use super::authorization::{credentials, joined};
 use super::dates::retry_after;
 use super::head::Head;
 use super::jwt::Jwt;
-use super::members::members;
+use super::members::{leading_members, members};
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
 
@@ -41,10 +41,9 @@ pub(crate) fn read(
         Answer::Unavailable(Unavailable::new(reason).with_retry_after(wait))
     };
     let oversized = body.len() > MAX_BODY_BYTES;
-    // A body that is too large is not searched: beside an error, the status says enough.
-    let text = |name| if oversized { None } else { text(body, name) };
     if head.status.is_success() {
-        let token = if oversized { None } else { token(text("token"), head) };
+        // A body that is too large is not searched for a token.
+        let token = if oversized { None } else { token(text(body, "token"), head) };
         return token.map_or_else(
             || {
                 unavailable(match oversized {
@@ -59,7 +58,12 @@ pub(crate) fn read(
     if !may_reject(head.status) {
         return unavailable(Reason::Status(head.status));
     }
-    match text("code") {
+    // A page of any size may stand behind the code, so a large body is read as far as it may go.
+    let code = match body.get(..MAX_BODY_BYTES) {
+        Some(beginning) if oversized => leading_text(beginning, "code"),
+        _ => text(body, "code"),
+    };
+    match code {
         Some(code) => {
             Answer::Rejected(Rejection { status: head.status, code: rejection_code(&code, credentials) })
         }
@@ -71,6 +75,11 @@ pub(crate) fn read(
 /// A string of the body, if the body is a JSON object with such a member.
 fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     members(body, [name], |[value]| value?.text())?
+}
+
+/// The same for the beginning of a body that goes on.
+fn leading_text(beginning: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    leading_members(beginning, [name], |[value]| value?.text())?
 }
 
 /// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard
@@ -209,6 +218,33 @@ mod tests {
         let frame = body(0).len();
         assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame)), JWT);
         assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame + 1)), "unavailable BodyTooLarge None");
+    }
+
+    /// The code of a large body counts, because a body of the same beginning that comes slowly is
+    /// cut as well, and is a rejection. Before, the status alone counted: the login was repeated.
+    #[test]
+    fn rule_2_a_large_rejection_is_read_as_far_as_it_may_go() {
+        let pad = "p".repeat(MAX_BODY_BYTES);
+        for status in [400, 401, 403] {
+            for body in [
+                format!(r#"{{"code":"INVALID_API_KEY","p":"{pad}"}}"#),
+                format!(r#"{{"code":"INVALID_API_KEY"}}{pad}"#),
+                format!(r#"{{"p":[["{}"]],"code":"INVALID_API_KEY","q":{{"{pad}"#, "p".repeat(60_000)),
+            ] {
+                assert_eq!(answer(status, &[], &body), "rejected INVALID_API_KEY");
+            }
+            for body in [
+                format!(r#"{{"p":"{pad}","code":"INVALID_API_KEY"}}"#),
+                format!(r#"{{"code":"{pad}"}}"#),
+                format!(r#"{{"p":{{"code":"INVALID_API_KEY","q":"{pad}"}}}}"#),
+                format!(r#"<html>{{"code":"INVALID_API_KEY"}}{pad}"#),
+                format!(r#"{pad}{{"code":"INVALID_API_KEY"}}"#),
+            ] {
+                assert_eq!(answer(status, &[], &body), format!("unavailable Status({status}) None"));
+            }
+        }
+        let body = format!(r#"{{"code":"INVALID_API_KEY","p":"{pad}"}}"#);
+        assert_eq!(answer(500, &[], &body), "unavailable Status(500) None");
     }
 
     #[test]

@@ -24,18 +24,38 @@ pub(crate) fn members<R, const N: usize>(
     read: impl FnOnce([Option<Value<'_>>; N]) -> R,
 ) -> Option<R> {
     let recoded = recoded(json);
-    find(recoded.as_ref().map_or(json, |text| text.as_bytes()), names).map(read)
+    find(recoded.as_ref().map_or(json, |text| text.as_bytes()), Text::Whole, names).map(read)
 }
 
-fn find<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<Value<'a>>; N]> {
+/// As [`members`], but `json` is the beginning of a longer text: the object need not end. A member
+/// that does not end is not found.
+pub(crate) fn leading_members<R, const N: usize>(
+    json: &[u8],
+    names: [&str; N],
+    read: impl FnOnce([Option<Value<'_>>; N]) -> R,
+) -> Option<R> {
+    let recoded = recoded(json);
+    find(recoded.as_ref().map_or(json, |text| text.as_bytes()), Text::Cut, names).map(read)
+}
+
+/// How much of a text there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Whole,
+    Cut,
+}
+
+fn find<'a, const N: usize>(json: &'a [u8], text: Text, names: [&str; N]) -> Option<[Option<Value<'a>>; N]> {
     let mut found = [None; N];
     let mut rest = without_marks(json).strip_prefix(b"{")?;
     loop {
         rest = match rest {
             [b'}', ..] => return Some(found),
+            [] if text == Text::Cut => return Some(found),
             [b'"', after @ ..] => {
-                let (name, after) = string(after)?;
-                let (value, after) = value(after.trim_ascii_start().strip_prefix(b":")?)?;
+                let Some((name, value, after)) = member(after) else {
+                    return (text == Text::Cut).then_some(found);
+                };
                 let place = names.iter().zip(&mut found).find(|(known, _)| name.is(known));
                 if let Some((_, place)) = place {
                     *place = Some(value);
@@ -46,6 +66,13 @@ fn find<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<
             _ => return None,
         };
     }
+}
+
+/// Splits after a name and its value. `json` begins after the quotation mark before the name.
+fn member(json: &[u8]) -> Option<(Inside<'_>, Value<'_>, &[u8])> {
+    let (name, after) = string(json)?;
+    let (value, after) = value(after.trim_ascii_start().strip_prefix(b":")?)?;
+    Some((name, value, after))
 }
 
 /// The bytes between the quotation marks of a string, with its escapes.
@@ -338,6 +365,27 @@ mod tests {
             r#"<html>{"a":"x"}"#,
             r#"callback({"a":"x"})"#,
         ] {
+            assert_eq!(read(json.as_bytes()), Read::NoObject, "{json}");
+        }
+    }
+
+    #[test]
+    fn rule_02_a_cut_object_has_its_whole_members() {
+        let read = |json: &[u8]| match leading_members(json, ["a"], |[value]| value.and_then(Value::text)) {
+            None => Read::NoObject,
+            Some(None) => Read::NoText,
+            Some(Some(text)) => Read::Text(text.as_str().to_owned()),
+        };
+        for json in [r#"{"a":"x","#, r#"{"a":"x","b":"{"#, r#"{"a":"x","b":{"a":"y""#, r#"{"a":"x","a"#] {
+            assert_eq!(read(json.as_bytes()), text("x"), "{json}");
+            let wide: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(read(&wide), text("x"), "{json}");
+        }
+        assert_eq!(read(br#"{"a":"x","a":"y","b"#), text("y"));
+        for json in ["{", r#"{"a":"#, r#"{"a":"x"#, r#"{"a":"x""#, r#"{"b":{"a":"x","#] {
+            assert_eq!(read(json.as_bytes()), Read::NoText, "{json}");
+        }
+        for json in ["", " ", r#"["a","x""#, "<html>", r#"{"a":"x",b"#] {
             assert_eq!(read(json.as_bytes()), Read::NoObject, "{json}");
         }
     }
