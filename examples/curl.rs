@@ -48,11 +48,11 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
     }
 }
 
-/// The answer to a login. If the status is not a success, it says enough, even if the body breaks
-/// off.
+/// The answer to a login. If the status is not a success, the part of the body that has come is
+/// enough.
 fn of_login((answer, whole): (Response<Vec<u8>>, Result<(), Error>)) -> Result<Response<Vec<u8>>, Failure> {
     match whole {
-        Err(_) if !answer.status().is_success() => Ok(answer.map(|_| Vec::new())),
+        Err(_) if !answer.status().is_success() => Ok(answer),
         whole => Ok(whole.map(|()| answer)?),
     }
 }

@@ -7,6 +7,7 @@
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,21 +15,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::EXPECT;
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::runtime::Runtime;
 use tokio::time::{Sleep, sleep, timeout};
 use waldo_auth_shared::core::{Call, Head, Login, Upload, Verdict};
 use waldo_auth_shared::{Admission, Lead, SharedSession};
+
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Runtime;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
-use waldo_examples::check::{self, Failure};
+use waldo_examples::check;
 
 /// It follows no redirects, and to it every status is an answer.
 pub(crate) type Http = Client<HttpConnector, Held>;
+
+/// Anything that ends a call without a response.
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// How a call ends: with its response, whose body is still to be read, or with why there is none.
 type Answer = Result<Response<Incoming>, Failure>;
@@ -129,15 +134,23 @@ impl Body for Held {
 
 /// The answer to a login, with its body within the limits of size and time.
 async fn log_in(http: &Http, lead: &Lead<'_>) -> Result<Response<Bytes>, Failure> {
-    let (head, body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
+    let (head, mut body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
+    let mut answer = Vec::new();
     let Some(patience) = lead.body_patience(head.status) else {
         return Ok(Response::from_parts(head, Bytes::new()));
     };
-    match timeout(patience, Limited::new(body, Login::MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(Response::from_parts(head, body.to_bytes())),
-        Ok(Err(error)) if head.status.is_success() => Err(error),
-        // If the status is not a success, it says enough, even if the body breaks off.
-        Ok(Err(_)) | Err(_) => Ok(Response::from_parts(head, Bytes::new())),
+    let read = timeout(patience, async {
+        while answer.len() <= Login::MAX_BODY
+            && let Some(frame) = body.frame().await
+        {
+            answer.extend(frame?.into_data().unwrap_or_default());
+        }
+        Ok::<_, hyper::Error>(())
+    });
+    match read.await {
+        Ok(Err(error)) if head.status.is_success() => Err(error.into()),
+        // If the status is not a success, the part that has come is enough.
+        Ok(_) | Err(_) => Ok(Response::from_parts(head, answer.into())),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use attohttpc::{ErrorKind, RequestBuilder, ResponseReader};
 use http::header::CONTENT_LENGTH;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use waldo_auth_core::{
     AdmitError, Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot, Step,
     Unavailable, Verdict,
@@ -187,6 +187,8 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<(
     }
     let (status, headers, reader) = builder.bytes(request.body()).send()?.split();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    // The length in a response to a HEAD is of no body.
+    let length = length.filter(|_| *request.method() != Method::HEAD);
     let mut response = Response::new(());
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     Ok((response, Unread { reader, length }))

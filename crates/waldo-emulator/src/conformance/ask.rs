@@ -21,7 +21,7 @@ impl Ask {
         &self.request
     }
 
-    /// `GET` without a body, else `POST`.
+    /// The method of the request.
     pub fn method(&self) -> &Method {
         self.request.method()
     }

@@ -27,7 +27,7 @@ pub(crate) struct Cancellable {
 }
 
 impl Cancellable {
-    pub(crate) const LACKS: &[Need] = &[
+    const LACKS: &[Need] = &[
         Need::Deadlines,
         Need::Reset,
         Need::Invalidation,
@@ -111,6 +111,7 @@ impl CancellableClient {
                                     Err(_) => return Err(Ending::Failed),
                                 }
                             }
+                            let body = Defect::plant_in_body(self.defect, body);
                             return Ok(Ending::Answered { status, body });
                         }
                     }
@@ -130,6 +131,12 @@ impl CancellableClient {
                 }
             }
         }
+    }
+
+    /// Gives up the held token.
+    pub(crate) fn invalidate_token(&self) {
+        self.lock().invalidate(self.now());
+        self.settled.send_replace(());
     }
 
     fn settle(&self, login: Login, outcome: Outcome) {

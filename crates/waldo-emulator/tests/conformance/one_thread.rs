@@ -3,6 +3,12 @@
 
 use std::cell::Cell;
 use std::error::Error;
+
+use waldo_emulator::conformance::Adapter;
+
+use crate::cancellable::{Cancellable, CancellableClient};
+
+// Here begins what the guide shows.
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -10,21 +16,30 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
-use waldo_emulator::conformance::{Adapter, Ask, Client, Ending, Need, Setup};
+use waldo_emulator::conformance::{Ask, Client, Ending, Lacking, Need, Setup};
 
-use crate::cancellable::{Cancellable, CancellableClient};
-
-// Here begins what the guide shows.
 /// What the suite holds in place of the client: a way into the client's thread.
 pub(crate) struct OneThread {
-    asks: UnboundedSender<(Ask, Sender<Ending>)>,
+    messages: UnboundedSender<Message>,
+}
+
+/// What the client is asked, and where its answer goes.
+enum Message {
+    Send(Ask, Sender<Ending>),
+    Invalidate(Sender<()>),
 }
 
 impl Client for OneThread {
     fn send(&self, ask: &Ask) -> Ending {
         let (ended, ending) = mpsc::channel();
-        drop(self.asks.send((ask.clone(), ended)));
+        drop(self.messages.send(Message::Send(ask.clone(), ended)));
         ending.recv().unwrap_or_else(|_| Ending::Other("the client's thread has ended".to_owned()))
+    }
+
+    fn invalidate(&self) -> Result<(), Lacking> {
+        let (done, is_done) = mpsc::channel();
+        drop(self.messages.send(Message::Invalidate(done)));
+        is_done.recv().map_err(|_| Lacking(Need::Invalidation))
     }
 }
 
@@ -32,18 +47,26 @@ impl OneThread {
     /// Makes the client in its thread, where every call is a task. The thread ends with the last
     /// way into it.
     fn start(setup: Setup) -> Self {
-        let (asks, mut asked) = unbounded_channel::<(Ask, Sender<Ending>)>();
+        let (messages, mut received) = unbounded_channel();
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             LocalSet::new().block_on(&runtime, async {
                 let client = Rc::new(LocalClient::new(&setup));
-                while let Some((ask, ended)) = asked.recv().await {
-                    let client = Rc::clone(&client);
-                    spawn_local(async move { ended.send(client.send(&ask).await) });
+                while let Some(message) = received.recv().await {
+                    match message {
+                        Message::Send(ask, ended) => {
+                            let client = Rc::clone(&client);
+                            spawn_local(async move { ended.send(client.send(&ask).await) });
+                        }
+                        Message::Invalidate(done) => {
+                            client.invalidate();
+                            _ = done.send(());
+                        }
+                    }
                 }
             });
         });
-        Self { asks }
+        Self { messages }
     }
 }
 // Here ends what the guide shows.
@@ -64,6 +87,10 @@ impl LocalClient {
         self.calls.set(self.calls.get() + 1);
         self.client.ends(ask).await
     }
+
+    fn invalidate(&self) {
+        self.client.invalidate_token();
+    }
 }
 
 /// Makes such clients.
@@ -73,7 +100,7 @@ impl Adapter for OneThreadEach {
     type Client = OneThread;
 
     fn lacks(&self) -> &[Need] {
-        Cancellable::LACKS
+        &[Need::Deadlines, Need::Reset, Need::Storage, Need::Uploads, Need::StalledUploads]
     }
 
     fn client(&self, setup: &Setup) -> Result<OneThread, Box<dyn Error>> {

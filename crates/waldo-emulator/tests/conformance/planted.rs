@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_ENCODING, AGE, AUTHORIZATION, COOKIE, DATE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use waldo_auth_core::Login;
@@ -38,6 +38,23 @@ pub(crate) enum Defect {
     SendsSpelledHost,
     TakesHalfBodies,
     Heals422,
+    GetsForHead,
+    PostsForOthers,
+    DropsTrailingSlash,
+    MergesSlashes,
+    DecodesPath,
+    AddsHeader,
+    JoinsValues,
+    CollapsesSpaces,
+    LogsInWithCookie,
+    LogsInWithQueryOfCall,
+    LogsInWithQuery,
+    LogsInForGzip,
+    RemovesDate,
+    RemovesAge,
+    CutsLongBodies,
+    TrimsBodies,
+    TrimsBodiesAtStart,
 }
 
 impl Defect {
@@ -50,22 +67,27 @@ impl Defect {
         let mut sent = request.clone();
         let Some(defect) = defect else { return sent };
         let (path, query) = (sent.uri().path().to_owned(), sent.uri().query().unwrap_or_default().to_owned());
-        let mut retarget = |query: &str| {
-            let target = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
-            let mut parts = sent.uri().clone().into_parts();
-            parts.path_and_query = Some(target.parse().unwrap());
-            *sent.uri_mut() = Uri::from_parts(parts).unwrap();
+        let mut retarget = |path: &str, query: &str| {
+            let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+            *sent.uri_mut() = with_target(sent.uri(), &target);
         };
         let resend = attempts > 0;
         match defect {
-            Self::DropsQuery => retarget(""),
-            Self::DropsQueryOnResend if resend => retarget(""),
+            Self::DropsQuery => retarget(&path, ""),
+            Self::DropsQueryOnResend if resend => retarget(&path, ""),
             Self::SortsQuery => {
                 let mut fields: Vec<&str> = query.split('&').collect();
                 fields.sort_unstable();
-                retarget(&fields.join("&"));
+                retarget(&path, &fields.join("&"));
             }
-            Self::DecodesQuery => retarget(&query.replace("%20", "+")),
+            Self::DecodesQuery => retarget(&path, &query.replace("%20", "+")),
+            Self::DropsTrailingSlash => retarget(path.strip_suffix('/').unwrap_or(&path), &query),
+            Self::MergesSlashes => retarget(&path.replace("//", "/"), &query),
+            Self::DecodesPath => retarget(&path.replace("%7E", "~").replace("%41", "A"), &query),
+            Self::GetsForHead if *sent.method() == Method::HEAD => *sent.method_mut() = Method::GET,
+            Self::PostsForOthers if [Method::PUT, Method::PATCH, Method::DELETE].contains(sent.method()) => {
+                *sent.method_mut() = Method::POST;
+            }
             Self::GetsOnResend if resend => *sent.method_mut() = Method::GET,
             _ => defect.plant_in_headers(sent.headers_mut(), resend),
         }
@@ -97,6 +119,22 @@ impl Defect {
                     headers.remove(name);
                 }
             }
+            Self::AddsHeader => {
+                headers.insert("x-extra", HeaderValue::from_static("1"));
+            }
+            Self::JoinsValues => {
+                for name in users.keys() {
+                    let values: Vec<&[u8]> = users.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+                    headers.insert(name, HeaderValue::from_bytes(&values.join(&b", "[..])).unwrap());
+                }
+            }
+            Self::CollapsesSpaces => {
+                for value in headers.values_mut() {
+                    let Ok(text) = value.to_str() else { continue };
+                    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+                    *value = HeaderValue::try_from(words.join(" ")).unwrap();
+                }
+            }
             _ => {}
         }
     }
@@ -107,10 +145,27 @@ impl Defect {
         mut login: Request<Vec<u8>>,
         ask: &Ask,
     ) -> Request<Vec<u8>> {
-        if defect == Some(Self::LogsInWithHeaders) {
-            for (name, value) in ask.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-")) {
-                login.headers_mut().append(name, value.clone());
+        let own = |name: &'static str| HeaderValue::from_static(name);
+        match defect {
+            Some(Self::LogsInWithHeaders) => {
+                for (name, value) in ask.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-"))
+                {
+                    login.headers_mut().append(name, value.clone());
+                }
             }
+            Some(Self::LogsInWithCookie) => {
+                login.headers_mut().insert(COOKIE, own("a=1"));
+            }
+            Some(Self::LogsInForGzip) => {
+                login.headers_mut().insert(ACCEPT_ENCODING, own("gzip"));
+            }
+            Some(Self::LogsInWithQuery) => *login.uri_mut() = with_target(login.uri(), "/authenticate?v=1"),
+            Some(Self::LogsInWithQueryOfCall) => {
+                if let Some(query) = ask.uri().query() {
+                    *login.uri_mut() = with_target(login.uri(), &format!("/authenticate?{query}"));
+                }
+            }
+            _ => {}
         }
         login
     }
@@ -126,8 +181,24 @@ impl Defect {
         if loses {
             response.headers_mut().remove(AUTHORIZATION);
         }
+        match defect {
+            Some(Self::RemovesDate) => drop(response.headers_mut().remove(DATE)),
+            Some(Self::RemovesAge) => drop(response.headers_mut().remove(AGE)),
+            _ => {}
+        }
         let heals = defect == Some(Self::Heals422) && status == StatusCode::UNPROCESSABLE_ENTITY;
         if heals { StatusCode::UNAUTHORIZED } else { status }
+    }
+
+    /// The delivered body of the defective adapter.
+    pub(crate) fn plant_in_body(defect: Option<Self>, mut body: Vec<u8>) -> Vec<u8> {
+        match defect {
+            Some(Self::CutsLongBodies) => body.truncate(64 * 1024),
+            Some(Self::TrimsBodies) => body = body.trim_ascii_end().to_owned(),
+            Some(Self::TrimsBodiesAtStart) => body = body.trim_ascii_start().to_owned(),
+            _ => {}
+        }
+        body
     }
 
     /// How long the defective adapter reads the body of an answer to a login.
@@ -152,6 +223,13 @@ impl Defect {
         };
         sent.headers_mut().insert(HOST, HeaderValue::try_from(host).unwrap());
     }
+}
+
+/// The same URI with another path and query.
+fn with_target(uri: &Uri, target: &str) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse().unwrap());
+    Uri::from_parts(parts).unwrap()
 }
 
 fn keep_token(headers: &mut HeaderMap) {
@@ -184,11 +262,7 @@ fn each_planted_defect_is_found_and_named() {
         (TrimsEmptyHeaders, "headers-arrive-as-they-are", "its x-empty, \"\"; it had none"),
         (SendsTextHeadersOnly, "headers-beyond-ascii", "it had none"),
         (GetsOnResend, "headers-arrive-as-they-are", "its method, POST; it had GET"),
-        (
-            LogsInWithHeaders,
-            "headers-arrive-as-they-are",
-            "a login carries no header of a call; it carried x-note",
-        ),
+        (LogsInWithHeaders, "headers-arrive-as-they-are", "and those of an HTTP stack; it carried x-note"),
         (SkipsBodilessSuccess, "every-success-brings-the-next-token", "expected /with-205 with roll 5"),
         (TakesTokensFrom200Only, "every-success-brings-the-next-token", "expected /with-202 with roll 2"),
         (ReadsFloods, "login-floods", "call a did not end within 5s"),
@@ -206,13 +280,41 @@ fn each_planted_defect_is_found_and_named() {
             "expected that a body which breaks off is an error",
         ),
         (Heals422, "a-422-is-delivered", "expected 422"),
+        (GetsForHead, "each-method-arrives-as-it-is", "its method, HEAD; it had GET"),
+        (PostsForOthers, "each-method-arrives-as-it-is", "its method, PATCH; it had POST"),
+        (PostsForOthers, "each-method-arrives-as-it-is", "its method, PUT; it had POST"),
+        (PostsForOthers, "each-method-arrives-as-it-is", "its method, DELETE; it had POST"),
+        (DropsTrailingSlash, "a-query-arrives-as-it-is", "seen /odd//Path/%7Euser%2F;v=1,2 with"),
+        (MergesSlashes, "a-query-arrives-as-it-is", "seen /odd/Path/%7Euser%2F;v=1,2/ with"),
+        (DecodesPath, "a-query-arrives-as-it-is", "seen /odd//Path/~user%2F;v=1,2/ with"),
+        (AddsHeader, "headers-arrive-as-they-are", "no header is added to its user's; it had x-extra"),
+        (CollapsesSpaces, "headers-arrive-as-they-are", "its x-gaps, \"a  b"),
+        (LogsInWithCookie, "headers-arrive-as-they-are", "and those of an HTTP stack; it carried cookie"),
+        (LogsInForGzip, "headers-arrive-as-they-are", "of an HTTP stack; it carried accept-encoding"),
+        (LogsInWithQuery, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
+        (LogsInWithQueryOfCall, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
+        (RemovesDate, "date-of-a-renewal", "seen /b with roll 1, given 401"),
+        (RemovesAge, "age-of-a-renewal", "seen /b with roll 1, given 401"),
+        (CutsLongBodies, "a-response-is-delivered-whole", "it was delivered another"),
+        (TrimsBodies, "a-response-is-delivered-whole", "it was delivered another"),
+        (TrimsBodiesAtStart, "a-response-is-delivered-whole", "it was delivered another"),
     ] {
         let adapter = Cancellable { defect: Some(defect) };
         let result = conformance::certify_one(&adapter, scenario).unwrap();
         let text = result.to_string();
         assert!(result.is_failed() && text.contains(told), "{defect:?}: {told}\n{text}");
-        assert!(conformance::certify_one(&adapter, "cold-start").unwrap().is_passed(), "{defect:?}");
+        let everywhere = [AddsHeader, LogsInWithCookie, LogsInForGzip, LogsInWithQuery];
+        let other = conformance::certify_one(&adapter, "cold-start").unwrap();
+        assert_ne!(other.is_passed(), everywhere.contains(&defect), "{defect:?}");
     }
+}
+
+/// One line with commas means the same as several lines (RFC 9110, section 5.3).
+#[test]
+fn joined_values_of_one_header_pass() {
+    let adapter = Cancellable { defect: Some(Defect::JoinsValues) };
+    let result = conformance::certify_one(&adapter, "headers-arrive-as-they-are").unwrap();
+    assert!(result.is_passed(), "{result}");
 }
 
 /// The example's adapter. It never calls `break_off`, and it does not name this in `lacks`.

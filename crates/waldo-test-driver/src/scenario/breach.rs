@@ -10,6 +10,8 @@ pub(super) enum Breach {
     LoginWithToken { token: Option<TokenName> },
     LoginHeader { name: &'static str, seen: String },
     LoginBody { seen: LoginBody },
+    LoginQuery,
+    LoginStranger { name: String },
     Host { expected: String, seen: String },
     NoToken,
     SeveralTokens { count: usize },
@@ -43,6 +45,11 @@ impl fmt::Display for Breach {
             Self::LoginBody { seen } => write!(
                 f,
                 r#"the body of a login is {{"apiKey": "…", "clientSecret": "…"}} and nothing else; it was {seen}"#
+            ),
+            Self::LoginQuery => f.write_str("a login has no query; it had one"),
+            Self::LoginStranger { name } => write!(
+                f,
+                "a login carries no header but its own and those of an HTTP stack; it carried {name}"
             ),
             Self::Host { expected, seen } => {
                 write!(f, "a request carries exactly one Host: {expected}; it carried {seen}")

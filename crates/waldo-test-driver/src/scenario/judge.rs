@@ -8,6 +8,7 @@ use super::ending::Ending;
 use super::order::Order;
 use super::seen::{ExpectedRequest, RequestKind};
 use super::sighting::{Given, Sighting};
+use super::stack;
 use super::unmet::Unmet;
 use super::window::Precision;
 use crate::server::Target;
@@ -41,7 +42,7 @@ impl Scenario {
     }
 
     /// The requests that differ from what their user asked for. Every attempt of a call must be the
-    /// user's whole request, and a login must have none of the user's headers.
+    /// user's whole request.
     fn altered_requests(&self, sightings: &[Sighting]) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for order in self.orders() {
@@ -49,19 +50,6 @@ impl Scenario {
             let attempts = sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path);
             let what = attempts.flat_map(|seen| alterations(order, &body, seen));
             unmet.extend(what.map(|what| Unmet::at(format!("call {}", order.id), what)));
-            for login in sightings.iter().filter(|seen| seen.target == Target::Login) {
-                // Compare only names that begin with `x-`, because a stack may have defaults for
-                // other names.
-                let leaked = order
-                    .headers()
-                    .keys()
-                    .find(|name| name.as_str().starts_with("x-") && login.headers.contains_key(*name));
-                unmet.extend(leaked.map(|name| {
-                    Unmet::new(format!(
-                        "expected that a login carries no header of a call; it carried {name}"
-                    ))
-                }));
-            }
         }
         unmet
     }
@@ -179,6 +167,10 @@ fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<String> {
             let (expected, seen) = (tell(&expected), tell(&seen));
             what.push(format!("expected that each attempt has its {name}, {expected}; it had {seen}"));
         }
+    }
+    let is_made_up = |name: &&HeaderName| !order.headers().contains_key(*name) && !stack::may_add(name);
+    if let Some(name) = seen.headers.keys().find(is_made_up) {
+        what.push(format!("expected that no header is added to its user's; it had {name}"));
     }
     if let Some(seen) = seen.body.as_ref().filter(|seen| *seen != body) {
         let (seen, all) = (seen.len(), body.len());

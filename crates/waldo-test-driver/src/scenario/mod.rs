@@ -15,6 +15,7 @@ mod settings;
 mod sighting;
 mod simulation;
 mod span;
+mod stack;
 mod step;
 mod suite;
 mod unmet;

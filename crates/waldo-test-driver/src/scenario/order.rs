@@ -77,6 +77,8 @@ impl BodyKind {
 pub struct Order {
     pub(super) id: CallId,
     #[serde(default)]
+    method: Option<Verb>,
+    #[serde(default)]
     path: Option<RequestPath>,
     #[serde(default)]
     query: Option<Query>,
@@ -111,11 +113,12 @@ impl Order {
         &self.id
     }
 
-    /// The method: `POST` with a body, else `GET`.
+    /// The method: the one that is given, else `POST` with a body and `GET` without one.
     pub fn method(&self) -> Method {
-        match self.body {
-            BodyKind::None => Method::GET,
-            BodyKind::Replayable | BodyKind::OneShot => Method::POST,
+        match (&self.method, self.body) {
+            (Some(Verb(method)), _) => method.clone(),
+            (None, BodyKind::None) => Method::GET,
+            (None, BodyKind::Replayable | BodyKind::OneShot) => Method::POST,
         }
     }
 
@@ -186,6 +189,20 @@ impl Order {
     /// How many such calls are started at once.
     pub fn times(&self) -> usize {
         self.times
+    }
+}
+
+/// A method by its name, such as `"PATCH"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Verb(Method);
+
+impl<'de> Deserialize<'de> for Verb {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let method = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
+        method.map(Self).ok_or_else(|| {
+            de::Error::custom(format!("{text:?} is no method of a call: expected one such as \"PATCH\""))
+        })
     }
 }
 

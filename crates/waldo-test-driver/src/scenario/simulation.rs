@@ -8,7 +8,7 @@ mod on_bench;
 
 use std::time::Duration;
 
-use http::Request;
+use http::{Method, Request};
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
     Verdict,
@@ -191,7 +191,7 @@ impl<'a> Simulation<'a> {
         let Some(arrived) = self.advance(&mut flight, Target::Calls) else {
             return (State::Sending(flight), false);
         };
-        let until = flight.until;
+        let (until, has_content) = (flight.until, *flight.request.method() != Method::HEAD);
         let (response, body) = match arrived {
             Reply::Respond(response) => (response, Body::Whole),
             Reply::CutShort(response) => (response, Body::Half),
@@ -203,6 +203,7 @@ impl<'a> Simulation<'a> {
             Verdict::Deliver => match body {
                 Body::Whole => {
                     let (head, body) = response.into_parts();
+                    let body = if has_content { body } else { Vec::new() };
                     self.ended(Ending::Answered { status: head.status.as_u16(), body })
                 }
                 Body::Half => self.ended(Ending::Failed),

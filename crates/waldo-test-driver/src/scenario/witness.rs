@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::SystemTime;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 
 use super::breach::{Breach, LoginBody};
 use super::sighting::{Given, PairName, Sighting, TokenName};
+use super::stack;
 use crate::server::{Reply, Target};
 
 /// Writes down every request that a server handles, with its tokens named by their order of issue.
@@ -71,7 +72,9 @@ impl Witness {
             // They hold the key pair and the token, which no sighting shows.
             Target::Login => (None, Vec::new()),
             Target::Calls => {
-                let given = response.map(|response| response.body().clone());
+                // The response to a HEAD has no content, whatever its head says of it.
+                let has_content = *request.method() != Method::HEAD;
+                let given = response.filter(|_| has_content).map(|response| response.body().clone());
                 (Some(request.body().as_ref().to_vec()), given.unwrap_or_default())
             }
         };
@@ -117,6 +120,12 @@ impl Witness {
         if let Some(value) = headers.get(AUTHORIZATION) {
             let token = value.to_str().ok().and_then(jwt_in).and_then(|text| self.name_of(text));
             breaches.push(Breach::LoginWithToken { token });
+        }
+        if request.uri().query().is_some() {
+            breaches.push(Breach::LoginQuery);
+        }
+        if let Some(name) = stack::stranger(headers) {
+            breaches.push(Breach::LoginStranger { name: name.to_string() });
         }
         for (header, name) in [(CONTENT_TYPE, "Content-Type"), (ACCEPT, "Accept")] {
             let seen = values(headers, &header);

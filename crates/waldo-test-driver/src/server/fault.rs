@@ -199,7 +199,8 @@ pub enum Answer {
     ///
     /// The server always handles the request, too.
     Compressed,
-    /// The handled answer, with spaces behind its body until that has at least this many bytes.
+    /// The handled answer, with a line break before its body, and spaces behind it until it has at
+    /// least this many bytes.
     ///
     /// It too always lets the server handle the request. Whoever stops reading early takes what it has read for the whole.
     Padded {

@@ -215,8 +215,10 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
     })
 }
 
-/// Adds spaces until the body has so many bytes; JSON stays what it was.
+/// Adds a line break before the body, and spaces behind it until it has so many bytes; JSON stays
+/// what it was.
 pub(super) fn pad(response: &mut Response<Vec<u8>>, bytes: usize) {
+    response.body_mut().insert(0, b'\n');
     let length = response.body().len().max(bytes.min(MOST_BYTES));
     response.body_mut().resize(length, b' ');
 }

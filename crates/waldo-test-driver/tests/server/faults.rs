@@ -134,11 +134,12 @@ fn a_200_can_come_without_a_token_without_json_or_far_too_large() {
 }
 
 #[test]
-fn a_padded_answer_was_handled_and_is_what_it_was_with_spaces_behind() {
+fn a_padded_answer_was_handled_and_has_white_space_around_it() {
     let mut caller = Caller::new();
     caller.server.push_fault(Fault::login(Answer::Padded { bytes: 70_000 }));
     let response = caller.try_login();
     assert_eq!(response.body().len(), 70_000);
+    assert!(response.body().starts_with(b"\n{") && response.body().ends_with(b" "));
     let token = body(&response)["token"].as_str().unwrap().to_owned();
     assert_eq!(caller.status(&token), 200);
 }
