@@ -1,4 +1,8 @@
-//! ureq's own connections, changed so that ureq sees the answer to `Expect: 100-continue` at once.
+//! Connections that show each answer, whatever has become of the request.
+//!
+//! A server may answer before it has read the request, and then close the connection or read no
+//! more. ureq does not look for an answer while it sends, and not after a write that failed. These
+//! connections do.
 //!
 //! ureq may read the whole response while it waits for `100 Continue`. On a new connection, ureq
 //! then waits for more input before it looks at the response. If the server keeps the connection
@@ -6,40 +10,186 @@
 //!
 //! When a connection ends, its buffers are wiped, because a login has left the key pair in them.
 
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Uri;
 use ureq::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
+#[cfg(feature = "native-tls")]
+use ureq::unversioned::transport::NativeTlsConnector;
+#[cfg(feature = "rustls-no-provider")]
+use ureq::unversioned::transport::RustlsConnector;
+#[cfg(feature = "socks-proxy")]
+use ureq::unversioned::transport::SocksConnector;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, Transport,
 };
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, Timeout};
 use zeroize::Zeroize;
+
+use crate::answer::{EarlyAnswer, MAX_ANSWER};
+use crate::socket::{Limit, Socket, Tcp};
+
+/// How long an answer is waited for after a write that failed.
+const AWAIT_ANSWER: Duration = Duration::from_secs(1);
+
+/// How long TLS may take to open what has arrived.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Makes a ureq agent with this connector.
 pub(crate) fn agent(config: Config) -> Agent {
-    Agent::with_parts(config, LookingTwice(DefaultConnector::new()), DefaultResolver::default())
+    Agent::with_parts(config, Connections::default(), DefaultResolver::default())
 }
 
-#[derive(Debug)]
-struct LookingTwice(DefaultConnector);
+/// ureq's default chain of connectors, but for the TCP connection in it.
+#[derive(Default)]
+struct Connections {
+    #[cfg(feature = "socks-proxy")]
+    socks: SocksConnector,
+    connect_proxy: ConnectProxyConnector,
+    #[cfg(feature = "rustls-no-provider")]
+    rustls: RustlsConnector,
+    #[cfg(feature = "native-tls")]
+    native_tls: NativeTlsConnector,
+}
 
-impl Connector for LookingTwice {
+impl Connector for Connections {
     type Out = Connection;
 
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<()>,
-    ) -> Result<Option<Connection>, Error> {
-        let transport = self.0.connect(details, chained)?;
-        Ok(transport.map(|transport| Connection { transport, has_new_input: false }))
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Connection>, Error> {
+        #[cfg(not(feature = "socks-proxy"))]
+        refuse_socks(details.config)?;
+        let proxied: Option<Box<dyn Transport>> = None;
+        #[cfg(feature = "socks-proxy")]
+        let proxied = self.socks.connect(details, proxied)?;
+        let proxied = self.connect_proxy.connect(details, proxied)?;
+        let (transport, socket): (Box<dyn Transport>, _) = if let Some(transport) = proxied {
+            (Box::new(transport), None)
+        } else {
+            let tcp = Tcp::connect(details)?;
+            let socket = tcp.socket();
+            (Box::new(tcp), Some(socket))
+        };
+        let transport = Some(transport);
+        #[cfg(feature = "rustls-no-provider")]
+        let transport = self.rustls.connect(details, transport)?;
+        #[cfg(feature = "native-tls")]
+        let transport = self.native_tls.connect(details, transport)?;
+        Ok(transport.map(|transport| {
+            if let Some(socket) = &socket {
+                socket.own();
+            }
+            let origin = details.uri.clone();
+            Connection { transport: Box::new(transport), socket, origin, has_new_input: false }
+        }))
+    }
+}
+
+/// Without the feature, a request's own SOCKS proxy would be ignored. ureq ignores that of the
+/// environment, too.
+#[cfg(not(feature = "socks-proxy"))]
+fn refuse_socks(config: &Config) -> Result<(), Error> {
+    use ureq::ProxyProtocol::{Http, Https};
+    let is_socks = |proxy: &ureq::Proxy| !matches!(proxy.protocol(), Http | Https);
+    if config.proxy().is_some_and(|proxy| !proxy.is_from_env() && is_socks(proxy)) {
+        return Err(Error::InvalidProxyUrl);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").finish_non_exhaustive()
     }
 }
 
 #[derive(Debug)]
 struct Connection {
     transport: Box<dyn Transport>,
+    /// What all goes through, unless a proxy's connector has opened it.
+    socket: Option<Arc<Socket>>,
+    /// What it was opened for.
+    origin: Uri,
     /// Whether the last `await_input` has read new input.
     has_new_input: bool,
+}
+
+impl Connection {
+    /// Sends what the socket has not sent at once, unless the server refuses the request.
+    fn flush(&mut self, limit: Limit) -> Result<(), Error> {
+        let Some(socket) = self.socket.clone() else { return Ok(()) };
+        let mut limit = limit.moved();
+        while !socket.flush(&mut limit)? {
+            self.look(&socket)?;
+        }
+        Ok(())
+    }
+
+    /// Fails if the server refuses the request, or has closed its side.
+    fn look(&mut self, socket: &Socket) -> Result<(), Error> {
+        // Without room, nothing could be read.
+        if socket.has_input() && !self.buffers().input_append_buf().is_empty() {
+            match self.transport.await_input(within(GLANCE)) {
+                Ok(true) => self.has_new_input = true,
+                Ok(false) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                // It was something of TLS's own, such as a session ticket.
+                Err(Error::Timeout(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match EarlyAnswer::parse(self.buffers().input(), false) {
+            Ok(Some(answer)) if answer.refuses() => Err(io::Error::from(ErrorKind::ConnectionAborted).into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Adds the answer to the error of a write, if the server has sent one.
+    fn with_answer(&mut self, error: Error, limit: Limit) -> Error {
+        let kind = if let Error::Io(error) = &error {
+            error.kind()
+        } else if matches!(error, Error::Timeout(Timeout::PerWrite)) {
+            ErrorKind::TimedOut
+        } else {
+            // There is no time left, or it is not the server's doing.
+            return error;
+        };
+        // A reset may have cut off the answer, too, and its end looks as any other.
+        let ends_well = !matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+        let wait = limit.left().map_or(AWAIT_ANSWER, |left| left.min(AWAIT_ANSWER));
+        match self.read_answer(Instant::now() + wait, ends_well) {
+            Some(answer) => answer.into_error(self.origin.clone(), kind),
+            None => error,
+        }
+    }
+
+    /// Reads an answer as far as it comes in time. What was read stays where it is: in a connection
+    /// through a proxy, it may be TLS's.
+    fn read_answer(&mut self, ends: Instant, ends_well: bool) -> Option<EarlyAnswer> {
+        let mut ended = false;
+        loop {
+            let input = self.buffers().input();
+            let (length, answer) = (input.len(), EarlyAnswer::parse(input, ended && ends_well).ok()?);
+            let left = ends.saturating_duration_since(Instant::now());
+            let is_whole = answer.as_ref().is_some_and(EarlyAnswer::is_whole);
+            if is_whole || ended || left.is_zero() || length >= MAX_ANSWER {
+                return answer;
+            }
+            match self.transport.await_input(within(left)) {
+                Ok(more) => {
+                    self.has_new_input = more;
+                    ended = !more;
+                }
+                Err(_) => return answer,
+            }
+        }
+    }
+}
+
+fn within(limit: Duration) -> NextTimeout {
+    NextTimeout { after: limit.into(), reason: Timeout::RecvResponse, ..NextTimeout::default() }
 }
 
 impl Transport for Connection {
@@ -47,8 +197,11 @@ impl Transport for Connection {
         self.transport.buffers()
     }
 
+    /// Fails with the answer in its error, if the server answers and does not take the rest.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.transport.transmit_output(amount, timeout)
+        let limit = Limit::new(timeout);
+        let sent = self.transport.transmit_output(amount, timeout).and_then(|()| self.flush(limit));
+        sent.map_err(|error| self.with_answer(error, limit))
     }
 
     /// Reports each new input twice, because ureq looks at it twice. If ureq needs more input, it

@@ -12,6 +12,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod answer;
 mod builder;
 mod client;
 mod connector;
@@ -20,6 +21,7 @@ mod login;
 mod payload;
 mod request;
 mod sending;
+mod socket;
 mod target;
 mod tls;
 

@@ -24,7 +24,7 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
         .timeout_global(Some(lead.patience()))
         .accept_encoding("")
         .build();
-    let response = match sender.agent().run(request) {
+    let response = match sender.perform(request) {
         Ok(response) => response,
         Err(error) => return fail(lead, error),
     };

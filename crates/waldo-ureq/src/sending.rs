@@ -17,6 +17,7 @@ use ureq::{Agent, AsSendBody, Body, ResponseExt, SendBody, Timeout};
 use waldo_auth_core::Upload;
 
 use crate::agent::default_config;
+use crate::answer::{AnsweredBy, EarlyAnswer};
 use crate::connector;
 use crate::error::Error;
 use crate::payload::Payload;
@@ -94,6 +95,16 @@ impl Sent {
     fn usual(result: Result<Response<Body>, Error>) -> Self {
         Self { result, touched: false, ending: Ending::Usual }
     }
+
+    /// A connection that the server has ended broke off, although none of the body was sent.
+    fn or_broke_off(self) -> Self {
+        match self.result {
+            Err(Error::Ureq(error)) if is_break_off(&error) => {
+                Self { result: Err(Error::BrokeOff(error)), ending: Ending::BrokeOff, ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// The agent, and what this crate has learned about its server.
@@ -144,6 +155,10 @@ impl Sender {
 
     /// The URI that a response came from, if a middleware may have sent the request elsewhere.
     pub(crate) fn source<'a>(&self, response: &'a Response<Body>) -> Option<Cow<'a, Uri>> {
+        // ureq does not know of an early answer. Its connection knows where it came from.
+        if let Some(AnsweredBy(uri)) = response.extensions().get().filter(|_| self.given) {
+            return Some(Cow::Borrowed(uri));
+        }
         // A middleware made a response without extensions itself, and counts as the origin.
         if !self.given || response.extensions().is_empty() {
             return None;
@@ -188,7 +203,11 @@ impl Sender {
         if how == Upload::Probe {
             return self.probe(request, asking);
         }
-        let sent = self.exchange(request, description, payload, asking);
+        let mut sent = self.exchange(request, description, payload, asking);
+        // The server may have ended the connection because of the doubtful token.
+        if how == Upload::Ask && !sent.touched {
+            sent = sent.or_broke_off();
+        }
         let is_417 = |response: &Response<Body>| response.status() == StatusCode::EXPECTATION_FAILED;
         if sent.touched || !sent.result.as_ref().is_ok_and(is_417) {
             return sent;
@@ -266,7 +285,7 @@ impl Sender {
         let Limits { left, stall, await_100, answer } = limits;
         let needs_none = left.is_none() && stall.is_none() && await_100.is_none();
         if needs_none && self.is_as_configured(&request) {
-            return self.agent.run(request);
+            return self.perform(request);
         }
         let timeouts = self.agent.config().timeouts();
         let wait = await_100.unwrap_or_else(|| self.await_100());
@@ -282,7 +301,12 @@ impl Sender {
             let own = timeouts.recv_response.unwrap_or(answer);
             settings = settings.timeout_recv_response(Some(own.min(answer)));
         }
-        self.agent.run(settings.build())
+        self.perform(settings.build())
+    }
+
+    /// Sends a request. An answer counts although the request could not be sent whole.
+    pub(crate) fn perform<S: AsSendBody>(&self, request: Request<S>) -> Result<Response<Body>, ureq::Error> {
+        self.agent.run(request).or_else(EarlyAnswer::from_error)
     }
 
     /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not
@@ -360,7 +384,11 @@ fn is_break_off(error: &ureq::Error) -> bool {
         let kind = error.kind();
         return matches!(
             kind,
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+            // ureq's own word for a connection that the server has ended is the last.
+            ErrorKind::BrokenPipe
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::UnexpectedEof
         );
     }
     matches!(error, ureq::Error::Timeout(Timeout::PerWrite))

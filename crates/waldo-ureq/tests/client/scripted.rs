@@ -176,6 +176,11 @@ impl Exchange {
         drop(self.stream.fill_buf());
     }
 
+    /// Reads so many bytes of the body.
+    pub(crate) fn read_part(&mut self, length: usize) {
+        self.stream.read_exact(&mut vec![0; length]).unwrap();
+    }
+
     /// Reads until the client closes the connection, or to the end of what it has to send.
     pub(crate) fn drain(&mut self) {
         drop(io::copy(&mut self.stream, &mut io::sink()));

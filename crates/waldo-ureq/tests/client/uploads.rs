@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use waldo_ureq::ureq::Agent;
@@ -32,6 +33,14 @@ enum Refusal {
     Drain,
     /// Reads the body, then answers.
     ReadFirst,
+    /// Answers after a part of the body, and closes.
+    ReadPart,
+    /// Answers on the head if the client asks, or the body is short. If not, closes without an answer.
+    Cut,
+    /// Reads the body, then closes. Answers only if the client asks.
+    ReadAndCut,
+    /// Neither reads on nor closes. Answers only if the client asks.
+    Silence,
 }
 
 /// How a server answers `Expect: 100-continue`.
@@ -41,6 +50,8 @@ enum Asked {
     Looks,
     /// Says 100 before it looks at anything.
     Continues,
+    /// Says 100 before it looks at the token, as Node's `http` and Python's `http.server` do.
+    ContinuesAndLooks,
     /// Answers 417.
     Fails,
     /// Ignores `Expect`, and looks at the token after it has read a part of the body.
@@ -121,14 +132,32 @@ fn answer_upload(
             let status = if is_known { 200 } else { 401 };
             return exchange.answer(status, "", &body.len().to_string());
         }
+        Some(Asked::ContinuesAndLooks) => {
+            exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+            exchange.headers.retain(|(name, _)| name != "expect");
+        }
         Some(Asked::Looks) | None => {}
     }
+    let is_short = |length: &str| length.parse::<usize>().unwrap() <= 64 * 1024;
+    let answers =
+        exchange.header("expect").is_some() || exchange.header("content-length").is_some_and(is_short);
     if is_known || refusal == Refusal::ReadFirst {
         let body = exchange.read_body();
         return exchange.answer(if is_known { 200 } else { 401 }, "", &body.len().to_string());
     }
     match refusal {
-        Refusal::Close => {
+        Refusal::Cut if !answers => exchange.close(),
+        Refusal::ReadAndCut if !answers => {
+            exchange.read_body();
+            exchange.close();
+        }
+        Refusal::Silence if !answers => held.lock().unwrap().push(exchange.hold()),
+        Refusal::ReadPart => {
+            exchange.read_part(100_000);
+            exchange.answer(401, "Connection: close\r\n", "no");
+            exchange.close();
+        }
+        Refusal::Close | Refusal::Cut | Refusal::ReadAndCut | Refusal::Silence => {
             exchange.answer(401, "Connection: close\r\n", "no");
             exchange.close();
         }
@@ -174,6 +203,145 @@ fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
                 assert_eq!(upload(&client, &document).unwrap(), arrived(megabytes), "round {round}");
                 assert_eq!(site.server.logins(), logins + 1, "round {round}");
             }
+        }
+    });
+}
+
+/// As above, but the server says 100 by itself, or answers 417, so a probe learns nothing.
+#[test]
+fn rule_24_a_refusal_is_read_after_a_failed_write() {
+    bounded(|| {
+        for refusal in [Refusal::Close, Refusal::ReadPart] {
+            for when_asked in [Asked::ContinuesAndLooks, Asked::Fails, Asked::Ignores] {
+                let site = Site::start(refusal, when_asked);
+                let (client, document) = (site.client(), document(8));
+                for _ in 0..4 {
+                    site.forget_token();
+                    let answer = upload(&client, &document);
+                    assert_eq!(answer.unwrap(), arrived(8), "{refusal:?} {when_asked:?}");
+                    assert_eq!(site.asked(), [false, false], "{refusal:?} {when_asked:?}");
+                }
+                site.forget_token();
+                let chunks = Factory::new(|| Ok(document.as_slice()));
+                assert_eq!(upload(&client, chunks).unwrap(), arrived(8), "{refusal:?} {when_asked:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_spent_one_shot_gets_its_401() {
+    bounded(|| {
+        for refusal in [Refusal::Close, Refusal::ReadPart, Refusal::Hold] {
+            let site = Site::start(refusal, Asked::ContinuesAndLooks);
+            let (client, document) = (site.client(), document(8));
+            site.forget_token();
+            let once = || OneShot::new(document.as_slice());
+            assert_eq!(upload(&client, once()).unwrap(), (401, "no".to_owned()), "{refusal:?}");
+            assert_eq!(upload(&client, once()).unwrap(), arrived(8), "{refusal:?}");
+            assert_eq!(site.server.logins(), 2, "{refusal:?}");
+        }
+    });
+}
+
+#[test]
+fn rule_24_an_unread_upload_heals_before_it_stalls() {
+    bounded(|| {
+        for when_asked in [Asked::Looks, Asked::ContinuesAndLooks] {
+            let site = Site::start(Refusal::Hold, when_asked);
+            let client = site.client();
+            site.forget_token();
+            let began = Instant::now();
+            assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
+            assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
+        }
+    });
+}
+
+#[test]
+fn rule_24_an_upload_without_an_answer_heals() {
+    bounded(|| {
+        for refusal in [Refusal::Cut, Refusal::ReadAndCut] {
+            let site = Site::start(refusal, Asked::Looks);
+            let client = site.client();
+            site.forget_token();
+            assert_eq!(upload(&client, document(8)).unwrap(), arrived(8), "{refusal:?}");
+            assert_eq!(site.asked(), [false, true, false], "{refusal:?}");
+        }
+    });
+}
+
+#[test]
+fn rule_24_an_ask_that_is_cut_reports_the_doubt() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| match exchange.line.as_str() {
+            "POST /authenticate" => exchange.grant(&jwt(1)),
+            _ => exchange.close(),
+        });
+        let client = client(server.origin());
+        for _ in 0..2 {
+            let error = client.post("/up").send(document(8)).unwrap_err();
+            assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn an_early_answer_is_delivered() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            let (framing, body) = match exchange.line.as_str() {
+                "POST /chunks" => ("Transfer-Encoding: chunked\r\n", "3\r\ntoo\r\n6\r\n large\r\n0\r\n\r\n"),
+                "POST /to-the-end" => ("", "too large"),
+                _ => ("Content-Length: 9\r\n", "too large"),
+            };
+            let head =
+                "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 413 No\r\nConnection: close\r\nx-why: size\r\n";
+            exchange.write(format!("{head}{framing}\r\n{body}").as_bytes());
+            exchange.close();
+        });
+        let client = client(server.origin());
+        for path in ["/length", "/chunks"] {
+            let mut response = client.post(path).send(document(8)).unwrap();
+            assert_eq!(response.status(), 413);
+            assert_eq!(response.headers()["x-why"], "size");
+            assert_eq!(response.body_mut().read_to_string().unwrap(), "too large");
+        }
+        // After a reset, nobody knows whether more would have come.
+        let mut response = client.post("/to-the-end").send(document(8)).unwrap();
+        assert_eq!(response.status(), 413);
+        let body = response.body_mut().read_to_string();
+        assert!(matches!(body, Err(ureq::Error::Io(_))), "{body:?}");
+        assert_eq!(server.logins(), 1);
+    });
+}
+
+/// A success may begin before the body is read, and an interim response may come at any time.
+#[test]
+fn a_slow_reader_gets_the_whole_upload() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            let is_interim = exchange.line == "POST /interim";
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+            exchange.write(if is_interim { "HTTP/1.1 102 Processing\r\n\r\n" } else { head }.as_bytes());
+            // The client fills all buffers, and looks for an answer a few times.
+            thread::sleep(Duration::from_millis(500));
+            let length = exchange.read_body().len().to_string();
+            if is_interim {
+                exchange.write(head.as_bytes());
+            }
+            exchange.write(length.as_bytes());
+        });
+        let client = client(server.origin());
+        for path in ["/interim", "/success"] {
+            let mut response = client.post(path).send(document(8)).unwrap();
+            assert_eq!(response.body_mut().read_to_string().unwrap(), "8000000", "{path}");
         }
     });
 }
@@ -260,7 +428,7 @@ fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
 #[test]
 fn rule_24_a_probed_one_shot_heals_the_next_call() {
     bounded(|| {
-        let site = Site::start(Refusal::Close, Asked::Looks);
+        let site = Site::start(Refusal::Cut, Asked::Looks);
         let (client, document) = (site.client(), document(8));
         site.forget_token();
         let once = || OneShot::new(document.as_slice()).without_expect();
@@ -298,7 +466,7 @@ fn rule_24_uploads_at_once_share_one_login() {
 fn rule_24_a_lost_refusal_is_reported() {
     bounded(|| {
         for when_asked in [Asked::Fails, Asked::Ignores, Asked::Continues] {
-            let site = Site::start(Refusal::Close, when_asked);
+            let site = Site::start(Refusal::Cut, when_asked);
             let client = site.client();
             site.forget_token();
             let error = upload(&client, document(8)).unwrap_err();
@@ -312,7 +480,7 @@ fn rule_24_a_lost_refusal_is_reported() {
             let next = upload(&client, document(8));
             match when_asked {
                 Asked::Continues => assert_eq!(next.unwrap(), arrived(8)),
-                Asked::Fails | Asked::Ignores | Asked::Looks => {
+                Asked::Fails | Asked::Ignores | Asked::Looks | Asked::ContinuesAndLooks => {
                     assert!(matches!(next, Err(Error::BrokeOff(_))), "{next:?}");
                 }
             }
@@ -349,7 +517,9 @@ fn rule_24_a_probe_delivers_another_status() {
             if exchange.is_login() {
                 return exchange.grant(&jwt(1));
             }
-            exchange.answer(413, "Connection: close\r\n", "too large");
+            if exchange.header("expect").is_some() {
+                exchange.answer(413, "Connection: close\r\n", "too large");
+            }
             exchange.close();
         });
         let client = client(site.origin());
@@ -361,7 +531,7 @@ fn rule_24_a_probe_delivers_another_status() {
 #[test]
 fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
     bounded(|| {
-        let site = Site::start(Refusal::Hold, Asked::Looks);
+        let site = Site::start(Refusal::Silence, Asked::Looks);
         let hasty = settings().timeout_send_body(Some(Duration::from_millis(300)));
         let client = site.client_with(hasty);
         site.forget_token();
@@ -375,7 +545,7 @@ fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
 #[test]
 fn rule_24_a_short_body_never_asks() {
     bounded(|| {
-        let site = Site::start(Refusal::Close, Asked::Fails);
+        let site = Site::start(Refusal::Cut, Asked::Fails);
         let client = site.client();
         for length in [1, 64 * 1024] {
             site.forget_token();
@@ -391,7 +561,7 @@ fn rule_24_a_short_body_never_asks() {
 #[test]
 fn a_server_that_ignores_expect_is_asked_once() {
     bounded(|| {
-        let site = Site::start(Refusal::Close, Asked::Ignores);
+        let site = Site::start(Refusal::Cut, Asked::Ignores);
         let (client, document) = (site.client(), document(1));
         let once = || OneShot::new(document.as_slice());
         for _ in 0..4 {
@@ -460,7 +630,7 @@ fn a_body_that_fails_as_a_connection_does_is_the_bodys_error() {
 #[test]
 fn an_upload_waits_no_longer_than_its_client() {
     bounded(|| {
-        let site = Site::start(Refusal::Hold, Asked::Ignores);
+        let site = Site::start(Refusal::Silence, Asked::Ignores);
         let client = builder(site.server.origin()).build().unwrap();
         drop(client.token().unwrap());
         site.forget_token();
