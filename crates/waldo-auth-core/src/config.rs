@@ -88,7 +88,7 @@ impl Default for Limits {
             failures_per_call: 3,
             probe_first: Duration::from_secs(60),
             probe_cap: Duration::from_secs(15 * 60),
-            drop_burst: 5,
+            drop_burst: 10,
             drop_every: Duration::from_secs(30),
             jitter_seed: 0,
             challenges: Challenges::default(),
@@ -196,8 +196,8 @@ impl ConfigBuilder {
 
     /// How many refused tokens may be dropped: `burst` at once, and one more `every` so often (rule 16).
     ///
-    /// Default: 5, and one more every 30 s. `burst` from 0 to 1000, where 0 delivers every 401 to a live token;
-    /// `every` from 1 ms to 24 h.
+    /// Default: 10, and one more every 30 s. The second half of `burst` is spent only after the server has refused the token for a
+    /// second. `burst` from 0 to 1000, where 0 delivers every 401 to a live token; `every` from 1 ms to 24 h.
     pub fn drop_budget(mut self, burst: u32, every: Duration) -> Self {
         (self.limits.drop_burst, self.limits.drop_every) = (burst, every);
         self

@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
+use crate::fingerprint::fingerprint;
+
 #[cfg(feature = "verify")]
 use crate::verify::SigningKey;
 
@@ -74,9 +76,7 @@ impl Credentials {
     /// It keeps a stored token from being used with another key, as sandbox and production share one origin.
     /// It guards against mix-ups, not against an attacker, who would have the stored token anyway.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.api_key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        fingerprint(self.api_key.as_bytes())
     }
 
     /// The key of the signature check: the client secret.

@@ -107,8 +107,8 @@ pub enum Event {
         /// The edition that was sent.
         edition: u64,
     },
-    /// The server accepted a doubtful token: an upload with this token had broken off before.
-    DoubtEnded {
+    /// The server accepted a token, of which that was not known, or not any more.
+    Accepted {
         /// The edition that was sent.
         edition: u64,
     },
@@ -185,7 +185,7 @@ impl Event {
             Self::Throttled { .. } => "throttled",
             Self::UploadBrokeOff { .. } => "upload_broke_off",
             Self::DoubtfulDropped { .. } => "doubtful_dropped",
-            Self::DoubtEnded { .. } => "doubt_ended",
+            Self::Accepted { .. } => "accepted",
             Self::LoginStarted { .. } => "login_started",
             Self::LoginGranted { .. } => "login_granted",
             Self::LoginRejected { .. } => "login_rejected",
@@ -216,7 +216,7 @@ impl fmt::Display for Event {
             Self::DoubtfulDropped { edition } => {
                 write!(f, "a second upload broke off, so edition {edition} is dropped")
             }
-            Self::DoubtEnded { edition } => write!(f, "the server accepted edition {edition}"),
+            Self::Accepted { edition } => write!(f, "the server accepted edition {edition}"),
             Self::LoginStarted { login } => write!(f, "login {login} started"),
             Self::LoginGranted { login, edition, life } => {
                 write!(f, "login {login} granted edition {edition}, which lasts {life:.1?}")
@@ -256,6 +256,8 @@ pub enum Ignored {
     NothingHeld,
     /// A token that lasts as long or longer was adopted meanwhile.
     NotLater,
+    /// The token was given up before, most often because the server refused it.
+    GivenUp,
     /// The response came from another origin.
     ForeignOrigin,
     /// The permit was made by another session.
@@ -274,6 +276,7 @@ impl fmt::Display for Ignored {
             Self::EarlierEpoch => "a response that belongs to an earlier login",
             Self::NothingHeld => "a token whose predecessor was dropped meanwhile",
             Self::NotLater => "a token that ends no later than the held one",
+            Self::GivenUp => "a token that was given up before",
             Self::ForeignOrigin => "a response from another origin",
             Self::OtherSession => "what belongs to another session",
             Self::LateLogin => "the outcome of an overtaken login",
@@ -293,6 +296,8 @@ pub enum Challenge {
     FreshFromLogin,
     /// Nothing is held any more.
     NothingHeld,
+    /// The server has not accepted the token yet, and may learn of it a little later. The token stays for now.
+    NotAccepted,
 }
 
 impl fmt::Display for Challenge {
@@ -302,6 +307,7 @@ impl fmt::Display for Challenge {
             Self::NewerHeld => "a newer one is held already",
             Self::FreshFromLogin => "it came straight from a login, so the refusal is about the route",
             Self::NothingHeld => "it was dropped already",
+            Self::NotAccepted => "the server may not know it yet, so it stays for now",
         })
     }
 }

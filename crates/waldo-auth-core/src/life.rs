@@ -60,12 +60,13 @@ impl Life {
         Term::new(self.sent, self.span.saturating_sub(self.spent).saturating_sub(margin.of(self.span)))
     }
 
-    /// Whether a server with whole-second clocks may see this life as ended (rule 16).
+    /// Whether a server with whole-second clocks may see this life as ended (rule 16); `is_over` if the server's own `Date` says so.
     ///
-    /// At least half of it must have passed, so that a server of very short lives cannot pass every refusal off as an end.
-    pub(crate) fn may_have_ended(self, now: Now) -> bool {
+    /// Without that, at least half of the life must have passed, so that a server of very short lives cannot pass every refusal
+    /// off as an end.
+    pub(crate) fn may_have_ended(self, is_over: bool, now: Now) -> bool {
         let left = self.left(now);
-        left <= GRANULARITY && left <= self.span / 2
+        left <= GRANULARITY && (is_over || left <= self.span / 2)
     }
 }
 
@@ -222,13 +223,15 @@ mod tests {
     #[test]
     fn rule_16_an_end_is_plausible_in_the_last_two_seconds_of_the_second_half() {
         let two = life(secs(2));
-        assert!(!two.may_have_ended(at(0)));
-        assert!(two.may_have_ended(at(1)));
+        assert!(!two.may_have_ended(false, at(0)));
+        assert!(two.may_have_ended(false, at(1)));
         let hour = life(secs(3600));
-        assert!(!hour.may_have_ended(at(3597)));
-        assert!(hour.may_have_ended(at(3598)));
+        assert!(!hour.may_have_ended(false, at(3597)));
+        assert!(hour.may_have_ended(false, at(3598)));
         let blink = life(Duration::from_millis(500));
-        assert!(!blink.may_have_ended(at(0)));
-        assert!(blink.may_have_ended(at(1)));
+        assert!(!blink.may_have_ended(false, at(0)));
+        assert!(blink.may_have_ended(false, at(1)));
+        assert!(two.may_have_ended(true, at(0)) && blink.may_have_ended(true, at(0)));
+        assert!(!hour.may_have_ended(true, at(3597)));
     }
 }

@@ -34,6 +34,8 @@ use crate::wire::Head;
 /// # let Step::Authenticate(login, _) = session.admit(Call::replayable(), &mut request, now)? else { panic!() };
 /// # let granted = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#);
 /// # session.settle(login, granted, now);
+/// # let Step::Send(first) = session.admit(Call::replayable(), &mut request, now)? else { panic!() };
+/// # drop(session.conclude(first, Head::new(StatusCode::OK, &HeaderMap::new()), now));
 /// let pass = session.pass().ok_or("a token is held, and nobody logs in")?;
 ///
 /// let newest = session.journal().written();

@@ -32,6 +32,7 @@ use crate::bucket::Bucket;
 use crate::call::{Body, Call, Entry};
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::evidence::Evidence;
 use crate::explain::{Explanation, Unheld};
 use crate::failure::{Reason, Unavailable};
 use crate::gate::Gate;
@@ -40,6 +41,7 @@ use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
 use crate::pass::Pass;
+use crate::refused::RefusedTokens;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
@@ -62,10 +64,12 @@ pub struct Session {
     held: Option<Token>,
     /// Why nothing is held; said to those who ask, and never decided by.
     unheld: Unheld,
-    /// The token that was dropped last, so that a store cannot bring it back.
-    dropped: Option<HeaderValue>,
+    /// The tokens that were given up last, so that neither a cache nor a store brings them back.
+    given_up: RefusedTokens,
     /// The edition that a 401 dropped last; 0 before the first.
     refused: u64,
+    /// What responses have shown of the last login's tokens.
+    evidence: Evidence,
     /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
     epoch: u64,
     /// Counts the tokens that were ever held.
@@ -90,8 +94,9 @@ impl Session {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             held: None,
             unheld: Unheld::Cold,
-            dropped: None,
+            given_up: RefusedTokens::none(),
             refused: 0,
+            evidence: Evidence::none(),
             epoch: 0,
             edition: 0,
             lease: None,
@@ -154,16 +159,22 @@ impl Session {
             return Verdict::Deliver;
         }
         if response.status.is_success() {
-            if self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == attempt.edition) {
-                self.end_doubt(attempt.edition, now);
-            }
             for value in response.rolls() {
                 if !self.repeats_held(&attempt, value) {
                     self.roll(&attempt, value, response, now);
                 }
             }
+            if attempt.epoch == self.epoch && !self.is_trusted() {
+                self.accept(&attempt, response, now);
+            }
         } else if self.config.limits.challenges.contain(response.status) {
-            return self.challenge(attempt, now);
+            return self.challenge(attempt, response, now);
+        } else if attempt.epoch == self.epoch
+            && !self.evidence.is_accepted()
+            && !response.status.is_server_error()
+        {
+            self.note(Event::Accepted { edition: attempt.edition }, now);
+            self.evidence = self.evidence.after_answer();
         }
         Verdict::Deliver
     }
@@ -331,6 +342,7 @@ impl Session {
         let (jwt, header, life) = self.weigh_stored(snapshot, now)?;
         self.epoch += 1;
         self.note(Event::Resumed { edition: self.next_edition(), left: life.left(now) }, now);
+        self.evidence.resume();
         self.hold(header, jwt.claims, life, Source::Snapshot);
         Ok(())
     }
@@ -338,10 +350,10 @@ impl Session {
     /// A copy of the session's answer for calls that can be sent at once. The copy is good until
     /// [`journal`](Self::journal) has a newer entry.
     ///
-    /// `None` while no token is held, while the held token is doubtful, and during a login. The
-    /// reason for the last case is that a lease expires without a journal entry.
+    /// `None` while no token is held, while the next response may show more about the held token, and
+    /// during a login. The reason for the last case is that a lease expires without a journal entry.
     pub fn pass(&self) -> Option<Pass> {
-        let token = self.held.as_ref().filter(|held| self.lease.is_none() && !held.doubtful)?.copied()?;
+        let token = self.held.as_ref().filter(|_| self.lease.is_none() && self.is_trusted())?.copied()?;
         let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());
         let challenges = self.config.limits.challenges.clone();
         Some(Pass { session, origin, entry, token, challenges, written: self.journal.written() })
@@ -432,6 +444,7 @@ impl Session {
         }
         let edition = self.next_edition();
         self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
+        self.evidence.grant(self.held.is_none() && self.unheld == Unheld::Refused);
         self.epoch += 1;
         self.gate.clear();
         self.hold(grant.header, grant.claims, life, Source::Login);
@@ -449,20 +462,26 @@ impl Session {
     }
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
-    fn challenge(&mut self, attempt: Attempt, now: Now) -> Verdict {
+    fn challenge(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
         let Attempt { call, edition, epoch, untouched, .. } = attempt;
         let outcome = match &self.held {
             Some(held) if held.edition > edition => Challenge::NewerHeld,
-            Some(sent) if granted_since(&call, sent) && !sent.life.may_have_ended(now) => {
-                Challenge::FreshFromLogin
-            }
             Some(sent) => {
-                // A refusal that the token's own end explains is free, as lives bound how often that happens; any other costs a coin.
-                if !sent.life.may_have_ended(now) && !self.pay_for_drop(now) {
-                    self.note(Event::Throttled { edition }, now);
-                    return Verdict::Deliver;
+                let is_over = sent.has_ended_by(response.own_date());
+                // A refusal that the token's own end explains is free, as lives bound how often that happens.
+                let has_ended = sent.life.may_have_ended(is_over, now);
+                let is_fresh = granted_since(&call, sent);
+                self.evidence.refuse(now.monotonic);
+                match self.evidence.reserve(self.config.limits.drop_burst, now.monotonic) {
+                    _ if has_ended => Challenge::Dropped,
+                    _ if is_fresh => Challenge::FreshFromLogin,
+                    None => Challenge::NotAccepted,
+                    Some(reserve) if self.pay_for_drop(reserve, now) => Challenge::Dropped,
+                    Some(_) => {
+                        self.note(Event::Throttled { edition }, now);
+                        return Verdict::Deliver;
+                    }
                 }
-                Challenge::Dropped
             }
             None => Challenge::NothingHeld,
         };
@@ -486,14 +505,15 @@ impl Session {
                 call.spend_resend_with_newer() || (self.epoch > epoch && call.spend_resend_after_login())
             }
             Challenge::Dropped | Challenge::NothingHeld => call.spend_resend_after_login(),
-            Challenge::FreshFromLogin => false,
+            Challenge::FreshFromLogin | Challenge::NotAccepted => false,
         };
         if resend { Verdict::Retry(call) } else { Verdict::Deliver }
     }
 
     /// Gives a doubtful token up, unless the budget is spent.
     fn drop_doubtful(&mut self, edition: u64, now: Now) {
-        if self.pay_for_drop(now) {
+        let reserve = self.config.limits.drop_burst / 2;
+        if self.pay_for_drop(reserve, now) {
             self.note(Event::DoubtfulDropped { edition }, now);
             self.unheld = Unheld::Doubtful;
             self.drop_held();
@@ -502,23 +522,40 @@ impl Session {
         }
     }
 
-    fn pay_for_drop(&mut self, now: Now) -> bool {
+    /// Takes a permit to drop a token, if so many are left afterwards.
+    fn pay_for_drop(&mut self, reserve: u32, now: Now) -> bool {
         let limits = &self.config.limits;
-        self.drops.take(limits.drop_burst, limits.drop_every, now.monotonic)
+        self.drops.take(limits.drop_burst.saturating_sub(reserve), limits.drop_every, now.monotonic)
     }
 
-    /// A success shows that the server accepts the token.
+    /// Whether a success can show nothing of the held token that is not known.
+    fn is_trusted(&self) -> bool {
+        self.evidence.is_clear() && self.held.as_ref().is_none_or(|held| !held.doubtful)
+    }
+
+    /// A success shows that the server accepts the token, unless it repeats one that was given up: that is a cache's.
     #[cold]
-    fn end_doubt(&mut self, edition: u64, now: Now) {
-        self.note(Event::DoubtEnded { edition }, now);
-        if let Some(held) = &mut self.held {
+    fn accept(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
+        let values = response.rolls().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        if values.into_iter().any(|value| self.given_up.contain(wire::bearer_credentials(value))) {
+            return;
+        }
+        let ends_doubt =
+            self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == attempt.edition);
+        let evidence = self.evidence.after_success();
+        if evidence == self.evidence && !ends_doubt {
+            return;
+        }
+        self.note(Event::Accepted { edition: attempt.edition }, now);
+        self.evidence = evidence;
+        if let Some(held) = self.held.as_mut().filter(|_| ends_doubt) {
             held.doubtful = false;
         }
     }
 
     fn drop_held(&mut self) {
         if let Some(held) = self.held.take() {
-            self.dropped = Some(held.header);
+            self.given_up.push(held.jwt());
         }
     }
 
@@ -531,6 +568,7 @@ impl Session {
                 let date = response.own_date_after(&mut self.last_date);
                 let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
                 self.note(Event::Adopted { edition: self.next_edition(), life: life.span() }, now);
+                self.evidence.renew();
                 self.hold(header, jwt.claims, life, Source::Roll);
             }
             Ok(None) => {}

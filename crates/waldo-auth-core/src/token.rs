@@ -7,7 +7,7 @@ use http::{HeaderValue, Request};
 
 use crate::admit_error::AdmitError;
 use crate::life::{Life, Term};
-use crate::wire::{NumericDate, bearer_credentials, bearer_header};
+use crate::wire::{Jwt, NumericDate, bearer_credentials, bearer_header};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
@@ -43,6 +43,12 @@ impl Token {
     /// The JWT without its scheme.
     pub(crate) fn jwt(&self) -> &[u8] {
         bearer_credentials(self.header.as_bytes())
+    }
+
+    /// Whether the server's own clock says that it has ended. Its claims are read again for that, as it is asked seldom.
+    pub(crate) fn has_ended_by(&self, date: Option<NumericDate>) -> bool {
+        let exp = Jwt::read(self.jwt()).ok().and_then(|jwt| jwt.claims.exp);
+        exp.is_some_and(|exp| date.is_some_and(|date| exp <= date))
     }
 
     /// Puts the token in place of what stands on a request.

@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_sent_twice_does_not_wait_for_the_lock() {
+    fn a_thread_that_has_sent_three_times_does_not_wait_for_the_lock() {
         let session = shared();
         drop(lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#));
         let call = |session: &SharedSession| {
@@ -452,7 +452,7 @@ mod tests {
         thread::scope(|scope| {
             let session = &session;
             scope.spawn(move || {
-                (0..2).for_each(|_| call(session));
+                (0..3).for_each(|_| call(session));
                 report.send(()).unwrap();
                 goes.recv().unwrap();
                 call(session);

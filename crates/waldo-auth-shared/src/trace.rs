@@ -33,7 +33,7 @@ fn level(event: &Event) -> Level {
         | Event::Ignored { .. }
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
-        | Event::DoubtEnded { .. } => Level::DEBUG,
+        | Event::Accepted { .. } => Level::DEBUG,
         Event::LoginGranted { .. }
         | Event::LoginAbandoned { .. }
         | Event::Reset
@@ -67,7 +67,7 @@ mod tests {
             (Event::Ignored { why: Ignored::NotJwt }, Level::DEBUG),
             (Event::Challenged { edition: 1, outcome: Challenge::Dropped }, Level::DEBUG),
             (Event::UploadBrokeOff { edition: 1 }, Level::DEBUG),
-            (Event::DoubtEnded { edition: 1 }, Level::DEBUG),
+            (Event::Accepted { edition: 1 }, Level::DEBUG),
             (Event::LoginStarted { login: 1 }, Level::DEBUG),
             (Event::LoginGranted { login: 1, edition: 1, life }, Level::INFO),
             (Event::Reset, Level::INFO),

@@ -17,8 +17,9 @@ impl Hash for Session {
             config,
             held,
             unheld,
-            dropped,
+            given_up,
             refused,
+            evidence,
             epoch,
             edition,
             lease,
@@ -30,7 +31,7 @@ impl Hash for Session {
             journal: _,
         } = self;
         config.credentials.hash(state);
-        (held, unheld, dropped, refused).hash(state);
+        (held, unheld, given_up, refused, evidence).hash(state);
         (epoch, edition, lease, logins, setbacks).hash(state);
         (gate, drops).hash(state);
     }

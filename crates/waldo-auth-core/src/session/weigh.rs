@@ -37,6 +37,9 @@ impl Session {
         if text == held.jwt() {
             return Ok(None);
         }
+        if self.given_up.contain(text) {
+            return Err(Ignored::GivenUp);
+        }
         let jwt = Jwt::read(text)?;
         if !self.is_signed(jwt) {
             return Err(Ignored::BadSignature);
@@ -80,7 +83,7 @@ impl Session {
         {
             return Err(NotResumed::HeldLastsLonger);
         }
-        if self.dropped.as_ref().is_some_and(is_stored) {
+        if self.given_up.contain(snapshot.token.as_bytes()) {
             return Err(NotResumed::Refused);
         }
         // A snapshot holds nothing that does not have the shape, so these two always succeed.

@@ -53,7 +53,7 @@ fn rule_18_everything_can_be_dropped_anywhere() {
     drop(world.admit(Call::replayable())); // a login and its call
     drop(world.wait(Call::replayable()));
     world.pass(secs(30));
-    let token = world.log_in();
+    let token = world.warm_up();
     drop(world.admit(Call::replayable())); // an attempt without its request
     drop(world.send(Call::replayable())); // an attempt
     let sent = world.send(Call::replayable());
@@ -368,7 +368,7 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
         foretold(&mut world),
         "the next call would log in, because the life of the held token is over"
     );
-    let token = world.log_in();
+    let token = world.warm_up();
     assert_eq!(world.held(), token);
     let sent = world.send(Call::replayable());
     drop(world.retry(sent.attempt));

@@ -3,7 +3,9 @@
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Snapshot, Verdict};
 
-use crate::world::{World, bearer, credentials, headers, millis, rejection_of, secs, uri};
+use crate::world::{
+    World, bearer, credentials, headers, http_date, just_under, millis, rejection_of, secs, uri,
+};
 
 #[test]
 fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
@@ -317,37 +319,123 @@ fn rule_09_a_403_is_delivered_and_the_token_stays() {
     assert_eq!(world.logins, 1);
 }
 
-#[test]
-fn rule_16_five_drops_at_once_and_one_more_every_thirty_seconds() {
-    let (mut world, _) = World::warm();
-    let refuse_one = |world: &mut World| {
-        let sent = world.send(Call::replayable());
-        match world.conclude(sent.attempt, 401, &HeaderMap::new()) {
-            Verdict::Retry(call) => {
-                let (login, call) = world.lead(call);
-                let token = world.fresh();
-                world.grant(login, &token);
-                let sent = world.send(call);
-                world.deliver(sent.attempt, 401);
-                true
-            }
-            Verdict::Deliver => {
-                let throttled = matches!(world.last_event(), Event::Throttled { .. });
-                assert!(throttled, "{:?}", world.last_event());
-                false
-            }
+/// A refused call, whose login is granted and accepted if there is one. Whether there was one.
+fn refuse_one(world: &mut World) -> bool {
+    let sent = world.send(Call::replayable());
+    match world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+        Verdict::Retry(call) => {
+            let (login, call) = world.lead(call);
+            let token = world.fresh();
+            world.grant(login, &token);
+            let sent = world.send(call);
+            world.deliver(sent.attempt, 200);
+            true
         }
-    };
-    let at_once: Vec<bool> = (0..8).map(|_| refuse_one(&mut world)).collect();
-    assert_eq!(at_once, [true, true, true, true, true, false, false, false]);
-    world.pass(secs(29));
+        Verdict::Deliver => {
+            let throttled = matches!(world.last_event(), Event::Throttled { .. });
+            assert!(throttled, "{:?}", world.last_event());
+            false
+        }
+    }
+}
+
+#[test]
+fn rule_16_five_drops_at_once_five_after_a_second_each_then_one_every_thirty_seconds() {
+    let (mut world, _) = World::warm();
+    let at_once: Vec<bool> = (0..7).map(|_| refuse_one(&mut world)).collect();
+    assert_eq!(at_once, [true, true, true, true, true, false, false]);
+    for _ in 0..5 {
+        assert!(!refuse_one(&mut world));
+        world.pass(just_under(secs(1)));
+        assert!(!refuse_one(&mut world));
+        world.pass(millis(1));
+        assert!(refuse_one(&mut world));
+    }
+    // Five seconds have earned a sixth of a permit.
+    world.pass(secs(24));
     assert!(!refuse_one(&mut world));
     world.pass(secs(1));
     assert!(refuse_one(&mut world));
+    world.pass(secs(2));
     assert!(!refuse_one(&mut world));
     world.pass(secs(1800));
-    let much_later: Vec<bool> = (0..6).map(|_| refuse_one(&mut world)).collect();
-    assert_eq!(much_later, [true, true, true, true, true, false], "the burst is the most");
+    let much_later: Vec<bool> = (0..7).map(|_| refuse_one(&mut world)).collect();
+    assert_eq!(much_later, [true, true, true, true, true, false, false]);
+}
+
+#[test]
+fn rule_16_a_success_ends_the_second_of_refusals() {
+    let (mut world, _) = World::warm();
+    while refuse_one(&mut world) {}
+    world.pass(just_under(secs(1)));
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 200);
+    world.pass(millis(1));
+    assert!(!refuse_one(&mut world));
+    world.pass(secs(1));
+    assert!(refuse_one(&mut world));
+}
+
+#[test]
+fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
+    let mut world = World::new();
+    let token = world.log_in();
+    let refuse = |world: &mut World| {
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, 401);
+        world.last_event()
+    };
+    let kept = Event::Challenged { edition: 1, outcome: Challenge::NotAccepted };
+    assert_eq!(refuse(&mut world), kept);
+    world.pass(just_under(secs(3)));
+    assert_eq!(refuse(&mut world), kept);
+    assert_eq!(world.held(), token);
+    world.pass(millis(1));
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+    // The next login of this kind has twice the time.
+    world.log_in();
+    assert!(matches!(refuse(&mut world), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    world.pass(just_under(secs(6)));
+    assert!(matches!(refuse(&mut world), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    world.pass(millis(1));
+    let sent = world.send(Call::replayable());
+    drop(world.retry(sent.attempt));
+}
+
+#[test]
+fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
+    for (status, shows) in [(200, true), (302, true), (404, true), (403, true), (500, false), (503, false)] {
+        let mut world = World::new();
+        world.log_in();
+        let sent = world.send(Call::replayable());
+        world.deliver(sent.attempt, status);
+        let sent = world.send(Call::replayable());
+        let dropped = matches!(world.conclude(sent.attempt, 401, &HeaderMap::new()), Verdict::Retry(_));
+        assert_eq!(dropped, shows, "{status}");
+    }
+}
+
+#[test]
+fn rule_16_a_date_past_the_end_makes_a_drop_free() {
+    for (date, free) in [(0, false), (1, true), (2, true)] {
+        let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+        let began = world.unix();
+        let (login, _) = world.lead(Call::replayable());
+        let token = world.lasting(1);
+        world.grant(login, &token);
+        let sent = world.send(Call::replayable());
+        world.pass(millis(400));
+        let date = headers(&[("date", &http_date(began + date))]);
+        let verdict = world.conclude(sent.attempt, 401, &date);
+        assert_eq!(matches!(verdict, Verdict::Retry(_)), free, "{date:?}");
+    }
+    // Not while seconds are left of it.
+    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    world.warm_up();
+    let sent = world.send(Call::replayable());
+    let late = headers(&[("date", &http_date(world.unix() + 7200))]);
+    world.deliver_with(sent.attempt, 401, &late);
 }
 
 #[test]
@@ -390,9 +478,9 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
             }
         }
     }
-    let most = 1 + 5 + DAYS * 24 * 3600 / 30;
+    let most = 1 + 10 + DAYS * 24 * 3600 / 30;
     assert!(world.logins <= most, "{} logins, at most {most}", world.logins);
-    assert!(world.logins >= most - 2, "the budget is used: {} logins of {most}", world.logins);
+    assert!(world.logins >= most - 10, "the budget is used: {} logins of {most}", world.logins);
 }
 
 #[test]
@@ -410,15 +498,15 @@ fn rule_16_a_life_that_has_ended_costs_no_coin() {
 #[test]
 fn rule_16_a_life_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
     let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
-    world.log_in();
+    world.warm_up();
     world.pass(secs(3565));
     let sent = world.send(Call::replayable());
     world.pass(secs(34));
     drop(world.retry(sent.attempt));
-    world.log_in();
+    world.warm_up();
     let sent = world.send(Call::replayable());
     drop(world.retry(sent.attempt));
-    world.log_in();
+    world.warm_up();
     let sent = world.send(Call::replayable());
     world.deliver(sent.attempt, 401);
 }
@@ -426,12 +514,14 @@ fn rule_16_a_life_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains(
 #[test]
 fn rule_16_the_wall_clock_buys_no_coins() {
     let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
-    world.log_in();
+    world.warm_up();
     let sent = world.send(Call::replayable());
     let call = world.retry(sent.attempt);
     let (login, _) = world.lead(call);
     let token = world.lasting(24 * 3600);
     world.grant(login, &token);
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 200);
     world.set_wall_forward(secs(7200));
     let sent = world.send(Call::replayable());
     world.deliver(sent.attempt, 401);
@@ -442,10 +532,14 @@ fn rule_16_the_wall_clock_buys_no_coins() {
 fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
     type Renewal = fn(&mut World, &Snapshot);
     let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
-    world.log_in();
+    world.warm_up();
     let sent = world.send(Call::replayable());
     drop(world.retry(sent.attempt));
-    let (stored, _) = World::warm();
+    let (mut stored, _) = World::warm();
+    stored.invalidate();
+    let (login, _) = stored.lead(Call::replayable());
+    let token = stored.lasting(4000);
+    stored.grant(login, &token);
     let snapshot = stored.snapshot();
     let renewals: [(&str, Renewal); 3] = [
         ("reset", |world, _| world.reset(credentials())),
@@ -455,7 +549,7 @@ fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
     for (name, renew) in renewals {
         renew(&mut world, &snapshot);
         if world.session.snapshot(world.now()).is_none() {
-            world.log_in();
+            world.warm_up();
         }
         let held = world.held();
         let sent = world.send(Call::replayable());

@@ -91,6 +91,8 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
             let token = world.lasting(seconds);
             grant_to_a_new_call(world, &token);
             let sent = world.send(Call::replayable());
+            world.deliver(sent.attempt, 200);
+            let sent = world.send(Call::replayable());
             world.pass(secs(3540));
             drop(world.retry(sent.attempt));
             // From here on both have the same token behind them.

@@ -125,7 +125,7 @@ fn everything_that_moves_is_small() {
         ("Login", size_of::<Login>(), 208),
         ("Step", size_of::<Step>(), 264),
         ("Verdict", size_of::<Verdict>(), 64),
-        ("Pass", size_of::<Pass>(), 264),
+        ("Pass", size_of::<Pass>(), 288),
         ("Session", size_of::<Session>(), 512),
     ] {
         assert!(size <= most, "{name}: {size} bytes, at most {most}");

@@ -49,7 +49,14 @@ pub(crate) struct Reference {
     /// Which API key is in use.
     key: u8,
     pub(crate) held: Option<Held>,
-    dropped: Option<String>,
+    /// The last sixteen tokens that were given up.
+    given_up: Vec<String>,
+    /// Rule 16: what responses have shown of the last login's tokens.
+    accepted: bool,
+    renewed: bool,
+    refused_since: Option<Nanos>,
+    /// How many logins in a row nothing has accepted.
+    unaccepted: u32,
     /// The edition that a 401 dropped last.
     refused: Option<u64>,
     unheld: Unheld,
@@ -81,7 +88,11 @@ impl Reference {
             limits,
             key: 0,
             held: None,
-            dropped: None,
+            given_up: Vec::new(),
+            accepted: false,
+            renewed: false,
+            refused_since: None,
+            unaccepted: 1,
             refused: None,
             unheld: Unheld::Cold,
             epoch: 0,
@@ -179,15 +190,32 @@ impl Reference {
     }
 
     /// Rules 7, 8, 16, 17: whether a call that is answered 401 is sent again.
-    pub(crate) fn challenge(&mut self, caller: &mut Caller, sent: &Held, touched: bool, now: Time) -> bool {
-        let in_twilight = sent.life.left(now) <= sent.life.twilight();
+    pub(crate) fn challenge(
+        &mut self,
+        caller: &mut Caller,
+        sent: &Held,
+        touched: bool,
+        date: Option<i64>,
+        now: Time,
+    ) -> bool {
+        let left = sent.life.left(now);
+        // The server's own `Date` may say that the life is over, in its last two seconds.
+        let says_over = date.zip(sent.token.exp).is_some_and(|(date, exp)| date >= exp) && left <= 2 * SECOND;
+        let in_twilight = left <= sent.life.twilight() || says_over;
+        if self.held.as_ref().is_some_and(|held| held.edition == sent.edition) {
+            self.refused_since.get_or_insert(now.mono);
+        }
         let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
         let outcome = match self.held.as_ref().map(|held| held.edition) {
             None => Challenge::NothingHeld,
             Some(edition) if edition > sent.edition => Challenge::NewerHeld,
             Some(_) if of_own_login && !in_twilight => Challenge::FreshFromLogin,
-            Some(_) if in_twilight || self.pay(now) => {
-                self.dropped = self.held.take().map(|held| held.token.text);
+            Some(_) if !in_twilight && !self.accepted && self.refused_for(now) < self.grace() => {
+                Challenge::NotAccepted
+            }
+            // Of an accepted token, half of the budget stays until the refusals have lasted for a second.
+            Some(_) if in_twilight || self.pay(self.accepted && self.refused_for(now) < SECOND, now) => {
+                self.give_up();
                 self.refused = Some(sent.edition);
                 self.unheld = Unheld::Refused;
                 Challenge::Dropped
@@ -205,7 +233,8 @@ impl Reference {
     }
 
     fn is_sent_again(&self, caller: &mut Caller, sent: &Held, outcome: Challenge, touched: bool) -> bool {
-        if (caller.one_shot && touched) || outcome == Challenge::FreshFromLogin {
+        let stays = matches!(outcome, Challenge::FreshFromLogin | Challenge::NotAccepted);
+        if (caller.one_shot && touched) || stays {
             return false;
         }
         let newer = outcome == Challenge::NewerHeld;
@@ -227,8 +256,8 @@ impl Reference {
                 return true;
             }
             if upload == Upload::Ask {
-                if self.pay(now) {
-                    self.dropped = self.held.take().map(|held| held.token.text);
+                if self.pay(true, now) {
+                    self.give_up();
                     self.unheld = Unheld::Doubtful;
                     self.said.push(Event::DoubtfulDropped { edition: sent.edition });
                 } else {
@@ -264,23 +293,59 @@ impl Reference {
         }
     }
 
-    /// Rule 24: a success with the held token ends the doubt about it.
-    pub(crate) fn succeed(&mut self, sent: &Held) {
-        if let Some(held) = self.held.as_mut().filter(|held| held.doubtful && held.edition == sent.edition) {
-            held.doubtful = false;
-            self.said.push(Event::DoubtEnded { edition: sent.edition });
+    /// Rules 16, 24: what a success shows of the held token.
+    pub(crate) fn succeed(&mut self, sent: &Held, rolls: &[Roll]) {
+        let repeats = |roll: &Roll| matches!(roll, Roll::Token(token) if self.given_up.contains(&token.text));
+        if sent.epoch != self.epoch || rolls.iter().any(repeats) {
+            return;
+        }
+        let before = (self.accepted, self.refused_since);
+        self.accepted = true;
+        if !self.renewed {
+            self.refused_since = None;
+        }
+        let doubtful = self.held.as_mut().filter(|held| held.doubtful && held.edition == sent.edition);
+        let ends_doubt = doubtful.map(|held| held.doubtful = false).is_some();
+        if ends_doubt || before != (self.accepted, self.refused_since) {
+            self.said.push(Event::Accepted { edition: sent.edition });
         }
     }
 
-    fn pay(&mut self, now: Time) -> bool {
+    /// Takes a permit, if there is one; `keeps_half` if half of the budget is to stay.
+    fn pay(&mut self, keeps_half: bool, now: Time) -> bool {
         let (burst, every) = self.limits.drops;
         self.earned = (self.earned + now.mono - self.counted).min(every * Nanos::from(burst));
         self.counted = now.mono;
-        let there_is_one = self.earned >= every;
+        let stays = if keeps_half { burst / 2 } else { 0 };
+        let there_is_one = burst > 0 && self.earned >= every * Nanos::from(stays + 1);
         if there_is_one {
             self.earned -= every;
         }
         there_is_one
+    }
+
+    fn refused_for(&self, now: Time) -> Nanos {
+        self.refused_since.map_or(0, |since| now.mono - since)
+    }
+
+    /// Rule 16: how long a token is kept that nothing has accepted.
+    fn grace(&self) -> Nanos {
+        (0..self.unaccepted).fold(1500 * MILLI, |grace, _| (2 * grace).min(30 * SECOND))
+    }
+
+    fn give_up(&mut self) {
+        self.given_up.extend(self.held.take().map(|held| held.token.text));
+        while self.given_up.len() > 16 {
+            self.given_up.remove(0);
+        }
+    }
+
+    /// Rule 16: an answer that is no refusal and no failure of the server's shows that it knows the login.
+    pub(crate) fn answer(&mut self, sent: &Held) {
+        if sent.epoch == self.epoch && !self.accepted {
+            self.accepted = true;
+            self.said.push(Event::Accepted { edition: sent.edition });
+        }
     }
 
     /// Rules 4, 5, 6: what becomes of the header of a successful response to a request that was sent at `at`.
@@ -290,10 +355,12 @@ impl Reference {
             (None, _) => Ignored::NothingHeld,
             (Some(_), Roll::Junk(why)) => *why,
             (Some(held), Roll::Token(token)) if token.text == held.token.text => return,
+            (Some(_), Roll::Token(token)) if self.given_up.contains(&token.text) => Ignored::GivenUp,
             (Some(held), Roll::Token(token)) => {
                 if sent.edition == held.edition || token.exp > held.horizon {
                     let life = self.life(token, date, at);
                     let edition = self.hold(token, life, false);
+                    (self.accepted, self.renewed, self.refused_since) = (true, true, None);
                     return self.said.push(Event::Adopted { edition, life: duration(life.span) });
                 }
                 Ignored::NotLater
@@ -344,6 +411,13 @@ impl Reference {
                 if life.left(now) <= life.reserve(self.limits.margin) {
                     return self.fail(number, Reason::DeadOnArrival, None, late, now);
                 }
+                self.unaccepted = match (self.held.is_none() && self.unheld == Unheld::Refused, self.accepted)
+                {
+                    (false, _) => 1,
+                    (true, true) => 0,
+                    (true, false) => self.unaccepted + 1,
+                };
+                (self.accepted, self.refused_since) = (false, None);
                 self.epoch += 1;
                 self.open();
                 let edition = self.hold(&token, life, true);
@@ -448,7 +522,7 @@ impl Reference {
     }
 
     fn forget(&mut self, why: Unheld) {
-        self.dropped = self.held.take().map(|held| held.token.text).or(self.dropped.take());
+        self.give_up();
         self.unheld = why;
         self.epoch += 1;
         self.lease = None;
@@ -475,9 +549,10 @@ impl Reference {
         if self.held.as_ref().is_some_and(|held| held.life.left(now) >= left || held.token.text == *text) {
             return Err(NotResumed::HeldLastsLonger);
         }
-        if self.dropped.as_ref() == Some(text) {
+        if self.given_up.contains(text) {
             return Err(NotResumed::Refused);
         }
+        (self.accepted, self.renewed, self.refused_since, self.unaccepted) = (true, false, None, 1);
         self.epoch += 1;
         let edition = self.hold(&stored.token, life, false);
         self.said.push(Event::Resumed { edition, left: duration(left) });
@@ -496,6 +571,8 @@ impl Reference {
             Landmark::OneShotMarginBegins => before_end(&|life| life.reserve(self.limits.one_shot_margin)),
             Landmark::TwilightBegins => before_end(&Life::twilight),
             Landmark::LifeEnds => before_end(&|_| 0),
+            Landmark::GraceEnds => self.refused_since.map(|since| since + self.grace() - now.mono),
+            Landmark::ReserveOpens => self.refused_since.map(|since| since + SECOND - now.mono),
             Landmark::CoinComes => Some(self.limits.drops.1 - self.earned - (now.mono - self.counted)),
         };
         ahead.filter(|ahead| *ahead > 0)

@@ -127,6 +127,8 @@ fn rule_23_a_forgery_in_a_response_is_junk() {
     let token = hs("HS256", SECRET, PAYLOAD);
     let (login, _) = world.lead(Call::replayable());
     world.grant(login, &token);
+    let sent = world.send(Call::replayable());
+    world.deliver(sent.attempt, 200);
     for forgery in forgeries() {
         let sent = world.send(Call::replayable());
         world.deliver_with(sent.attempt, 200, &bearer(&forgery));

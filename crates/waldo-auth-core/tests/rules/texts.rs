@@ -28,7 +28,7 @@ fn rule_22_every_entry_says_what_happened() {
         Event::Throttled { edition: 1 },
         Event::UploadBrokeOff { edition: 1 },
         Event::DoubtfulDropped { edition: 1 },
-        Event::DoubtEnded { edition: 1 },
+        Event::Accepted { edition: 1 },
         Event::LoginStarted { login: 1 },
         Event::LoginGranted { login: 1, edition: 1, life },
         Event::LoginRejected { login: 1, status: StatusCode::FORBIDDEN, code: "API_KEY_REVOKED" },

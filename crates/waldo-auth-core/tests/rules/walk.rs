@@ -230,15 +230,19 @@ impl Walk {
                 self.reference.ignore(Ignored::ForeignOrigin);
                 false
             }
-            401 => self.reference.challenge(&mut caller, &sent, !response.untouched, now),
+            401 => self.reference.challenge(&mut caller, &sent, !response.untouched, date, now),
             200..300 => {
-                self.reference.succeed(&sent);
                 for roll in &rolls {
                     self.reference.roll(&sent, at, roll, date);
                 }
+                self.reference.succeed(&sent, &rolls);
                 false
             }
-            _ => false,
+            500.. => false,
+            _ => {
+                self.reference.answer(&sent);
+                false
+            }
         };
         match verdict {
             Verdict::Deliver => assert!(!again, "delivered, and not sent again"),

@@ -31,4 +31,8 @@ pub(crate) enum Landmark {
     TwilightBegins,
     LifeEnds,
     CoinComes,
+    /// A token that nothing has accepted may be dropped.
+    GraceEnds,
+    /// The second half of the budget may be spent.
+    ReserveOpens,
 }

@@ -64,7 +64,7 @@ impl Limits {
         retry_after_cap: HOUR,
         failures_per_call: 3,
         probe: (MINUTE, 15 * MINUTE),
-        drops: (5, 30 * SECOND),
+        drops: (10, 30 * SECOND),
         seed: 0,
     };
 

@@ -151,6 +151,8 @@ fn moment() -> impl Strategy<Value = Moment> {
         Landmark::TwilightBegins,
         Landmark::LifeEnds,
         Landmark::CoinComes,
+        Landmark::GraceEnds,
+        Landmark::ReserveOpens,
     ]);
     prop_oneof![
         1 => span().prop_map(Moment::In),

@@ -1,0 +1,46 @@
+//! The tokens that were given up last.
+
+use crate::fingerprint::fingerprint;
+
+/// How many tokens are remembered. A cache repeats a few old responses, and each of them once.
+const CAPACITY: usize = 16;
+
+/// The last sixteen tokens that were given up. Neither a response nor a store brings one of them back (rules 5, 16).
+///
+/// Each is kept as a number, so that a token that was given up does not stay in memory.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct RefusedTokens(Vec<u64>);
+
+impl RefusedTokens {
+    pub(crate) fn none() -> Self {
+        Self(Vec::with_capacity(CAPACITY))
+    }
+
+    pub(crate) fn push(&mut self, jwt: &[u8]) {
+        if self.0.len() == CAPACITY {
+            self.0.remove(0);
+        }
+        self.0.push(fingerprint(jwt));
+    }
+
+    /// Whether `jwt` is one of them.
+    pub(crate) fn contain(&self, jwt: &[u8]) -> bool {
+        !self.0.is_empty() && self.0.contains(&fingerprint(jwt))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_sixteen_are_remembered() {
+        let mut refused = RefusedTokens::none();
+        assert!(!refused.contain(b""));
+        for number in 0..17 {
+            refused.push(format!("token {number}").as_bytes());
+        }
+        assert!(!refused.contain(b"token 0"));
+        assert!((1..17).all(|number| refused.contain(format!("token {number}").as_bytes())));
+    }
+}
