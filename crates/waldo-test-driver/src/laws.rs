@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::machine::Why;
-use crate::watch::{BURST, By, Carries, EVERY, Sight, Watch, What};
+use crate::watch::{BURST, By, Carries, EVERY, GRACE, Sight, Watch, What};
 
 /// The most that a lease may be.
 const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
@@ -69,6 +69,11 @@ pub const LAWS: &[Law] = &[
         check: no_dead_token,
     },
     Law {
+        name: "no-refused-twice",
+        sentence: "A token that was dropped because the server refused it is not taken again from a response.",
+        check: no_refused_twice,
+    },
+    Law {
         name: "no-resurrection",
         sentence: "No order of answers brings an older token back, nor one that was given up.",
         check: no_resurrection,
@@ -82,6 +87,11 @@ pub const LAWS: &[Law] = &[
         name: "bounded-logins",
         sentence: "Every login has its cause: nothing is held, a life has ended, or a refused token was dropped within the budget; and a rejected key pair is tried again at the probes only.",
         check: bounded_logins,
+    },
+    Law {
+        name: "kept-until-known",
+        sentence: "A token that nothing has accepted yet is dropped only after refusals of 1.5 s: the server may learn of it a little later.",
+        check: kept_until_known,
     },
     Law {
         name: "one-failure",
@@ -170,7 +180,7 @@ fn bounded_call(scene: &Scene<'_>, sight: &Sight) -> Judgement {
         && call.attempts > 0
     {
         // A 401 to the same token, in any call, also explains an upload that broke off.
-        let told = call.broke_off.is_some() && call.broke_off == scene.watch.refused;
+        let told = call.broke_off.is_some() && call.broke_off.as_ref() == scene.watch.refused.last();
         forbid(call.attempts >= 3, || format!("{call} is sent for the fourth time"))?;
         forbid(call.one_shot, || format!("{call} is sent again though its body is gone"))?;
         forbid(call.last != Some(401) && !told, || format!("{call} is sent again without a 401"))?;
@@ -205,6 +215,24 @@ fn no_resurrection(scene: &Scene<'_>, sight: &Sight) -> Judgement {
             format!("{call} carries token {}, though token {} is newer", token.0, newer.0)
         }),
     }
+}
+
+fn no_refused_twice(scene: &Scene<'_>, sight: &Sight) -> Judgement {
+    let What::Sent { call, carries: Carries::Token(token), .. } = &sight.what else { return Ok(()) };
+    forbid(scene.watch.refused.contains(token), || {
+        format!("{call} carries token {}, which the server refused before", token.0)
+    })
+}
+
+fn kept_until_known(scene: &Scene<'_>, sight: &Sight) -> Judgement {
+    let What::Answered { call, sent, status: 401, own_origin: true, holds: false, .. } = &sight.what else {
+        return Ok(());
+    };
+    let (watch, now) = (scene.watch, sight.now);
+    let unknown = watch.held.is_some_and(|held| held.token == *sent) && !watch.accepted;
+    forbid(unknown && !watch.may_have_ended(now) && watch.refused_for(now) < GRACE, || {
+        format!("the 401 of {call} drops token {}, which nothing has accepted yet", sent.0)
+    })
 }
 
 fn freshest_wins(scene: &Scene<'_>, sight: &Sight) -> Judgement {
@@ -300,7 +328,7 @@ fn truthful(scene: &Scene<'_>, sight: &Sight) -> Judgement {
         let newer = watch.held.is_some_and(|held| held.token != *sent);
         forbid(first && newer, || format!("{call} is delivered a 401 though a newer token is held"))?;
         let alone = watch.held.is_some_and(|held| held.token == *sent);
-        forbid(first && alone && call.epoch == watch.epoch && watch.coins_left(), || {
+        forbid(first && alone && call.epoch == watch.epoch && watch.must_drop(), || {
             format!("{call} is delivered a 401 that one login would have healed")
         })?;
     }

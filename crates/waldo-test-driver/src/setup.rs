@@ -48,6 +48,8 @@ pub enum Trouble {
     /// The connection breaks off while the body of a call is being sent, before the server has
     /// handled it.
     BrokenUpload,
+    /// A cache repeats a response, with a token that the client has given up.
+    StaleRenewal,
 }
 
 impl Trouble {
@@ -72,6 +74,7 @@ impl Trouble {
         Self::SharedToken,
         Self::Delay,
         Self::BrokenUpload,
+        Self::StaleRenewal,
     ];
 
     /// What every client has to live with: the first ten, which are tried in every combination.

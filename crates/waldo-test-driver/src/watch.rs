@@ -12,8 +12,14 @@ pub(crate) use self::sight::{Caller, Carries, End, Sight, What};
 pub(crate) use self::tokens::{Life, TokenId, Tokens};
 
 /// How many drops the budget allows at once, and how often one more (rule 16).
-pub(crate) const BURST: usize = 5;
+pub(crate) const BURST: usize = 10;
 pub(crate) const EVERY: Duration = Duration::from_secs(30);
+
+/// How long a token is kept at least that nothing has accepted (rule 16).
+pub(crate) const GRACE: Duration = Duration::from_millis(1500);
+
+/// How many of the tokens that were given up are never taken again (rule 16).
+const REMEMBERED: usize = 16;
 
 /// An observer's knowledge of one client. The laws compare each sight with it; then it takes the sight in.
 ///
@@ -30,8 +36,16 @@ pub(crate) struct Watch {
     horizon: Option<i64>,
     /// The last token sent in this epoch.
     pub(crate) newest_sent: Option<TokenId>,
-    /// The token that was dropped last because of a 401.
-    pub(crate) refused: Option<TokenId>,
+    /// The last tokens that were dropped for a 401, and that no login has brought again.
+    pub(crate) refused: Vec<TokenId>,
+    /// The last tokens that were given up, and that no login has brought again.
+    pub(crate) given_up: Vec<TokenId>,
+    /// A response has shown that the server accepts the login.
+    pub(crate) accepted: bool,
+    /// A response has brought a renewed token.
+    renewed: bool,
+    /// The first refusal of the held token since the login or the last success.
+    refused_since: Option<Instant>,
     /// The login that others wait for.
     pub(crate) lease: Option<Lease>,
     /// All logins that have not ended, lapsed ones too.
@@ -91,9 +105,20 @@ impl Watch {
         })
     }
 
-    /// Whether the budget for drops has surely a coin left: fewer were paid than it starts with.
-    pub(crate) fn coins_left(&self) -> bool {
-        self.paid < BURST
+    /// Whether a 401 to the held token must drop it at once: the login was accepted, and the first half of the budget is surely
+    /// there.
+    pub(crate) fn must_drop(&self) -> bool {
+        self.accepted && self.paid < BURST / 2
+    }
+
+    /// How long the server has refused the held token, up to a refusal now.
+    pub(crate) fn refused_for(&self, now: Now) -> Duration {
+        self.refused_since.map_or(Duration::ZERO, |since| now.monotonic.saturating_duration_since(since))
+    }
+
+    /// Whether a server with clocks of whole seconds may see the held token as ended (rule 16).
+    pub(crate) fn may_have_ended(&self, now: Now) -> bool {
+        self.held.is_some_and(|held| may_have_ended(held.life, now))
     }
 
     /// How long after a rejection no login may start: a minute, doubling to 15 (rule 15).
@@ -124,8 +149,15 @@ impl Watch {
             What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
                 self.refuse(*sent, *holds, now);
             }
-            What::Answered { sent, epoch, status: 200..=299, own_origin: true, roll: Some(roll), .. } => {
-                self.roll(*sent, *epoch, *roll, tokens);
+            What::Answered { sent, epoch, status: 200..=299, own_origin: true, roll, .. } => {
+                let repeats = roll.is_some_and(|(token, _)| self.given_up.contains(&token));
+                let renews = roll.is_some_and(|roll| !repeats && self.roll(*sent, *epoch, roll, tokens));
+                if *epoch == self.epoch && !repeats {
+                    self.succeed(renews);
+                }
+            }
+            What::Answered { epoch, status: ..=499, own_origin: true, .. } if *epoch == self.epoch => {
+                self.accepted = true;
             }
             What::Sent { .. } | What::Answered { .. } | What::Refused { .. } | What::Over { .. } => {}
             What::BrokeOff { sent, holds } => drop(self.drop_held(*sent, *holds, now)),
@@ -135,7 +167,10 @@ impl Watch {
                 self.forget();
             }
             What::Invalidated => self.forget(),
-            What::Resumed { token, life } => self.hold_new(*token, *life, tokens),
+            What::Resumed { token, life } => {
+                self.hold_new(*token, *life, tokens);
+                self.accepted = true;
+            }
         }
     }
 
@@ -156,8 +191,22 @@ impl Watch {
         self.under_way.retain(|lease| lease.login != login);
     }
 
+    /// Routes that do not look at the token succeed too: once the server renews tokens, only that shows that it looked (rule 16).
+    fn succeed(&mut self, renews: bool) {
+        (self.accepted, self.renewed) = (true, self.renewed || renews);
+        if renews || !self.renewed {
+            self.refused_since = None;
+        }
+    }
+
+    fn give_up(&mut self, held: Held) {
+        remember(&mut self.given_up, held.token);
+    }
+
     fn forget(&mut self) {
-        self.held = None;
+        if let Some(held) = self.held.take() {
+            self.give_up(held);
+        }
         self.epoch += 1;
         self.newest_sent = None;
         self.lease = None;
@@ -165,6 +214,9 @@ impl Watch {
 
     fn hold_new(&mut self, token: TokenId, life: Life, tokens: &Tokens) {
         self.held = Some(Held { token, life });
+        self.given_up.retain(|given_up| *given_up != token);
+        self.refused.retain(|refused| *refused != token);
+        (self.accepted, self.refused_since) = (false, None);
         self.epoch += 1;
         self.edition += 1;
         self.newest_sent = None;
@@ -173,14 +225,18 @@ impl Watch {
 
     /// The held token was refused; whether it is dropped for that is told by whether anything is held afterwards (rules 7, 16).
     fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
+        if self.held.is_some_and(|held| held.token == sent) {
+            self.refused_since.get_or_insert(now.monotonic);
+        }
         if self.drop_held(sent, holds, now) {
-            self.refused = Some(sent);
+            remember(&mut self.refused, sent);
         }
     }
 
     /// The token was dropped, if nothing is held any more. Whether it was.
     fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
         let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
+        self.give_up(dropped);
         if !may_have_ended(dropped.life, now) {
             self.paid += 1;
             self.drops.push_back(now.monotonic);
@@ -192,17 +248,19 @@ impl Watch {
     }
 
     /// Rule 5.
-    fn roll(&mut self, sent: TokenId, epoch: u64, (token, life): (TokenId, Life), tokens: &Tokens) {
+    fn roll(&mut self, sent: TokenId, epoch: u64, (token, life): (TokenId, Life), tokens: &Tokens) -> bool {
         let Some(held) = self.held.filter(|held| epoch == self.epoch && token != sent && token != held.token)
         else {
-            return;
+            return false;
         };
         let ends = exp(token, tokens);
-        if held.token == sent || (ends.is_some() && ends > self.horizon) {
+        let takes = held.token == sent || (ends.is_some() && ends > self.horizon);
+        if takes {
             self.held = Some(Held { token, life });
             self.edition += 1;
             self.horizon = self.horizon.max(ends);
         }
+        takes
     }
 
     fn settle(&mut self, login: u64, end: End, now: Now, tokens: &Tokens) {
@@ -266,6 +324,14 @@ impl Watch {
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
         self.closed =
             Some(Closed { by, streak, at_least_until, failed_at: None, told: None, handed_over: false });
+    }
+}
+
+/// Notes a token, and forgets the oldest.
+fn remember(tokens: &mut Vec<TokenId>, token: TokenId) {
+    tokens.push(token);
+    if tokens.len() > REMEMBERED {
+        tokens.remove(0);
     }
 }
 

@@ -142,6 +142,7 @@ const FILES: &[(&str, &str)] = files![
     "one-resend-after-a-login",
     "a-route-that-always-refuses",
     "the-drop-budget-fills-again",
+    "a-token-that-nothing-accepts",
     "tokens-that-are-dead-on-arrival",
     "a-key-revoked-and-restored",
     "a-token-of-the-wrong-identity",

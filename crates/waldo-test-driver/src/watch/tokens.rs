@@ -24,7 +24,7 @@ pub(crate) struct TokenId(pub u64);
 /// What is known of a token from its text and from where it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
-    text: String,
+    pub(crate) text: String,
     /// `exp`, in seconds of Unix time.
     pub(crate) exp: Option<f64>,
     iat: Option<f64>,

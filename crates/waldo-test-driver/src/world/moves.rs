@@ -98,6 +98,7 @@ impl<M: Machine> World<'_, M> {
             | Trouble::ErrorAnswer
             | Trouble::ForeignAnswer
             | Trouble::JunkRoll
+            | Trouble::StaleRenewal
             | Trouble::BrokenUpload => self.slots_that(|state| !state.is_leading() && state.is_unserved()),
         }
     }
@@ -124,6 +125,7 @@ impl<M: Machine> World<'_, M> {
             | Trouble::RouteRefuses
             | Trouble::ErrorAnswer
             | Trouble::BrokenUpload
+            | Trouble::StaleRenewal
             | Trouble::Delay => 1,
         }
     }

@@ -73,6 +73,19 @@ impl<M: Machine> World<'_, M> {
                     answer.token = None;
                 });
             }
+            Trouble::StaleRenewal => {
+                let process = self.slots.get(target).map_or(0, |slot| slot.kind.process);
+                let stale = self.watches.get(process).and_then(|watch| watch.given_up.last().copied());
+                let value = stale
+                    .and_then(|token| self.tokens.fact(token))
+                    .and_then(|fact| HeaderValue::try_from(format!("Bearer {}", fact.text)).ok());
+                self.spoil(target, "is a cache, and repeats a given-up token to", |answer| {
+                    if let Some(value) = value.filter(|_| answer.response.status().is_success()) {
+                        answer.response.headers_mut().insert(AUTHORIZATION, value);
+                        answer.token = stale;
+                    }
+                });
+            }
             Trouble::ForeignAnswer => self.spoil(target, "has another origin answer", |answer| {
                 answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(EVIL));
                 answer.token = None;

@@ -109,6 +109,8 @@ rogues! {
     patience_has_no_end: EndlessPatience, "bounded-patience", Rotation::Lenient, [LoginUnavailable];
     a_broken_upload_is_sent_again: BrokenUploadSentAgain, "bounded-call", Rotation::Lenient, [BrokenUpload];
     a_first_sending_has_no_body: ProbesUnasked, "bounded-call", Rotation::Lenient, [];
+    a_given_up_token_is_taken_again: TakesGivenUpTokens, "no-refused-twice", Rotation::Lenient, [RevokedToken, StaleRenewal];
+    an_unknown_token_is_dropped_at_once: DropsUnknownTokens, "kept-until-known", Rotation::Lenient, [RouteRefuses];
     a_late_grant_wins: LateGrantWins, "no-resurrection", Rotation::Lenient, [Reset];
 }
 

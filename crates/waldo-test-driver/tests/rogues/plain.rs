@@ -50,6 +50,8 @@ pub(crate) enum Fault {
     LapseForgotten,
     BrokenUploadSentAgain,
     ProbesUnasked,
+    TakesGivenUpTokens,
+    DropsUnknownTokens,
 }
 
 /// Which fault a machine has, as a type.
@@ -66,6 +68,10 @@ pub(crate) struct Plain<W> {
     failures: u64,
     closed: Option<Closed>,
     drops: Vec<Instant>,
+    /// The tokens that were refused or given up.
+    given_up: Vec<String>,
+    accepted: bool,
+    refused_since: Option<Instant>,
     wrong: PhantomData<W>,
 }
 
@@ -116,6 +122,7 @@ pub(crate) struct Login {
 }
 
 const LEASE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_millis(1500);
 const BURST: usize = 5;
 const EVERY: Duration = Duration::from_secs(30);
 
@@ -196,7 +203,8 @@ impl<W: Wrong> Plain<W> {
             Fault::RollsIgnored => false,
             _ => attempt.token.epoch == self.epoch && (succeeds || ends_later),
         };
-        if adopt && text != held.text && text != attempt.token.text {
+        let given_up = self.given_up.contains(&text) && !Self::has(Fault::TakesGivenUpTokens);
+        if adopt && !given_up && text != held.text && text != attempt.token.text {
             self.hold(text, &claims, attempt.sent, false);
         }
     }
@@ -208,7 +216,6 @@ impl<W: Wrong> Plain<W> {
             return None;
         }
         if Self::has(Fault::RetryWithoutBound) {
-            self.held.take_if(|held| held.edition == sent.edition);
             return Some(call);
         }
         let newer = self.held.as_ref().map(|held| held.edition > sent.edition);
@@ -222,15 +229,22 @@ impl<W: Wrong> Plain<W> {
                 if sent.from_login && sent.epoch > came.0 && !ended {
                     return None;
                 }
-                if !ended && !self.pay(now) {
+                let since = *self.refused_since.get_or_insert(now.monotonic);
+                let lasted = now.monotonic.saturating_duration_since(since);
+                let unknown = !self.accepted && lasted < GRACE && !Self::has(Fault::DropsUnknownTokens);
+                if !ended && (unknown || !self.pay(now)) {
                     return None;
                 }
-                self.held = None;
+                self.give_up();
             }
             None => {}
         }
         let again = !std::mem::replace(resend, true);
         (again && (!call.one_shot || Self::has(Fault::OneShotSentAgain))).then_some(call)
+    }
+
+    fn give_up(&mut self) {
+        self.given_up.extend(self.held.take().map(|token| token.text));
     }
 
     fn pay(&mut self, now: Now) -> bool {
@@ -288,6 +302,9 @@ impl<W: Wrong> Machine for Plain<W> {
             failures: 0,
             closed: None,
             drops: Vec::new(),
+            given_up: Vec::new(),
+            accepted: false,
+            refused_since: None,
             wrong: PhantomData,
         }
     }
@@ -370,6 +387,9 @@ impl<W: Wrong> Machine for Plain<W> {
                 Some(Call { resent_with_newer: true, ..attempt.call })
             }
             200..=299 => {
+                if attempt.token.epoch == self.epoch {
+                    (self.accepted, self.refused_since) = (true, None);
+                }
                 self.roll(&attempt, head.headers);
                 None
             }
@@ -377,7 +397,11 @@ impl<W: Wrong> Machine for Plain<W> {
                 self.roll(&attempt, head.headers);
                 None
             }
-            _ => None,
+            500.. => None,
+            _ => {
+                self.accepted |= attempt.token.epoch == self.epoch;
+                None
+            }
         }
     }
 
@@ -417,6 +441,8 @@ impl<W: Wrong> Machine for Plain<W> {
                     }
                     self.epoch += 1;
                     self.closed = None;
+                    (self.accepted, self.refused_since) = (false, None);
+                    self.given_up.retain(|given_up| *given_up != text);
                     self.hold(text, &claims, login.sent, true);
                 } else if matches!(head.status.as_u16(), 400 | 401 | 403) && body.code.is_some() {
                     if login.number == self.logins {
@@ -442,7 +468,7 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn invalidate(&mut self, _: Now) {
-        self.held = None;
+        self.give_up();
         self.epoch += 1;
         self.lease = None;
     }
@@ -461,8 +487,9 @@ impl<W: Wrong> Machine for Plain<W> {
 
 impl<W> Hash for Plain<W> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { held, epoch, editions, lease, logins, failures, closed, drops, wrong: _ } = self;
-        (held, epoch, editions, lease, logins, failures, closed, drops).hash(state);
+        let Self { held, epoch, editions, lease, logins, failures, closed, .. } = self;
+        (held, epoch, editions, lease, logins, failures, closed).hash(state);
+        (&self.drops, &self.given_up, self.accepted, self.refused_since).hash(state);
     }
 }
 
