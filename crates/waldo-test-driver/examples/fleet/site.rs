@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use http::header::DATE;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use waldo_auth_core::{Config, ConfigBuilder, Credentials, Instant, Now, Snapshot};
 use waldo_test_driver::server::{Policy, Server};
 
@@ -13,6 +13,7 @@ use crate::network::Way;
 const ORIGIN: &str = "https://api.waldo.example";
 static CALL: LazyLock<Uri> =
     LazyLock::new(|| Uri::from_static("https://api.waldo.example/customer?field=id"));
+static LOGIN: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("https://api.waldo.example/authenticate"));
 
 /// Where a machine's monotonic clock starts.
 const UPTIME: Duration = Duration::from_secs(1000);
@@ -35,6 +36,10 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(policy: Policy, store: Option<Store>) -> Self {
         Self { server: Server::new(policy).with_key(Server::KEY_ID, Server::KEY_SECRET), store }
+    }
+
+    pub(crate) fn server(&mut self) -> &mut Server {
+        &mut self.server
     }
 
     /// The server handles a request, by the clock of the node that the way leads to.
@@ -69,6 +74,15 @@ pub(crate) fn time_of(instant: Instant) -> Duration {
 pub(crate) fn call() -> Request<Vec<u8>> {
     let mut request = Request::new(Vec::new());
     *request.uri_mut() = CALL.clone();
+    request
+}
+
+/// The request of a login.
+pub(crate) fn login() -> Request<Vec<u8>> {
+    let pair = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
+    let mut request = Request::new(pair.to_string().into_bytes());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = LOGIN.clone();
     request
 }
 
