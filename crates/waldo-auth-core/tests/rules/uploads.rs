@@ -283,7 +283,7 @@ fn rule_24_a_server_that_breaks_every_upload_costs_a_bounded_number_of_logins() 
     for _ in 0..100 {
         match world.admit(Call::one_shot()) {
             waldo_auth_core::Step::Send(attempt) => {
-                drop(world.step(|session, now| session.break_off(attempt, now)))
+                drop(world.step(|session, now| session.break_off(attempt, now)));
             }
             waldo_auth_core::Step::Authenticate(login, _) => {
                 let token = world.fresh();

@@ -25,14 +25,14 @@ pub(crate) struct OneThread {
 
 /// What the client is asked, and where its answer goes.
 enum Message {
-    Send(Ask, Sender<Ending>),
+    Send(Box<Ask>, Sender<Ending>),
     Invalidate(Sender<()>),
 }
 
 impl Client for OneThread {
     fn send(&self, ask: &Ask) -> Ending {
         let (ended, ending) = mpsc::channel();
-        drop(self.messages.send(Message::Send(ask.clone(), ended)));
+        drop(self.messages.send(Message::Send(Box::new(ask.clone()), ended)));
         ending.recv().unwrap_or_else(|_| Ending::Other("the client's thread has ended".to_owned()))
     }
 
