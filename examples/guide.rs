@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use http::header::EXPECT;
 use http::{HeaderValue, Request, Response, StatusCode};
 use ureq::{Agent, AsSendBody, Body, SendBody};
-use waldo_auth_shared::core::{AdmitError, Call, Credentials, Head, Login, Snapshot, Upload, Verdict};
-use waldo_auth_shared::{Admission, Refused, SharedSession};
+use waldo_auth_shared::core::{Call, Head, Login, Upload, Verdict};
+use waldo_auth_shared::{Admission, SharedSession};
+
+use waldo_auth_shared::Refused;
+use waldo_auth_shared::core::{AdmitError, Credentials, Snapshot};
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };

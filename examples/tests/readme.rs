@@ -38,8 +38,8 @@ fn all_code_of_the_guide_stands_in_a_program() {
         guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert_eq!(
         blocks.len(),
-        5,
-        "the loop and its sibling with futures, with their imports, and the certificate"
+        6,
+        "the loop, its sibling with futures and the certificate, each with its imports"
     );
     for block in blocks {
         assert!(programs.iter().any(|program| program.contains(block)), "in no program stands:\n{block}");

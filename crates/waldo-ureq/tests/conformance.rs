@@ -39,9 +39,15 @@ struct UreqClient(Client);
 
 impl UreqClient {
     fn call(&self, ask: &Ask) -> Result<Ending, Error> {
-        let mut request = match ask.body() {
-            BodyKind::None => self.0.get(ask.uri().to_string()),
-            BodyKind::Replayable | BodyKind::OneShot => self.0.post(ask.uri().to_string()),
+        let (client, uri) = (&self.0, ask.uri().to_string());
+        let mut request = match ask.method().as_str() {
+            "GET" => client.get(uri),
+            "HEAD" => client.head(uri),
+            "POST" => client.post(uri),
+            "PUT" => client.put(uri),
+            "PATCH" => client.patch(uri),
+            "DELETE" => client.delete(uri),
+            other => return Ok(Ending::Other(format!("no function makes a request with {other}"))),
         };
         for (name, value) in ask.headers() {
             request = request.header(name, value);

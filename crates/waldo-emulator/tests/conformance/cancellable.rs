@@ -167,7 +167,8 @@ impl Leader<'_> {
         let defect = self.client.defect;
         let answered = tokio::time::timeout(lease * 9 / 10, async {
             let request = Defect::plant_in_login(defect, login.request(), ask);
-            let (head, body) = exchange(&request).await?.into_parts();
+            let (mut head, body) = exchange(&request).await?.into_parts();
+            Defect::plant_in_login_answer(defect, &mut head.headers);
             let Some(patience) = Defect::plant_in_patience(defect, head.status, lease) else {
                 return Ok(Response::from_parts(head, Bytes::new()));
             };

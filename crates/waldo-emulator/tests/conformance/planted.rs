@@ -52,6 +52,8 @@ pub(crate) enum Defect {
     LogsInForGzip,
     RemovesDate,
     RemovesAge,
+    RemovesDateOfLogin,
+    RemovesAgeOfLogin,
     CutsLongBodies,
     TrimsBodies,
     TrimsBodiesAtStart,
@@ -168,6 +170,15 @@ impl Defect {
             _ => {}
         }
         login
+    }
+
+    /// Changes the answer to a login, before the session reads it.
+    pub(crate) fn plant_in_login_answer(defect: Option<Self>, headers: &mut HeaderMap) {
+        match defect {
+            Some(Self::RemovesDateOfLogin) => drop(headers.remove(DATE)),
+            Some(Self::RemovesAgeOfLogin) => drop(headers.remove(AGE)),
+            _ => {}
+        }
     }
 
     /// Changes a response as the defective adapter does, before `conclude` gets the response.
@@ -295,6 +306,8 @@ fn each_planted_defect_is_found_and_named() {
         (LogsInWithQueryOfCall, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
         (RemovesDate, "date-of-a-renewal", "seen /b with roll 1, given 401"),
         (RemovesAge, "age-of-a-renewal", "seen /b with roll 1, given 401"),
+        (RemovesDateOfLogin, "date-of-a-login", "seen /b with login 1, given 401"),
+        (RemovesAgeOfLogin, "date-of-a-cache", "seen /b with login 1, given 401"),
         (CutsLongBodies, "a-response-is-delivered-whole", "it was delivered another"),
         (TrimsBodies, "a-response-is-delivered-whole", "it was delivered another"),
         (TrimsBodiesAtStart, "a-response-is-delivered-whole", "it was delivered another"),
