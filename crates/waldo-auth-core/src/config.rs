@@ -332,7 +332,9 @@ impl fmt::Display for ConfigError {
             Self::MarginEatsLife => {
                 f.write_str("the share of a margin must be at least 2, or the margin eats the life")
             }
-            Self::ChallengeStatus => f.write_str("challenge_statuses must be 4xx, such as 422"),
+            Self::ChallengeStatus => {
+                f.write_str("challenge_statuses must be 4xx other than 417, such as 422")
+            }
             Self::Duration { setting, least, most } => {
                 write!(f, "{setting} must be from {least:?} to {most:?}")
             }

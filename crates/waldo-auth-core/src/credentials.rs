@@ -111,7 +111,9 @@ impl fmt::Debug for Credentials {
 }
 
 /// A key pair that can never be meant; it says which half and why, not what it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` is the same sentence as its `Display`, because a `main` that returns it prints its `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CredentialsError {
     what: &'static str,
     problem: &'static str,
@@ -120,6 +122,12 @@ pub struct CredentialsError {
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the {} {}", self.what, self.problem)
+    }
+}
+
+impl fmt::Debug for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -203,8 +203,8 @@ pub enum OriginError {
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAUri => "the origin is not a URI; write it like https://api.waldo.ai",
-            Self::NotAbsolute => "the origin needs http or https, a host, and a valid port if any; write it like https://api.waldo.ai",
+            Self::NotAUri => "the origin is not a URI; write it like https://api.waldo.ai or http://127.0.0.1:8787",
+            Self::NotAbsolute => "the origin needs http or https, a host, and a valid port if any; write it like https://api.waldo.ai or http://127.0.0.1:8787",
             Self::Insecure => "the origin must use https; http is allowed to this machine only (localhost, 127.0.0.1, [::1])",
             Self::HasPath => "the origin must end after the host and port; the login path is a setting of its own",
             Self::HasUserInfo => "the origin must not hold a user name; the key pair is given separately",

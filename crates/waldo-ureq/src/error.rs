@@ -68,7 +68,7 @@ pub enum Error {
     ///
     /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the next call has a fresh token, so
     /// make the call again; with another body, the route refuses fresh tokens, or so many tokens were dropped lately that this
-    /// one stays: [`explain`](crate::Client::explain) and the journal say which.
+    /// one stays: the event `throttled` says so.
     Ureq(ureq::Error),
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for Error {
                  again if that is safe: it asks the server first"
             ),
             Self::Ureq(ureq::Error::StatusCode(401)) => f.write_str(
-                "the server answered 401; if a OneShot was spent, make the call again, else see explain and the journal",
+                "the server answered 401; if a OneShot was spent, make the call again, else see the tracing events of waldo_auth",
             ),
             Self::Ureq(ureq::Error::StatusCode(403)) => f.write_str(
                 "the server answered 403; if that may be API_KEY_REVOKED, invalidate the token, and the next login tells",

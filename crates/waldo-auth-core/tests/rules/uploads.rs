@@ -215,7 +215,9 @@ fn rule_7_a_configured_status_counts_as_a_401() {
 
 #[test]
 fn rule_7_only_a_4xx_can_refuse_a_token() {
-    for status in [StatusCode::OK, StatusCode::FOUND, StatusCode::SERVICE_UNAVAILABLE] {
+    for status in
+        [StatusCode::OK, StatusCode::FOUND, StatusCode::SERVICE_UNAVAILABLE, StatusCode::EXPECTATION_FAILED]
+    {
         let config = waldo_auth_core::Config::builder("https://api.waldo.ai", credentials());
         let error = config.challenge_statuses([status]).build().unwrap_err();
         assert_eq!(error, ConfigError::ChallengeStatus);
