@@ -118,6 +118,9 @@ pub(crate) struct Sender {
     sees_answers: bool,
     /// Whether the server was silent after `Expect: 100-continue`, or answered 417.
     ignores_expect: Arc<AtomicBool>,
+    /// An upload broke off although the server had asked for the body. Such a server may say 100
+    /// before it looks at the token, and a server that is asked to close does not read the body.
+    continues_first: Arc<AtomicBool>,
 }
 
 /// The limits of a request, beside those of the agent.
@@ -136,7 +139,13 @@ struct Limits {
 impl Sender {
     /// Sends with an agent of the user's.
     pub(crate) fn given(agent: Agent) -> Self {
-        Self { agent, given: true, sees_answers: false, ignores_expect: Arc::default() }
+        Self {
+            agent,
+            given: true,
+            sees_answers: false,
+            ignores_expect: Arc::default(),
+            continues_first: Arc::default(),
+        }
     }
 
     /// Sends with settings of the user's.
@@ -196,7 +205,7 @@ impl Sender {
             return self.exchange(request, description, payload, limits);
         }
         let plain = request.clone();
-        if let Err(error) = self.ask(request.headers_mut()) {
+        if let Err(error) = self.ask(request.headers_mut(), how) {
             return Sent::usual(Err(error));
         }
         let (began, asking) = (Instant::now(), Limits { await_100: Some(wait), ..limits });
@@ -220,9 +229,10 @@ impl Sender {
     }
 
     /// Adds the headers that ask the server before the body is sent.
-    fn ask(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+    fn ask(&self, headers: &mut HeaderMap, how: Upload) -> Result<(), Error> {
         add(headers, EXPECT, HeaderValue::from_static("100-continue"))?;
-        if self.sees_answers {
+        let sends_body = how != Upload::Probe;
+        if self.sees_answers || sends_body && self.continues_first.load(Ordering::Relaxed) {
             return Ok(());
         }
         // Ask the server to close, because then ureq sees the answer at the end of the connection.
@@ -244,10 +254,12 @@ impl Sender {
         let mut body = Watched::new(reader, description.length);
         let began = Instant::now();
         let result = self.run(request.map(|()| SendBody::from_reader(&mut body)), limits);
+        let mut continued = false;
         if let (Some(wait), Some(asked)) = (limits.await_100, body.touched) {
             // The time includes that of connecting. If connecting is slow, a later request may not
             // ask, which does little harm.
-            self.learn(asked.saturating_duration_since(began) >= wait);
+            continued = asked.saturating_duration_since(began) < wait;
+            self.learn(!continued);
         }
         let (touched, is_upload) = (body.touched.is_some(), limits.stall.is_some());
         let ending = match &result {
@@ -256,6 +268,7 @@ impl Sender {
         };
         if ending != Ending::Usual {
             self.learn(false);
+            self.continues_first.fetch_or(continued, Ordering::Relaxed);
         }
         let failed = body.failed;
         let result = result.map_err(|error| match (error, ending) {

@@ -412,6 +412,42 @@ fn rule_24_an_upload_over_an_agent_heals() {
     });
 }
 
+/// The server says 100 by itself, and reads on after its 401 unless it is asked to close.
+#[test]
+fn rule_24_an_upload_over_an_agent_heals_later() {
+    bounded(|| {
+        let granted = AtomicU32::new(0);
+        let server = Scripted::start(move |exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(granted.fetch_add(1, Ordering::SeqCst) + 1));
+            }
+            if exchange.header("expect").is_some() {
+                exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                exchange.headers.retain(|(name, _)| name != "expect");
+            }
+            // The first token is refused everywhere but here.
+            let is_known = exchange.line == "GET /first" || !exchange.bears(&jwt(1));
+            if !is_known && exchange.header("connection") == Some("close") {
+                exchange.answer(401, "Connection: close\r\n", "no");
+                return exchange.close();
+            }
+            let length = exchange.read_body().len();
+            exchange.answer(if is_known { 200 } else { 401 }, "", &length.to_string());
+        });
+        let client = Client::builder(credentials())
+            .origin(server.origin())
+            .agent(Agent::new_with_config(settings().build()))
+            .build()
+            .unwrap();
+        assert_eq!(client.get("/first").call().unwrap().status(), 200);
+        let document = document(8);
+        let once = || upload(&client, OneShot::new(document.as_slice()));
+        assert!(matches!(once(), Err(Error::BrokeOff(_))));
+        assert_eq!(once().unwrap(), (401, "8000000".to_owned()));
+        assert_eq!(once().unwrap(), arrived(8));
+    });
+}
+
 #[test]
 fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
     bounded(|| {
