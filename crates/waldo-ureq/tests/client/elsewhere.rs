@@ -101,6 +101,27 @@ fn rule_07_an_answer_from_elsewhere_says_nothing_about_the_token() {
     });
 }
 
+/// The upload cannot be sent whole, so the connection reads the answer, and not ureq.
+#[test]
+fn rule_07_an_early_answer_from_elsewhere_counts_as_such() {
+    bounded(|| {
+        let elsewhere = Scripted::start(|exchange| {
+            exchange.answer(401, "Connection: close\r\n", "elsewhere");
+            exchange.close();
+        });
+        let (home, rewrite) = (home(), Rewrite::to(&elsewhere, None));
+        let [client, _] = clients(&home.origin(), &rewrite);
+        assert_eq!(client.get("/").call().unwrap().status(), 200);
+        rewrite.calls.store(true, Ordering::SeqCst);
+        let mut response = client.post("/").send(vec![7; 8_000_000]).unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.body_mut().read_to_string().unwrap(), "elsewhere");
+        rewrite.calls.store(false, Ordering::SeqCst);
+        assert_eq!(client.get("/").call().unwrap().status(), 200);
+        assert_eq!(home.logins(), 1, "the first token is still held");
+    });
+}
+
 #[test]
 fn rule_02_a_login_that_was_answered_elsewhere_is_not_believed() {
     bounded(|| {
