@@ -61,7 +61,7 @@ pub enum Error {
     ///
     /// If it is safe to make the call again, do so. The new upload asks the server first, so the
     /// client sees whether the token is refused, and replaces it. If that fails in the same way,
-    /// [`invalidate`](crate::Client::invalidate) the token.
+    /// the token is dropped, and the next call logs in.
     BrokeOff(ureq::Error),
     /// ureq's own error: a status where the agent wants it as an error, else a transport that failed or was too slow. After the
     /// latter, whether the server has acted on the request is not known, so it was not sent again.
