@@ -328,7 +328,7 @@ fn a_slow_reader_gets_the_whole_upload() {
                 return exchange.grant(&jwt(1));
             }
             let is_interim = exchange.line == "POST /interim";
-            let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n";
             exchange.write(if is_interim { "HTTP/1.1 102 Processing\r\n\r\n" } else { head }.as_bytes());
             // The client fills all buffers, and looks for an answer a few times.
             thread::sleep(Duration::from_millis(500));
@@ -340,8 +340,8 @@ fn a_slow_reader_gets_the_whole_upload() {
         });
         let client = client(server.origin());
         for path in ["/interim", "/success"] {
-            let mut response = client.post(path).send(document(8)).unwrap();
-            assert_eq!(response.body_mut().read_to_string().unwrap(), "8000000", "{path}");
+            let mut response = client.post(path).send(document(32)).unwrap();
+            assert_eq!(response.body_mut().read_to_string().unwrap(), "32000000", "{path}");
         }
     });
 }
