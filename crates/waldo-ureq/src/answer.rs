@@ -39,7 +39,8 @@ pub(crate) struct Malformed;
 type Parsed<T> = Result<Option<T>, Malformed>;
 
 impl EarlyAnswer {
-    /// Parses what has come so far, if the head of the final response is whole. `ended`: no more will come.
+    /// Parses what has come so far, if the head of the final response is whole. If `ended`, no more
+    /// will come.
     pub(crate) fn parse(mut bytes: &[u8], ended: bool) -> Parsed<Self> {
         let (head, rest) = loop {
             let Some((head, rest)) = parse_head(bytes)? else { return Ok(None) };
@@ -61,7 +62,8 @@ impl EarlyAnswer {
         self.is_whole
     }
 
-    /// Whether the server does not want the rest of the request. Before a success, it may still read on.
+    /// Whether the server does not want the rest of the request. After the head of a success, it
+    /// may still read on.
     pub(crate) fn refuses(&self) -> bool {
         !self.head.status().is_success()
     }

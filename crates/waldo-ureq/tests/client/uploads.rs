@@ -35,7 +35,8 @@ enum Refusal {
     ReadFirst,
     /// Answers after a part of the body, and closes.
     ReadPart,
-    /// Answers on the head if the client asks, or the body is short. If not, closes without an answer.
+    /// Answers on the head if the client asks, or the body is short. If not, closes without
+    /// an answer.
     Cut,
     /// Reads the body, then closes. Answers only if the client asks.
     ReadAndCut,
