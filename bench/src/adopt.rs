@@ -55,7 +55,7 @@ pub fn repeated(size: usize) -> Group {
         let responses = responses((0..TOKENS).map(|_| &*held), true);
         Conclude::prepare(Core::holding(&held), operations, responses, 0)
     });
-    let conclude = if size == 400 { conclude.instructions(AtMost(370.0)) } else { conclude };
+    let conclude = if size == 400 { conclude.instructions(AtMost(390.0)) } else { conclude };
     Group::new(format!("B1-{size}"), format!("A response repeats the held token of {size} bytes"), compare)
         .with(conclude.allocations(AtMost(0.0)))
         .in_batches_of(TOKENS * WALKS)

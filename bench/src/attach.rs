@@ -50,7 +50,7 @@ pub fn shared() -> Group {
                 let (session, mut request) = (Arc::clone(&session), request());
                 move || drop(black_box(session.attach(&mut request)))
             })
-            .instructions(AtMost(650.0))
+            .instructions(AtMost(660.0))
             .allocations(AtMost(0.0)),
         )
         .with(Contender::repeating("waldo-ureq: Client::token, which attaches nothing", move || {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
@@ -35,7 +35,11 @@ impl Core {
 
     fn with(config: Config, token: &str) -> Self {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH + Duration::from_secs(1));
-        Self { session: session(config, token, now), now }
+        let mut core = Self { session: session(config, token, now), now };
+        // The server has accepted the token, as nearly always.
+        let attempt = core.attach(&mut Request::get(ORIGIN).body(()).unwrap());
+        core.conclude(attempt, &HeaderMap::new());
+        core
     }
 
     pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Attempt {
@@ -70,7 +74,9 @@ impl Shared {
     pub(crate) fn holding(token: &str) -> Self {
         let shared = Self::new();
         let mut request = Request::get(ORIGIN).body(()).unwrap();
-        drop(shared.log_in(&mut request, |lead| grant(lead, token)));
+        let attempt = shared.log_in(&mut request, |lead| grant(lead, token));
+        // The server has accepted the token, as nearly always.
+        drop(shared.0.conclude(attempt, &mut Response::new(())));
         shared
     }
 
