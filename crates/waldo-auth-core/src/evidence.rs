@@ -1,4 +1,4 @@
-//! What the responses to one login's tokens have shown.
+//! The evidence that responses have given about the tokens of one login.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::time::Instant;
 /// How long refusals must have lasted before the second half of the invalidation budget is spent.
 const RESERVE_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a token is kept that nothing has accepted yet: servers behind one name may learn of it one after the other.
+/// How long an unaccepted token is kept: servers behind one name may learn of it one after the other.
 const GRACE: Duration = Duration::from_millis(1500);
 const LONGEST_GRACE: Duration = Duration::from_secs(30);
 

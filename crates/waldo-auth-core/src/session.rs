@@ -528,7 +528,7 @@ impl Session {
         self.drops.take(limits.drop_burst.saturating_sub(reserve), limits.drop_every, now.monotonic)
     }
 
-    /// Whether a success can show nothing of the held token that is not known.
+    /// Whether the held token is accepted and not refused since, so that a success shows nothing more.
     fn is_trusted(&self) -> bool {
         self.evidence.is_clear() && self.held.as_ref().is_none_or(|held| !held.doubtful)
     }

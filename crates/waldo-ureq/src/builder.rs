@@ -42,7 +42,8 @@ impl Client {
         ClientBuilder::new(config(credentials))
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN`, whose default is production if it is unset or empty.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
     ///
     /// # Errors
     /// - A variable is missing, empty or unusable. The error names the variable and the fault, and
@@ -68,7 +69,8 @@ impl ClientBuilder {
         Self { config, sender: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from `WALDO_ORIGIN`, whose default is production if it is unset or empty.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
     ///
     /// # Errors
     /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`build`](Self::build).
