@@ -65,6 +65,11 @@ fn a_session_by_hand(origin: &str) {
     EARS.read(session.explain());
     drop(session.conclude(attempt, &mut Response::new(())));
     EARS.hear(&session.snapshot().map(|snapshot: Snapshot| snapshot.to_json().len()));
+    for _ in 0..2 {
+        let Admission::Send(attempt) = admit(Call::replayable()) else { panic!("a token is held") };
+        drop(session.break_off(attempt));
+    }
+    EARS.read(session.explain());
     session.invalidate();
     let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
     let call = lead.fail("no route to host");
