@@ -44,13 +44,15 @@ pub(crate) fn lead(session: &mut Session) -> (Login, Call) {
     }
 }
 
-/// A session that holds a token of an hour, and the token.
+/// A session that holds a token of an hour, which the server has accepted, and the token.
 pub(crate) fn warm() -> (Session, String) {
     let mut session = session();
     let token = jwt(format!(r#"{{"exp":{},"iat":{UNIX}}}"#, UNIX + 3600).as_bytes());
     let (login, _) = lead(&mut session);
     let granted = grant(&login, &HeaderMap::new(), &token);
     session.settle(login, granted, now());
+    let (attempt, _) = send(&mut session, Call::replayable());
+    drop(session.conclude(attempt, Head::new(StatusCode::OK, &HeaderMap::new()), now()));
     (session, token)
 }
 
