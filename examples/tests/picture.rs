@@ -53,6 +53,9 @@ impl Scene {
         // Not the call that went through the login, to which a 401 would be final.
         scene.attempt = None;
         scene.call();
+        // A token that the server has not accepted yet would stay after a 401.
+        scene.answered(StatusCode::OK, None);
+        scene.call();
         scene
     }
 
