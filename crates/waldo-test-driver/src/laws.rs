@@ -180,7 +180,7 @@ fn bounded_call(scene: &Scene<'_>, sight: &Sight) -> Judgement {
         && call.attempts > 0
     {
         // A 401 to the same token, in any call, also explains an upload that broke off.
-        let told = call.broke_off.is_some() && call.broke_off.as_ref() == scene.watch.refused.last();
+        let told = call.broke_off.is_some_and(|token| scene.watch.refused.contains(&token));
         forbid(call.attempts >= 3, || format!("{call} is sent for the fourth time"))?;
         forbid(call.one_shot, || format!("{call} is sent again though its body is gone"))?;
         forbid(call.last != Some(401) && !told, || format!("{call} is sent again without a 401"))?;
