@@ -193,10 +193,9 @@ mod tests {
         Lost { at: Duration::from_secs_f64(at), one_shot }
     }
 
-    fn outcome(world: &World, logins: &[f64], lost: &[Lost]) -> Outcome<'static> {
+    fn outcome<'a>(world: &'a World, logins: &[f64], lost: &[Lost]) -> Outcome<'a> {
         let logins = logins.iter().map(|at| Duration::from_secs_f64(*at)).collect();
         let record = Record { calls: 100, logins, lost: lost.to_vec(), given_up: 0 };
-        let world = Box::leak(Box::new(world.clone()));
         Outcome { world, load: Load::of(1, 100), record, kept: Record::default() }
     }
 
