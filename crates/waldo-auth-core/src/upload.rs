@@ -1,5 +1,7 @@
 //! How the body of an admitted request is sent.
 
+use std::time::Duration;
+
 /// How the body of an admitted request is sent, if it is an upload: more than 64 KiB, or of unknown
 /// length.
 ///
@@ -28,4 +30,12 @@ pub enum Upload {
     /// with the error of the first sending, and this error should say that the token may have been
     /// refused.
     Probe,
+}
+
+impl Upload {
+    /// The longest body that is not an upload, in bytes: 64 KiB.
+    pub const MAX_SHORT_BODY: u64 = 64 * 1024;
+
+    /// How long a server has to ask for the body after `Expect: 100-continue`: a second.
+    pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 }

@@ -6,26 +6,19 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
-use waldo_auth_core::AdmitError;
+use waldo_auth_core::{AdmitError, Upload};
 
 type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The longest body that is not an upload, in bytes. The response to such a body can always be read
-/// (rule 24).
-const MAX_SHORT: u64 = 64 * 1024;
-
-/// How long a server has to ask for a body that is held back (rule 24).
-pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Puts `Connection: close` on the head of an upload: its connection serves no other request.
 ///
@@ -54,7 +47,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) -> Result
 
 /// Whether a body is an upload: more than 64 KiB, or of unknown length.
 pub fn is_upload(body: &impl Body) -> bool {
-    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > MAX_SHORT)
+    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > Upload::MAX_SHORT_BODY)
 }
 
 /// The body of an upload, as the HTTP client gets it. It stays pending until its [`Gate`] opens.
@@ -122,6 +115,21 @@ impl<B> Gate<B> {
             state.phase = Phase::Open;
         }
         wake(state);
+    }
+
+    /// Waits for the result of the sending. If `silence` ends first, opens the gate.
+    pub async fn open_after<T>(&self, silence: impl Future, sent: impl Future<Output = T>) -> T {
+        let (mut silence, mut sent) = (pin!(silence), pin!(sent));
+        let mut is_open = false;
+        poll_fn(|context| {
+            let result = sent.as_mut().poll(context);
+            if result.is_pending() && !is_open && silence.as_mut().poll(context).is_ready() {
+                is_open = true;
+                self.open();
+            }
+            result
+        })
+        .await
     }
 
     /// Whether the HTTP client has not yet polled the body. Then the body can be sent in another

@@ -28,9 +28,7 @@ pub use answer::AnswerBody;
 pub use config::{DEFAULT_ORIGIN, config, config_from_env};
 pub use env::EnvError;
 #[cfg(feature = "http-body")]
-pub use held_body::{
-    ASK_TIMEOUT, Gate, HeldBody, close_connection, expect_continue, is_break_off, is_upload,
-};
+pub use held_body::{Gate, HeldBody, close_connection, expect_continue, is_break_off, is_upload};
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession, conceal};

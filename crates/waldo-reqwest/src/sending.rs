@@ -3,8 +3,9 @@
 use http::StatusCode;
 use http_body::SizeHint;
 use reqwest::{Body, Request, Response};
-use tokio::time::timeout;
-use waldo_auth_shared::{ASK_TIMEOUT, Gate, HeldBody, expect_continue, is_break_off, is_upload};
+use tokio::time::{sleep, timeout};
+use waldo_auth_core::Upload;
+use waldo_auth_shared::{Gate, HeldBody, expect_continue, is_break_off, is_upload};
 
 use crate::error::Error;
 
@@ -71,12 +72,10 @@ pub(crate) async fn ask<E: Exchange>(
 ) -> Result<Asked<E::Error>, Error> {
     expect_continue(request.headers_mut())?;
     let gate = hold(&mut request, HeldBody::held);
-    let mut sent = std::pin::pin!(exchange.send(request));
-    let result = if let Ok(early) = timeout(ASK_TIMEOUT, sent.as_mut()).await {
-        early
-    } else {
-        gate.iter().for_each(Gate::open);
-        sent.await
+    let sent = exchange.send(request);
+    let result = match &gate {
+        Some(gate) => gate.open_after(sleep(Upload::ASK_TIMEOUT), sent).await,
+        None => sent.await,
     };
     match result {
         Err(error) if is_lost::<E>(&error, gate.as_ref()) => {
@@ -101,7 +100,7 @@ pub(crate) async fn probe<E: Exchange>(
 ) -> Result<Option<Response>, Error> {
     expect_continue(request.headers_mut())?;
     *request.body_mut() = Some(Body::wrap(HeldBody::<Body>::never(length)));
-    let answer = timeout(ASK_TIMEOUT, exchange.send(request)).await;
+    let answer = timeout(Upload::ASK_TIMEOUT, exchange.send(request)).await;
     let response = answer.ok().and_then(Result::ok);
     Ok(response.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
 }

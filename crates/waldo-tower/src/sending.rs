@@ -1,12 +1,12 @@
 //! One sending of a request, as far as the head of its response.
 
 use std::error::Error as StdError;
-use std::pin::pin;
 
 use http::{Request, Response, StatusCode};
 use http_body::SizeHint;
 use tower_service::Service;
-use waldo_auth_shared::{ASK_TIMEOUT, Gate, HeldBody, expect_continue};
+use waldo_auth_core::Upload;
+use waldo_auth_shared::{Gate, HeldBody, expect_continue};
 
 use crate::body::Body;
 use crate::error::Error;
@@ -66,17 +66,14 @@ impl<S> Sending<'_, S> {
         let (body, gate) = body.behind(HeldBody::held);
         let sent = self.service.call(self.asking(body)?);
         drop(self.service);
-        let mut sent = pin!(async { sent.await.map_err(Into::into) });
-        let early = self.sleep.unless(ASK_TIMEOUT, sent.as_mut()).await;
-        let response = if let Some(response) = early {
-            response
-        } else {
-            gate.iter().for_each(Gate::open);
-            sent.await
+        let silence = self.sleep.of(Upload::ASK_TIMEOUT);
+        let sent = match &gate {
+            Some(gate) => gate.open_after(silence, sent).await,
+            None => sent.await,
         };
-        let response = match response {
+        let response = match sent {
             Ok(response) => response,
-            Err(error) => return failed(error, gate.as_ref()).map(Asked::Sent),
+            Err(error) => return failed(error.into(), gate.as_ref()).map(Asked::Sent),
         };
         if response.status() != StatusCode::EXPECTATION_FAILED {
             return Ok(Asked::Sent(Sent::Answered(response, gate)));
@@ -96,7 +93,7 @@ impl<S> Sending<'_, S> {
     {
         let sent = self.service.call(self.asking(Body::never(length))?);
         drop(self.service);
-        let answer = self.sleep.unless(ASK_TIMEOUT, sent).await.and_then(Result::ok);
+        let answer = self.sleep.unless(Upload::ASK_TIMEOUT, sent).await.and_then(Result::ok);
         Ok(answer.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
     }
 
