@@ -19,6 +19,7 @@ mod connector;
 mod error;
 mod login;
 mod payload;
+mod reader;
 mod request;
 mod sending;
 mod socket;

@@ -2,7 +2,7 @@
 //! the server was asked, or as a probe, which has no body.
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,10 +21,7 @@ use crate::answer::{AnsweredBy, EarlyAnswer};
 use crate::connector;
 use crate::error::Error;
 use crate::payload::Payload;
-
-/// How long to wait for a `100 Continue`. Without a limit, a call would hang for ever if the server
-/// ignores `Expect`.
-const AWAIT_100: Duration = Duration::from_secs(1);
+use crate::reader::{Watched, Withheld};
 
 /// How long a write of an upload may make no progress. The limit is needed because a server may
 /// refuse a token on the head, and then neither read nor close. TCP recovers from a few lost
@@ -33,9 +30,6 @@ const STALL: Duration = Duration::from_secs(10);
 
 /// The least value of the same limit, for a call that has little time.
 const MIN_STALL: Duration = Duration::from_secs(1);
-
-/// A longer body is an upload (rule 24).
-const MAX_SHORT_BODY: u64 = 64 * 1024;
 
 /// What a request's headers say of its body.
 #[derive(Clone, Copy, Debug)]
@@ -193,13 +187,14 @@ impl Sender {
             let limits = Limits { left, ..Limits::default() };
             return Sent::usual(self.run(request, limits).map_err(Error::Ureq));
         }
-        let is_upload = payload.length().or(description.length).is_none_or(|length| length > MAX_SHORT_BODY);
+        let is_upload =
+            payload.length().or(description.length).is_none_or(|length| length > Upload::MAX_SHORT_BODY);
         let how = if is_upload { how } else { Upload::Send };
         let limits = Limits { left, stall: is_upload.then(|| self.stall(left)), ..Limits::default() };
         let (asks, wait) = match how {
             Upload::Send => (payload.expects() && !self.ignores_expect(), self.await_100()),
             // This crate, not the agent, decides how long the server may take to answer a probe.
-            Upload::Ask | Upload::Probe => (true, self.within_a_read(AWAIT_100)),
+            Upload::Ask | Upload::Probe => (true, self.within_a_read(Upload::ASK_TIMEOUT)),
         };
         if !asks || request.headers().contains_key(EXPECT) && how != Upload::Probe {
             return self.exchange(request, description, payload, limits);
@@ -349,7 +344,7 @@ impl Sender {
 
     /// The agent's limit for `100 Continue`.
     fn await_100(&self) -> Duration {
-        self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(AWAIT_100))
+        self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(Upload::ASK_TIMEOUT))
     }
 
     /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that
@@ -407,58 +402,6 @@ fn is_break_off(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Timeout(Timeout::PerWrite))
 }
 
-/// A reader that counts its bytes, and records the time of the first read, and how the body ended.
-struct Watched<'a> {
-    reader: Box<dyn Read + 'a>,
-    /// What is still to come of the stated length.
-    left: Option<u64>,
-    touched: Option<Instant>,
-    ended: bool,
-    failed: bool,
-}
-
-impl<'a> Watched<'a> {
-    fn new(reader: Box<dyn Read + 'a>, left: Option<u64>) -> Self {
-        Self { reader, left, touched: None, ended: false, failed: false }
-    }
-
-    fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(left) = self.left else { return self.reader.read(buffer) };
-        // ureq stops asking at the stated length, so the last read needs room for a byte that should not be there.
-        let exact = buffer.len() > 1 && buffer.len() as u64 == left;
-        let room = buffer.len() - usize::from(exact);
-        let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
-        if count == 0 && left > 0 && room > 0 {
-            let message = format!("the body ended {left} bytes before its stated length");
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
-        }
-        self.left = left.checked_sub(count as u64);
-        if self.left.is_none() {
-            return Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length"));
-        }
-        Ok(count)
-    }
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.touched.get_or_insert_with(Instant::now);
-        let read = self.read_counted(buffer);
-        self.failed = read.is_err();
-        self.ended = self.left == Some(0) || matches!(read, Ok(0));
-        read
-    }
-}
-
-/// The body of a probe.
-struct Withheld;
-
-impl Read for Withheld {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::Error::other("a probe has no body"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ureq::Proxy;
@@ -490,26 +433,5 @@ mod tests {
         };
         assert!(!given(plain()), "a middleware may send it elsewhere");
         assert!(given(plain().save_redirect_history(true)));
-    }
-
-    fn stated(length: u64, body: &'static [u8]) -> Watched<'static> {
-        Watched::new(Box::new(body), Some(length))
-    }
-
-    #[test]
-    fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
-        let read = |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
-        assert_eq!(read(13, 4), 4);
-        assert_eq!(read(4, 4), 3);
-        assert_eq!(read(1, 1), 1, "there must be room for something");
-        assert_eq!(read(4, 0), 0, "which is no early end");
-    }
-
-    #[test]
-    fn behind_its_stated_length_a_body_has_ended() {
-        let (mut body, mut buffer) = (stated(4, b"text"), [0; 8]);
-        assert_eq!(body.read(&mut buffer).unwrap(), 4);
-        assert_eq!(body.read(&mut buffer).unwrap(), 0);
-        assert!(body.ended && !body.failed);
     }
 }

@@ -1,0 +1,85 @@
+//! The readers that ureq takes a body from.
+
+use std::io::{self, ErrorKind, Read};
+use std::time::Instant;
+
+/// A body that counts its bytes, and records the time of the first read, and how it ended.
+pub(crate) struct Watched<'a> {
+    reader: Box<dyn Read + 'a>,
+    /// What is still to come of the stated length.
+    left: Option<u64>,
+    /// The time of the first read.
+    pub(crate) touched: Option<Instant>,
+    /// Whether the whole body was read.
+    pub(crate) ended: bool,
+    /// Whether the body failed by itself.
+    pub(crate) failed: bool,
+}
+
+impl<'a> Watched<'a> {
+    pub(crate) fn new(reader: Box<dyn Read + 'a>, left: Option<u64>) -> Self {
+        Self { reader, left, touched: None, ended: false, failed: false }
+    }
+
+    fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left else { return self.reader.read(buffer) };
+        // ureq stops asking at the stated length, so the last read needs room for a byte that should not be there.
+        let exact = buffer.len() > 1 && buffer.len() as u64 == left;
+        let room = buffer.len() - usize::from(exact);
+        let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
+        if count == 0 && left > 0 && room > 0 {
+            let message = format!("the body ended {left} bytes before its stated length");
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        self.left = left.checked_sub(count as u64);
+        if self.left.is_none() {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length"));
+        }
+        Ok(count)
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.touched.get_or_insert_with(Instant::now);
+        let read = self.read_counted(buffer);
+        self.failed = read.is_err();
+        self.ended = self.left == Some(0) || matches!(read, Ok(0));
+        read
+    }
+}
+
+/// The body of a probe.
+pub(crate) struct Withheld;
+
+impl Read for Withheld {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("a probe has no body"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(length: u64, body: &'static [u8]) -> Watched<'static> {
+        Watched::new(Box::new(body), Some(length))
+    }
+
+    #[test]
+    fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
+        let read = |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
+        assert_eq!(read(13, 4), 4);
+        assert_eq!(read(4, 4), 3);
+        assert_eq!(read(1, 1), 1, "there must be room for something");
+        assert_eq!(read(4, 0), 0, "which is no early end");
+    }
+
+    #[test]
+    fn behind_its_stated_length_a_body_has_ended() {
+        let (mut body, mut buffer) = (stated(4, b"text"), [0; 8]);
+        assert_eq!(body.read(&mut buffer).unwrap(), 4);
+        assert_eq!(body.read(&mut buffer).unwrap(), 0);
+        assert!(body.ended && !body.failed);
+    }
+}
