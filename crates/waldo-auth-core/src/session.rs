@@ -36,12 +36,12 @@ use crate::evidence::Evidence;
 use crate::explain::{Explanation, Unheld};
 use crate::failure::{Reason, Unavailable};
 use crate::gate::Gate;
+use crate::given_up::GivenUpTokens;
 use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
 use crate::pass::Pass;
-use crate::refused::RefusedTokens;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
@@ -65,7 +65,7 @@ pub struct Session {
     /// Why nothing is held; said to those who ask, and never decided by.
     unheld: Unheld,
     /// The tokens that were given up last, so that neither a cache nor a store brings them back.
-    given_up: RefusedTokens,
+    given_up: GivenUpTokens,
     /// The edition that a 401 dropped last; 0 before the first.
     refused: u64,
     /// What responses have shown of the last login's tokens.
@@ -94,7 +94,7 @@ impl Session {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             held: None,
             unheld: Unheld::Cold,
-            given_up: RefusedTokens::none(),
+            given_up: GivenUpTokens::none(),
             refused: 0,
             evidence: Evidence::none(),
             epoch: 0,

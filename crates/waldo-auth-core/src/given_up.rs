@@ -9,9 +9,9 @@ const CAPACITY: usize = 16;
 ///
 /// Each is kept as a number, so that a token that was given up does not stay in memory.
 #[derive(Clone, Debug, Hash)]
-pub(crate) struct RefusedTokens(Vec<u64>);
+pub(crate) struct GivenUpTokens(Vec<u64>);
 
-impl RefusedTokens {
+impl GivenUpTokens {
     pub(crate) fn none() -> Self {
         Self(Vec::with_capacity(CAPACITY))
     }
@@ -35,12 +35,12 @@ mod tests {
 
     #[test]
     fn the_last_sixteen_are_remembered() {
-        let mut refused = RefusedTokens::none();
-        assert!(!refused.contain(b""));
+        let mut given_up = GivenUpTokens::none();
+        assert!(!given_up.contain(b""));
         for number in 0..17 {
-            refused.push(format!("token {number}").as_bytes());
+            given_up.push(format!("token {number}").as_bytes());
         }
-        assert!(!refused.contain(b"token 0"));
-        assert!((1..17).all(|number| refused.contain(format!("token {number}").as_bytes())));
+        assert!(!given_up.contain(b"token 0"));
+        assert!((1..17).all(|number| given_up.contain(format!("token {number}").as_bytes())));
     }
 }
