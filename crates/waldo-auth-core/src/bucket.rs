@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// A token bucket of coins: a refusal must pay one to drop the held token (rule 16), and a leader to hand over at once (rule 14).
+/// A token bucket. A refusal takes a permit to drop the held token (rule 16), and a leader takes
+/// one to hand over at once (rule 14).
 ///
 /// Monotonic time alone fills it: a wall clock that jumps must not buy logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bucket {
-    /// When all coins will be there again, if none is taken until then. Each coin taken moves it by one interval.
+    /// When the bucket is full again, if no permit is taken until then. Each permit that is taken
+    /// moves this instant by one interval.
     full_at: Instant,
 }
 
@@ -18,7 +20,8 @@ impl Bucket {
         Self { full_at: Instant::from_start(Duration::ZERO) }
     }
 
-    /// Takes one of at most `burst` coins, of which one more comes `every` so often; false when there is none.
+    /// Takes one of at most `burst` permits, of which one more comes every `every`; false if there
+    /// is none.
     pub(crate) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
         let there_is_one = burst > 0 && self.earned_at(burst, every, now) == now;
         if there_is_one {
@@ -27,14 +30,14 @@ impl Bucket {
         there_is_one
     }
 
-    /// Takes a coin in any case, and says when it is there.
+    /// Takes a permit even if there is none, and says when it comes.
     pub(crate) fn take_ahead(&mut self, burst: u32, every: Duration, now: Instant) -> Instant {
         let earned_at = self.earned_at(burst, every, now);
         self.spend(every, now);
         earned_at
     }
 
-    /// When the next coin is there: `now`, unless all are taken.
+    /// When the next permit comes: `now`, unless all are taken.
     fn earned_at(&self, burst: u32, every: Duration, now: Instant) -> Instant {
         let owed = self.full_at.saturating_duration_since(now);
         now.saturating_add(owed.saturating_sub(every.saturating_mul(burst.saturating_sub(1))))

@@ -1,4 +1,4 @@
-//! What a session is told once, checked when it is built.
+//! The settings of a session, checked when it is built.
 
 use std::error::Error;
 use std::fmt;
@@ -152,9 +152,11 @@ impl ConfigBuilder {
 
     /// How long one login may take before another call may start the next (rule 13).
     ///
-    /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below it, so that a
-    /// login that hangs ends as a failure, and lapses only if its leader is gone. It must be longer than a login takes: the
-    /// answers of lapsed logins are used with caution, and a rejection among them latches only if no other login has started since.
+    /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below
+    /// the lease. So a login that hangs ends as a failure, and its lease expires only if its leader
+    /// is gone. The lease must be longer than a login takes. The answer of a login whose lease has
+    /// expired is used with caution: a rejection then latches only if no other login has started
+    /// since.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self

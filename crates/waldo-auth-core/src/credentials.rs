@@ -13,7 +13,8 @@ use crate::verify::SigningKey;
 
 /// An API key and its client secret: redacted in `Debug`, wiped from memory on drop.
 ///
-/// The layout of the two is not documented, so none is checked; only what can never be meant is refused.
+/// The layout of the key and the secret is not documented, so it is not checked. A value is refused
+/// only if it can never be meant.
 ///
 /// ```
 /// use waldo_auth_core::Credentials;

@@ -7,7 +7,8 @@ use crate::refusal::Refusal;
 
 /// What a replayable call without a deadline would do if it came now; `Display` says it in one sentence (rule 22).
 ///
-/// It is made by the same decision that [`admit`](crate::Session::admit) acts on, so it cannot tell anything else.
+/// [`admit`](crate::Session::admit) acts on the same decision, so the explanation always agrees
+/// with it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Explanation {

@@ -53,8 +53,8 @@ impl Gate {
 
     /// Until when a call that has sat through so many leaders who gave up may start no login; `None` when it may.
     ///
-    /// Where giving up is the rule, the way opens first to those who have shown that they do not: whoever has just come may be gone
-    /// as soon as the last one.
+    /// If leaders keep giving up, calls that have waited for other leaders go first, because a new
+    /// call may give up as soon as the last one did.
     pub(crate) fn closed_until(&self, now: Instant, abandons: u32) -> Option<Instant> {
         let behind = if self.given_up > HAND_OVERS { HEAD_STARTS.saturating_sub(abandons) } else { 0 };
         let opens = self.opens.saturating_add(HEAD_START * behind);
@@ -84,7 +84,7 @@ impl Gate {
         self.opens
     }
 
-    /// A login failed without a verdict: everyone backs off (rule 14).
+    /// A login failed without a verdict, so every call backs off (rule 14).
     pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) {
         let asked = failure.retry_after().unwrap_or_default();
         let own = if self.is_latched() {
@@ -98,16 +98,18 @@ impl Gate {
         self.opens = now.saturating_add(asked.max(own));
     }
 
-    /// A login's lease has ended without an answer. It was waited out, so the next login may start at once; and a rejection stands.
+    /// A login's lease has ended without an answer. The calls have waited for the whole lease, so
+    /// the next login may start at once. A rejection stays.
     pub(crate) fn lapse(&mut self) {
         if !self.is_latched() {
             self.blame(Unavailable::new(Reason::Timeout));
         }
     }
 
-    /// A leader gave up, which says nothing about the server: the next one takes over at once. But leaders that are all cancelled
-    /// early must not become a storm of logins: after a few they come no faster than retries begin. A probe is not repeated before its
-    /// lease, which `lapses` then, would have ended; nor does any hand-over take longer than that.
+    /// A leader gave up. This says nothing about the server, so the next call takes over at once.
+    /// But leaders that are all cancelled early must not become a storm of logins. After a few,
+    /// they come no faster than retries begin. A probe is not repeated before its lease would have
+    /// ended, at `lapses`. No failover takes longer than that.
     pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
         if self.is_latched() {
             self.opens = lapses;

@@ -64,7 +64,8 @@ pub struct Grant {
 }
 
 impl Login {
-    /// The largest body of an answer that is worth reading, in bytes. Read one byte more, so that a larger one is told.
+    /// The largest body of an answer that is worth reading, in bytes. Read one byte more, so that a
+    /// larger body is noticed.
     pub const MAX_BODY: usize = wire::MAX_BODY_BYTES;
 
     /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
@@ -82,7 +83,8 @@ impl Login {
         request
     }
 
-    /// When the lease lapses: from then on another call may log in. A request timeout should end before.
+    /// When the lease expires: from then on another call may log in. A request timeout should end
+    /// before.
     pub fn lapses(&self) -> Instant {
         self.lapses
     }

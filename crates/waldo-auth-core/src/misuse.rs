@@ -1,6 +1,7 @@
-//! What the types forbid, each beside a twin that differs in the misuse alone and compiles.
+//! The misuses that the types forbid. Each stands beside a twin that compiles and differs in the
+//! misuse alone.
 //!
-//! What the hidden lines declare is the same for both.
+//! The hidden lines declare the same for both.
 //!
 //! # A call is in one place
 //!

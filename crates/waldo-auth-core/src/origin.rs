@@ -33,7 +33,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of an absolute URI, whatever its path.
+    /// The origin of an absolute URI. Its path does not matter.
     ///
     /// # Errors
     /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is not this machine.

@@ -1,11 +1,12 @@
-//! How often logins came to nothing.
+//! Counts of failed and abandoned logins.
 
-/// Counts the logins that brought neither a token nor a verdict. A call notes the counts as it comes in, and so knows what it has sat through.
+/// Counts the logins that brought neither a token nor a verdict. A call notes the counts when it
+/// comes in. So it knows later how many such logins it has waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Setbacks {
-    /// Those that failed, or lapsed.
+    /// The logins that failed, or whose lease expired.
     failures: u32,
-    /// Those whose leader gave up.
+    /// The logins whose leader gave up.
     abandons: u32,
 }
 

@@ -60,7 +60,8 @@ impl Token {
         }
     }
 
-    /// The same token in bytes of its own: whoever attaches it counts no references to this one's.
+    /// The same token in bytes of its own, so that attaching it changes no reference count of this
+    /// one.
     pub(crate) fn copied(&self) -> Option<Self> {
         Some(Self { header: bearer_header(self.jwt())?, ..*self })
     }

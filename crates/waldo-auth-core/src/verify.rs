@@ -27,9 +27,10 @@ mod hs {
 
     use crate::wire::{Jwt, decoded, json_members};
 
-    /// A client secret that each algorithm has taken in: a third of the work for a short token, and so done once. Wiped on drop.
+    /// A client secret that each algorithm has taken in. This is a third of the work for a short
+    /// token, so it is done once. It is wiped on drop.
     ///
-    /// HMAC takes a key of any length, so none of them is missing.
+    /// HMAC takes a key of any length, so every algorithm has its key.
     #[derive(Clone)]
     pub(crate) struct SigningKey {
         hs256: Option<Hmac<Sha256>>,

@@ -150,7 +150,8 @@ impl Inside<'_> {
         self.0 == name.as_bytes() || (may_escape && self.text().as_str() == name)
     }
 
-    /// The text without its escapes. As in a browser, U+FFFD replaces whatever is not a character.
+    /// The text without its escapes. As in a browser, U+FFFD replaces each byte or escape that
+    /// forms no character.
     fn text(&self) -> Zeroizing<String> {
         // A byte becomes at most three. If the buffer grew, it would leave a copy of a secret
         // behind.

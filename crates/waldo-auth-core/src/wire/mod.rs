@@ -1,6 +1,6 @@
 //! The border: outside text becomes typed values here, and nothing inside looks at text again.
 //!
-//! Nothing in this module panics on any bytes. What cannot be read is absent, or named junk.
+//! No input makes this module panic. Text that it cannot read counts as absent, or as malformed.
 
 mod answer;
 mod authorization;

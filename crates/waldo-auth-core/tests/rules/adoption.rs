@@ -330,7 +330,7 @@ fn a_grant_of_another_sessions_login_is_not_taken() {
     let token = theirs.fresh();
     let grant = crate::world::grant_of(&their_login, &token);
     ours.settle(login, grant);
-    // The login has brought nothing, and nobody waits for it any longer.
+    // The login has brought no token, and no call waits for it any longer.
     assert_eq!(ours.last_event(), Event::LoginAbandoned { login: 1 });
     ours.leads(call);
 }

@@ -324,7 +324,7 @@ fn rule_22_every_outcome_of_a_401_is_told() {
     );
 }
 
-/// What the explanation foretells is what happens to a replayable call without a deadline that comes now.
+/// The explanation describes what happens to a replayable call without a deadline that comes now.
 #[track_caller]
 fn foretold(world: &mut World) -> String {
     let now = world.now();

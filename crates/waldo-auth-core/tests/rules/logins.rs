@@ -54,7 +54,7 @@ fn rule_13_a_login_that_lapses_is_a_failure_for_those_who_wait() {
         panic!("it was not the deadline")
     };
     assert_eq!(failure.reason(), Reason::Timeout);
-    // One that comes in with the lapse has waited for nothing.
+    // A call that comes in when the lease expires has waited for nothing.
     world.leads(Call::replayable());
 }
 
@@ -64,7 +64,7 @@ fn rule_13_a_login_that_has_lapsed_fails_those_who_waited_once() {
     let (late, _) = world.lead(Call::replayable());
     let (waiter, until) = world.wait(Call::replayable());
     world.pass_until(until);
-    // The lapse is the first failure; the late answer is no second one.
+    // The expired lease is the first failure; the late answer is no second one.
     let (login, waiter) = world.lead(waiter);
     world.settle(late, down());
     world.settle(login, down());
@@ -275,7 +275,7 @@ fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries()
     calls.push(leader);
     world.settle(login, down());
     for round in 2..=3 {
-        // All are told one common instant.
+        // All calls wait for one common instant.
         let waits: Vec<_> = calls.into_iter().map(|call| world.wait(call)).collect();
         let instants: BTreeSet<_> = waits.iter().map(|(_, until)| *until).collect();
         assert_eq!(instants.len(), 1);
@@ -723,7 +723,8 @@ fn rule_13_a_lapsed_leaders_late_success_does_not_replace_a_token_that_a_roll_br
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
 }
 
-/// A leader lapses; the next one fails with `outcome`; then the first one's end arrives. Until when is the way closed?
+/// A leader's lease expires; the next one fails with `outcome`; then the first one's end arrives.
+/// Until when is the way closed?
 fn closed_by_a_later_login(outcome: impl Fn(&waldo_auth_core::Login) -> Outcome, late_end: Outcome) {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());

@@ -1,4 +1,5 @@
-//! What a call costs: nothing is allocated while the token stays, and nothing grows with the number of calls.
+//! The cost of a call. It allocates no memory while the token stays, and memory does not grow with
+//! the number of calls.
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderMap, Request, StatusCode};

@@ -231,7 +231,7 @@ proptest! {
             Explanation::Send { edition: 1, .. } => prop_assert_eq!(world.held(), before),
             Explanation::Send { .. } => {
                 prop_assert!(status.is_success());
-                // What is held came in a header, word for word, and can be sent back.
+                // The held token came in a header, word for word, and can be sent back.
                 let held = world.held();
                 let came = headers.get_all(AUTHORIZATION).iter().any(|value| {
                     value.to_str().is_ok_and(|text| text.trim().ends_with(&held))
@@ -388,7 +388,8 @@ proptest! {
         prop_assert!(close || expected > 9e15, "{:?}, expected {}: {}", left, expected, payload);
     }
 
-    /// Rule 5: of the tokens that answer one and the same held token, the latest remains, in whatever order they come.
+    /// Rule 5: several tokens answer one held token. The latest of them remains, in any order of
+    /// arrival.
     #[test]
     fn the_order_of_responses_does_not_matter(
         ends in vec(1..20_i64, 1..8), first in any::<prop::sample::Index>(),
@@ -444,7 +445,7 @@ fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     assert!(matches!(grant_of(&login, &token), Outcome::Granted(_)));
     let body = "[".repeat(60_000);
     assert!(matches!(read(&login, 200, &HeaderMap::new(), &body), Outcome::Unavailable(_)));
-    // An event is noted for junk, too, and nothing else happens.
+    // An event is noted for a malformed header, too, and nothing else happens.
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
     world.deliver_with(sent.attempt, 200, &bearer("e30.e30."));

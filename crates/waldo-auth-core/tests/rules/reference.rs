@@ -1,7 +1,8 @@
-//! The machine once more, in the plainest form: what a caller may observe, told from `docs/protocol.md` rule by rule.
+//! The state machine a second time, in the plainest form: the behaviour that a caller may observe,
+//! rule by rule as in `docs/protocol.md`.
 //!
-//! It shares nothing with the core but the names of what is observed. It counts whole nanoseconds, copies freely and says everything
-//! in one place, so that whoever knows the rules can check it by reading.
+//! It shares nothing with the core but the names of the observations. It counts whole nanoseconds,
+//! copies freely and has all rules in one place. So a reader who knows the rules can check it.
 
 mod answer;
 mod limits;
@@ -55,7 +56,7 @@ pub(crate) struct Reference {
     accepted: bool,
     renewed: bool,
     refused_since: Option<Nanos>,
-    /// How many logins in a row nothing has accepted.
+    /// How many logins in a row have brought a token that no response has accepted.
     unaccepted: u32,
     /// The edition that a 401 dropped last.
     refused: Option<u64>,
@@ -75,7 +76,8 @@ pub(crate) struct Reference {
     /// How many that was since the last login that ended otherwise, and ever.
     in_a_row: u64,
     abandons: u64,
-    /// What there is of coins, as the time that it takes to earn them, and when that was counted.
+    /// The permits that the bucket holds, as the time that it takes to earn them, and when they
+    /// were counted.
     earned: Nanos,
     counted: Nanos,
     /// What the journal is to say of the last step.
@@ -132,7 +134,7 @@ impl Reference {
         answer
     }
 
-    /// The login that a call was told to start.
+    /// The login that the call must start.
     pub(crate) fn lead(&mut self, now: Time) -> Leading {
         self.logins += 1;
         self.said.push(Event::LoginStarted { login: self.logins });
@@ -143,7 +145,7 @@ impl Reference {
         leading
     }
 
-    /// Rules 11 to 15: what the call is told, were it to ask now.
+    /// Rules 11 to 15: the answer that the call would get now.
     pub(crate) fn outlook(&self, caller: &Caller, now: Time) -> Answer {
         let came = caller.came.unwrap_or((self.epoch, self.failures, self.abandons));
         let login = self.way_to_login(caller, came, now);
@@ -328,7 +330,7 @@ impl Reference {
         self.refused_since.map_or(0, |since| now.mono - since)
     }
 
-    /// Rule 16: how long a token is kept that nothing has accepted.
+    /// Rule 16: how long the session keeps a token that no response has accepted.
     fn grace(&self) -> Nanos {
         (0..self.unaccepted).fold(1500 * MILLI, |grace, _| (2 * grace).min(30 * SECOND))
     }
@@ -448,7 +450,7 @@ impl Reference {
 
     /// Rule 14: one backoff for all, drawn below a limit that doubles; and the server's own wish where that is longer.
     fn fail(&mut self, login: u64, reason: Reason, asked: Option<Nanos>, late: Late, now: Time) {
-        // Rule 13: one that has lapsed has failed those who waited already.
+        // Rule 13: an expired lease has failed its waiters already.
         self.failures += u64::from(late == Late::No);
         self.said.push(Event::LoginUnavailable { login, reason });
         if late == Late::Overtaken {
@@ -474,8 +476,9 @@ impl Reference {
         true
     }
 
-    /// Rule 14, of a leader that gives up: five hand over at once, and each further one when the first of them is made up for, which
-    /// takes the base of a backoff. None takes longer than its lease.
+    /// Rule 14: a leader gives up. Five failovers come at once. Each further one comes when the
+    /// first of them is made up for, which takes the base of a backoff. No failover takes longer
+    /// than its lease.
     fn hand_over(&mut self, lapses: Nanos, now: Time) {
         self.abandons += 1;
         if self.cause == Some(Cause::Rejected) {
@@ -489,7 +492,8 @@ impl Reference {
         self.shut_until = (now.mono + (owed + base - 5 * base).max(0)).min(lapses);
     }
 
-    /// Rule 14: where more than five in a row have given up, who has sat through fewer than three stands behind those who have.
+    /// Rule 14: if more than five leaders in a row have given up, calls that have waited for three
+    /// go before calls that have waited for fewer.
     fn opens_to(&self, abandons: u64) -> Nanos {
         let behind = if self.in_a_row > 5 { 3 - (self.abandons - abandons).min(3) } else { 0 };
         self.shut_until + Nanos::from(behind) * 20 * MILLI

@@ -1,4 +1,5 @@
-//! Any sequence of events, told to the session and to the [reference](crate::reference): after each of them a caller observes the same of both.
+//! Any sequence of events for the session and for the [reference](crate::reference). After each
+//! event, a caller observes the same of both.
 //!
 //! How a failure is replayed stands in [`properties`](crate::properties).
 

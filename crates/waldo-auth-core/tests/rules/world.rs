@@ -55,7 +55,7 @@ pub(crate) struct World {
     pub(crate) logins: u64,
     /// How many of them since time has passed last.
     logins_now: u64,
-    /// What the session said last to calls that are simply sent.
+    /// The last answer of the session to calls that are simply sent.
     pass: Option<Pass>,
     /// Whether it is asked next.
     asks_pass: bool,
@@ -86,7 +86,8 @@ impl World {
     pub(crate) fn of(config: Config) -> Self {
         Self {
             session: Session::new(config),
-            // Not zero, so that an instant before the beginning can be told from one that was never set.
+            // Not zero, so that an instant before the beginning differs from one that was never
+            // set.
             monotonic: secs(1000),
             wall: UNIX_EPOCH + secs(EPOCH),
             minted: 0,
@@ -228,7 +229,7 @@ impl World {
         }
     }
 
-    /// Lets a call wait for as long as it is told, until it must log in.
+    /// Lets a call wait as long as the session says, until it must log in.
     #[track_caller]
     pub(crate) fn lead_in_time(&mut self, mut call: Call) -> (Login, Call) {
         for _ in 0..MOST_WAITS {
@@ -244,7 +245,8 @@ impl World {
         panic!("expected to log in, but waited {MOST_WAITS} times");
     }
 
-    /// Admits a call that must log in, and lets both go: their lease lapses by itself.
+    /// Admits a call that must log in, and drops the call and the login: their lease expires by
+    /// itself.
     #[track_caller]
     pub(crate) fn leads(&mut self, call: Call) {
         drop(self.lead(call));
@@ -426,7 +428,7 @@ impl World {
     }
 }
 
-/// A JWT with this payload, and a signature that nobody has made.
+/// A JWT with this payload and an invalid signature.
 pub(crate) fn jwt(payload: &str) -> String {
     jwt_of(payload.as_bytes())
 }

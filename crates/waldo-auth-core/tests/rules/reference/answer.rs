@@ -1,10 +1,10 @@
-//! What a call is told, and when that changes.
+//! The answer that a call gets, and when it changes.
 
 use waldo_auth_core::Unheld;
 
 use super::limits::Nanos;
 
-/// What a call is told.
+/// The answer that a call gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Send { edition: u64, left: Nanos },
@@ -31,7 +31,7 @@ pub(crate) enum Landmark {
     TwilightBegins,
     LifeEnds,
     CoinComes,
-    /// A token that nothing has accepted may be dropped.
+    /// The session may drop a token that no response has accepted.
     GraceEnds,
     /// The second half of the budget may be spent.
     ReserveOpens,

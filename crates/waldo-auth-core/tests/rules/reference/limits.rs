@@ -48,7 +48,7 @@ pub(crate) struct Limits {
     pub(super) retry_after_cap: Nanos,
     pub(super) failures_per_call: u32,
     pub(super) probe: (Nanos, Nanos),
-    /// How many coins at once, and how long one more takes.
+    /// How many permits at once, and how long one more takes.
     pub(super) drops: (u32, Nanos),
     pub(super) seed: u64,
 }

@@ -26,7 +26,8 @@ pub(crate) enum Ending {
     Abandoned,
 }
 
-/// Whether a login's lease had lapsed when it ended, and whether another had started by then.
+/// Whether a login's lease had expired when the login ended, and whether another login had started
+/// by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
     No,

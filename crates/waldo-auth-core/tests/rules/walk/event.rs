@@ -18,7 +18,7 @@ pub(super) enum Event {
         one_shot: bool,
         deadline: Option<Moment>,
     },
-    /// A call that was told to wait, to log in or to try again asks again.
+    /// A call whose answer was to wait, to log in or to try again asks again.
     Again(Index),
     /// The answer to an attempt comes in.
     Answered(Index, Response),
