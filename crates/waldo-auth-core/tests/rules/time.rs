@@ -52,8 +52,9 @@ fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
     assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 60, T + 100), &date), secs(60));
     // `Date` after `exp`.
     assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 100), &date), secs(40));
-    // Neither: the local clock finds it past, too, so the documented hour is assumed.
+    // Neither: the documented hour is assumed, whatever the local clock says.
     assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 60), &date), secs(3600));
+    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 1, T + 1), &[]), secs(3600));
 }
 
 #[test]
