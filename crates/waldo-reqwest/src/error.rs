@@ -79,9 +79,20 @@ impl fmt::Display for Error {
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
             Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({error})"),
+            Self::Reqwest(error) if error.is_builder() => write!(
+                f,
+                "the request could not be built ({}), and nothing was sent; check its target, which is a path like \
+                 /customer or a URL, its headers and its body",
+                fault(error)
+            ),
             Self::Reqwest(error) => error.fmt(f),
         }
     }
+}
+
+/// The cause of a builder error. reqwest's own message is only "builder error".
+fn fault(error: &reqwest::Error) -> &(dyn StdError + 'static) {
+    error.source().unwrap_or(error)
 }
 
 impl StdError for Error {
@@ -91,6 +102,7 @@ impl StdError for Error {
             Self::Refused(refused) => refused.source(),
             Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
             Self::Url(error) => error.source(),
+            Self::Reqwest(error) if error.is_builder() => fault(error).source(),
             Self::BrokeOff(error) | Self::Reqwest(error) => error.source(),
         }
     }
@@ -160,7 +172,9 @@ impl fmt::Display for BuildError {
                 f,
                 "reqwest spells the origin {origin} as {url}; if that is the place you mean, write the origin so"
             ),
-            Self::Reqwest(error) => write!(f, "reqwest cannot make a client of its settings: {error}"),
+            Self::Reqwest(error) => {
+                write!(f, "reqwest cannot make a client of its settings: {}", fault(error))
+            }
         }
     }
 }
@@ -178,7 +192,7 @@ impl StdError for BuildError {
             Self::Env(error) => error.source(),
             Self::Config(error) => error.source(),
             Self::NoTls(_) | Self::Rewritten { .. } => None,
-            Self::Reqwest(error) => error.source(),
+            Self::Reqwest(error) => fault(error).source(),
         }
     }
 }

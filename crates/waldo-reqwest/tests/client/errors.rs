@@ -51,7 +51,11 @@ fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
         for target in ["", "customer", "?a=b", "https://", "data:text/plain,x"] {
             let error = client.get(target).send().await.unwrap_err();
             assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{target}: {error:?}");
+            assert!(error.to_string().contains("a path like /customer or a URL"), "{error}");
         }
+        let error = client.get("customer").send().await.unwrap_err().to_string();
+        let expected = "the request could not be built (relative URL without a base), and nothing was sent;";
+        assert!(error.starts_with(expected), "{error}");
         for (name, value) in [("a b", "c"), ("a", "b\n")] {
             let error = client.get("/x").header(name, value).send().await.unwrap_err();
             assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{error:?}");
