@@ -7,6 +7,10 @@
 //! [`Body`]: Body
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`Error::BrokeOff`]: Error::BrokeOff
+//! [`Error::Inner`]: Error::Inner
+//! [`Error::Refused`]: Error::Refused
+//! [`Error::TooManyHeaders`]: Error::TooManyHeaders
+//! [`SharedSession::invalidate`]: SharedSession::invalidate
 //! [`ConfigBuilder::challenge_statuses`]: ConfigBuilder::challenge_statuses
 //! [`SharedSession`]: SharedSession
 #![doc = include_str!("../README.md")]
