@@ -47,14 +47,15 @@ impl Adapter for Atto {
     }
 }
 
-/// The client: one session for all threads, and a way to say that something has settled.
+/// The client: one session for all threads, and a condition variable that wakes them when a login
+/// is settled.
 pub(crate) struct AttoClient {
     session: Mutex<Session>,
     settled: Condvar,
     started: Instant,
 }
 
-/// What the suite asks, in the client's own words.
+/// Does what the suite asks, with the calls of this client.
 impl Client for AttoClient {
     fn send(&self, ask: &Ask) -> Ending {
         self.call(ask).unwrap_or_else(|ending| ending)
@@ -139,7 +140,7 @@ impl AttoClient {
         }
     }
 
-    /// A little less than the lease: a login that hangs shall fail, and not lapse.
+    /// A little less than the lease, so that a login that hangs fails before its lease expires.
     fn log_in(&self, login: &Login, deadline: waldo_auth_core::Instant) -> Outcome {
         let now = self.now().monotonic;
         let lease = login.lapses().saturating_duration_since(now) * 9 / 10;
@@ -177,7 +178,8 @@ impl AttoClient {
     }
 }
 
-/// What the HTTP stack has to be told: follow no redirects, let every status be an answer, and end in time.
+/// One exchange. The HTTP stack follows no redirects, returns every status as an answer, and ends
+/// in time.
 fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<(Response<()>, Unread)> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)

@@ -63,7 +63,7 @@ impl AnswerBody {
     }
 
     pub(crate) fn broken(mut bytes: Vec<u8>) -> Self {
-        // An empty body could not be told from a whole one.
+        // An empty body that breaks off would look like a whole one.
         let announced = length(&bytes).max(2);
         bytes.truncate(bytes.len() / 2);
         Self::Finite { announced, rest: Some(bytes.into()), end: End::Flush }

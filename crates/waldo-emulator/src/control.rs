@@ -11,7 +11,7 @@ use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
 
 use crate::site::Site;
 
-/// Under this path nothing is the API's.
+/// No path of the API begins with this one.
 const ROOT: &str = "/_emulator";
 
 const OWN_PATH: &str = "What is under /_emulator controls the emulator and never reaches the API: expected another path, such as /customer.";
@@ -154,12 +154,13 @@ fn read<T: DeserializeOwned>(body: &[u8], sample: &str) -> Result<T, Mistake> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyBody {
-    // Absent is a mistake, null is not: serde takes an Option as absent unless it is told otherwise.
+    // An absent key is a mistake, and a null key is not. By default serde would take an absent one
+    // as null.
     #[serde(deserialize_with = "Option::deserialize")]
     key: Option<String>,
 }
 
-/// Unlike `read`, it repeats nothing of the body: a misplaced key is still a key.
+/// Unlike `read`, its errors repeat no part of the body, because a misplaced key is still a key.
 fn read_key(body: &[u8], expected: &str) -> Result<Option<String>, Mistake> {
     let body: KeyBody = serde_json::from_slice(body).map_err(|_| Mistake::new(expected))?;
     Ok(body.key)

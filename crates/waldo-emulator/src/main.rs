@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<()> {
-    // The signals are caught before the first line is printed, since whoever reads it may send one at once.
+    // Catch the signals before the first line is printed: its reader may send one at once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let end = {
         let _context = runtime.enter();

@@ -1,4 +1,4 @@
-//! What the author of an adapter implements.
+//! The traits that the author of an adapter implements.
 
 use std::error::Error;
 use std::fmt;
@@ -46,7 +46,8 @@ pub trait Client: Send + Sync + 'static {
         Err(Lacking(Need::Invalidation))
     }
 
-    /// The held token for a store, as whatever text [`resume`](Self::resume) understands; `None` when nothing is held.
+    /// The held token for a store, as a text that [`resume`](Self::resume) understands; `None` if
+    /// the client holds no token.
     ///
     /// # Errors
     /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Storage`].
@@ -54,7 +55,8 @@ pub trait Client: Send + Sync + 'static {
         Err(Lacking(Need::Storage))
     }
 
-    /// Takes up what was stored, perhaps by another client; false when it is not worth holding.
+    /// Takes up a stored token, perhaps that of another client; false if the token is not worth
+    /// holding.
     ///
     /// # Errors
     /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Storage`].
@@ -64,7 +66,7 @@ pub trait Client: Send + Sync + 'static {
     }
 }
 
-/// What a client is told when it is made.
+/// The settings with which a client is made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Setup {

@@ -110,7 +110,7 @@ impl Report {
         &self.results
     }
 
-    /// Whether nothing has failed, and something has passed.
+    /// Whether no scenario has failed, and at least one has passed.
     pub fn is_certified(&self) -> bool {
         self.results.iter().any(Certified::is_passed) && !self.results.iter().any(Certified::is_failed)
     }

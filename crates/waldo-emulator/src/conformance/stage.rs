@@ -62,7 +62,7 @@ impl<'a, A: Adapter> Stage<'a, A> {
         Ok(Self { adapter, setup, emulator, elsewhere, client, began, stored: None, calls, ended, ends })
     }
 
-    /// Takes what has ended, for at most so long; false when nothing has.
+    /// Takes one ended call, if one ends within `patience`; false if none does.
     fn take_ending(&mut self, patience: Duration) -> bool {
         let Ok((id, ending, at)) = self.ended.recv_timeout(patience) else { return false };
         if let Some(calls) = self.calls.get_mut(&id) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::report::{Certified, Verdict};
 
-/// So many findings are told; more would be a list again.
+/// The most findings that are listed; more would be a list again.
 const MOST: usize = 5;
 
 /// The findings that repeat, with how many scenarios each fails; the most frequent first.

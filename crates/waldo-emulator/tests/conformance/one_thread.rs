@@ -23,7 +23,7 @@ pub(crate) struct OneThread {
     messages: UnboundedSender<Message>,
 }
 
-/// What the client is asked, and where its answer goes.
+/// A request to the client, and the channel for its answer.
 enum Message {
     Send(Box<Ask>, Sender<Ending>),
     Invalidate(Sender<()>),
