@@ -56,7 +56,8 @@ async fn forward(State(api): State<OneShot<Http>>, request: Request) -> Response
     }
 }
 
-/// What is about one connection only (RFC 9110, section 7.6.1), and what is between the gateway and the API.
+/// The headers that are about one connection only (RFC 9110, section 7.6.1), and those between the
+/// gateway and the API.
 const NOT_HANDED_ON: &str = "authorization, connection, host, keep-alive, proxy-authenticate, \
     proxy-authorization, proxy-connection, te, trailer, transfer-encoding, upgrade";
 

@@ -74,7 +74,7 @@ fn exchange(
     easy.noproxy("*")?;
     easy.custom_request(request.method().as_str())?;
     easy.nobody(request.method() == Method::HEAD)?;
-    // It counts whole milliseconds, and to it none is no limit.
+    // libcurl counts whole milliseconds, and zero would mean no limit.
     easy.timeout(within.unwrap_or(Duration::from_secs(60)).saturating_add(Duration::from_millis(1)))?;
     easy.progress(true)?;
     // Without a value, for libcurl not to add its own.
@@ -113,7 +113,7 @@ fn exchange(
     let status = u16::try_from(easy.response_code()?)?;
     // Without a status there is no response, but a reason for that.
     whole.clone().or_else(|why| if status == 0 { Err(why) } else { Ok(()) })?;
-    // A line of the status holds no header, whatever stands in it.
+    // A status line holds no header, even if it has a colon.
     let head = head.take();
     let head = String::from_utf8_lossy(&head);
     let rows = head.lines().filter(|row| !row.starts_with("HTTP/")).filter_map(|row| row.split_once(':'));

@@ -105,7 +105,7 @@ impl Api {
                     }
                 }
                 Admission::Authenticate(lead) => {
-                    // No `?` in here: a failure that nobody is told of backs nobody off.
+                    // No `?` in here: a failure that is not given to `fail` causes no backoff.
                     let answer = self.exchange(lead.request(), lead.patience());
                     match answer.and_then(|answer| read(answer, |status| lead.body_patience(status))) {
                         Ok((answer, body)) => lead.answer(Head::from(&answer), &body),

@@ -30,7 +30,7 @@ async fn send(client: &Client, request: Request<Vec<u8>>) -> Result<Response, Fa
 
 // Here ends the embedding.
 
-/// What is around sees each call once, and what is below each sending.
+/// The middleware around sees each call once. The middleware below sees each sending.
 fn stack(client: &Client, around: Arc<dyn Middleware>, below: Arc<dyn Middleware>) -> ClientWithMiddleware {
     client.middleware_stack([around]).with_arc(below).build()
 }

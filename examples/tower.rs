@@ -22,15 +22,18 @@ use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
 use waldo_tower::{Body, OneShot, SharedSession, Waldo, WaldoLayer};
 
-/// What is below the calls: it counts what is under way, logins included; a call that waits for one counts for nothing.
+/// The service below the calls. It counts the requests under way, logins included. A call that
+/// waits for a login does not count.
 type Below = ConcurrencyLimit<Client<HttpConnector, Body<Full<Bytes>>>>;
 
-/// Two stacks with one token. What is around the calls bounds each as a whole, waiting for a login included.
+/// Two stacks with one token. The timeout around a call bounds the whole call, its wait for a login
+/// included.
 #[derive(Clone)]
 struct Api {
     /// A body that is `Clone` is sent again when its token is refused.
     again: Timeout<Waldo<Below>>,
-    /// A body that can be sent once: if its token is refused, its caller is told, and the next call logs in.
+    /// A body that can be sent once. If its token is refused, its caller gets the 401, and the next
+    /// call logs in.
     once: Timeout<OneShot<Below>>,
 }
 

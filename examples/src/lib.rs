@@ -1,4 +1,5 @@
-//! The examples are the files beside this folder. What is here is what they share, and compiles the README's code, so that it stays true.
+//! The examples are the files beside this folder. This crate has the code that they share. It also
+//! compiles the README's code, so that the README stays true.
 
 pub mod check;
 

@@ -284,7 +284,7 @@ const EMBEDDINGS: [(&str, &str, &str); 9] = [
     ("curl", "curl.rs", "// Here ends the embedding."),
 ];
 
-/// What the suite says of the adapters, their own tests compare with the table.
+/// The adapters' own tests compare the results of the suite with the table.
 #[test]
 fn the_readme_says_of_each_stack_how_many_lines_its_embedding_has() {
     let stacks = EMBEDDINGS.map(|(stack, _, _)| stack.to_owned()).to_vec();

@@ -23,7 +23,7 @@ const ORIGIN: &str = "https://api.waldo.ai";
 const BEGIN: &str = "<!-- states: begin -->\n";
 const END: &str = "<!-- states: end -->";
 
-/// A session in one of its states, with whatever is on its way in it.
+/// A session in one of its states, with the login or the attempt that is under way in it.
 struct Scene {
     session: Session,
     clock: Duration,
@@ -137,11 +137,12 @@ impl Scene {
 
     fn later(&mut self, seconds: u64) {
         self.clock += Duration::from_secs(seconds);
-        // A lease is noticed to have lapsed by the next call; the picture shows the state before that call.
+        // The next call notices that a lease has expired; the picture shows the state before that
+        // call.
     }
 }
 
-/// What can happen, and whether the arrow is worth drawing where it leads back to where it began.
+/// The events, and whether an arrow that leads back to its own state is worth drawing.
 const HAPPENINGS: [(&str, bool, Happening); 11] = [
     ("a call comes", false, Scene::call),
     ("granted", false, Scene::granted),

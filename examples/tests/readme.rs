@@ -1,4 +1,4 @@
-//! The README says nothing that is not there.
+//! Compares the README and the guides with the files that they name.
 
 use std::path::Path;
 

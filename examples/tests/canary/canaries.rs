@@ -1,4 +1,4 @@
-//! What is planted, and the spellings in which it is looked for.
+//! The planted secrets, and the spellings in which the test searches for them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! The adapter over real sockets: whatever can happen to a client.
+//! The adapter over real sockets, with every event that a client can meet.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! Everything that is said while the test runs: by `tracing`, by `log`, by panics, and by whatever is formatted.
+//! All output of the test run: of `tracing`, of `log`, of panics, and of every value that is
+//! formatted.
 
 use std::any::type_name;
 use std::collections::BTreeSet;

@@ -148,7 +148,8 @@ impl Client for Deaf {
     }
 }
 
-/// What is formatted inside of the above, or is nothing but words, numbers and switches.
+/// Types that are formatted inside of the types above, or that hold only words, numbers and
+/// switches.
 const INSIDE: [&str; 47] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
