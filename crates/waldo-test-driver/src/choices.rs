@@ -6,10 +6,11 @@ use std::fmt;
 
 pub(crate) use odometer::Odometer;
 
-/// The one source of all that a world leaves open: who acts next, what goes wrong, how long things take.
+/// The one source of every open choice of a world: who acts next, what goes wrong, how long things
+/// take.
 ///
-/// The same choices give the same run. So whatever the source was, a run can be repeated from the list of its choices, and made
-/// shorter by making that list shorter.
+/// The same choices give the same run, from any source. So a run can be repeated from the list of
+/// its choices, and a shorter list makes a shorter run.
 ///
 /// ```
 /// use waldo_test_driver::Choices;
@@ -81,7 +82,7 @@ impl Choices {
         }
     }
 
-    /// Whether nothing is left but first options.
+    /// Whether only first options are left.
     pub(crate) fn is_spent(&self) -> bool {
         match &self.source {
             Source::Exhaustive(_) | Source::Seeded(_) => false,

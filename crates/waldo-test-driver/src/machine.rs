@@ -77,7 +77,8 @@
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
-//! The crate's own tests have a larger one, which keeps every law, and thirty ways to break it: `tests/rogues/`.
+//! The crate's own tests have a larger machine, which keeps every law, and thirty ways to break it:
+//! `tests/rogues/`.
 
 mod session;
 
@@ -187,7 +188,7 @@ pub struct Refused {
     pub why: Why,
     /// When to try again.
     pub retry_at: Instant,
-    /// What the user is told.
+    /// The message for the user.
     pub message: String,
 }
 

@@ -39,7 +39,7 @@ pub enum Trouble {
     ErrorAnswer,
     /// An answer comes from another origin, with a token of its own.
     ForeignAnswer,
-    /// A good answer comes with a blank header or junk in place of its fresh token.
+    /// A good answer comes with a blank or malformed header in place of its fresh token.
     JunkRoll,
     /// A process stores its token, or takes up the one that is stored.
     SharedToken,

@@ -15,7 +15,7 @@ pub(crate) use self::tokens::{Life, TokenId, Tokens};
 pub(crate) const BURST: usize = 10;
 pub(crate) const EVERY: Duration = Duration::from_secs(30);
 
-/// How long a token is kept at least that nothing has accepted (rule 16).
+/// How long a client keeps at least a token that no response has accepted (rule 16).
 pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 
 /// How many of the tokens that were given up are never taken again (rule 16).
@@ -48,15 +48,15 @@ pub(crate) struct Watch {
     refused_since: Option<Instant>,
     /// The login that others wait for.
     pub(crate) lease: Option<Lease>,
-    /// All logins that have not ended, lapsed ones too.
+    /// All logins that have not ended, with expired leases or not.
     under_way: Vec<Lease>,
     pub(crate) logins: u64,
-    /// Counts the logins that have failed without a verdict, or lapsed.
+    /// Counts the logins that have failed without a verdict, or whose lease expired.
     pub(crate) failures: u64,
     pub(crate) closed: Option<Closed>,
-    /// The instants of the last drops that cost a coin.
+    /// The instants of the last drops that cost a permit.
     pub(crate) drops: VecDeque<Instant>,
-    /// How many drops there were that cost a coin.
+    /// How many drops have cost a permit.
     paid: usize,
 }
 
@@ -80,11 +80,11 @@ pub(crate) struct Closed {
     pub(crate) by: By,
     /// How often in a row.
     pub(crate) streak: u32,
-    /// No login may start before, whatever the jitter.
+    /// No login may start before, with any jitter.
     pub(crate) at_least_until: Instant,
     /// When a login failed, if that is why; the next one starts later.
     pub(crate) failed_at: Option<Instant>,
-    /// The latest instant that a waiting call was told.
+    /// The latest instant that the client gave to a waiting call.
     pub(crate) told: Option<Instant>,
     /// A leader has given up since.
     pub(crate) handed_over: bool,
@@ -180,7 +180,7 @@ impl Watch {
             return;
         }
         self.failures += 1;
-        // A probe that lapses leaves the next one to whoever asks.
+        // If the lease of a probe expires, the next call that asks makes the next probe.
         if self.closed.is_none_or(|closed| closed.by != By::Rejection) {
             self.close(By::Failure, self.streak(By::Failure), now.monotonic);
         }
@@ -223,7 +223,8 @@ impl Watch {
         self.horizon = exp(token, tokens);
     }
 
-    /// The held token was refused; whether it is dropped for that is told by whether anything is held afterwards (rules 7, 16).
+    /// The held token was refused. It was dropped for that if the client holds no token afterwards
+    /// (rules 7, 16).
     fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
         if self.held.is_some_and(|held| held.token == sent) {
             self.refused_since.get_or_insert(now.monotonic);
@@ -233,7 +234,7 @@ impl Watch {
         }
     }
 
-    /// The token was dropped, if nothing is held any more. Whether it was.
+    /// Whether the token was dropped: the client holds no token any more.
     fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
         let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
         self.give_up(dropped);
@@ -299,7 +300,7 @@ impl Watch {
     }
 
     fn fail(&mut self, retry_after: Option<Duration>, current: bool, overtaken: bool, now: Now) {
-        // One that has lapsed was a failure then.
+        // An expired lease counted as a failure when it expired.
         self.failures += u64::from(current);
         if overtaken {
             return;

@@ -51,7 +51,7 @@ pub(crate) struct World<'a, M: Machine> {
     /// Nothing further comes in or goes wrong.
     draining: bool,
     steps: u64,
-    /// What was found is not told again: an earlier run has come through here.
+    /// The run repeats an earlier one up to a point, so it reports no finding again.
     retracing: bool,
     transcript: Transcript,
 }
@@ -182,7 +182,8 @@ impl<'a, M: Machine> World<'a, M> {
         Ok(())
     }
 
-    /// Somebody is about to ask. Whose request goes elsewhere asks for no token, and nothing has happened.
+    /// A call is about to ask. If its request goes to another origin, it asks for no token, and
+    /// nothing happens.
     fn notice(&mut self, index: usize) {
         let now = self.clocks.now();
         let asks = self.slots.get(index).filter(|slot| !slot.kind.abroad);

@@ -89,7 +89,8 @@ fn long_runs_of_chance_keep_the_laws() {
     assert!(given.is_some() || report.time > Duration::from_secs(1000 * 3600), "{report:?}");
 }
 
-/// Nobody notices that a login has lapsed because a request to elsewhere is refused; so the leader may give it up yet.
+/// A request to elsewhere is refused without a look at the lease, so an expired lease goes
+/// unnoticed. The leader may still give the login up.
 #[test]
 fn a_call_to_elsewhere_notices_no_lapse() {
     let abroad = Kind { abroad: true, ..Kind::default() };
@@ -119,7 +120,7 @@ fn a_run_of_chance_is_the_same_each_time() {
     assert_ne!(run(7), run(8));
 }
 
-/// What the documents say of the laws is what is judged.
+/// The documents state the laws that are judged, word for word.
 #[test]
 fn every_law_stands_in_the_documents_with_its_sentence() {
     let document = include_str!("../LAWS.md");

@@ -15,7 +15,7 @@ use crate::site;
 pub(crate) enum Margin {
     /// So long, but at most that part of the life.
     Of { at_most: Duration, share: u32 },
-    /// What the core takes unless it is told otherwise.
+    /// The default of the core.
     Default,
 }
 

@@ -73,7 +73,7 @@ pub trait Bench {
     fn observe(&mut self) -> Observed;
 }
 
-/// What a client is told while it is in use.
+/// A command to a client while it is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 // Exhaustive on purpose: a bench has to carry each of them out.
 pub enum Change {
@@ -101,9 +101,9 @@ pub enum Shift {
 
 /// How a call is ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Exhaustive on purpose: the client is told, or it is not.
+// Exhaustive on purpose: the client notices the end, or does not.
 pub enum Parting {
-    /// It is cancelled: what the client does on that, it can do.
+    /// It is cancelled, and the client can react to that.
     Cancelled,
     /// Its thread or process is killed: the client can do nothing.
     Killed,
@@ -120,7 +120,7 @@ pub struct Observed {
     pub elsewhere: usize,
     /// The most logins that were under way at once.
     pub logins_at_once: usize,
-    /// What the bench itself has to object.
+    /// The objections of the bench itself.
     pub objections: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ pub struct Observed {
 pub struct Obstacle(String);
 
 impl Obstacle {
-    /// An obstacle, told in a sentence without a full stop.
+    /// An obstacle, described in a sentence without a full stop.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }

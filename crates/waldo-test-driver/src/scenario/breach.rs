@@ -1,10 +1,10 @@
-//! What no request may do, whatever the scenario.
+//! The things that no request may do, in any scenario.
 
 use std::fmt;
 
 use super::sighting::TokenName;
 
-/// What no request may do, whatever the scenario.
+/// The things that no request may do, in any scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Breach {
     LoginWithToken { token: Option<TokenName> },

@@ -102,8 +102,9 @@ impl Scenario {
     /// Reads a scenario and checks it.
     ///
     /// # Errors
-    /// When something in it is unknown, is missing, or cannot be: an instant out of order, a token that nobody has issued, an
-    /// answer that nobody gives. The text says where, and what to do.
+    /// If a part is unknown, is missing or cannot be: an instant out of order, a token that the
+    /// server has not issued, an answer that the server does not give. The text says where, and
+    /// what to do.
     pub fn read(json: &str) -> Result<Self, ScenarioError> {
         let scenario: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
             .map_err(|error| {

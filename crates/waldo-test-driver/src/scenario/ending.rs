@@ -76,7 +76,7 @@ impl Ending {
         }
     }
 
-    /// The same as it is told: real times to the millisecond.
+    /// The same as it is reported: real times to the millisecond.
     pub(super) fn told(&self, precision: Precision) -> Self {
         let mut told = self.clone();
         match &mut told {

@@ -1,4 +1,4 @@
-//! What a client is told beside where to log in and as whom.
+//! The settings of a client beside its origin and its key pair.
 
 use serde::Deserialize;
 use waldo_auth_core::ConfigBuilder;

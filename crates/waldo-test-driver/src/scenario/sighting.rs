@@ -12,10 +12,10 @@ use super::breach::Breach;
 use super::window::Precision;
 use crate::server::Target;
 
-/// A token by its order of issue: `"login 1"` came with the first login that was granted, `"roll 2"` was the second to come on
-/// the response to a call.
+/// A token by its order of issue. `"login 1"` came with the first login that was granted.
+/// `"roll 2"` is the second renewed token that came on the response to a call.
 ///
-/// A token that is byte-identical to an earlier one keeps that one's name.
+/// If a token is byte-identical to an earlier one, it keeps the earlier name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum TokenName {
     /// The token of the n-th login that was granted, from 1.

@@ -26,7 +26,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// An instant as it is told: real ones to the millisecond.
+    /// An instant as it is reported: real ones to the millisecond.
     pub(super) fn tell(self, at: Duration) -> Span {
         match self {
             Self::Exact => at.into(),

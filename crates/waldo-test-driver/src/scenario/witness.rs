@@ -72,7 +72,7 @@ impl Witness {
             // They hold the key pair and the token, which no sighting shows.
             Target::Login => (None, Vec::new()),
             Target::Calls => {
-                // The response to a HEAD has no content, whatever its head says of it.
+                // The response to a HEAD has no content, even if its head describes some.
                 let has_content = *request.method() != Method::HEAD;
                 let given = response.filter(|_| has_content).map(|response| response.body().clone());
                 (Some(request.body().as_ref().to_vec()), given.unwrap_or_default())

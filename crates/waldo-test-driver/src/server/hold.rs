@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::fault::{Stage, Target};
 use super::path::RequestPath;
 
-/// Which requests are held, and where; the model itself holds nothing, whoever carries its replies does.
+/// Which requests are held, and where. The model itself holds no request; the program that carries
+/// its replies does.
 ///
 /// As JSON: `{"on": "login"}`, `{"on": "calls", "stage": "after", "path": "/customer"}`.
 ///

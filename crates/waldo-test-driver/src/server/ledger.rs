@@ -9,7 +9,7 @@ use super::key::KeyIndex;
 use super::mint::Stamp;
 use super::rotation::Rotation;
 
-/// Below this many tokens nothing is swept: it would cost more than it frees.
+/// With fewer tokens than this there is no sweep, because it would cost more than it frees.
 const SWEEP_FROM: usize = 64;
 
 /// How many tokens are kept at most. If there are more, the older half is forgotten, so that the

@@ -114,9 +114,10 @@ impl Server {
         self.keys.activate(id, true)
     }
 
-    /// Signs with a key made up for the purpose from then on, as after a restart: every older token is invalid.
+    /// Signs with a new key from then on, as after a restart: every older token is invalid.
     ///
-    /// Nor is it the client secret any more, so a client that checks signatures under that rejects what it gets.
+    /// The new key is not the client secret, so a client that checks signatures with the secret
+    /// rejects the new tokens.
     pub fn rotate_signing_key(&mut self) {
         self.rekeyed += 1;
         self.signing = Signing::Own(Secret::new(format!("signing key {} of the model", self.rekeyed)));

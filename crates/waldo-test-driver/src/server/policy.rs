@@ -49,8 +49,8 @@ pub struct Policy {
     pub claims: Claims,
     /// Where `iat` comes from.
     pub iat: IssuedAt,
-    /// How long after its login a chain of renewals ends, whatever `exp` says (tymon's `refresh_ttl`); without end by
-    /// default.
+    /// How long after its login a chain of renewals ends, independently of `exp` (tymon's
+    /// `refresh_ttl`); without end by default.
     #[serde(with = "spelled_option")]
     pub chain_limit: Option<Duration>,
     /// What becomes of a token when its successor is issued.
@@ -67,7 +67,7 @@ pub struct Policy {
     pub accept: Accept,
     /// How far the server's clock is off.
     pub clock_offset: ClockOffset,
-    /// What is told of the server's clock in the headers.
+    /// What the headers say of the server's clock.
     pub date: DateHeader,
     /// How a call to a path that the API does not have is answered.
     pub unknown_paths: UnknownPaths,
@@ -178,7 +178,7 @@ pub enum RollForm {
     Blank,
     /// `from scheme response function`, as hapi's own test server sends; no token is issued.
     Junk,
-    /// Three headers: a blank one, `Bearer x`, and a junk one.
+    /// Three headers: a blank one, `Bearer x`, and a malformed one.
     Several,
     /// `Bearer` and 20 KB that have the shape of a JWT; no token is issued.
     Oversized,
@@ -226,7 +226,8 @@ impl RollOn {
     }
 }
 
-/// How an authenticated call is answered that is none of [`Server::ENDPOINTS`](super::Server::ENDPOINTS).
+/// How an authenticated call to a path outside of [`Server::ENDPOINTS`](super::Server::ENDPOINTS)
+/// is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

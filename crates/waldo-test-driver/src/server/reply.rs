@@ -19,7 +19,7 @@ use super::policy::DateHeader;
 const MOST_BYTES: usize = 64 << 20;
 
 /// What the server does with one request.
-// Exhaustive on purpose: whoever carries replies has to carry each of them out.
+// Exhaustive on purpose: a program that carries replies must carry out each of them.
 #[derive(Clone)]
 #[must_use]
 pub enum Reply {

@@ -13,7 +13,7 @@ use super::clock::{BadWord, duration};
 /// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"` (or `"batch:5s:restamped"`), `"batch:5s:sent"`,
 /// `"batch:5s:blank"`.
 ///
-/// The API documents none of this, so a client has to live with each of them.
+/// The API does not document its rotation, so a client must work with each of these.
 ///
 /// ```
 /// use std::time::Duration;

@@ -42,7 +42,7 @@ impl Stats {
         self.requests.values().sum::<u64>() + self.unanswered
     }
 
-    /// All logins, whatever became of them.
+    /// All logins, with any result.
     pub fn logins(&self) -> u64 {
         self.logins_granted + self.logins_failed + self.logins_refused.values().sum::<u64>()
     }

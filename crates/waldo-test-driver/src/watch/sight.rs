@@ -44,7 +44,7 @@ pub(crate) enum What {
     Settled { login: u64, end: End },
     /// The key pair is replaced.
     Reset,
-    /// What is held is given up on request.
+    /// The held token is given up on request.
     Invalidated,
     /// A stored token is taken up.
     Resumed { token: TokenId, life: Life },
@@ -85,7 +85,7 @@ pub(crate) struct Caller {
     pub(crate) last: Option<u16>,
     /// The token with which its upload broke off, until an answer comes.
     pub(crate) broke_off: Option<TokenId>,
-    /// What the watch's counts were when it came in.
+    /// The watch's counts when the call came in.
     pub(crate) epoch: u64,
     pub(crate) failures: u64,
 }

@@ -8,7 +8,7 @@ use http::header::{AGE, DATE};
 use serde::Deserialize;
 use waldo_auth_core::Now;
 
-/// How many tokens are remembered. What is older than so many others is in nobody's hands.
+/// How many tokens are remembered. No part of a world still holds an older token.
 const REMEMBERED: usize = 512;
 
 /// The life that is assumed of a token that does not tell it: the documented one.
@@ -21,7 +21,7 @@ const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TokenId(pub u64);
 
-/// What is known of a token from its text and from where it came.
+/// The facts of a token, from its text and from its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
     pub(crate) text: String,

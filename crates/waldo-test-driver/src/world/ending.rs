@@ -1,4 +1,5 @@
-//! How a run ends: nobody is left behind, no secret was told, and every client is well again soon after the server is.
+//! How a run ends: every call has ended, no secret was shown, and every client works again soon
+//! after the server does.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::setup::Kind;
 use crate::watch::What;
 
 impl<M: Machine> World<'_, M> {
-    /// Nothing happens by itself any more. The server is well again; then each client must be, too.
+    /// No event is left. The server is made well again; then each client must be, too.
     pub(super) fn end(&mut self) -> Result<(), Violation> {
         let unanswered = self.slots.iter().filter(|slot| slot.state.is_under_way()).count();
         self.see(0, What::Over { unanswered })?;
@@ -29,9 +30,10 @@ impl<M: Machine> World<'_, M> {
         Ok(())
     }
 
-    /// A new call is answered within bounds, whatever there was before.
+    /// A new call is answered within bounds, after any history.
     fn recover(&mut self, process: usize) -> Result<(), Violation> {
-        // The longest waits are the latch's 15 minutes and a Retry-After of at most an hour.
+        // The longest waits are the 15 minutes after a rejection, and a Retry-After of at most an
+        // hour.
         for _ in 0..12 {
             let kind = Kind { process, ..Kind::default() };
             self.slots = vec![Slot::away(kind)];

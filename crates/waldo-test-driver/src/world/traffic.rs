@@ -252,7 +252,7 @@ impl<M: Machine> World<'_, M> {
         Ok(())
     }
 
-    /// Something has settled: whoever waits looks again.
+    /// The session may have changed, so every waiting call asks again.
     pub(super) fn wake(&mut self, process: usize) {
         for slot in self.slots.iter_mut().filter(|slot| slot.kind.process == process) {
             slot.state = match std::mem::replace(&mut slot.state, State::Done) {

@@ -239,7 +239,8 @@ impl<M: Machine> World<'_, M> {
         }
     }
 
-    /// A call is dropped, with whatever permit it holds. If it leads, nobody is told.
+    /// A call is dropped, together with its permit. If the call leads, the other calls get no
+    /// notice.
     fn cancel(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let caller = slot.caller;

@@ -1,4 +1,5 @@
-//! What the second sending carries, and whose response the caller gets. What an adapter has to do with it is in its own tests.
+//! The body of the second sending, and the response that the caller gets. The work of an adapter is
+//! in its own tests.
 
 use waldo_auth_core::{Call, Upload, Verdict};
 use waldo_test_driver::server::Policy;
@@ -12,14 +13,14 @@ fn n8n_37000_a_resend_carries_the_whole_body() {
     meets(["a-replayable-body-is-sent-whole-again"]);
 }
 
-/// `a2aproject/a2a-js#735`: the same; and what cannot be read again is not sent again.
+/// `a2aproject/a2a-js#735`: the same. A body that cannot be read again is not sent again.
 #[test]
 fn a2a_js_735_a_drained_body_is_not_sent() {
     meets(["a-replayable-body-is-sent-whole-again", "a-one-shot-gets-its-401"]);
 }
 
-/// `thomaslazar/abs-cli#89`: after a good retry the caller was handed the first response, the 401. What is delivered is the last
-/// attempt's.
+/// `thomaslazar/abs-cli#89`: after a good retry the caller was handed the first response, the 401.
+/// Here the response to the last attempt is delivered.
 #[test]
 fn abs_cli_89_the_answer_is_that_of_the_last_attempt() {
     meets(["a-401-is-healed", "three-attempts-at-most"]);

@@ -1,10 +1,11 @@
-//! `docs/museum.md` and the tests say the same: each test stands behind its thread, and each thread has its tests.
+//! Compares `docs/museum.md` with the tests: each test stands behind its thread, and each thread
+//! has its tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The test files of this crate's museum, and of the museums of the other crates.
+/// The files with regression tests from public issues, of this crate and of the other crates.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rooms = fs::read_dir(root.join("tests/museum")).unwrap().map(|entry| entry.unwrap().path());

@@ -36,8 +36,8 @@ fn rusoto_1765_an_error_is_not_cached_for_ever() {
     meets(["failures-end", "two-failures-in-a-row"]);
 }
 
-/// `serverpod/serverpod#5541`: one refusal latched, and nothing but a restart opened the latch. Time opens this one, and so do new
-/// credentials and the same ones anew.
+/// `serverpod/serverpod#5541`: after one refusal the client refused every call until a restart.
+/// Here time ends this state, and so do new credentials and a `reset` with the same ones.
 #[test]
 fn serverpod_5541_a_latch_has_exits() {
     meets(["a-probe-finds-a-restored-key", "reset-leaves-the-latch", "reset-to-another-key"]);

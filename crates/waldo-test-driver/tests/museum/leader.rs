@@ -9,8 +9,9 @@ fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nob
     meets(["a-cancelled-leader-hands-over", "a-dead-leader-delays-by-its-lease", "deadline-of-a-leader"]);
 }
 
-/// `dhkts1/teamclaude-rs#325`: a client hung up in the middle of a refresh, the token that was under way was lost, and the account was
-/// marked as broken. The next call logs in, and nothing is marked.
+/// `dhkts1/teamclaude-rs#325`: a client hung up in the middle of a refresh, the token that was
+/// under way was lost, and the account was marked as broken. Here the next call logs in, and no
+/// mark stays.
 #[test]
 fn teamclaude_rs_325_a_leader_that_hangs_up_breaks_nothing() {
     meets(["a-cancelled-leader-takes-its-token-with-it", "a-dead-leader-delays-by-its-lease"]);

@@ -5,8 +5,8 @@ use waldo_test_driver::server::Policy;
 use crate::meets;
 use crate::stage::Stage;
 
-/// `golang/oauth2#500`: the bearer was put on again at each hop of a redirect, to whatever host. A redirect is delivered, and the token
-/// is attached to one origin's requests only.
+/// `golang/oauth2#500`: the bearer was put on again at each hop of a redirect, to any host. Here a
+/// redirect is delivered, and the token is attached to one origin's requests only.
 #[test]
 fn oauth2_500_no_hop_carries_the_token_elsewhere() {
     meets(["a-redirect-is-delivered", "a-redirect-at-home-is-delivered", "a-foreign-origin-sees-nothing"]);

@@ -1,8 +1,10 @@
-//! What has gone wrong in the field, in public threads about software of this kind: each thread is a test, named after its
-//! repository and number, which sets the same scene for the session and says what must be seen instead.
+//! Regression tests from public threads about software of this kind. Each thread has a test, named
+//! after its repository and number. The test plays the same scene for the session, and says what
+//! must be seen instead.
 //!
-//! Most scenes are scenarios of the suite; the others are played on a [`stage`]. Threads whose fault lies in an adapter are in
-//! `waldo-ureq`'s `tests/museum.rs`. `docs/museum.md` lists them all, and the [`catalogue`] holds it to that.
+//! Most scenes are scenarios of the suite; the others are played on a [`stage`]. If the fault of a
+//! thread lies in an adapter, its test is in `waldo-ureq`'s `tests/museum.rs`. `docs/museum.md`
+//! lists all threads, and the [`catalogue`] compares the list with the tests.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers too")]
 

@@ -112,22 +112,22 @@ fn vue_auth_269_the_latest_expiry_wins() {
     meets(["late-response-with-a-fresher-token", "late-response-keeps-the-newer-token"]);
 }
 
-/// `websanova/vue-auth#283`: after a token had changed, an old one was used again. What the last successful response brought is what the
-/// next call is sent with.
+/// `websanova/vue-auth#283`: after a token had changed, an old one was used again. Here the next
+/// call is sent with the token that the last successful response brought.
 #[test]
 fn vue_auth_283_the_updated_token_is_the_one_that_is_sent() {
     meets(["each-answer-brings-the-next-token", "late-response-keeps-the-newer-token"]);
 }
 
-/// `supertokens/supertokens-website#276`: a slow response of the old session overwrote the new session's token. A roll belongs to
-/// the login that its request descends from.
+/// `supertokens/supertokens-website#276`: a slow response of the old session overwrote the new
+/// session's token. Here a renewed token belongs to the login that its request descends from.
 #[test]
 fn supertokens_website_276_a_slow_response_of_the_old_session_is_ignored() {
     meets(["late-response-of-an-old-session", "late-response-of-an-old-session-that-lasts-longer"]);
 }
 
-/// `vimalloc/flask-jwt-extended#454`: a response with a renewed token came after the logout, and put one back. What was under way when
-/// the token was given up brings none.
+/// `vimalloc/flask-jwt-extended#454`: a response with a renewed token came after the logout, and
+/// put one back. Here a call that was under way when the token was given up brings no token.
 #[test]
 fn flask_jwt_extended_454_a_late_response_reinstalls_nothing_after_a_logout() {
     meets(["late-response-after-invalidation", "reset-during-a-login"]);

@@ -7,8 +7,8 @@ use waldo_test_driver::server::{Answer, DateStyle, Fault, Policy, RollForm};
 use crate::meets;
 use crate::stage::Stage;
 
-/// `square/okhttp#960`: a route that answers 401 whatever it is sent was asked over and over. A call has three attempts, and the
-/// drops have a budget.
+/// `square/okhttp#960`: a route that always answers 401 was asked over and over. Here a call has
+/// three attempts, and the drops have a budget.
 #[test]
 fn okhttp_960_a_route_that_always_refuses_is_asked_three_times_at_most() {
     meets(["a-route-that-always-refuses", "three-attempts-at-most", "one-resend-after-a-login"]);
@@ -21,8 +21,9 @@ fn lokka_transport_jwt_auth_3_tokens_that_are_dead_on_arrival_cause_no_storm() {
     meets(["tokens-that-are-dead-on-arrival"]);
 }
 
-/// `open-metadata/OpenMetadata#33773`: 147 identical requests were answered 401 within 45 seconds. Here nothing has accepted a token
-/// before, so 147 calls in 45 seconds cost four logins: the first, and one after 3, 9 and 21 seconds.
+/// `open-metadata/OpenMetadata#33773`: 147 identical requests were answered 401 within 45 seconds.
+/// Here no response has accepted a token before, so 147 calls in 45 seconds cost four logins: the
+/// first, and one after 3, 9 and 21 seconds.
 #[test]
 fn openmetadata_33773_a_hundred_and_forty_seven_401s_are_four_logins() {
     let mut stage = Stage::new(Policy::default());

@@ -1,4 +1,4 @@
-//! Small wrong machines, one for each famous fault: the laws must catch every one.
+//! Small faulty implementations, one for each known fault: the laws must catch every one.
 //!
 //! For each, the shortest story found is kept in `stories/`, where it can be read. `UPDATE=1` writes them anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]

@@ -1,7 +1,8 @@
-//! A small machine that keeps the laws, and breaks them in one way each when told to.
+//! A small machine that keeps the laws. With a [`Fault`] set, it breaks them in one way.
 //!
-//! It is the rules in their plainest form, without what makes the shipping machine good: no journal, no snapshot of another process, a
-//! backoff without jitter. Each [`Fault`] is one line of it, as it stands in somebody's code.
+//! It is the rules in their plainest form. It lacks the further parts of the shipping machine: it
+//! has no journal and no snapshot of another process, and its backoff has no jitter. Each [`Fault`]
+//! is one line of it, as such a line stands in real code.
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;

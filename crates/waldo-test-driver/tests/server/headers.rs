@@ -1,4 +1,4 @@
-//! What the responses tell of the server's clock.
+//! What the responses say of the server's clock.
 
 use std::time::Duration;
 

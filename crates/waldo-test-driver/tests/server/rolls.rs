@@ -53,7 +53,7 @@ fn a_roll_is_marked_as_sensitive() {
     assert!(!format!("{response:?}").contains(authorization(&response).unwrap()));
 }
 
-/// For each policy: whether a 200, a 204, a 404 and a 500 carry a roll.
+/// For each policy: whether a 200, a 204, a 404 and a 500 carry a renewed token.
 #[test]
 fn which_responses_carry_a_roll_is_a_choice() {
     let table = [

@@ -33,7 +33,7 @@ pub(super) struct Flight<T> {
     pub(super) ticket: T,
     pub(super) request: Request<Vec<u8>>,
     pub(super) place: Place,
-    /// When nobody waits for its answer any more.
+    /// The instant from which no caller waits for its answer any more.
     pub(super) until: Option<Instant>,
     /// When the client stops reading a body that does not end.
     pub(super) reading: Option<Instant>,

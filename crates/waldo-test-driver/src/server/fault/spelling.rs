@@ -265,7 +265,7 @@ impl Parts {
         Ok(text)
     }
 
-    /// The one part of an answer that is told by its size.
+    /// The size in bytes, which is the only part of this answer.
     fn bytes(mut self) -> Result<usize, BadWord> {
         let bytes = self.needed("bytes")?;
         self.end()?;
