@@ -17,12 +17,13 @@ const SOON: Duration = Duration::from_secs(10);
 /// Answers a login in this way. Returns why the login failed, and how many bytes of the body were
 /// taken.
 #[track_caller]
-fn taken(head: &'static str, piece: Vec<u8>) -> (Reason, usize) {
+fn taken(head: &str, piece: Vec<u8>) -> (Reason, usize) {
+    let answer = format!("HTTP/1.1 {head}\r\n\r\n");
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let server = Scripted::start(move |exchange: &mut Exchange| {
         exchange.read_body();
-        exchange.write(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes());
+        exchange.write(answer.as_bytes());
         while !piece.is_empty() && exchange.write_or_leave(&piece) {
             counted.fetch_add(piece.len(), Ordering::SeqCst);
         }
@@ -41,9 +42,9 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
     bounded(|| {
         for status in [404, 429, 500, 503, 302] {
             for framing in ["Content-Length: 99", "Transfer-Encoding: chunked", "X: y"] {
-                let head = format!("{status} No\r\n{framing}").leak();
+                let head = format!("{status} No\r\n{framing}");
                 let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
-                assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
+                assert_eq!(taken(&head, Vec::new()).0, expected, "{head}");
             }
         }
     });
@@ -55,9 +56,9 @@ fn rule_02_a_rejection_waits_briefly_for_its_body() {
         for (status, framing) in
             [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]
         {
-            let head = format!("{status} No\r\n{framing}").leak();
+            let head = format!("{status} No\r\n{framing}");
             let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
-            assert_eq!(taken(head, Vec::new()).0, expected, "{head}");
+            assert_eq!(taken(&head, Vec::new()).0, expected, "{head}");
         }
     });
 }
