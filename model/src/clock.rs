@@ -162,7 +162,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
         polled
     }));
-    // What has woken it since its last poll leads to no other, nor does what wakes it from now on.
+    // Wake-ups since the last poll, and later ones, lead to no further poll.
     if pulse.counted.swap(true, SeqCst) {
         leave();
     }

@@ -44,8 +44,8 @@ impl Plan {
     }
 }
 
-/// Plays the scene with four callers of each kind under random schedules, and with two of one kind, where they run beside each
-/// other, under every schedule up to a limit.
+/// Plays the scene with four callers of each kind under random schedules. If the callers run beside
+/// each other, it also plays two callers of one kind under every schedule, up to a limit.
 #[expect(clippy::print_stdout, reason = "a test that fails shows what was printed, such as the seed")]
 pub fn explore(scene: Scene, kinds: &[Kind]) {
     let plan = Plan::from_env();
@@ -70,7 +70,7 @@ pub fn explore(scene: Scene, kinds: &[Kind]) {
     }
 }
 
-/// Whether the scene tells that its bell is not as it must be.
+/// Whether the scene fails with this faulty event.
 pub fn tells(scene: Scene, kind: Kind, bell: Bell) -> bool {
     let plan = Plan { schedules: 1000, seed: 1 };
     catch_unwind(|| play(plan.restless(), scene, Cast { callers: 4, kind, bell })).is_err()
@@ -80,7 +80,7 @@ fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize 
     let mut config = Config::new();
     // A session and its journal are larger than what coroutines have here by default.
     config.stack_size = 0x4_0000;
-    // Far more than any scene takes, so that callers that go on for ever are told.
+    // Far more than any scene takes, so that callers that go on for ever are found.
     config.max_steps = MaxSteps::FailAfter(20_000);
     // The seed replays it, and the same number of schedules.
     config.failure_persistence = FailurePersistence::None;

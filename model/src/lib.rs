@@ -1,17 +1,20 @@
-//! The shell around the session that threads and tasks share, in the files that ship, under schedules that are chosen.
+//! Plays the shared session, in the files that ship, under chosen schedules of threads and tasks.
 //!
-//! `waldo-auth-shared`'s `session.rs`, `passes.rs`, `lead.rs` and `wait.rs` take their lock, their number, their bell and their clocks
-//! from a module `sync`. There these are the standard library's and `event_listener`'s. Here they are shuttle's lock, and a number, a
-//! bell and a clock of this crate's own, as waits never end by time in shuttle. The clock stands still while any caller can go on; when
-//! all of them wait, it jumps to the next deadline. So a lost wake-up does not hide behind the end of a wait: it shows as time that has
-//! passed.
+//! `waldo-auth-shared`'s `session.rs`, `passes.rs`, `lead.rs` and `wait.rs` take their lock, their
+//! number, their event and their clocks from a module `sync`. There these are the standard
+//! library's and `event_listener`'s. Here the lock is shuttle's, and the number, the event and the
+//! clock are this crate's own, because waits never end by time in shuttle. The clock stands still
+//! while any caller can go on. When all of them wait, it jumps to the next deadline. So a lost
+//! wake-up does not hide behind the end of a wait: it shows as time that has passed.
 //!
 //! A caller is a thread, which blocks while it waits, or a task, which is polled when it is woken, and whose future may be dropped.
 //!
-//! What this does not show: anything about weak memory orders, or about the standard library's lock and `event_listener`'s bell, which
-//! are taken at their word. The shell has one atomic of its own, the number that makes passes void: it is written by whoever holds the
-//! lock, and read by those who do not wait for it. A pass stands behind a lock of its own, which nobody waits for, and which is the
-//! standard library's here too. All else that the shell shares is ordered by its lock, and it forbids `unsafe`.
+//! This model shows nothing about weak memory orders. It takes the standard library's lock and
+//! `event_listener`'s event as right. The shared session has one atomic of its own, the number that
+//! makes passes void. The thread that holds the lock writes the number, and threads that do not
+//! wait for the lock read it. A pass stands behind a lock of its own, which has no waiters, and
+//! which is the standard library's here, too. The lock of the shared session orders everything
+//! else, and the crate forbids `unsafe`.
 
 // The shell's own tests are of real threads and clocks, and have no place here.
 #![cfg(not(test))]

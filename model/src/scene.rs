@@ -1,6 +1,6 @@
-//! What callers can go through together, with what must come of it whichever runs when.
+//! The scenes that callers play together. Each scene checks its result under any schedule.
 //!
-//! Each is one schedule's worth: it panics where its sentence does not hold.
+//! Each call of a scene is one schedule, and panics if its sentence does not hold.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -202,11 +202,12 @@ fn change(cast: Cast, change: fn(&mut Session, Now)) {
     assert_sent(&ends, 1);
     let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
     assert_eq!(stage.seen().logins, logins);
-    // The one that leads what is given up waits for its answer; nobody waits with it.
+    // The leader of the login that is given up waits for its answer; no other call waits with it.
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// Each entry of the journal is told once, each caller tells its own in order, and time never runs backwards in them.
+/// Each entry of the journal is emitted once. Each caller emits its own entries in order, and their
+/// times never go backwards.
 pub fn telling(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
     trace::listen(true);

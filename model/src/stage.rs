@@ -17,7 +17,7 @@ use crate::session::{Admission, SharedSession};
 use crate::sync::{self, Bell};
 use crate::{clock, executor, trace};
 
-/// How many callers, of which kind, and by which bell they wait.
+/// How many callers, of which kind, and by which event they wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Cast {
     /// At least 2.

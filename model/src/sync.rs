@@ -1,4 +1,5 @@
-//! What the shell takes from the standard library and from `event_listener` where it ships.
+//! The parts that the shared session takes from the standard library and from `event_listener`
+//! where it ships.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -20,21 +21,21 @@ thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
 }
 
-/// How the bell that ends waits behaves, and the number that makes passes void: as they must, or as a shell with a mistake in it would
-/// make them seem.
+/// How the event that ends waits behaves, and the number that makes passes void: right, or with one
+/// fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bell {
-    /// It wakes all who listen, and whoever waits listens before the lock is free.
+    /// It wakes all listeners, and each waiter listens before the lock is free.
     Sound,
     /// It also wakes without a reason, and ends waits without one.
     Skittish,
-    /// Nobody rings it.
+    /// It is never notified.
     Silent,
-    /// It wakes one of those who listen.
+    /// It wakes one of the listeners.
     ForOne,
-    /// The lock is free a moment before whoever waits listens.
+    /// The lock is free a moment before the waiter listens.
     Late,
-    /// It is sound; but of the numbers of newest entries, half are not published.
+    /// It is sound, but half of the numbers of newest entries are not published.
     Stale,
 }
 

@@ -1,4 +1,4 @@
-//! What the shell tells, kept for the scene.
+//! The entries that the shared session emits, kept for the scene.
 
 use std::cell::{Cell, RefCell};
 
@@ -27,7 +27,7 @@ pub(crate) fn emit(entry: &Entry) {
     HEARD.with_borrow_mut(|heard| heard.push((teller, entry.number)));
 }
 
-/// Who has told which entries, in the order of the telling.
+/// Which thread has emitted which entries, in order.
 pub(crate) fn heard() -> Vec<(ThreadId, u64)> {
     HEARD.take()
 }

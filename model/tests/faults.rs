@@ -1,4 +1,4 @@
-//! A shell with a mistake in it does not pass: the bell behaves as the mistake would make it.
+//! A shared session with a fault does not pass: the event behaves as the fault would make it.
 
 use waldo_model::Kind::{Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::tells;
@@ -52,7 +52,7 @@ fn a_shell_that_wakes_one_of_many_is_told() {
 
 #[test]
 fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
-    // Among the tasks of one thread, nobody can ring in between.
+    // Among the tasks of one thread, no other task can notify in between.
     for kind in [Threads, Tasks, Both] {
         assert!(tells(scene::cold_start, kind, Bell::Late), "{kind:?}");
         assert!(tells(scene::lost_leader, kind, Bell::Late), "{kind:?}");
