@@ -21,7 +21,7 @@ use crate::time::Instant;
 pub struct Call {
     pub(crate) body: Body,
     pub(crate) deadline: Option<Instant>,
-    /// What the session looked like when it first saw the call.
+    /// The state of the session when it first saw the call.
     pub(crate) entry: Option<Entry>,
     /// The one resend with a newer token has been used (rule 8).
     pub(crate) resent_with_newer: bool,

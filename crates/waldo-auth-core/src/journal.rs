@@ -1,4 +1,4 @@
-//! What the session has done lately, without a secret in it.
+//! The recent events of the session, without a secret.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -69,7 +69,7 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What can happen to a session. `Display` gives a sentence, [`Event::name`] a stable name.
+/// An event of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -170,7 +170,7 @@ pub enum Event {
     Resumed {
         /// The edition that is held from now on.
         edition: u64,
-        /// What is left of its life.
+        /// The rest of its life.
         left: Duration,
     },
 }

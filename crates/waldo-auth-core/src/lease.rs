@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// The claim of one leader to log in for everyone; it ends by itself, so that a leader who is gone blocks nobody (rule 13).
+/// The claim of one leader to log in for everyone. It ends by itself, so that a leader that is gone
+/// blocks no call for longer (rule 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
     /// The number of the login.

@@ -1,9 +1,10 @@
 //! The token lifecycle of the Waldo API as a pure, sans-IO state machine.
 //!
-//! The API hands out a one-hour JWT for a key pair, wants it on every request, sends a fresh one back with every successful
-//! response, and answers 401 when it is dead. This crate decides when to log in, which token to attach, which response's token
-//! to keep, and when a request may be sent again. It has no sockets, clocks, threads, randomness or logging: facts go in
-//! (the time, a status, headers) and decisions come out.
+//! The API issues a one-hour JWT for a key pair, and requires it on every request. Each successful
+//! response brings a fresh token, and a dead token is answered with a 401. This crate decides when
+//! to log in, which token to attach, which response's token to keep, and when a request may be sent
+//! again. It has no sockets, clocks, threads, randomness or logging: facts go in (the time, a
+//! status, headers) and decisions come out.
 //!
 //! Most programs want an adapter such as `waldo-ureq` instead, which is this crate wired to an HTTP client.
 //!
@@ -65,10 +66,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Four things belong to it that the compiler does not ask for: seed the jitter ([`ConfigBuilder::jitter_seed`]), end the login's
-//! request before [`Login::lapses`], read at most [`Login::MAX_BODY`] and one byte of its answer,
-//! for no longer than [`Login::body_patience`], and give calls a deadline if your
-//! users have one. The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
+//! The compiler does not check these duties of an embedding:
+//!
+//! - Seed the jitter with [`ConfigBuilder::jitter_seed`].
+//! - End the login's request before [`Login::lapses`].
+//! - Read [`Login::MAX_BODY`] bytes of its answer and one at most, for no longer than
+//!   [`Login::body_patience`].
+//! - Give calls a deadline if your users have one.
+//!
+//! The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
 //!
 //! The rules that the documentation names by number are those of the repository's `docs/protocol.md`.
 //!

@@ -70,7 +70,8 @@ impl Life {
     }
 }
 
-/// A span of time from some moment on, told by both clocks: it is over as soon as one of them says so.
+/// A span of time from some moment on, measured by both clocks. It is over as soon as one of them
+/// says so.
 ///
 /// To look at its ends costs less than to reckon what has passed and what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

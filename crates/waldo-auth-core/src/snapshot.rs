@@ -54,7 +54,7 @@ impl Snapshot {
     /// Reads what [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// When the bytes are anything else. Log in instead; nothing is lost.
+    /// When the bytes are anything else. Then log in instead; this costs one login.
     pub fn from_json(json: &[u8]) -> Result<Self, SnapshotError> {
         let value: Value = serde_json::from_slice(json).map_err(|_| SnapshotError::NotJson)?;
         if value.get("version").and_then(Value::as_u64) != Some(VERSION) {

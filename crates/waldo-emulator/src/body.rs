@@ -37,7 +37,7 @@ impl From<Infallible> for Severed {
     }
 }
 
-/// What is sent behind the head of an answer.
+/// The body behind the head of an answer.
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
     /// Bytes that are sent in full, or announced in full and broken off halfway.

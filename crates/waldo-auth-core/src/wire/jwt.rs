@@ -75,7 +75,7 @@ pub(crate) fn decoded<R>(part: &[u8], read: impl FnOnce(&[u8]) -> Option<R>) -> 
     read(URL_SAFE_NO_PAD.decode(part, buffer.as_out()).ok()?)
 }
 
-/// Whether a part is one that somebody has encoded, though with bits behind its last byte that mean nothing.
+/// Whether a part is base64url. The unused bits of its last character may have any value.
 fn is_base64url(part: &[u8]) -> bool {
     let (quads, rest) = part.split_at(part.len() / 4 * 4);
     let in_alphabet = |b: &u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');

@@ -192,7 +192,7 @@ fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
     world.reset(Credentials::new("other key", "other secret").unwrap());
-    // The new one starts at once: the old one blocks nobody.
+    // The new login starts at once: the old one blocks no call.
     let (login, call) = world.lead(call);
     let body: serde_json::Value = serde_json::from_slice(login.request().body()).unwrap();
     assert_eq!(body["apiKey"], "other key");

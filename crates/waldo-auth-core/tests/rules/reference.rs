@@ -19,7 +19,7 @@ use self::login::Late;
 pub(crate) use self::login::{Ending, Leading};
 pub(crate) use self::token::{Held, Life, Minted, Roll, Stored};
 
-/// What the session remembers of a call.
+/// The facts that the session remembers of a call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
     one_shot: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Reference {
     /// were counted.
     earned: Nanos,
     counted: Nanos,
-    /// What the journal is to say of the last step.
+    /// The entry of the journal for the last step.
     pub(crate) said: Vec<Event>,
 }
 

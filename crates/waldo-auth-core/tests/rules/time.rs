@@ -280,7 +280,7 @@ fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
     let (login, call) = world.lead(Call::one_shot());
     world.settle(login, down());
     assert_eq!(world.send(call).token, token, "rather than wait out the backoff");
-    // Nor is it refused while the credentials are latched.
+    // A rejection of the credentials does not make the session refuse the call, either.
     world.pass(secs(60));
     let (login, call) = world.lead(Call::one_shot());
     let rejection = crate::world::rejection_of(&login);

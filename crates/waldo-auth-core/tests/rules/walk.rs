@@ -122,7 +122,7 @@ impl Walk {
         self.compare();
     }
 
-    /// What can be seen without changing anything.
+    /// The observations that change nothing.
     fn compare(&self) {
         let now = self.world.now();
         let stored = self.world.session.snapshot(now).map(|snapshot| snapshot.to_json());

@@ -149,7 +149,7 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             thread::spawn(move || {
                 let ending = catch_unwind(AssertUnwindSafe(|| client.send(&ask)));
                 let ending = ending.unwrap_or_else(|_| Ending::Other("the client panicked".to_owned()));
-                // Where the scenario has ended before, nobody wants to know.
+                // If the scenario has ended before, the ending has no receiver.
                 drop(ends.send((id, ending, began.elapsed())));
             });
         }

@@ -46,7 +46,7 @@ fn expect(habit: Habit, fails: &[&str], meets: &[&str]) {
 
 #[test]
 fn every_scenario_but_the_plainest_is_failed_by_a_naive_client() {
-    // Odd headers fail everything, which says nothing of the scenario.
+    // Odd headers fail every scenario, so they show nothing about a single one.
     let behaved = REPORTS.iter().filter(|(habit, _)| *habit != Habit::OddHeaders);
     let failed: BTreeSet<&str> = behaved.flat_map(|(_, report)| report.failed()).collect();
     for (habit, report) in REPORTS.iter() {

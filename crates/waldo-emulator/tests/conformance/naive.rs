@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use waldo_emulator::conformance::{Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Setup};
 
-/// What is wrong with it.
+/// The fault of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
     /// Logs in before each call, as the API's own sample does.

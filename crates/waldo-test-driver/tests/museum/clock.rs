@@ -1,4 +1,4 @@
-//! Clocks that stand still, are wrong, or are somebody else's.
+//! Clocks that stand still, are wrong, or belong to another machine.
 
 use crate::meets;
 

@@ -50,7 +50,7 @@ fn zeebe_client_node_js_244_failures_back_off() {
     meets(["backoff-doubles", "backoff-is-shared"]);
 }
 
-/// `camunda/camunda-8-js-sdk#605`: with a wrong secret, each call waited longer than the one before. A rejection is told at once, and so is
+/// `camunda/camunda-8-js-sdk#605`: with a wrong secret, each call waited longer than the one before. A rejection is reported at once, and so is
 /// a backoff that a call's deadline would not outlast.
 #[test]
 fn camunda_8_js_sdk_605_backoff_blocks_nobody_who_cannot_wait() {

@@ -1,4 +1,4 @@
-//! A 401 that is about another token than the held one, and one that nobody drew a conclusion from.
+//! A 401 that is about another token than the held one, and a 401 without a conclusion.
 
 use crate::meets;
 

@@ -9,7 +9,7 @@ use crate::meets;
 use crate::stage::Stage;
 
 /// `lynndylanhurley/devise_token_auth#17`: responses to parallel requests carried the token that was sent, after another had
-/// already brought the next one. An echo is not a roll, and a restamped one ends no later than what is held.
+/// already brought the next one. An echo is not a renewal, and a restamped one ends no later than what is held.
 #[test]
 fn devise_token_auth_17_a_batch_echo_does_not_step_back() {
     meets(["batch-echo-of-the-sent-token", "batch-echo-restamped"]);
@@ -30,7 +30,7 @@ fn devise_token_auth_541_responses_out_of_order_bring_no_older_token_back() {
 }
 
 /// `lynndylanhurley/devise_token_auth#568`: calls that followed each other closely brought no token, and the client was left with
-/// none. No roll means that the held token stays.
+/// none. Without a renewed token, the held token stays.
 #[test]
 fn devise_token_auth_568_a_response_without_a_token_leaves_the_held_one() {
     meets(["batch-of-calls-in-a-row", "held-token-is-reused"]);
@@ -86,7 +86,7 @@ fn jwt_auth_645_a_revoked_token_heals_though_its_successor_is_lost() {
 }
 
 /// `tymondesigns/jwt-auth#291`: two tokens of one second are the same text, so the renewed one was the revoked one. The same text
-/// is no roll, and is not mistaken for a newer token.
+/// is no renewal, and is not mistaken for a newer token.
 #[test]
 fn jwt_auth_291_tokens_of_one_second_are_equal() {
     meets(["equal-tokens-of-one-second"]);

@@ -1,4 +1,4 @@
-//! What can happen, and how likely.
+//! The events, and how likely they are.
 
 use std::time::Duration;
 
