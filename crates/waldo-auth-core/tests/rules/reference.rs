@@ -382,7 +382,8 @@ impl Reference {
         // Unix times are read down to the millisecond.
         let local = sent.wall.div_euclid(MILLI) * MILLI;
         let by_local = token.exp.map(|exp| Nanos::from(exp) * SECOND - local);
-        let by_local = by_local.filter(|span| *span > 0 && *span <= 24 * HOUR);
+        let is_timed = date.is_some() || token.iat.is_some();
+        let by_local = by_local.filter(|span| !is_timed && *span > 0 && *span <= 24 * HOUR);
         Life { from: sent, span: by_server.or(by_local).unwrap_or(self.limits.assumed_life), over: 0 }
     }
 
