@@ -376,8 +376,10 @@ proptest! {
             number.map(|seconds| (seconds * 1000.0).floor().clamp(least, most))
         };
         let expected = date("exp").and_then(|exp| {
-            let by_iat = date("iat").map(|iat| exp - iat).filter(|span| *span > 0.0);
-            by_iat.or(Some(exp - local).filter(|span| *span > 0.0 && *span <= 86_400_000.0))
+            match date("iat") {
+                Some(iat) => Some(exp - iat).filter(|span| *span > 0.0),
+                None => Some(exp - local).filter(|span| *span > 0.0 && *span <= 86_400_000.0),
+            }
         });
         let expected = expected.unwrap_or(3_600_000.0) / 1000.0;
         let mut world = World::new();
