@@ -30,7 +30,9 @@ type Http = Client<HttpConnector, waldo_tower::Body<Body>>;
 /// Hands every request on to the API, and its answer back.
 pub(crate) fn gateway(session: SharedSession) -> Router {
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
-    let api = WaldoLayer::new(session, tokio::time::sleep).one_shot().layer(http);
+    let api = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)))
+        .one_shot()
+        .layer(http);
     Router::new().fallback(forward).with_state(api)
 }
 

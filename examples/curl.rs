@@ -7,13 +7,14 @@
 //! has counted otherwise than it should.
 
 use std::cell::{Cell, RefCell};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use curl::Error;
 use curl::easy::{Easy, List};
 use http::{Method, Request, Response, StatusCode};
 use waldo_auth_shared::core::{Call, Head, Login, Verdict};
-use waldo_auth_shared::{Admission, SharedSession};
+use waldo_auth_shared::{Admission, Lead, SharedSession};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -33,18 +34,25 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
                     Verdict::Retry(again) => again,
                 }
             }
-            Admission::Authenticate(lead) => {
-                let patience = |status| lead.body_patience(status);
-                let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY, patience);
-                match answer.and_then(of_login) {
-                    Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
-                    Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),
-                    Err(e) => lead.fail(e),
-                }
+            Admission::Authenticate(lead, wait) => {
+                // The login is everyone's, so it does not end with this call.
+                thread::spawn(|| log_in(lead));
+                wait.block()
             }
             Admission::Wait(wait) => wait.block(),
             Admission::Refuse(refused) => return Err(refused.into()),
         };
+    }
+}
+
+/// Logs in for everyone.
+fn log_in(lead: Lead) {
+    let patience = |status| lead.body_patience(status);
+    let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY, patience);
+    match answer.and_then(of_login) {
+        Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
+        Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),
+        Err(e) => lead.fail(e),
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::error::Error;
 use std::io::{self, Read};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use http::header::EXPECT;
 use http::{HeaderValue, Request, Response, StatusCode};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 use waldo_auth_shared::core::{Call, Head, Login, Upload, Verdict};
-use waldo_auth_shared::{Admission, SharedSession};
+use waldo_auth_shared::{Admission, Lead, SharedSession};
 
 use waldo_auth_shared::Refused;
 use waldo_auth_shared::core::{AdmitError, Credentials, Snapshot};
@@ -20,7 +21,8 @@ use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
 
-/// One session for the whole program, and the stack to send with. Threads share it by reference, or in an `Arc`.
+/// One session for the whole program, and the stack to send with. Its clones share both.
+#[derive(Clone)]
 struct Api {
     session: SharedSession,
     agent: Agent,
@@ -67,6 +69,17 @@ impl Api {
         })
     }
 
+    /// Logs in for everyone.
+    fn log_in(&self, lead: Lead) {
+        // No `?` in here: a failure that is not given to `fail` causes no backoff.
+        let answer = self.exchange(lead.request(), lead.patience());
+        match answer.and_then(|answer| read(answer, |status| lead.body_patience(status))) {
+            Ok((answer, body)) => lead.answer(Head::from(&answer), &body),
+            Err(error @ ureq::Error::Timeout(_)) => lead.time_out(error),
+            Err(error) => lead.fail(error),
+        }
+    }
+
     /// Makes one call.
     fn send(
         &self,
@@ -104,14 +117,11 @@ impl Api {
                         Err(error) => return Err(error.into()),
                     }
                 }
-                Admission::Authenticate(lead) => {
-                    // No `?` in here: a failure that is not given to `fail` causes no backoff.
-                    let answer = self.exchange(lead.request(), lead.patience());
-                    match answer.and_then(|answer| read(answer, |status| lead.body_patience(status))) {
-                        Ok((answer, body)) => lead.answer(Head::from(&answer), &body),
-                        Err(error @ ureq::Error::Timeout(_)) => lead.time_out(error),
-                        Err(error) => lead.fail(error),
-                    }
+                Admission::Authenticate(lead, wait) => {
+                    // The login is everyone's, so it does not end with this call.
+                    let api = self.clone();
+                    thread::spawn(move || api.log_in(lead));
+                    wait.block()
                 }
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
@@ -169,9 +179,9 @@ impl Adapter for Mine {
 
     // What they cannot do, honestly: it is skipped, and the report says so.
     fn lacks(&self) -> &[Need] {
-        // Here: a thread that blocks is not cancelled, and ureq hands out a 401 to a held-back body
+        // Here: a thread that blocks is not cancelled, a login goes on behind its call, and ureq hands out a 401 to a held-back body
         // only once the server closes.
-        &[Need::Cancellation, Need::StalledUploads]
+        &[Need::Cancellation, Need::TiedLogins, Need::StalledUploads]
     }
 
     fn client(&self, setup: &Setup) -> Result<Api, Box<dyn Error>> {
@@ -209,7 +219,7 @@ impl Client for Api {
     }
 
     fn invalidate(&self) -> Result<(), Lacking> {
-        self.session.invalidate();
+        self.session.invalidate(self.session.generation());
         Ok(())
     }
 

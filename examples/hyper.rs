@@ -69,11 +69,18 @@ async fn send(http: &Http, session: &SharedSession, mut call: Call, mut request:
                     Err(error) => return Err(error),
                 }
             }
-            Admission::Authenticate(lead) => match timeout(lead.patience(), log_in(http, &lead)).await {
-                Ok(Ok(answer)) => lead.answer(Head::from(&answer), answer.body()),
-                Ok(Err(error)) => lead.fail(error),
-                Err(elapsed) => lead.time_out(elapsed),
-            },
+            Admission::Authenticate(lead, wait) => {
+                // The login is everyone's, so it does not end with this call.
+                let http = http.clone();
+                tokio::spawn(async move {
+                    match timeout(lead.patience(), log_in(&http, &lead)).await {
+                        Ok(Ok(answer)) => lead.answer(Head::from(&answer), answer.body()),
+                        Ok(Err(error)) => lead.fail(error),
+                        Err(elapsed) => lead.time_out(elapsed),
+                    }
+                });
+                wait.or(sleep).await
+            }
             Admission::Wait(wait) => wait.or(sleep).await,
             Admission::Refuse(refused) => return Err(refused.into()),
         };
@@ -133,7 +140,7 @@ impl Body for Held {
 }
 
 /// The answer to a login, with its body within the limits of size and time.
-async fn log_in(http: &Http, lead: &Lead<'_>) -> Result<Response<Bytes>, Failure> {
+async fn log_in(http: &Http, lead: &Lead) -> Result<Response<Bytes>, Failure> {
     let (head, mut body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
     let mut answer = Vec::new();
     let Some(patience) = lead.body_patience(head.status) else {

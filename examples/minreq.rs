@@ -7,6 +7,7 @@
 //! when that has counted otherwise than it should.
 
 use std::io::{self, ErrorKind, Read};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use http::header::CONTENT_LENGTH;
@@ -34,11 +35,11 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
                     Verdict::Retry(again) => again,
                 }
             }
-            Admission::Authenticate(lead) => match log_in(&lead) {
-                Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
-                Err(Error::IoError(error)) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
-                Err(error) => lead.fail(error),
-            },
+            Admission::Authenticate(lead, wait) => {
+                // The login is everyone's, so it does not end with this call.
+                thread::spawn(|| log_in(lead));
+                wait.block()
+            }
             Admission::Wait(wait) => wait.block(),
             Admission::Refuse(refused) => return Err(refused.into()),
         };
@@ -69,8 +70,17 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<Res
     Ok(head.status(answer.status_code).body(answer).map_err(io::Error::other)?)
 }
 
+/// Logs in for everyone.
+fn log_in(lead: Lead) {
+    match answer(&lead) {
+        Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
+        Err(Error::IoError(error)) if error.kind() == ErrorKind::TimedOut => lead.time_out(error),
+        Err(error) => lead.fail(error),
+    }
+}
+
 /// The answer to a login, with its body within the limits of size and time.
-fn log_in(lead: &Lead<'_>) -> Result<Response<Vec<u8>>, Error> {
+fn answer(lead: &Lead) -> Result<Response<Vec<u8>>, Error> {
     let mut answer = exchange(&lead.request(), lead.patience())?;
     let status = answer.status();
     let body = match lead.body_patience(status) {

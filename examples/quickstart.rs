@@ -18,7 +18,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Policy, Server};
-use waldo_ureq::{Client, Credentials, Error, http, ureq};
+use waldo_ureq::{Client, Credentials, Error, http};
 
 const KEY: &str = "sandbox.wk.quickstart";
 const SECRET: &str = "sandbox.ws.quickstart";
@@ -95,7 +95,7 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         || {
             emulator.revoke_key(KEY);
             match get(&client) {
-                Err(Error::Ureq(ureq::Error::StatusCode(403))) => Ok(()),
+                Err(Error::Status { status: http::StatusCode::FORBIDDEN, .. }) => Ok(()),
                 other => Err(format!("expected a 403, got {other:?}").into()),
             }
         },
@@ -104,7 +104,7 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     let promise = Seen::default().refused("API_KEY_REVOKED", 1).status(403, 1);
     let title = "Its token is given up: one login says why, then a hundred calls are refused without traffic";
     stage.scene(title, &promise, || {
-        client.invalidate();
+        client.invalidate(client.generation());
         for _ in 0..101 {
             match get(&client) {
                 Err(Error::Refused(_)) => {}

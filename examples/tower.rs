@@ -38,7 +38,7 @@ struct Api {
 }
 
 fn api(session: SharedSession) -> Api {
-    let waldo = WaldoLayer::new(session, tokio::time::sleep);
+    let waldo = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
     let below = ConcurrencyLimit::new(Client::builder(TokioExecutor::new()).build_http(), 4);
     let around = ServiceBuilder::new().timeout(Duration::from_secs(60));
     Api {

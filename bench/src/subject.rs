@@ -90,16 +90,15 @@ impl Shared {
     }
 
     /// Attaches a token, and waits for it or logs in for it.
-    pub(crate) fn log_in(
-        &self,
-        request: &mut Request<()>,
-        authenticate: impl Fn(Lead<'_>) -> Call,
-    ) -> Attempt {
+    pub(crate) fn log_in(&self, request: &mut Request<()>, authenticate: impl Fn(Lead)) -> Attempt {
         let mut call = Call::replayable();
         loop {
             call = match self.0.admit(call, request).unwrap() {
                 Admission::Send(attempt) => return attempt,
-                Admission::Authenticate(lead) => authenticate(lead),
+                Admission::Authenticate(lead, wait) => {
+                    authenticate(lead);
+                    wait.block()
+                }
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => panic!("{refused}"),
             };
@@ -120,8 +119,8 @@ fn session(config: Config, token: &str, now: Now) -> Session {
 }
 
 /// Grants a login this token.
-pub(crate) fn grant(lead: Lead<'_>, token: &str) -> Call {
-    lead.answer(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes())
+pub(crate) fn grant(lead: Lead, token: &str) {
+    lead.answer(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
 }
 
 fn granting(token: &str) -> String {

@@ -123,12 +123,12 @@ fn session(waiters: usize) -> Wakeup {
     let wait = || drop(shared.attach(&mut request()));
     let lead = |start: &Barrier| {
         let began = Mutex::new(Instant::now());
-        let authenticate = |lead: Lead<'_>| {
+        let authenticate = |lead: Lead| {
             start.wait();
             // The journal tells that the login was started, and of each that has joined it.
             calm(|| shared.written() == 1 + waiters as u64);
             *began.lock().unwrap() = Instant::now();
-            subject::grant(lead, &token)
+            subject::grant(lead, &token);
         };
         drop(shared.log_in(&mut request(), authenticate));
         began.into_inner().unwrap()

@@ -103,7 +103,7 @@ impl Client for Embedded {
     }
 
     fn invalidate(&self) -> Result<(), Lacking> {
-        self.session.invalidate();
+        self.session.invalidate(self.session.generation());
         Ok(())
     }
 
@@ -160,7 +160,7 @@ fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
             RUNTIME.block_on(task).unwrap()
         },
         is_timeout: |failure| failure.is::<tokio::time::error::Elapsed>(),
-        lacks: &[],
+        lacks: &[Need::TiedLogins],
     });
 }
 
@@ -174,7 +174,7 @@ fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can
             failure.downcast_ref().is_some_and(over_attohttpc::timed_out)
                 || failure.downcast_ref().is_some_and(timed_out)
         },
-        lacks: &[Need::Cancellation, Need::Uploads, Need::StalledUploads],
+        lacks: &[Need::Cancellation, Need::TiedLogins, Need::Uploads, Need::StalledUploads],
     });
 }
 
@@ -184,7 +184,7 @@ fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do()
         stack: "curl",
         call: |session, call, request, _| Some(over_curl::call(session, call, request)),
         is_timeout: |failure| failure.downcast_ref().is_some_and(curl::Error::is_operation_timedout),
-        lacks: &[Need::Cancellation],
+        lacks: &[Need::Cancellation, Need::TiedLogins],
     });
 }
 
@@ -196,7 +196,14 @@ const MINREQ: Embedding = Embedding {
         let Some(minreq::Error::IoError(error)) = failure.downcast_ref() else { return false };
         error.kind() == ErrorKind::TimedOut
     },
-    lacks: &[Need::Cancellation, Need::Deadlines, Need::Settings, Need::Uploads, Need::StalledUploads],
+    lacks: &[
+        Need::Cancellation,
+        Need::TiedLogins,
+        Need::Deadlines,
+        Need::Settings,
+        Need::Uploads,
+        Need::StalledUploads,
+    ],
 };
 
 #[test]
@@ -206,7 +213,7 @@ fn the_session_in_minreq_passes_every_scenario_that_timeouts_of_whole_seconds_ca
 
 #[test]
 fn the_session_in_minreq_keeps_every_setting_but_a_lease_of_a_fraction_of_a_second() {
-    let lacks = &[Need::Cancellation, Need::Deadlines, Need::Uploads, Need::StalledUploads];
+    let lacks = &[Need::Cancellation, Need::TiedLogins, Need::Deadlines, Need::Uploads, Need::StalledUploads];
     let embedding = Embedding { lacks, ..MINREQ };
     let kept = |scenario: &Scenario| {
         scenario.needs().contains(&Need::Settings) && scenario.settings().lease.is_none()

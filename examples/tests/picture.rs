@@ -163,8 +163,14 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
             scene.later(3600);
         }
     }),
-    ("invalidate", false, |scene| scene.session.invalidate(scene.now())),
-    ("reset", false, |scene| scene.session.reset(Credentials::new("key", "secret").unwrap(), scene.now())),
+    ("invalidate", false, |scene| {
+        if let Some(generation) = scene.session.generation() {
+            scene.session.invalidate(generation, scene.now());
+        }
+    }),
+    ("reset", false, |scene| {
+        scene.session.reset(Credentials::new("key", "another secret").unwrap(), scene.now())
+    }),
 ];
 
 const STATES: [(&str, &str, Recipe); 5] = [

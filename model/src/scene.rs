@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use shuttle::future;
-use waldo_auth_core::{Call, Explanation, Head, Now, Refusal, Session, Verdict};
+use waldo_auth_core::{Call, Credentials, Explanation, Head, Refusal, Verdict};
 
 use crate::session::SharedSession;
-use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, credentials, unwind};
+use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, unwind};
 use crate::{clock, trace};
 
-/// So little time that silence is not the server's fault.
-const TWO_SECONDS: Duration = Duration::from_secs(2);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// The default.
 const LEASE: Duration = Duration::from_secs(30);
@@ -84,25 +82,31 @@ pub fn outage(cast: Cast) {
     assert!(passed < LEASE * 3, "{passed:?}");
 }
 
-/// A leader that gives up, as its call has little time, is replaced at once, by one.
-pub fn tired_leader(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::None, Answer::Granted]);
+/// A login outlives the call that started it: the other calls wait for it, and for nothing else.
+pub fn outliving_login(cast: Cast) {
+    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
+    let lead = std::sync::Mutex::new(Some(stage.start_login()));
     let ends = stage.play(cast, async |caller| {
-        let soon = stage.session.now().saturating_add(TWO_SECONDS);
-        caller.call(Call::replayable().with_deadline(soon)).await
+        if caller.number == 0 {
+            let lead = lead.lock().unwrap().take().unwrap();
+            caller.authenticate(lead).await;
+        }
+        call(caller).await
     });
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: TWO_SECONDS / 20 * 19 });
+    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
-/// A leader that unwinds is replaced at once, by one.
+/// A login whose code panics has failed for all. They wait out one backoff, and one of them tries again.
 pub fn lost_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Lost, Answer::Granted]);
     let mut ends = stage.play(cast, call);
     ends.retain(|ended| !matches!(ended.end, End::Lost));
     assert_eq!(ends.len(), cast.callers - 1);
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+    let Seen { logins, at_once, passed } = stage.seen();
+    assert_eq!((logins, at_once), (2, 1));
+    assert!(passed < BACKOFF, "{passed:?}");
 }
 
 /// A leader that hangs delays the others by its lease, and its late answer takes nobody's token away.
@@ -145,22 +149,44 @@ pub fn poisoned_lock(cast: Cast) {
 
 /// New credentials while others wait: they go on under the new ones, at once.
 pub fn reset(cast: Cast) {
-    change(cast, |session, now| session.reset(credentials(), now));
+    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
+    let overtaken = AtomicBool::new(false);
+    let ends = stage.play(cast, async |caller| {
+        if caller.number == 0 {
+            stage.session.change(|session, now| {
+                overtaken.store(matches!(session.explain(now), Explanation::Join { .. }), SeqCst);
+                session.reset(others(), now);
+            });
+        }
+        call(caller).await
+    });
+    assert_sent(&ends, 1);
+    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
+    assert_eq!(stage.seen().logins, logins);
+    // The leader of the login that is given up waits for its answer; no other call waits with it.
+    assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// The token is given up while others wait: they go on with another login, at once.
+/// Many late responses to one token give it up once, and one login follows.
 pub fn invalidation(cast: Cast) {
-    change(cast, Session::invalidate);
+    let stage = Stage::new(cast.bell, &[Answer::Granted]);
+    let generation = stage.send(Call::replayable()).generation();
+    let ends = stage.play(cast, async |caller| {
+        stage.session.invalidate(generation);
+        call(caller).await
+    });
+    assert_sent(&ends, 2);
+    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
 /// The token is given up while others send with it, past the lock: nobody does who comes afterwards.
 pub fn passing(cast: Cast) {
-    pass_until(cast, SharedSession::invalidate);
+    pass_until(cast, |session| assert!(session.invalidate(session.generation())));
 }
 
 /// The same with new credentials.
 pub fn passing_under_a_reset(cast: Cast) {
-    pass_until(cast, |session| session.reset(credentials()));
+    pass_until(cast, |session| session.reset(others()));
 }
 
 fn pass_until(cast: Cast, change: fn(&SharedSession)) {
@@ -187,23 +213,9 @@ fn pass_until(cast: Cast, change: fn(&SharedSession)) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-fn change(cast: Cast, change: fn(&mut Session, Now)) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
-    let overtaken = AtomicBool::new(false);
-    let ends = stage.play(cast, async |caller| {
-        if caller.number == 0 {
-            stage.session.change(|session, now| {
-                overtaken.store(matches!(session.explain(now), Explanation::Join { .. }), SeqCst);
-                change(session, now);
-            });
-        }
-        call(caller).await
-    });
-    assert_sent(&ends, 1);
-    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
-    assert_eq!(stage.seen().logins, logins);
-    // The leader of the login that is given up waits for its answer; no other call waits with it.
-    assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
+/// Another key pair.
+fn others() -> Credentials {
+    Credentials::new("k", "a rotated secret").unwrap()
 }
 
 /// Each entry of the journal is emitted once. Each caller emits its own entries in order, and their

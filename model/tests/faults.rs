@@ -9,7 +9,7 @@ fn a_shell_that_never_rings_is_told_by_every_scene_in_which_others_wait() {
     for (name, scene) in [
         ("cold start", scene::cold_start as fn(_)),
         ("storm of 401s", scene::storm_of_401s),
-        ("tired leader", scene::tired_leader),
+        ("outliving login", scene::outliving_login),
         ("lost leader", scene::lost_leader),
         ("leaving", scene::leaving),
         ("rejection", scene::rejection),

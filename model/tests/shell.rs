@@ -19,12 +19,12 @@ fn rule_13_a_storm_of_401s_has_one_leader() {
 }
 
 #[test]
-fn rule_13_a_leader_that_gives_up_is_replaced_at_once() {
-    explore(scene::tired_leader, ANY);
+fn rule_13_a_login_outlives_its_call() {
+    explore(scene::outliving_login, ANY);
 }
 
 #[test]
-fn rule_13_a_leader_that_unwinds_is_replaced_at_once() {
+fn rule_13_a_login_that_panics_has_failed_for_all() {
     explore(scene::lost_leader, ANY);
 }
 

@@ -107,7 +107,8 @@ fn with_tower(origin: &str) {
     on_a_runtime(async {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let session = SharedSession::new(config(pair()).origin(origin).build().unwrap());
-        let service = WaldoLayer::new(session, tokio::time::sleep).layer(client);
+        let service =
+            WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login))).layer(client);
         let request = Request::get(format!("{origin}/customer")).body(Full::new(Bytes::new())).unwrap();
         drop(service.oneshot(request).await);
     });

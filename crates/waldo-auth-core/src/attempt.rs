@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::call::Call;
+use crate::generation::Generation;
 use crate::time::{Instant, Now};
 use crate::upload::Upload;
 
@@ -44,6 +45,11 @@ impl Attempt {
     /// The deadline of its call, which the sending had better keep too.
     pub fn deadline(&self) -> Option<Instant> {
         self.call.deadline()
+    }
+
+    /// The token that was sent, for [`Session::invalidate`](crate::Session::invalidate).
+    pub fn generation(&self) -> Generation {
+        Generation { session: self.session, edition: self.edition }
     }
 
     /// The edition of the token that was sent: what a log may show of it.

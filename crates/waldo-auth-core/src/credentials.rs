@@ -32,6 +32,16 @@ pub struct Credentials {
     signing_key: SigningKey,
 }
 
+/// Compares the key and the secret. The comparison does not take constant time, so do not use it to
+/// check a secret that somebody presents.
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.api_key == other.api_key && self.client_secret == other.client_secret
+    }
+}
+
+impl Eq for Credentials {}
+
 impl Credentials {
     /// Takes the pair as the dashboard shows it.
     ///

@@ -175,6 +175,8 @@ pub enum Reason {
     Tls,
     /// No answer came in time.
     Timeout,
+    /// The code that sent the login panicked.
+    Panicked,
     /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a firewall's 403, a redirect.
     Status(StatusCode),
     /// The answer is a success, but neither its body nor its headers hold a usable JWT.
@@ -200,6 +202,7 @@ impl fmt::Display for Reason {
             ),
             Self::Tls => f.write_str("the server and this client do not agree on TLS; check the scheme and the port in the origin"),
             Self::Timeout => f.write_str("the server did not answer in time"),
+            Self::Panicked => f.write_str("the code that sent the login panicked; look at the message of the panic"),
             Self::Status(status) if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
                 write!(f, "the server answered {}, and not as the API does; check the origin, the login path and proxies", status.as_u16())
             }

@@ -11,11 +11,6 @@ use crate::time::Instant;
 /// How many leaders in a row may give up and hand over at once.
 const HAND_OVERS: u32 = 5;
 
-/// Where leaders keep giving up, a call that comes in now waits for so long, so many times, after those that have sat through as many of
-/// them: more than a timer is late, and less than anybody minds.
-const HEAD_START: Duration = Duration::from_millis(20);
-const HEAD_STARTS: u32 = 3;
-
 /// When the next login may start, and what has closed the way until then.
 ///
 /// There is one gate for everyone: all who wait out a failure wait for the same instant (rule 14).
@@ -26,8 +21,6 @@ pub(crate) struct Gate {
     cause: Option<Cause>,
     /// How often in a row the cause has come, at least 1 while there is one.
     streak: u32,
-    /// How many leaders have given up since a login was granted, failed or was rejected.
-    given_up: u32,
     hand_overs: Bucket,
     jitter: Jitter,
 }
@@ -45,20 +38,14 @@ impl Gate {
             opens: Instant::from_start(Duration::ZERO),
             cause: None,
             streak: 0,
-            given_up: 0,
             hand_overs: Bucket::full(),
             jitter: Jitter::seeded(jitter_seed),
         }
     }
 
-    /// Until when a call that has sat through so many leaders who gave up may start no login; `None` when it may.
-    ///
-    /// If leaders keep giving up, calls that have waited for other leaders go first, because a new
-    /// call may give up as soon as the last one did.
-    pub(crate) fn closed_until(&self, now: Instant, abandons: u32) -> Option<Instant> {
-        let behind = if self.given_up > HAND_OVERS { HEAD_STARTS.saturating_sub(abandons) } else { 0 };
-        let opens = self.opens.saturating_add(HEAD_START * behind);
-        (now < opens).then_some(opens)
+    /// Until when no login may start; `None` when one may.
+    pub(crate) fn closed_until(&self, now: Instant) -> Option<Instant> {
+        (now < self.opens).then_some(self.opens)
     }
 
     /// The last cause, whether or not it still closes the gate.
@@ -71,14 +58,19 @@ impl Gate {
         self.opens = Instant::from_start(Duration::ZERO);
         self.cause = None;
         self.streak = 0;
-        self.given_up = 0;
         self.hand_overs = Bucket::full();
+    }
+
+    /// The user says that the rejected credentials work again.
+    pub(crate) fn unlatch(&mut self) {
+        if self.is_latched() {
+            self.clear();
+        }
     }
 
     /// The server rejected the credentials: latches until the next probe (rule 15).
     pub(crate) fn latch(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
         self.streak = if self.is_latched() { self.streak.saturating_add(1) } else { 1 };
-        self.given_up = 0;
         self.opens = now.saturating_add(self.probe(limits));
         self.cause = Some(Cause::Rejected(rejection));
         self.opens
@@ -115,18 +107,16 @@ impl Gate {
             self.opens = lapses;
             return;
         }
-        self.given_up = self.given_up.saturating_add(1);
         self.opens = self.hand_overs.take_ahead(HAND_OVERS, limits.backoff_base, now).min(lapses);
     }
 
     fn blame(&mut self, failure: Unavailable) {
-        self.given_up = 0;
         let again = matches!(self.cause, Some(Cause::Unavailable(_)));
         self.streak = if again { self.streak.saturating_add(1) } else { 1 };
         self.cause = Some(Cause::Unavailable(failure));
     }
 
-    fn is_latched(&self) -> bool {
+    pub(crate) fn is_latched(&self) -> bool {
         matches!(self.cause, Some(Cause::Rejected(_)))
     }
 

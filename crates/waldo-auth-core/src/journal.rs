@@ -9,10 +9,13 @@ use http::StatusCode;
 use crate::failure::Reason;
 use crate::time::Instant;
 
-/// How many entries are kept.
+/// How many entries of each kind are kept.
 const CAPACITY: usize = 64;
 
 /// A bounded record of the session's doings, oldest first; the oldest fall out (rule 22).
+///
+/// It keeps the last 64 entries that come with calls, and the last 64 others. So a busy hour does
+/// not push out what became of the last logins.
 ///
 /// Attaching a held token and seeing it repeated are not recorded: they are the normal case, and cost nothing here.
 ///
@@ -29,21 +32,26 @@ const CAPACITY: usize = 64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Journal {
-    entries: VecDeque<Entry>,
+    /// The entries that come with calls.
+    of_calls: VecDeque<Entry>,
+    /// All other entries.
+    others: VecDeque<Entry>,
     written: u64,
 }
 
 impl Journal {
     pub(crate) fn new() -> Self {
-        Self { entries: VecDeque::with_capacity(CAPACITY), written: 0 }
+        let empty = || VecDeque::with_capacity(CAPACITY);
+        Self { of_calls: empty(), others: empty(), written: 0 }
     }
 
     pub(crate) fn note(&mut self, event: Event, at: Instant) {
-        if self.entries.len() == CAPACITY {
-            self.entries.pop_front();
-        }
         self.written += 1;
-        self.entries.push_back(Entry { number: self.written, at, event });
+        let entries = if event.comes_with_calls() { &mut self.of_calls } else { &mut self.others };
+        if entries.len() == CAPACITY {
+            entries.pop_front();
+        }
+        entries.push_back(Entry { number: self.written, at, event });
     }
 
     /// The number of the newest entry; 0 before the first. One comparison tells a reader that there is nothing new: while this number
@@ -54,7 +62,15 @@ impl Journal {
 
     /// The kept entries with a number above `number`, oldest first; above 0 that is all of them.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().skip_while(move |entry| entry.number <= number)
+        let newer = |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.number <= number);
+        let (of_calls, others) = (newer(&self.of_calls), newer(&self.others));
+        let mut of_calls = self.of_calls.range(of_calls..).peekable();
+        let mut others = self.others.range(others..).peekable();
+        std::iter::from_fn(move || match (of_calls.peek(), others.peek()) {
+            (Some(one), Some(other)) if one.number < other.number => of_calls.next(),
+            (Some(_), None) => of_calls.next(),
+            (_, _) => others.next(),
+        })
     }
 }
 
@@ -176,6 +192,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether such an event may come with every call.
+    fn comes_with_calls(&self) -> bool {
+        matches!(
+            self,
+            Self::Adopted { .. } | Self::Joined { .. } | Self::Ignored { .. } | Self::Challenged { .. }
+        )
+    }
+
     /// A stable name for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
@@ -225,7 +249,7 @@ impl fmt::Display for Event {
                 write!(f, "login {login} rejected with {} {code}", status.as_u16())
             }
             Self::LoginUnavailable { login, reason } => write!(f, "login {login} failed: {reason}"),
-            Self::LoginAbandoned { login } => write!(f, "login {login} given up by its leader"),
+            Self::LoginAbandoned { login } => write!(f, "login {login} was dropped before its answer came; let a login outlive its call"),
             Self::Joined { login } => write!(f, "a call waits for login {login}"),
             Self::Latched { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
             Self::Lapsed { login } => write!(f, "the lease of login {login} lapsed"),
@@ -328,6 +352,25 @@ mod tests {
         assert_eq!(numbers, (937..=1000).collect::<Vec<_>>());
         assert_eq!(journal.since(998).count(), 2);
         assert_eq!(journal.since(1000).count(), 0);
-        assert_eq!(journal.entries.capacity(), CAPACITY);
+        assert_eq!(journal.others.capacity(), CAPACITY);
+    }
+
+    #[test]
+    fn rule_22_what_comes_with_calls_pushes_nothing_else_out() {
+        let mut journal = Journal::new();
+        let at = Instant::from_start(Duration::ZERO);
+        for login in 1..=30 {
+            journal.note(Event::LoginGranted { login, edition: login, life: Duration::ZERO }, at);
+            for _ in 0..100 {
+                journal.note(Event::Joined { login }, at);
+            }
+        }
+        let granted = journal.since(0).filter(|entry| entry.event.name() == "login_granted");
+        assert_eq!(granted.count(), 30);
+        assert_eq!(journal.since(0).count(), 94);
+        let numbers: Vec<u64> = journal.since(2800).map(|entry| entry.number).collect();
+        assert!(numbers.is_sorted() && numbers[0] == 2829, "{numbers:?}");
+        assert_eq!(numbers.len(), 66);
+        assert_eq!(journal.since(journal.written()).count(), 0);
     }
 }

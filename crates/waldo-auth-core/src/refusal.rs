@@ -28,7 +28,8 @@ pub enum Refusal {
     },
     /// The call's deadline comes before a token can.
     Deadline {
-        /// When there may be one: the end of the backoff, or of the lease of the login under way.
+        /// When there may be one: the end of the backoff. If a login is under way, a second later,
+        /// because the login is most likely over by then.
         retry_at: Instant,
         /// The failure that is being waited out, if that is what would be waited for.
         failure: Option<Unavailable>,
@@ -54,9 +55,10 @@ impl fmt::Display for Refusal {
             Self::Deadline { failure: Some(failure), .. } => {
                 write!(f, "the call's deadline comes before the next login can bring a token; {failure}")
             }
-            Self::Deadline { failure: None, .. } => {
-                f.write_str("the call's deadline comes before a login can bring a token")
-            }
+            Self::Deadline { failure: None, .. } => f.write_str(
+                "the call's deadline comes before a login can bring a token; give the call more time, or ask \
+                     for a token ahead",
+            ),
         }
     }
 }

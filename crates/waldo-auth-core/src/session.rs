@@ -36,6 +36,7 @@ use crate::evidence::Evidence;
 use crate::explain::{Explanation, Unheld};
 use crate::failure::{Reason, Unavailable};
 use crate::gate::Gate;
+use crate::generation::Generation;
 use crate::given_up::GivenUpTokens;
 use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
@@ -269,29 +270,48 @@ impl Session {
                 self.note(Event::LoginAbandoned { login: number }, now);
                 // A leader that found a token in a store has no need of its login, which is no giving up.
                 if !newer_held {
-                    self.setbacks.abandon();
                     self.gate.abandon(login.lapses, &self.config.limits, now.monotonic);
                 }
             }
         }
     }
 
-    /// Replaces the credentials: what is held, under way or latched belongs to the old ones and is forgotten.
-    /// Afterwards, wake everyone who waits.
+    /// Replaces the credentials. Afterwards, wake everyone who waits.
     ///
-    /// With the same credentials it is a way out of the latch, for when the key is known to work again. Calls that wait, and calls
-    /// that are answered 401 afterwards, go on under the new credentials; for another account, use another session.
+    /// Other credentials forget the held token, a login under way, a backoff and a rejection,
+    /// because these belong to the old credentials. Calls that wait, and calls that are answered 401
+    /// afterwards, go on under the new credentials. For another account, use another session.
+    ///
+    /// The same credentials only end a rejection (rule 15), for when the key is known to work again.
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
-        self.config.credentials = Arc::new(credentials);
         self.note(Event::Reset, now);
+        if *self.config.credentials == credentials {
+            return self.gate.unlatch();
+        }
+        self.config.credentials = Arc::new(credentials);
         self.gate.clear();
         self.forget(Unheld::Reset);
     }
 
-    /// Gives up the held token, and any that is under way: the next call logs in. Afterwards, wake everyone who waits.
-    pub fn invalidate(&mut self, now: Now) {
-        self.note(Event::Invalidated, now);
-        self.forget(Unheld::Invalidated);
+    /// The held token, usable or not, for [`invalidate`](Self::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        let edition = self.held.as_ref()?.edition;
+        Some(Generation { session: self.number, edition })
+    }
+
+    /// Gives up the token of this generation, if it is held. Then the next call logs in. Returns
+    /// whether the token was given up; if so, wake everyone who waits.
+    ///
+    /// Nothing changes while a login is under way, or the credentials are rejected (rule 15): the
+    /// next token comes anyway, or not at all. So many late responses to one token cost one login.
+    pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
+        let is_settled = self.lease.is_none_or(|lease| lease.has_lapsed(now.monotonic));
+        let gives_up = self.generation() == Some(generation) && is_settled && !self.gate.is_latched();
+        if gives_up {
+            self.note(Event::Invalidated, now);
+            self.forget(Unheld::Invalidated);
+        }
+        gives_up
     }
 
     /// Says what the next call would do, and why.

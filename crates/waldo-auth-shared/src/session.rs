@@ -16,8 +16,8 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use waldo_auth_core::{
-    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Head, Login, NotResumed, Now, Origin,
-    Outcome, Session, Snapshot, Step, Verdict,
+    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login, NotResumed,
+    Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
@@ -27,11 +27,14 @@ use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
 use crate::wait::{Bell, Wait};
 
-/// A session that threads and tasks share, with its lock, its clocks and its bell.
+/// A session that threads and tasks share, with its lock and its clocks.
 ///
-/// Put it into an [`Arc`], and make each call with the loop of the [crate documentation](crate).
+/// Its clones are the same session. Make each call with the loop of the [crate documentation](crate).
+#[derive(Clone, Debug)]
+pub struct SharedSession(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct SharedSession {
+struct Shared {
     state: Mutex<State>,
     passes: Passes,
     settled: Bell,
@@ -45,11 +48,14 @@ pub struct SharedSession {
 /// Exhaustive on purpose: these four are the whole contract with an adapter.
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
-pub enum Admission<'a> {
+pub enum Admission {
     /// The request carries the token: send it right away, without following redirects, and [`conclude`](SharedSession::conclude).
     Send(Attempt),
-    /// Log in for everyone, and admit the call that comes back.
-    Authenticate(Lead<'a>),
+    /// Log in for everyone, end the wait as any other, and admit the call that comes back.
+    ///
+    /// If the login runs in this place, the wait is over when the login has ended. If the login
+    /// runs in a task or a thread of its own, the call waits for it like the others.
+    Authenticate(Lead, Wait),
     /// Wait, and admit the call that comes back.
     Wait(Wait),
     /// Give the call up with this error.
@@ -71,17 +77,18 @@ impl SharedSession {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
-        Self { state, passes: Passes::none(), settled: Bell::new(), started: Instant::now(), origin }
+        let (passes, settled) = (Passes::none(), Bell::new());
+        Self(Arc::new(Shared { state, passes, settled, started: Instant::now(), origin }))
     }
 
     /// The one origin that the token is sent to.
     pub fn origin(&self) -> &Arc<Origin> {
-        &self.origin
+        &self.0.origin
     }
 
     /// The monotonic clock that calls' deadlines are set by.
     pub fn now(&self) -> waldo_auth_core::Instant {
-        waldo_auth_core::Instant::from_start(self.started.elapsed())
+        waldo_auth_core::Instant::from_start(self.0.started.elapsed())
     }
 
     /// Says what a call is to do now. If it is to send, the request carries the token, and its URI
@@ -94,9 +101,9 @@ impl SharedSession {
         reason = "an attempt is large, and would be copied once more for each call"
     )]
     #[inline(always)]
-    pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission<'_>, AdmitError> {
+    pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission, AdmitError> {
         let now = self.clocks();
-        let call = match self.passes.admit(call, request, now) {
+        let call = match self.0.passes.admit(call, request, now) {
             Ok(attempt) => return Ok(Admission::Send(attempt)),
             Err(call) => call,
         };
@@ -105,25 +112,28 @@ impl SharedSession {
             Step::Send(attempt) => {
                 // Who goes past the lock tells nothing, so nothing is to be left untold.
                 if state.is_told() {
-                    self.passes.issue(&state.session);
+                    self.0.passes.issue(&state.session);
                 }
                 release(state);
                 Admission::Send(attempt)
             }
             Step::Authenticate(login, then) => {
-                // A leader is in a hurry, for everyone: what it has to tell is told with the end of its login, or by those who wait.
+                let until = then.deadline().map_or(login.lapses(), |deadline| deadline.min(login.lapses()));
+                let wait = self.listen(until, then);
+                // Emit nothing now, because all calls wait for this login. The end of the login
+                // emits the entries, or a call that waits does.
                 drop(state);
-                Admission::Authenticate(Lead::new(self, login, then, now.monotonic))
+                Admission::Authenticate(Lead::new(self.clone(), login, now.monotonic), wait)
             }
             Step::Wait(then, until) => {
-                let wait = self.settled.listen(self.started.checked_add(until.since_start()), then);
+                let wait = self.listen(until, then);
                 release(state);
                 Admission::Wait(wait)
             }
             Step::Refuse(refusal) => {
                 release(state);
                 let retry_in = refusal.retry_at().saturating_duration_since(now.monotonic);
-                Admission::Refuse(Refused { origin: Arc::clone(&self.origin), refusal, retry_in })
+                Admission::Refuse(Refused { origin: Arc::clone(&self.0.origin), refusal, retry_in })
             }
         })
     }
@@ -132,16 +142,24 @@ impl SharedSession {
     ///
     /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even if the body breaks off. The
     /// token is marked sensitive in the response, so that no `Debug` shows it; but it is still there for whoever gets the response.
+    /// If the response is no success, its extensions get the [`Generation`] of the token that was
+    /// sent.
     pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
+        let generation = attempt.generation();
         let verdict = self.conclude_head(attempt, Head::from(&*response));
         conceal(response.headers_mut());
+        // A success shows that the token is good, and nobody gives up such a token.
+        if !response.status().is_success() {
+            response.extensions_mut().insert(generation);
+        }
         verdict
     }
 
     /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
     /// status, or with the [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
-        self.passes
+        self.0
+            .passes
             .conclude(attempt, head)
             .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
     }
@@ -166,18 +184,30 @@ impl SharedSession {
         attempt.deadline().map(|deadline| deadline.saturating_duration_since(self.now()))
     }
 
-    /// Gives up the held token: the next call logs in.
-    ///
-    /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
-    /// says what has become of the key.
-    pub fn invalidate(&self) {
-        self.change(Session::invalidate);
+    /// The held token, for [`invalidate`](Self::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        self.with(|session, _| session.generation())
     }
 
-    /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
+    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
+    /// logs in. Returns whether the token was given up.
     ///
-    /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
-    /// are answered 401 afterwards, go on under the new pair; for another account, use another session.
+    /// [`Generation::of`] finds the token in the extensions of a response that
+    /// [`conclude`](Self::conclude) has seen. Use this after a 403 with the code `API_KEY_REVOKED`:
+    /// the next login says what has become of the key. Nothing changes while another token is held,
+    /// a login is under way, or the key pair is rejected. So any number of late 403s to one token
+    /// costs one login.
+    pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
+        let generation = generation.into();
+        generation.is_some_and(|generation| self.change(|session, now| session.invalidate(generation, now)))
+    }
+
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
+    /// the old pair and are forgotten.
+    ///
+    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
+    /// another account, use another session. The same pair only ends a rejection, for when the key
+    /// is known to work again.
     pub fn reset(&self, credentials: Credentials) {
         self.change(|session, now| session.reset(credentials, now));
     }
@@ -217,7 +247,7 @@ impl SharedSession {
         let result = run(&mut state.session, now);
         let news = state.take_news();
         drop(state);
-        self.settled.ring();
+        self.0.settled.ring();
         tell(&news);
         result
     }
@@ -228,6 +258,10 @@ impl SharedSession {
         let result = run(&mut state.session, now);
         release(state);
         result
+    }
+
+    fn listen(&self, until: waldo_auth_core::Instant, call: Call) -> Wait {
+        self.0.settled.listen(self.0.started.checked_add(until.since_start()), call)
     }
 
     fn clocks(&self) -> Now {
@@ -247,8 +281,8 @@ impl SharedSession {
 
     fn lock(&self) -> Locked<'_> {
         // A panic cannot leave the session half changed: it is valid between any two of its steps.
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { written: state.session.journal().written(), state, passes: &self.passes }
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { written: state.session.journal().written(), state, passes: &self.0.passes }
     }
 }
 
@@ -341,14 +375,14 @@ mod tests {
         SharedSession::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap())
     }
 
-    fn admit(session: &SharedSession, call: Call) -> Admission<'_> {
+    fn admit(session: &SharedSession, call: Call) -> Admission {
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
         session.admit(call, &mut request).unwrap()
     }
 
-    fn lead(session: &SharedSession) -> Lead<'_> {
+    fn lead(session: &SharedSession) -> Lead {
         let admission = admit(session, Call::replayable());
-        let Admission::Authenticate(lead) = admission else {
+        let Admission::Authenticate(lead, _) = admission else {
             panic!("nothing is held, and nobody leads: {admission:?}")
         };
         lead
@@ -360,11 +394,9 @@ mod tests {
         wait
     }
 
-    fn reject(lead: Lead<'_>) {
-        drop(lead.answer(
-            Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()),
-            br#"{"code":"INVALID_API_KEY"}"#,
-        ));
+    fn reject(lead: Lead) {
+        let head = HeaderMap::new();
+        lead.answer(Head::new(StatusCode::UNAUTHORIZED, &head), br#"{"code":"INVALID_API_KEY"}"#);
     }
 
     #[test]
@@ -373,7 +405,7 @@ mod tests {
         let leader = lead(&session);
         let poisoning = catch_unwind(AssertUnwindSafe(|| session.with(|_, _| panic!("on purpose"))));
         assert!(poisoning.is_err());
-        assert!(session.state.lock().is_err());
+        assert!(session.0.state.lock().is_err());
         let follower = wait(&session, Call::replayable());
         drop(leader);
         drop(follower.block());
@@ -415,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_ends_can_still_make_calls() {
-        struct Exporter(Arc<SharedSession>);
+        struct Exporter(SharedSession);
 
         impl Drop for Exporter {
             fn drop(&mut self) {
@@ -426,11 +458,11 @@ mod tests {
         thread_local! {
             static EXPORTER: Cell<Option<Exporter>> = const { Cell::new(None) };
         }
-        let session = Arc::new(shared());
-        drop(lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#));
-        let shared = Arc::clone(&session);
+        let session = shared();
+        lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#);
+        let shared = session.clone();
         let thread = thread::spawn(move || {
-            EXPORTER.set(Some(Exporter(Arc::clone(&shared))));
+            EXPORTER.set(Some(Exporter(shared.clone())));
             (0..3).for_each(|_| drop(admit(&shared, Call::replayable())));
         });
         thread.join().unwrap();
@@ -440,7 +472,7 @@ mod tests {
     #[test]
     fn a_thread_that_has_sent_three_times_does_not_wait_for_the_lock() {
         let session = shared();
-        drop(lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#));
+        lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#);
         let call = |session: &SharedSession| {
             let Admission::Send(attempt) = admit(session, Call::replayable()) else {
                 panic!("a token is held")
@@ -470,7 +502,9 @@ mod tests {
     fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
         let session = shared();
         let mut state = session.lock();
-        state.session.invalidate(Now::new(Duration::ZERO, SystemTime::now()));
+        state
+            .session
+            .reset(Credentials::new("k", "other").unwrap(), Now::new(Duration::ZERO, SystemTime::now()));
         assert!(state.has_news());
         assert!(state.take_news().is_empty());
         assert_eq!(state.told, state.session.journal().written());

@@ -1,12 +1,33 @@
 //! The journal as `tracing` events.
 
-use tracing::Level;
 use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level, dispatcher};
 use waldo_auth_core::{Entry, Event, Ignored};
 
-/// Whether anybody listens at all: one atomic load.
+/// Whether anybody listens at all: a subscriber of `tracing`, or a logger of `log`. `tracing` hands
+/// its events to the logger if there has been no subscriber.
 pub(crate) fn is_heard() -> bool {
-    LevelFilter::current() != LevelFilter::OFF
+    LevelFilter::current() != LevelFilter::OFF || log::max_level() != log::LevelFilter::Off
+}
+
+/// The subscriber of one thread, if there is one, for events that another thread emits.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscriber(Option<Dispatch>);
+
+impl Subscriber {
+    /// The subscriber of this thread.
+    pub(crate) fn current() -> Self {
+        // Set none where there is none: `tracing` would then hand no event to a logger any more.
+        Self(dispatcher::has_been_set().then(|| dispatcher::get_default(Clone::clone)))
+    }
+
+    /// Sends the events of `run` to this subscriber.
+    pub(crate) fn hears<R>(&self, run: impl FnOnce() -> R) -> R {
+        match &self.0 {
+            Some(subscriber) => dispatcher::with_default(subscriber, run),
+            None => run(),
+        }
+    }
 }
 
 /// Emits one entry: its number, its stable name, and its sentence as the message.
@@ -34,13 +55,10 @@ fn level(event: &Event) -> Level {
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
         | Event::Accepted { .. } => Level::DEBUG,
-        Event::LoginGranted { .. }
-        | Event::LoginAbandoned { .. }
-        | Event::Reset
-        | Event::Invalidated
-        | Event::Resumed { .. } => Level::INFO,
+        Event::LoginGranted { .. } | Event::Reset | Event::Invalidated | Event::Resumed { .. } => Level::INFO,
         Event::LoginRejected { .. }
         | Event::LoginUnavailable { .. }
+        | Event::LoginAbandoned { .. }
         | Event::Latched { .. }
         | Event::Throttled { .. }
         | Event::DoubtfulDropped { .. }

@@ -53,6 +53,11 @@ pub struct Wait {
 }
 
 impl Wait {
+    /// The call that waits.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
     /// Blocks this thread until something has settled, or the time is over. The call that comes back is to be admitted again.
     pub fn block(self) -> Call {
         match self.until {

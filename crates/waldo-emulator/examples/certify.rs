@@ -31,9 +31,9 @@ impl Adapter for Atto {
     type Client = AttoClient;
 
     fn lacks(&self) -> &[Need] {
-        // A thread that blocks is not cancelled, and attohttpc sends a body without asking the
-        // server first.
-        &[Need::Cancellation, Need::Uploads, Need::StalledUploads]
+        // A thread that blocks is not cancelled, and a login ends with its call. attohttpc sends a
+        // body without asking the server first.
+        &[Need::Cancellation, Need::OutlivingLogins, Need::Uploads, Need::StalledUploads]
     }
 
     fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {
@@ -70,7 +70,10 @@ impl Client for AttoClient {
     }
 
     fn invalidate(&self) -> Result<(), Lacking> {
-        self.lock().invalidate(self.now());
+        let (mut session, now) = (self.lock(), self.now());
+        if let Some(generation) = session.generation() {
+            session.invalidate(generation, now);
+        }
         self.settled.notify_all();
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
-use waldo_auth_core::{Attempt, Call, Head, Instant, Upload, Verdict};
+use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
 use waldo_auth_shared::{Admission, Gate, close_connection, conceal, is_upload};
 
 use crate::client::Client;
@@ -104,6 +104,8 @@ pub(crate) async fn run<E: Exchange>(
             Sent::Ended(result, gate) => {
                 let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                 let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
+                let generation = attempt.generation();
+                let deliver = |response| deliver(response, generation);
                 let Verdict::Retry(then) = conclude::<E>(client, attempt, &result) else {
                     return result.map(deliver);
                 };
@@ -137,7 +139,11 @@ pub(crate) async fn admit(
     loop {
         call = match client.session().admit(call, carrier)? {
             Admission::Send(attempt) => return Ok(attempt),
-            Admission::Authenticate(lead) => log_in(client.http(), lead).await,
+            Admission::Authenticate(lead, wait) => {
+                // The login is everyone's, so it does not end with this call.
+                drop(tokio::spawn(log_in(client.http().clone(), lead)));
+                wait.or(tokio::time::sleep).await
+            }
             Admission::Wait(wait) => wait.or(tokio::time::sleep).await,
             Admission::Refuse(refused) => return Err(refused.into()),
         };
@@ -178,8 +184,12 @@ fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Resp
     client.session().conclude_head(attempt, from.iter().fold(head, Head::with_uri))
 }
 
-fn deliver(mut response: Response) -> Response {
+fn deliver(mut response: Response, generation: Generation) -> Response {
     // A fresh token is in there, and the user may log the headers.
     conceal(response.headers_mut());
+    // A success shows that the token is good, and nobody gives up such a token.
+    if !response.status().is_success() {
+        response.extensions_mut().insert(generation);
+    }
     response
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use reqwest::header::HeaderValue;
 use reqwest::{Request, Response};
-use waldo_auth_core::{Credentials, Explanation, ForeignOrigin, NotResumed, Origin, Snapshot};
+use waldo_auth_core::{Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot};
 use waldo_auth_shared::SharedSession;
 
 use crate::call;
@@ -99,18 +99,42 @@ impl Client {
         carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign_origin())
     }
 
-    /// Gives up the held token: the next call logs in.
-    ///
-    /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
-    /// says what has become of the key.
-    pub fn invalidate(&self) {
-        self.shared.session.invalidate();
+    /// The held token, for [`invalidate`](Self::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        self.shared.session.generation()
     }
 
-    /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
+    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
+    /// logs in. Returns whether the token was given up.
     ///
-    /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
-    /// are answered 401 afterwards, go on under the new pair; for another account, use another client.
+    /// Use this after a 403 with the code `API_KEY_REVOKED`: the next login says what has become of
+    /// the key. Nothing changes while another token is held, a login is under way, or the key pair
+    /// is rejected. So any number of late 403s to one token costs one login.
+    ///
+    /// The response carries the generation in its extensions, unless it is a success.
+    ///
+    /// ```no_run
+    /// use waldo_reqwest::Generation;
+    ///
+    /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let response = client.get("/customer").send().await?;
+    /// let generation = Generation::of(response.extensions());
+    /// if response.status() == 403 && response.text().await?.contains("API_KEY_REVOKED") {
+    ///     client.invalidate(generation);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
+        self.shared.session.invalidate(generation)
+    }
+
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
+    /// the old pair and are forgotten.
+    ///
+    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
+    /// another account, use another client. The same pair only ends a rejection, for when the key is
+    /// known to work again.
     pub fn reset(&self, credentials: Credentials) {
         self.shared.session.reset(credentials);
     }

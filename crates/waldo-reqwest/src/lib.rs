@@ -31,8 +31,8 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, NotResumed,
-    Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
-    Unheld,
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, Generation,
+    NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError,
+    Unavailable, Unheld,
 };
 pub use waldo_auth_shared::{EnvError, Refused};

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use http::Response;
 use reqwest::{Body, Request};
-use waldo_auth_core::{Call, Head};
+use waldo_auth_core::Head;
 use waldo_auth_shared::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
-/// Sends the login's request, and ends the lead with what comes back. Dropped in the middle, it hands over to another call.
-pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
-    let (head, body) = match ask(http, &lead).await {
+/// Sends the login's request, and ends the lead with what comes back.
+pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
+    let (head, body) = match ask(&http, &lead).await {
         Ok(response) => response.into_parts(),
         Err(error) => return fail(lead, error),
     };
@@ -27,7 +27,7 @@ pub(crate) async fn log_in(http: &reqwest::Client, lead: Lead<'_>) -> Call {
     }
 }
 
-async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<Response<Body>> {
+async fn ask(http: &reqwest::Client, lead: &Lead) -> reqwest::Result<Response<Body>> {
     // It holds the key pair; the memory is wiped when reqwest lets go of it.
     let request = lead.request().map(|body| Bytes::from_owner(Zeroizing::new(body)));
     let mut request = Request::try_from(request)?;
@@ -36,6 +36,6 @@ async fn ask(http: &reqwest::Client, lead: &Lead<'_>) -> reqwest::Result<Respons
 }
 
 /// A timeout in reqwest's own settings counts as a timeout, too.
-fn fail(lead: Lead<'_>, error: reqwest::Error) -> Call {
+fn fail(lead: Lead, error: reqwest::Error) {
     if error.is_timeout() { lead.time_out(error) } else { lead.fail(error) }
 }

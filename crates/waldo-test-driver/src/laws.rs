@@ -55,7 +55,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "one-login",
-        sentence: "Never are two logins under way, unless the lease of the first has lapsed.",
+        sentence: "Never are two logins under way, unless the lease of the first has lapsed: a login goes on when its call has ended, and when a token is given up.",
         check: one_login,
     },
     Law {

@@ -142,10 +142,10 @@ pub trait Machine: Hash + Sized {
     /// Ends a login.
     fn settle(&mut self, login: Self::Login, end: LoginEnd<'_>, now: Now);
 
-    /// Replaces the key pair; the world's is the same one again.
+    /// Replaces the key pair. If it is the same one, only a rejection ends.
     fn reset(&mut self, credentials: Credentials, now: Now);
 
-    /// Gives up what is held.
+    /// Gives up the held token, unless a login is under way or the key pair is rejected.
     fn invalidate(&mut self, now: Now);
 
     /// Whether a token is held, usable or not. The laws ask it after a 401, which may or may not drop the token.

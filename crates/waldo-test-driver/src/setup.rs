@@ -19,15 +19,16 @@ pub enum Trouble {
     LoginUnavailable,
     /// A connection is cut, before or after the server has handled the request.
     CutConnection,
-    /// A call is dropped, wherever it is, without a message.
+    /// A call is dropped, wherever it is, without a message. If it leads, its login goes on, or is
+    /// dropped too.
     CancelledCall,
-    /// A leader panics; its guard says so.
-    PanickingLeader,
+    /// A login is dropped, such as with its runtime; its guard says so.
+    AbandonedLogin,
     /// The machine sleeps: the monotonic clock stands still.
     Suspend,
     /// The local wall clock is set, forward or back.
     ClockStep,
-    /// The user resets the session.
+    /// The user resets the session, to the other key pair or to the same one.
     Reset,
     /// The user invalidates the token.
     Invalidate,
@@ -61,7 +62,7 @@ impl Trouble {
         Self::LoginUnavailable,
         Self::CutConnection,
         Self::CancelledCall,
-        Self::PanickingLeader,
+        Self::AbandonedLogin,
         Self::Suspend,
         Self::ClockStep,
         Self::Reset,

@@ -86,8 +86,6 @@ pub(crate) struct Closed {
     pub(crate) failed_at: Option<Instant>,
     /// The latest instant that the client gave to a waiting call.
     pub(crate) told: Option<Instant>,
-    /// A leader has given up since.
-    pub(crate) handed_over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,9 +137,8 @@ impl Watch {
                 self.under_way.push(lease);
             }
             What::Waits { until, .. } => {
-                // Where leaders give up, the way does not open to all at once.
                 if self.lease.is_none()
-                    && let Some(closed) = self.closed.as_mut().filter(|closed| !closed.handed_over)
+                    && let Some(closed) = self.closed.as_mut()
                 {
                     closed.told = closed.told.max(Some(*until));
                 }
@@ -159,19 +156,33 @@ impl Watch {
             What::Answered { epoch, status: ..=499, own_origin: true, .. } if *epoch == self.epoch => {
                 self.accepted = true;
             }
-            What::Sent { .. } | What::Answered { .. } | What::Refused { .. } | What::Over { .. } => {}
             What::BrokeOff { sent, holds } => drop(self.drop_held(*sent, *holds, now)),
             What::Settled { login, end } => self.settle(*login, *end, now, tokens),
-            What::Reset => {
+            What::Reset { to_another: true } => {
                 self.closed = None;
                 self.forget();
             }
-            What::Invalidated => self.forget(),
+            What::Reset { to_another: false } => {
+                self.closed.take_if(|closed| closed.by == By::Rejection);
+            }
+            What::Invalidated if self.may_be_invalidated(now) => self.forget(),
             What::Resumed { token, life } => {
                 self.hold_new(*token, *life, tokens);
                 self.accepted = true;
             }
+            What::Sent { .. }
+            | What::Answered { .. }
+            | What::Refused { .. }
+            | What::Invalidated
+            | What::Over { .. } => {}
         }
+    }
+
+    /// Whether giving the held token up leads to another one (rule 6).
+    fn may_be_invalidated(&self, now: Now) -> bool {
+        let is_led = self.lease.is_some_and(|lease| lease.lapses > now.monotonic);
+        let is_rejected = self.closed.is_some_and(|closed| closed.by == By::Rejection);
+        self.held.is_some() && !is_led && !is_rejected
     }
 
     /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those who waited.
@@ -293,7 +304,7 @@ impl Watch {
                 }
                 if let Some(closed) = &mut self.closed {
                     closed.at_least_until = now.monotonic;
-                    (closed.told, closed.handed_over) = (None, true);
+                    closed.told = None;
                 }
             }
         }
@@ -323,8 +334,7 @@ impl Watch {
     }
 
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
-        self.closed =
-            Some(Closed { by, streak, at_least_until, failed_at: None, told: None, handed_over: false });
+        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, told: None });
     }
 }
 

@@ -25,7 +25,7 @@ use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
 
 use self::moves::Move;
-use self::site::config;
+use self::site::{KEYS, config};
 use self::slot::{Slot, State};
 
 /// The most steps of a run after which it has to have ended: no call takes as many.
@@ -39,6 +39,8 @@ pub(crate) struct World<'a, M: Machine> {
     server: Server,
     key_revoked: bool,
     machines: Vec<M>,
+    /// Which key pair each machine has.
+    pairs: Vec<usize>,
     watches: Vec<Watch>,
     slots: Vec<Slot<M>>,
     /// What the processes share.
@@ -62,8 +64,11 @@ impl<'a, M: Machine> World<'a, M> {
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
         Self {
             clocks: Clocks::new(),
-            server: Server::new(setup.policy.clone()).with_key(Server::KEY_ID, Server::KEY_SECRET),
+            server: KEYS.iter().fold(Server::new(setup.policy.clone()), |server, (key, secret)| {
+                server.with_key(key, secret)
+            }),
             key_revoked: false,
+            pairs: vec![0; machines.len()],
             watches: machines.iter().map(|_| Watch::default()).collect(),
             machines,
             slots: setup.calls.iter().copied().map(Slot::away).collect(),
@@ -130,7 +135,7 @@ impl<'a, M: Machine> World<'a, M> {
     /// Everything that decides what can happen from now on.
     fn digest(&self) -> u64 {
         let mut state = DefaultHasher::new();
-        (&self.clocks, &self.server, self.key_revoked, &self.machines).hash(&mut state);
+        (&self.clocks, &self.server, self.key_revoked, &self.machines, &self.pairs).hash(&mut state);
         (&self.watches, &self.slots).hash(&mut state);
         (self.stored.as_ref().map(Snapshot::to_json), self.budget, self.undisturbed, self.came_in)
             .hash(&mut state);

@@ -94,7 +94,7 @@ fn long_runs_of_chance_keep_the_laws() {
 #[test]
 fn a_call_to_elsewhere_notices_no_lapse() {
     let abroad = Kind { abroad: true, ..Kind::default() };
-    let troubles = [Trouble::Delay, Trouble::PanickingLeader];
+    let troubles = [Trouble::Delay, Trouble::AbandonedLogin];
     let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, &troubles);
     let calls = vec![Kind::default(), Kind::default(), Kind::default(), abroad];
     let plan = Plan::Given(Box::new(Setup { calls, steps: 300, ..setup }));

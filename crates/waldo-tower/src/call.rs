@@ -48,9 +48,15 @@ impl<S> Exchange<S> {
     ) -> Result<Response<R>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>
-            + Clone,
-        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin,
-        R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send,
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>>
+            + Unpin
+            + Send
+            + 'static,
+        R: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
         if request.headers().keys_len() > MAX_HEADERS {
             return Err(Error::TooManyHeaders);
@@ -117,7 +123,10 @@ impl<S> Exchange<S> {
                         }
                     }
                 }
-                Admission::Authenticate(lead) => log_in(service, lead, &self.layer.sleep).await,
+                Admission::Authenticate(lead, wait) => {
+                    self.layer.spawn.start(log_in(service, lead, self.layer.sleep.clone()));
+                    wait.or(|span| self.layer.sleep.of(span)).await
+                }
                 Admission::Wait(wait) => {
                     // Whoever logs in may need the capacity that this call was given.
                     drop(service);

@@ -26,6 +26,7 @@ mod response;
 mod sending;
 mod service;
 mod sleep;
+mod spawn;
 
 pub use body::Body;
 pub use error::Error;
@@ -34,12 +35,13 @@ pub use max_wait::MaxWait;
 pub use one_shot::{OneShot, OneShotLayer};
 pub use response::ResponseFuture;
 pub use service::Waldo;
+pub use spawn::LoginFuture;
 
 /// The HTTP types that requests and responses are made of.
 pub use http;
 pub use waldo_auth_core::{
     Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError,
-    Unavailable, Unheld,
+    Generation, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
+    SnapshotError, Unavailable, Unheld,
 };
 pub use waldo_auth_shared::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};

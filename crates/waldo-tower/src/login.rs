@@ -5,15 +5,15 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_core::{Call, Head};
+use waldo_auth_core::Head;
 use waldo_auth_shared::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
 use crate::body::Body;
 use crate::sleep::Sleep;
 
-/// Sends the login's request through a service that is ready, and ends the lead with what comes back. The leader's own call goes on.
-pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead<'_>, sleep: &Sleep) -> Call
+/// Sends the login's request through a service that is ready, and ends the lead with what comes back.
+pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
     S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
     R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,

@@ -12,7 +12,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
-use waldo_emulator::conformance::{self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Setup};
+use waldo_emulator::conformance::{
+    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
+};
 use waldo_tower::{
     Body, Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
 };
@@ -23,10 +25,17 @@ struct Tower(Runtime);
 impl Adapter for Tower {
     type Client = TowerClient;
 
+    fn lacks(&self) -> &[Need] {
+        // A login goes on behind its call.
+        &[Need::TiedLogins]
+    }
+
     fn client(&self, setup: &Setup) -> Result<TowerClient, Box<dyn StdError>> {
         let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
         let config = setup.settings.apply(config(credentials).origin(&setup.origin)).build()?;
-        let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep);
+        let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep, |login| {
+            drop(tokio::spawn(login));
+        });
         let hyper = Hyper::builder(TokioExecutor::new()).build_http();
         Ok(TowerClient { service: layer.layer(hyper), runtime: self.0.handle().clone() })
     }
@@ -80,7 +89,8 @@ impl Client for TowerClient {
     }
 
     fn invalidate(&self) -> Result<(), Lacking> {
-        self.service.layer().session().invalidate();
+        let session = self.service.layer().session();
+        session.invalidate(session.generation());
         Ok(())
     }
 

@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Head, NotResumed, Origin, Snapshot,
-    Upload, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed, Origin,
+    Snapshot, Upload, Verdict,
 };
-use waldo_auth_shared::{Admission, SharedSession, conceal};
+use waldo_auth_shared::{Admission, Lead, SharedSession, Wait, conceal};
 
 use crate::agent::LONGEST;
 use crate::error::Error;
@@ -42,7 +43,7 @@ pub struct Client {
     sender: Sender,
     /// Whether a call fails by a 4xx or 5xx, unless it says otherwise.
     status_as_error: bool,
-    session: Arc<SharedSession>,
+    session: SharedSession,
     max_wait: Option<Duration>,
 }
 
@@ -61,7 +62,7 @@ impl Client {
         config: Config,
         max_wait: Option<Duration>,
     ) -> Self {
-        Self { sender, status_as_error, session: Arc::new(SharedSession::new(config)), max_wait }
+        Self { sender, status_as_error, session: SharedSession::new(config), max_wait }
     }
 
     /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
@@ -109,18 +110,40 @@ impl Client {
             .ok_or_else(|| ForeignOrigin { origin: self.origin().clone() }.into())
     }
 
-    /// Gives up the held token: the next call logs in.
-    ///
-    /// For a token that something else has seen refused, and after a 403 with the code `API_KEY_REVOKED`: the next login
-    /// says what has become of the key.
-    pub fn invalidate(&self) {
-        self.session.invalidate();
+    /// The held token, for [`invalidate`](Self::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        self.session.generation()
     }
 
-    /// Replaces the key pair: what is held, under way or latched belongs to the old one and is forgotten.
+    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
+    /// logs in. Returns whether the token was given up.
     ///
-    /// With the same pair it is a way out after a rejection, for when the key is known to work again. Calls that wait, and calls that
-    /// are answered 401 afterwards, go on under the new pair; for another account, use another client.
+    /// Use this after a 403 with the code `API_KEY_REVOKED`: the next login says what has become of
+    /// the key. Nothing changes while another token is held, a login is under way, or the key pair
+    /// is rejected. So any number of late 403s to one token costs one login.
+    ///
+    /// The response carries the generation in its extensions, unless it is a success. An error that
+    /// stands for a status carries it, too.
+    ///
+    /// ```no_run
+    /// # fn run(client: &waldo_ureq::Client) {
+    /// if let Err(error) = client.get("/customer").call()
+    ///     && error.status().is_some_and(|status| status == 403)
+    /// {
+    ///     client.invalidate(error.generation());
+    /// }
+    /// # }
+    /// ```
+    pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
+        self.session.invalidate(generation)
+    }
+
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
+    /// the old pair and are forgotten.
+    ///
+    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
+    /// another account, use another client. The same pair only ends a rejection, for when the key is
+    /// known to work again.
     pub fn reset(&self, credentials: Credentials) {
         self.session.reset(credentials);
     }
@@ -189,6 +212,7 @@ impl Client {
             if !P::REPLAYABLE && !sent.touched {
                 attempt = attempt.with_untouched_body();
             }
+            let generation = attempt.generation();
             let verdict = match sent.ending {
                 Ending::Usual => self.conclude(attempt, &sent.result),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::Probe) {
@@ -209,7 +233,7 @@ impl Client {
                     call = again;
                     broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
                 }
-                Verdict::Deliver => return deliver(sent.result?, options),
+                Verdict::Deliver => return deliver(sent.result, options, generation),
             }
         }
     }
@@ -219,11 +243,25 @@ impl Client {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
-                Admission::Authenticate(lead) => log_in(&self.sender, self.origin(), lead),
+                Admission::Authenticate(lead, wait) => {
+                    self.log_in(lead, &wait);
+                    wait.block()
+                }
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
             };
         }
+    }
+
+    /// Logs in for everyone: in this thread, or in a thread of its own if the call has less time than the login may take.
+    fn log_in(&self, lead: Lead, wait: &Wait) {
+        if !lead.may_outlast(wait.call()) {
+            return log_in(&self.sender, self.origin(), lead);
+        }
+        let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
+        let login = move || log_in(&sender, &origin, lead);
+        // Without a thread, the lead is dropped, and the next call logs in.
+        drop(thread::Builder::new().name("waldo-login".to_owned()).spawn(login));
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
@@ -252,12 +290,25 @@ impl Client {
 }
 
 /// Applies the user's own wish about statuses to the answer.
-fn deliver(mut response: Response<Body>, options: Options) -> Result<Response<Body>, Error> {
+fn deliver(
+    result: Result<Response<Body>, Error>,
+    options: Options,
+    generation: Generation,
+) -> Result<Response<Body>, Error> {
+    let mut response = result.map_err(|error| match error.status() {
+        // A middleware of the user's made an error of it.
+        Some(status) => Error::Status { status, generation },
+        None => error,
+    })?;
     // A fresh token is in there, and the user may log the headers.
     conceal(response.headers_mut());
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
-        return Err(Error::Ureq(ureq::Error::StatusCode(status.as_u16())));
+        return Err(Error::Status { status, generation });
+    }
+    // A success shows that the token is good, and nobody gives up such a token.
+    if !status.is_success() {
+        response.extensions_mut().insert(generation);
     }
     Ok(response)
 }

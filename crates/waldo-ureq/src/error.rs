@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
 use waldo_auth_shared::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
@@ -63,20 +63,46 @@ pub enum Error {
     /// client sees whether the token is refused, and replaces it. If that fails in the same way,
     /// the token is dropped, and the next call logs in.
     BrokeOff(ureq::Error),
-    /// ureq's own error: a status where the agent wants it as an error, else a transport that failed or was too slow. After the
-    /// latter, whether the server has acted on the request is not known, so it was not sent again.
+    /// The server answered with this 4xx or 5xx, and the agent's `http_status_as_error` makes an
+    /// error of such a status. ureq's default does.
     ///
     /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the next call has a fresh token, so
     /// make the call again; with another body, the route refuses fresh tokens, or so many tokens were dropped lately that this
     /// one stays: the event `throttled` says so.
+    #[non_exhaustive]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The token that the response was an answer to, for
+        /// [`Client::invalidate`](crate::Client::invalidate).
+        generation: Generation,
+    },
+    /// ureq's own error: the transport failed, or was too slow. The server may have acted on the
+    /// request, so the request was not sent again.
     Ureq(ureq::Error),
 }
 
 impl Error {
     /// The status, when the agent's `http_status_as_error` made an error of a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
-        let Self::Ureq(error) = self else { return None };
-        status_of(error)
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::Ureq(error) => status_of(error),
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Target { .. }
+            | Self::Header(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_) => None,
+        }
+    }
+
+    /// The token that a [status](Self::status) was an answer to, for
+    /// [`Client::invalidate`](crate::Client::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        let Self::Status { generation, .. } = self else { return None };
+        Some(*generation)
     }
 
     /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
@@ -110,13 +136,13 @@ impl fmt::Display for Error {
                 "the connection broke off during an upload ({error}); the token may have been refused, so make the call \
                  again if that is safe: it asks the server first"
             ),
-            Self::Ureq(ureq::Error::StatusCode(401)) => f.write_str(
+            Self::Status { status: StatusCode::UNAUTHORIZED, .. } => f.write_str(
                 "the server answered 401; if a OneShot was spent, make the call again, else see the tracing events of waldo_auth",
             ),
-            Self::Ureq(ureq::Error::StatusCode(403)) => f.write_str(
+            Self::Status { status: StatusCode::FORBIDDEN, .. } => f.write_str(
                 "the server answered 403; if that may be API_KEY_REVOKED, invalidate the token, and the next login tells",
             ),
-            Self::Ureq(ureq::Error::StatusCode(status)) => write!(f, "the server answered {status}"),
+            Self::Status { status, .. } => write!(f, "the server answered {}", status.as_u16()),
             Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => f.write_str("the call's deadline has passed"),
             Self::Ureq(error) => write!(f, "the request failed: {error}"),
         }
@@ -129,7 +155,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Target { .. } => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Target { .. } | Self::Status { .. } => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => Some(error),
             Self::BrokeOff(error) | Self::Ureq(error) => cause(error),

@@ -37,8 +37,8 @@ pub use http;
 /// The agent's crate, for its configuration.
 pub use ureq;
 pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, NotResumed,
-    Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
-    Unheld,
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, Generation,
+    NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError,
+    Unavailable, Unheld,
 };
 pub use waldo_auth_shared::{EnvError, Refused};

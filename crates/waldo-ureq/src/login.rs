@@ -7,15 +7,15 @@ use std::{iter, mem, thread};
 
 use http::{HeaderMap, Request};
 use ureq::Body;
-use waldo_auth_core::{Call, Head, Login, Origin};
+use waldo_auth_core::{Head, Login, Origin};
 use waldo_auth_shared::Lead;
 use zeroize::Zeroizing;
 
 use crate::error::status_of;
 use crate::sending::Sender;
 
-/// Sends the login's request, and ends the lead with what comes back. The leader's own call goes on.
-pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
+/// Sends the login's request, and ends the lead with what comes back.
+pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
     let (head, body) = lead.request().into_parts();
     // It holds the key pair; this copy of it is wiped when the login has ended.
     let body = Zeroizing::new(body);
@@ -45,7 +45,7 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead<'_>) -> Call {
     } else {
         read_within(body, patience)
     };
-    lead.answer(Head::new(head.status, &head.headers), &answer)
+    lead.answer(Head::new(head.status, &head.headers), &answer);
 }
 
 /// Reads the body of an answer for at most this time.
@@ -102,7 +102,7 @@ const MAX_READ: usize = Login::MAX_BODY + 1;
 /// How many bytes are read at once from a body that may stall.
 const PIECE: usize = 4096;
 
-fn fail(lead: Lead<'_>, error: ureq::Error) -> Call {
+fn fail(lead: Lead, error: ureq::Error) {
     match (status_of(&error), error) {
         // A middleware of the user's made an error of it; the status is still the server's word.
         (Some(status), _) => lead.answer(Head::new(status, &HeaderMap::new()), &[]),

@@ -19,8 +19,8 @@ impl Adapter for Ureq {
     type Client = UreqClient;
 
     fn lacks(&self) -> &[Need] {
-        // A thread that blocks cannot be cancelled.
-        &[Need::Cancellation]
+        // A thread that blocks cannot be cancelled, and a login goes on behind its call.
+        &[Need::Cancellation, Need::TiedLogins]
     }
 
     fn client(&self, setup: &Setup) -> Result<UreqClient, Box<dyn StdError>> {
@@ -81,7 +81,7 @@ impl Certifiable for UreqClient {
     }
 
     fn invalidate(&self) -> Result<(), Lacking> {
-        self.0.invalidate();
+        self.0.invalidate(self.0.generation());
         Ok(())
     }
 

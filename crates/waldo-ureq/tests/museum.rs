@@ -45,23 +45,27 @@ fn seen(emulator: &Emulator) -> Vec<String> {
 }
 
 /// `anthropics/anthropic-sdk-python#1841`: a token that was given up while a renewal was under way came back with that renewal's
-/// answer. What was asked for before belongs to what was given up: the call logs in again.
+/// answer. A response to a request that was sent before belongs to the token that was given up: the next call logs in.
 #[test]
-fn anthropic_sdk_python_1841_an_invalidation_during_a_login_is_not_lost() {
+fn anthropic_sdk_python_1841_an_invalidation_during_a_renewal_is_not_lost() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
         emulator.watch();
-        emulator.hold(Hold::logins().after_handling());
+        let call = |path| client.get(path).call().unwrap().status().as_u16();
+        assert_eq!(call("/a"), 200);
+        emulator.hold(Hold::calls().after_handling());
         thread::scope(|scope| {
-            let call = scope.spawn(|| client.get("/a").call().unwrap().status().as_u16());
+            let call = scope.spawn(|| call("/b"));
             assert!(emulator.wait_until_held(1, PATIENCE));
-            client.invalidate();
-            emulator.release(Target::Login);
+            assert!(client.invalidate(client.generation()));
+            emulator.release(Target::Calls);
             assert_eq!(call.join().unwrap(), 200);
         });
+        assert_eq!(call("/c"), 200);
         let login = "a login as the first pair, given 200";
-        assert_eq!(seen(&emulator), [login, login, "/a with login 2, given 200"]);
+        let (a, b) = ("/a with login 1, given 200", "/b with roll 1, given 200");
+        assert_eq!(seen(&emulator), [login, a, b, login, "/c with login 2, given 200"]);
     });
 }
 
@@ -172,7 +176,7 @@ fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
             emulator.expire_all();
             let healed = format!("{:?}", client.get("/b").call().unwrap());
             emulator.revoke_key(Server::KEY_ID);
-            client.invalidate();
+            client.invalidate(client.generation());
             let refused = client.get("/c").call().unwrap_err();
             format!("{fresh} {healed} {refused} {refused:?} {client:?} {}", client.explain())
         });
@@ -249,7 +253,7 @@ fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
         let lost = |run: &dyn Fn(&Client)| catch_unwind(AssertUnwindSafe(|| run(&client))).is_err();
         let panics = Listener::reacting(|_| panic!("a subscriber, on purpose"));
         assert!(lost(&|client| assert_eq!(panics.during(|| status(client)), 200)));
-        assert!(lost(&|client| panics.during(|| client.invalidate())));
+        assert!(lost(&|client| panics.during(|| assert!(client.invalidate(client.generation())))));
         assert!(lost(&|client| {
             let body = Factory::new(|| -> std::io::Result<Cursor<Vec<u8>>> { panic!("a body, on purpose") });
             drop(client.post("/document").send(body));

@@ -196,7 +196,7 @@ fn another_pair(emulator: &Emulator, client: &Client) {
     call(client, CUSTOMER);
     client.reset(Credentials::new(KEY, SECRET).unwrap());
     call(client, CUSTOMER);
-    client.invalidate();
+    client.invalidate(client.generation());
     call(client, CUSTOMER);
     emulator.rotate_signing_key();
     call(client, CUSTOMER);

@@ -143,6 +143,7 @@ impl Play {
         };
         EARS.hear(&request);
         EARS.hear(&attempt);
+        EARS.hear(&attempt.generation());
         attempt
     }
 
@@ -205,7 +206,10 @@ impl Play {
         .map(|body| body.replace(OTHER_KEY, "API_KEY_REVOKED"))
         {
             for status in [200, 302, 401, 429, 503] {
-                self.session.reset(Credentials::new(KEY, SECRET).unwrap(), self.now());
+                // Another pair first, because the same pair changes nothing.
+                for (key, secret) in [(OTHER_KEY, OTHER_SECRET), (KEY, SECRET)] {
+                    self.session.reset(Credentials::new(key, secret).unwrap(), self.now());
+                }
                 let login = self.lead();
                 let outcome = answer(&login, status, &body);
                 failure(&outcome);
@@ -242,7 +246,8 @@ impl Play {
         self.grant();
         let snapshot = self.session.snapshot(self.now()).unwrap();
         let stored = snapshot.to_json();
-        self.session.invalidate(self.now());
+        let generation = self.session.generation().unwrap();
+        self.session.invalidate(generation, self.now());
         EARS.hear_error(&self.session.resume(&snapshot, self.now()).unwrap_err());
         for (field, text) in
             [("\"version\":1", KEY.to_owned()), ("\"token\"", stored.clone()), (ORIGIN, self.mint())]

@@ -48,15 +48,16 @@ fn a_session_by_hand(origin: &str) {
     EARS.hear_error(&error);
     let AdmitError::ForeignOrigin(foreign) = error else { panic!("{error}") };
     EARS.hear_error(&foreign);
-    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
+    let Admission::Authenticate(lead, started) = admit(Call::replayable()) else { panic!("nothing is held") };
     EARS.hear(&lead);
+    EARS.hear(&started);
     EARS.hear(&AnswerBody::new());
     let Admission::Wait(wait) = admit(Call::replayable()) else { panic!("another leads") };
     EARS.hear(&wait);
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2hhcmVkLXRva2Vu";
     plant(token);
     let granted = Response::new(format!(r#"{{"token":"{token}"}}"#));
-    drop(lead.answer(Head::from(&granted), granted.body().as_bytes()));
+    lead.answer(Head::from(&granted), granted.body().as_bytes());
     let Admission::Send(attempt) = admit(wait.block()) else { panic!("a token is held") };
     EARS.hear(&attempt);
     let Verdict::Retry(call) = session.break_off(attempt) else { panic!("the token is held") };
@@ -70,14 +71,14 @@ fn a_session_by_hand(origin: &str) {
         drop(session.break_off(attempt));
     }
     EARS.read(session.explain());
-    session.invalidate();
-    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("nothing is held") };
-    let call = lead.fail("no route to host");
-    let Admission::Refuse(refused) = admit(call) else { panic!("one failure is enough") };
+    session.invalidate(session.generation());
+    let Admission::Authenticate(lead, wait) = admit(Call::replayable()) else { panic!("nothing is held") };
+    lead.fail("no route to host");
+    let Admission::Refuse(refused) = admit(wait.block()) else { panic!("one failure is enough") };
     EARS.hear_error(&refused);
     session.reset(Credentials::new(OTHER_KEY, OTHER_SECRET).unwrap());
-    let Admission::Authenticate(lead) = admit(Call::replayable()) else { panic!("another pair") };
-    drop(lead.time_out("too slow"));
+    let Admission::Authenticate(lead, _) = admit(Call::replayable()) else { panic!("another pair") };
+    lead.time_out("too slow");
     EARS.read(session.explain());
     EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
     // Its own test makes one of every kind.
@@ -87,7 +88,10 @@ fn a_session_by_hand(origin: &str) {
 async fn a_service(emulator: &Emulator) {
     let origin = emulator.origin();
     let settings = config(pair()).origin(&origin).failures_per_call(1).lease(Duration::from_millis(400));
-    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep);
+    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep, |login| {
+        EARS.hear(&login);
+        drop(tokio::spawn(login));
+    });
     let service = layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Body<Full<Bytes>>>());
     EARS.hear(&layer);
     EARS.hear(&service);

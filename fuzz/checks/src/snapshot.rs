@@ -26,7 +26,9 @@ pub fn snapshot(bytes: &[u8]) {
         assert_eq!(cold.resume(&snapshot, now()), Err(NotResumed::HeldLastsLonger));
         let again = cold.snapshot(now()).unwrap();
         assert_eq!(session().resume(&again, now()), Ok(()));
-        cold.invalidate(now());
+        if let Some(generation) = cold.generation() {
+            cold.invalidate(generation, now());
+        }
         assert_eq!(cold.resume(&snapshot, now()), Err(NotResumed::Refused));
     }
     let (mut warm, first) = warm();

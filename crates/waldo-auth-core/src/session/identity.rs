@@ -94,7 +94,9 @@ mod tests {
             let mut session =
                 Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap());
             [1, 2].map(|_| {
-                session.invalidate(now);
+                if let Some(generation) = session.generation() {
+                    session.invalidate(generation, now);
+                }
                 let step = session.admit(Call::replayable(), &mut request(), now);
                 let Ok(Step::Authenticate(login, _)) = step else { panic!("nothing is held") };
                 let granted =
@@ -116,12 +118,13 @@ mod tests {
         let config = Config::builder("https://api.waldo.ai", credentials).build().unwrap();
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
         let mut session = Session::new(config);
+        let mut secrets = ["t", "u"].into_iter();
         let mut lead = || -> Login {
             let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request(), now)
             else {
                 panic!("nothing is held, and no login is under way")
             };
-            session.invalidate(now);
+            session.reset(Credentials::new("k", secrets.next().unwrap()).unwrap(), now);
             login
         };
         assert_ne!(digest(&lead()), digest(&lead()));

@@ -2,6 +2,8 @@
 //!
 //! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot differ.
 
+use std::time::Duration;
+
 use super::Session;
 use crate::call::{Body, Call};
 use crate::gate::Cause;
@@ -10,6 +12,10 @@ use crate::life::Margin;
 use crate::refusal::Refusal;
 use crate::time::{Instant, Now};
 use crate::token::{Source, Token};
+
+/// When a call makes sense again that had too little time for the login under way. The login is most
+/// likely over by then, and otherwise the call waits for it.
+const REJOIN: Duration = Duration::from_secs(1);
 
 /// One of five things that a call can have to do now.
 pub(super) enum Outlook<'a> {
@@ -60,7 +66,7 @@ impl Session {
     }
 
     fn way_to_login(&self, call: &Call, now: Instant) -> Outlook<'_> {
-        let closed_until = self.gate.closed_until(now, self.abandons_sat_through(call));
+        let closed_until = self.gate.closed_until(now);
         let retry_at = closed_until.unwrap_or(now);
         if let Some(Cause::Unavailable(failure)) = self.gate.cause()
             && self.has_sat_through_enough(call)
@@ -71,7 +77,8 @@ impl Session {
             // The login may end long before its lease does, so a deadline in between is worth waiting for.
             let until = call.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
             if until <= now {
-                return Outlook::Refuse(Refusal::Deadline { retry_at: lease.lapses, failure: None });
+                let retry_at = now.saturating_add(REJOIN).min(lease.lapses);
+                return Outlook::Refuse(Refusal::Deadline { retry_at, failure: None });
             }
             return Outlook::Join(lease, until);
         }
@@ -91,10 +98,6 @@ impl Session {
     fn has_sat_through_enough(&self, call: &Call) -> bool {
         let failures = call.entry.map_or(0, |entry| self.setbacks.failures_since(entry.setbacks));
         failures >= self.config.limits.failures_per_call
-    }
-
-    fn abandons_sat_through(&self, call: &Call) -> u32 {
-        call.entry.map_or(0, |entry| self.setbacks.abandons_since(entry.setbacks))
     }
 }
 

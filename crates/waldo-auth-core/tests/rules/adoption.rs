@@ -2,7 +2,7 @@
 
 use waldo_auth_core::{Call, Credentials, Event, Ignored};
 
-use crate::world::{World, bearer, headers, jwt, millis, secs};
+use crate::world::{KEY, World, bearer, busy, credentials, headers, jwt, millis, rejection_of, secs};
 
 #[test]
 fn rule_05_the_successor_of_the_held_token_is_adopted_whatever_its_exp() {
@@ -208,22 +208,75 @@ fn rule_06_the_rejection_of_the_old_credentials_does_not_latch_the_new_ones() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
     world.reset(Credentials::new("other key", "other secret").unwrap());
-    let rejection = crate::world::rejection_of(&old_login);
+    let rejection = rejection_of(&old_login);
     world.settle(old_login, rejection);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
     world.leads(call);
 }
 
 #[test]
-fn rule_06_an_invalidation_gives_up_the_login_under_way() {
+fn rule_06_other_credentials_give_up_the_login_under_way() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
-    world.invalidate();
+    world.reset(Credentials::new(KEY, "a rotated secret").unwrap());
     let (login, call) = world.lead(call);
     let (of_old, of_new) = (world.fresh(), world.fresh());
     world.grant(login, &of_new);
     world.grant(old_login, &of_old);
     assert_eq!(world.send(call).token, of_new);
+}
+
+#[test]
+fn rule_06_the_same_credentials_change_nothing() {
+    let (mut world, token) = World::warm();
+    world.reset(credentials());
+    assert_eq!(world.held(), token);
+    world.pass(secs(3600));
+    let (login, _) = world.lead(Call::replayable());
+    world.reset(credentials());
+    let (call, _) = world.wait(Call::replayable());
+    let failure = busy(&login, "7");
+    world.settle(login, failure);
+    world.reset(credentials());
+    let (_, until) = world.wait(call);
+    assert_eq!(until, world.after(secs(7)));
+}
+
+#[test]
+fn rule_06_many_late_responses_to_one_token_give_it_up_once() {
+    let (mut world, _) = World::warm();
+    let sent: Vec<_> = (0..500).map(|_| world.send(Call::replayable()).attempt.generation()).collect();
+    let invalidate =
+        |world: &mut World, generation| world.step(|session, now| session.invalidate(generation, now));
+    assert!(invalidate(&mut world, sent[0]));
+    assert!(!invalidate(&mut world, sent[1]), "it is given up");
+    let (login, _) = world.lead(Call::replayable());
+    assert!(!invalidate(&mut world, sent[2]), "a login is under way");
+    let token = world.fresh();
+    world.grant(login, &token);
+    let given_up = sent.into_iter().filter(|generation| invalidate(&mut world, *generation));
+    assert_eq!(given_up.count(), 0, "another token is held");
+    assert_eq!(world.held(), token);
+}
+
+#[test]
+fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
+    let (mut world, token) = World::warm();
+    world.pass(secs(3400)); // less is left than a one-shot call wants
+    let (login, _) = world.lead(Call::one_shot());
+    let (held, other) = (world.session.generation().unwrap(), World::warm().0.session.generation().unwrap());
+    let invalidate =
+        |world: &mut World, generation| world.step(|session, now| session.invalidate(generation, now));
+    assert!(!invalidate(&mut world, held));
+    assert_eq!(world.held(), token);
+    let rejection = rejection_of(&login);
+    world.settle(login, rejection);
+    assert!(!invalidate(&mut world, held), "no login would follow");
+    assert!(!invalidate(&mut world, other));
+    world.pass(secs(60));
+    drop(world.lead(Call::one_shot()));
+    world.pass(secs(30));
+    assert_eq!(world.held(), token);
 }
 
 #[test]
@@ -282,7 +335,7 @@ fn a_permit_of_another_session_changes_nothing_here() {
 
 #[test]
 fn the_same_configuration_makes_two_sessions() {
-    let config = waldo_auth_core::Config::builder("https://api.waldo.ai", crate::world::credentials());
+    let config = waldo_auth_core::Config::builder("https://api.waldo.ai", credentials());
     let config = config.build().unwrap();
     let (mut a, mut b) = (World::of(config.clone()), World::of(config));
     a.log_in();

@@ -258,6 +258,7 @@ fn rule_22_the_journal_tells_a_whole_life() {
     world.settle(login, rejection);
     world.refuse(call);
     world.reset(credentials());
+    world.log_in();
     world.invalidate();
     assert_eq!(
         world.journal(),
@@ -278,11 +279,13 @@ fn rule_22_the_journal_tells_a_whole_life() {
             "login_rejected",
             "latched",
             "reset",
+            "login_started",
+            "login_granted",
             "invalidated",
         ]
     );
     let numbers: Vec<u64> = world.session.journal().since(15).map(|entry| entry.number).collect();
-    assert_eq!(numbers, [16, 17]);
+    assert_eq!(numbers, [16, 17, 18, 19]);
 }
 
 #[test]
@@ -376,7 +379,7 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     world.log_in();
     world.invalidate();
     assert_eq!(foretold(&mut world), "the next call would log in, because the last token was invalidated");
-    world.reset(credentials());
+    world.reset(Credentials::new(KEY, "a rotated secret").unwrap());
     assert_eq!(foretold(&mut world), "the next call would log in, because the credentials were replaced");
     let (login, _) = world.lead(Call::replayable());
     let rejection = rejection_of(&login);

@@ -35,6 +35,10 @@ fn grant_to_a_new_call(world: &mut World, token: &str) {
     world.grant(login, token);
 }
 
+fn rotated(secret: &str) -> Credentials {
+    Credentials::new(KEY, secret).unwrap()
+}
+
 fn give_up(world: &mut World) {
     let (login, _) = world.lead_in_time(Call::replayable());
     world.settle(login, Outcome::Abandoned);
@@ -81,7 +85,19 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
             world.invalidate();
         },
     );
-    told_apart("why nothing is held", World::invalidate, |world| world.reset(credentials()));
+    told_apart(
+        "why nothing is held",
+        |world| {
+            world.reset(rotated("last"));
+            world.log_in();
+            world.invalidate();
+        },
+        |world| {
+            world.log_in();
+            world.reset(rotated("first"));
+            world.reset(rotated("last"));
+        },
+    );
 }
 
 #[test]
@@ -165,7 +181,8 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
         lead(world)
     });
     logins_told_apart("which login its token would follow", lead, |world| {
-        world.invalidate();
+        world.reset(rotated("another"));
+        world.reset(credentials());
         lead(world)
     });
     let after_an_hour = |rolled: bool| {

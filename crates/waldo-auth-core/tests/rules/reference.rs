@@ -25,7 +25,7 @@ pub(crate) struct Caller {
     one_shot: bool,
     pub(crate) deadline: Option<Nanos>,
     /// The epoch, the failures and the leaders that had given up when it came in.
-    came: Option<(u64, u64, u64)>,
+    came: Option<(u64, u64)>,
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
@@ -47,6 +47,8 @@ enum Cause {
 
 pub(crate) struct Reference {
     limits: Limits,
+    /// The key pair. Two pairs may have the same key.
+    pair: u8,
     /// Which API key is in use.
     key: u8,
     pub(crate) held: Option<Held>,
@@ -73,9 +75,6 @@ pub(crate) struct Reference {
     /// When so many leaders have given up, how much time will have made up for all of them; and when that was counted.
     handed_over: Nanos,
     forgiven: Nanos,
-    /// How many that was since the last login that ended otherwise, and ever.
-    in_a_row: u64,
-    abandons: u64,
     /// The permits that the bucket holds, as the time that it takes to earn them, and when they
     /// were counted.
     earned: Nanos,
@@ -88,6 +87,7 @@ impl Reference {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            pair: 0,
             key: 0,
             held: None,
             given_up: Vec::new(),
@@ -108,8 +108,6 @@ impl Reference {
             jitter: limits.seed,
             handed_over: 0,
             forgiven: 0,
-            in_a_row: 0,
-            abandons: 0,
             earned: limits.drops.1 * Nanos::from(limits.drops.0),
             counted: 0,
             said: Vec::new(),
@@ -124,7 +122,7 @@ impl Reference {
             }
             self.said.push(Event::Lapsed { login: lapsed.number });
         }
-        caller.came.get_or_insert((self.epoch, self.failures, self.abandons));
+        caller.came.get_or_insert((self.epoch, self.failures));
         let answer = self.outlook(caller, now);
         if let Answer::Wait { login: Some(login), .. } = answer
             && std::mem::replace(&mut caller.joined, login) != login
@@ -147,7 +145,7 @@ impl Reference {
 
     /// Rules 11 to 15: the answer that the call would get now.
     pub(crate) fn outlook(&self, caller: &Caller, now: Time) -> Answer {
-        let came = caller.came.unwrap_or((self.epoch, self.failures, self.abandons));
+        let came = caller.came.unwrap_or((self.epoch, self.failures));
         let login = self.way_to_login(caller, came, now);
         let Some(held) = &self.held else { return login };
         let (life, left) = (held.life, held.life.left(now));
@@ -163,8 +161,8 @@ impl Reference {
         if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) { send } else { login }
     }
 
-    fn way_to_login(&self, caller: &Caller, (_, failures, abandons): (u64, u64, u64), now: Time) -> Answer {
-        let opens = self.opens_to(abandons).max(now.mono);
+    fn way_to_login(&self, caller: &Caller, (_, failures): (u64, u64), now: Time) -> Answer {
+        let opens = self.shut_until.max(now.mono);
         let shut = now.mono < opens;
         let sat_through = self.failures - failures;
         if self.cause == Some(Cause::Unavailable) && sat_through >= u64::from(self.limits.failures_per_call) {
@@ -173,7 +171,10 @@ impl Reference {
         let comes_before = |time: Nanos| caller.deadline.is_some_and(|deadline| deadline <= time);
         if let Some(lease) = self.lease.as_ref().filter(|lease| now.mono < lease.lapses) {
             if comes_before(now.mono) {
-                return Answer::Refuse { why: Why::Deadline(false), retry_at: lease.lapses };
+                return Answer::Refuse {
+                    why: Why::Deadline(false),
+                    retry_at: (now.mono + SECOND).min(lease.lapses),
+                };
             }
             let until = caller.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
             return Answer::Wait { until, login: Some(lease.number) };
@@ -433,7 +434,6 @@ impl Reference {
             Ending::Rejected(status, code) => {
                 self.streak = if self.cause == Some(Cause::Rejected) { self.streak + 1 } else { 1 };
                 self.cause = Some(Cause::Rejected);
-                self.in_a_row = 0;
                 let wait = doubled(self.limits.probe, self.streak);
                 self.shut_until = now.mono + wait;
                 let status = StatusCode::from_u16(status).unwrap();
@@ -472,7 +472,6 @@ impl Reference {
             return false;
         }
         self.streak = if self.cause == Some(Cause::Unavailable) { self.streak + 1 } else { 1 };
-        self.in_a_row = 0;
         self.cause = Some(Cause::Unavailable);
         true
     }
@@ -481,7 +480,6 @@ impl Reference {
     /// first of them is made up for, which takes the base of a backoff. No failover takes longer
     /// than its lease.
     fn hand_over(&mut self, lapses: Nanos, now: Time) {
-        self.abandons += 1;
         if self.cause == Some(Cause::Rejected) {
             self.shut_until = lapses;
             return;
@@ -489,15 +487,7 @@ impl Reference {
         let base = self.limits.backoff.0;
         let owed = (self.handed_over - (now.mono - self.forgiven)).max(0);
         (self.handed_over, self.forgiven) = (owed + base, now.mono);
-        self.in_a_row += 1;
         self.shut_until = (now.mono + (owed + base - 5 * base).max(0)).min(lapses);
-    }
-
-    /// Rule 14: if more than five leaders in a row have given up, calls that have waited for three
-    /// go before calls that have waited for fewer.
-    fn opens_to(&self, abandons: u64) -> Nanos {
-        let behind = if self.in_a_row > 5 { 3 - (self.abandons - abandons).min(3) } else { 0 };
-        self.shut_until + Nanos::from(behind) * 20 * MILLI
     }
 
     /// The seed decides: `SplitMix64`, as its authors have published it.
@@ -511,19 +501,28 @@ impl Reference {
 
     fn open(&mut self) {
         (self.shut_until, self.cause, self.streak) = (0, None, 0);
-        (self.handed_over, self.forgiven, self.in_a_row) = (0, 0, 0);
+        (self.handed_over, self.forgiven) = (0, 0);
     }
 
-    pub(crate) fn reset(&mut self, key: u8) {
+    pub(crate) fn reset(&mut self, pair: u8, key: u8) {
+        let is_other = std::mem::replace(&mut self.pair, pair) != pair;
         self.key = key;
-        self.open();
-        self.forget(Unheld::Reset);
+        if is_other || self.cause == Some(Cause::Rejected) {
+            self.open();
+        }
+        if is_other {
+            self.forget(Unheld::Reset);
+        }
         self.said.push(Event::Reset);
     }
 
-    pub(crate) fn invalidate(&mut self) {
-        self.forget(Unheld::Invalidated);
-        self.said.push(Event::Invalidated);
+    /// Gives up the held token, as after a response to it.
+    pub(crate) fn invalidate(&mut self, now: Time) {
+        let leads = self.lease.as_ref().is_some_and(|lease| now.mono < lease.lapses);
+        if self.held.is_some() && !leads && self.cause != Some(Cause::Rejected) {
+            self.forget(Unheld::Invalidated);
+            self.said.push(Event::Invalidated);
+        }
     }
 
     fn forget(&mut self, why: Unheld) {

@@ -374,7 +374,9 @@ fn no_time_is_too_early_or_too_late() {
             drop(session.explain(now).to_string());
             drop(session.snapshot(now).map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
             drop(session.admit(Call::one_shot(), &mut request(), now));
-            session.invalidate(now);
+            if let Some(generation) = session.generation() {
+                session.invalidate(generation, now);
+            }
             drop(session.admit(Call::one_shot(), &mut request(), now));
         }
     }

@@ -114,7 +114,8 @@ impl Walk {
             Event::Reset(key) => self.reset(key),
             Event::Invalidated => {
                 self.world.invalidate();
-                self.reference.invalidate();
+                let now = self.now();
+                self.reference.invalidate(now);
             }
         }
         let said: Vec<_> = self.world.session.journal().since(written).map(|entry| entry.event).collect();
@@ -332,7 +333,7 @@ impl Walk {
             _ => ("another key", SECRET),
         };
         self.world.reset(Credentials::new(key, secret).unwrap());
-        self.reference.reset(u8::from(pair == 2));
+        self.reference.reset(pair, u8::from(pair == 2));
     }
 
     fn server_time(&self) -> i64 {

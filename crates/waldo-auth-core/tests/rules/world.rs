@@ -293,8 +293,11 @@ impl World {
         asked.unwrap_or_else(|attempt| self.step(|session, now| session.conclude(attempt, head, now)))
     }
 
+    /// Gives up the held token.
     pub(crate) fn invalidate(&mut self) {
-        self.step(Session::invalidate);
+        if let Some(generation) = self.session.generation() {
+            self.step(|session, now| session.invalidate(generation, now));
+        }
     }
 
     pub(crate) fn reset(&mut self, credentials: Credentials) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Response;
 use http::header::AUTHORIZATION;
-use waldo_auth_shared::core::{Call, Credentials, Explanation, Unheld, Verdict};
+use waldo_auth_shared::core::{Call, Credentials, Explanation, Generation, Unheld, Verdict};
 use waldo_auth_shared::{Admission, SharedSession, Wait};
 
 use crate::site::{admit, grant, lead, session, wait};
@@ -12,7 +12,7 @@ use crate::site::{admit, grant, lead, session, wait};
 #[test]
 fn rule_13_a_login_is_settled_with_what_comes_of_it() {
     let session = session();
-    drop(lead(&session).fail("no route to host"));
+    lead(&session).fail("no route to host");
     let explanation = session.explain();
     assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
 }
@@ -26,22 +26,59 @@ fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
 }
 
 #[test]
-fn rule_13_silence_is_the_servers_fault_unless_the_call_had_no_time() {
+fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
     let session = session();
     let soon = session.now().saturating_add(Duration::from_millis(20));
-    let Admission::Authenticate(hurried) = admit(&session, Call::replayable().with_deadline(soon)) else {
+    let Admission::Authenticate(lead, own) = admit(&session, Call::replayable().with_deadline(soon)) else {
         panic!("nothing is held, and nobody leads")
     };
-    assert!(hurried.patience() <= Duration::from_millis(20));
-    while session.now() < soon {
-        std::thread::yield_now();
-    }
-    drop(hurried.time_out("too slow for me"));
-    let patient = lead(&session);
-    assert!(patient.patience() > Duration::from_secs(2));
-    drop(patient.time_out("too slow"));
+    assert!(lead.may_outlast(own.call()) && lead.patience() > Duration::from_secs(20));
+    let Admission::Refuse(refused) = admit(&session, own.block()) else { panic!("its time is over") };
+    assert!(refused.retry_in <= Duration::from_secs(1), "{refused}");
+    let waits = wait(&session, Call::replayable());
+    grant(lead);
+    assert!(matches!(admit(&session, waits.block()), Admission::Send(_)));
+}
+
+#[test]
+fn rule_13_the_wait_of_the_call_that_logs_in_ends_with_the_login() {
+    let session = session();
+    let Admission::Authenticate(lead, own) = admit(&session, Call::replayable()) else {
+        panic!("nothing is held, and nobody leads")
+    };
+    grant(lead);
+    assert!(matches!(admit(&session, own.block()), Admission::Send(_)));
+    assert!(session.now().since_start() < Duration::from_secs(10));
+}
+
+#[test]
+fn rule_13_a_login_that_panics_has_failed_for_all() {
+    let session = session();
+    let lead = lead(&session);
+    let panics = move || {
+        let _lead = lead;
+        panic!("on purpose")
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
     let explanation = session.explain();
     assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+}
+
+#[test]
+fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
+    let session = session();
+    grant(lead(&session));
+    let answered = |status: u16| {
+        let Admission::Send(attempt) = admit(&session, Call::replayable()) else { panic!("a token is held") };
+        let mut response = Response::builder().status(status).body(()).unwrap();
+        drop(session.conclude(attempt, &mut response));
+        Generation::of(response.extensions())
+    };
+    assert_eq!(answered(200), None, "nobody gives up such a token");
+    let refused = answered(403);
+    assert_eq!(refused, session.generation());
+    assert!(session.invalidate(refused) && !session.invalidate(refused) && !session.invalidate(None));
+    assert_eq!(session.generation(), None);
 }
 
 #[test]
@@ -64,7 +101,7 @@ fn what_an_attempt_has_left_is_what_its_call_has() {
     grant(lead(&session));
     let left = |call| match admit(&session, call) {
         Admission::Send(attempt) => session.left(&attempt),
-        Admission::Authenticate(_) | Admission::Wait(_) | Admission::Refuse(_) => {
+        Admission::Authenticate(..) | Admission::Wait(_) | Admission::Refuse(_) => {
             panic!("a token is held")
         }
     };
@@ -86,7 +123,7 @@ fn what_changes_the_session_changes_it() {
     other.resume(&snapshot).unwrap();
     assert!(is_held(&other));
     assert!(other.resume(&snapshot).is_err(), "it is held");
-    session.invalidate();
+    session.invalidate(session.generation());
     assert!(!is_held(&session));
     grant(lead(&session));
     session.reset(Credentials::new("k", "another").unwrap());

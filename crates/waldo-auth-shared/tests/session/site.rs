@@ -8,15 +8,15 @@ pub(crate) fn session() -> SharedSession {
     SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap())
 }
 
-pub(crate) fn admit(session: &SharedSession, call: Call) -> Admission<'_> {
+pub(crate) fn admit(session: &SharedSession, call: Call) -> Admission {
     let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
     session.admit(call, &mut request).unwrap()
 }
 
 /// The lead of a call that nobody is before.
-pub(crate) fn lead(session: &SharedSession) -> Lead<'_> {
+pub(crate) fn lead(session: &SharedSession) -> Lead {
     let admission = admit(session, Call::replayable());
-    let Admission::Authenticate(lead) = admission else {
+    let Admission::Authenticate(lead, _) = admission else {
         panic!("nothing is held, and nobody leads: {admission:?}")
     };
     lead
@@ -30,7 +30,7 @@ pub(crate) fn wait(session: &SharedSession, call: Call) -> Wait {
 }
 
 /// Ends a login with a token.
-pub(crate) fn grant(lead: Lead<'_>) {
+pub(crate) fn grant(lead: Lead) {
     let granted = Response::new(br#"{"token":"e30.e30.e30"}"#);
-    drop(lead.answer(Head::from(&granted), *granted.body()));
+    lead.answer(Head::from(&granted), *granted.body());
 }

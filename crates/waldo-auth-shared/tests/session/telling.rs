@@ -68,8 +68,8 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         let follower = wait(&session, Call::replayable());
         grant(leader);
         drop(follower.block());
-        session.invalidate();
-        drop(lead(&session).fail("no route to host"));
+        session.invalidate(session.generation());
+        lead(&session).fail("no route to host");
         let (snapshot, other) = (stored(), hasty());
         other.resume(&snapshot).unwrap();
         let Admission::Send(attempt) = admit(&other, Call::replayable()) else { panic!("a token is held") };
@@ -118,7 +118,7 @@ fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
         session.explain();
     });
     let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
-    assert_eq!(names, ["login_started", "login_abandoned"]);
+    assert_eq!(names, ["login_started", "login_unavailable"]);
 }
 
 #[test]
@@ -134,8 +134,11 @@ fn rule_01_a_lead_says_what_to_send() {
 #[test]
 fn rule_14_a_refusal_says_where_why_and_when() {
     let session = hasty();
-    let call = lead(&session).fail("no route to host");
-    let Admission::Refuse(refused) = admit(&session, call) else { panic!("one failure is enough") };
+    let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
+        panic!("nothing is held, and nobody leads")
+    };
+    lead.fail("no route to host");
+    let Admission::Refuse(refused) = admit(&session, wait.block()) else { panic!("one failure is enough") };
     let text = refused.to_string();
     assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
     assert_eq!(refused.source().unwrap().to_string(), "no route to host");

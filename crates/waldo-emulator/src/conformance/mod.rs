@@ -13,7 +13,7 @@
 //!     type Client = Nothing;
 //!
 //!     fn lacks(&self) -> &[Need] {
-//!         &[Need::Cancellation]
+//!         &[Need::Cancellation, Need::OutlivingLogins]
 //!     }
 //!
 //!     fn client(&self, _: &Setup) -> Result<Nothing, Box<dyn std::error::Error>> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use http::Request;
 use tokio::sync::watch;
 use waldo_test_driver::scenario::{
-    Bench, CallId, Change, Ending, Observed, Obstacle, Order, Parting, Resumption, Scenario, Shift,
+    Bench, CallId, Change, Ending, Need, Observed, Obstacle, Order, Parting, Resumption, Scenario, Shift,
 };
 use waldo_test_driver::server::{Hold, Server};
 
@@ -31,6 +31,8 @@ pub(super) struct Stage<'a, A: Adapter> {
     emulator: Emulator,
     elsewhere: Emulator,
     client: Arc<A::Client>,
+    /// A login goes on when its call is cancelled.
+    outlives: bool,
     began: Instant,
     stored: Option<String>,
     calls: BTreeMap<CallId, UnderWay>,
@@ -59,7 +61,20 @@ impl<'a, A: Adapter> Stage<'a, A> {
         emulator.watch();
         let (ends, ended) = mpsc::channel();
         let (began, calls) = (Instant::now(), BTreeMap::new());
-        Ok(Self { adapter, setup, emulator, elsewhere, client, began, stored: None, calls, ended, ends })
+        let outlives = scenario.needs().contains(&Need::OutlivingLogins);
+        Ok(Self {
+            adapter,
+            setup,
+            emulator,
+            elsewhere,
+            client,
+            outlives,
+            began,
+            stored: None,
+            calls,
+            ended,
+            ends,
+        })
     }
 
     /// Takes one ended call, if one ends within `patience`; false if none does.
@@ -179,7 +194,7 @@ impl<A: Adapter> Bench for Stage<'_, A> {
         }
         self.finish(id)?;
         // Its request must be off the gate before that opens; where it does not go, what is seen will tell.
-        let gone = held == 0 || self.emulator.wait_until_deserted(deserted + 1, PARTING);
+        let gone = held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
         if gone { Ok(()) } else { Err(Obstacle::new("a cancelled call has left its connection open")) }
     }
 

@@ -29,6 +29,7 @@ pub(crate) struct Cancellable {
 impl Cancellable {
     const LACKS: &[Need] = &[
         Need::Deadlines,
+        Need::OutlivingLogins,
         Need::Reset,
         Need::Invalidation,
         Need::Storage,
@@ -135,7 +136,10 @@ impl CancellableClient {
 
     /// Gives up the held token.
     pub(crate) fn invalidate_token(&self) {
-        self.lock().invalidate(self.now());
+        let (mut session, now) = (self.lock(), self.now());
+        if let Some(generation) = session.generation() {
+            session.invalidate(generation, now);
+        }
         self.settled.send_replace(());
     }
 

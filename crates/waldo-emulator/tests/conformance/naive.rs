@@ -35,7 +35,7 @@ impl Adapter for Naive {
     type Client = NaiveClient;
 
     fn lacks(&self) -> &[Need] {
-        &[Need::Cancellation]
+        &[Need::Cancellation, Need::OutlivingLogins]
     }
 
     fn client(&self, setup: &Setup) -> Result<NaiveClient, Box<dyn Error>> {

@@ -100,7 +100,14 @@ impl Adapter for OneThreadEach {
     type Client = OneThread;
 
     fn lacks(&self) -> &[Need] {
-        &[Need::Deadlines, Need::Reset, Need::Storage, Need::Uploads, Need::StalledUploads]
+        &[
+            Need::Deadlines,
+            Need::OutlivingLogins,
+            Need::Reset,
+            Need::Storage,
+            Need::Uploads,
+            Need::StalledUploads,
+        ]
     }
 
     fn client(&self, setup: &Setup) -> Result<OneThread, Box<dyn Error>> {

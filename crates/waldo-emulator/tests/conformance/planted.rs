@@ -337,7 +337,7 @@ impl Adapter for NeverAsks {
     type Client = AttoClient;
 
     fn lacks(&self) -> &[Need] {
-        &[Need::Cancellation]
+        &[Need::Cancellation, Need::OutlivingLogins]
     }
 
     fn client(&self, setup: &Setup) -> Result<AttoClient, Box<dyn Error>> {

@@ -5,12 +5,10 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
-use waldo_reqwest::{Client, Error, Refusal, Refused};
+use waldo_reqwest::{Client, Credentials, Error, Refusal, Refused};
 
 use crate::listener::Listener;
-use crate::site::{
-    PATIENCE, bounded, builder, call, client, credentials, emulator, spawn, spawn_calls, status,
-};
+use crate::site::{PATIENCE, bounded, builder, call, client, emulator, spawn, spawn_calls, status};
 
 const TASKS: usize = 64;
 
@@ -104,8 +102,9 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
 #[test]
 fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
     bounded(async {
-        for change in [Client::invalidate as fn(&Client), |client| client.reset(credentials())] {
+        {
             let (emulator, listener) = (emulator(), Listener::default());
+            emulator.add_key("wk.other", "ws.other");
             let client = client(emulator.origin());
             emulator.hold(Hold::logins());
             let tasks = spawn(2, || {
@@ -113,7 +112,7 @@ fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
                 Box::pin(async move { listener.during(status(&client)).await })
             });
             listener.wait_for("joined", 1);
-            change(&client);
+            client.reset(Credentials::new("wk.other", "ws.other").unwrap());
             // Long before the lease ends, there is another one.
             assert!(emulator.wait_until_held(2, PATIENCE));
             emulator.release(Target::Login);

@@ -95,7 +95,7 @@ fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invali
         let response = call(&client).await.unwrap();
         assert_eq!(response.status(), 403);
         assert!(response.text().await.unwrap().contains("API_KEY_REVOKED"));
-        client.invalidate();
+        client.invalidate(client.generation());
         let error = call(&client).await.unwrap_err();
         assert!(
             matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),

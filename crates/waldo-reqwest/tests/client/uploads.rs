@@ -94,7 +94,7 @@ fn rule_24_refused_uploads_block_no_later_call() {
                     assert_eq!(send(&client, Chunks::of(&frame, length)).await.unwrap(), 401);
                     assert_eq!(upload(&client, 1).await.unwrap(), 200);
                     // Another login on the connections that are left.
-                    client.invalidate();
+                    client.invalidate(client.generation());
                     assert_eq!(upload(&client, 1).await.unwrap(), 200);
                     assert_eq!(server.logins(), 1 + 5 * (round + 1));
                 }

@@ -79,7 +79,9 @@ impl Machine for Session {
     }
 
     fn invalidate(&mut self, now: Now) {
-        self.invalidate(now);
+        if let Some(generation) = self.generation() {
+            self.invalidate(generation, now);
+        }
     }
 
     fn holds(&self, now: Now) -> bool {

@@ -84,6 +84,21 @@ pub(super) struct ClientSetup {
     pub(super) clock: ClockOffset,
     /// Whether it waits for the answer to a login for ever, and not a little less than its lease.
     pub(super) patient_logins: bool,
+    /// Whether its logins end with the calls that started them.
+    pub(super) logins: LoginTask,
+}
+
+/// Where a client runs a login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LoginTask {
+    /// The scenario does not depend on it.
+    #[default]
+    Either,
+    /// In a task or a thread of its own: the login goes on when its call has ended.
+    OfItsOwn,
+    /// In the call that started it: the login ends with this call.
+    OfItsCall,
 }
 
 /// Why a text is not a scenario; it says where, and what was expected there.
@@ -141,6 +156,11 @@ impl Scenario {
         let mut needs = BTreeSet::new();
         if !self.client.settings.is_default() {
             needs.insert(Need::Settings);
+        }
+        match self.client.logins {
+            LoginTask::Either => {}
+            LoginTask::OfItsOwn => drop(needs.insert(Need::OutlivingLogins)),
+            LoginTask::OfItsCall => drop(needs.insert(Need::TiedLogins)),
         }
         for step in &self.steps {
             match step {

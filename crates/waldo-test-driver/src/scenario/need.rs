@@ -16,6 +16,12 @@ pub enum Need {
     OneShotBodies,
     /// Calls that can be cancelled.
     Cancellation,
+    /// Logins that go on when the call that started them has ended.
+    ///
+    /// A client has either these or [`TiedLogins`](Self::TiedLogins), and lacks the other.
+    OutlivingLogins,
+    /// Logins that end with the call that started them.
+    TiedLogins,
     /// Another key pair, or the same one anew, for a client that is in use.
     Reset,
     /// Giving up a token on request.
@@ -36,6 +42,8 @@ impl fmt::Display for Need {
             Self::ReplayableBodies => "replayable bodies",
             Self::OneShotBodies => "one-shot bodies",
             Self::Cancellation => "cancellation",
+            Self::OutlivingLogins => "logins that outlive their calls",
+            Self::TiedLogins => "logins that end with their calls",
             Self::Reset => "reset",
             Self::Invalidation => "invalidation",
             Self::Storage => "storage",

@@ -16,7 +16,7 @@ use waldo_auth_core::{
 
 use self::actor::{Actor, Flight, Place, State};
 use super::bench::Obstacle;
-use super::document::Scenario;
+use super::document::{LoginTask, Scenario};
 use super::ending::Ending;
 use super::key_pair::KeyPair;
 use super::order::Order;
@@ -59,6 +59,8 @@ struct Simulation<'a> {
     clocks: Clocks,
     holds: Vec<Hold>,
     actors: Vec<Actor>,
+    /// The logins that belong to no call.
+    logins: Vec<Flight<Login>>,
     stored: Option<String>,
     logins_at_once: usize,
     objections: Vec<String>,
@@ -76,6 +78,7 @@ impl<'a> Simulation<'a> {
             clocks,
             holds: Vec::new(),
             actors: Vec::new(),
+            logins: Vec::new(),
             stored: None,
             logins_at_once: 0,
             objections: Vec::new(),
@@ -85,10 +88,9 @@ impl<'a> Simulation<'a> {
     /// Lets everything happen that needs no time.
     fn progress(&mut self) {
         for _ in 0..MOST_TURNS {
-            let moved = (0..self.actors.len()).any(|index| self.turn(index));
-            let logins =
-                self.actors.iter().filter(|actor| matches!(actor.state, State::LoggingIn(_))).count();
-            self.logins_at_once = self.logins_at_once.max(logins);
+            let moved = (0..self.actors.len()).any(|index| self.turn(index)) || self.turn_logins();
+            let of_calls = self.actors.iter().filter(|actor| matches!(actor.state, State::LoggingIn(..)));
+            self.logins_at_once = self.logins_at_once.max(of_calls.count() + self.logins.len());
             if !moved {
                 return;
             }
@@ -106,7 +108,10 @@ impl<'a> Simulation<'a> {
                 (self.admit(call, &order), true)
             }
             State::Waiting(call, until) if until <= now.monotonic => (State::Ready(call), true),
-            State::LoggingIn(flight) => self.fly_login(flight),
+            State::LoggingIn(flight, call) => match self.fly_login(flight, call.deadline()) {
+                None => (State::Ready(call), true),
+                Some(flight) => (State::LoggingIn(flight, call), false),
+            },
             State::Sending(flight) => self.fly_attempt(flight),
             State::Reading(Some(until)) if until <= now.monotonic => (self.ended(Ending::TimedOut), true),
             still @ (State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone) => {
@@ -139,8 +144,14 @@ impl<'a> Simulation<'a> {
                 let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
                 let silence =
                     (!self.scenario.client.patient_logins).then(|| now.monotonic.saturating_add(patience));
-                let until = [silence, then.deadline()].into_iter().flatten().min();
-                State::LoggingIn(Flight::new((login, then), request, until))
+                if self.scenario.client.logins == LoginTask::OfItsCall {
+                    let until = [silence, then.deadline()].into_iter().flatten().min();
+                    return State::LoggingIn(Flight::new(login, request, until), then);
+                }
+                let lapses = login.lapses();
+                self.logins.push(Flight::new(login, request, silence));
+                let until = then.deadline().map_or(lapses, |deadline| deadline.min(lapses));
+                State::Waiting(then, until)
             }
             Step::Wait(call, until) => {
                 if until <= now.monotonic {
@@ -153,23 +164,31 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn fly_login(&mut self, mut flight: Flight<(Login, Call)>) -> (State, bool) {
+    /// Lets each login that belongs to no call do its next thing, if there is one.
+    fn turn_logins(&mut self) -> bool {
+        let (before, flights) = (self.logins.len(), std::mem::take(&mut self.logins));
+        for flight in flights {
+            let still = self.fly_login(flight, None);
+            self.logins.extend(still);
+        }
+        self.logins.len() < before
+    }
+
+    /// Lets a login go on. Returns it, unless it has ended. `deadline` is that of the call to which the login belongs.
+    fn fly_login(&mut self, mut flight: Flight<Login>, deadline: Option<Instant>) -> Option<Flight<Login>> {
         let now = self.clocks.now();
         if flight.until.is_some_and(|until| until <= now.monotonic) {
-            let (login, then) = flight.ticket;
-            // Ended by the call's own deadline, silence says nothing about the server.
-            let outcome = if then.deadline().is_some_and(|deadline| deadline <= now.monotonic) {
+            // If the call's own deadline ends the login, silence says nothing about the server.
+            let outcome = if deadline.is_some_and(|deadline| deadline <= now.monotonic) {
                 Outcome::Abandoned
             } else {
                 Outcome::Unavailable(Unavailable::new(Reason::Timeout))
             };
-            self.settle(login, outcome);
-            return (State::Ready(then), true);
+            self.settle(flight.ticket, outcome);
+            return None;
         }
-        let Some(arrived) = self.advance(&mut flight, Target::Login) else {
-            return (State::LoggingIn(flight), false);
-        };
-        let (login, then) = flight.ticket;
+        let Some(arrived) = self.advance(&mut flight, Target::Login) else { return Some(flight) };
+        let login = flight.ticket;
         let lost = || Outcome::Unavailable(Unavailable::new(Reason::Transport));
         let outcome = match arrived {
             Reply::Respond(response) => login.read(Head::from(&response), response.body()),
@@ -180,7 +199,7 @@ impl<'a> Simulation<'a> {
             Reply::Cut | Reply::Hang => lost(),
         };
         self.settle(login, outcome);
-        (State::Ready(then), true)
+        None
     }
 
     fn fly_attempt(&mut self, mut flight: Flight<Attempt>) -> (State, bool) {
@@ -259,13 +278,14 @@ impl<'a> Simulation<'a> {
 
     fn held(&self) -> usize {
         let at = |actor: &&Actor| match &actor.state {
-            State::LoggingIn(flight) => self.stands(flight, Target::Login),
+            State::LoggingIn(flight, _) => self.stands(flight, Target::Login),
             State::Sending(flight) => self.stands(flight, Target::Calls),
             State::Ready(_) | State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone => {
                 false
             }
         };
-        self.actors.iter().filter(at).count()
+        let logins = self.logins.iter().filter(|flight| self.stands(flight, Target::Login));
+        self.actors.iter().filter(at).count() + logins.count()
     }
 
     fn stands<T>(&self, flight: &Flight<T>, target: Target) -> bool {
@@ -280,7 +300,8 @@ impl<'a> Simulation<'a> {
     /// The next instant that somebody waits for, as a time from now.
     fn next_wait(&self) -> Option<Duration> {
         let now = self.clocks.now().monotonic;
-        let waits = self.actors.iter().filter_map(Actor::until);
+        let logins = self.logins.iter().filter_map(Flight::ends);
+        let waits = self.actors.iter().filter_map(Actor::until).chain(logins);
         waits.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero()).min()
     }
 

@@ -42,8 +42,8 @@ pub(crate) enum What {
     },
     /// A login has ended.
     Settled { login: u64, end: End },
-    /// The key pair is replaced.
-    Reset,
+    /// The key pair is replaced, by another one or by itself.
+    Reset { to_another: bool },
     /// The held token is given up on request.
     Invalidated,
     /// A stored token is taken up.

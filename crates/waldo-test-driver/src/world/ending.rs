@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::World;
+use super::site::KEYS;
 use super::slot::Slot;
 use crate::laws::{EVERYONE_ENDS, SILENT, Violation};
 use crate::machine::Machine;
-use crate::server::Server;
 use crate::setup::Kind;
 use crate::watch::What;
 
@@ -53,7 +53,8 @@ impl<M: Machine> World<'_, M> {
     fn silent(&self) -> Result<(), Violation> {
         for machine in &self.machines {
             let said = machine.say(self.clocks.now());
-            let secrets = self.tokens.texts().chain([Server::KEY_ID, Server::KEY_SECRET]);
+            let pairs = KEYS.iter().flat_map(|(key, secret)| [*key, *secret]);
+            let secrets = self.tokens.texts().chain(pairs);
             if let Some(secret) = secrets.into_iter().find(|secret| said.contains(*secret)) {
                 let what =
                     format!("a secret of {} bytes stands in what the client says of itself", secret.len());

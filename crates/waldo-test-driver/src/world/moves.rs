@@ -75,7 +75,8 @@ impl<M: Machine> World<'_, M> {
         for trouble in &self.setup.troubles {
             let weight = if *trouble == Trouble::Delay { 3 } else { 1 };
             for target in self.targets(*trouble) {
-                let ways = (0..self.ways(*trouble)).map(|way| (Move::Trouble(*trouble, target, way), weight));
+                let ways = (0..self.ways(*trouble, target))
+                    .map(|way| (Move::Trouble(*trouble, target, way), weight));
                 moves.extend(ways);
             }
         }
@@ -90,8 +91,8 @@ impl<M: Machine> World<'_, M> {
             Trouble::Expiry | Trouble::RevokedToken | Trouble::RevokedKey => vec![],
             Trouble::Reset | Trouble::Invalidate | Trouble::SharedToken => (0..self.machines.len()).collect(),
             Trouble::CutConnection => self.slots_that(|state| state.is_served() || state.is_unserved()),
-            Trouble::CancelledCall => self.slots_that(State::is_under_way),
-            Trouble::PanickingLeader => self.slots_that(State::is_leading),
+            Trouble::CancelledCall => self.slots_that(State::has_call),
+            Trouble::AbandonedLogin => self.slots_that(State::is_leading),
             Trouble::LoginUnavailable => self.slots_that(|state| state.is_leading() && state.is_unserved()),
             Trouble::Duplicate
             | Trouble::RouteRefuses
@@ -104,11 +105,14 @@ impl<M: Machine> World<'_, M> {
     }
 
     /// In how many ways it can be struck.
-    fn ways(&self, trouble: Trouble) -> usize {
+    fn ways(&self, trouble: Trouble, target: usize) -> usize {
         match trouble {
             Trouble::LoginUnavailable => 4,
+            // A login goes on without its call, or is dropped with it.
+            Trouble::CancelledCall if self.slots.get(target).is_some_and(|slot| slot.state.is_leading()) => 2,
             Trouble::Expiry
             | Trouble::ClockStep
+            | Trouble::Reset
             | Trouble::SharedToken
             | Trouble::ForeignAnswer
             | Trouble::JunkRoll => 2,
@@ -117,9 +121,8 @@ impl<M: Machine> World<'_, M> {
             | Trouble::RevokedKey
             | Trouble::CutConnection
             | Trouble::CancelledCall
-            | Trouble::PanickingLeader
+            | Trouble::AbandonedLogin
             | Trouble::Suspend
-            | Trouble::Reset
             | Trouble::Invalidate
             | Trouble::Duplicate
             | Trouble::RouteRefuses

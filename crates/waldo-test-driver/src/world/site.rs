@@ -13,14 +13,19 @@ pub(super) static CALL: LazyLock<Uri> =
 pub(super) static ABROAD: LazyLock<Uri> =
     LazyLock::new(|| Uri::from_static("https://elsewhere.example/customer?field=id"));
 
+/// The key pairs that the server knows. A client begins with the first.
+pub(super) const KEYS: [(&str, &str); 2] =
+    [(Server::KEY_ID, Server::KEY_SECRET), ("wk.sandbox.other", "ws.sandbox.other")];
+
 pub(super) fn config(seed: u64) -> Config {
-    Config::builder(ORIGIN, credentials())
+    Config::builder(ORIGIN, credentials(0))
         .jitter_seed(seed)
         .build()
         .unwrap_or_else(|error| unreachable!("the model's own origin is a good one: {error}"))
 }
 
-pub(super) fn credentials() -> Credentials {
-    Credentials::new(Server::KEY_ID, Server::KEY_SECRET)
+pub(super) fn credentials(pair: usize) -> Credentials {
+    let (key, secret) = if pair == 0 { KEYS[0] } else { KEYS[1] };
+    Credentials::new(key, secret)
         .unwrap_or_else(|error| unreachable!("the model's own key pair is a good one: {error}"))
 }

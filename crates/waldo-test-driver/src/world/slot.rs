@@ -24,12 +24,19 @@ pub(crate) enum State<M: Machine> {
     Ready(M::Call),
     /// It waits.
     Waiting(M::Call, Instant),
-    /// It logs in for everyone.
-    Leading { call: M::Call, login: M::Login, flight: Flight },
+    /// It logs in for everyone. Without a call, the call has ended, and its login goes on.
+    Leading { call: Option<M::Call>, login: M::Login, flight: Flight },
     /// It has been sent.
     Sent { attempt: M::Attempt, flight: Flight, token: Option<TokenId>, epoch: u64, probe: bool },
     /// It has been answered, refused, cut or cancelled.
     Done,
+}
+
+impl<M: Machine> From<Option<M::Call>> for State<M> {
+    /// Where a call is whose login has ended, if there is one.
+    fn from(call: Option<M::Call>) -> Self {
+        call.map_or(Self::Done, Self::Ready)
+    }
 }
 
 /// A request on the network, and its answer once the server has made it.
@@ -110,6 +117,11 @@ impl<M: Machine> State<M> {
 
     pub(crate) fn is_leading(&self) -> bool {
         matches!(self, Self::Leading { .. })
+    }
+
+    /// Whether there is a call in it that has not ended.
+    pub(crate) fn has_call(&self) -> bool {
+        self.is_under_way() && !matches!(self, Self::Leading { call: None, .. })
     }
 
     pub(crate) fn is_under_way(&self) -> bool {

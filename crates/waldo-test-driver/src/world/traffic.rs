@@ -7,11 +7,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use waldo_auth_core::{Head, Now, Upload};
 
 use super::World;
-use super::site::{ABROAD, CALL};
+use super::site::{ABROAD, CALL, KEYS};
 use super::slot::{Answer, Flight, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine, Step};
-use crate::server::{Reply, Rotation, Server};
+use crate::server::{Reply, Rotation};
 use crate::watch::{Caller, Carries, End, What};
 
 impl<M: Machine> World<'_, M> {
@@ -28,9 +28,11 @@ impl<M: Machine> World<'_, M> {
     }
 
     pub(super) fn restore_key(&mut self) {
-        self.server.restore_key(Server::KEY_ID);
+        for (key, _) in KEYS {
+            self.server.restore_key(key);
+        }
         self.key_revoked = false;
-        self.tell(&"server", || "activates the key again".to_owned());
+        self.tell(&"server", || "activates the keys again".to_owned());
     }
 
     pub(super) fn arrive(&mut self, index: usize) -> Result<(), Violation> {
@@ -127,7 +129,7 @@ impl<M: Machine> World<'_, M> {
             && !request.headers().contains_key(AUTHORIZATION);
         self.tell(&caller, || format!("logs in for everyone (login {number})"));
         let flight = Flight { login: number, sent: now, request, answer: None };
-        self.put(index, State::Leading { call, login, flight });
+        self.put(index, State::Leading { call: Some(call), login, flight });
         self.see(process, What::LoggedIn { call: caller, login: number, lapses, good_form })
     }
 
@@ -179,7 +181,7 @@ impl<M: Machine> World<'_, M> {
                 login,
                 flight: Flight { login: number, sent, answer: Some(answer), .. },
             } => {
-                slot.state = State::Ready(call);
+                slot.state = State::from(call);
                 let end = self.read(&answer, sent);
                 let (head, body) = (Head::from(&answer.response), answer.response.body());
                 if let Some(machine) = self.machines.get_mut(process) {

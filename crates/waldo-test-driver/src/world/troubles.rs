@@ -7,11 +7,11 @@ use http::{HeaderValue, StatusCode};
 
 use super::World;
 use super::moves::DELAYS;
-use super::site::credentials;
+use super::site::{KEYS, credentials};
 use super::slot::{Answer, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine};
-use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter, Server};
+use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter};
 use crate::setup::Trouble;
 use crate::watch::{End, What};
 
@@ -30,18 +30,20 @@ impl<M: Machine> World<'_, M> {
                 self.tell(&"server", || "forgets every token".to_owned());
             }
             Trouble::RevokedKey => {
-                self.server.revoke_key(Server::KEY_ID);
+                for (key, _) in KEYS {
+                    self.server.revoke_key(key);
+                }
                 self.key_revoked = true;
-                self.tell(&"server", || "deactivates the key".to_owned());
+                self.tell(&"server", || "deactivates the keys".to_owned());
             }
-            Trouble::Reset => return self.reset(target),
+            Trouble::Reset => return self.reset(target, way == 0),
             Trouble::Invalidate => return self.invalidate(target),
             Trouble::SharedToken if way == 0 => self.store(target),
             Trouble::SharedToken => return self.resume(target),
             Trouble::CutConnection => return self.cut(target),
             Trouble::BrokenUpload => return self.break_off(target),
-            Trouble::CancelledCall => self.cancel(target),
-            Trouble::PanickingLeader => return self.panic(target),
+            Trouble::CancelledCall => self.cancel(target, way == 0),
+            Trouble::AbandonedLogin => return self.abandon(target),
             Trouble::LoginUnavailable => {
                 let answer = match way {
                     0 => Faulty::status(503),
@@ -128,12 +130,15 @@ impl<M: Machine> World<'_, M> {
         self.tell(&"machine", || format!("sets its wall clock {way} by {by:.0?}"));
     }
 
-    fn reset(&mut self, process: usize) -> Result<(), Violation> {
+    fn reset(&mut self, process: usize, to_another: bool) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
-        machine.reset(credentials(), now);
-        self.tell(&"user", || "resets the session".to_owned());
-        self.see(process, What::Reset)?;
+        let Some(pair) = self.pairs.get_mut(process) else { return Ok(()) };
+        *pair = if to_another { 1 - *pair } else { *pair };
+        machine.reset(credentials(*pair), now);
+        let which = if to_another { "the other" } else { "the same" };
+        self.tell(&"user", || format!("resets the session to {which} key pair"));
+        self.see(process, What::Reset { to_another })?;
         self.wake(process);
         Ok(())
     }
@@ -189,7 +194,7 @@ impl<M: Machine> World<'_, M> {
         let (process, caller) = (slot.kind.process, slot.caller);
         match std::mem::replace(&mut slot.state, State::Done) {
             State::Leading { call, login, flight } => {
-                slot.state = State::Ready(call);
+                slot.state = State::from(call);
                 if let Some(machine) = self.machines.get_mut(process) {
                     machine.settle(login, LoginEnd::Transport, now);
                 }
@@ -239,12 +244,18 @@ impl<M: Machine> World<'_, M> {
         }
     }
 
-    /// A call is dropped, together with its permit. If the call leads, the other calls get no
-    /// notice.
-    fn cancel(&mut self, index: usize) {
+    /// A call is dropped, together with its permit. If the call leads, its login goes on, or is
+    /// dropped too; then the other calls get no notice.
+    fn cancel(&mut self, index: usize, login_goes_on: bool) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let caller = slot.caller;
         let (process, login) = (slot.kind.process, slot.state.login());
+        if let State::Leading { call, .. } = &mut slot.state
+            && login_goes_on
+        {
+            *call = None;
+            return self.tell(&caller, || format!("is cancelled, and login {login} goes on"));
+        }
         slot.state = State::Done;
         if let Some(watch) = self.watches.get_mut(process) {
             watch.lose(login);
@@ -252,18 +263,19 @@ impl<M: Machine> World<'_, M> {
         self.tell(&caller, || "is cancelled".to_owned());
     }
 
-    /// A leader panics, and its guard gives the login up.
-    fn panic(&mut self, index: usize) -> Result<(), Violation> {
+    /// A login is dropped, and its guard gives it up.
+    fn abandon(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-        let (process, caller) = (slot.kind.process, slot.caller);
-        let State::Leading { login, flight, .. } = std::mem::replace(&mut slot.state, State::Done) else {
+        let process = slot.kind.process;
+        let State::Leading { call, login, flight } = std::mem::replace(&mut slot.state, State::Done) else {
             return Ok(());
         };
+        slot.state = State::from(call);
         if let Some(machine) = self.machines.get_mut(process) {
             machine.settle(login, LoginEnd::Abandoned, now);
         }
-        self.tell(&caller, || format!("panics and gives login {} up", flight.login));
+        self.tell(&"runtime", || format!("drops login {}", flight.login));
         self.settled(process, flight.login, End::Abandoned)
     }
 }

@@ -6,7 +6,13 @@ use crate::meets;
 /// not: one of them takes over.
 #[test]
 fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nobody_else() {
-    meets(["a-cancelled-leader-hands-over", "a-dead-leader-delays-by-its-lease", "deadline-of-a-leader"]);
+    meets([
+        "a-login-outlives-a-cancelled-call",
+        "a-login-outlives-the-deadline-of-its-call",
+        "a-cancelled-leader-hands-over",
+        "a-dead-leader-delays-by-its-lease",
+        "deadline-of-a-leader",
+    ]);
 }
 
 /// `dhkts1/teamclaude-rs#325`: a client hung up in the middle of a refresh, the token that was

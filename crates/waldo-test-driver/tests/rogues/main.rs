@@ -111,6 +111,8 @@ rogues! {
     a_first_sending_has_no_body: ProbesUnasked, "bounded-call", Rotation::Lenient, [];
     a_given_up_token_is_taken_again: TakesGivenUpTokens, "no-refused-twice", Rotation::Lenient, [RevokedToken, StaleRenewal];
     an_unknown_token_is_dropped_at_once: DropsUnknownTokens, "kept-until-known", Rotation::Lenient, [RouteRefuses];
+    a_reset_to_the_same_pair_forgets_the_token: ResetForgetsAlways, "bounded-logins", Rotation::Lenient, [Reset];
+    an_invalidation_ends_a_login: InvalidationEndsLogin, "bounded-logins", Rotation::Lenient, [Invalidate];
     a_late_grant_wins: LateGrantWins, "no-resurrection", Rotation::Lenient, [Reset];
 }
 

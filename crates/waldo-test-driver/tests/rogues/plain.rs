@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     ProbesUnasked,
     TakesGivenUpTokens,
     DropsUnknownTokens,
+    ResetForgetsAlways,
+    InvalidationEndsLogin,
 }
 
 /// Which fault a machine has, as a type.
@@ -73,6 +75,7 @@ pub(crate) struct Plain<W> {
     given_up: Vec<String>,
     accepted: bool,
     refused_since: Option<Instant>,
+    credentials: Credentials,
     wrong: PhantomData<W>,
 }
 
@@ -260,6 +263,16 @@ impl<W: Wrong> Plain<W> {
         there_is_one
     }
 
+    fn forget(&mut self) {
+        self.give_up();
+        self.epoch += 1;
+        self.lease = None;
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.closed.is_some_and(|closed| closed.rejected)
+    }
+
     fn close(&mut self, rejected: bool, asked: Duration, now: Now) {
         let again = self.closed.filter(|closed| closed.rejected == rejected);
         let streak = again.map_or(0, |closed| closed.streak + 1);
@@ -306,6 +319,7 @@ impl<W: Wrong> Machine for Plain<W> {
             given_up: Vec::new(),
             accepted: false,
             refused_since: None,
+            credentials: first_pair(),
             wrong: PhantomData,
         }
     }
@@ -458,20 +472,25 @@ impl<W: Wrong> Machine for Plain<W> {
         }
     }
 
-    fn reset(&mut self, _: Credentials, now: Now) {
-        self.closed = None;
-        if Self::has(Fault::ResetKeepsToken) {
+    fn reset(&mut self, credentials: Credentials, _: Now) {
+        let is_other = std::mem::replace(&mut self.credentials, credentials.clone()) != credentials;
+        if is_other || self.is_rejected() {
+            self.closed = None;
+        }
+        if is_other && Self::has(Fault::ResetKeepsToken) {
             self.epoch += 1;
             self.lease = None;
-        } else {
-            self.invalidate(now);
+        } else if is_other || Self::has(Fault::ResetForgetsAlways) {
+            self.forget();
         }
     }
 
-    fn invalidate(&mut self, _: Now) {
-        self.give_up();
-        self.epoch += 1;
-        self.lease = None;
+    fn invalidate(&mut self, now: Now) {
+        let is_led = self.lease.is_some_and(|(_, lapses)| lapses > now.monotonic);
+        let helps = self.held.is_some() && !is_led && !self.is_rejected();
+        if helps || Self::has(Fault::InvalidationEndsLogin) {
+            self.forget();
+        }
     }
 
     fn holds(&self, _: Now) -> bool {
@@ -491,6 +510,7 @@ impl<W> Hash for Plain<W> {
         let Self { held, epoch, editions, lease, logins, failures, closed, .. } = self;
         (held, epoch, editions, lease, logins, failures, closed).hash(state);
         (&self.drops, &self.given_up, self.accepted, self.refused_since).hash(state);
+        (self.credentials == first_pair()).hash(state);
     }
 }
 
@@ -504,6 +524,10 @@ struct Claims {
 struct Body {
     token: Option<String>,
     code: Option<String>,
+}
+
+fn first_pair() -> Credentials {
+    Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap()
 }
 
 fn refuse<M: Machine>(why: Why, retry_at: Instant) -> Step<M> {

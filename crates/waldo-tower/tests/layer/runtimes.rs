@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use tower::{BoxError, Layer, service_fn};
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{Body, SharedSession, WaldoLayer};
+use waldo_tower::{Body, LoginFuture, SharedSession, WaldoLayer};
 
 use crate::mock::{ORIGIN, willing};
 use crate::site::{settings, status};
@@ -56,6 +56,11 @@ async fn sleep(span: Duration) {
     .await;
 }
 
+/// A task that is a thread.
+fn spawn(login: LoginFuture) {
+    thread::spawn(|| block_on(login));
+}
+
 fn request() -> Request<Full<Bytes>> {
     Request::get(format!("{ORIGIN}/customer")).body(Full::default()).unwrap()
 }
@@ -63,8 +68,9 @@ fn request() -> Request<Full<Bytes>> {
 #[test]
 fn calls_are_made_without_any_runtime() {
     let (inner, seen) = willing();
-    let layer =
-        WaldoLayer::new(SharedSession::new(settings(ORIGIN).build().unwrap()), |_| sleep(Duration::ZERO));
+    let session = SharedSession::new(settings(ORIGIN).build().unwrap());
+    // No wait ends by its time.
+    let layer = WaldoLayer::new(session, |_| std::future::pending::<()>(), spawn);
     let service = layer.layer(inner);
     for _ in 0..2 {
         assert_eq!(block_on(status(service.clone(), request())).unwrap(), 200);
@@ -78,7 +84,7 @@ fn rule_13_a_login_without_an_answer_ends_by_the_timer_that_was_given() {
         std::future::pending::<Result<Response<Full<Bytes>>, BoxError>>()
     });
     let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);
-    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), sleep);
+    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), sleep, spawn);
     let error = block_on(status(layer.layer(inner), request())).unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
     assert!(

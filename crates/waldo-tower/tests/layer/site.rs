@@ -30,7 +30,9 @@ pub(crate) fn settings(origin: &str) -> ConfigBuilder {
 }
 
 pub(crate) fn layer(settings: ConfigBuilder) -> WaldoLayer {
-    WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep)
+    WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep, |login| {
+        drop(tokio::spawn(login));
+    })
 }
 
 pub(crate) fn hyper() -> Hyper {

@@ -105,7 +105,8 @@ fn rule_24_refused_uploads_block_no_later_call() {
                 assert_eq!(once.await.unwrap().status(), 401);
                 assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
                 // Another login on the connections that are left.
-                service.layer().session().invalidate();
+                let session = service.layer().session();
+                session.invalidate(session.generation());
                 assert_eq!(upload(&service, &server, 1).await.unwrap(), 200);
                 assert_eq!(server.logins(), 1 + 4 * (round + 1));
             }

@@ -29,7 +29,7 @@ fn a_status_is_an_error_only_where_the_agent_says_so_and_only_at_the_end() {
             if as_error {
                 let error = missing.unwrap_err();
                 assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
-                assert!(matches!(error, Error::Ureq(ureq::Error::StatusCode(404))), "{error:?}");
+                assert!(matches!(error, Error::Status { status: StatusCode::NOT_FOUND, .. }), "{error:?}");
             } else {
                 assert_eq!(missing.unwrap().status(), 404);
             }
@@ -63,7 +63,7 @@ fn without_an_agent_a_status_is_an_error_as_with_ureq() {
 
         // Nor does it keep the login from reading why it was rejected.
         emulator.revoke_key(Server::KEY_ID);
-        client.invalidate();
+        client.invalidate(client.generation());
         let error = client.get("/customer").call().unwrap_err();
         assert!(error.to_string().contains("API_KEY_REVOKED"), "{error}");
     });

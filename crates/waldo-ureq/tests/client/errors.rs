@@ -5,11 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
-use waldo_ureq::{Client, Credentials, Error, Factory, OneShot, Reason, Refusal, Refused, ureq};
+use waldo_ureq::{Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{bounded, builder, client, emulator, settings};
+use crate::site::{bounded, builder, builder_over, client, emulator, settings};
 
 #[test]
 fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
@@ -33,16 +33,12 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
 #[test]
 fn an_error_says_what_to_do_and_leads_to_its_cause() {
     let broken = || io::Error::new(io::ErrorKind::UnexpectedEof, "the pipe is broken");
-    let status = |status| Error::Ureq(ureq::Error::StatusCode(status));
     for (error, said) in [
         (Error::Body(broken()), "the request's body could not be produced: the pipe is broken"),
         (Error::Ureq(broken().into()), "the request failed: io: the pipe is broken"),
         (Error::BrokeOff(broken().into()), "io: the pipe is broken); the token may have been refused"),
         (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)), "the call's deadline has passed"),
         (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Resolve)), "the request failed: timeout: resolve"),
-        (status(401), "make the call again"),
-        (status(403), "API_KEY_REVOKED"),
-        (status(503), "the server answered 503"),
     ] {
         let text = error.to_string();
         assert!(text.contains(said), "{text}");
@@ -51,6 +47,60 @@ fn an_error_says_what_to_do_and_leads_to_its_cause() {
         let is_io = text.contains("the pipe is broken");
         assert_eq!(kind, is_io.then_some(io::ErrorKind::UnexpectedEof), "{text}");
     }
+}
+
+#[test]
+fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            let status: u16 = exchange.line.rsplit('/').next().unwrap().parse().unwrap();
+            exchange.answer(status, "", "");
+        });
+        let agent = settings().http_status_as_error(true).build();
+        let client = builder_over(server.origin(), agent).build().unwrap();
+        for (status, said) in
+            [(401, "make the call again"), (403, "API_KEY_REVOKED"), (503, "the server answered 503")]
+        {
+            let error = client.get(format!("/{status}")).call().unwrap_err();
+            assert_eq!(error.status().unwrap(), status);
+            assert!(error.to_string().contains(said) && error.source().is_none(), "{error}");
+            assert!(error.generation().is_some() && error.generation() == client.generation(), "{error:?}");
+        }
+        let error = client.get("/403").call().unwrap_err();
+        assert!(client.invalidate(error.generation()) && !client.invalidate(error.generation()));
+    });
+}
+
+#[test]
+fn many_late_403s_to_one_token_cost_one_login() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(crate::site::status(&client), 200);
+        emulator.revoke_key(Server::KEY_ID);
+        let refused: Vec<_> = (0..500)
+            .map(|_| client.get("/customer").query("field", "id").call().unwrap())
+            .map(|response| (response.status().as_u16(), Generation::of(response.extensions())))
+            .collect();
+        emulator.restore_key(Server::KEY_ID);
+        assert!(refused.iter().all(|(status, generation)| *status == 403 && generation.is_some()));
+        emulator.reset_stats();
+        let client = &client;
+        std::thread::scope(|scope| {
+            for part in refused.chunks(63) {
+                scope.spawn(move || {
+                    for (_, generation) in part {
+                        client.invalidate(*generation);
+                        assert_eq!(crate::site::status(client), 200);
+                    }
+                });
+            }
+        });
+        assert_eq!(emulator.stats().server.logins(), 1);
+    });
 }
 
 #[test]
@@ -63,7 +113,7 @@ fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invali
         let mut response = client.get("/customer").query("field", "id").call().unwrap();
         assert_eq!(response.status(), 403);
         assert!(response.body_mut().read_to_string().unwrap().contains("API_KEY_REVOKED"));
-        client.invalidate();
+        client.invalidate(client.generation());
         let error = client.get("/customer").call().unwrap_err();
         assert!(
             matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),

@@ -142,7 +142,7 @@ fn an_invalidated_token_is_not_sent_again() {
         let emulator = emulator();
         let client = client(emulator.origin());
         assert_eq!(status(&client), 200);
-        client.invalidate();
+        client.invalidate(client.generation());
         assert_eq!(client.snapshot(), None);
         assert_eq!(status(&client), 200);
         assert_eq!(emulator.stats().server.logins(), 2);

@@ -521,7 +521,7 @@ fn rule_24_a_lost_refusal_is_reported() {
                     assert!(matches!(next, Err(Error::BrokeOff(_))), "{next:?}");
                 }
             }
-            client.invalidate();
+            client.invalidate(client.generation());
             assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
         }
     });
@@ -612,7 +612,7 @@ fn a_server_that_ignores_expect_is_asked_once() {
         assert!(matches!(upload(&client, once()), Err(Error::BrokeOff(_))));
         assert_eq!(site.asked(), [false, false, true]);
         assert!(began.elapsed() < PATIENCE / 2);
-        client.invalidate();
+        client.invalidate(client.generation());
         assert_eq!(upload(&client, once()).unwrap(), arrived(1));
         assert_eq!(site.asked(), [true]);
     });

@@ -18,7 +18,8 @@ pub(super) enum State {
     /// To be admitted.
     Ready(Call),
     Waiting(Call, Instant),
-    LoggingIn(Flight<(Login, Call)>),
+    /// It logs in, and its login ends with it.
+    LoggingIn(Flight<Login>, Call),
     Sending(Flight<Attempt>),
     /// The body of its answer, which has no end, until it has enough of that.
     Reading(Option<Instant>),
@@ -48,6 +49,11 @@ pub(super) enum Place {
 impl<T> Flight<T> {
     pub(super) fn new(ticket: T, request: Request<Vec<u8>>, until: Option<Instant>) -> Self {
         Self { ticket, request, place: Place::BeforeServer, until, reading: None }
+    }
+
+    /// When something happens to it though no answer comes.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        [self.until, self.reading].into_iter().flatten().min()
     }
 }
 
@@ -81,7 +87,7 @@ impl Actor {
     pub(super) fn until(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(_, until) => Some(*until),
-            State::LoggingIn(flight) => [flight.until, flight.reading].into_iter().flatten().min(),
+            State::LoggingIn(flight, _) => flight.ends(),
             State::Sending(flight) => flight.until,
             State::Reading(until) => *until,
             State::Ready(_) | State::Ended(..) | State::Gone => None,

@@ -24,7 +24,11 @@ impl Bench for Simulation<'_> {
     fn change_client(&mut self, change: &Change) -> Result<(), Obstacle> {
         let now = self.clocks.now();
         match change {
-            Change::Invalidate => self.session.invalidate(now),
+            Change::Invalidate => {
+                if let Some(generation) = self.session.generation() {
+                    self.session.invalidate(generation, now);
+                }
+            }
             Change::Reset(pair) => self.session.reset(credentials(pair)?, now),
             Change::Store => {
                 let snapshot = self.session.snapshot(now);
@@ -87,9 +91,10 @@ impl Bench for Simulation<'_> {
         let mut settled = Vec::new();
         for actor in self.actors.iter_mut().filter(|actor| actor.order.id == *id && !actor.has_ended()) {
             let state = std::mem::replace(&mut actor.state, State::Ended(Ending::Cancelled, at));
-            // An adapter's guard ends the login of a call that is cancelled; of one that is killed, nobody does.
-            if let (State::LoggingIn(flight), Parting::Cancelled) = (state, how) {
-                settled.push(flight.ticket.0);
+            // If a call is cancelled, an adapter's guard gives up the login that belongs to it. If a
+            // call is killed, no code runs.
+            if let (State::LoggingIn(flight, _), Parting::Cancelled) = (state, how) {
+                settled.push(flight.ticket);
             }
         }
         for login in settled {
