@@ -97,7 +97,7 @@ impl Shared {
                 Admission::Send(attempt) => return attempt,
                 Admission::Authenticate(lead, wait) => {
                     authenticate(lead);
-                    wait.block()
+                    wait.into_call()
                 }
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => panic!("{refused}"),

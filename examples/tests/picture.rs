@@ -169,7 +169,7 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
         }
     }),
     ("reset", false, |scene| {
-        scene.session.reset(Credentials::new("key", "another secret").unwrap(), scene.now())
+        scene.session.reset(Credentials::new("key", "another secret").unwrap(), scene.now());
     }),
 ];
 

@@ -85,10 +85,10 @@ pub fn outage(cast: Cast) {
 /// A login outlives the call that started it: the other calls wait for it, and for nothing else.
 pub fn outliving_login(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
-    let lead = std::sync::Mutex::new(Some(stage.start_login()));
     let ends = stage.play(cast, async |caller| {
-        if caller.number == 0 {
-            let lead = lead.lock().unwrap().take().unwrap();
+        if caller.number == 0
+            && let Some(lead) = stage.start_login()
+        {
             caller.authenticate(lead).await;
         }
         call(caller).await

@@ -116,12 +116,13 @@ impl Stage {
         clock::block_on(Caller::new(self, Kind::Threads, 0).send(call)).unwrap()
     }
 
-    /// Starts a login before there are callers, for a call that ends at once.
-    pub(crate) fn start_login(&self) -> Lead {
+    /// Starts a login for a call that ends at once, unless another login is under way.
+    pub(crate) fn start_login(&self) -> Option<Lead> {
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
-        let admission = self.session.admit(Call::replayable(), &mut request).unwrap();
-        let Admission::Authenticate(lead, _) = admission else { panic!("nobody leads: {admission:?}") };
-        lead
+        match self.session.admit(Call::replayable(), &mut request).unwrap() {
+            Admission::Authenticate(lead, _) => Some(lead),
+            Admission::Send(_) | Admission::Wait(_) | Admission::Refuse(_) => None,
+        }
     }
 
     /// Runs callers to their ends: together in one thread, or each in a thread of its own.
@@ -204,7 +205,7 @@ impl<'a> Caller<'a> {
                 Admission::Send(attempt) => return Ok(attempt),
                 Admission::Authenticate(lead, wait) => {
                     self.authenticate(lead).await;
-                    self.wait(wait).await
+                    wait.into_call()
                 }
                 Admission::Wait(wait) => self.wait(wait).await,
                 Admission::Refuse(refused) => return Err(refused.refusal),

@@ -32,22 +32,27 @@ const CAPACITY: usize = 64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Journal {
-    /// The entries that come with calls.
-    of_calls: VecDeque<Entry>,
-    /// All other entries.
-    others: VecDeque<Entry>,
+    entries: Box<Entries>,
     written: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Entries {
+    /// Those that come with calls.
+    of_calls: VecDeque<Entry>,
+    others: VecDeque<Entry>,
 }
 
 impl Journal {
     pub(crate) fn new() -> Self {
         let empty = || VecDeque::with_capacity(CAPACITY);
-        Self { of_calls: empty(), others: empty(), written: 0 }
+        Self { entries: Box::new(Entries { of_calls: empty(), others: empty() }), written: 0 }
     }
 
     pub(crate) fn note(&mut self, event: Event, at: Instant) {
         self.written += 1;
-        let entries = if event.comes_with_calls() { &mut self.of_calls } else { &mut self.others };
+        let Entries { of_calls, others } = &mut *self.entries;
+        let entries = if event.comes_with_calls() { of_calls } else { others };
         if entries.len() == CAPACITY {
             entries.pop_front();
         }
@@ -62,10 +67,10 @@ impl Journal {
 
     /// The kept entries with a number above `number`, oldest first; above 0 that is all of them.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        let Entries { of_calls, others } = &*self.entries;
         let newer = |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.number <= number);
-        let (of_calls, others) = (newer(&self.of_calls), newer(&self.others));
-        let mut of_calls = self.of_calls.range(of_calls..).peekable();
-        let mut others = self.others.range(others..).peekable();
+        let mut of_calls = of_calls.range(newer(of_calls)..).peekable();
+        let mut others = others.range(newer(others)..).peekable();
         std::iter::from_fn(move || match (of_calls.peek(), others.peek()) {
             (Some(one), Some(other)) if one.number < other.number => of_calls.next(),
             (Some(_), None) => of_calls.next(),
@@ -249,7 +254,9 @@ impl fmt::Display for Event {
                 write!(f, "login {login} rejected with {} {code}", status.as_u16())
             }
             Self::LoginUnavailable { login, reason } => write!(f, "login {login} failed: {reason}"),
-            Self::LoginAbandoned { login } => write!(f, "login {login} was dropped before its answer came; let a login outlive its call"),
+            Self::LoginAbandoned { login } => {
+                write!(f, "login {login} was dropped before its answer came; let a login outlive its call")
+            }
             Self::Joined { login } => write!(f, "a call waits for login {login}"),
             Self::Latched { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
             Self::Lapsed { login } => write!(f, "the lease of login {login} lapsed"),
@@ -352,7 +359,7 @@ mod tests {
         assert_eq!(numbers, (937..=1000).collect::<Vec<_>>());
         assert_eq!(journal.since(998).count(), 2);
         assert_eq!(journal.since(1000).count(), 0);
-        assert_eq!(journal.others.capacity(), CAPACITY);
+        assert_eq!(journal.entries.others.capacity(), CAPACITY);
     }
 
     #[test]

@@ -51,10 +51,10 @@ struct Shared {
 pub enum Admission {
     /// The request carries the token: send it right away, without following redirects, and [`conclude`](SharedSession::conclude).
     Send(Attempt),
-    /// Log in for everyone, end the wait as any other, and admit the call that comes back.
+    /// Log in for everyone, and admit the call that comes back.
     ///
-    /// If the login runs in this place, the wait is over when the login has ended. If the login
-    /// runs in a task or a thread of its own, the call waits for it like the others.
+    /// If the login runs in a task or a thread of its own, the call waits for it like the others.
+    /// If the login runs in this place, [`Wait::into_call`] returns the call afterwards.
     Authenticate(Lead, Wait),
     /// Wait, and admit the call that comes back.
     Wait(Wait),

@@ -58,6 +58,11 @@ impl Wait {
         &self.call
     }
 
+    /// Ends the wait at once. That is right for the call that has logged in in its own place.
+    pub fn into_call(self) -> Call {
+        self.call
+    }
+
     /// Blocks this thread until something has settled, or the time is over. The call that comes back is to be admitted again.
     pub fn block(self) -> Call {
         match self.until {

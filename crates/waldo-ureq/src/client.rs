@@ -12,7 +12,7 @@ use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed, Origin,
     Snapshot, Upload, Verdict,
 };
-use waldo_auth_shared::{Admission, Lead, SharedSession, Wait, conceal};
+use waldo_auth_shared::{Admission, Lead, SharedSession, conceal};
 
 use crate::agent::LONGEST;
 use crate::error::Error;
@@ -243,9 +243,13 @@ impl Client {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
-                Admission::Authenticate(lead, wait) => {
-                    self.log_in(lead, &wait);
+                Admission::Authenticate(lead, wait) if lead.may_outlast(wait.call()) => {
+                    self.log_in_apart(lead);
                     wait.block()
+                }
+                Admission::Authenticate(lead, wait) => {
+                    log_in(&self.sender, self.origin(), lead);
+                    wait.into_call()
                 }
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
@@ -253,11 +257,8 @@ impl Client {
         }
     }
 
-    /// Logs in for everyone: in this thread, or in a thread of its own if the call has less time than the login may take.
-    fn log_in(&self, lead: Lead, wait: &Wait) {
-        if !lead.may_outlast(wait.call()) {
-            return log_in(&self.sender, self.origin(), lead);
-        }
+    /// Logs in for everyone in a thread of its own.
+    fn log_in_apart(&self, lead: Lead) {
         let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
         let login = move || log_in(&sender, &origin, lead);
         // Without a thread, the lead is dropped, and the next call logs in.

@@ -14,6 +14,7 @@ mod environment;
 mod errors;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod leaders;
 #[cfg(test)]
 mod listener;
