@@ -11,7 +11,7 @@ use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
     Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt,
-    LoginAnswer, Policy, Refuses, RequestPath, RollForm, RollOn, Rotation, Server, UnknownPaths,
+    LoginAnswer, Policy, Refuses, RequestPath, RollForm, RollOn, Rotation, Server, Servers, UnknownPaths,
 };
 
 /// What `--help` says first.
@@ -122,6 +122,14 @@ pub(crate) struct Options {
     )]
     refuses: Refuses,
 
+    /// How long the token of a login is refused at first, because not all servers know it yet
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span, allow_hyphen_values = true)]
+    known_after: Duration,
+
+    #[arg(long, value_name = "WHO", default_value = "alike", value_parser = word::<Servers>)]
+    #[arg(help = "Who answers: alike, or by_turns (two servers with signing keys of their own)")]
+    servers: Servers,
+
     #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
     #[arg(help = "A failure, or a list of them, as JSON; may be given again", long_help = fault_help())]
     faults: Vec<Faults>,
@@ -192,6 +200,8 @@ impl Options {
             date: self.date,
             unknown_paths: self.unknown_paths,
             refuses: self.refuses,
+            known_after: self.known_after,
+            servers: self.servers,
         };
         let mut server = Server::new(policy);
         if self.by_default() {

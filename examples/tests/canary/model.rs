@@ -150,7 +150,7 @@ impl Client for Deaf {
 
 /// Types that are formatted inside of the types above, or that hold only words, numbers and
 /// switches.
-const INSIDE: [&str; 47] = [
+const INSIDE: [&str; 48] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
     "waldo_test_driver::explore::Report",
@@ -189,6 +189,7 @@ const INSIDE: [&str; 47] = [
     "waldo_test_driver::server::policy::IssuedAt",
     "waldo_test_driver::server::policy::LoginAnswer",
     "waldo_test_driver::server::policy::Refuses",
+    "waldo_test_driver::server::policy::Servers",
     "waldo_test_driver::server::policy::RollForm",
     "waldo_test_driver::server::policy::RollOn",
     "waldo_test_driver::server::policy::UnknownPaths",

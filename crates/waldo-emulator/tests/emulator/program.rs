@@ -119,6 +119,10 @@ fn its_options_become_the_policy() {
         "--login-header",
         "--login-answer",
         "created",
+        "--known-after",
+        "300ms",
+        "--servers",
+        "by_turns",
         "--signing-key",
         "another",
         "--login-latency",
@@ -138,6 +142,8 @@ fn its_options_become_the_policy() {
         "login_answer": "created",
         "unknown_paths": "not_found",
         "refuses": "on_head",
+        "known_after": "300ms",
+        "servers": "by_turns",
     });
     assert_eq!(visitor.ask("GET", "/_emulator/policy", "", b"").json(), expected);
     let faults = visitor.ask("GET", "/_emulator/faults", "", b"").json();

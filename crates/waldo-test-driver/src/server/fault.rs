@@ -199,6 +199,11 @@ pub enum Answer {
     ///
     /// The server always handles the request, too.
     Compressed,
+    /// The handled answer, with the first renewed token of all in the place of a fresh one, as a
+    /// cache in front of the server repeats it.
+    ///
+    /// The server always handles the request, too.
+    StaleRenewal,
     /// The handled answer, with a line break before its body, and spaces behind it until it has at
     /// least this many bytes.
     ///
@@ -224,7 +229,12 @@ impl Answer {
     /// request.
     pub(super) fn is_of_the_handled(&self) -> bool {
         match self {
-            Self::CutShort | Self::Trickle | Self::Flood | Self::Compressed | Self::Padded { .. } => true,
+            Self::CutShort
+            | Self::Trickle
+            | Self::Flood
+            | Self::Compressed
+            | Self::StaleRenewal
+            | Self::Padded { .. } => true,
             Self::Unauthorized
             | Self::Refusal { .. }
             | Self::SingleQuotes
@@ -334,6 +344,7 @@ mod tests {
             Answer::Endless { status: 503, flood: false },
             Answer::Endless { status: 401, flood: true },
             Answer::Compressed,
+            Answer::StaleRenewal,
             Answer::Padded { bytes: 70_000 },
         ];
         for answer in answers {

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) serial: u64,
     pub(super) issued: Moment,
     pub(super) expires: Moment,
+    /// When all servers know it, if not at once.
+    pub(super) known: Option<Moment>,
     /// When a grace that its successor started is over.
     pub(super) dies: Option<Moment>,
 }
@@ -131,6 +133,7 @@ impl Ledger {
     ) -> bool {
         let Some(chain) = self.chain(entry.chain) else { return false };
         let in_time = now < entry.expires
+            && entry.known.is_none_or(|known| now >= known)
             && entry.dies.is_none_or(|dies| now < dies)
             && limit.is_none_or(|limit| now < chain.opened.plus(limit));
         let in_turn = match rotation {
@@ -191,7 +194,10 @@ mod tests {
         let mut keys = Keys::default();
         keys.add(Secret::new("wk"), Secret::new("ws"));
         let (key, _) = keys.find("wk", "ws").unwrap();
-        (stamp, Entry { key, chain, generation: 0, serial, issued: expires, expires, dies: None })
+        (
+            stamp,
+            Entry { key, chain, generation: 0, serial, issued: expires, expires, known: None, dies: None },
+        )
     }
 
     #[test]

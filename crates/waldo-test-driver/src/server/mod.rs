@@ -32,7 +32,7 @@ pub use model::Server;
 pub use path::RequestPath;
 pub use policy::{
     Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RollForm, RollOn,
-    UnknownPaths,
+    Servers, UnknownPaths,
 };
 pub use reply::Reply;
 pub use rotation::{Echo, Rotation};

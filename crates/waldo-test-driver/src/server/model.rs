@@ -15,7 +15,7 @@ use super::clock::Moment;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
 use super::key::{Keys, Secret};
 use super::ledger::Ledger;
-use super::policy::{LoginAnswer, Policy, Refuses, RollForm};
+use super::policy::{LoginAnswer, Policy, Refuses, RollForm, Servers};
 use super::reply::{self, Reply};
 use super::route::{self, Endpoint};
 use super::stats::Stats;
@@ -57,6 +57,16 @@ pub struct Server {
     minted: u64,
     /// How many signing keys were made.
     rekeyed: u64,
+    /// The signing key that comes next, and that the second of two servers has already.
+    next_key: Secret,
+    /// The second of two servers answers.
+    second: bool,
+    /// What a cache in front of the server repeats.
+    first_renewal: Option<Secret>,
+}
+
+fn signing_key(number: u64) -> Secret {
+    Secret::new(format!("signing key {number} of the model"))
 }
 
 /// What tokens are signed with.
@@ -89,6 +99,9 @@ impl Server {
             stats: Stats::default(),
             minted: 0,
             rekeyed: 0,
+            next_key: signing_key(1),
+            second: false,
+            first_renewal: None,
         }
     }
 
@@ -120,7 +133,8 @@ impl Server {
     /// rejects the new tokens.
     pub fn rotate_signing_key(&mut self) {
         self.rekeyed += 1;
-        self.signing = Signing::Own(Secret::new(format!("signing key {} of the model", self.rekeyed)));
+        let next = std::mem::replace(&mut self.next_key, signing_key(self.rekeyed + 1));
+        self.signing = Signing::Own(next);
     }
 
     /// Signs with this key from then on, or with each client secret again when there is none.
@@ -181,7 +195,7 @@ impl Server {
 
     /// Whether a call with this token would be accepted now. It leaves no trace, not even in the stats.
     pub fn accepts(&self, token: &str, now: SystemTime) -> bool {
-        self.examine(token, Moment::read(now, self.policy.clock_offset)).is_ok()
+        self.examine(token, Moment::read(now, self.policy.clock_offset), self.is_seconds_turn()).is_ok()
     }
 
     /// Whether the server refuses this call at `now` without reading its body
@@ -200,6 +214,7 @@ impl Server {
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: SystemTime) -> Reply {
         let at = Moment::read(now, self.policy.clock_offset);
         let target = self.target(request);
+        self.second = self.is_seconds_turn();
         let mut reply = self.answer(request, target, at);
         match &mut reply {
             Reply::Respond(response) => {
@@ -216,6 +231,11 @@ impl Server {
             Reply::Hang | Reply::Cut => self.stats.unanswered += 1,
         }
         reply
+    }
+
+    /// Whether the second of two servers handles the next request.
+    fn is_seconds_turn(&self) -> bool {
+        self.policy.servers == Servers::ByTurns && !self.second
     }
 
     /// The documented answer, or what a fault makes of it.
@@ -237,7 +257,11 @@ impl Server {
             };
             let mut response = instead.unwrap_or(handled);
             let rolls = self.policy.roll_on.covers(response.status()) && answer != Some(Answer::NoToken);
-            if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| self.roll(&bearer, at)) {
+            if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| match &self.first_renewal {
+                Some(first) if answer == Some(Answer::StaleRenewal) => Some(first.expose().to_owned()),
+                _ => self.roll(&bearer, at),
+            }) {
+                self.first_renewal.get_or_insert_with(|| Secret::new(text.as_str()));
                 let several = self.policy.roll == RollForm::Several;
                 if several {
                     reply::stamp_token(&mut response, " ".to_owned());
@@ -315,9 +339,10 @@ impl Default for Server {
 /// stays out of it, though the ids in the bodies of answers are made of that.
 impl Hash for Server {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { policy: _, keys, signing, ledger, faults, stats: _, minted, rekeyed } = self;
+        let Self { policy: _, keys, signing, ledger, faults, stats: _, minted, rekeyed, .. } = self;
+        // The next key follows from the count of keys. What a cache repeats is never admitted for it.
         (keys, signing, ledger, faults).hash(state);
-        (minted, rekeyed).hash(state);
+        (minted, rekeyed, self.second).hash(state);
     }
 }
 

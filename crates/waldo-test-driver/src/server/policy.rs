@@ -73,6 +73,12 @@ pub struct Policy {
     pub unknown_paths: UnknownPaths,
     /// When a call with a body is refused for its token.
     pub refuses: Refuses,
+    /// How long the token of a login is refused at first, because not all servers know it yet; no
+    /// time by default.
+    #[serde(with = "spelled")]
+    pub known_after: Duration,
+    /// Who answers.
+    pub servers: Servers,
 }
 
 impl Default for Policy {
@@ -95,6 +101,8 @@ impl Default for Policy {
             date: DateHeader::default(),
             unknown_paths: UnknownPaths::default(),
             refuses: Refuses::default(),
+            known_after: Duration::ZERO,
+            servers: Servers::default(),
         }
     }
 }
@@ -255,6 +263,20 @@ pub enum Refuses {
     OnHead,
     /// It answers on the head, and then it neither reads the body nor closes the connection.
     OnHeadAlone,
+}
+
+/// Who answers, while a new signing key is deployed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+// Exhaustive on purpose: one server has the old key, and one the new.
+pub enum Servers {
+    /// One server, or several with one signing key.
+    #[default]
+    Alike,
+    /// Two servers answer by turns, the first request by the second. The second one signs with the
+    /// key that [`Server::rotate_signing_key`](super::Server::rotate_signing_key) brings, and each
+    /// refuses the tokens of the other.
+    ByTurns,
 }
 
 /// What the response headers tell of the server's clock.

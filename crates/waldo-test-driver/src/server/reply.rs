@@ -211,6 +211,7 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         | Answer::Trickle
         | Answer::Flood
         | Answer::Compressed
+        | Answer::StaleRenewal
         | Answer::Padded { .. } => return None,
     })
 }

@@ -21,6 +21,41 @@ fn lokka_transport_jwt_auth_3_tokens_that_are_dead_on_arrival_cause_no_storm() {
     meets(["tokens-that-are-dead-on-arrival"]);
 }
 
+/// `octokit/auth-app.js#65`: a fresh token was refused until all servers knew it. Here the client keeps the token, and logs in once.
+#[test]
+fn auth_app_js_65_a_fresh_token_is_kept_until_all_servers_know_it() {
+    meets(["a-fresh-token-is-known-a-little-later"]);
+}
+
+/// `coder/coder#8956`: another replica refused a fresh token. Here a call may be answered 401, but no further login follows.
+#[test]
+fn coder_8956_a_replica_that_lags_causes_no_further_login() {
+    let mut stage = Stage::new(Policy { known_after: Duration::from_millis(1400), ..Policy::default() });
+    for _ in 0..14 {
+        assert_eq!(stage.call("/a"), 401);
+        stage.pass(Duration::from_millis(100));
+    }
+    assert_eq!(stage.call("/a"), 200);
+    assert_eq!(stage.server.stats().logins(), 1);
+}
+
+/// `hashicorp/consul#15157`: the same after the old token was revoked. One login follows the revocation, and the next call that comes
+/// after the lag is answered.
+#[test]
+fn consul_15157_a_lag_after_a_revocation_is_one_login() {
+    let mut stage = Stage::new(Policy { known_after: Duration::from_secs(1), ..Policy::default() });
+    assert_eq!(stage.call("/a"), 401);
+    stage.pass(Duration::from_secs(1));
+    assert_eq!(stage.call("/a"), 200);
+    stage.server.expire_all();
+    for _ in 0..10 {
+        assert_eq!(stage.call("/a"), 401);
+        stage.pass(Duration::from_millis(100));
+    }
+    assert_eq!(stage.call("/a"), 200);
+    assert_eq!(stage.server.stats().logins(), 2);
+}
+
 /// `open-metadata/OpenMetadata#33773`: 147 identical requests were answered 401 within 45 seconds.
 /// Here no response has accepted a token before, so 147 calls in 45 seconds cost four logins: the
 /// first, and one after 3, 9 and 21 seconds.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jsonwebtoken::decode_header;
-use waldo_test_driver::server::{Algorithm, Claims, DateStyle, IssuedAt, Policy, Server};
+use waldo_test_driver::server::{
+    Algorithm, Answer, Claims, DateStyle, Fault, IssuedAt, Policy, Server, Servers,
+};
 
 use crate::caller::{Caller, START, claims};
 
@@ -152,6 +154,42 @@ fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
     assert_eq!(caller.status(&token), 401);
     let fresh = caller.login();
     assert_eq!(caller.status(&fresh), 200, "a new login opens a new chain");
+}
+
+#[test]
+fn a_login_may_be_known_a_little_later_and_its_renewals_at_once() {
+    let mut caller = Caller::of(Policy { known_after: Duration::from_millis(300), ..Policy::default() });
+    let token = caller.login();
+    caller.pass(299);
+    assert_eq!(caller.status(&token), 401);
+    caller.pass(1);
+    let renewed = caller.roll(&token);
+    assert_eq!(caller.status(&renewed), 200);
+}
+
+#[test]
+fn two_servers_by_turns_have_keys_of_their_own() {
+    let mut caller = Caller::new();
+    let old = caller.login();
+    caller.server.set_policy(Policy { servers: Servers::ByTurns, ..Policy::default() });
+    assert_eq!([1, 2, 3, 4].map(|_| caller.status(&old)), [401, 200, 401, 200]);
+    let new = caller.login();
+    assert_eq!([1, 2].map(|_| caller.status(&new)), [401, 200], "the second server has issued it");
+    caller.server.set_policy(Policy::default());
+    assert_eq!((caller.status(&old), caller.status(&new)), (200, 401));
+    caller.server.rotate_signing_key();
+    assert_eq!((caller.status(&old), caller.status(&new)), (401, 200));
+}
+
+#[test]
+fn a_cache_repeats_the_first_renewed_token() {
+    let mut caller = Caller::new();
+    let token = caller.login();
+    let first = caller.roll(&token);
+    assert_ne!(caller.roll(&token), first);
+    caller.server.push_fault(Fault::call(Answer::StaleRenewal).times(2));
+    assert_eq!([1, 2].map(|_| caller.roll(&token)), [first.clone(), first.clone()]);
+    assert_ne!(caller.roll(&token), first);
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Answer {
 "trickle"
 "flood"
 {"endless": {"status": 503}}
-"compressed""#;
+"compressed"
+"stale_renewal""#;
 
     fn word(text: &str) -> Option<Self> {
         Some(match text {
@@ -123,6 +124,7 @@ impl Answer {
             "trickle" => Self::Trickle,
             "flood" => Self::Flood,
             "compressed" => Self::Compressed,
+            "stale_renewal" => Self::StaleRenewal,
             _ => return None,
         })
     }

@@ -38,7 +38,9 @@ impl Server {
         let (issued, expires) = mint::dates(&self.policy, at);
         let chain = self.ledger.open(at, expires);
         let serial = self.next_serial();
-        let entry = Entry { key, chain, generation: 0, serial, issued, expires, dies: None };
+        let lag = self.policy.known_after;
+        let known = (!lag.is_zero()).then(|| at.plus(lag));
+        let entry = Entry { key, chain, generation: 0, serial, issued, expires, known, dies: None };
         self.issue(entry, at).map(|(token, _)| token).ok_or(Refusal::Unsignable)
     }
 
@@ -50,14 +52,15 @@ impl Server {
         let value = headers.get(AUTHORIZATION).ok_or(Refusal::NotAuthorized)?;
         self.stats.token_checks += 1;
         let token = value.to_str().ok().and_then(|value| self.policy.accept.token(value));
-        self.examine(token.ok_or(Refusal::InvalidToken)?, at)
+        self.examine(token.ok_or(Refusal::InvalidToken)?, at, self.second)
     }
 
-    pub(super) fn examine<'a>(&self, text: &'a str, at: Moment) -> Result<Bearer<'a>, Refusal> {
+    /// Looks at a token, as one of the two servers does.
+    pub(super) fn examine<'a>(&self, text: &'a str, at: Moment, second: bool) -> Result<Bearer<'a>, Refusal> {
         let stamp = Stamp::of(text).ok_or(Refusal::InvalidToken)?;
         let entry = self.ledger.find(stamp).ok_or(Refusal::InvalidToken)?;
         let key = self.keys.at(entry.key).ok_or(Refusal::InvalidToken)?;
-        let genuine = mint::verify(text, self.policy.algorithm, self.signing_secret(key));
+        let genuine = mint::verify(text, self.policy.algorithm, self.signing_secret(key, second));
         if !genuine || !self.ledger.alive(entry, self.policy.rotation, self.policy.chain_limit, at) {
             return Err(Refusal::InvalidToken);
         }
@@ -106,7 +109,7 @@ impl Server {
         };
         let serial = self.next_serial();
         let generation = self.ledger.advance(bearer.entry.chain, expires, at);
-        let entry = Entry { generation, serial, issued, expires, dies: None, ..bearer.entry };
+        let entry = Entry { generation, serial, issued, expires, known: None, dies: None, ..bearer.entry };
         let (token, stamp) = self.issue(entry, at)?;
         self.stats.rolls_issued += 1;
         if stamp != bearer.stamp {
@@ -140,13 +143,19 @@ impl Server {
         let key = self.keys.at(entry.key)?;
         let Entry { serial, issued, expires, .. } = entry;
         let facts = Facts { subject: key.id.expose(), serial, issued, expires };
-        let token = mint::sign(facts, self.policy.claims, self.policy.algorithm, self.signing_secret(key))?;
+        let token = mint::sign(
+            facts,
+            self.policy.claims,
+            self.policy.algorithm,
+            self.signing_secret(key, self.second),
+        )?;
         let stamp = Stamp::of(&token)?;
         Some((token, stamp))
     }
 
-    fn signing_secret<'a>(&'a self, key: &'a Key) -> &'a str {
+    fn signing_secret<'a>(&'a self, key: &'a Key, second: bool) -> &'a str {
         match &self.signing {
+            _ if second => self.next_key.expose(),
             Signing::ClientSecret => key.secret.expose(),
             Signing::Own(secret) => secret.expose(),
         }
