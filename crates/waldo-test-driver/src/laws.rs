@@ -43,7 +43,8 @@ pub struct Violation {
 /// The name of the law that a whole run can break, too.
 pub(crate) const EVERYONE_ENDS: &str = "everyone-ends";
 
-/// The name of the law that is judged when a run ends.
+/// The names of the laws that are judged when a run ends.
+pub(crate) const OUTAGE_ENDS: &str = "outage-ends";
 pub(crate) const SILENT: &str = "silent";
 
 /// All laws, in the order in which they are judged.
@@ -122,6 +123,12 @@ pub const LAWS: &[Law] = &[
         name: "truthful",
         sentence: "A 401 is delivered only where sending again cannot help, and a call is refused only for a reason that is so.",
         check: truthful,
+    },
+    Law {
+        name: OUTAGE_ENDS,
+        sentence: "Once the server accepts the tokens that it issues, no call is answered 401 later than half a minute after the first one.",
+        // It is about the end of a run, which asks it.
+        check: |_, _| Ok(()),
     },
     Law {
         name: SILENT,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::choices::Choices;
-use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RollForm, Rotation};
+use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RollForm, Rotation, Servers};
 
 /// What can go wrong in a world, beside the order of everything.
 // Exhaustive on purpose: a world has to know how to do each.
@@ -168,6 +168,7 @@ impl Setup {
             RollForm::Doubled,
             RollForm::None,
         ];
+        let known_after = [0, 0, 0, 0, 0, 300, 1400, 3000].map(Duration::from_millis);
         let date = [DateHeader::Present, DateHeader::Absent, DateHeader::Aged(secs(600))];
         let policy = Policy {
             rotation: of(&rotation, &mut one_of).unwrap_or_default(),
@@ -177,6 +178,8 @@ impl Setup {
             date: of(&date, &mut one_of).unwrap_or_default(),
             iat: if one_of(4) == 3 { IssuedAt::Login } else { IssuedAt::Minted },
             login_header: one_of(2) == 1,
+            known_after: of(&known_after, &mut one_of).unwrap_or_default(),
+            servers: if one_of(8) == 7 { Servers::ByTurns } else { Servers::Alike },
             ..Policy::default()
         };
         let processes = 1 + one_of(3);

@@ -19,7 +19,7 @@ use crate::choices::{Choices, Odometer};
 use crate::clocks::Clocks;
 use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
 use crate::machine::Machine;
-use crate::server::{RollForm, Server};
+use crate::server::{RollForm, Server, Servers};
 use crate::setup::Setup;
 use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
@@ -77,7 +77,10 @@ impl<'a, M: Machine> World<'a, M> {
             came_in: 0,
             budget: setup.budget,
             // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.
-            undisturbed: setup.policy.roll != RollForm::Doubled,
+            // And a server that refuses a good token is a trouble of its own.
+            undisturbed: setup.policy.roll != RollForm::Doubled
+                && setup.policy.known_after.is_zero()
+                && setup.policy.servers == Servers::Alike,
             draining: false,
             steps: 0,
             retracing: false,
@@ -143,7 +146,13 @@ impl<'a, M: Machine> World<'a, M> {
     }
 
     fn come_again(&mut self) {
-        for slot in &mut self.slots {
+        // A slot behind those of the setup was a login's.
+        let mut index = 0;
+        self.slots.retain(|slot| {
+            index += 1;
+            index <= self.setup.calls.len() || slot.state.is_under_way()
+        });
+        for slot in self.slots.iter_mut().take(self.setup.calls.len()) {
             if matches!(slot.state, State::Done) {
                 slot.state = State::Away;
             }
@@ -159,6 +168,7 @@ impl<'a, M: Machine> World<'a, M> {
             }
             Move::Arrive(index) => self.arrive(index),
             Move::Admit(index) => self.ask(index),
+            Move::Leave(index) => self.leave(index),
             Move::Pass => {
                 self.pass();
                 Ok(())

@@ -6,10 +6,15 @@ use std::time::Duration;
 use super::World;
 use super::site::KEYS;
 use super::slot::Slot;
-use crate::laws::{EVERYONE_ENDS, SILENT, Violation};
+use crate::laws::{EVERYONE_ENDS, OUTAGE_ENDS, SILENT, Violation};
 use crate::machine::Machine;
+use crate::server::{Policy, Servers};
 use crate::setup::Kind;
 use crate::watch::What;
+
+/// The longest time for which a client keeps a refused token, or waits for a permit to drop it (rule
+/// 16), and a second.
+const HALF_A_MINUTE: Duration = Duration::from_secs(31);
 
 impl<M: Machine> World<'_, M> {
     /// No event is left. The server is made well again; then each client must be, too.
@@ -23,6 +28,9 @@ impl<M: Machine> World<'_, M> {
             self.restore_key();
         }
         self.server.clear_faults();
+        let policy =
+            Policy { known_after: Duration::ZERO, servers: Servers::Alike, ..self.setup.policy.clone() };
+        self.server.set_policy(policy);
         self.tell(&"the end", || "all is well again, and each process must answer one more call".to_owned());
         for process in 0..self.machines.len() {
             self.recover(process)?;
@@ -34,6 +42,7 @@ impl<M: Machine> World<'_, M> {
     fn recover(&mut self, process: usize) -> Result<(), Violation> {
         // The longest waits are the 15 minutes after a rejection, and a Retry-After of at most an
         // hour.
+        let mut is_refused = false;
         for _ in 0..12 {
             let kind = Kind { process, ..Kind::default() };
             self.slots = vec![Slot::away(kind)];
@@ -41,10 +50,16 @@ impl<M: Machine> World<'_, M> {
                 let Some((step, _)) = self.moves().first().copied() else { break };
                 self.perform(step)?;
             }
-            if self.slots.iter().any(|slot| slot.caller.last == Some(200)) {
+            let answered = |status| self.slots.iter().any(|slot| slot.caller.last == Some(status));
+            if answered(200) {
                 return Ok(());
             }
-            self.clocks.pass(Duration::from_secs(10 * 60));
+            if answered(401) && is_refused {
+                let what = format!("process {process} is still answered 401 half a minute later");
+                return Err(Violation { law: OUTAGE_ENDS, what });
+            }
+            is_refused = answered(401);
+            self.clocks.pass(if is_refused { HALF_A_MINUTE } else { Duration::from_secs(10 * 60) });
         }
         let what = format!("two hours after the server is well again, process {process} is not");
         Err(Violation { law: EVERYONE_ENDS, what })

@@ -16,6 +16,8 @@ pub(crate) enum Move {
     Serve(usize),
     /// This call asks the machine.
     Admit(usize),
+    /// This call asks the machine again at its deadline, and its login goes on.
+    Leave(usize),
     /// This call comes in.
     Arrive(usize),
     /// Time passes until the next call has waited long enough.
@@ -44,6 +46,12 @@ impl<M: Machine> World<'_, M> {
         let mut waiting = false;
         let mut next = None;
         for (index, slot) in self.slots.iter().enumerate() {
+            if slot.state.is_leading()
+                && slot.state.has_call()
+                && slot.caller.deadline.is_some_and(|deadline| deadline <= now)
+            {
+                moves.push((Move::Leave(index), 20));
+            }
             match &slot.state {
                 state if state.is_served() => moves.push((Move::Deliver(index), 12)),
                 state if state.is_unserved() => moves.push((Move::Serve(index), 12)),

@@ -8,7 +8,7 @@ use waldo_auth_core::{Head, Now, Upload};
 
 use super::World;
 use super::site::{ABROAD, CALL, KEYS};
-use super::slot::{Answer, Flight, State};
+use super::slot::{Answer, Flight, Slot, State};
 use crate::laws::Violation;
 use crate::machine::{LoginEnd, Machine, Step};
 use crate::server::{Reply, Rotation};
@@ -81,6 +81,18 @@ impl<M: Machine> World<'_, M> {
                 self.see(kind.process, What::Refused { call: caller, why, retry_at })
             }
         }
+    }
+
+    /// A call that has started a login asks again at its deadline. The login goes on in a slot of its
+    /// own.
+    pub(super) fn leave(&mut self, index: usize) -> Result<(), Violation> {
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let mut login = Slot { state: std::mem::replace(&mut slot.state, State::Done), ..*slot };
+        if let State::Leading { call, .. } = &mut login.state {
+            slot.state = State::from(call.take());
+            self.slots.push(login);
+        }
+        self.ask(index)
     }
 
     fn sent(

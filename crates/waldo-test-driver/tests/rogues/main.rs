@@ -113,6 +113,7 @@ rogues! {
     an_unknown_token_is_dropped_at_once: DropsUnknownTokens, "kept-until-known", Rotation::Lenient, [RouteRefuses];
     a_reset_to_the_same_pair_forgets_the_token: ResetForgetsAlways, "bounded-logins", Rotation::Lenient, [Reset];
     an_invalidation_ends_a_login: InvalidationEndsLogin, "bounded-logins", Rotation::Lenient, [Invalidate];
+    a_token_that_nothing_accepts_is_kept_for_minutes: KeepsUnknownTokens, "outage-ends", Rotation::Lenient, [RevokedToken];
     a_late_grant_wins: LateGrantWins, "no-resurrection", Rotation::Lenient, [Reset];
 }
 

@@ -55,6 +55,7 @@ pub(crate) enum Fault {
     DropsUnknownTokens,
     ResetForgetsAlways,
     InvalidationEndsLogin,
+    KeepsUnknownTokens,
 }
 
 /// Which fault a machine has, as a type.
@@ -235,7 +236,8 @@ impl<W: Wrong> Plain<W> {
                 }
                 let since = *self.refused_since.get_or_insert(now.monotonic);
                 let lasted = now.monotonic.saturating_duration_since(since);
-                let unknown = !self.accepted && lasted < GRACE && !Self::has(Fault::DropsUnknownTokens);
+                let grace = if Self::has(Fault::KeepsUnknownTokens) { GRACE * 80 } else { GRACE };
+                let unknown = !self.accepted && lasted < grace && !Self::has(Fault::DropsUnknownTokens);
                 if !ended && (unknown || !self.pay(now)) {
                     return None;
                 }
