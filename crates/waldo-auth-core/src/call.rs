@@ -65,10 +65,11 @@ impl Call {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// The deadline, which a leader should also give to the login's request.
+    /// The deadline. Do not bound a login by it, if you can: a login outlives its call (rule 13).
     ///
-    /// When it was this deadline, and not the server, that ended the login early, settle the login as
-    /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): it says nothing about the server, and others need not back off.
+    /// If your stack ends a login at the deadline of its call, settle the login as
+    /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): the deadline says nothing about the server,
+    /// and the other calls need not back off.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

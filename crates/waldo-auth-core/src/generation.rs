@@ -2,11 +2,11 @@
 
 use http::Extensions;
 
-/// Names one token of one session, and holds nothing of it.
+/// Identifies one token of one session, without its text. Its number is the one that logs and
+/// [`explain`](crate::Session::explain) call the edition.
 ///
-/// Adapters put it into the [extensions](Extensions) of each response that they deliver, so that a
-/// caller can [give up](crate::Session::invalidate) exactly the token that a response was an answer
-/// to.
+/// Adapters put it into the [extensions](Extensions) of each delivered response that is no success.
+/// So a caller can [give up](crate::Session::invalidate) exactly the token that the request carried.
 ///
 /// ```
 /// use waldo_auth_core::Generation;
@@ -22,7 +22,8 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// The generation in the extensions of a response, if an adapter has delivered the response.
+    /// The generation in these extensions. `None` for a success, and for a response that no adapter
+    /// has delivered.
     pub fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()
     }

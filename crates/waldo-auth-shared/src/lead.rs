@@ -9,18 +9,17 @@ use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
 use crate::session::SharedSession;
 use crate::trace::Subscriber;
 
-/// The duty to log in for everyone.
+/// The permit to run one login for all calls.
 ///
-/// Send its [`request`](Self::request), wait for its [`patience`](Self::patience) at most, and end
-/// the lead with [`answer`](Self::answer), [`time_out`](Self::time_out) or [`fail`](Self::fail).
-/// Each end wakes the calls that wait.
+/// Send its [`request`](Self::request), with its [`patience`](Self::patience) as the timeout. Then
+/// call exactly one of [`answer`](Self::answer), [`time_out`](Self::time_out) and
+/// [`fail`](Self::fail). Each wakes the calls that wait.
 ///
-/// A lead belongs to no call. So give it to a task or a thread of its own: then the login goes on
-/// if the call that started it is dropped, or has less time than the login takes (rule 13).
+/// A lead does not depend on the call that received it. Move it to a task or a thread of its own:
+/// then the login goes on if the call is dropped, or has less time than the login takes (rule 13).
 ///
-/// A lead that is dropped has given up its login, and another call takes over: at once, unless more
-/// than five in a row have given up, or the login was a probe (rule 14). If a panic drops the lead,
-/// the login has failed for all calls that wait.
+/// Dropping a lead abandons the login. Then one waiting call takes over, in most cases at once
+/// (rule 14). A lead that a panic drops counts as a failed login.
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead {
@@ -54,8 +53,8 @@ impl Lead {
         self.ends.saturating_duration_since(self.session.now())
     }
 
-    /// Whether the login may take longer than the call has. Then the call must not wait in the
-    /// login's place: give the lead to a task or a thread of its own.
+    /// Whether the login may end after the call's deadline. If so, do not run the login in the place
+    /// of the call: move the lead to a task or a thread, and let the call wait.
     pub fn may_outlast(&self, call: &Call) -> bool {
         call.deadline().is_some_and(|deadline| deadline < self.ends)
     }

@@ -184,7 +184,7 @@ impl SharedSession {
         attempt.deadline().map(|deadline| deadline.saturating_duration_since(self.now()))
     }
 
-    /// The held token, for [`invalidate`](Self::invalidate).
+    /// The generation of the held token, for [`invalidate`](Self::invalidate).
     pub fn generation(&self) -> Option<Generation> {
         self.with(|session, _| session.generation())
     }

@@ -41,7 +41,8 @@ impl Bell {
     }
 }
 
-/// A wait that has begun: from here on nothing that settles is missed.
+/// A registered wait. It ends with the next change of the session, such as the end of a login, even if
+/// that comes before [`block`](Self::block) or [`or`](Self::or) is called.
 #[derive(Debug)]
 #[must_use = "a call that does not wait asks again at once, and is told the same"]
 pub struct Wait {
@@ -58,7 +59,8 @@ impl Wait {
         &self.call
     }
 
-    /// Ends the wait at once. That is right for the call that has logged in in its own place.
+    /// Returns the call without waiting. Use this after the login ran in the same place. If the login
+    /// runs elsewhere, use [`block`](Self::block) or [`or`](Self::or): the call would spin otherwise.
     pub fn into_call(self) -> Call {
         self.call
     }

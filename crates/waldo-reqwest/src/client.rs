@@ -99,7 +99,7 @@ impl Client {
         carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign_origin())
     }
 
-    /// The held token, for [`invalidate`](Self::invalidate).
+    /// The generation of the held token, for [`invalidate`](Self::invalidate).
     pub fn generation(&self) -> Option<Generation> {
         self.shared.session.generation()
     }
@@ -111,7 +111,8 @@ impl Client {
     /// the key. Nothing changes while another token is held, a login is under way, or the key pair
     /// is rejected. So any number of late 403s to one token costs one login.
     ///
-    /// The response carries the generation in its extensions, unless it is a success.
+    /// The response carries the generation in its extensions, unless it is a success. Do not
+    /// invalidate on any other 403, because each would cost a login.
     ///
     /// ```no_run
     /// use waldo_reqwest::Generation;

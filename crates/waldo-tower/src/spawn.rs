@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 /// A login, to be run as a task of its own.
 ///
-/// It ends by itself, a little before the lease of the login at the latest. If it is dropped before,
+/// It ends by itself, at the latest shortly before the lease of the login. If it is dropped earlier,
 /// another call logs in.
 #[must_use = "calls wait for this login: run it"]
 pub struct LoginFuture(Pin<Box<dyn Future<Output = ()> + Send>>);

@@ -110,7 +110,7 @@ impl Client {
             .ok_or_else(|| ForeignOrigin { origin: self.origin().clone() }.into())
     }
 
-    /// The held token, for [`invalidate`](Self::invalidate).
+    /// The generation of the held token, for [`invalidate`](Self::invalidate).
     pub fn generation(&self) -> Option<Generation> {
         self.session.generation()
     }
@@ -125,13 +125,18 @@ impl Client {
     /// The response carries the generation in its extensions, unless it is a success. An error that
     /// stands for a status carries it, too.
     ///
+    /// Do not invalidate on any other 403, because each would cost a login.
+    ///
     /// ```no_run
-    /// # fn run(client: &waldo_ureq::Client) {
-    /// if let Err(error) = client.get("/customer").call()
-    ///     && error.status().is_some_and(|status| status == 403)
-    /// {
-    ///     client.invalidate(error.generation());
+    /// use waldo_ureq::Generation;
+    ///
+    /// # fn run(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut response = client.get("/customer").http_status_as_error(false).call()?;
+    /// let generation = Generation::of(response.extensions());
+    /// if response.status() == 403 && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED") {
+    ///     client.invalidate(generation);
     /// }
+    /// # Ok(())
     /// # }
     /// ```
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
