@@ -131,6 +131,8 @@ fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
             .unwrap();
         let error = listener.during(call(&client)).await.unwrap_err();
         assert_eq!(reason(&error), Reason::Timeout);
+        // The task of the login emits its events after it has woken the call.
+        listener.wait_for("login_unavailable", 1);
         assert_eq!((listener.count("login_unavailable"), listener.count("lapsed")), (1, 0));
     });
 }

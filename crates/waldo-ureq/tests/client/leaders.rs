@@ -12,13 +12,12 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Explanation};
 
 use crate::listener::Listener;
-use crate::site::{bounded, builder_over, client, emulator, on_threads, settings, status};
+use crate::site::{PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status};
 
 const THREADS: usize = 16;
 
-/// A client whose calls have all the time that a login may take, so they log in in their own threads.
-fn patient(origin: impl Into<String>, settings: ConfigBuilder<AgentScope>) -> Client {
-    builder_over(origin, settings.timeout_global(None).build()).max_wait(None).build().unwrap()
+fn patient(origin: String, settings: ConfigBuilder<AgentScope>) -> Client {
+    builder_over(origin, settings.build()).build().unwrap()
 }
 
 /// Says how many of the calls have panicked, if the code of the first login panics.
@@ -47,7 +46,7 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
         assert_eq!(panicked(patient), 1);
         // A login in a thread of its own panics there.
         let hasty = |origin, settings: ConfigBuilder<AgentScope>| {
-            builder_over(origin, settings.build()).build().unwrap()
+            builder_over(origin, settings.timeout_global(Some(PATIENCE)).build()).build().unwrap()
         };
         assert_eq!(panicked(hasty), 0);
     });

@@ -28,6 +28,10 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap()
 }
 
+/// How long a call may take. A login may take less, so it runs in the thread of its call, and its
+/// events have come when the call returns.
+const LIMIT: Duration = Duration::from_secs(40);
+
 /// Settings for tests: statuses are answers, no proxy from the environment, enough idle connections, and nothing hangs for ever.
 pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
     Agent::config_builder()
@@ -35,7 +39,7 @@ pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
         .proxy(None)
         .max_idle_connections(128)
         .max_idle_connections_per_host(128)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(LIMIT))
 }
 
 pub(crate) fn builder(origin: impl Into<String>) -> ClientBuilder {
@@ -43,7 +47,7 @@ pub(crate) fn builder(origin: impl Into<String>) -> ClientBuilder {
 }
 
 pub(crate) fn builder_over(origin: impl Into<String>, settings: Config) -> ClientBuilder {
-    Client::builder(credentials()).origin(origin).agent(settings).max_wait(PATIENCE)
+    Client::builder(credentials()).origin(origin).agent(settings).max_wait(LIMIT)
 }
 
 pub(crate) fn client(origin: impl Into<String>) -> Client {
