@@ -303,15 +303,21 @@ impl Session {
     /// whether the token was given up; if so, wake everyone who waits.
     ///
     /// Nothing changes while a login is under way, or the credentials are rejected (rule 15): the
-    /// next token comes anyway, or not at all. So many late responses to one token cost one login.
+    /// next token comes anyway, or not at all. So many late responses to one token cost one login. It
+    /// costs a permit of the budget for refused tokens (rule 16), and does nothing without one.
     pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
         let is_settled = self.lease.is_none_or(|lease| lease.has_lapsed(now.monotonic));
-        let gives_up = self.generation() == Some(generation) && is_settled && !self.gate.is_latched();
-        if gives_up {
+        if self.generation() != Some(generation) || !is_settled || self.gate.is_latched() {
+            return false;
+        }
+        let is_paid = self.pay_for_drop(0, now);
+        if is_paid {
             self.note(Event::Invalidated, now);
             self.forget(Unheld::Invalidated);
+        } else {
+            self.note(Event::Throttled { edition: generation.edition }, now);
         }
-        gives_up
+        is_paid
     }
 
     /// Says what the next call would do, and why.

@@ -1,21 +1,25 @@
 //! Logging in for everyone.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Response;
 use reqwest::{Body, Request};
+use tokio::time::timeout;
 use waldo_auth_core::Head;
 use waldo_auth_shared::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back.
 pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
-    let (head, body) = match ask(&http, &lead).await {
-        Ok(response) => response.into_parts(),
-        Err(error) => return fail(lead, error),
+    let (head, body) = match timeout(lead.patience(), ask(&http, &lead)).await {
+        Ok(Ok(response)) => response.into_parts(),
+        Ok(Err(error)) => return fail(lead, error),
+        Err(late) => return lead.time_out(late),
     };
     let mut answer = AnswerBody::new();
     let ended = match lead.body_patience(head.status) {
-        Some(patience) => tokio::time::timeout(patience, answer.read(body)).await,
+        Some(patience) => timeout(patience, answer.read(body)).await,
         None => Ok(Ok(())),
     };
     match ended {
@@ -27,11 +31,16 @@ pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
     }
 }
 
+/// Longer than any login may take.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
 async fn ask(http: &reqwest::Client, lead: &Lead) -> reqwest::Result<Response<Body>> {
     // It holds the key pair; the memory is wiped when reqwest lets go of it.
     let request = lead.request().map(|body| Bytes::from_owner(Zeroizing::new(body)));
     let mut request = Request::try_from(request)?;
-    *request.timeout_mut() = Some(lead.patience());
+    // reqwest looks at its own timer before the answer. An answer that came while the runtime rested
+    // would count as late.
+    *request.timeout_mut() = Some(NEVER);
     Ok(http.execute(request).await?.into())
 }
 

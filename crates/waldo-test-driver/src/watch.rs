@@ -165,7 +165,10 @@ impl Watch {
             What::Reset { to_another: false } => {
                 self.closed.take_if(|closed| closed.by == By::Rejection);
             }
-            What::Invalidated if self.may_be_invalidated(now) => self.forget(),
+            What::Invalidated { holds: false } if self.may_be_invalidated(now) => {
+                self.pay(now);
+                self.forget();
+            }
             What::Resumed { token, life } => {
                 self.hold_new(*token, *life, tokens);
                 self.accepted = true;
@@ -173,7 +176,7 @@ impl Watch {
             What::Sent { .. }
             | What::Answered { .. }
             | What::Refused { .. }
-            | What::Invalidated
+            | What::Invalidated { .. }
             | What::Over { .. } => {}
         }
     }
@@ -250,13 +253,18 @@ impl Watch {
         let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
         self.give_up(dropped);
         if !may_have_ended(dropped.life, now) {
-            self.paid += 1;
-            self.drops.push_back(now.monotonic);
-            if self.drops.len() > BURST + 1 {
-                self.drops.pop_front();
-            }
+            self.pay(now);
         }
         true
+    }
+
+    /// A token was given up that did not end by itself.
+    fn pay(&mut self, now: Now) {
+        self.paid += 1;
+        self.drops.push_back(now.monotonic);
+        if self.drops.len() > BURST + 1 {
+            self.drops.pop_front();
+        }
     }
 
     /// Rule 5.

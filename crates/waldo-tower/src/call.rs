@@ -6,8 +6,8 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_core::{Call, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate, close_connection};
+use waldo_auth_core::{Call, Instant, Upload, Verdict};
+use waldo_auth_shared::{Admission, Gate, Refused, close_connection};
 
 use crate::body::Body;
 use crate::error::Error;
@@ -35,6 +35,16 @@ pub(crate) struct Exchange<S> {
     /// Another of it, to be asked again.
     pub(crate) spare: S,
     pub(crate) layer: WaldoLayer,
+}
+
+/// The error of a call that is not sent.
+fn refusal<B>(stage: Stage<B>, refused: Refused) -> Error {
+    match stage {
+        Stage::Fresh(_) => refused.into(),
+        // Do not report a refusal: it would say that nothing was sent, but the server may have acted
+        // on the upload.
+        Stage::BrokeOff(error, _) => error,
+    }
 }
 
 impl<S> Exchange<S> {
@@ -71,9 +81,18 @@ impl<S> Exchange<S> {
         }
         let mut stage = Stage::Fresh(body);
         loop {
-            // Ready first, and admitted then: a token is to be sent right away.
-            let service = self.ready().await?;
-            call = match session.admit(call, &mut head)? {
+            // Ready first, and admitted then: a token is to be sent right away. But the capacity may
+            // be a login's, so it is waited for no longer than the call may wait.
+            let ready = self.ready_in_time(call.deadline()).await?;
+            let admission = session.admit(call, &mut head)?;
+            let service = match (ready, &admission) {
+                (Some(service), _) => service,
+                (None, Admission::Refuse(refused)) => return Err(refusal(stage, refused.clone())),
+                (None, Admission::Send(_) | Admission::Authenticate(..) | Admission::Wait(_)) => {
+                    self.ready().await?
+                }
+            };
+            call = match admission {
                 Admission::Send(attempt) => {
                     let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
                     let sending = Sending { service, head: &head, sleep: &self.layer.sleep };
@@ -132,17 +151,22 @@ impl<S> Exchange<S> {
                     drop(service);
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
-                Admission::Refuse(refused) => {
-                    return Err(match stage {
-                        Stage::Fresh(_) => refused.into(),
-                        // Do not report a refusal: it would say that nothing was sent, but the
-                        // server may have acted on
-                        // the upload.
-                        Stage::BrokeOff(error, _) => error,
-                    });
-                }
+                Admission::Refuse(refused) => return Err(refusal(stage, refused)),
             };
         }
+    }
+
+    /// A service that is ready, or `None` if the deadline comes first.
+    async fn ready_in_time<B>(&mut self, deadline: Option<Instant>) -> Result<Option<S>, Error>
+    where
+        S: Service<B, Error: Into<Box<dyn StdError + Send + Sync>>> + Clone,
+    {
+        let Some(deadline) = deadline.filter(|_| self.ready.is_none()) else {
+            return self.ready().await.map(Some);
+        };
+        let left = deadline.saturating_duration_since(self.layer.session.now());
+        let sleep = self.layer.sleep.clone();
+        sleep.unless(left, self.ready()).await.transpose()
     }
 
     async fn ready<B>(&mut self) -> Result<S, Error>

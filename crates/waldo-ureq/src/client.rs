@@ -1,7 +1,7 @@
 //! The client.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -265,9 +265,18 @@ impl Client {
     /// Logs in for everyone in a thread of its own.
     fn log_in_apart(&self, lead: Lead) {
         let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
-        let login = move || log_in(&sender, &origin, lead);
-        // Without a thread, the lead is dropped, and the next call logs in.
-        drop(thread::Builder::new().name("waldo-login".to_owned()).spawn(login));
+        let lead = Arc::new(Mutex::new(Some(lead)));
+        let take = |lead: &Mutex<Option<Lead>>| lead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shared = Arc::clone(&lead);
+        let login = move || {
+            if let Some(lead) = take(&shared) {
+                log_in(&sender, &origin, lead);
+            }
+        };
+        let spawned = thread::Builder::new().name("waldo-login".to_owned()).spawn(login);
+        if let (Err(error), Some(lead)) = (spawned, take(&lead)) {
+            lead.fail(error);
+        }
     }
 
     fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {

@@ -260,6 +260,25 @@ fn rule_06_many_late_responses_to_one_token_give_it_up_once() {
 }
 
 #[test]
+fn rule_16_an_invalidation_costs_a_permit() {
+    let (mut world, _) = World::warm();
+    let mut invalidate = || {
+        let held = world.session.generation().unwrap();
+        let is_given_up = world.step(|session, now| session.invalidate(held, now));
+        if is_given_up {
+            world.log_in();
+        }
+        is_given_up
+    };
+    let given_up = (0..20).filter(|_| invalidate()).count();
+    assert_eq!(given_up, 10);
+    assert_eq!(world.last_event().name(), "throttled");
+    world.pass(secs(30));
+    let held = world.session.generation().unwrap();
+    assert!(world.step(|session, now| session.invalidate(held, now)));
+}
+
+#[test]
 fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
     let (mut world, token) = World::warm();
     world.pass(secs(3400)); // less is left than a one-shot call wants

@@ -519,9 +519,15 @@ impl Reference {
     /// Gives up the held token, as after a response to it.
     pub(crate) fn invalidate(&mut self, now: Time) {
         let leads = self.lease.as_ref().is_some_and(|lease| now.mono < lease.lapses);
-        if self.held.is_some() && !leads && self.cause != Some(Cause::Rejected) {
+        let Some(held) = self.held.as_ref().filter(|_| !leads && self.cause != Some(Cause::Rejected)) else {
+            return;
+        };
+        let edition = held.edition;
+        if self.pay(false, now) {
             self.forget(Unheld::Invalidated);
             self.said.push(Event::Invalidated);
+        } else {
+            self.said.push(Event::Throttled { edition });
         }
     }
 

@@ -7,7 +7,7 @@ use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_reqwest::Explanation;
 
-use crate::site::{PATIENCE, bounded, client, emulator, status};
+use crate::site::{PATIENCE, bounded, builder, client, emulator, status};
 
 const CALLS: usize = 50;
 
@@ -105,4 +105,23 @@ fn rule_18_a_call_that_is_dropped_while_it_waits_or_is_sent_costs_nobody_anythin
         assert_eq!(status(&client).await, 200);
         assert_eq!(emulator.stats().server.logins(), 1);
     });
+}
+
+/// A runtime of one thread rests between short calls. The answer to a login comes while it rests, and counts.
+#[test]
+fn rule_13_an_answer_that_came_while_the_runtime_rested_is_used() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let emulator = emulator();
+    emulator.set_latency(Target::Login, Duration::from_millis(100));
+    let lease = Duration::from_millis(500);
+    let client = builder(emulator.origin()).limits(|limits| limits.lease(lease)).build().unwrap();
+    let statuses: Vec<_> = (0..6)
+        .map(|_| {
+            let call = client.get("/customer?field=id").timeout(Duration::from_millis(80));
+            let status = runtime.block_on(call.send()).ok().map(|response| response.status().as_u16());
+            std::thread::sleep(lease + Duration::from_millis(100));
+            status
+        })
+        .collect();
+    assert!(statuses.contains(&Some(200)), "{statuses:?}");
 }

@@ -44,8 +44,11 @@ pub(crate) enum What {
     Settled { login: u64, end: End },
     /// The key pair is replaced, by another one or by itself.
     Reset { to_another: bool },
-    /// The held token is given up on request.
-    Invalidated,
+    /// The user gives the held token up.
+    Invalidated {
+        /// Whether anything is held afterwards.
+        holds: bool,
+    },
     /// A stored token is taken up.
     Resumed { token: TokenId, life: Life },
     /// Nothing is left to happen.

@@ -78,6 +78,10 @@ impl<M: Machine> World<'_, M> {
             Step::Refuse(refused) => {
                 self.tell(&caller, || format!("is refused: {}", refused.message));
                 let (why, retry_at) = (refused.why, refused.retry_at);
+                if let Some(slot) = self.slots.get_mut(index) {
+                    // It ends with this refusal, and not with its last answer.
+                    slot.caller.last = None;
+                }
                 self.see(kind.process, What::Refused { call: caller, why, retry_at })
             }
         }

@@ -147,8 +147,9 @@ impl<M: Machine> World<'_, M> {
         let now = self.clocks.now();
         let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
         machine.invalidate(now);
+        let holds = machine.holds(now);
         self.tell(&"user", || "invalidates the token".to_owned());
-        self.see(process, What::Invalidated)?;
+        self.see(process, What::Invalidated { holds })?;
         self.wake(process);
         Ok(())
     }

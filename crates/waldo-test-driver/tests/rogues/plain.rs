@@ -489,7 +489,7 @@ impl<W: Wrong> Machine for Plain<W> {
 
     fn invalidate(&mut self, now: Now) {
         let is_led = self.lease.is_some_and(|(_, lapses)| lapses > now.monotonic);
-        let helps = self.held.is_some() && !is_led && !self.is_rejected();
+        let helps = self.held.is_some() && !is_led && !self.is_rejected() && self.pay(now);
         if helps || Self::has(Fault::InvalidationEndsLogin) {
             self.forget();
         }

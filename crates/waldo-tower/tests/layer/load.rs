@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tower::Layer;
+use tower::limit::ConcurrencyLimit;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_emulator::{Emulator, Hold};
-use waldo_tower::Waldo;
+use waldo_tower::{Error, Refusal, Refused, Waldo};
 
 use crate::site::{Hyper, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held};
 
@@ -116,4 +117,24 @@ impl Load {
         }
         counts
     }
+}
+
+/// A login holds the only capacity of the service below, and a call waits for it no longer than it may.
+#[test]
+fn rule_14_a_call_is_refused_in_time_though_a_login_holds_all_capacity() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        emulator.hold(Hold::logins());
+        let below = ConcurrencyLimit::new(hyper(), 1);
+        let layer = layer(settings(&emulator.origin())).max_wait(Duration::from_millis(200));
+        let service = layer.layer(below);
+        let began = Instant::now();
+        let error = status(service, get(&emulator, "/customer?field=id")).await.unwrap_err();
+        assert!(
+            matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
+            "{error:?}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        emulator.release_all();
+    });
 }

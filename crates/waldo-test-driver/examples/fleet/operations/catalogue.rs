@@ -14,7 +14,7 @@ pub(super) const LEGEND: &str = "\
 Loads: n x g is n threads that share a session and rest g/2 to 3g/2 after each call. Round trips take
 20 to 100 ms, logins 50 to 500 ms.
 Mixed calls: one login in five fails, at most three in a row; one call in five has 0.2 to 1 s for its
-token, one in ten is one-shot. Deadlines cancel logins.
+token, one in ten is one-shot. A login goes on when the deadline of its call has come.
 logins: granted logins, beside the first where outages and caches are concerned; a mean, or the most.
 lost: calls that were answered 401 in the end; a mean for a run, or the share of all calls.
 late: runs in which a call was lost later than 2 s after the cause had ended. worst: the latest of all.

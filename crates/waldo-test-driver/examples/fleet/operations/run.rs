@@ -32,7 +32,7 @@ pub(super) struct Run<'a, M: Machine> {
     record: Record,
 }
 
-/// A thread, and the one call that it has under way.
+/// A thread, and the one call that it has under way; or a login.
 struct Thread<M: Machine> {
     state: State<M>,
     /// The number of the last plan; those before it are void.
@@ -46,12 +46,10 @@ struct Thread<M: Machine> {
 enum State<M: Machine> {
     Resting,
     Waiting(M::Call),
-    /// With how long the response takes.
-    LoginSent(M::Login, M::Call, Duration),
-    /// With when the server answered.
-    LoginAnswered(M::Login, M::Call, Response<Vec<u8>>, Duration),
-    /// The deadline of the leader comes before the response.
-    LoginAbandoned(M::Login, M::Call),
+    /// A login, which belongs to no call, with how long the response takes.
+    LoginSent(M::Login, Duration),
+    /// A login, with when the server answered.
+    LoginAnswered(M::Login, Response<Vec<u8>>, Duration),
     Sent(M::Attempt, Request<Vec<u8>>, Duration),
     Answered(M::Attempt, Response<Vec<u8>>, Duration),
 }
@@ -111,25 +109,19 @@ impl<'a, M: Machine> Run<'a, M> {
         match state {
             State::Resting => self.begin(index, now),
             State::Waiting(call) => self.admit(index, call, now),
-            State::LoginSent(login, call, back) => {
+            State::LoginSent(login, back) => {
                 let fails = self.mix.fails(self.failed, &mut self.rng);
                 self.failed = if fails { self.failed + 1 } else { 0 };
                 let response = self.servers.log_in(&M::request(&login), fails, now, &mut self.rng);
-                self.plan(index, State::LoginAnswered(login, call, response, now), now + back);
+                self.plan(index, State::LoginAnswered(login, response, now), now + back);
             }
-            State::LoginAnswered(login, call, response, answered) => {
+            State::LoginAnswered(login, response, answered) => {
                 if response.status().is_success() {
                     self.record.logins.push(answered);
                 }
                 let end = LoginEnd::Answer(Head::from(&response), response.body());
                 self.machine.settle(login, end, clocks(now));
                 self.wake(now);
-                self.admit(index, call, now);
-            }
-            State::LoginAbandoned(login, call) => {
-                self.machine.settle(login, LoginEnd::Abandoned, clocks(now));
-                self.wake(now);
-                self.admit(index, call, now);
             }
             State::Sent(attempt, request, back) => {
                 let route = self.threads.get(index).map_or(Route::Usual, |thread| thread.route);
@@ -171,10 +163,19 @@ impl<'a, M: Machine> Run<'a, M> {
             Step::Authenticate(login, call) => {
                 let way = self.load.login_way(&mut self.rng);
                 let deadline = self.threads.get(index).and_then(|thread| thread.deadline);
-                match deadline.filter(|deadline| *deadline < now + way.whole()) {
-                    Some(deadline) => self.plan(index, State::LoginAbandoned(login, call), deadline.max(now)),
-                    None => self.plan(index, State::LoginSent(login, call, way.back), now + way.forth),
-                }
+                let lapses = time_of(M::lapses(&login));
+                let until = deadline.map_or(lapses, |deadline| deadline.min(lapses)).max(now);
+                self.plan(index, State::Waiting(call), until);
+                let own = self.threads.len();
+                let state = State::LoginSent(login, way.back);
+                self.threads.push(Thread {
+                    state,
+                    plan: 0,
+                    one_shot: false,
+                    route: Route::Usual,
+                    deadline: None,
+                });
+                self.plan_anew(own, now + way.forth);
             }
             Step::Wait(call, until) => self.plan(index, State::Waiting(call), time_of(until)),
             Step::Refuse(_) => {
