@@ -274,7 +274,9 @@ impl Client {
             }
         };
         let spawned = thread::Builder::new().name("waldo-login".to_owned()).spawn(login);
-        if let (Err(error), Some(lead)) = (spawned, take(&lead)) {
+        if let Err(error) = spawned
+            && let Some(lead) = take(&lead)
+        {
             lead.fail(error);
         }
     }
