@@ -1,6 +1,6 @@
 //! Which token a response was an answer to.
 
-use http::Extensions;
+use http::{Extensions, StatusCode};
 
 /// Identifies one token of one session, without its text. Its number is the one that logs and
 /// [`explain`](crate::Session::explain) call the edition.
@@ -26,5 +26,12 @@ impl Generation {
     /// has delivered.
     pub fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()
+    }
+    /// Puts the generation into the extensions of a response with this status, for [`of`](Self::of).
+    /// A success gets none: it shows that the token is good, and nobody gives up such a token.
+    pub fn attach(self, status: StatusCode, extensions: &mut Extensions) {
+        if !status.is_success() {
+            extensions.insert(self);
+        }
     }
 }

@@ -148,10 +148,7 @@ impl SharedSession {
         let generation = attempt.generation();
         let verdict = self.conclude_head(attempt, Head::from(&*response));
         conceal(response.headers_mut());
-        // A success shows that the token is good, and nobody gives up such a token.
-        if !response.status().is_success() {
-            response.extensions_mut().insert(generation);
-        }
+        generation.attach(response.status(), response.extensions_mut());
         verdict
     }
 

@@ -187,9 +187,6 @@ fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Resp
 fn deliver(mut response: Response, generation: Generation) -> Response {
     // A fresh token is in there, and the user may log the headers.
     conceal(response.headers_mut());
-    // A success shows that the token is good, and nobody gives up such a token.
-    if !response.status().is_success() {
-        response.extensions_mut().insert(generation);
-    }
+    generation.attach(response.status(), response.extensions_mut());
     response
 }

@@ -323,10 +323,7 @@ fn deliver(
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
         return Err(Error::Status { status, generation });
     }
-    // A success shows that the token is good, and nobody gives up such a token.
-    if !status.is_success() {
-        response.extensions_mut().insert(generation);
-    }
+    generation.attach(status, response.extensions_mut());
     Ok(response)
 }
 
