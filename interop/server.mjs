@@ -1,6 +1,8 @@
 // A small server of the Waldo API's authentication on express and jsonwebtoken, written from the API's documents alone.
 //
-//   node server.mjs --port 0 --key KEY --secret SECRET --signing-key TEXT --lifetime SECONDS --rotation lenient|strict
+//   node server.mjs --port 0 --key KEY --secret SECRET --signing-key TEXT --lifetime SECONDS --rotation lenient|strict --known-after MILLISECONDS
+//
+// A login's token is refused for --known-after after its issue, as where several servers learn of it one after the other.
 //
 // Its first line of output is `listening on http://127.0.0.1:PORT`. GET /_stats answers what it has counted.
 
@@ -17,16 +19,19 @@ const { values: options } = parseArgs({
     'signing-key': { type: 'string' },
     lifetime: { type: 'string', default: '3600' },
     rotation: { type: 'string', default: 'lenient' },
+    'known-after': { type: 'string', default: '0' },
   },
 });
 
 const signingKey = options['signing-key'] ?? options.secret;
 const expiresIn = Number(options.lifetime);
 const stats = { logins: 0, refusedLogins: 0, statuses: {}, loginsAtOnce: 0 };
+const knownAfter = Number(options['known-after']);
 const spent = new Set();
+const unknown = new Set();
 let loggingIn = 0;
 
-const issue = () => jwt.sign({}, signingKey, { expiresIn, jwtid: randomUUID() });
+const issue = (jwtid = randomUUID()) => jwt.sign({}, signingKey, { expiresIn, jwtid });
 const refuse = (response, status, code, message) => response.status(status).json({ code, message });
 
 const app = express();
@@ -57,7 +62,12 @@ app.post('/authenticate', express.json(), (request, response) => {
       return refuse(response, 401, 'INVALID_API_KEY', 'Invalid API key');
     }
     stats.logins += 1;
-    return response.json({ token: issue() });
+    const jti = randomUUID();
+    if (knownAfter > 0) {
+      unknown.add(jti);
+      setTimeout(() => unknown.delete(jti), knownAfter);
+    }
+    return response.json({ token: issue(jti) });
   }, 50);
 });
 
@@ -68,6 +78,7 @@ app.use((request, response, next) => {
   try {
     if (scheme !== 'Bearer') throw new Error('the scheme is not Bearer');
     const { jti } = jwt.verify(token, signingKey, { algorithms: ['HS256'] });
+    if (unknown.has(jti)) throw new Error('the token is not known yet');
     if (spent.has(jti)) throw new Error('the token has been used');
     if (options.rotation === 'strict') spent.add(jti);
   } catch {

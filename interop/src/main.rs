@@ -26,12 +26,13 @@ type Meeting = fn() -> Outcome;
 const KEY: &str = "wk.interop";
 const SECRET: &str = "ws.interop";
 
-const MEETINGS: [(&str, Meeting); 9] = [
+const MEETINGS: [(&str, Meeting); 10] = [
     ("sequential calls to express cause one login", sequential),
     ("32 threads at once cause one login", threads),
     ("tokens of 2 s roll without a login, and an idle spell costs one", short_lives),
     ("single-use tokens: sequential calls see no 401", strict),
     ("a restart with a new signing key costs one login, and no call fails", restart),
+    ("a token that is known 300 ms after its issue costs one login, as does a restart then", lag),
     ("a wrong secret is tried once", wrong_secret),
     ("the API's own sample, bare rolls: ten calls, one login", || sample_logins(RollForm::Bare, 1)),
     ("the API's own sample, rolls with Bearer: ten calls, ten logins", || {
@@ -110,6 +111,36 @@ fn restart() -> Outcome {
     all_at_once(&client, 32, 2)?;
     expect("logins after the restart", server.stats()?.logins, 1)?;
     expect("calls answered after the restart", server.stats()?.answered(200), 65)
+}
+
+fn lag() -> Outcome {
+    let settings = Settings { known_after_ms: 300, ..Settings::default() };
+    let server = Express::start(&settings)?;
+    let client = client(&server.origin(), SECRET)?;
+    refused_for_a_while(&client)?;
+    all_at_once(&client, 32, 2)?;
+    expect("logins", server.stats()?.logins, 1)?;
+    let port = server.port();
+    drop(server);
+    let server = Express::start(&Settings { port, signing_key: Some("another"), ..settings })?;
+    refused_for_a_while(&client)?;
+    all_at_once(&client, 32, 2)?;
+    expect("logins after the restart", server.stats()?.logins, 1)
+}
+
+/// Calls, at most for ten seconds, until the server takes the token. The first call is refused.
+fn refused_for_a_while(client: &Client) -> Outcome {
+    for call in 0..500 {
+        match customer(client) {
+            Ok(()) if call > 0 => return Ok(()),
+            Ok(()) => return Err("the first call was answered, and the server does not lag".into()),
+            Err(Error::Status { status, .. }) if status.as_u16() == 401 => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err("the server never took the token".into())
 }
 
 fn wrong_secret() -> Outcome {

@@ -14,13 +14,15 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) lifetime_s: u32,
     pub(crate) strict: bool,
+    /// How long the server refuses the token of a login after its issue.
+    pub(crate) known_after_ms: u32,
     /// The client secret, unless told otherwise.
     pub(crate) signing_key: Option<&'static str>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { port: 0, lifetime_s: 3600, strict: false, signing_key: None }
+        Self { port: 0, lifetime_s: 3600, strict: false, known_after_ms: 0, signing_key: None }
     }
 }
 
@@ -49,6 +51,7 @@ impl Express {
         command.args(["--key", KEY, "--secret", SECRET]);
         command.args(["--port", &settings.port.to_string(), "--lifetime", &settings.lifetime_s.to_string()]);
         command.args(["--rotation", if settings.strict { "strict" } else { "lenient" }]);
+        command.args(["--known-after", &settings.known_after_ms.to_string()]);
         command.args(settings.signing_key.map(|key| ["--signing-key", key]).into_iter().flatten());
         let mut server = Self { child: command.stdout(Stdio::piped()).spawn()?, port: 0 };
         let mut line = String::new();
