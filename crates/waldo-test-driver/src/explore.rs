@@ -166,7 +166,8 @@ fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Trans
 fn failure<M: Machine>(plan: &Plan, choices: &Choices, seed: Option<u64>, found: Violation) -> Failure {
     let taken = shrink::shorten(choices.taken().to_vec(), |taken| {
         let (result, transcript) = told::<M>(plan, taken);
-        result.is_err_and(|violation| violation.law == found.law).then(|| transcript.len())
+        let same = |violation: Violation| (violation.law, violation.clause) == (found.law, found.clause);
+        result.is_err_and(same).then(|| transcript.len())
     });
     let (result, transcript) = told::<M>(plan, &taken);
     let violation = result.err().unwrap_or(found);

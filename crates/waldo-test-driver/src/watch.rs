@@ -177,7 +177,10 @@ impl Watch {
             | What::Answered { .. }
             | What::Refused { .. }
             | What::Invalidated { .. }
-            | What::Over { .. } => {}
+            | What::Circles
+            | What::Over { .. }
+            | What::Says { .. }
+            | What::Recovers { .. } => {}
         }
     }
 

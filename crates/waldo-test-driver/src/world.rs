@@ -7,6 +7,8 @@ mod ending;
 mod moves;
 mod site;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod troubles;
 
@@ -17,7 +19,7 @@ use waldo_auth_core::Snapshot;
 
 use crate::choices::{Choices, Odometer};
 use crate::clocks::Clocks;
-use crate::laws::{self, EVERYONE_ENDS, Scene, Violation};
+use crate::laws::{self, LAWS, Law, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RollForm, Server, Servers};
 use crate::setup::Setup;
@@ -25,7 +27,8 @@ use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
 
 use self::moves::Move;
-use self::site::{KEYS, config};
+pub(crate) use self::site::KEYS;
+use self::site::config;
 use self::slot::{Slot, State};
 
 /// The most steps of a run after which it has to have ended: no call takes as many.
@@ -35,6 +38,8 @@ const LONGEST: u64 = 10_000;
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
 pub(crate) struct World<'a, M: Machine> {
     setup: &'a Setup,
+    /// What it is judged by.
+    laws: &'a [Law],
     clocks: Clocks,
     server: Server,
     key_revoked: bool,
@@ -63,6 +68,7 @@ impl<'a, M: Machine> World<'a, M> {
         let machines: Vec<M> =
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
         Self {
+            laws: LAWS,
             clocks: Clocks::new(),
             server: KEYS.iter().fold(Server::new(setup.policy.clone()), |server, (key, secret)| {
                 server.with_key(key, secret)
@@ -116,8 +122,7 @@ impl<'a, M: Machine> World<'a, M> {
             self.retracing = choices.is_retracing();
             if moves.len() > 1 && !choices.is_new(|| self.digest()) {
                 if choices.odometer().is_some_and(Odometer::has_run_in_a_circle) {
-                    let what = "the run comes back to where it was: it could go on for ever".to_owned();
-                    return Err(Violation { law: EVERYONE_ENDS, what });
+                    self.see(0, What::Circles)?;
                 }
                 return Ok(());
             }
@@ -190,8 +195,8 @@ impl<'a, M: Machine> World<'a, M> {
         let sight = Sight { now: self.clocks.now(), what };
         let Some(watch) = self.watches.get_mut(process) else { return Ok(()) };
         if !self.retracing {
-            let scene = Scene { watch, undisturbed: self.undisturbed };
-            laws::judge(&scene, &sight)?;
+            let scene = Scene { watch, tokens: &self.tokens, undisturbed: self.undisturbed };
+            laws::judge(self.laws, &scene, &sight)?;
         }
         watch.take_in(&sight, &self.tokens);
         Ok(())

@@ -1,5 +1,7 @@
 //! What can be seen of a client from outside.
 
+use std::time::Duration;
+
 use waldo_auth_core::{Instant, Now};
 
 use super::tokens::{Life, TokenId};
@@ -17,7 +19,13 @@ pub(crate) enum What {
     /// A request goes out, or the head of a probe.
     Sent { call: Caller, carries: Carries, probe: bool },
     /// A login goes out.
-    LoggedIn { call: Caller, login: u64, lapses: Instant, good_form: bool },
+    LoggedIn {
+        call: Caller,
+        login: u64,
+        lapses: Instant,
+        /// What is wrong with its request.
+        flaw: Option<&'static str>,
+    },
     /// A call waits.
     Waits { call: Caller, until: Instant },
     /// A call is refused.
@@ -51,8 +59,22 @@ pub(crate) enum What {
     },
     /// A stored token is taken up.
     Resumed { token: TokenId, life: Life },
+    /// The run comes back to a state of its own.
+    Circles,
     /// Nothing is left to happen.
     Over { unanswered: usize },
+    /// A client says this of itself.
+    Says { said: String },
+    /// Once all is well again, a further call has ended.
+    Recovers {
+        process: usize,
+        /// The status of its answer, unless it was refused.
+        status: Option<u16>,
+        /// How many calls there have been since.
+        calls: u32,
+        /// How long after the first 401 in a row this one comes.
+        refused_for: Option<Duration>,
+    },
 }
 
 /// What stands in a request's `Authorization` header.
@@ -71,7 +93,7 @@ pub(crate) enum Carries {
 pub(crate) enum End {
     Granted(TokenId, Life),
     Rejected,
-    Failed { retry_after: Option<std::time::Duration> },
+    Failed { retry_after: Option<Duration> },
     Abandoned,
 }
 

@@ -14,7 +14,7 @@ pub(super) static ABROAD: LazyLock<Uri> =
     LazyLock::new(|| Uri::from_static("https://elsewhere.example/customer?field=id"));
 
 /// The key pairs that the server knows. A client begins with the first.
-pub(super) const KEYS: [(&str, &str); 2] =
+pub(crate) const KEYS: [(&str, &str); 2] =
     [(Server::KEY_ID, Server::KEY_SECRET), ("wk.sandbox.other", "ws.sandbox.other")];
 
 pub(super) fn config(seed: u64) -> Config {

@@ -138,15 +138,11 @@ impl<M: Machine> World<'_, M> {
         let (process, caller) = (slot.kind.process, slot.caller);
         let number = self.watches.get(process).map_or(0, |watch| watch.logins) + 1;
         let (request, lapses) = (M::request(&login), M::lapses(&login));
-        let json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
-        let good_form = request.method() == Method::POST
-            && request.uri().authority() == CALL.authority()
-            && request.headers().get(CONTENT_TYPE).is_some_and(json)
-            && !request.headers().contains_key(AUTHORIZATION);
+        let flaw = flaw_of(&request);
         self.tell(&caller, || format!("logs in for everyone (login {number})"));
         let flight = Flight { login: number, sent: now, request, answer: None };
         self.put(index, State::Leading { call: Some(call), login, flight });
-        self.see(process, What::LoggedIn { call: caller, login: number, lapses, good_form })
+        self.see(process, What::LoggedIn { call: caller, login: number, lapses, flaw })
     }
 
     /// The server handles a request; its answer is on its way.
@@ -283,6 +279,22 @@ impl<M: Machine> World<'_, M> {
             };
         }
     }
+}
+
+/// What is wrong with the request of a login.
+fn flaw_of<B>(request: &Request<B>) -> Option<&'static str> {
+    let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    let (uri, headers) = (request.uri(), request.headers());
+    if request.method() != Method::POST {
+        return Some("is no POST");
+    }
+    if (uri.scheme(), uri.authority()) != (CALL.scheme(), CALL.authority()) {
+        return Some("goes to another origin");
+    }
+    if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
+        return Some("does not say that it is JSON");
+    }
+    headers.contains_key(AUTHORIZATION).then_some("has an Authorization header")
 }
 
 fn bad_gateway() -> Response<Vec<u8>> {

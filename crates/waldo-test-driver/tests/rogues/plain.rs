@@ -9,59 +9,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use serde::Deserialize;
 use waldo_auth_core::{Config, Credentials, Head, Instant, Now, Upload};
 use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
-/// The famous ways to get it wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    LastResponseWins,
-    ExpiryCompareOnly,
-    UnconditionalDrop,
-    NoSecondLook,
-    OneLoginPerWaiter,
-    WaitersLogInInTurn,
-    PermanentLatch,
-    NoLatch,
-    WallClockOnly,
-    MonotonicOnly,
-    MarginEatsLife,
-    RetryWithoutBound,
-    AdoptsFromAnyOrigin,
-    BlankAdopted,
-    LeaseWithoutEnd,
-    RollsFromErrors,
-    OneShotSentAgain,
-    ErrorsSentAgain,
-    RetryAfterIgnored,
-    DropsWithoutBudget,
-    SpeaksOfTokens,
-    BusyLoop,
-    ResetKeepsToken,
-    ForbiddenIsUnauthorized,
-    KeepsRefusedToken,
-    RollsIgnored,
-    SendsAnywhere,
-    EndlessPatience,
-    LateGrantWins,
-    LapseForgotten,
-    BrokenUploadSentAgain,
-    ProbesUnasked,
-    TakesGivenUpTokens,
-    DropsUnknownTokens,
-    ResetForgetsAlways,
-    InvalidationEndsLogin,
-    KeepsUnknownTokens,
-}
-
-/// Which fault a machine has, as a type.
-pub(crate) trait Wrong {
-    const FAULT: Fault;
-}
+use crate::fault::{Fault, Wrong};
 
 pub(crate) struct Plain<W> {
     held: Option<Token>,
@@ -126,6 +80,8 @@ pub(crate) struct Login {
     lapses: Instant,
 }
 
+const LOGIN: &str = "https://api.waldo.example/authenticate";
+const WRONG_PAIR: &str = r#"{"apiKey":"wk.sandbox.none","clientSecret":"ws.sandbox.none"}"#;
 const LEASE: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_millis(1500);
 const BURST: usize = 5;
@@ -170,11 +126,17 @@ impl<W: Wrong> Plain<W> {
     fn patience_ends(&self, call: &Call) -> bool {
         let failed = self.closed.is_some_and(|closed| !closed.rejected);
         let endless = Self::has(Fault::EndlessPatience);
-        failed && !endless && self.failures - Self::came(call).1 >= 3
+        let patience = if Self::has(Fault::GivesUpEarly) { 1 } else { 3 };
+        failed && !endless && self.failures - Self::came(call).1 >= patience
     }
 
     fn wait(mut call: Call, until: Instant, now: Now) -> Step<Self> {
-        if call.deadline.is_some_and(|deadline| deadline <= until) {
+        let latest = until.saturating_add(match W::FAULT {
+            Fault::DeadlineTooEarly => LEASE,
+            _ => Duration::ZERO,
+        });
+        let too_late = call.deadline.is_some_and(|deadline| deadline <= latest);
+        if too_late && !Self::has(Fault::WaitsBeyondDeadline) {
             return refuse(Why::Deadline, until);
         }
         call.has_waited = true;
@@ -227,6 +189,7 @@ impl<W: Wrong> Plain<W> {
         let mut resend = &mut call.resent_after_login;
         match newer {
             Some(true) if Self::has(Fault::UnconditionalDrop) => self.held = None,
+            Some(true) if Self::has(Fault::GivesUpWithNewerToken) => return None,
             Some(true) => resend = &mut call.resent_with_newer,
             Some(false) => {
                 let came = call.came.unwrap_or_default();
@@ -287,6 +250,7 @@ impl<W: Wrong> Plain<W> {
             Fault::PermanentLatch if rejected => Duration::from_secs(u64::from(u32::MAX)),
             Fault::NoLatch if rejected => Duration::from_secs(1),
             Fault::WaitersLogInInTurn => Duration::ZERO,
+            Fault::BacksOffForHours if !rejected => Duration::from_secs(2 * 60 * 60),
             _ => own,
         };
         let asked = if Self::has(Fault::RetryAfterIgnored) { Duration::ZERO } else { asked };
@@ -351,7 +315,17 @@ impl<W: Wrong> Machine for Plain<W> {
         if let Some(token) = self.token_for(&call, now).filter(|_| looks) {
             let here = request.uri().host() == Some("api.waldo.example");
             if !here && !Self::has(Fault::SendsAnywhere) {
-                return refuse(Why::Foreign, now.monotonic);
+                let past = Instant::from_start(Duration::ZERO);
+                return refuse(
+                    Why::Foreign,
+                    if Self::has(Fault::RefersToThePast) { past } else { now.monotonic },
+                );
+            }
+            match (W::FAULT, call.deadline) {
+                (Fault::RefusesWhatItHolds, Some(deadline)) => return refuse(Why::Deadline, deadline),
+                (Fault::QueuesCalls, _) => return Self::wait(call, now.monotonic.saturating_add(GRACE), now),
+                (Fault::CallsTheLogin, _) => *request = Request::post(LOGIN).body(WRONG_PAIR.into()).unwrap(),
+                _ => {}
             }
             let value = HeaderValue::try_from(format!("Bearer {}", token.text)).unwrap();
             request.headers_mut().insert(AUTHORIZATION, value);
@@ -366,13 +340,21 @@ impl<W: Wrong> Machine for Plain<W> {
             return Self::wait(call, lapses, now);
         }
         if let Some(closed) = self.closed.filter(|closed| closed.until > now.monotonic) {
-            if closed.rejected {
+            if closed.rejected || Self::has(Fault::FailureIsRejection) {
                 return refuse(Why::Rejected, closed.until);
             }
             return Self::wait(call, closed.until, now);
         }
         if call.deadline.is_some_and(|deadline| deadline <= now.monotonic) {
             return refuse(Why::Deadline, now.monotonic);
+        }
+        let waits_first = match W::FAULT {
+            Fault::WaitsForNothing => !call.has_waited,
+            Fault::WaitsForEver => self.logins > 0 && self.held.is_none() && self.closed.is_none(),
+            _ => false,
+        };
+        if waits_first {
+            return Self::wait(call, now.monotonic.saturating_add(GRACE), now);
         }
         call.has_waited = false;
         self.logins += 1;
@@ -394,7 +376,12 @@ impl<W: Wrong> Machine for Plain<W> {
     fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
         let status = head.status.as_u16();
         let foreign = head.uri().is_some_and(|uri| uri.host() != Some("api.waldo.example"));
-        if foreign && !Self::has(Fault::AdoptsFromAnyOrigin) {
+        let trusted = match W::FAULT {
+            Fault::AdoptsFromAnyOrigin => true,
+            Fault::TrustsForeign401 => status == 401,
+            _ => false,
+        };
+        if foreign && !trusted {
             return None;
         }
         match status {
@@ -424,18 +411,30 @@ impl<W: Wrong> Machine for Plain<W> {
 
     fn request(_: &Login) -> Request<Vec<u8>> {
         let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
-        Request::post("https://api.waldo.example/authenticate")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body.to_string().into_bytes())
-            .unwrap()
+        let mut request = Request::post(LOGIN).body(body.to_string().into_bytes()).unwrap();
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match W::FAULT {
+            Fault::LoginByGet => *request.method_mut() = Method::GET,
+            Fault::LoginElsewhere => {
+                *request.uri_mut() = Uri::from_static("https://waldo.example/authenticate");
+            }
+            Fault::LoginAsText => drop(request.headers_mut().remove(CONTENT_TYPE)),
+            Fault::LoginWithToken => {
+                request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("Bearer none"));
+            }
+            _ => {}
+        }
+        request
     }
 
     fn lapses(login: &Login) -> Instant {
-        if Self::has(Fault::LeaseWithoutEnd) {
-            login.sent.monotonic.saturating_add(LEASE)
-        } else {
-            login.lapses
-        }
+        let length = match W::FAULT {
+            Fault::LeaseWithoutEnd => LEASE,
+            Fault::LeaseOfADay => Duration::from_secs(24 * 60 * 60),
+            Fault::LeaseOfNothing => Duration::ZERO,
+            _ => return login.lapses,
+        };
+        login.sent.monotonic.saturating_add(length)
     }
 
     fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
@@ -502,6 +501,8 @@ impl<W: Wrong> Machine for Plain<W> {
     fn say(&self, _: Now) -> String {
         match (&self.held, W::FAULT) {
             (Some(token), Fault::SpeaksOfTokens) => format!("cache hit: {}", token.text),
+            (_, Fault::SpeaksOfKeys) => format!("logged in as {}", Server::KEY_ID),
+            (_, Fault::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),
             (held, _) => format!("edition {:?}", held.as_ref().map(|held| held.edition)),
         }
     }
