@@ -74,7 +74,7 @@ fn run<A: Adapter>(adapter: &A, scenario: &Scenario) -> Certified {
     }
     let unmet = match Stage::new(adapter, scenario) {
         Ok(mut stage) => scenario.perform(&mut stage, Precision::Bounds),
-        Err(obstacle) => vec![Unmet::from(obstacle)],
+        Err(obstacle) => vec![Unmet::no_client(&obstacle)],
     };
     done(if unmet.is_empty() { Verdict::Passed } else { Verdict::Failed(unmet) })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::demand::Demand;
 use super::document::{Scenario, placed};
 use super::ending::Ending;
 use super::key_pair::KeyPair;
@@ -141,13 +142,17 @@ impl fmt::Display for Obstacle {
     }
 }
 
+fn not_taken(why: &Obstacle, place: impl Into<String>) -> Unmet {
+    Unmet::new(Demand::Step, why.to_string()).at(place)
+}
+
 impl Scenario {
     /// Performs the scenario, and answers what was not met: nothing, if all is well.
     pub fn perform(&self, bench: &mut impl Bench, precision: Precision) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
             if let Err(obstacle) = self.take(step, bench) {
-                unmet.push(Unmet::at(format!("steps[{number}]"), obstacle.to_string()));
+                unmet.push(not_taken(&obstacle, format!("steps[{number}]")));
                 break;
             }
         }
@@ -156,7 +161,7 @@ impl Scenario {
             if unmet.is_empty()
                 && let Err(obstacle) = bench.finish(order.id())
             {
-                unmet.push(Unmet::at("at the end", obstacle.to_string()));
+                unmet.push(not_taken(&obstacle, "at the end"));
             }
         }
         let observed = bench.observe();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::demand::Demand;
 use super::sighting::TokenName;
 
 /// The things that no request may do, in any scenario.
@@ -25,6 +26,24 @@ pub(super) enum LoginBody {
     NotJson,
     NotObject,
     Members { count: usize, api_key: bool, client_secret: bool },
+}
+
+impl Breach {
+    /// What every request must be like, and this one is not.
+    pub(super) fn demand(&self) -> Demand {
+        match self {
+            Self::LoginWithToken { .. } => Demand::LoginWithoutToken,
+            Self::LoginHeader { .. } => Demand::LoginHeader,
+            Self::LoginBody { .. } => Demand::LoginBody,
+            Self::LoginQuery => Demand::LoginQuery,
+            Self::LoginStranger { .. } => Demand::NoOtherLoginHeader,
+            Self::Host { .. } => Demand::Host,
+            Self::NoToken => Demand::Token,
+            Self::SeveralTokens { .. } => Demand::OneToken,
+            Self::TokenForm { .. } => Demand::TokenForm,
+            Self::UnknownToken => Demand::IssuedToken,
+        }
+    }
 }
 
 /// As one sentence: what is expected of every request, and what this one did.

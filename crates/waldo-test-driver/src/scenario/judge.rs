@@ -3,6 +3,8 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bench::Observed;
+use super::breach::Breach;
+use super::demand::Demand;
 use super::document::Scenario;
 use super::ending::Ending;
 use super::order::Order;
@@ -16,26 +18,34 @@ use crate::server::Target;
 impl Scenario {
     /// What has not come true; the last of it, the first thing that differs, says most.
     pub(super) fn judge(&self, observed: &Observed, precision: Precision) -> Vec<Unmet> {
-        let mut unmet: Vec<Unmet> = observed.objections.iter().map(Unmet::new).collect();
+        let mut unmet: Vec<Unmet> =
+            observed.objections.iter().map(|what| Unmet::new(Demand::Rest, what)).collect();
         for order in self.orders() {
             unmet.extend(judge_endings(order, observed, precision));
         }
         for (number, sighting) in observed.sightings.iter().enumerate() {
             let place = format!("request {}, {sighting}", number + 1);
-            unmet.extend(sighting.breaches.iter().map(|breach| Unmet::at(&place, breach.to_string())));
+            let told = |breach: &Breach| Unmet::new(breach.demand(), breach.to_string()).at(&place);
+            unmet.extend(sighting.breaches.iter().map(told));
         }
         unmet.extend(self.altered_requests(&observed.sightings));
         if observed.elsewhere > 0 {
-            unmet.push(Unmet::new(format!(
-                "expected that no request goes to an origin that is not the client's; it saw {}",
-                observed.elsewhere
-            )));
+            unmet.push(Unmet::new(
+                Demand::OwnOrigin,
+                format!(
+                    "expected that no request goes to an origin that is not the client's; it saw {}",
+                    observed.elsewhere
+                ),
+            ));
         }
         if observed.logins_at_once > self.logins_at_once {
-            unmet.push(Unmet::new(format!(
-                "logins under way at once: expected {} at most; seen {}",
-                self.logins_at_once, observed.logins_at_once
-            )));
+            unmet.push(Unmet::new(
+                Demand::LoginsAtOnce,
+                format!(
+                    "logins under way at once: expected {} at most; seen {}",
+                    self.logins_at_once, observed.logins_at_once
+                ),
+            ));
         }
         unmet.extend(self.first_difference(&observed.sightings, precision));
         unmet
@@ -48,8 +58,8 @@ impl Scenario {
         for order in self.orders() {
             let (path, body) = (order.path(), order.bytes());
             let attempts = sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path);
-            let what = attempts.flat_map(|seen| alterations(order, &body, seen));
-            unmet.extend(what.map(|what| Unmet::at(format!("call {}", order.id), what)));
+            let altered = attempts.flat_map(|seen| alterations(order, &body, seen));
+            unmet.extend(altered.map(|unmet| unmet.at(format!("call {}", order.id))));
         }
         unmet
     }
@@ -73,13 +83,13 @@ impl Scenario {
             if let Some((request, _)) = waiting.iter().find(|(request, seen)| *seen < request.times.least) {
                 let expected = self.tell(request, sightings);
                 let seen = rest.first().map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
-                return Some(Unmet::at(from, format!("expected {expected}; {seen}")));
+                return Some(Unmet::new(Demand::Request, format!("expected {expected}; {seen}")).at(from));
             }
         }
         let number = sightings.len() - rest.len() + 1;
         let odd = rest.first()?;
         let what = format!("nothing more was expected; seen {odd}");
-        Some(Unmet::at(format!("from request {number} on"), what))
+        Some(Unmet::new(Demand::NoOtherRequest, what).at(format!("from request {number} on")))
     }
 
     fn fits(&self, expected: &ExpectedRequest, sighting: &Sighting, precision: Precision) -> bool {
@@ -122,64 +132,75 @@ impl Scenario {
 fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Vec<Unmet> {
     let (id, expected) = (&order.id, &order.answer);
     let Some(endings) = observed.endings.get(id) else {
-        return vec![Unmet::new(format!("call {id} was never made; expected {expected}"))];
+        return vec![Unmet::new(Demand::CallMade, format!("call {id} was never made; expected {expected}"))];
     };
     let mut unmet = Vec::new();
     if endings.len() < order.times {
         let ended = endings.len();
-        unmet.push(Unmet::new(format!("{ended} of {} calls {id} ended; expected {expected}", order.times)));
+        let what = format!("{ended} of {} calls {id} ended; expected {expected}", order.times);
+        unmet.push(Unmet::new(Demand::CallEnded, what));
     }
     for (ending, at) in endings {
         if let Some(half) = half_body(order, ending, &observed.sightings) {
-            unmet.push(Unmet::at(format!("call {id}"), half));
+            unmet.push(Unmet::new(Demand::WholeBody, half).at(format!("call {id}")));
         } else if !expected.admit(ending, *at, precision) {
             let (ending, at) = (ending.told(precision), precision.tell(*at));
-            unmet.push(Unmet::at(
-                format!("call {id} ended otherwise"),
-                format!("expected {expected}; seen {ending}, at {at}"),
-            ));
+            let what = format!("expected {expected}; seen {ending}, at {at}");
+            unmet.push(Unmet::new(Demand::Ending, what).at(format!("call {id} ended otherwise")));
         } else if !is_given(order, ending, &observed.sightings) {
-            unmet.push(Unmet::at(
-                format!("call {id}"),
-                "expected that it is delivered a response that the server gave to it; it was delivered another",
-            ));
+            let what = "expected that it is delivered a response that the server gave to it; it was delivered another";
+            unmet.push(Unmet::new(Demand::OwnResponse, what).at(format!("call {id}")));
         }
     }
     unmet
 }
 
 /// The differences between the user's request and this attempt of the call.
-fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<String> {
-    let mut what = Vec::new();
+fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<Unmet> {
+    let mut unmet = Vec::new();
+    let mut differs = |demand, what: String| unmet.push(Unmet::new(demand, what));
     if seen.method != order.method() {
         let (expected, seen) = (order.method(), &seen.method);
-        what.push(format!("expected that each attempt has its method, {expected}; it had {seen}"));
+        differs(
+            Demand::Method,
+            format!("expected that each attempt has its method, {expected}; it had {seen}"),
+        );
     }
     if seen.query.as_deref() != order.query() {
         let tell = |query: Option<&str>| query.map_or("none".to_owned(), |query| format!("?{query}"));
         let (expected, seen) = (tell(order.query()), tell(seen.query.as_deref()));
-        what.push(format!("expected that each attempt has its query, {expected}; it had {seen}"));
+        differs(
+            Demand::Query,
+            format!("expected that each attempt has its query, {expected}; it had {seen}"),
+        );
     }
     for name in order.headers().keys() {
         let (expected, seen) = (values(order.headers(), name), values(&seen.headers, name));
         // One line with commas means the same as several lines (RFC 9110, section 5.3).
         if seen.is_empty() || expected.join(&b", "[..]) != seen.join(&b", "[..]) {
             let (expected, seen) = (tell(&expected), tell(&seen));
-            what.push(format!("expected that each attempt has its {name}, {expected}; it had {seen}"));
+            differs(
+                Demand::UserHeaders,
+                format!("expected that each attempt has its {name}, {expected}; it had {seen}"),
+            );
         }
     }
     let is_made_up = |name: &&HeaderName| !order.headers().contains_key(*name) && !stack::may_add(name);
     if let Some(name) = seen.headers.keys().find(is_made_up) {
-        what.push(format!("expected that no header is added to its user's; it had {name}"));
+        differs(
+            Demand::NoOtherHeader,
+            format!("expected that no header is added to its user's; it had {name}"),
+        );
     }
     if let Some(seen) = seen.body.as_ref().filter(|seen| *seen != body) {
         let (seen, all) = (seen.len(), body.len());
         let other = if seen == all { ", and others" } else { "" };
-        what.push(format!(
-            "expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"
-        ));
+        differs(
+            Demand::Body,
+            format!("expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"),
+        );
     }
-    what
+    unmet
 }
 
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {

@@ -4,8 +4,11 @@ mod answer;
 mod bench;
 mod breach;
 mod check;
+mod demand;
 mod document;
 mod ending;
+#[cfg(test)]
+mod faulty;
 mod judge;
 mod key_pair;
 mod need;
@@ -23,6 +26,7 @@ mod window;
 mod witness;
 
 pub use bench::{Bench, Change, Observed, Obstacle, Parting, Shift};
+pub use demand::Demand;
 pub use document::{Scenario, ScenarioError};
 pub use ending::Ending;
 pub use key_pair::KeyPair;

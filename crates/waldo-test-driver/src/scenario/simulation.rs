@@ -46,12 +46,12 @@ impl Scenario {
     pub fn run(&self) -> Vec<Unmet> {
         match Simulation::new(self) {
             Ok(mut simulation) => self.perform(&mut simulation, Precision::Exact),
-            Err(obstacle) => vec![Unmet::at("client", obstacle.to_string())],
+            Err(obstacle) => vec![Unmet::no_client(&obstacle)],
         }
     }
 }
 
-struct Simulation<'a> {
+pub(super) struct Simulation<'a> {
     scenario: &'a Scenario,
     server: Server,
     witness: Witness,
@@ -67,7 +67,7 @@ struct Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
+    pub(super) fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
         let mut clocks = Clocks::new();
         clocks.set(scenario.client.clock);
         Ok(Self {

@@ -3,11 +3,13 @@
 use std::fmt;
 
 use super::bench::Obstacle;
+use super::demand::Demand;
 use super::sighting::Sighting;
 
 /// One thing that was expected and has not come true. Its `Display` says where, what was expected and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
+    demand: Demand,
     place: Option<String>,
     what: String,
     /// With the last finding of a scenario.
@@ -15,12 +17,23 @@ pub struct Unmet {
 }
 
 impl Unmet {
-    pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { place: None, what: what.into(), all_seen: None }
+    pub(super) fn new(demand: Demand, what: impl Into<String>) -> Self {
+        Self { demand, place: None, what: what.into(), all_seen: None }
     }
 
-    pub(super) fn at(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: Some(place.into()), ..Self::new(what) }
+    /// The same, with the place where it was found.
+    pub(super) fn at(self, place: impl Into<String>) -> Self {
+        Self { place: Some(place.into()), ..self }
+    }
+
+    /// There is no client, for this reason.
+    pub fn no_client(why: &Obstacle) -> Self {
+        Self::new(Demand::Client, why.to_string()).at("client")
+    }
+
+    /// What was demanded.
+    pub fn demand(&self) -> Demand {
+        self.demand
     }
 
     /// Adds all that the server saw.
@@ -32,12 +45,6 @@ impl Unmet {
     pub fn gist(&self) -> &str {
         let demand = self.what.split_once("; it ").map_or(self.what.as_str(), |(demand, _)| demand);
         demand.rsplit_once(", at ").map_or(demand, |(timeless, _)| timeless)
-    }
-}
-
-impl From<Obstacle> for Unmet {
-    fn from(obstacle: Obstacle) -> Self {
-        Self::new(obstacle.to_string())
     }
 }
 

@@ -1,0 +1,44 @@
+//! Each demand is broken alone, and found alone.
+
+mod benches;
+mod observations;
+mod requests;
+
+use std::collections::BTreeSet;
+
+use super::demand::Demand;
+use super::unmet::Unmet;
+
+/// Something that was done well or badly, and what is found.
+struct Case {
+    /// What was done, for a reader of the failure.
+    what: String,
+    found: Vec<Unmet>,
+    /// What must be found, with a part of its words. Nothing for something that was done well.
+    expected: Option<(Demand, &'static str)>,
+}
+
+impl Case {
+    /// What differs from what must be found.
+    fn difference(&self) -> Option<String> {
+        let Self { what, found, expected } = self;
+        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let agree = match (found.as_slice(), expected) {
+            ([], None) => true,
+            ([found], Some((demand, words))) => found.demand() == *demand && told.concat().contains(words),
+            _ => false,
+        };
+        (!agree).then(|| format!("{what}: expected {expected:?}; found {told:#?}"))
+    }
+}
+
+#[test]
+fn each_demand_is_broken_and_found_alone() {
+    let cases: Vec<Case> =
+        observations::cases().into_iter().chain(requests::cases()).chain(benches::cases()).collect();
+    let differences: Vec<String> = cases.iter().filter_map(Case::difference).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let broken: BTreeSet<Demand> = cases.iter().filter_map(|case| Some(case.expected?.0)).collect();
+    let demands: BTreeSet<Demand> = Demand::ALL.iter().copied().collect();
+    assert_eq!(broken, demands, "a demand has no faulty client");
+}

@@ -1,0 +1,45 @@
+//! The list of all scenarios with their sizes, so that none is dropped unseen.
+
+use waldo_test_driver::scenario;
+
+use crate::expectations::expectations;
+use crate::files;
+
+/// `UPDATE=1 cargo test -p waldo-test-driver --test scenarios` writes the list anew.
+#[test]
+fn the_contents_name_each_scenario_with_its_size() {
+    let files = files();
+    let file = |name: &str| files.iter().find(|json| json["name"] == name).unwrap();
+    let mut rows = Vec::new();
+    let mut sums = [0; 3];
+    for scenario in scenario::all() {
+        let json = file(scenario.name());
+        let rules: Vec<String> = scenario.rules().iter().map(ToString::to_string).collect();
+        let place = if scenario.virtual_only().is_some() { "virtual time" } else { "both" };
+        let length = |list: &str| json[list].as_array().unwrap().len();
+        let sizes = [length("steps"), length("seen"), expectations(json).len()];
+        sums = [0, 1, 2].map(|column| sums[column] + sizes[column]);
+        let [steps, seen, values] = sizes;
+        let (name, rules) = (scenario.name(), rules.join(", "));
+        rows.push(format!("| [`{name}`]({name}.json) | {rules} | {place} | {steps} | {seen} | {values} |\n"));
+    }
+    let [steps, seen, values] = sums;
+    let drawn = format!(
+        "# Contents\n\nThe scenarios of the suite, in its order, with the number of their steps, of the lines in `seen`, and of the\n\
+         values that they expect. A test compares this list with the suite. `UPDATE=1 cargo test -p\n\
+         waldo-test-driver --test scenarios` writes it anew.\n\n\
+         | scenario | rules | runs in | steps | seen | values |\n|---|---|---|--:|--:|--:|\n{}\
+         | {} scenarios | | | {steps} | {seen} | {values} |\n",
+        rows.concat(),
+        rows.len()
+    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/CONTENTS.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &drawn).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
+    for (kept, drawn) in kept.lines().zip(drawn.lines()) {
+        assert_eq!(kept, drawn, "the scenario has changed; UPDATE=1 keeps it");
+    }
+    assert_eq!(kept.len(), drawn.len(), "a scenario has come or gone; UPDATE=1 keeps it");
+}

@@ -1,0 +1,89 @@
+//! The suite in virtual time, and whether it can fail.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a scenario that is not there, or is another, fails the test"
+)]
+
+mod contents;
+mod expectations;
+mod refused;
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use waldo_test_driver::scenario::{self, Scenario, Witness};
+use waldo_test_driver::server::{Server, Target};
+
+/// Every scenario as its JSON.
+fn files() -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let json = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    json.map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn the_shipping_session_meets_every_scenario_in_virtual_time() {
+    for scenario in scenario::all() {
+        let unmet: Vec<String> = scenario.run().iter().map(ToString::to_string).collect();
+        assert!(unmet.is_empty(), "{}:\n{}", scenario.name(), unmet.join("\n"));
+    }
+}
+
+#[test]
+fn there_are_a_hundred_at_least_and_most_of_them_run_on_sockets() {
+    let all: Vec<Scenario> = scenario::all().collect();
+    let virtual_only = all.iter().filter(|scenario| scenario.virtual_only().is_some()).count();
+    assert!(all.len() >= 100, "{}", all.len());
+    assert!(virtual_only * 4 < all.len(), "{virtual_only} of {}", all.len());
+}
+
+#[test]
+fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
+    let cold =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/cold-start.json")).unwrap();
+    assert_eq!(scenario::read_all([("cold-start", cold.as_str())]).unwrap().len(), 1);
+    let twice =
+        scenario::read_all([("cold-start", cold.as_str()), ("cold-start", cold.as_str())]).unwrap_err();
+    assert_eq!(
+        twice.to_string(),
+        "cold-start.json: name: another scenario has it already; give each its own"
+    );
+    let other = scenario::read_all([("warm-start", cold.as_str())]).unwrap_err();
+    assert!(
+        other.to_string().starts_with("warm-start.json: name: it is \"cold-start\" in the file"),
+        "{other}"
+    );
+}
+
+#[test]
+fn rule_20_what_was_seen_shows_no_secret() {
+    let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let mut witness = Witness::new(now);
+    let body = format!(r#"{{"apiKey": "{}", "clientSecret": "{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+    let login = http::Request::post("/authenticate").body(body).unwrap();
+    let granted = server.handle(&login, now);
+    witness.note(Target::Login, &login, &granted, now);
+    let granted: Value = serde_json::from_slice(granted.response().unwrap().body()).unwrap();
+    let token = granted["token"].as_str().unwrap();
+    let call = http::Request::get("/a").header("authorization", format!("Bearer {token}"));
+    let call = call.header("x-odd", token).body("").unwrap();
+    witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+    let twice = format!("Bearer {token} {token}");
+    let call = http::Request::get("/b").header("authorization", twice).body("").unwrap();
+    witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+    let (mut parts, body) = login.into_parts();
+    parts.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let login = http::Request::from_parts(parts, body);
+    witness.note(Target::Login, &login, &server.handle(&login, now), now);
+    let told: Vec<String> = witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
+    let told = format!("{} {witness:?}", told.join("\n"));
+    for secret in [Server::KEY_ID, Server::KEY_SECRET, token] {
+        let bytes = format!("{:?}", secret.as_bytes());
+        assert!(!told.contains(secret) && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
+    }
+    assert!(told.contains("a login as the first pair, given 200"), "{told}");
+    assert!(told.contains("/a with login 1, given 200"), "{told}");
+}
