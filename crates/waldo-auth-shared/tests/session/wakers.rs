@@ -144,3 +144,26 @@ fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
         drop(wait);
     });
 }
+
+/// Ends its login when the last copy of the waker is dropped.
+struct Holds(#[expect(dead_code, reason = "its drop ends the login")] Lead);
+
+impl Wake for Holds {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn rule_18_a_waker_that_changes_the_session_as_it_is_dropped_stops_nobody() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let session = Arc::new(session());
+        let waker = Waker::from(Arc::new(Holds(lead(&session))));
+        let mut task = waiting(&session);
+        assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        // Another waker takes its place.
+        assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(20)).expect("the task waits for itself");
+}
