@@ -138,6 +138,9 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::pin::Pin;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
     use bytes::Bytes;
     use http_body::Frame;
@@ -240,6 +243,31 @@ mod tests {
             _ => Some(Does::Rests),
         });
         assert_eq!(ended.unwrap().bytes, 14);
+    }
+
+    /// Wakes a task again when the last copy of the waker is dropped.
+    struct WakesAgain(Arc<Activity>);
+
+    impl Wake for WakesAgain {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for WakesAgain {
+        fn drop(&mut self) {
+            self.0.wake_by_ref();
+        }
+    }
+
+    #[test]
+    fn a_waker_that_wakes_as_it_is_dropped_stops_nobody() {
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let activity = Arc::new(Activity::default());
+            activity.since_last(&Waker::from(Arc::new(WakesAgain(Arc::clone(&activity)))));
+            // Another waker takes its place.
+            done.send(activity.since_last(Waker::noop())).unwrap();
+        });
+        assert!(ended.recv_timeout(Duration::from_secs(20)).expect("the task waits for itself"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an adapter's client starts from.
 
+use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use waldo_auth_core::{Config, ConfigBuilder, Credentials};
@@ -28,7 +29,11 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
 /// # Errors
 /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`ConfigBuilder::build`].
 pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
-    let (credentials, origin) = env::read(std::env::var_os)?;
+    config_from(std::env::var_os)
+}
+
+fn config_from(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<ConfigBuilder, EnvError> {
+    let (credentials, origin) = env::read(variable)?;
     let config = config(credentials);
     Ok(match origin {
         Some(origin) => config.origin(origin),
@@ -43,10 +48,27 @@ fn jitter_seed() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::hash::{BuildHasherDefault, DefaultHasher};
+
+    use waldo_auth_core::Session;
+
     use super::*;
+
+    /// What decides all that a new session does.
+    fn digest(config: ConfigBuilder) -> u64 {
+        let session = Session::new(config.build().unwrap());
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
+    }
 
     #[test]
     fn rule_14_no_two_sessions_share_a_seed() {
-        assert_ne!(jitter_seed(), jitter_seed());
+        let from_env = || config_from(|name| (name != "WALDO_ORIGIN").then(|| name.into())).unwrap();
+        let from_pair = || config(Credentials::new("WALDO_API_KEY", "WALDO_CLIENT_SECRET").unwrap());
+        // The seed is all that tells these sessions apart.
+        let all = [from_env, from_env].map(|config| config()).into_iter().chain([from_pair(), from_pair()]);
+        let seeded: BTreeSet<_> = all.clone().map(|config| digest(config.jitter_seed(7))).collect();
+        assert_eq!(seeded.len(), 1);
+        assert_eq!(all.map(digest).collect::<BTreeSet<_>>().len(), 4);
     }
 }

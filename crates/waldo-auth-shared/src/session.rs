@@ -416,6 +416,15 @@ mod tests {
         assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
     }
 
+    /// Two threads may read the clock in one order, and get the lock in the other.
+    #[test]
+    fn rule_19_time_never_runs_backwards_in_a_session() {
+        let session = shared();
+        let now = |secs| Now::new(Duration::from_secs(secs), SystemTime::UNIX_EPOCH);
+        let seen = [10, 20, 15, 30].map(|secs| session.enter(now(secs)).1.monotonic);
+        assert_eq!(seen, [10, 20, 20, 30].map(|secs| now(secs).monotonic));
+    }
+
     #[test]
     fn rule_20_each_token_is_marked_in_headers_however_full() {
         let mut headers = HeaderMap::new();

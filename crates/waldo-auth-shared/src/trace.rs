@@ -71,6 +71,7 @@ fn level(event: &Event) -> Level {
 mod tests {
     use std::time::Duration;
 
+    use http::StatusCode;
     use waldo_auth_core::{Challenge, Reason};
 
     use super::*;
@@ -78,19 +79,30 @@ mod tests {
     #[test]
     fn rule_22_the_more_often_it_comes_the_lower_its_level() {
         let life = Duration::from_secs(60);
+        let challenged = |outcome| Event::Challenged { edition: 1, outcome };
+        let rejected = Event::LoginRejected { login: 1, status: StatusCode::UNAUTHORIZED, code: "OTHER" };
         for (event, expected) in [
             (Event::Adopted { edition: 2, life }, Level::TRACE),
             (Event::Joined { login: 1 }, Level::TRACE),
             (Event::Ignored { why: Ignored::Blank }, Level::TRACE),
+            (Event::Ignored { why: Ignored::NotLater }, Level::TRACE),
             (Event::Ignored { why: Ignored::NotJwt }, Level::DEBUG),
-            (Event::Challenged { edition: 1, outcome: Challenge::Dropped }, Level::DEBUG),
+            (Event::Ignored { why: Ignored::ForeignOrigin }, Level::DEBUG),
+            (challenged(Challenge::Dropped), Level::DEBUG),
+            (challenged(Challenge::NewerHeld), Level::DEBUG),
             (Event::UploadBrokeOff { edition: 1 }, Level::DEBUG),
             (Event::Accepted { edition: 1 }, Level::DEBUG),
             (Event::LoginStarted { login: 1 }, Level::DEBUG),
             (Event::LoginGranted { login: 1, edition: 1, life }, Level::INFO),
             (Event::Reset, Level::INFO),
+            (Event::Invalidated, Level::INFO),
+            (Event::Resumed { edition: 1, left: life }, Level::INFO),
+            (rejected, Level::WARN),
             (Event::LoginUnavailable { login: 1, reason: Reason::Timeout }, Level::WARN),
+            (Event::LoginAbandoned { login: 1 }, Level::WARN),
+            (Event::Latched { wait: life }, Level::WARN),
             (Event::Throttled { edition: 1 }, Level::WARN),
+            (Event::DoubtfulDropped { edition: 1 }, Level::WARN),
             (Event::Lapsed { login: 1 }, Level::WARN),
         ] {
             assert_eq!(level(&event), expected, "{event}");

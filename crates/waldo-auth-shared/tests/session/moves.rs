@@ -1,11 +1,14 @@
 //! What a session does for those who share it.
 
+use std::error::Error;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use http::Response;
 use http::header::AUTHORIZATION;
 use waldo_auth_shared::core::{Call, Credentials, Explanation, Generation, Unheld, Verdict};
-use waldo_auth_shared::{Admission, SharedSession, Wait};
+use waldo_auth_shared::{Admission, Lead, SharedSession, Wait};
 
 use crate::site::{admit, grant, lead, session, wait};
 
@@ -51,17 +54,39 @@ fn rule_13_the_wait_of_the_call_that_logs_in_ends_with_the_login() {
     assert!(session.now().since_start() < Duration::from_secs(10));
 }
 
+/// An error of an HTTP stack, which is foreign code.
+#[derive(Debug)]
+struct Spiteful;
+
+impl fmt::Display for Spiteful {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("spiteful")
+    }
+}
+
+impl Error for Spiteful {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        panic!("on purpose")
+    }
+}
+
 #[test]
 fn rule_13_a_login_that_panics_has_failed_for_all() {
-    let session = session();
-    let lead = lead(&session);
-    let panics = move || {
-        let _lead = lead;
-        panic!("on purpose")
-    };
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-    let explanation = session.explain();
-    assert!(matches!(explanation, Explanation::BackOff { .. }), "{explanation}");
+    let panics: [fn(Lead); 2] = [
+        |lead| {
+            let _lead = lead;
+            panic!("on purpose")
+        },
+        // The login has an outcome to be, and its error panics.
+        |lead| lead.fail(Spiteful),
+    ];
+    for (number, panics) in panics.into_iter().enumerate() {
+        let session = session();
+        let lead = lead(&session);
+        assert!(catch_unwind(AssertUnwindSafe(|| panics(lead))).is_err());
+        let explanation = session.explain();
+        assert!(matches!(explanation, Explanation::BackOff { .. }), "{number}: {explanation}");
+    }
 }
 
 #[test]

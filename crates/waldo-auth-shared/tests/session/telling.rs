@@ -2,8 +2,14 @@
 
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Waker};
+use std::thread;
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{Method, Response};
@@ -11,10 +17,11 @@ use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_shared::core::{Call, Credentials, Snapshot, Verdict};
-use waldo_auth_shared::{Admission, SharedSession, config};
+use waldo_auth_shared::core::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
+use waldo_auth_shared::{Admission, Lead, SharedSession, config};
 
 use crate::site::{admit, grant, lead, wait};
+use crate::wakers::Counts;
 
 /// One that refuses a call after its first failure.
 fn hasty() -> SharedSession {
@@ -94,6 +101,54 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
     );
 }
 
+/// Says of each event how often a task had been woken when it was heard.
+struct WokenBefore {
+    task: Arc<Counts>,
+    heard: Mutex<Vec<(String, usize)>>,
+}
+
+impl<S: Subscriber> Layer<S> for &'static WokenBefore {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        self.heard.lock().unwrap().push((fields.event, self.task.0.load(SeqCst)));
+    }
+}
+
+/// A subscriber may be slow, so nobody waits for it.
+#[test]
+fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
+    let task = Arc::new(Counts::default());
+    let ears: &'static _ =
+        Box::leak(Box::new(WokenBefore { task: Arc::clone(&task), heard: Mutex::default() }));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(ears), || {
+        let session = hasty();
+        let lead = lead(&session);
+        let mut waiting = pin!(wait(&session, Call::replayable()).or(|_| pending::<()>()));
+        let waker = Waker::from(Arc::clone(&task));
+        assert!(waiting.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending());
+        grant(lead);
+    });
+    let heard = ears.heard.lock().unwrap();
+    let heard: Vec<_> = heard.iter().map(|(event, woken)| (event.as_str(), *woken)).collect();
+    assert_eq!(heard, [("login_started", 0), ("joined", 0), ("login_granted", 1)]);
+}
+
+#[test]
+fn rule_22_events_of_a_login_in_another_thread_reach_the_calls_subscriber() {
+    let heard = Heard::default();
+    let ends: [fn(_); 2] = [grant, drop];
+    for end in ends {
+        let lead =
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+                lead(&hasty())
+            });
+        thread::spawn(move || end(lead)).join().unwrap();
+    }
+    let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
+    assert_eq!(names, ["login_started", "login_granted", "login_started", "login_abandoned"]);
+}
+
 /// A token in a store, of a session that nobody hears.
 fn stored() -> Snapshot {
     tracing::subscriber::with_default(NoSubscriber::new(), || {
@@ -103,22 +158,53 @@ fn stored() -> Snapshot {
     })
 }
 
+/// Runs a function while a thread unwinds.
+struct OnUnwind<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnUnwind<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// A subscriber that panics on top of a panic would end the process.
 #[test]
 fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
-    let heard = Heard::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
-        let session = hasty();
-        let unwound = catch_unwind(AssertUnwindSafe(|| {
-            let _lead = lead(&session);
-            panic!("on purpose");
-        }));
-        assert!(unwound.is_err());
-        assert!(heard.0.lock().unwrap().is_empty());
-        session.explain();
-    });
-    let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
-    assert_eq!(names, ["login_started", "login_unavailable"]);
+    fn call() -> Call {
+        Call::replayable()
+    }
+
+    let steps: [fn(&SharedSession, &Snapshot); 5] = [
+        |session, _| drop(session.explain()),
+        |session, _| drop(wait(session, call())),
+        |session, _| {
+            let admission = admit(session, call().with_deadline(session.now()));
+            assert!(matches!(admission, Admission::Refuse(_)), "{admission:?}");
+        },
+        |session, stored| {
+            let resumes = OnUnwind(|| session.resume(stored).unwrap());
+            assert!(catch_unwind(AssertUnwindSafe(|| unwind(resumes))).is_err());
+            assert!(matches!(admit(session, call()), Admission::Send(_)));
+        },
+        |session, _| session.reset(Credentials::new("k", "s").unwrap()),
+    ];
+    for (number, step) in steps.into_iter().enumerate() {
+        let (heard, stored) = (Heard::default(), stored());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+            let session = hasty();
+            assert!(catch_unwind(AssertUnwindSafe(|| unwind(lead(&session)))).is_err());
+            assert!(heard.0.lock().unwrap().is_empty());
+            step(&session, &stored);
+        });
+        let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
+        assert_eq!(names[..2], ["login_started", "login_unavailable"], "step {number}");
+        assert_eq!(names.get(2).map_or("", String::as_str), ["", "", "", "resumed", "reset"][number]);
+    }
+}
+
+/// Panics, and drops this while it unwinds.
+fn unwind<T>(_dropped: T) {
+    panic!("on purpose");
 }
 
 #[test]
@@ -133,13 +219,27 @@ fn rule_01_a_lead_says_what_to_send() {
 
 #[test]
 fn rule_14_a_refusal_says_where_why_and_when() {
-    let session = hasty();
-    let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
-        panic!("nothing is held, and nobody leads")
-    };
-    lead.fail("no route to host");
-    let Admission::Refuse(refused) = admit(&session, wait.block()) else { panic!("one failure is enough") };
-    let text = refused.to_string();
-    assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
-    assert_eq!(refused.source().unwrap().to_string(), "no route to host");
+    let ends: [(fn(Lead), Reason); 2] = [
+        (|lead| lead.fail("no route to host"), Reason::Transport),
+        (|lead| lead.time_out("no route to host"), Reason::Timeout),
+    ];
+    for (end, reason) in ends {
+        let session = hasty();
+        let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
+            panic!("nothing is held, and nobody leads")
+        };
+        end(lead);
+        let call = wait.block();
+        let before = session.now();
+        let Admission::Refuse(refused) = admit(&session, call) else { panic!("one failure is enough") };
+        // The time counts from the refusal, and not from the start of the session.
+        let from = |now| refused.refusal.retry_at().saturating_duration_since(now);
+        assert!(before.since_start() > Duration::ZERO);
+        assert!((from(session.now())..=from(before)).contains(&refused.retry_in), "{refused:?}");
+        let text = refused.to_string();
+        assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
+        assert_eq!(refused.source().unwrap().to_string(), "no route to host");
+        let Refusal::Unavailable { failure, .. } = refused.refusal else { panic!("{refused:?}") };
+        assert_eq!(failure.reason(), reason);
+    }
 }

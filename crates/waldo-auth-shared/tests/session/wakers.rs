@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use waldo_auth_shared::SharedSession;
-use waldo_auth_shared::core::Call;
+use waldo_auth_shared::core::{Call, Credentials};
+use waldo_auth_shared::{Lead, SharedSession};
 
-use crate::site::{admit, lead, session, wait};
+use crate::site::{admit, grant, lead, session, wait};
 
 type Task = Pin<Box<dyn Future<Output = Call> + Send>>;
 
@@ -63,7 +63,7 @@ fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send 
 
 /// Counts how often it is called.
 #[derive(Default)]
-struct Counts(AtomicUsize);
+pub(crate) struct Counts(pub(crate) AtomicUsize);
 
 impl Wake for Counts {
     fn wake(self: Arc<Self>) {
@@ -84,6 +84,38 @@ fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
     drop(lead);
     assert_eq!((former.0.load(SeqCst), last.0.load(SeqCst)), (0, 1));
     assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[test]
+fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
+    type Change<'a> = &'a dyn Fn(&SharedSession, Lead);
+    let stored = {
+        let session = session();
+        grant(lead(&session));
+        session.snapshot().unwrap()
+    };
+    let changes: [Change<'_>; 5] = [
+        &|_, lead| grant(lead),
+        &|_, lead| lead.fail("no route to host"),
+        &|_, lead| drop(lead),
+        &|session, lead| {
+            session.resume(&stored).unwrap();
+            std::mem::forget(lead);
+        },
+        &|session, lead| {
+            session.reset(Credentials::new("k", "another").unwrap());
+            std::mem::forget(lead);
+        },
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let session = Arc::new(session());
+        let lead = lead(&session);
+        let (mut task, count) = (waiting(&session), Arc::new(Counts::default()));
+        let waker = Waker::from(Arc::clone(&count));
+        assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        change(&session, lead);
+        assert_eq!(count.0.load(SeqCst), 1, "change {number}");
+    }
 }
 
 #[test]
@@ -111,4 +143,27 @@ fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
         drop(lead);
         drop(wait);
     });
+}
+
+/// Ends its login when the last copy of the waker is dropped.
+struct Holds(#[expect(dead_code, reason = "its drop ends the login")] Lead);
+
+impl Wake for Holds {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn rule_18_a_waker_that_changes_the_session_as_it_is_dropped_stops_nobody() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let session = Arc::new(session());
+        let waker = Waker::from(Arc::new(Holds(lead(&session))));
+        let mut task = waiting(&session);
+        assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        // Another waker takes its place.
+        assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(20)).expect("the task waits for itself");
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_ureq::http::Request;
 use waldo_ureq::{Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
@@ -47,6 +48,50 @@ fn an_error_says_what_to_do_and_leads_to_its_cause() {
         let is_io = text.contains("the pipe is broken");
         assert_eq!(kind, is_io.then_some(io::ErrorKind::UnexpectedEof), "{text}");
     }
+}
+
+/// ureq does not return what is inside its errors as their source.
+#[test]
+fn each_error_of_ureq_keeps_its_cause() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            exchange.write(b"SSH-2.0-x\r\n\r\n");
+            exchange.close();
+        });
+        let protocol = client(server.origin()).get("/").call().unwrap_err();
+        assert!(matches!(protocol, Error::Ureq(ureq::Error::Protocol(_))), "{protocol:?}");
+        let http = || Request::get("no path").body(()).unwrap_err();
+        let other = || ureq::Error::Other(Box::new(io::Error::other("a connector's own")));
+        for (error, cause) in [
+            (protocol, "http parse fail"),
+            (Error::Ureq(ureq::Error::Http(http())), "invalid uri character"),
+            (Error::BrokeOff(ureq::Error::Http(http())), "invalid uri character"),
+            (Error::Ureq(other()), "a connector's own"),
+            (Error::BrokeOff(other()), "a connector's own"),
+        ] {
+            let source = error.source().unwrap_or_else(|| panic!("{error:?} has lost its cause"));
+            assert!(source.to_string().starts_with(cause), "{source}");
+        }
+    });
+}
+
+#[cfg(feature = "rustls-no-provider")]
+#[test]
+fn an_error_of_rustls_is_a_cause() {
+    use waldo_ureq::BuildError;
+    use waldo_ureq::ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
+
+    let key =
+        PrivateKey::from_pem(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+    let identity = ClientCert::new_with_certs(&[Certificate::from_der(b"none").to_owned()], key);
+    let tls = TlsConfig::builder().client_cert(Some(identity)).build();
+    let agent = settings().tls_config(tls).build();
+    let error = builder_over("https://127.0.0.1:1", agent).build().unwrap_err();
+    assert!(matches!(error, BuildError::Agent { setting: "tls_config", .. }), "{error}");
+    assert!(error.source().is_some(), "{error} has lost its cause");
 }
 
 #[test]
