@@ -6,7 +6,7 @@ use crate::allocations::Allocations;
 use crate::callgrind;
 use crate::contender::Contender;
 use crate::group::Group;
-use crate::limit::Limit;
+use crate::limit::{Limit, Limits};
 
 /// What one operation of one contender costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +38,14 @@ impl Count {
 }
 
 /// Says in one sentence each which limits of a group were exceeded; nothing when all of them hold.
+///
+/// A group without a limit cannot exceed one, so it is told as well.
 pub fn breaches(group: &Group, counts: &[Count]) -> Vec<String> {
-    let Some(reference) = counts.first() else { return Vec::new() };
+    let is_limited = |contender: &Contender| contender.limits() != Limits::default();
+    if !group.contenders().iter().any(is_limited) {
+        return vec![format!("{}: no contender has a limit", group.key())];
+    }
+    let Some(reference) = counts.first() else { return vec![format!("{}: nothing is counted", group.key())] };
     let judge = |contender: &Contender, what: &str, limit: Option<Limit>, counted: f64, reference: f64| {
         let limit = limit.filter(|limit| !limit.holds(counted, reference))?;
         let (key, name, most) = (group.key(), contender.name(), limit.most(reference));

@@ -27,6 +27,10 @@ pub(crate) enum Command {
         /// How many rounds of each scenario
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+
+        /// Plays scenarios that never come out right instead, and so has to fail
+        #[arg(long, hide = true)]
+        impossible: bool,
     },
     /// Everything, one after the other
     All(Pace),

@@ -3,6 +3,7 @@
 //! Nothing here is a matter of pace. A round counts what the server has seen. And once a token is granted, logins are held at
 //! the server's gate: whoever is not done until the gate opens has waited for a login although there was a token to use.
 
+use std::io;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -68,6 +69,15 @@ pub const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "a token is resumed while a login hangs", logins: 1, play: resumption },
 ];
 
+/// Scenarios that never come out right: they show that the bench fails.
+///
+/// The first one wants a login too many. In the second one a thread that hangs by right counts as
+/// stalled.
+pub const IMPOSSIBLE: [Scenario; 2] = [
+    Scenario { name: "cold start, two logins wanted", logins: 2, play: cold },
+    Scenario { name: "a login hangs, and nobody may", logins: 1, play: || resumed(0, LOGIN) },
+];
+
 impl Scenario {
     /// Plays it so often.
     pub fn play(self, rounds: usize) -> Outcome {
@@ -90,6 +100,15 @@ impl Outcome {
         (wrong > 0).then(|| {
             format!("{name}: {wrong} of {all} rounds without {logins} logins or with threads stalled")
         })
+    }
+
+    /// Whether all of them have come out right.
+    ///
+    /// # Errors
+    /// What has gone wrong.
+    pub fn judge(outcomes: &[Self]) -> io::Result<()> {
+        let breaches: Vec<String> = outcomes.iter().filter_map(Self::breach).collect();
+        if breaches.is_empty() { Ok(()) } else { Err(io::Error::other(breaches.join("\n"))) }
     }
 
     /// All of them as a table.
@@ -122,7 +141,7 @@ impl Outcome {
 fn cold() -> Played {
     let emulator = emulator(Policy::default());
     let client = builder(&emulator).build().unwrap();
-    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
 }
 
 fn expiry() -> Played {
@@ -135,7 +154,7 @@ fn expiry() -> Played {
     // The token that is now logged in for must not end within the round.
     emulator.set_policy(Policy::default());
     emulator.reset_stats();
-    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
 }
 
 fn renewal() -> Played {
@@ -149,7 +168,7 @@ fn renewal() -> Played {
             call(&client);
         }
     };
-    play(&emulator, 0, calls, || {})
+    play(&emulator, 0, PATIENCE, calls, || {})
 }
 
 fn storm() -> Played {
@@ -161,6 +180,7 @@ fn storm() -> Played {
     play(
         &emulator,
         0,
+        PATIENCE,
         || call(&client),
         || {
             assert!(emulator.wait_until_held(THREADS, PATIENCE), "all calls must be in flight");
@@ -175,11 +195,16 @@ fn failure() -> Played {
     let emulator = emulator(Policy::default());
     emulator.push_fault(Fault::login(Answer::status(503)).times(1));
     let client = builder(&emulator).build().unwrap();
-    play(&emulator, 0, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
+}
+
+/// One leads the login that hangs, and hangs by right.
+fn resumption() -> Played {
+    resumed(1, PATIENCE)
 }
 
 /// Half of the threads wait for a login when a token comes from a store, and half come later.
-fn resumption() -> Played {
+fn resumed(hanging: usize, patience: Duration) -> Played {
     let emulator = emulator(Policy::default());
     let (client, other) = (builder(&emulator).build().unwrap(), builder(&emulator).build().unwrap());
     call(&other);
@@ -193,8 +218,7 @@ fn resumption() -> Played {
         }
         call(&client);
     };
-    // One leads the login that hangs.
-    play(&emulator, 1, waits_for_token, || {
+    play(&emulator, hanging, patience, waits_for_token, || {
         assert!(emulator.wait_until_held(1, PATIENCE), "somebody must lead");
         client.resume(&stored).unwrap();
         resumed.wait();
@@ -203,7 +227,13 @@ fn resumption() -> Played {
 
 /// Runs the calls of all threads, but for so many that hang by right. Once there is a token, which is when `granted` ends, nobody
 /// else may wait for a login any more.
-fn play(emulator: &Emulator, hanging: usize, call: impl Fn() + Sync, granted: impl FnOnce()) -> Played {
+fn play(
+    emulator: &Emulator,
+    hanging: usize,
+    patience: Duration,
+    call: impl Fn() + Sync,
+    granted: impl FnOnce(),
+) -> Played {
     let (start, done) = (Barrier::new(THREADS + 1), AtomicUsize::new(0));
     let (took, stalled) = thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -218,7 +248,7 @@ fn play(emulator: &Emulator, hanging: usize, call: impl Fn() + Sync, granted: im
         granted();
         emulator.hold(Hold::logins());
         let stalled = || (THREADS - hanging).saturating_sub(done.load(SeqCst));
-        wait_until(|| stalled() == 0);
+        wait_until(patience, || stalled() == 0);
         let seen = (began.elapsed(), stalled());
         emulator.release_all();
         seen
@@ -227,12 +257,12 @@ fn play(emulator: &Emulator, hanging: usize, call: impl Fn() + Sync, granted: im
 }
 
 fn wait_for_grant(emulator: &Emulator) {
-    assert!(wait_until(|| emulator.stats().server.logins_granted > 0), "a login must be granted");
+    assert!(wait_until(PATIENCE, || emulator.stats().server.logins_granted > 0), "a login must be granted");
 }
 
 /// Waits until it is so; false when patience ends first.
-fn wait_until(is_so: impl Fn() -> bool) -> bool {
-    let ends = Instant::now() + PATIENCE;
+fn wait_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    let ends = Instant::now() + patience;
     while !is_so() {
         if Instant::now() > ends {
             return false;

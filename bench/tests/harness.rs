@@ -1,13 +1,14 @@
 //! The harness itself: what it would say of a result that is known.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use waldo_bench::Limit::{AtMost, More, Times};
 use waldo_bench::{
-    Allocations, Batch, Contender, Count, Distribution, Group, Limit, Rounds, Table, Timing, adopt, attach,
-    breaches,
+    Allocations, Batch, Contender, Count, Distribution, Group, Limit, Limits, Rounds, Server, Table, Timing,
+    adopt, attach, breaches, crowd, request,
 };
 
 fn rounds(rounds: usize) -> Rounds {
@@ -91,6 +92,18 @@ fn without_valgrind_only_allocations_are_judged() {
     let group = limited(AtMost(0.0), AtMost(0.0));
     assert_eq!(breaches(&group, &[count("floor", None, 0.0), count("ours", None, 1.0)]).len(), 1);
     assert_eq!(breaches(&group, &[count("floor", None, 0.0), count("ours", None, 0.0)]).len(), 0);
+}
+
+#[test]
+fn a_group_without_limits_or_counts_is_told() {
+    let counts = [count("floor", None, 0.0), count("ours", None, 0.0)];
+    let free = Group::new("X3", "No limits", idle("floor")).with(idle("ours"));
+    assert_eq!(breaches(&free, &counts), ["X3: no contender has a limit"]);
+    assert_eq!(breaches(&limited(AtMost(0.0), AtMost(0.0)), &[]), ["X1: nothing is counted"]);
+    for ours in [idle("ours").instructions(AtMost(0.0)), idle("ours").allocations(AtMost(0.0))] {
+        let group = Group::new("X3", "One limit", idle("floor")).with(ours);
+        assert_eq!(breaches(&group, &counts), [""; 0]);
+    }
 }
 
 #[test]
@@ -187,6 +200,44 @@ fn a_table_has_a_cell_for_every_column() {
         let cells = |line: &&str| line.matches('|').count();
         assert!(lines.iter().all(|line| cells(line) == cells(&lines[0])), "{table}");
     }
+}
+
+/// A limit that is dropped or raised in one place has to be changed in the other one, too.
+#[test]
+fn every_limit_is_still_there() {
+    let server = Server::start(Command::new(env!("CARGO_BIN_EXE_waldo-bench")).arg("serve")).unwrap();
+    let groups = attach::groups().into_iter().chain(adopt::groups());
+    let mut limits = Vec::new();
+    for group in groups.chain([request::group(&server), crowd::group()]) {
+        for contender in group.contenders().iter().filter(|contender| contender.limits() != Limits::default())
+        {
+            let Limits { instructions, allocations } = contender.limits();
+            let told = |limit: Option<Limit>| limit.map_or_else(|| "–".to_owned(), |limit| limit.to_string());
+            let (key, name) = (group.key(), contender.name());
+            limits.push(format!("{key}, {name}: {}, {}", told(instructions), told(allocations)));
+        }
+    }
+    assert_eq!(
+        limits,
+        [
+            "A1, waldo-auth-core: admit: ≤ 470, ≤ 0",
+            "A2, a shared session: ≤ 660, ≤ 0",
+            "B1-180, waldo-auth-core: conclude: –, ≤ 0",
+            "B2-180, waldo-auth-core: conclude: ≤ 1.42 × reference, ≤ 1",
+            "B3-180, waldo-auth-core: conclude: ≤ 1.47 × reference, ≤ 1",
+            "B1-400, waldo-auth-core: conclude: ≤ 390, ≤ 0",
+            "B2-400, waldo-auth-core: conclude: ≤ 0.99 × reference, ≤ 1",
+            "B3-400, waldo-auth-core: conclude: ≤ 1.42 × reference, ≤ 1",
+            "B1-1500, waldo-auth-core: conclude: –, ≤ 0",
+            "B2-1500, waldo-auth-core: conclude: ≤ 0.77 × reference, ≤ 1",
+            "B3-1500, waldo-auth-core: conclude: ≤ 1.32 × reference, ≤ 1",
+            "C, waldo-ureq, the token unchanged: ≤ 1.06 × reference, ≤ reference + 0",
+            "C, waldo-ureq, a new token in each response: ≤ 1.19 × reference, ≤ reference + 1",
+            "E, 10 in flight: ≤ 1.02 × reference, ≤ 0",
+            "E, 1000 in flight: ≤ 1.02 × reference, ≤ 0",
+            "E, 100000 in flight: ≤ 1.02 × reference, ≤ 0",
+        ]
+    );
 }
 
 /// Each contender checks itself that it did what it is called: that every token was taken over, and no other.

@@ -5,7 +5,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use waldo_bench::stampede::{Outcome, Played, SCENARIOS};
+use waldo_bench::stampede::{IMPOSSIBLE, Outcome, Played, SCENARIOS};
 use waldo_bench::{Server, crowd, request};
 
 fn program() -> Command {
@@ -47,6 +47,77 @@ fn a_group_that_does_not_exist_is_no_success() {
     assert!(text(&output.stderr).contains("there is no such case"));
 }
 
+/// Counts A1, whose limit is 470 instructions, by a valgrind that only says what it has counted.
+#[cfg(unix)]
+fn with_valgrind(gate: &[&str], says: &str, code: u8) -> Output {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("valgrind-{}", fastrand::u64(..)));
+    std::fs::create_dir_all(&folder).unwrap();
+    // It runs the program as valgrind does, so a case that fails there fails here.
+    let script = format!(
+        r#"#!/bin/sh
+        case "$*" in
+            --version) exit 0 ;;
+            --tool=callgrind\ *--collect-atstart=no\ --toggle-collect=\*counted_by_callgrind\*\ /*) ;;
+            *) exit 99 ;;
+        esac
+        while case "$1" in --*) ;; *) false ;; esac; do shift; done
+        "$@" || exit
+        echo '==7== Events    : Ir' >&2
+        echo '==7== {says}' >&2
+        exit {code}
+        "#
+    );
+    let valgrind = folder.join("valgrind");
+    std::fs::write(&valgrind, script).unwrap();
+    std::fs::set_permissions(&valgrind, PermissionsExt::from_mode(0o700)).unwrap();
+    let mut program = program();
+    program.args(["count", "--require-valgrind", "--only", "A1"]).args(gate).env("PATH", &folder);
+    let output = program.output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    output
+}
+
+/// 512 operations are counted.
+#[cfg(unix)]
+#[test]
+fn a_gate_fails_when_instructions_exceed_their_limit() {
+    let most = with_valgrind(&["--gate"], &format!("Collected : {}", 470 * 512), 0);
+    assert_eq!(most.status.code(), Some(0), "{most:?}");
+    assert!(text(&most.stdout).contains("| 470 | 1.000 | ≤ 470 |"), "{most:?}");
+    assert!(text(&most.stdout).ends_with("\nevery limit holds\n"), "{most:?}");
+
+    let more = format!("Collected : {}", 471 * 512);
+    let told = "1 limits are exceeded:\nA1, waldo-auth-core: admit: 471.00 instructions an operation, but at \
+                most 470.00 are allowed (≤ 470)\n";
+    let gate = with_valgrind(&["--gate"], &more, 0);
+    assert_eq!(gate.status.code(), Some(1), "{gate:?}");
+    assert_eq!(text(&gate.stderr), format!("error: {told}"));
+    let no_gate = with_valgrind(&[], &more, 0);
+    assert_eq!(no_gate.status.code(), Some(0), "{no_gate:?}");
+    assert!(text(&no_gate.stdout).ends_with(told), "{no_gate:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_count_of_nothing_is_no_success() {
+    for (says, code, told) in [
+        ("Collected : 0", 0, "valgrind has counted nothing"),
+        ("Collected : ", 0, "valgrind has counted nothing"),
+        ("Collected : many", 0, "valgrind has counted nothing"),
+        ("I refs: 240640", 0, "valgrind has counted nothing"),
+        ("Collected : 240640", 3, "failed under valgrind"),
+    ] {
+        for gate in [&["--gate"][..], &[]] {
+            let output = with_valgrind(gate, says, code);
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(text(&output.stderr).contains(told), "{output:?}");
+        }
+    }
+}
+
 /// Each checks itself that the client has taken over every fresh token.
 #[test]
 fn each_contender_can_make_its_requests_and_calls() {
@@ -79,4 +150,30 @@ fn one_login_too_many_and_one_thread_stalled_are_told() {
     {
         assert_eq!(breach(wrong).as_deref(), Some(told));
     }
+    let outcome = |round| Outcome::new(cold, vec![round]);
+    assert!(Outcome::judge(&[outcome(right)]).is_ok());
+    let judged = Outcome::judge(&[outcome(right), outcome(Played { stalled: 1, ..right })]);
+    assert_eq!(judged.unwrap_err().to_string(), told.replace('2', "1"));
+}
+
+#[test]
+fn an_impossible_stampede_is_a_failure() {
+    let output = program().args(["stampede", "--rounds", "1", "--impossible"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = "error: cold start, two logins wanted: 1 of 1 rounds without 2 logins or with threads stalled\n\
+                a login hangs, and nobody may: 1 of 1 rounds without 1 logins or with threads stalled\n";
+    assert_eq!(text(&output.stderr), told);
+    assert!(
+        text(&output.stdout).contains("| cold start, two logins wanted | 1 | 1–1 | 2 | 0 |"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_stalled_thread_is_counted() {
+    let [_, hanging] = IMPOSSIBLE;
+    let outcome = hanging.play(1);
+    assert!(outcome.breach().is_some(), "{outcome:?}");
+    // With one login, only a stalled thread is left as a reason.
+    assert!(Outcome::table(&[outcome]).to_string().contains("| 1 | 1–1 | 1 |"));
 }

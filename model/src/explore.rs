@@ -1,11 +1,11 @@
 //! Which schedules a scene is played under.
 
-use std::env;
+use std::num::NonZeroUsize;
 use std::panic::catch_unwind;
-use std::str::FromStr;
 
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+use waldo_test_driver::setting::Setting;
 
 use crate::stage::{Cast, Kind};
 use crate::sync::Bell;
@@ -24,7 +24,8 @@ struct Plan {
 
 impl Plan {
     fn from_env() -> Self {
-        Self { schedules: setting("WALDO_MODEL_SCHEDULES", 50), seed: setting("WALDO_MODEL_SEED", 1) }
+        let schedules = Setting::ModelSchedules.read().unwrap().map_or(50, NonZeroUsize::get);
+        Self { schedules, seed: Setting::ModelSeed.read().unwrap().unwrap_or(1) }
     }
 
     /// Every schedule, one after the other. They are short, so there may be many.
@@ -85,9 +86,4 @@ fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize 
     // The seed replays it, and the same number of schedules.
     config.failure_persistence = FailurePersistence::None;
     Runner::new(scheduler, config).run(move || scene(cast))
-}
-
-fn setting<T: FromStr>(name: &str, otherwise: T) -> T {
-    let asked = env::var(name).ok();
-    asked.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }

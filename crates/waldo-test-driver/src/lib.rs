@@ -7,6 +7,8 @@ pub mod laws;
 pub mod machine;
 pub mod scenario;
 pub mod server;
+#[doc(hidden)]
+pub mod setting;
 mod setup;
 mod transcript;
 mod watch;

@@ -1,11 +1,13 @@
 //! Many tasks, one session.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_reqwest::{Client, Credentials, Error, Refusal, Refused};
+use waldo_test_driver::setting::Setting;
 
 use crate::listener::Listener;
 use crate::site::{PATIENCE, bounded, builder, call, client, emulator, spawn, spawn_calls, status};
@@ -47,7 +49,7 @@ fn rule_13_a_cold_start_of_64_tasks_is_one_login() {
 /// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says how many.
 #[test]
 fn rule_13_a_storm_of_401s_is_exactly_one_login() {
-    let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    let rounds = Setting::StormRounds.read().unwrap().map_or(10, NonZeroU32::get);
     bounded(async {
         let emulator = emulator();
         let every = Duration::from_millis(1);

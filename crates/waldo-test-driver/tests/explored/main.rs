@@ -12,6 +12,7 @@ use std::time::Duration;
 use waldo_auth_core::Session;
 use waldo_test_driver::laws::LAWS;
 use waldo_test_driver::server::Rotation;
+use waldo_test_driver::setting::Setting;
 use waldo_test_driver::{Kind, Plan, Report, Setup, Trail, Trouble, bytes, exhaustive, replay, seeded};
 
 /// How many steps a run of chance makes before it comes to its end.
@@ -116,14 +117,13 @@ fn every_count_is_of_a_search() {
 #[test]
 fn long_runs_of_chance_keep_the_laws() {
     let plan = Plan::Drawn { steps: STEPS };
-    if let Ok(choices) = std::env::var("WALDO_CHOICES") {
-        let trail: Trail = choices.parse().unwrap_or_else(|error| panic!("WALDO_CHOICES: {error}"));
+    if let Some(trail) = Setting::Choices.read::<Trail>().unwrap() {
         let story = replay::<Session>(&plan, &trail).unwrap_or_else(|failure| panic!("{failure}"));
         panic!("{story}no law is broken");
     }
-    let given = std::env::var("WALDO_SEED").ok();
-    let (first, runs) = match &given {
-        Some(seed) => (seed.parse().unwrap_or_else(|error| panic!("WALDO_SEED: {error}")), 1),
+    let given = Setting::Seed.read().unwrap();
+    let (first, runs) = match given {
+        Some(seed) => (seed, 1),
         None => (RandomState::new().hash_one(0), 60),
     };
     let run = |seed| seeded::<Session>(&plan, seed).unwrap_or_else(|failure| panic!("{failure}"));

@@ -1,6 +1,7 @@
 //! Many threads, one session.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_test_driver::setting::Setting;
 use waldo_ureq::{Credentials, Error, Refusal, Refused};
 
 use crate::listener::{Heard, Listener};
@@ -33,7 +35,7 @@ fn rule_13_a_cold_start_of_64_threads_is_one_login() {
 /// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says how many.
 #[test]
 fn rule_13_a_storm_of_401s_is_exactly_one_login() {
-    let rounds = std::env::var("WALDO_STORM_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    let rounds = Setting::StormRounds.read().unwrap().map_or(10, NonZeroU32::get);
     bounded_by(PATIENCE * (1 + rounds / 10), move || {
         let (emulator, listener) = (emulator(), Listener::new());
         let every = Duration::from_millis(1);
