@@ -150,10 +150,11 @@ impl Client for Deaf {
 
 /// Types that are formatted inside of the types above, or that hold only words, numbers and
 /// switches.
-const INSIDE: [&str; 48] = [
+const INSIDE: [&str; 51] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
     "waldo_test_driver::explore::Report",
+    "waldo_test_driver::laws::Clause",
     "waldo_test_driver::laws::Law",
     "waldo_test_driver::machine::LoginEnd",
     "waldo_test_driver::machine::Refused",
@@ -189,13 +190,15 @@ const INSIDE: [&str; 48] = [
     "waldo_test_driver::server::policy::IssuedAt",
     "waldo_test_driver::server::policy::LoginAnswer",
     "waldo_test_driver::server::policy::Refuses",
-    "waldo_test_driver::server::policy::Servers",
     "waldo_test_driver::server::policy::RollForm",
     "waldo_test_driver::server::policy::RollOn",
+    "waldo_test_driver::server::policy::Servers",
     "waldo_test_driver::server::policy::UnknownPaths",
     "waldo_test_driver::server::rotation::Echo",
     "waldo_test_driver::server::rotation::Rotation",
     "waldo_test_driver::server::route::Endpoint",
+    "waldo_test_driver::setting::Setting",
+    "waldo_test_driver::setting::SettingError",
     "waldo_test_driver::setup::Kind",
     "waldo_test_driver::setup::Setup",
     "waldo_test_driver::setup::Trouble",
