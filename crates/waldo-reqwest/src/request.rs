@@ -100,8 +100,8 @@ impl RequestBuilder {
     /// Default: the client's [`timeout`](crate::ClientBuilder::timeout), which this replaces. Waiting is bounded by the client's
     /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
     ///
-    /// Calls whose timeouts are all shorter than a login takes never get a token by themselves, as each gives its login up:
-    /// log in ahead of them with [`Client::token`].
+    /// A login goes on when the timeout of its call is over, and brings its token for later calls. To
+    /// have a token before the first call, log in ahead with [`Client::token`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
     }

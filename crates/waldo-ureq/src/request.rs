@@ -88,8 +88,8 @@ impl<'a> RequestBuilder<'a> {
     /// A blocked write can overrun the deadline, because ureq looks at the clock only between two
     /// writes.
     ///
-    /// Calls whose deadlines are all shorter than a login takes never get a token by themselves, as each gives its login up:
-    /// log in ahead of them with [`Client::token`].
+    /// A login goes on when the deadline of its call is over, and brings its token for later calls. To
+    /// have a token before the first call, log in ahead with [`Client::token`].
     pub fn deadline(mut self, within: Duration) -> Self {
         self.options.budget = Some(within);
         self
