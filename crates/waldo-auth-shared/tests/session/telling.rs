@@ -102,12 +102,13 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
 }
 
 /// Says of each event how often a task had been woken when it was heard.
+#[derive(Clone, Default)]
 struct WokenBefore {
     task: Arc<Counts>,
-    heard: Mutex<Vec<(String, usize)>>,
+    heard: Arc<Mutex<Vec<(String, usize)>>>,
 }
 
-impl<S: Subscriber> Layer<S> for &'static WokenBefore {
+impl<S: Subscriber> Layer<S> for WokenBefore {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -118,14 +119,12 @@ impl<S: Subscriber> Layer<S> for &'static WokenBefore {
 /// A subscriber may be slow, so nobody waits for it.
 #[test]
 fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
-    let task = Arc::new(Counts::default());
-    let ears: &'static _ =
-        Box::leak(Box::new(WokenBefore { task: Arc::clone(&task), heard: Mutex::default() }));
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(ears), || {
+    let ears = WokenBefore::default();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(ears.clone()), || {
         let session = hasty();
         let lead = lead(&session);
         let mut waiting = pin!(wait(&session, Call::replayable()).or(|_| pending::<()>()));
-        let waker = Waker::from(Arc::clone(&task));
+        let waker = Waker::from(Arc::clone(&ears.task));
         assert!(waiting.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending());
         grant(lead);
     });

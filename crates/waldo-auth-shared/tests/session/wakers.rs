@@ -88,23 +88,33 @@ fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
 
 #[test]
 fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
-    type Change<'a> = &'a dyn Fn(&SharedSession, Lead);
+    /// Makes a change, and returns the lead if it goes on.
+    type Change<'a> = &'a dyn Fn(&SharedSession, Lead) -> Option<Lead>;
     let stored = {
         let session = session();
         grant(lead(&session));
         session.snapshot().unwrap()
     };
     let changes: [Change<'_>; 5] = [
-        &|_, lead| grant(lead),
-        &|_, lead| lead.fail("no route to host"),
-        &|_, lead| drop(lead),
+        &|_, lead| {
+            grant(lead);
+            None
+        },
+        &|_, lead| {
+            lead.fail("no route to host");
+            None
+        },
+        &|_, lead| {
+            drop(lead);
+            None
+        },
         &|session, lead| {
             session.resume(&stored).unwrap();
-            std::mem::forget(lead);
+            Some(lead)
         },
         &|session, lead| {
             session.reset(Credentials::new("k", "another").unwrap());
-            std::mem::forget(lead);
+            Some(lead)
         },
     ];
     for (number, change) in changes.iter().enumerate() {
@@ -113,8 +123,9 @@ fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
         let (mut task, count) = (waiting(&session), Arc::new(Counts::default()));
         let waker = Waker::from(Arc::clone(&count));
         assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        change(&session, lead);
+        let lead = change(&session, lead);
         assert_eq!(count.0.load(SeqCst), 1, "change {number}");
+        drop(lead);
     }
 }
 
