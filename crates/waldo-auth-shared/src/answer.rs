@@ -138,14 +138,12 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::pin::Pin;
-    use std::sync::mpsc;
-    use std::thread;
-    use std::time::Duration;
 
     use bytes::Bytes;
     use http_body::Frame;
 
     use super::*;
+    use crate::drop_waker::{drop_waker, ends};
 
     /// The behaviour of a body each time it is polled.
     enum Does {
@@ -245,29 +243,16 @@ mod tests {
         assert_eq!(ended.unwrap().bytes, 14);
     }
 
-    /// Wakes a task again when the last copy of the waker is dropped.
-    struct WakesAgain(Arc<Activity>);
-
-    impl Wake for WakesAgain {
-        fn wake(self: Arc<Self>) {}
-    }
-
-    impl Drop for WakesAgain {
-        fn drop(&mut self) {
-            self.0.wake_by_ref();
-        }
-    }
-
     #[test]
     fn a_waker_that_wakes_as_it_is_dropped_stops_nobody() {
-        let (done, ended) = mpsc::channel();
-        thread::spawn(move || {
+        let is_woken = ends(|| {
             let activity = Arc::new(Activity::default());
-            activity.since_last(&Waker::from(Arc::new(WakesAgain(Arc::clone(&activity)))));
+            let again = Arc::clone(&activity);
+            activity.since_last(&drop_waker(move || again.wake_by_ref()));
             // Another waker takes its place.
-            done.send(activity.since_last(Waker::noop())).unwrap();
+            activity.since_last(Waker::noop())
         });
-        assert!(ended.recv_timeout(Duration::from_secs(20)).expect("the task waits for itself"));
+        assert!(is_woken);
     }
 
     #[test]

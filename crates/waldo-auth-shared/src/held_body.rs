@@ -251,12 +251,10 @@ impl<B> fmt::Debug for Gate<B> {
 mod tests {
     use std::collections::VecDeque;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::sync::mpsc;
     use std::task::Wake;
-    use std::thread;
-    use std::time::Duration;
 
     use super::*;
+    use crate::drop_waker::{drop_waker, ends};
 
     /// Frames in their order, and then an error or the end.
     struct Frames(VecDeque<&'static str>, Option<ErrorKind>);
@@ -330,32 +328,18 @@ mod tests {
         assert!(gate.take_back().is_none());
     }
 
-    /// Opens a gate when the last copy of the waker is dropped.
-    struct Opens(Arc<Gate<Frames>>);
-
-    impl Wake for Opens {
-        fn wake(self: Arc<Self>) {}
-    }
-
-    impl Drop for Opens {
-        fn drop(&mut self) {
-            self.0.open();
-        }
-    }
-
     #[test]
     fn a_waker_that_opens_the_gate_as_it_is_dropped_stops_nobody() {
-        let (done, ended) = mpsc::channel();
-        thread::spawn(move || {
+        let frame = ends(|| {
             let (mut body, gate) = HeldBody::held(frames());
-            let waker = Waker::from(Arc::new(Opens(Arc::new(gate))));
+            let waker = drop_waker(move || gate.open());
             assert_eq!(next(&mut body, &waker), "pending");
             drop(waker);
             // Another waker takes its place.
             assert_eq!(next(&mut body, Waker::noop()), "pending");
-            done.send(next(&mut body, Waker::noop())).unwrap();
+            next(&mut body, Waker::noop())
         });
-        assert_eq!(ended.recv_timeout(Duration::from_secs(20)).expect("the body waits for itself"), "one");
+        assert_eq!(frame, "one");
     }
 
     #[test]

@@ -12,6 +12,8 @@
 #[cfg(feature = "http-body")]
 mod answer;
 mod config;
+#[cfg(all(test, feature = "http-body"))]
+mod drop_waker;
 mod env;
 #[cfg(feature = "http-body")]
 mod held_body;
