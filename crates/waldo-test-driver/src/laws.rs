@@ -11,7 +11,7 @@ mod waits;
 
 use crate::watch::{Sight, Tokens, Watch};
 
-pub(crate) use self::endings::RECOVERY;
+pub(crate) use self::endings::{HALF_A_MINUTE, RECOVERY};
 
 /// How many failed logins a call sits through (rule 14).
 const PATIENCE: u64 = 3;

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use super::World;
 use super::slot::Slot;
-use crate::laws::{RECOVERY, Violation};
+use crate::laws::{HALF_A_MINUTE, RECOVERY, Violation};
 use crate::machine::Machine;
 use crate::server::{Policy, Servers};
 use crate::setup::Kind;
 use crate::watch::What;
 
-/// The longest time for which a client keeps a refused token, or waits for a permit to drop it (rule
-/// 16), and a second.
-const HALF_A_MINUTE: Duration = Duration::from_secs(31);
+/// How long after a call that was answered 401 the next one comes: when no 401 is allowed any more.
+const AFTER_OUTAGE: Duration = HALF_A_MINUTE.saturating_add(Duration::from_secs(1));
 
-/// How long after a call that was not answered the next one comes.
+/// How long after any other call that was not answered 200 the next one comes.
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
 impl<M: Machine> World<'_, M> {
@@ -68,7 +67,7 @@ impl<M: Machine> World<'_, M> {
             if status == Some(200) {
                 break;
             }
-            self.clocks.pass(if status == Some(401) { HALF_A_MINUTE } else { TEN_MINUTES });
+            self.clocks.pass(if status == Some(401) { AFTER_OUTAGE } else { TEN_MINUTES });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
@@ -120,28 +120,11 @@ fn every_trouble_strikes_in_each_of_its_ways() {
             walk(&mut world, &mut choices, 3);
             let trail = Trail(choices.taken().to_vec());
             let moves: Vec<Move> = world.moves().into_iter().map(|(step, _)| step).collect();
-            for (index, (trouble, ways)) in WAYS.iter().enumerate() {
-                if !left.iter().any(|(unseen, _)| *unseen == index) {
-                    continue;
-                }
-                let targets: BTreeSet<usize> =
-                    moves.iter().filter_map(|step| target(*step, *trouble)).collect();
-                for target in targets {
-                    let strike = |way| Move::Trouble(*trouble, target, way);
-                    let struck: Vec<(usize, u64)> = (0..*ways)
-                        .filter(|way| moves.contains(&strike(*way)))
-                        .map(|way| (way, after(&setup, &trail, steps, Some(strike(way)))))
-                        .collect();
-                    let mut others = vec![after(&setup, &trail, steps, None)];
-                    if moves.contains(&Move::Serve(target)) {
-                        others.push(after(&setup, &trail, steps, Some(Move::Serve(target))));
-                    }
-                    for (way, digest) in &struck {
-                        let same = struck.iter().filter(|(_, other)| other == digest).count();
-                        if same == 1 && !others.contains(digest) {
-                            left.remove(&(index, *way));
-                        }
-                    }
+            let after = |step| after(&setup, &trail, steps, step);
+            for (index, (trouble, _)) in WAYS.iter().enumerate() {
+                if left.iter().any(|(unseen, _)| *unseen == index) {
+                    let telling = telling_ways(*trouble, &moves, after);
+                    left.retain(|(unseen, way)| *unseen != index || !telling.contains(way));
                 }
             }
         }
@@ -155,9 +138,26 @@ fn every_trouble_strikes_in_each_of_its_ways() {
     assert_eq!(listed, Trouble::ALL);
 }
 
-fn target(step: Move, of: Trouble) -> Option<usize> {
-    let Move::Trouble(trouble, target, _) = step else { return None };
-    (trouble == of).then_some(target)
+/// The ways of a trouble after which the state is another one than after each other way at the same
+/// place, after no step, and after an answer. `after` says what the state is after a step.
+fn telling_ways(of: Trouble, moves: &[Move], after: impl Fn(Option<Move>) -> u64) -> BTreeSet<usize> {
+    let mut struck: BTreeMap<usize, Vec<(usize, u64)>> = BTreeMap::new();
+    for step in moves {
+        if let Move::Trouble(trouble, target, way) = *step
+            && trouble == of
+        {
+            struck.entry(target).or_default().push((way, after(Some(*step))));
+        }
+    }
+    let mut telling = BTreeSet::new();
+    for (target, ways) in struck {
+        let served = moves.contains(&Move::Serve(target)).then(|| after(Some(Move::Serve(target))));
+        let others = [Some(after(None)), served];
+        let is_alone = |digest| ways.iter().filter(|(_, other)| *other == digest).count() == 1;
+        let tells = |(way, digest)| (is_alone(digest) && !others.contains(&Some(digest))).then_some(way);
+        telling.extend(ways.iter().copied().filter_map(tells));
+    }
+    telling
 }
 
 /// So many steps, as the choices say.

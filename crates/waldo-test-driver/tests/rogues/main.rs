@@ -57,16 +57,23 @@ fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
     assert_eq!(story, kept, "the story is another one than in {}; UPDATE=1 keeps it", path.display());
 }
 
-/// One test for each fault: the law that catches it, the server, and the troubles to look among.
+/// A machine with this fault.
+macro_rules! wrong {
+    ($name:ident: $fault:ident) => {
+        struct $name;
+        impl Wrong for $name {
+            const FAULT: Fault = Fault::$fault;
+        }
+    };
+}
+
+/// One test for each fault: the clause that catches it, the server, and the troubles to look among.
 macro_rules! rogues {
     ($($test:ident: $fault:ident, $clause:literal, $rotation:expr, [$($trouble:ident),*] $(, $shape:expr)?;)*) => {
         $(
             #[test]
             fn $test() {
-                struct This;
-                impl Wrong for This {
-                    const FAULT: Fault = Fault::$fault;
-                }
+                wrong!(This: $fault);
                 #[allow(unused_mut, unused_assignments, reason = "most need no other shape")]
                 let mut shape: &dyn Fn(Setup) -> Setup = &|setup| setup;
                 $(shape = &$shape;)?
@@ -166,16 +173,6 @@ fn expect<W: Wrong>(clause: &str, shape: &dyn Fn(Setup) -> Setup, rotation: Rota
     assert_eq!(failure.violation.path(), clause, "{failure}");
 }
 
-/// A machine with this fault.
-macro_rules! wrong {
-    ($name:ident: $fault:ident) => {
-        struct $name;
-        impl Wrong for $name {
-            const FAULT: Fault = Fault::$fault;
-        }
-    };
-}
-
 #[test]
 fn a_call_waits_for_ever() {
     wrong!(This: WaitsForEver);
@@ -223,26 +220,17 @@ fn chance<W: Wrong>(name: &str, clause: &str, trouble: Trouble) {
 
 #[test]
 fn every_refusal_drops_a_token() {
-    struct This;
-    impl Wrong for This {
-        const FAULT: Fault = Fault::DropsWithoutBudget;
-    }
+    wrong!(This: DropsWithoutBudget);
     chance::<This>("DropsWithoutBudget", "bounded-logins/budget", Trouble::RouteRefuses);
 }
 
 #[test]
 fn a_lapse_is_no_failure() {
-    struct This;
-    impl Wrong for This {
-        const FAULT: Fault = Fault::LapseForgotten;
-    }
+    wrong!(This: LapseForgotten);
     chance::<This>("LapseForgotten", "bounded-patience/three-failures", Trouble::Delay);
 }
 
-struct Right;
-impl Wrong for Right {
-    const FAULT: Fault = Fault::None;
-}
+wrong!(Right: None);
 
 /// Without a fault, the same machine breaks no law: so it is the faults that are caught.
 #[test]
