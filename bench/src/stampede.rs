@@ -105,7 +105,7 @@ impl Outcome {
     /// Whether all of them have come out right.
     ///
     /// # Errors
-    /// What has gone wrong.
+    /// A line for each scenario with a wrong round.
     pub fn judge(outcomes: &[Self]) -> io::Result<()> {
         let breaches: Vec<String> = outcomes.iter().filter_map(Self::breach).collect();
         if breaches.is_empty() { Ok(()) } else { Err(io::Error::other(breaches.join("\n"))) }

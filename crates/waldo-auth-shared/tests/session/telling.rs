@@ -116,7 +116,7 @@ impl<S: Subscriber> Layer<S> for WokenBefore {
     }
 }
 
-/// A subscriber may be slow, so nobody waits for it.
+/// A subscriber may be slow, so the calls go on before it.
 #[test]
 fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     let ears = WokenBefore::default();

@@ -29,7 +29,7 @@ pub(super) enum LoginBody {
 }
 
 impl Breach {
-    /// What every request must be like, and this one is not.
+    /// The demand that the request does not meet.
     pub(super) fn demand(&self) -> Demand {
         match self {
             Self::LoginWithToken { .. } => Demand::LoginWithoutToken,

@@ -1,4 +1,4 @@
-//! What every scenario demands.
+//! The demands of every scenario.
 
 /// Declares an enum together with the list of its variants, so that no list can leave one out.
 macro_rules! listed {

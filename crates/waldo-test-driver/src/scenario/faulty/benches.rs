@@ -40,7 +40,7 @@ const STEPS: &[(&str, &str)] = &[
     (r#"{"restart_as": {"id": "wk.two", "secret": "ws.two"}}"#, "#change Restart other"),
 ];
 
-/// What comes behind the last step, or behind the first that cannot be taken.
+/// The scenario asks this after the last step, or after the first step that cannot be taken.
 const END: [&str; 4] = ["release all", "#finish a", "#finish b", "#finish c"];
 
 /// A bench that writes down what it is asked, and does nothing else.
@@ -214,7 +214,7 @@ fn no_client() -> Case {
     Case { expected: Some((Demand::Client, "client: ")), ..run(r#"{"lease": "0s"}"#) }
 }
 
-/// What the simulation itself can say of a step, which the session meets or not.
+/// The simulation says which step it cannot take, and why.
 #[test]
 fn the_simulation_tells_what_it_cannot_do() {
     let call = r#"{"call": {"id": "a", "answer": 200}}"#;
