@@ -4,8 +4,8 @@ use std::fmt::{Debug, Write};
 
 use http::{HeaderMap, Request};
 use waldo_auth_core::{
-    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Reason, Session,
-    Snapshot, Step, Unavailable, Verdict,
+    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Reason, Refusal,
+    Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 use crate::world::{
@@ -73,7 +73,7 @@ fn rule_19_everything_can_cross_threads() {
     can::<Step>();
     can::<Verdict>();
     can::<waldo_auth_core::Outcome>();
-    can::<waldo_auth_core::Refusal>();
+    can::<Refusal>();
     can::<waldo_auth_core::ConfigError>();
     can::<Config>();
     can::<Snapshot>();
@@ -205,9 +205,12 @@ fn rule_20_no_secret_is_shown_by_anything() {
 #[test]
 fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
     use std::error::Error;
-    let cause = std::io::Error::other("connection refused");
-    let failure = Unavailable::new(Reason::Transport).with_source(cause);
-    assert_eq!(failure.source().unwrap().to_string(), "connection refused");
+    let cause = || std::io::Error::other("connection reset");
+    let said = |error: &dyn Error| error.source().map(ToString::to_string);
+    let reset = Some("connection reset".to_owned());
+    let failure = Unavailable::transport(cause());
+    assert_eq!(said(&failure), reset);
+    assert_eq!(said(&Unavailable::new(Reason::Transport).with_source(cause())), reset);
     let mut world = World::with(|builder| builder.failures_per_call(1));
     let (login, call) = world.lead(Call::replayable());
     world.settle(login, waldo_auth_core::Outcome::Unavailable(failure));
@@ -216,7 +219,12 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
         refusal.to_string().starts_with("login unavailable: the server could not be reached"),
         "{refusal}"
     );
-    assert_eq!(refusal.source().unwrap().to_string(), "connection refused");
+    assert_eq!(said(&refusal), reset);
+    // A call with too little time waits for the same failure to pass.
+    let now = world.now().monotonic;
+    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    assert!(matches!(refusal, Refusal::Deadline { .. }), "{refusal:?}");
+    assert_eq!(said(&refusal), reset);
 }
 
 #[test]
