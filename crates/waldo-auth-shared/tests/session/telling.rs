@@ -6,7 +6,7 @@ use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context as TaskContext, Waker};
 use std::thread;
 use std::time::Duration;
@@ -131,6 +131,31 @@ fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     let heard = ears.heard.lock().unwrap();
     let heard: Vec<_> = heard.iter().map(|(event, woken)| (event.as_str(), *woken)).collect();
     assert_eq!(heard, [("login_started", 0), ("joined", 0), ("login_granted", 1)]);
+}
+
+/// Asks the session about each event that it hears.
+struct Asks(SharedSession);
+
+impl<S: Subscriber> Layer<S> for Asks {
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+        drop(self.0.explain());
+    }
+}
+
+#[test]
+fn rule_22_a_subscriber_that_asks_the_session_stops_nobody() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let session = hasty();
+        let asks = tracing_subscriber::registry().with(Asks(session.clone()));
+        tracing::subscriber::with_default(asks, || {
+            let leader = lead(&session);
+            drop(wait(&session, Call::replayable()));
+            grant(leader);
+        });
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(20)).expect("an event is emitted under the lock");
 }
 
 #[test]
