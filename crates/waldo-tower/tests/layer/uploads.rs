@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use waldo_tower::http::{Request, Response};
@@ -281,6 +283,49 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
         assert_eq!(sent, 1);
         assert!(matches!(error, Error::Inner(_)), "{error:?}");
     }
+}
+
+/// A refusal would say that nothing was sent.
+#[test]
+fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
+    on_a_runtime(async {
+        let (arrived, other_is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (arrives, waits) = (Arc::clone(&arrived), Arc::clone(&other_is_refused));
+        let logins = Arc::new(AtomicUsize::new(0));
+        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
+            let (arrives, waits, logins) = (Arc::clone(&arrives), Arc::clone(&waits), Arc::clone(&logins));
+            async move {
+                let (status, body) = match request.uri().path() {
+                    "/authenticate" if logins.fetch_add(1, SeqCst) == 0 => {
+                        (200, r#"{"token":"e30.e30.sig"}"#)
+                    }
+                    "/authenticate" => (401, r#"{"code":"INVALID_API_KEY"}"#),
+                    "/refused" => (401, ""),
+                    "/up" => {
+                        drop(request.into_body().frame().await);
+                        arrives.notify_one();
+                        waits.notified().await;
+                        return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+                    }
+                    _ => (200, ""),
+                };
+                Ok::<_, BoxError>(Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap())
+            }
+        });
+        let service = layer(settings(ORIGIN)).layer(inner);
+        let call = |path: &str, length: usize| {
+            let request = Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
+            service.clone().oneshot(request.unwrap())
+        };
+        assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);
+        let upload = tokio::spawn(call("/up", MB));
+        arrived.notified().await;
+        let refused = call("/refused", 1).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        other_is_refused.notify_one();
+        let broke_off = upload.await.unwrap();
+        assert!(matches!(broke_off, Err(Error::BrokeOff(_))), "{broke_off:?}");
+    });
 }
 
 /// A connection cannot be used again if its body was never sent.
