@@ -18,7 +18,7 @@ use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use waldo_auth_shared::core::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession, config};
+use waldo_auth_shared::{Admission, Lead, Refused, SharedSession, config};
 
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
@@ -262,6 +262,8 @@ fn rule_14_a_refusal_says_where_why_and_when() {
         assert!((from(session.now())..=from(before)).contains(&refused.retry_in), "{refused:?}");
         let text = refused.to_string();
         assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
+        let at_once = Refused { retry_in: Duration::ZERO, ..refused.clone() }.to_string();
+        assert!(!at_once.contains("try again"), "{at_once}");
         assert_eq!(refused.source().unwrap().to_string(), "no route to host");
         let Refusal::Unavailable { failure, .. } = refused.refusal else { panic!("{refused:?}") };
         assert_eq!(failure.reason(), reason);
