@@ -1,6 +1,6 @@
 //! Limits below the layer: what waits for a login must not keep the login from happening.
 
-use std::future::ready;
+use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -18,7 +18,7 @@ use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_tower::http::header::EXPECT;
 use waldo_tower::http::{HeaderMap, Request, Response};
-use waldo_tower::{Body, Error, Explanation, MaxWait};
+use waldo_tower::{Body, Error, Explanation, MaxWait, SharedSession, WaldoLayer};
 
 use crate::mock::{Inner, ORIGIN, mock, willing};
 use crate::site::{
@@ -207,6 +207,44 @@ fn a_wait_is_bounded_by_what_the_request_says_instead() {
 }
 
 #[test]
+fn rule_14_a_wait_is_bounded_from_its_call_on() {
+    // Longer than any call here waits for it.
+    const LEASE: Duration = Duration::from_secs(600);
+    let own = MaxWait(Duration::from_secs(7));
+    let of_layer = |layer: WaldoLayer| layer.max_wait(Duration::from_secs(8));
+    let cases: [(fn(WaldoLayer) -> WaldoLayer, Option<MaxWait>, u64); 4] = [
+        (|layer| layer, None, 60),
+        (of_layer, None, 8),
+        (of_layer, Some(own), 7),
+        (|layer| layer.max_wait(None), None, LEASE.as_secs()),
+    ];
+    for (change, own, bound) in cases {
+        let (spans, logins) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (set, started) = (Arc::clone(&spans), Arc::clone(&logins));
+        let timer = move |span| {
+            set.lock().unwrap().push(span);
+            pending::<()>()
+        };
+        let session = SharedSession::new(settings(ORIGIN).lease(LEASE).build().unwrap());
+        let layer = WaldoLayer::new(session.clone(), timer, move |login| started.lock().unwrap().push(login));
+        let mut service = change(layer).layer(willing().0);
+        let mut request = customer();
+        own.map(|own| request.extensions_mut().insert(own));
+        // The session is older than its first call.
+        while session.now().since_start() < Duration::from_millis(2) {
+            std::thread::yield_now();
+        }
+        let before = session.now();
+        let mut call = service.call(request);
+        assert!(Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let passed = session.now().saturating_duration_since(before);
+        let (longest, spans) = (Duration::from_secs(bound), spans.lock().unwrap());
+        let [span] = spans[..] else { panic!("one timer for one wait: {spans:?}") };
+        assert!((longest.saturating_sub(passed)..=longest).contains(&span), "{span:?} of {longest:?}");
+    }
+}
+
+#[test]
 fn what_bounds_a_wait_is_not_handed_on() {
     let (inner, seen) = willing();
     let inner = BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
@@ -280,6 +318,21 @@ fn a_call_is_admitted_when_the_service_is_ready() {
     assert!(matches!(explanation, Explanation::Authenticate { .. }), "{explanation}");
     is_busy.store(false, SeqCst);
     assert_eq!(on_a_runtime(call).unwrap().status(), 200);
+}
+
+#[test]
+fn a_call_is_sent_by_the_service_that_was_ready() {
+    let is_busy = Arc::new(AtomicBool::new(false));
+    let mut service = layer(settings(ORIGIN)).layer(Counted::over(willing().0, &is_busy));
+    assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
+    let mut once = service.clone().one_shot();
+    // Each service was ready before, so its call needs no other one.
+    is_busy.store(true, SeqCst);
+    let stream = Request::post(ORIGIN).body(Full::from("streamed")).unwrap();
+    for mut call in [service.call(customer()), once.call(stream)] {
+        let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(_))), "{polled:?}");
+    }
 }
 
 #[test]

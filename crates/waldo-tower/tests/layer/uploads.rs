@@ -17,6 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
+use waldo_tower::http::header::EXPECT;
 use waldo_tower::http::{Request, Response};
 use waldo_tower::{Error, Waldo};
 
@@ -285,6 +286,30 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
     }
 }
 
+#[test]
+fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
+    for (answer, delivered) in [(None, None), (Some(417), None), (Some(404), Some(404))] {
+        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| async move {
+            let status = if request.uri().path() == "/authenticate" {
+                200
+            } else if request.headers().contains_key(EXPECT) {
+                answer.ok_or("no answer")?
+            } else {
+                drop(request.into_body().frame().await);
+                return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+            };
+            let token = Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
+            Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
+        });
+        let request = Request::post(ORIGIN).body(Full::from(vec![7; MB])).unwrap();
+        match on_a_runtime(layer(settings(ORIGIN)).layer(inner).oneshot(request)) {
+            Ok(response) => assert_eq!(Some(response.status().as_u16()), delivered),
+            Err(Error::BrokeOff(_)) => assert_eq!(delivered, None, "{answer:?}"),
+            Err(error) => panic!("{answer:?}: {error:?}"),
+        }
+    }
+}
+
 /// A refusal would say that nothing was sent.
 #[test]
 fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
@@ -323,8 +348,10 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
         let refused = call("/refused", 1).await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
         other_is_refused.notify_one();
-        let broke_off = upload.await.unwrap();
-        assert!(matches!(broke_off, Err(Error::BrokeOff(_))), "{broke_off:?}");
+        let broke_off = upload.await.unwrap().unwrap_err();
+        assert!(matches!(broke_off, Error::BrokeOff(_)), "{broke_off:?}");
+        let cause = io::Error::from(ErrorKind::ConnectionReset).to_string();
+        assert!(broke_off.to_string().contains(&cause), "{broke_off}");
     });
 }
 
