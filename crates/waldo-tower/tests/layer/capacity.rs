@@ -208,11 +208,12 @@ fn a_wait_is_bounded_by_what_the_request_says_instead() {
 
 #[test]
 fn rule_14_a_wait_is_bounded_from_its_call_on() {
+    type Change = fn(WaldoLayer) -> WaldoLayer;
     // Longer than any call here waits for it.
     const LEASE: Duration = Duration::from_secs(600);
     let own = MaxWait(Duration::from_secs(7));
-    let of_layer = |layer: WaldoLayer| layer.max_wait(Duration::from_secs(8));
-    let cases: [(fn(WaldoLayer) -> WaldoLayer, Option<MaxWait>, u64); 4] = [
+    let of_layer: Change = |layer| layer.max_wait(Duration::from_secs(8));
+    let cases: [(Change, Option<MaxWait>, u64); 4] = [
         (|layer| layer, None, 60),
         (of_layer, None, 8),
         (of_layer, Some(own), 7),

@@ -314,11 +314,11 @@ fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
 #[test]
 fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
     on_a_runtime(async {
-        let (arrived, other_is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (arrives, waits) = (Arc::clone(&arrived), Arc::clone(&other_is_refused));
+        let (is_sent, is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (sends, waits) = (Arc::clone(&is_sent), Arc::clone(&is_refused));
         let logins = Arc::new(AtomicUsize::new(0));
         let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
-            let (arrives, waits, logins) = (Arc::clone(&arrives), Arc::clone(&waits), Arc::clone(&logins));
+            let (sends, waits, logins) = (Arc::clone(&sends), Arc::clone(&waits), Arc::clone(&logins));
             async move {
                 let (status, body) = match request.uri().path() {
                     "/authenticate" if logins.fetch_add(1, SeqCst) == 0 => {
@@ -328,7 +328,7 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
                     "/refused" => (401, ""),
                     "/up" => {
                         drop(request.into_body().frame().await);
-                        arrives.notify_one();
+                        sends.notify_one();
                         waits.notified().await;
                         return Err(io::Error::from(ErrorKind::ConnectionReset).into());
                     }
@@ -344,10 +344,10 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
         };
         assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);
         let upload = tokio::spawn(call("/up", MB));
-        arrived.notified().await;
+        is_sent.notified().await;
         let refused = call("/refused", 1).await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
-        other_is_refused.notify_one();
+        is_refused.notify_one();
         let broke_off = upload.await.unwrap().unwrap_err();
         assert!(matches!(broke_off, Error::BrokeOff(_)), "{broke_off:?}");
         let cause = io::Error::from(ErrorKind::ConnectionReset).to_string();
