@@ -145,6 +145,15 @@ mod tests {
         let mut unrenewed = Evidence::none().after_success();
         unrenewed.refuse(at(0));
         assert!(!unrenewed.is_clear() && unrenewed.after_success().is_clear());
+        // A login does not change how a server renews. A stored token may be another server's.
+        evidence.grant(true);
+        let mut granted = evidence.after_success();
+        granted.refuse(at(0));
+        assert!(!granted.after_success().is_clear());
+        let mut resumed = granted;
+        resumed.resume();
+        resumed.refuse(at(0));
+        assert!(resumed.after_success().is_clear());
     }
 
     #[test]

@@ -62,6 +62,16 @@ mod tests {
     }
 
     #[test]
+    fn rule_03_the_origin_of_the_environment_is_used() {
+        let origin = |value: &'static str| {
+            let config = config_from(|name| Some(if name == "WALDO_ORIGIN" { value } else { "x" }.into()));
+            config.unwrap().build().unwrap().origin().to_string()
+        };
+        assert_eq!(origin("http://127.0.0.1:8787"), "http://127.0.0.1:8787");
+        assert_eq!(origin(""), DEFAULT_ORIGIN);
+    }
+
+    #[test]
     fn rule_14_no_two_sessions_share_a_seed() {
         let from_env = || config_from(|name| (name != "WALDO_ORIGIN").then(|| name.into())).unwrap();
         let from_pair = || config(Credentials::new("WALDO_API_KEY", "WALDO_CLIENT_SECRET").unwrap());

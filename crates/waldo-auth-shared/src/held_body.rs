@@ -342,6 +342,47 @@ mod tests {
         assert_eq!(frame, "one");
     }
 
+    /// Asks a gate when it is called.
+    struct AsksGate(Arc<Gate<Frames>>);
+
+    impl Wake for AsksGate {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.is_untouched());
+        }
+    }
+
+    #[test]
+    fn a_waker_that_asks_the_gate_stops_nobody() {
+        let frame = ends(|| {
+            let (mut body, gate) = HeldBody::held(frames());
+            let gate = Arc::new(gate);
+            let waker = Waker::from(Arc::new(AsksGate(Arc::clone(&gate))));
+            assert_eq!(next(&mut body, &waker), "pending");
+            gate.open();
+            next(&mut body, Waker::noop())
+        });
+        assert_eq!(frame, "one");
+    }
+
+    #[test]
+    fn rule_24_the_gate_opens_once_when_the_silence_ends() {
+        let (mut body, gate) = HeldBody::held(frames());
+        let mut polled = Vec::new();
+        // The silence panics if it is polled after its end, as futures may.
+        let silence = async {};
+        let sent = poll_fn(|_| {
+            polled.push(next(&mut body, Waker::noop()));
+            if polled.len() < 4 { Poll::Pending } else { Poll::Ready("sent") }
+        });
+        {
+            let mut sending = pin!(gate.open_after(silence, sent));
+            let mut poll = || sending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert_eq!([poll(), poll(), poll()], [Poll::Pending; 3]);
+            assert_eq!(poll(), Poll::Ready("sent"));
+        }
+        assert_eq!(polled, ["pending", "one", "two", "end"]);
+    }
+
     #[test]
     fn rule_17_an_untouched_body_can_be_taken_back() {
         for (mut body, gate) in [HeldBody::held(frames()), HeldBody::open(frames())] {

@@ -208,3 +208,69 @@ impl Setup {
 fn of<T: Copy>(options: &[T], one_of: &mut impl FnMut(usize) -> usize) -> Option<T> {
     options.get(one_of(options.len())).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fmt::Debug;
+
+    use super::*;
+
+    #[test]
+    fn each_value_of_each_option_is_drawn() {
+        let mut drawn = BTreeMap::<&str, BTreeSet<String>>::new();
+        for seed in 0..100 {
+            let setup = Setup::drawn(&mut Choices::seeded(seed), 7);
+            let Policy { rotation, lifetime, clock_offset, roll, date, iat, .. } = &setup.policy;
+            let Policy { login_header, known_after, servers, .. } = &setup.policy;
+            let options: [(_, &dyn Debug); 11] = [
+                ("rotation", rotation),
+                ("lifetime", lifetime),
+                ("clock_offset", clock_offset),
+                ("roll", roll),
+                ("date", date),
+                ("iat", iat),
+                ("login_header", login_header),
+                ("known_after", known_after),
+                ("servers", servers),
+                ("processes", &setup.processes),
+                ("pace", &setup.pace),
+            ];
+            let of_calls = setup.calls.iter().flat_map(|Kind { process, one_shot, patience, abroad }| {
+                let options: [(_, &dyn Debug); 4] = [
+                    ("process", process),
+                    ("one_shot", one_shot),
+                    ("patience", patience),
+                    ("abroad", abroad),
+                ];
+                options
+            });
+            for (name, value) in options.into_iter().chain(of_calls) {
+                drawn.entry(name).or_default().insert(format!("{value:?}"));
+            }
+            let called: BTreeSet<_> = setup.calls.iter().map(|call| call.process).collect();
+            assert!(called.into_iter().eq(0..setup.processes), "seed {seed}: {:?}", setup.calls);
+            assert_eq!((setup.calls.len(), setup.steps, setup.budget), (6, 7, u32::MAX));
+            assert_eq!(setup.troubles, Trouble::ALL);
+        }
+        let counts: Vec<_> = drawn.iter().map(|(name, values)| (*name, values.len())).collect();
+        let expected = [
+            ("abroad", 2),
+            ("clock_offset", 4),
+            ("date", 3),
+            ("iat", 2),
+            ("known_after", 4),
+            ("lifetime", 4),
+            ("login_header", 2),
+            ("one_shot", 2),
+            ("pace", 3),
+            ("patience", 2),
+            ("process", 3),
+            ("processes", 3),
+            ("roll", 6),
+            ("rotation", 6),
+            ("servers", 2),
+        ];
+        assert_eq!(counts, expected, "{drawn:#?}");
+    }
+}

@@ -342,6 +342,8 @@ fn a_permit_of_another_session_changes_nothing_here() {
     assert_eq!(ours.last_event(), Event::Ignored { why: Ignored::OtherSession });
     let foreign = theirs.send(Call::replayable());
     ours.deliver(foreign.attempt, 401);
+    let generation = theirs.session.generation().unwrap();
+    assert!(!ours.step(|session, now| session.invalidate(generation, now)));
     assert_eq!(ours.held(), token);
 
     let (mut cold, mut other) = (World::new(), World::new());

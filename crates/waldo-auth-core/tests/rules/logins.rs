@@ -609,7 +609,12 @@ fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease()
     let (call, until) = world.wait(Call::replayable());
     assert_eq!(until, world.after(secs(30)));
     world.pass_until(until);
-    world.leads(call);
+    let (login, call) = world.lead(call);
+    // The silence has not taken the rejection back.
+    world.settle(login, down());
+    let refusal = world.refuse(call);
+    assert!(matches!(refusal, Refusal::Rejected { .. }), "{refusal:?}");
+    assert_eq!(refusal.retry_at(), world.after(secs(60)));
 }
 
 #[test]

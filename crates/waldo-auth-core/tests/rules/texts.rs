@@ -1,101 +1,236 @@
 //! What the core says to people: each thing a sentence of its own.
 
-use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{
-    Call, Challenge, Event, Head, Ignored, NotResumed, OriginError, Reason, SnapshotError,
+    Call, Challenge, ConfigError, Event, Explanation, Head, Ignored, Instant, NotResumed, OriginError,
+    Outcome, Reason, Refusal, SnapshotError, Unavailable, Unheld,
 };
 
-use crate::world::{World, grant_of};
+use crate::world::{World, grant_of, read};
 
-/// Each is a text of several words, and no other's.
+/// Each says exactly this.
 #[track_caller]
-fn all_differ<T: ToString>(things: &[T]) {
-    let texts: BTreeSet<String> = things.iter().map(ToString::to_string).collect();
-    assert_eq!(texts.len(), things.len(), "{texts:?}");
-    assert!(texts.iter().all(|text| text.contains(' ')), "{texts:?}");
+fn say<T: Display>(things: &[(T, &str)]) {
+    for (thing, text) in things {
+        assert_eq!(thing.to_string(), *text);
+    }
+}
+
+/// Each text has these words, and no other text has them.
+#[track_caller]
+fn tell<T: Display>(things: &[(T, &str)]) {
+    for (thing, words) in things {
+        let with_words = things.iter().map(|(other, _)| other.to_string());
+        let with_words: Vec<_> = with_words.filter(|text| text.contains(words)).collect();
+        assert_eq!(with_words, [thing.to_string()], "{words}");
+    }
 }
 
 #[test]
 fn rule_22_every_entry_says_what_happened() {
-    let life = Duration::from_secs(60);
-    all_differ(&[
-        Event::Adopted { edition: 1, life },
-        Event::Ignored { why: Ignored::Blank },
-        Event::Challenged { edition: 1, outcome: Challenge::Dropped },
-        Event::Throttled { edition: 1 },
-        Event::UploadBrokeOff { edition: 1 },
-        Event::DoubtfulDropped { edition: 1 },
-        Event::Accepted { edition: 1 },
-        Event::LoginStarted { login: 1 },
-        Event::LoginGranted { login: 1, edition: 1, life },
-        Event::LoginRejected { login: 1, status: StatusCode::FORBIDDEN, code: "API_KEY_REVOKED" },
-        Event::LoginUnavailable { login: 1, reason: Reason::Timeout },
-        Event::LoginAbandoned { login: 1 },
-        Event::Joined { login: 1 },
-        Event::Latched { wait: life },
-        Event::Lapsed { login: 1 },
-        Event::Reset,
-        Event::Invalidated,
-        Event::Resumed { edition: 1, left: life },
+    let (life, wait) = (Duration::from_secs(60), Duration::from_millis(1500));
+    let (edition, login, status) = (7, 8, StatusCode::FORBIDDEN);
+    say(&[
+        (Event::Adopted { edition, life }, "adopted edition 7, which lasts 60.0s"),
+        (Event::Ignored { why: Ignored::Blank }, "ignored a blank header"),
+        (Event::Challenged { edition, outcome: Challenge::Dropped }, "edition 7 was refused: it is dropped"),
+        (
+            Event::Throttled { edition },
+            "edition 7 was refused, but stays: too many tokens were dropped lately",
+        ),
+        (Event::UploadBrokeOff { edition }, "an upload broke off: the server may have refused edition 7"),
+        (Event::DoubtfulDropped { edition }, "a second upload broke off, so edition 7 is dropped"),
+        (Event::Accepted { edition }, "the server accepted edition 7"),
+        (Event::LoginStarted { login }, "login 8 started"),
+        (Event::LoginGranted { login, edition, life }, "login 8 granted edition 7, which lasts 60.0s"),
+        (
+            Event::LoginRejected { login, status, code: "API_KEY_REVOKED" },
+            "login 8 rejected with 403 API_KEY_REVOKED",
+        ),
+        (
+            Event::LoginUnavailable { login, reason: Reason::Timeout },
+            "login 8 failed: the server did not answer in time",
+        ),
+        (
+            Event::LoginAbandoned { login },
+            "login 8 was dropped before its answer came; let a login outlive its call",
+        ),
+        (Event::Joined { login }, "a call waits for login 8"),
+        (Event::Latched { wait }, "the credentials are not tried again for 1.5s"),
+        (Event::Lapsed { login }, "the lease of login 8 lapsed"),
+        (Event::Reset, "the credentials were replaced"),
+        (Event::Invalidated, "the held token was given up on request"),
+        (
+            Event::Resumed { edition, left: life },
+            "resumed a stored token as edition 7, 60.0s of its life left",
+        ),
     ]);
 }
 
 #[test]
 fn rule_22_every_reason_to_ignore_something_says_which() {
-    all_differ(&[
-        Ignored::Blank,
-        Ignored::Oversized,
-        Ignored::NotJwt,
-        Ignored::BadSignature,
-        Ignored::EarlierEpoch,
-        Ignored::NothingHeld,
-        Ignored::NotLater,
-        Ignored::ForeignOrigin,
-        Ignored::OtherSession,
-        Ignored::LateLogin,
+    say(&[
+        (Ignored::Blank, "a blank header"),
+        (Ignored::Oversized, "a header of more than 16 KiB"),
+        (Ignored::NotJwt, "a header that is no JWT"),
+        (Ignored::BadSignature, "a token that is not signed with the client secret"),
+        (Ignored::EarlierEpoch, "a response that belongs to an earlier login"),
+        (Ignored::NothingHeld, "a token whose predecessor was dropped meanwhile"),
+        (Ignored::NotLater, "a token that ends no later than the held one"),
+        (Ignored::GivenUp, "a token that was given up before"),
+        (Ignored::ForeignOrigin, "a response from another origin"),
+        (Ignored::OtherSession, "what belongs to another session"),
+        (Ignored::LateLogin, "the outcome of an overtaken login"),
     ]);
-    all_differ(&[
-        Challenge::Dropped,
-        Challenge::NewerHeld,
-        Challenge::FreshFromLogin,
-        Challenge::NothingHeld,
+    say(&[
+        (Challenge::Dropped, "it is dropped"),
+        (Challenge::NewerHeld, "a newer one is held already"),
+        (Challenge::FreshFromLogin, "it came straight from a login, so the refusal is about the route"),
+        (Challenge::NothingHeld, "it was dropped already"),
+        (Challenge::NotAccepted, "the server may not know it yet, so it stays for now"),
+    ]);
+}
+
+#[test]
+fn rule_22_an_explanation_says_what_comes_and_why() {
+    let (left, wait) = (Duration::from_secs(60), Duration::from_millis(1500));
+    let refusal = Refusal::Unavailable {
+        failure: Unavailable::new(Reason::Timeout),
+        retry_at: Instant::from_start(Duration::ZERO),
+    };
+    let send = |doubtful| Explanation::Send { edition: 7, left, doubtful };
+    say(&[
+        (send(false), "the next call would be sent with edition 7, which has 60.0s left"),
+        (
+            send(true),
+            "the next call would be sent with edition 7, which has 60.0s left; an upload with this \
+             token broke off, so the server may refuse the token",
+        ),
+        (
+            Explanation::Authenticate { why: Unheld::Cold },
+            "the next call would log in, because there has been no token yet",
+        ),
+        (
+            Explanation::Join { login: 8, at_most: wait },
+            "the next call would wait for login 8, which is under way, for at most 1.5s",
+        ),
+        (
+            Explanation::BackOff { wait },
+            "the next call would wait 1.5s, because the last login brought no token",
+        ),
+        (
+            Explanation::Refuse { refusal, remaining: wait },
+            "the next call would be refused, and so for another 1.5s: login unavailable: the server \
+             did not answer in time",
+        ),
+    ]);
+    say(&[
+        (Unheld::Cold, "there has been no token yet"),
+        (Unheld::Ended, "the life of the held token is over"),
+        (Unheld::Refused, "the server refused the last token"),
+        (Unheld::Doubtful, "two uploads in a row broke off with the last token"),
+        (Unheld::Invalidated, "the last token was invalidated"),
+        (Unheld::Reset, "the credentials were replaced"),
+    ]);
+}
+
+#[test]
+fn rule_22_a_refusal_says_why_and_what_to_do() {
+    let retry_at = Instant::from_start(Duration::ZERO);
+    let timeout = Unavailable::new(Reason::Timeout);
+    let mut world = World::new();
+    let (login, _) = world.lead(Call::replayable());
+    let rejected = |status, code: &str| {
+        let outcome = read(&login, status, &HeaderMap::new(), &format!(r#"{{"code":"{code}"}}"#));
+        let Outcome::Rejected(rejection) = outcome else { panic!("{outcome:?}") };
+        Refusal::Rejected { rejection, retry_at }
+    };
+    say(&[
+        (
+            rejected(401, "INVALID_API_KEY"),
+            "login rejected with 401 INVALID_API_KEY: check the API key and the client secret",
+        ),
+        (
+            rejected(403, "API_KEY_REVOKED"),
+            "login rejected with 403 API_KEY_REVOKED: activate the API key again on the Waldo \
+             dashboard, or use another one",
+        ),
+        (
+            rejected(400, "MISSING_PARAMETERS"),
+            "login rejected with 400 MISSING_PARAMETERS: the server did not find the key pair in the \
+             request; check the login path",
+        ),
+        (
+            rejected(401, "OTHER_CODE"),
+            "login rejected with 401 OTHER_CODE: see the Waldo API's documentation for this code",
+        ),
+        (
+            Refusal::Unavailable { failure: timeout.clone(), retry_at },
+            "login unavailable: the server did not answer in time",
+        ),
+        (
+            Refusal::Deadline { failure: Some(timeout), retry_at },
+            "the call's deadline comes before the next login can bring a token; login unavailable: \
+             the server did not answer in time",
+        ),
+        (
+            Refusal::Deadline { failure: None, retry_at },
+            "the call's deadline comes before a login can bring a token; give the call more time, or \
+             ask for a token ahead",
+        ),
     ]);
 }
 
 #[test]
 fn an_error_says_what_is_wrong() {
-    all_differ(&[
-        OriginError::NotAUri,
-        OriginError::NotAbsolute,
-        OriginError::Insecure,
-        OriginError::HasPath,
-        OriginError::HasUserInfo,
+    tell(&[
+        (OriginError::NotAUri, "is not a URI; write it like https://"),
+        (OriginError::NotAbsolute, "needs http or https, a host, and a valid port"),
+        (OriginError::Insecure, "must use https; http is allowed to this machine only"),
+        (OriginError::HasPath, "must end after the host and port; the login path is a setting"),
+        (OriginError::HasUserInfo, "must not hold a user name"),
     ]);
-    all_differ(&[
-        Reason::Transport,
-        Reason::NameResolution,
-        Reason::ConnectionRefused,
-        Reason::Certificate,
-        Reason::Tls,
-        Reason::Timeout,
-        Reason::Status(StatusCode::OK),
-        Reason::NoToken,
-        Reason::Compressed(StatusCode::OK),
-        Reason::BodyTooLarge,
-        Reason::BadSignature,
-        Reason::DeadOnArrival,
+    tell(&[
+        (Reason::Transport, "could not be reached, or the connection broke off; check the origin"),
+        (Reason::NameResolution, "name does not resolve; check the host in the origin"),
+        (Reason::ConnectionRefused, "refused the connection; check the port in the origin"),
+        (Reason::Certificate, "certificate is not trusted; check the host in the origin"),
+        (Reason::Tls, "do not agree on TLS; check the scheme and the port"),
+        (Reason::Timeout, "did not answer in time"),
+        (Reason::Panicked, "the code that sent the login panicked"),
+        (Reason::Status(StatusCode::BAD_GATEWAY), "the server answered 502"),
+        (Reason::Status(StatusCode::NOT_FOUND), "answered 404, and not as the API does"),
+        (Reason::NoToken, "holds no usable token; check the origin and the login path"),
+        (Reason::Compressed(StatusCode::OK), "answered 200 with a compressed body"),
+        (Reason::BodyTooLarge, "larger than 64 KiB; check the origin and the login path"),
+        (Reason::BadSignature, "is not signed with the client secret; switch the signature check off"),
+        (Reason::DeadOnArrival, "had ended when it arrived"),
     ]);
-    all_differ(&[SnapshotError::NotJson, SnapshotError::OtherVersion, SnapshotError::Field("token")]);
-    all_differ(&[
-        NotResumed::Foreign,
-        NotResumed::Ended,
-        NotResumed::FromTheFuture,
-        NotResumed::Refused,
-        NotResumed::HeldLastsLonger,
-        NotResumed::BadSignature,
+    tell(&[
+        (SnapshotError::NotJson, "is not JSON; remove it and log in"),
+        (SnapshotError::OtherVersion, "is of another version; remove it and log in"),
+        (SnapshotError::Field("token"), "field token is missing or unreadable; remove it"),
+    ]);
+    tell(&[
+        (NotResumed::Foreign, "belongs to another origin or API key"),
+        (NotResumed::Ended, "the stored token has ended"),
+        (NotResumed::FromTheFuture, "began in the future, so a clock is wrong"),
+        (NotResumed::Refused, "the stored token is the one that was given up"),
+        (NotResumed::HeldLastsLonger, "the held token lasts at least as long"),
+        (NotResumed::BadSignature, "is not signed with the client secret"),
+    ]);
+    let setting = "lease";
+    let (least, most) = (Duration::from_millis(1), Duration::from_secs(3600));
+    tell(&[
+        (ConfigError::Origin(OriginError::NotAUri), "the origin is not a URI"),
+        (ConfigError::LoginPath, "login path must be a path that begins with '/'"),
+        (ConfigError::MarginEatsLife, "share of a margin must be at least 2"),
+        (ConfigError::ChallengeStatus, "challenge_statuses must be 4xx other than 417"),
+        (ConfigError::Duration { setting, least, most }, "lease must be from 1ms to 3600s"),
+        (ConfigError::Count { setting, least: 1, most: 100 }, "lease must be from 1 to 100"),
     ]);
 }
 

@@ -2,7 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Response;
@@ -175,6 +178,25 @@ fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
         let spent = after.saturating_sub(before);
         assert!(spent < Duration::from_millis(10), "it spins: {spent:?} of 100 ms");
     }
+    drop(leader);
+}
+
+#[test]
+fn rule_14_a_task_waits_no_longer_than_its_timer() {
+    let session = session();
+    let leader = lead(&session);
+    let mut span = None;
+    {
+        let timer = |left| {
+            span = Some(left);
+            ready(())
+        };
+        let mut waiting = pin!(wait(&session, Call::replayable()).or(timer));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+    // The lease of the login.
+    let longest = Duration::from_secs(30);
+    assert!(span.is_some_and(|span| span <= longest && span > longest / 2), "{span:?}");
     drop(leader);
 }
 

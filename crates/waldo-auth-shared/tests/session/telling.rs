@@ -6,7 +6,7 @@ use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context as TaskContext, Waker};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use waldo_auth_shared::core::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession, config};
+use waldo_auth_shared::{Admission, Lead, Refused, SharedSession, config};
 
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
@@ -133,6 +133,31 @@ fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     assert_eq!(heard, [("login_started", 0), ("joined", 0), ("login_granted", 1)]);
 }
 
+/// Asks the session about each event that it hears.
+struct Asks(SharedSession);
+
+impl<S: Subscriber> Layer<S> for Asks {
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+        drop(self.0.explain());
+    }
+}
+
+#[test]
+fn rule_22_a_subscriber_that_asks_the_session_stops_nobody() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let session = hasty();
+        let asks = tracing_subscriber::registry().with(Asks(session.clone()));
+        tracing::subscriber::with_default(asks, || {
+            let leader = lead(&session);
+            drop(wait(&session, Call::replayable()));
+            grant(leader);
+        });
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(20)).expect("an event is emitted under the lock");
+}
+
 #[test]
 fn rule_22_events_of_a_login_in_another_thread_reach_the_calls_subscriber() {
     let heard = Heard::default();
@@ -237,6 +262,8 @@ fn rule_14_a_refusal_says_where_why_and_when() {
         assert!((from(session.now())..=from(before)).contains(&refused.retry_in), "{refused:?}");
         let text = refused.to_string();
         assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
+        let at_once = Refused { retry_in: Duration::ZERO, ..refused.clone() }.to_string();
+        assert!(!at_once.contains("try again"), "{at_once}");
         assert_eq!(refused.source().unwrap().to_string(), "no route to host");
         let Refusal::Unavailable { failure, .. } = refused.refusal else { panic!("{refused:?}") };
         assert_eq!(failure.reason(), reason);

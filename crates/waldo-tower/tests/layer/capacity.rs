@@ -1,20 +1,24 @@
 //! Limits below the layer: what waits for a login must not keep the login from happening.
 
-use std::future::ready;
+use std::future::{pending, ready};
+use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Full};
 use tokio::task::JoinSet;
 use tower::buffer::Buffer;
 use tower::limit::ConcurrencyLimit;
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
+use waldo_tower::http::header::EXPECT;
 use waldo_tower::http::{HeaderMap, Request, Response};
-use waldo_tower::{Body, Error, Explanation, MaxWait};
+use waldo_tower::{Body, Error, Explanation, MaxWait, SharedSession, WaldoLayer};
 
 use crate::mock::{Inner, ORIGIN, mock, willing};
 use crate::site::{
@@ -24,10 +28,7 @@ use crate::site::{
 /// Calls that find their token dead need a login while all the capacity is with calls that wait for it.
 async fn heals_within<S, R>(service: impl Fn(&str) -> S)
 where
-    S: Service<Request<http_body_util::Full<bytes::Bytes>>, Response = Response<R>, Error = Error>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<Full<bytes::Bytes>>, Response = Response<R>, Error = Error> + Clone + Send + 'static,
     S::Future: Send,
     R: Send + 'static,
 {
@@ -137,14 +138,14 @@ fn a_call_that_waits_holds_no_capacity() {
 }
 
 /// What the service below is given.
-type Sent = Body<http_body_util::Full<bytes::Bytes>>;
+type Sent = Body<Full<bytes::Bytes>>;
 
 /// A service that is ready when it is told, or fails.
 #[derive(Clone)]
 struct Gate(Poll<Result<(), &'static str>>);
 
 impl Service<Request<Sent>> for Gate {
-    type Response = Response<http_body_util::Full<bytes::Bytes>>;
+    type Response = Response<Full<bytes::Bytes>>;
     type Error = &'static str;
     type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
 
@@ -159,7 +160,7 @@ impl Service<Request<Sent>> for Gate {
 
 fn readiness<S>(mut service: S) -> Poll<Result<(), String>>
 where
-    S: Service<Request<http_body_util::Full<bytes::Bytes>>, Error = Error>,
+    S: Service<Request<Full<bytes::Bytes>>, Error = Error>,
 {
     let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
     ready.map_err(|error| error.to_string())
@@ -206,15 +207,53 @@ fn a_wait_is_bounded_by_what_the_request_says_instead() {
 }
 
 #[test]
+fn rule_14_a_wait_is_bounded_from_its_call_on() {
+    type Change = fn(WaldoLayer) -> WaldoLayer;
+    // Longer than any call here waits for it.
+    const LEASE: Duration = Duration::from_secs(600);
+    let own = MaxWait(Duration::from_secs(7));
+    let of_layer: Change = |layer| layer.max_wait(Duration::from_secs(8));
+    let cases: [(Change, Option<MaxWait>, u64); 4] = [
+        (|layer| layer, None, 60),
+        (of_layer, None, 8),
+        (of_layer, Some(own), 7),
+        (|layer| layer.max_wait(None), None, LEASE.as_secs()),
+    ];
+    for (change, own, bound) in cases {
+        let (spans, logins) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (set, started) = (Arc::clone(&spans), Arc::clone(&logins));
+        let timer = move |span| {
+            set.lock().unwrap().push(span);
+            pending::<()>()
+        };
+        let session = SharedSession::new(settings(ORIGIN).lease(LEASE).build().unwrap());
+        let layer = WaldoLayer::new(session.clone(), timer, move |login| started.lock().unwrap().push(login));
+        let mut service = change(layer).layer(willing().0);
+        let mut request = customer();
+        own.map(|own| request.extensions_mut().insert(own));
+        // The session is older than its first call.
+        while session.now().since_start() < Duration::from_millis(2) {
+            std::thread::yield_now();
+        }
+        let before = session.now();
+        let mut call = service.call(request);
+        assert!(Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let passed = session.now().saturating_duration_since(before);
+        let (longest, spans) = (Duration::from_secs(bound), spans.lock().unwrap());
+        let [span] = spans[..] else { panic!("one timer for one wait: {spans:?}") };
+        assert!((longest.saturating_sub(passed)..=longest).contains(&span), "{span:?} of {longest:?}");
+    }
+}
+
+#[test]
 fn what_bounds_a_wait_is_not_handed_on() {
     let (inner, seen) = willing();
-    let inner =
-        tower::util::BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
-            assert!(request.extensions().get::<MaxWait>().is_none());
-            request
-        }));
+    let inner = BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
+        assert!(request.extensions().get::<MaxWait>().is_none());
+        request
+    }));
     let service = layer(settings(ORIGIN)).layer(inner);
-    let mut request = Request::get(ORIGIN).body(http_body_util::Full::default()).unwrap();
+    let mut request = Request::get(ORIGIN).body(Full::default()).unwrap();
     request.extensions_mut().insert(MaxWait(PATIENCE));
     assert_eq!(on_a_runtime(status(service, request)).unwrap(), 200);
     assert_eq!(seen.calls().len(), 1);
@@ -237,7 +276,7 @@ impl Counted {
 }
 
 impl Service<Request<Sent>> for Counted {
-    type Response = Response<http_body_util::Full<bytes::Bytes>>;
+    type Response = Response<Full<bytes::Bytes>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -255,8 +294,8 @@ impl Service<Request<Sent>> for Counted {
     }
 }
 
-fn customer() -> Request<http_body_util::Full<bytes::Bytes>> {
-    Request::get(ORIGIN).body(http_body_util::Full::default()).unwrap()
+fn customer() -> Request<Full<bytes::Bytes>> {
+    Request::get(ORIGIN).body(Full::default()).unwrap()
 }
 
 #[test]
@@ -283,11 +322,50 @@ fn a_call_is_admitted_when_the_service_is_ready() {
 }
 
 #[test]
-fn no_capacity_is_kept_while_an_answer_is_awaited() {
-    let (inner, _) = willing();
-    let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &Arc::default()));
+fn a_call_is_sent_by_the_service_that_was_ready() {
+    let is_busy = Arc::new(AtomicBool::new(false));
+    let mut service = layer(settings(ORIGIN)).layer(Counted::over(willing().0, &is_busy));
     assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
+    let mut once = service.clone().one_shot();
+    // Each service was ready before, so its call needs no other one.
+    is_busy.store(true, SeqCst);
+    let stream = Request::post(ORIGIN).body(Full::from("streamed")).unwrap();
+    for mut call in [service.call(customer()), once.call(stream)] {
+        let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(_))), "{polled:?}");
+    }
+}
+
+#[test]
+fn no_capacity_is_kept_while_an_answer_is_awaited() {
+    let uploads = Arc::new(AtomicUsize::new(0));
+    let inner = service_fn(move |request: Request<Sent>| {
+        let is_upload = request.uri().path() == "/document";
+        let number = if is_upload { uploads.fetch_add(1, SeqCst) + 1 } else { 0 };
+        async move {
+            // The first upload breaks off. Its probe is answered with 404, so the next upload asks.
+            assert_eq!(request.headers().contains_key(EXPECT), number == 2 || number == 3);
+            let status = match number {
+                1 => {
+                    drop(request.into_body().frame().await);
+                    return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+                }
+                2 => 404,
+                3 => 417,
+                _ => 200,
+            };
+            let token = Full::<bytes::Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
+            Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
+        }
+    });
+    let inner = BoxCloneSyncService::new(inner);
+    let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &Arc::default()));
+    let document = || Request::post(format!("{ORIGIN}/document")).body(Full::from(vec![7; 100_000])).unwrap();
+    for (request, status) in [(customer(), 200), (document(), 404), (document(), 200)] {
+        assert_eq!(on_a_runtime(service.call(request)).unwrap().status(), status);
+    }
+    // The login, the first call, the upload and its probe, the question and the upload after it.
     // Two clones are left: the caller's own, and one for a resend. The clone that has sent is
     // dropped.
-    assert_eq!(*service.get_ref().counts.lock().unwrap(), [2; 2]);
+    assert_eq!(*service.get_ref().counts.lock().unwrap(), [2; 6]);
 }

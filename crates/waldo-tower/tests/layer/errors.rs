@@ -108,6 +108,7 @@ fn a_header_map_without_room_is_an_error() {
         request.headers_mut().remove(format!("x-{number}"));
         let error = on_a_runtime(status(service.clone(), request.clone())).unwrap_err();
         assert!(matches!(error, Error::TooManyHeaders), "{error:?}");
+        assert!(error.to_string().contains("so many headers that none can be added"), "{error}");
     }
     assert_eq!(seen.calls().len(), 0);
 }
@@ -184,6 +185,7 @@ fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
         panic!("{error:?}")
     };
     assert_eq!(error.source().unwrap().to_string(), "no route to host");
+    assert!(error.to_string().starts_with("https://api.waldo.ai: login unavailable: "), "{error}");
 }
 
 /// A body that never comes.

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
+use waldo_tower::http::header::EXPECT;
 use waldo_tower::http::{Request, Response};
 use waldo_tower::{Error, Waldo};
 
@@ -281,6 +284,75 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
         assert_eq!(sent, 1);
         assert!(matches!(error, Error::Inner(_)), "{error:?}");
     }
+}
+
+#[test]
+fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
+    for (answer, delivered) in [(None, None), (Some(417), None), (Some(404), Some(404))] {
+        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| async move {
+            let status = if request.uri().path() == "/authenticate" {
+                200
+            } else if request.headers().contains_key(EXPECT) {
+                answer.ok_or("no answer")?
+            } else {
+                drop(request.into_body().frame().await);
+                return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+            };
+            let token = Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
+            Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
+        });
+        let request = Request::post(ORIGIN).body(Full::from(vec![7; MB])).unwrap();
+        match on_a_runtime(layer(settings(ORIGIN)).layer(inner).oneshot(request)) {
+            Ok(response) => assert_eq!(Some(response.status().as_u16()), delivered),
+            Err(Error::BrokeOff(_)) => assert_eq!(delivered, None, "{answer:?}"),
+            Err(error) => panic!("{answer:?}: {error:?}"),
+        }
+    }
+}
+
+/// A refusal would say that nothing was sent.
+#[test]
+fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
+    on_a_runtime(async {
+        let (is_sent, is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (sends, waits) = (Arc::clone(&is_sent), Arc::clone(&is_refused));
+        let logins = Arc::new(AtomicUsize::new(0));
+        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
+            let (sends, waits, logins) = (Arc::clone(&sends), Arc::clone(&waits), Arc::clone(&logins));
+            async move {
+                let (status, body) = match request.uri().path() {
+                    "/authenticate" if logins.fetch_add(1, SeqCst) == 0 => {
+                        (200, r#"{"token":"e30.e30.sig"}"#)
+                    }
+                    "/authenticate" => (401, r#"{"code":"INVALID_API_KEY"}"#),
+                    "/refused" => (401, ""),
+                    "/up" => {
+                        drop(request.into_body().frame().await);
+                        sends.notify_one();
+                        waits.notified().await;
+                        return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+                    }
+                    _ => (200, ""),
+                };
+                Ok::<_, BoxError>(Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap())
+            }
+        });
+        let service = layer(settings(ORIGIN)).layer(inner);
+        let call = |path: &str, length: usize| {
+            let request = Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
+            service.clone().oneshot(request.unwrap())
+        };
+        assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);
+        let upload = tokio::spawn(call("/up", MB));
+        is_sent.notified().await;
+        let refused = call("/refused", 1).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        is_refused.notify_one();
+        let broke_off = upload.await.unwrap().unwrap_err();
+        assert!(matches!(broke_off, Error::BrokeOff(_)), "{broke_off:?}");
+        let cause = io::Error::from(ErrorKind::ConnectionReset).to_string();
+        assert!(broke_off.to_string().contains(&cause), "{broke_off}");
+    });
 }
 
 /// A connection cannot be used again if its body was never sent.
