@@ -37,6 +37,25 @@ pub enum Bell {
     Late,
     /// It is sound, but half of the numbers of newest entries are not published.
     Stale,
+    /// It is sound, but each login is sent five times, one after the other.
+    Often,
+    /// It is sound, but each login is sent beside another one.
+    Beside,
+    /// It is sound, but each leader goes on only two leases after its login.
+    Slow,
+    /// It is sound, but each call is sent with a token that nobody has granted.
+    Forged,
+    /// It is sound, but each call except the first unwinds at its end.
+    Unwinding,
+    /// It is sound, but the future of each call is dropped at its end.
+    Dropping,
+    /// It is sound, but the first call goes on only a second after each wait.
+    Dozing,
+}
+
+/// How they behave in this scene.
+pub(crate) fn bell() -> Bell {
+    BELL.get()
 }
 
 /// Chooses how they behave in the next scene.
@@ -89,7 +108,17 @@ impl Event {
 
     pub(crate) fn notify(&self, all: usize) {
         let count = match BELL.get() {
-            Bell::Sound | Bell::Skittish | Bell::Late | Bell::Stale => all,
+            Bell::Sound
+            | Bell::Skittish
+            | Bell::Late
+            | Bell::Stale
+            | Bell::Often
+            | Bell::Beside
+            | Bell::Slow
+            | Bell::Forged
+            | Bell::Unwinding
+            | Bell::Dropping
+            | Bell::Dozing => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
