@@ -211,7 +211,10 @@ impl<'a> Caller<'a> {
             | Bell::Beside
             | Bell::Slow
             | Bell::Unwinding
-            | Bell::Dozing => {}
+            | Bell::Dozing
+            | Bell::Blocking
+            | Bell::Muffled
+            | Bell::Reversed => {}
         }
         match sent {
             Ok(attempt) => End::Sent(attempt.edition()),
@@ -238,7 +241,8 @@ impl<'a> Caller<'a> {
     }
 
     async fn wait(&self, wait: Wait) -> Call {
-        let call = if self.blocks { wait.block() } else { wait.or(clock::sleep).await };
+        let blocks = self.blocks || sync::bell() == Bell::Blocking;
+        let call = if blocks { wait.block() } else { wait.or(clock::sleep).await };
         if sync::bell() == Bell::Dozing && self.number == 0 {
             clock::sleep(Duration::from_secs(1)).await;
         }

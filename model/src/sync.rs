@@ -51,6 +51,12 @@ pub enum Bell {
     Dropping,
     /// It is sound, but the first call goes on only a second after each wait.
     Dozing,
+    /// It is sound, but a task blocks while it waits.
+    Blocking,
+    /// It is sound, but half of the entries of the journal are not emitted.
+    Muffled,
+    /// It is sound, but the entries of the journal are emitted in reverse.
+    Reversed,
 }
 
 /// How they behave in this scene.
@@ -118,7 +124,10 @@ impl Event {
             | Bell::Forged
             | Bell::Unwinding
             | Bell::Dropping
-            | Bell::Dozing => all,
+            | Bell::Dozing
+            | Bell::Blocking
+            | Bell::Muffled
+            | Bell::Reversed => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
