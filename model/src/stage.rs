@@ -212,9 +212,9 @@ impl<'a> Caller<'a> {
             | Bell::Slow
             | Bell::Unwinding
             | Bell::Dozing
-            | Bell::Blocking
             | Bell::Muffled
-            | Bell::Reversed => {}
+            | Bell::Reversed
+            | Bell::Unseen => {}
         }
         match sent {
             Ok(attempt) => End::Sent(attempt.edition()),
@@ -241,8 +241,7 @@ impl<'a> Caller<'a> {
     }
 
     async fn wait(&self, wait: Wait) -> Call {
-        let blocks = self.blocks || sync::bell() == Bell::Blocking;
-        let call = if blocks { wait.block() } else { wait.or(clock::sleep).await };
+        let call = if self.blocks { wait.block() } else { wait.or(clock::sleep).await };
         if sync::bell() == Bell::Dozing && self.number == 0 {
             clock::sleep(Duration::from_secs(1)).await;
         }

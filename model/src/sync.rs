@@ -51,12 +51,12 @@ pub enum Bell {
     Dropping,
     /// It is sound, but the first call goes on only a second after each wait.
     Dozing,
-    /// It is sound, but a task blocks while it waits.
-    Blocking,
     /// It is sound, but half of the entries of the journal are not emitted.
     Muffled,
     /// It is sound, but the entries of the journal are emitted in reverse.
     Reversed,
+    /// It is sound, but a number that is published is seen by its own thread only, until the next one.
+    Unseen,
 }
 
 /// How they behave in this scene.
@@ -125,9 +125,9 @@ impl Event {
             | Bell::Unwinding
             | Bell::Dropping
             | Bell::Dozing
-            | Bell::Blocking
             | Bell::Muffled
-            | Bell::Reversed => all,
+            | Bell::Reversed
+            | Bell::Unseen => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
@@ -226,17 +226,25 @@ impl<T> Mutex<T> {
 ///
 /// It is written under the lock, in one step with what is done there: who reads it earlier has read it before the lock was taken.
 #[derive(Debug, Default)]
-pub(crate) struct AtomicU64(atomic::AtomicU64);
+pub(crate) struct AtomicU64 {
+    value: atomic::AtomicU64,
+    /// The number before the newest one, and the thread that has replaced it.
+    before: std::sync::Mutex<(u64, Option<usize>)>,
+}
 
 impl AtomicU64 {
     pub(crate) fn load(&self, order: Ordering) -> u64 {
         pause();
-        self.0.load(order)
+        match *self.before.lock().unwrap() {
+            (before, Some(writer)) if BELL.get() == Bell::Unseen && writer != thread_number() => before,
+            _ => self.value.load(order),
+        }
     }
 
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         if BELL.get() != Bell::Stale || thread_rng().gen_bool(0.5) {
-            self.0.store(value, order);
+            let before = self.value.swap(value, order);
+            *self.before.lock().unwrap() = (before, Some(thread_number()));
         }
     }
 }
