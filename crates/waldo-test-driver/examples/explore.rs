@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn chance_goes_on_for_the_hours_it_is_given() {
-        for hours in [1, 3000] {
+        for hours in [1, 10_000] {
             let report = chance::<Session>(hours, 1).unwrap();
             assert!(report.time >= Duration::from_secs(60 * 60) * u32::try_from(hours).unwrap());
         }
