@@ -18,7 +18,6 @@ mod distribution;
 mod group;
 mod jwt;
 mod limit;
-mod rounds;
 mod server;
 mod subject;
 mod table;
@@ -28,6 +27,7 @@ pub mod attach;
 pub mod callgrind;
 pub mod crowd;
 pub mod request;
+pub mod rounds;
 pub mod stampede;
 pub mod wakeups;
 

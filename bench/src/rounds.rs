@@ -59,7 +59,7 @@ impl Timing {
 }
 
 /// More operations are never made ready at once.
-const LARGEST: usize = 1 << 20;
+pub const LARGEST: usize = 1 << 20;
 
 impl Rounds {
     /// Times all contenders of a group.
@@ -78,18 +78,18 @@ impl Rounds {
         let reference = lanes.first().map(|lane| lane.nanos.clone()).unwrap_or_default();
         lanes.into_iter().map(|lane| lane.timing(&reference)).collect()
     }
+}
 
-    /// How many operations fill a batch.
-    fn fill(&self, contender: &Contender) -> usize {
-        let mut operations = 16;
-        loop {
-            let took = time(contender, operations, self.threads);
-            if took * 4 >= self.batch || operations >= LARGEST {
-                let share = self.batch.as_secs_f64() / took.as_secs_f64().max(1e-9);
-                return scale(operations, share).clamp(1, LARGEST);
-            }
-            operations *= 4;
+/// How many operations fill a batch of this length, if so many operations take so long.
+pub fn fill(batch: Duration, mut time: impl FnMut(usize) -> Duration) -> usize {
+    let mut operations = 16;
+    loop {
+        let took = time(operations);
+        if took * 4 >= batch || operations >= LARGEST {
+            let share = batch.as_secs_f64() / took.as_secs_f64().max(1e-9);
+            return scale(operations, share).clamp(1, LARGEST);
         }
+        operations *= 4;
     }
 }
 
@@ -103,6 +103,12 @@ fn scale(operations: usize, share: f64) -> usize {
     (operations as f64 * share) as usize
 }
 
+/// The nanoseconds of one operation of a batch.
+#[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 operations or nanoseconds")]
+pub fn each(took: Duration, operations: usize) -> f64 {
+    took.as_nanos() as f64 / operations as f64
+}
+
 /// A contender and what it has taken so far.
 struct Lane<'a> {
     contender: &'a Contender,
@@ -114,14 +120,15 @@ impl<'a> Lane<'a> {
     fn new(contender: &'a Contender, group: &Group, rounds: &Rounds) -> Self {
         // What is made at the first use is made now, and the caches are as they will be.
         time(contender, group.operations().unwrap_or(64), rounds.threads);
-        let operations = group.operations().unwrap_or_else(|| rounds.fill(contender));
+        let operations = group
+            .operations()
+            .unwrap_or_else(|| fill(rounds.batch, |operations| time(contender, operations, rounds.threads)));
         Self { contender, operations, nanos: Vec::with_capacity(rounds.rounds) }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 operations or nanoseconds")]
     fn run(&mut self, threads: usize) {
         let took = time(self.contender, self.operations, threads);
-        self.nanos.push(took.as_nanos() as f64 / self.operations as f64);
+        self.nanos.push(each(took, self.operations));
     }
 
     fn timing(self, reference: &[f64]) -> Timing {

@@ -168,7 +168,9 @@ fn renewal() -> Played {
             call(&client);
         }
     };
-    play(&emulator, 0, PATIENCE, calls, || {})
+    let played = play(&emulator, 0, PATIENCE, calls, || {});
+    assert!(played.took >= SHORT * LIVES, "the calls must outlast a token");
+    played
 }
 
 fn storm() -> Played {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use waldo_bench::Limit::{AtMost, More, Times};
+use waldo_bench::callgrind::perform;
+use waldo_bench::rounds::{LARGEST, each, fill};
 use waldo_bench::{
     Allocations, Batch, Contender, Count, Distribution, Group, Limit, Limits, Rounds, Server, Table, Timing,
     adopt, attach, breaches, crowd, request,
@@ -150,6 +152,31 @@ fn every_contender_has_its_turn_in_each_round_and_the_orders_differ() {
     }
 }
 
+/// How many operations fill 1024 µs, and which numbers of operations are tried first.
+fn filled(nanos_each: u64) -> (usize, Vec<usize>) {
+    let mut tried = Vec::new();
+    let operations = fill(Duration::from_micros(1024), |operations| {
+        tried.push(operations);
+        Duration::from_nanos(nanos_each * operations as u64)
+    });
+    (operations, tried)
+}
+
+#[test]
+fn a_batch_is_filled_after_a_try_of_a_quarter() {
+    assert_eq!(filled(1000), (1024, vec![16, 64, 256]));
+    assert_eq!(filled(1001), (1022, vec![16, 64, 256]));
+    assert_eq!(filled(999).1, [16, 64, 256, 1024]);
+    assert_eq!(filled(10_000_000), (1, vec![16]));
+    let (operations, tried) = filled(0);
+    assert_eq!((operations, tried.last()), (LARGEST, Some(&LARGEST)));
+}
+
+#[test]
+fn a_batch_is_shared_among_its_operations() {
+    assert!((each(Duration::from_nanos(300), 100) - 3.0).abs() < 1e-9);
+}
+
 struct Idle;
 
 impl Batch for Idle {
@@ -186,6 +213,54 @@ fn threads_at_once_all_perform_a_batch_of_their_own() {
     Rounds { threads: 2, ..rounds(3) }.time(&group);
     // Two threads to warm up and three rounds of two, and two batches on one thread to count allocations.
     assert_eq!(performed.load(Ordering::Relaxed), 100 * (2 + 6 + 2));
+}
+
+#[test]
+fn no_thread_performs_before_all_are_ready() {
+    let (ready, early) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (Arc::clone(&ready), Arc::clone(&early));
+    let contender = Contender::new("together", move |_| {
+        ready.fetch_add(1, Ordering::SeqCst);
+        Together { ready: Arc::clone(&ready), early: Arc::clone(&early) }
+    });
+    let group = Group::new("X8", "Together", contender).in_batches_of(1);
+    Rounds { threads: 2, ..rounds(20) }.time(&group);
+    // Allocations are counted in two batches on one thread.
+    let (ready, early) = counts;
+    assert_eq!((ready.load(Ordering::SeqCst), early.load(Ordering::SeqCst)), (2 * 21 + 2, 1));
+}
+
+/// Counts the batches that begin while an odd number of batches is ready: another thread is missing.
+struct Together {
+    ready: Arc<AtomicUsize>,
+    early: Arc<AtomicUsize>,
+}
+
+impl Batch for Together {
+    fn perform(&mut self) {
+        self.early.fetch_add(self.ready.load(Ordering::SeqCst) % 2, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_batch_is_counted_after_one_that_is_not() {
+    let performed = Arc::new(AtomicUsize::new(0));
+    let shared = Arc::clone(&performed);
+    let contender = Contender::repeating("shared", move || {
+        let shared = Arc::clone(&shared);
+        move || {
+            shared.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    perform(&contender, 10);
+    assert_eq!(performed.load(Ordering::Relaxed), 2 * 10);
+}
+
+#[test]
+fn a_note_stands_in_a_paragraph_of_its_own() {
+    let text = |note| Table::new("T", note, &["a"]).to_string();
+    assert_eq!(text(""), "\n### T\n\n| a |\n|---|\n");
+    assert_eq!(text("a note"), "\n### T\n\na note\n\n| a |\n|---|\n");
 }
 
 #[test]

@@ -131,11 +131,22 @@ fn each_contender_can_make_its_requests_and_calls() {
     }
 }
 
+/// The other two go on for a life of a token and more.
 #[test]
-fn a_cold_start_is_played_with_one_login_and_nobody_stalled() {
+fn stampedes_are_played_with_their_logins_and_nobody_stalled() {
+    let [cold, _, _, storm, failure, resumption] = SCENARIOS;
+    for scenario in [cold, storm, failure, resumption] {
+        let outcome = scenario.play(1);
+        assert_eq!(outcome.breach(), None, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_table_of_stampedes_has_milliseconds() {
     let [cold, ..] = SCENARIOS;
-    let outcome = cold.play(1);
-    assert_eq!(outcome.breach(), None, "{outcome:?}");
+    let played = Played { logins: 1, stalled: 0, took: Duration::from_millis(7) };
+    let table = Outcome::table(&[Outcome::new(cold, vec![played])]).to_string();
+    assert!(table.contains("| cold start | 1 | 1–1 | 1 | 0 | 7 |"), "{table}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Compares how `JSON.parse` and the client read texts that are nearly JSON.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -56,8 +55,15 @@ const TEXTS: usize = 100_000;
 /// If `JSON.parse` accepts a text, the client reads the text in the same way.
 pub(crate) fn meeting() -> Outcome {
     let texts = texts();
+    let taken = compare(&texts, &parsed(&texts)?)?;
+    if taken < TEXTS / 10 { Err(format!("only {taken} texts are JSON").into()) } else { Ok(()) }
+}
+
+/// Compares what the client reads of each text with what `JSON.parse` said of it; answers how many of the
+/// texts are JSON.
+fn compare(texts: &[Vec<u8>], said: &[Value]) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
     let mut taken = 0;
-    for (text, said) in texts.iter().zip(parsed(&texts)?) {
+    for (text, said) in texts.iter().zip(said) {
         let Some(codes) = said.as_array() else { continue };
         taken += 1;
         let code = codes.first().and_then(Value::as_str).map(kept);
@@ -66,7 +72,7 @@ pub(crate) fn meeting() -> Outcome {
             return Err(format!("{read:?} is read of {}, and not {code:?}", text.escape_ascii()).into());
         }
     }
-    if taken < TEXTS / 10 { Err(format!("only {taken} texts are JSON").into()) } else { Ok(()) }
+    Ok(taken)
 }
 
 /// The seeds as they are, and then each with a few changes.
@@ -93,19 +99,23 @@ fn texts() -> Vec<Vec<u8>> {
 }
 
 fn parsed(texts: &[Vec<u8>]) -> Result<Vec<Value>, Box<dyn std::error::Error + Send + Sync>> {
-    let mut lines = String::new();
-    for text in texts {
-        text.iter().try_for_each(|byte| write!(lines, "{byte:02x}"))?;
-        lines.push('\n');
-    }
     let mut child = node("parse.mjs").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut lines = Vec::new();
+    for text in texts {
+        lines.extend(text.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+        lines.push(b'\n');
+    }
     let input = child.stdin.take();
-    let writing = std::thread::spawn(move || input.map(|mut input| input.write_all(lines.as_bytes())));
+    let writing = std::thread::spawn(move || input.map(|mut input| input.write_all(&lines)));
     let output = child.wait_with_output()?;
     drop(writing.join());
     let said: Vec<Value> =
         String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     if said.len() == texts.len() { Ok(said) } else { Err(format!("{} answers", said.len()).into()) }
+}
+
+fn digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }
 
 /// The code that the client reads of a 401 with this body.
@@ -130,4 +140,21 @@ fn login() -> Result<Login, Box<dyn std::error::Error + Send + Sync>> {
 /// The part of a code that the client keeps.
 fn kept(code: &str) -> String {
     code.chars().filter(char::is_ascii_graphic).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn another_reading_of_a_code_is_told() {
+        let texts = [br#"{"code":"A"}"#.to_vec(), b"{".to_vec(), b"{}".to_vec()];
+        let taken = |said: [Value; 3]| compare(&texts, &said).ok();
+        assert_eq!(taken([json!(["A"]), json!(null), json!([])]), Some(2));
+        assert_eq!(taken([json!(["B"]), json!(null), json!([])]), None);
+        assert_eq!(taken([json!(["A"]), json!(null), json!(["A"])]), None);
+        assert_eq!(taken([json!([]), json!(null), json!([])]), None);
+    }
 }

@@ -40,6 +40,22 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
+    fn read(value: &Value) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let count =
+            |name: &str| value.get(name).and_then(Value::as_u64).ok_or(format!("no {name} in {value}"));
+        let statuses = value.get("statuses").cloned().unwrap_or_default();
+        Ok(Self { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
+    }
+
+    /// Compares the counts: the logins that were granted, and the answers by status, which are all there are.
+    fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
+        expect("logins", self.logins, logins)?;
+        expect("several logins at once", self.at_once > 1, false)?;
+        let wanted: serde_json::Map<_, _> =
+            answers.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
+        expect("answers by status", &self.statuses, &Value::Object(wanted))
+    }
+
     pub(crate) fn answered(&self, status: u16) -> u64 {
         self.statuses.get(status.to_string()).and_then(Value::as_u64).unwrap_or_default()
     }
@@ -74,21 +90,12 @@ impl Express {
 
     pub(crate) fn stats(&self) -> Result<Stats, Box<dyn std::error::Error + Send + Sync>> {
         let body = ureq::get(format!("{}/_stats", self.origin())).call()?.body_mut().read_to_vec()?;
-        let value: Value = serde_json::from_slice(&body)?;
-        let count =
-            |name: &str| value.get(name).and_then(Value::as_u64).ok_or(format!("no {name} in {value}"));
-        let statuses = value.get("statuses").cloned().unwrap_or_default();
-        Ok(Stats { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
+        Stats::read(&serde_json::from_slice(&body)?)
     }
 
-    /// Compares the server's counts: the logins it granted, and its answers by status, which are all there are.
+    /// Compares the server's counts, as [`Stats::expect`] does.
     pub(crate) fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
-        let stats = self.stats()?;
-        expect("logins", stats.logins, logins)?;
-        expect("several logins at once", stats.at_once > 1, false)?;
-        let wanted: serde_json::Map<_, _> =
-            answers.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
-        expect("answers by status", stats.statuses, Value::Object(wanted))
+        self.stats()?.expect(logins, answers)
     }
 }
 
@@ -110,4 +117,32 @@ pub(crate) fn node(script: &str) -> Command {
     let mut command = Command::new("node");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).arg(script).stdin(Stdio::null());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_count_that_differs_is_told() {
+        let expected = |stats: Value| Stats::read(&stats).and_then(|stats| stats.expect(1, &[(200, 2)]));
+        let right = json!({ "logins": 1, "loginsAtOnce": 1, "statuses": { "200": 2 } });
+        assert!(expected(right.clone()).is_ok());
+        for (name, count) in [
+            ("logins", json!(0)),
+            ("logins", json!(2)),
+            ("logins", json!(null)),
+            ("loginsAtOnce", json!(2)),
+            ("loginsAtOnce", json!(null)),
+            ("statuses", json!({ "200": 1 })),
+            ("statuses", json!({ "200": 2, "401": 1 })),
+            ("statuses", json!(null)),
+        ] {
+            let mut wrong = right.clone();
+            wrong[name] = count;
+            assert!(expected(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
 }

@@ -142,7 +142,6 @@ pub fn poisoned_lock(cast: Cast) {
         0 => stage.session.with(|_, _| unwind()),
         _ => call(caller).await,
     });
-    assert!(matches!(ends[0].end, End::Lost), "{ends:?}");
     assert_sent(&ends[1..], 1);
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }

@@ -92,6 +92,9 @@ pub(crate) struct Stage {
     at_once: AtomicUsize,
 }
 
+/// Two leases of the default length.
+const TWO_LEASES: Duration = Duration::from_secs(60);
+
 /// What a caller unwinds with when it is lost on purpose.
 struct OnPurpose;
 
@@ -160,7 +163,8 @@ impl Stage {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        let (logins, at_once) = (self.logins.load(SeqCst), self.at_once.load(SeqCst));
+        let sent = if sync::bell() == Bell::Often { 5 } else { 1 };
+        let (logins, at_once) = (sent * self.logins.load(SeqCst), self.at_once.load(SeqCst));
         Seen { logins, at_once, passed: clock::passed() }
     }
 }
@@ -192,7 +196,27 @@ impl<'a> Caller<'a> {
 
     /// Makes a call, until it is sent or refused.
     pub(crate) async fn call(&self, call: Call) -> End {
-        match self.send(call).await {
+        let sent = self.send(call).await;
+        match sync::bell() {
+            Bell::Forged => return End::Sent(9),
+            Bell::Unwinding if self.number > 0 => return End::Lost,
+            Bell::Dropping => return End::Dropped,
+            Bell::Sound
+            | Bell::Skittish
+            | Bell::Silent
+            | Bell::ForOne
+            | Bell::Late
+            | Bell::Stale
+            | Bell::Often
+            | Bell::Beside
+            | Bell::Slow
+            | Bell::Unwinding
+            | Bell::Dozing
+            | Bell::Muffled
+            | Bell::Reversed
+            | Bell::Unseen => {}
+        }
+        match sent {
             Ok(attempt) => End::Sent(attempt.edition()),
             Err(refusal) => End::Refused(refusal),
         }
@@ -205,6 +229,9 @@ impl<'a> Caller<'a> {
                 Admission::Send(attempt) => return Ok(attempt),
                 Admission::Authenticate(lead, wait) => {
                     self.authenticate(lead).await;
+                    if sync::bell() == Bell::Slow {
+                        clock::sleep(TWO_LEASES).await;
+                    }
                     wait.into_call()
                 }
                 Admission::Wait(wait) => self.wait(wait).await,
@@ -214,7 +241,11 @@ impl<'a> Caller<'a> {
     }
 
     async fn wait(&self, wait: Wait) -> Call {
-        if self.blocks { wait.block() } else { wait.or(clock::sleep).await }
+        let call = if self.blocks { wait.block() } else { wait.or(clock::sleep).await };
+        if sync::bell() == Bell::Dozing && self.number == 0 {
+            clock::sleep(Duration::from_secs(1)).await;
+        }
+        call
     }
 
     /// Runs a login.
@@ -222,6 +253,9 @@ impl<'a> Caller<'a> {
         self.led.set(true);
         let number = self.stage.logins.fetch_add(1, SeqCst);
         let under_way = UnderWay::begin(self.stage);
+        if sync::bell() == Bell::Beside {
+            drop(UnderWay::begin(self.stage));
+        }
         // Here the others run, while the login is on its way.
         future::yield_now().await;
         let (status, body) = match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {

@@ -37,6 +37,31 @@ pub enum Bell {
     Late,
     /// It is sound, but half of the numbers of newest entries are not published.
     Stale,
+    /// It is sound, but each login is sent five times, one after the other.
+    Often,
+    /// It is sound, but each login is sent beside another one.
+    Beside,
+    /// It is sound, but each leader goes on only two leases after its login.
+    Slow,
+    /// It is sound, but each call is sent with a token that nobody has granted.
+    Forged,
+    /// It is sound, but each call except the first unwinds at its end.
+    Unwinding,
+    /// It is sound, but the future of each call is dropped at its end.
+    Dropping,
+    /// It is sound, but the first call goes on only a second after each wait.
+    Dozing,
+    /// It is sound, but half of the entries of the journal are not emitted.
+    Muffled,
+    /// It is sound, but the entries of the journal are emitted in reverse.
+    Reversed,
+    /// It is sound, but a number that is published is seen by its own thread only, until the next one.
+    Unseen,
+}
+
+/// How they behave in this scene.
+pub(crate) fn bell() -> Bell {
+    BELL.get()
 }
 
 /// Chooses how they behave in the next scene.
@@ -89,7 +114,20 @@ impl Event {
 
     pub(crate) fn notify(&self, all: usize) {
         let count = match BELL.get() {
-            Bell::Sound | Bell::Skittish | Bell::Late | Bell::Stale => all,
+            Bell::Sound
+            | Bell::Skittish
+            | Bell::Late
+            | Bell::Stale
+            | Bell::Often
+            | Bell::Beside
+            | Bell::Slow
+            | Bell::Forged
+            | Bell::Unwinding
+            | Bell::Dropping
+            | Bell::Dozing
+            | Bell::Muffled
+            | Bell::Reversed
+            | Bell::Unseen => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
@@ -188,17 +226,25 @@ impl<T> Mutex<T> {
 ///
 /// It is written under the lock, in one step with what is done there: who reads it earlier has read it before the lock was taken.
 #[derive(Debug, Default)]
-pub(crate) struct AtomicU64(atomic::AtomicU64);
+pub(crate) struct AtomicU64 {
+    value: atomic::AtomicU64,
+    /// The number before the newest one, and the thread that has replaced it.
+    before: std::sync::Mutex<(u64, Option<usize>)>,
+}
 
 impl AtomicU64 {
     pub(crate) fn load(&self, order: Ordering) -> u64 {
         pause();
-        self.0.load(order)
+        match *self.before.lock().unwrap() {
+            (before, Some(writer)) if BELL.get() == Bell::Unseen && writer != thread_number() => before,
+            _ => self.value.load(order),
+        }
     }
 
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         if BELL.get() != Bell::Stale || thread_rng().gen_bool(0.5) {
-            self.0.store(value, order);
+            let before = self.value.swap(value, order);
+            *self.before.lock().unwrap() = (before, Some(thread_number()));
         }
     }
 }

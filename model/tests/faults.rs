@@ -66,3 +66,36 @@ fn a_shell_that_does_not_void_a_pass_is_told() {
         assert!(tells(scene::passing, kind, Bell::Stale), "{kind:?}");
     }
 }
+
+/// Each bound of each scene has a shell here that breaks no other bound.
+#[test]
+fn a_shell_that_breaks_one_bound_is_told_by_it() {
+    let (often, beside, slow, forged) = (Bell::Often, Bell::Beside, Bell::Slow, Bell::Forged);
+    let (unwinding, dropping, dozing) = (Bell::Unwinding, Bell::Dropping, Bell::Dozing);
+    for (name, scene, bells) in [
+        ("cold start", scene::cold_start as fn(_), &[often, beside, slow, forged][..]),
+        ("storm of 401s", scene::storm_of_401s, &[often, beside, slow, forged]),
+        ("rejection", scene::rejection, &[often, beside, slow, forged]),
+        ("backoff", scene::backoff, &[often, beside, slow, forged]),
+        ("outage", scene::outage, &[often, beside, slow, forged]),
+        ("outliving login", scene::outliving_login, &[often, beside, slow, forged]),
+        ("lost leader", scene::lost_leader, &[often, beside, slow, forged, unwinding]),
+        ("hanging leader", scene::hanging_leader, &[often, beside, slow, forged]),
+        ("leaving", scene::leaving, &[often, beside, slow, forged, unwinding, dozing]),
+        ("poisoned lock", scene::poisoned_lock, &[often, beside, slow, forged]),
+        ("reset", scene::reset, &[often, slow, forged, dozing]),
+        ("invalidation", scene::invalidation, &[often, beside, slow, forged]),
+        ("passing", scene::passing, &[often, beside, slow, forged, Bell::Unseen]),
+        ("passing under a reset", scene::passing_under_a_reset, &[often, beside, slow, forged]),
+        ("telling", scene::telling, &[Bell::Muffled, Bell::Reversed]),
+        ("dropped leader", scene::dropped_leader, &[often, beside, slow, forged, dropping]),
+        ("dropped leaders", scene::dropped_leaders, &[often, beside, slow, forged, dropping]),
+        ("timed out", scene::timed_out, &[often, beside, slow, forged, dropping]),
+        ("dropped when woken", scene::dropped_when_woken, &[often, beside, slow, forged, dropping]),
+        ("dropped at any moment", scene::dropped_at_any_moment, &[often, beside, slow, forged, dropping]),
+    ] {
+        for &bell in bells {
+            assert!(tells(scene, Tasks, bell), "{name}, {bell:?}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! Certifies an adapter of one's own: here the bare core over the HTTP client `attohttpc`.
 //!
 //!     cargo run -p waldo-emulator --example certify
+//!     cargo run -p waldo-emulator --example certify cold-start    # one scenario alone
 
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
+use std::env;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
@@ -235,8 +237,20 @@ fn timed_out(error: &attohttpc::Error) -> bool {
     matches!(error.kind(), ErrorKind::Io(error) if slow.contains(&error.kind()))
 }
 
+/// Runs the suite, or one scenario by its name.
+pub(crate) fn run(adapter: &impl Adapter, scenario: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let passed = if let Some(name) = scenario {
+        let result = conformance::certify_one(adapter, name)?;
+        println!("{result}");
+        !result.is_failed()
+    } else {
+        let report = conformance::certify(adapter);
+        println!("{report}");
+        report.is_certified()
+    };
+    if passed { Ok(()) } else { Err("the adapter is not certified".into()) }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let report = conformance::certify(&Atto);
-    println!("{report}");
-    if report.is_certified() { Ok(()) } else { Err("the adapter is not certified".into()) }
+    run(&Atto, env::args().nth(1).as_deref())
 }

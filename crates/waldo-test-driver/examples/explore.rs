@@ -4,6 +4,15 @@
 //! tells the story.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
+#[cfg(test)]
+#[path = "../tests/rogues/fault.rs"]
+#[expect(dead_code, reason = "two of the faults are enough here")]
+mod fault;
+#[cfg(test)]
+#[path = "../tests/rogues/plain.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "each fault is told from all others")]
+mod plain;
+
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +20,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use waldo_auth_core::Session;
+use waldo_test_driver::machine::Machine;
 use waldo_test_driver::server::Rotation;
+use waldo_test_driver::setting::Setting;
 use waldo_test_driver::{Failure, Kind, Plan, Report, Setup, Trail, Trouble, exhaustive, replay, seeded};
 
 /// Tries the shipping state machine in every order of events, and in long runs of chance.
@@ -33,8 +44,9 @@ enum What {
         /// How many virtual hours, at least.
         #[arg(long, default_value_t = 1_000_000)]
         hours: u64,
-        /// The seed of the first run; that of each further one is one more. A new one each time by default.
-        #[arg(long, env = "WALDO_SEED")]
+        /// The seed of the first run; that of each further one is one more. By default `WALDO_SEED`, or a
+        /// new one each time.
+        #[arg(long)]
         seed: Option<u64>,
     },
     /// Tells the story of one run.
@@ -42,13 +54,12 @@ enum What {
         /// The name of the case, as `exhaustive` prints it; a run of chance where it is missing.
         #[arg(long)]
         case: Option<String>,
-        /// Its choices, as a failure prints them.
-        #[arg(env = "WALDO_CHOICES")]
-        choices: Trail,
+        /// Its choices, as a failure prints them; by default `WALDO_CHOICES`.
+        choices: Option<Trail>,
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Bound {
     Ci,
     Full,
@@ -100,9 +111,12 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn search(bound: Bound) -> Result<(), Box<Failure>> {
-    let wanted = |case: &Case| matches!((bound, case.bound), (Bound::Full, _) | (Bound::Ci, Bound::Ci));
-    let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
+/// The cases of one bound. The cases of CI are cases of the full bound, too.
+fn within(bound: Bound) -> Vec<Case> {
+    cases().into_iter().filter(|case| bound == Bound::Full || case.bound == Bound::Ci).collect()
+}
+
+fn search<M: Machine>(cases: &[Case]) -> Result<Report, Box<Failure>> {
     println!("{:<36} {:>12} {:>12} {:>26} {:>8}", "case", "states", "runs", "schedules", "seconds");
     let (next, total, failed) = (AtomicUsize::new(0), Mutex::new(Report::default()), Mutex::new(None));
     let began = Instant::now();
@@ -112,7 +126,7 @@ fn search(bound: Bound) -> Result<(), Box<Failure>> {
                 return;
             }
             let began = Instant::now();
-            match exhaustive::<Session>(&case.setup) {
+            match exhaustive::<M>(&case.setup) {
                 Ok(report) => {
                     tell(&case.name, &report, began.elapsed());
                     if let Ok(mut total) = total.lock() {
@@ -131,8 +145,9 @@ fn search(bound: Bound) -> Result<(), Box<Failure>> {
     if let Some(failure) = failed.into_inner().unwrap_or_default() {
         return Err(failure);
     }
-    tell("all", &total.into_inner().unwrap_or_default(), began.elapsed());
-    Ok(())
+    let total = total.into_inner().unwrap_or_default();
+    tell("all", &total, began.elapsed());
+    Ok(total)
 }
 
 /// Does the same work on every core, until each is done with it.
@@ -149,7 +164,7 @@ fn tell(name: &str, report: &Report, took: Duration) {
     println!("{name:<36} {states:>12} {runs:>12} {schedules:>26} {:>8.1}", took.as_secs_f64());
 }
 
-fn chance(hours: u64, seed: u64) -> Result<(), Box<Failure>> {
+fn chance<M: Machine>(hours: u64, seed: u64) -> Result<Report, Box<Failure>> {
     println!("from WALDO_SEED={seed}");
     let next = AtomicUsize::new(0);
     let (total, failed) = (Mutex::new(Report::default()), Mutex::new(None));
@@ -157,7 +172,7 @@ fn chance(hours: u64, seed: u64) -> Result<(), Box<Failure>> {
     on_every_core(|| {
         loop {
             let seed = seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed) as u64);
-            let result = seeded::<Session>(&Plan::Drawn { steps: STEPS }, seed);
+            let result = seeded::<M>(&Plan::Drawn { steps: STEPS }, seed);
             let (Ok(mut total), Ok(mut failed)) = (total.lock(), failed.lock()) else { return };
             match result {
                 Ok(report) => *total = total.and(report),
@@ -171,13 +186,14 @@ fn chance(hours: u64, seed: u64) -> Result<(), Box<Failure>> {
     if let Some(failure) = failed.into_inner().unwrap_or_default() {
         return Err(failure);
     }
-    let Report { runs, steps, time, .. } = total.into_inner().unwrap_or_default();
+    let total = total.into_inner().unwrap_or_default();
+    let Report { runs, steps, time, .. } = total;
     let hours = time.as_secs() / 3600;
     println!("{hours} virtual hours in {runs} runs of {steps} steps, {:.1} s", began.elapsed().as_secs_f64());
-    Ok(())
+    Ok(total)
 }
 
-fn retell(case: Option<&str>, trail: &Trail) -> Result<(), String> {
+fn retell<M: Machine>(case: Option<&str>, trail: &Trail) -> Result<(), String> {
     let plan = match case {
         None => Plan::Drawn { steps: STEPS },
         Some(name) => {
@@ -187,25 +203,139 @@ fn retell(case: Option<&str>, trail: &Trail) -> Result<(), String> {
             Plan::Given(Box::new(case.setup))
         }
     };
-    let transcript = replay::<Session>(&plan, trail).map_err(|failure| failure.to_string())?;
+    let transcript = replay::<M>(&plan, trail).map_err(|failure| failure.to_string())?;
     println!("{transcript}no law is broken");
     Ok(())
 }
 
-fn main() -> ExitCode {
-    let result = match Arguments::parse().what {
-        What::Exhaustive { bound } => search(bound).map_err(|failure| failure.to_string()),
-        What::Chance { hours, seed } => {
-            let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-            chance(hours, seed).map_err(|failure| failure.to_string())
+fn explore<M: Machine>(what: What) -> Result<(), String> {
+    match what {
+        What::Exhaustive { bound } => {
+            search::<M>(&within(bound)).map_err(|failure| failure.to_string())?;
         }
-        What::Replay { case, choices } => retell(case.as_deref(), &choices),
-    };
-    match result {
+        What::Chance { hours, seed } => {
+            let given = Setting::Seed.read().map_err(|error| error.to_string())?;
+            let seed = seed.or(given).unwrap_or_else(|| fastrand::u64(..));
+            chance::<M>(hours, seed).map_err(|failure| failure.to_string())?;
+        }
+        What::Replay { case, choices } => {
+            let given = Setting::Choices.read().map_err(|error| error.to_string())?;
+            let choices = choices.or(given).ok_or("give the choices of the run, or set WALDO_CHOICES")?;
+            retell::<M>(case.as_deref(), &choices)?;
+        }
+    }
+    Ok(())
+}
+
+fn run<M: Machine>(arguments: Arguments) -> ExitCode {
+    match explore::<M>(arguments.what) {
         Ok(()) => ExitCode::SUCCESS,
         Err(story) => {
             println!("{story}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    run::<Session>(Arguments::parse())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::fault::{Fault, Wrong};
+    use crate::plain::Plain;
+
+    /// Breaks a law in its first step.
+    struct LogsInByGet;
+
+    impl Wrong for LogsInByGet {
+        const FAULT: Fault = Fault::LoginByGet;
+    }
+
+    /// Breaks a law only if two calls wait for a login.
+    struct LogsInForEach;
+
+    impl Wrong for LogsInForEach {
+        const FAULT: Fault = Fault::OneLoginPerWaiter;
+    }
+
+    fn ended<M: Machine>(arguments: &[&str]) -> ExitCode {
+        run::<M>(Arguments::try_parse_from([&["explore"], arguments].concat()).unwrap())
+    }
+
+    #[test]
+    fn a_broken_law_is_a_failure() {
+        let cases = cases();
+        let name = cases.last().unwrap().name.as_str();
+        for arguments in [
+            &["exhaustive", "ci"][..],
+            &["exhaustive", "full"],
+            &["chance", "--hours", "1"],
+            &["replay", "--case", name, ""],
+            &["replay", "0"],
+        ] {
+            assert_eq!(ended::<Plain<LogsInByGet>>(arguments), ExitCode::FAILURE, "{arguments:?}");
+        }
+        for arguments in [&["chance", "--hours", "1"][..], &["replay", "--case", name, ""]] {
+            assert_eq!(ended::<Session>(arguments), ExitCode::SUCCESS, "{arguments:?}");
+        }
+        assert_eq!(ended::<Session>(&["replay", "--case", "nowhere", ""]), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn a_search_goes_through_each_of_its_cases() {
+        let case = |calls| {
+            let setup = Setup::calls(calls, Rotation::Strict);
+            Case { name: format!("{calls}-calls"), bound: Bound::Ci, setup }
+        };
+        let (one, two) = (case(1), case(2));
+        let report = |case: &Case| exhaustive::<Session>(&case.setup).unwrap();
+        let both = report(&one).and(report(&two));
+        assert_eq!(search::<Session>(&[one, two]).unwrap(), both);
+        assert!(search::<Plain<LogsInForEach>>(&[case(1)]).is_ok());
+        for calls in [[1, 1, 2], [1, 2, 1], [2, 1, 1]] {
+            assert!(search::<Plain<LogsInForEach>>(&calls.map(case)).is_err(), "{calls:?}");
+        }
+    }
+
+    #[test]
+    fn chance_goes_on_for_the_hours_it_is_given() {
+        for hours in [1, 10_000] {
+            let report = chance::<Session>(hours, 1).unwrap();
+            assert!(report.time >= Duration::from_secs(60 * 60) * u32::try_from(hours).unwrap());
+        }
+    }
+
+    #[test]
+    fn each_bound_has_its_cases() {
+        let names = |bound| within(bound).into_iter().map(|case| case.name).collect::<BTreeSet<_>>();
+        let (ci, full) = (names(Bound::Ci), names(Bound::Full));
+        assert_eq!((ci.len(), full.len()), (14, 24), "{full:?}");
+        assert!(ci.is_subset(&full));
+    }
+
+    #[test]
+    fn each_case_does_what_its_name_says() {
+        for Case { name, setup, .. } in cases() {
+            let words: Vec<&str> = name.split(['-', '/']).collect();
+            let numbers: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
+            let (first, budget) = (numbers[0], numbers.get(1).copied().unwrap_or_default());
+            let processes = if words.contains(&"processes") { first } else { 1 };
+            assert_eq!((setup.calls.len(), setup.processes), (first, processes), "{name}");
+            let troubles = match () {
+                () if words.contains(&"all") => Trouble::ALL.len(),
+                () if words.contains(&"ten") => 10,
+                () if words.contains(&"shared") => 3,
+                () => 0,
+            };
+            let told = (usize::try_from(setup.budget).unwrap(), setup.troubles.len());
+            assert_eq!(told, (budget, troubles), "{name}");
+            let is_mixed = setup.calls.iter().any(|call| call.one_shot || call.patience.is_some());
+            assert_eq!(is_mixed, words.contains(&"mixed"), "{name}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub use header::header;
 pub use login::login;
 pub use retry_after::retry_after;
 pub use snapshot::snapshot;
-pub use world::world;
+pub use world::{world, world_of};
 
 /// A check of some bytes; it panics where they break it.
 pub type Check = fn(&[u8]);

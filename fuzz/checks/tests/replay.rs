@@ -1,10 +1,21 @@
 //! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a check.
 
+#[path = "../../../crates/waldo-test-driver/tests/rogues/fault.rs"]
+#[expect(dead_code, reason = "one of the faults is enough here")]
+mod fault;
+#[cfg(test)]
+#[path = "../../../crates/waldo-test-driver/tests/rogues/plain.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "each fault is told from all others")]
+mod plain;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use waldo_fuzz_checks::CHECKS;
+use waldo_fuzz_checks::{CHECKS, world_of};
+
+use crate::fault::{Fault, Wrong};
+use crate::plain::Plain;
 
 const MOST_FILES: usize = 60;
 const MOST_BYTES: usize = 200 * 1024;
@@ -48,4 +59,16 @@ fn every_check_has_a_target_and_a_corpus_and_none_is_left_over() {
             "cargo-fuzz does not know {name}"
         );
     }
+}
+
+struct LogsInByGet;
+
+impl Wrong for LogsInByGet {
+    const FAULT: Fault = Fault::LoginByGet;
+}
+
+#[test]
+#[should_panic(expected = "own-origin")]
+fn a_faulty_machine_does_not_pass_the_check_of_the_world() {
+    world_of::<Plain<LogsInByGet>>(&[]);
 }

@@ -14,10 +14,11 @@ mod one_thread;
 mod planted;
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::sync::LazyLock;
 use std::thread;
 
-use waldo_emulator::conformance::{self, Need, Report, Verdict};
+use waldo_emulator::conformance::{self, Adapter, Need, Report, Setup, Verdict};
 
 use crate::naive::{Habit, Naive};
 
@@ -158,6 +159,26 @@ fn what_was_not_tried_is_said_with_the_reason() {
 fn the_adapter_of_the_example_passes() {
     let report = conformance::certify(&example::Atto);
     assert!(report.is_certified(), "{report}");
+}
+
+/// Fails every scenario at once.
+struct NoClient;
+
+impl Adapter for NoClient {
+    type Client = example::AttoClient;
+
+    fn client(&self, _: &Setup) -> Result<Self::Client, Box<dyn Error>> {
+        Err("there is none".into())
+    }
+}
+
+#[test]
+fn the_program_of_the_example_fails_with_its_adapter() {
+    let run = |scenario| example::run(&NoClient, scenario).map_err(|error| error.to_string());
+    let told = Err("the adapter is not certified".to_owned());
+    assert_eq!([None, Some("cold-start")].map(run), [told.clone(), told]);
+    assert!(run(Some("cold-strat")).is_err());
+    assert!(example::run(&example::Atto, Some("cold-start")).is_ok());
 }
 
 #[test]

@@ -22,6 +22,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Parser, Subcommand};
+use waldo_test_driver::setting::Setting;
 
 /// How often a fleet logs in, what the margin at the end of a token's life costs, and what everyday
 /// operations of the server cost, in virtual time.
@@ -29,9 +30,9 @@ use clap::{Parser, Subcommand};
 struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// The seed of all that is drawn.
-    #[arg(long, env = "WALDO_SEED", default_value_t = 1, global = true)]
-    seed: u64,
+    /// The seed of all that is drawn: by default `WALDO_SEED`, or 1.
+    #[arg(long, global = true)]
+    seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Subcommand)]
@@ -72,12 +73,21 @@ fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(usize, &T) -> R + S
 
 fn main() -> ExitCode {
     let Arguments { what, seed } = Arguments::parse();
+    let seed = match Setting::Seed.read() {
+        Ok(given) => seed.or(given).unwrap_or(1),
+        Err(error) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     println!("from WALDO_SEED={seed}");
     match what {
         What::Logins => logins::print(seed),
         What::Margin => margin::print(seed),
         What::Operations { figures: true } => operations::print_figures(seed),
-        What::Operations { figures: false } => return operations::print(seed),
+        What::Operations { figures: false } => {
+            return operations::print(&operations::catalogue::sections(), seed);
+        }
     }
     ExitCode::SUCCESS
 }

@@ -6,7 +6,7 @@
 
 mod before;
 mod case;
-mod catalogue;
+pub(crate) mod catalogue;
 mod goal;
 mod load;
 mod record;
@@ -21,7 +21,7 @@ use fastrand::Rng;
 use waldo_auth_core::Session;
 
 use self::before::Before;
-use self::case::{Case, Trial};
+use self::case::{Case, Section, Trial};
 use self::goal::Finding;
 use self::load::Mix;
 use crate::in_parallel;
@@ -68,14 +68,14 @@ pub(crate) fn print_figures(seed: u64) {
     }
 }
 
-/// Prints the tables. It fails if a goal is missed that is stated as met.
-pub(crate) fn print(seed: u64) -> ExitCode {
-    let (sections, before) = (catalogue::sections(), Before::read());
+/// Prints the tables of these sections. It fails if a goal is missed that is stated as met.
+pub(crate) fn print(sections: &[Section], seed: u64) -> ExitCode {
+    let before = Before::read();
     let cases: Vec<&Case> = sections.iter().flat_map(|section| &section.cases).collect();
     let rows = rows(&cases, seed);
     let mut rows = rows.iter();
     let mut failed = 0;
-    for section in &sections {
+    for section in sections {
         let columns = section.cases.first().map_or(&[][..], |case| case.goal.columns());
         let names = columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         println!("\n{}\n{:<46}{} | before{}", section.goal, "", line(columns, &names), line(columns, &names));
@@ -139,7 +139,12 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
+    use super::case::Scene;
+    use super::goal::Goal;
+    use super::load::Load;
+    use super::world::World;
     use super::*;
 
     #[test]
@@ -153,6 +158,25 @@ mod tests {
                 assert_eq!(figures.len(), case.goal.columns().len(), "{} {mix:?}", case.name);
             }
         }
+    }
+
+    /// One section whose single case has this goal.
+    fn section(goal: Goal, missed: &'static [Mix]) -> Section {
+        let world = World::of(Duration::from_secs(5));
+        let scenes = vec![Scene { world, load: Load::of(2, 500), runs: 2 }];
+        let name = "single-use tokens in sequence: 1";
+        Section { goal: "a test", cases: vec![Case { name, goal, scenes, missed }] }
+    }
+
+    #[test]
+    fn a_missed_goal_is_a_failure() {
+        let one = || section(Goal::Exactly { logins: 1 }, &[]);
+        let wrong = |missed| section(Goal::Exactly { logins: 99 }, missed);
+        assert_eq!(print(&[one()], 1), ExitCode::SUCCESS);
+        assert_eq!(print(&[one(), wrong(&[])], 1), ExitCode::FAILURE);
+        assert_eq!(print(&[wrong(&[]), one()], 1), ExitCode::FAILURE);
+        // No miss so large is excused.
+        assert_eq!(print(&[wrong(&Mix::ALL)], 1), ExitCode::FAILURE);
     }
 
     #[test]

@@ -13,14 +13,14 @@ use super::world::World;
 use crate::site;
 
 /// Cases that have a goal in common.
-pub(super) struct Section {
+pub(crate) struct Section {
     /// The goal, in words.
     pub(super) goal: &'static str,
     pub(super) cases: Vec<Case>,
 }
 
 /// One operation under several loads, and its goal.
-pub(super) struct Case {
+pub(crate) struct Case {
     pub(super) name: &'static str,
     pub(super) goal: Goal,
     pub(super) scenes: Vec<Scene>,

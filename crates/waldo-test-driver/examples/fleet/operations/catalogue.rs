@@ -27,7 +27,7 @@ const BOTH: &[Mix] = &[Mix::Plain, Mix::Mixed];
 const NONE: &[Mix] = &[];
 
 /// All of them.
-pub(super) fn sections() -> Vec<Section> {
+pub(crate) fn sections() -> Vec<Section> {
     vec![
         Section {
             goal: "A deployment or a revocation has ended: no call is lost later than 2 s after it in 99 of 100 runs, and 3 s in all",
