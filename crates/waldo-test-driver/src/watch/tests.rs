@@ -268,3 +268,32 @@ fn the_end_of_an_overtaken_login_changes_nothing() {
         assert!(observer.watch.lease.is_some(), "{end}");
     }
 }
+
+#[test]
+fn an_expired_lease_takes_no_rejection_back() {
+    for (end, by) in [(End::Rejected, By::Rejection), (End::Failed { retry_after: None }, By::Failure)] {
+        let mut observer = Observer::holding(1);
+        observer.logs_in(2);
+        observer.ends(2, end);
+        observer.logs_in(3);
+        observer.seconds += 60;
+        observer.watch.notice(observer.now());
+        assert_eq!(observer.closed(), Some((by, Duration::ZERO)));
+    }
+}
+
+#[test]
+fn a_short_life_may_have_ended_in_its_second_half() {
+    let life = |span| Life { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+    assert!(!may_have_ended(life(2), at(10)));
+    assert!(may_have_ended(life(2), at(11)));
+    assert!(!may_have_ended(life(60), at(67)));
+    assert!(may_have_ended(life(60), at(68)));
+}
+
+#[test]
+fn an_expiry_is_read_to_the_millisecond() {
+    let mut tokens = Tokens::default();
+    let id = tokens.enter("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjg2NDAwLjV9.x"); // {"exp":86400.5}
+    assert_eq!(exp(id, &tokens), Some(86_400_500));
+}
