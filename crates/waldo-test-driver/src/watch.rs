@@ -1,6 +1,8 @@
 //! What an observer knows of one client from what was sent to it and what came from it.
 
 mod sight;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::collections::VecDeque;

@@ -172,4 +172,62 @@ mod tests {
         assert_eq!(tokens.find("3.e30.x"), Some(TokenId(4)));
         assert_eq!(tokens.enter("3.e30.x"), TokenId(4), "the same text is the same token");
     }
+
+    fn at(seconds: u64) -> Now {
+        let since = Duration::from_secs(seconds);
+        Now::new(since, UNIX_EPOCH + since)
+    }
+
+    #[test]
+    fn a_stored_token_has_spent_what_passed_since_it_began() {
+        let mut tokens = Tokens::default();
+        tokens.enter("1.e30.x");
+        let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "life_ms": 60000}"#;
+        let life = Life { sent: at(10), span: Duration::from_secs(60), spent: Duration::from_secs(6) };
+        assert_eq!(tokens.stored(stored, at(10)), Some((TokenId(1), life)));
+    }
+
+    /// The shorter of the lives by `Date` and by `iat` counts, and the wall clock if there is neither.
+    #[test]
+    fn a_life_is_known_from_its_surest_source() {
+        let exp = "eyJleHAiOjg2NDAwfQ"; // {"exp":86400}
+        let both = "eyJleHAiOjg2NDAwLCJpYXQiOjg2MDAwfQ"; // {"exp":86400,"iat":86000}
+        for (claims, date, age, sent, span) in [
+            (exp, None, false, 86_000, 400),
+            (exp, None, false, 0, 86_400),
+            (exp, None, false, 86_400, 3600),
+            (exp, Some(86_200), false, 86_000, 200),
+            (exp, Some(86_200), true, 86_000, 400),
+            (both, None, false, 0, 400),
+            (both, Some(86_300), false, 0, 100),
+            (both, Some(85_000), false, 0, 400),
+        ] {
+            let mut tokens = Tokens::default();
+            let id = tokens.enter(&format!("eyJhbGciOiJIUzI1NiJ9.{claims}.x"));
+            let mut headers = HeaderMap::new();
+            if let Some(date) = date {
+                let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(date));
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            if age {
+                headers.insert(AGE, "1".parse().unwrap());
+            }
+            let life = tokens.life(id, &headers, at(sent));
+            assert_eq!(life.span, Duration::from_secs(span), "{claims} {date:?} {age} {sent}");
+        }
+    }
+
+    #[test]
+    fn a_life_of_more_than_a_day_by_the_wall_clock_is_not_believed() {
+        let mut tokens = Tokens::default();
+        let id = tokens.enter("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjg2NDAxfQ.x"); // {"exp":86401}
+        assert_eq!(tokens.life(id, &HeaderMap::new(), at(0)).span, DOCUMENTED);
+    }
+
+    #[test]
+    fn a_short_life_is_usable_down_to_its_share() {
+        let life = |span| Life { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+        assert!(life(20).usable(at(27)) && !life(20).usable(at(28)));
+        assert!(life(60).usable_for_one_shot(at(54)) && !life(60).usable_for_one_shot(at(55)));
+    }
 }

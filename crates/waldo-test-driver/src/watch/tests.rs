@@ -1,0 +1,299 @@
+//! What an observer concludes from what it sees.
+
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// How long each lease is, in seconds.
+const LEASE: u64 = 30;
+
+fn at(seconds: u64) -> Now {
+    let since = Duration::from_secs(seconds);
+    Now::new(since, UNIX_EPOCH + since)
+}
+
+/// An observer with a clock.
+struct Observer {
+    watch: Watch,
+    tokens: Tokens,
+    seconds: u64,
+}
+
+impl Observer {
+    /// One that holds this token, which nothing has accepted yet.
+    fn holding(token: u64) -> Self {
+        let mut observer = Self { watch: Watch::default(), tokens: Tokens::default(), seconds: 10 };
+        observer.is_granted(token);
+        observer
+    }
+
+    fn now(&self) -> Now {
+        at(self.seconds)
+    }
+
+    fn life(&self) -> Life {
+        Life { sent: self.now(), span: HOUR, spent: Duration::ZERO }
+    }
+
+    fn sees(&mut self, what: What) {
+        self.watch.take_in(&Sight { now: self.now(), what }, &self.tokens);
+    }
+
+    /// A login starts now, and ends with this token.
+    fn is_granted(&mut self, token: u64) {
+        let login = self.watch.logins + 1;
+        self.logs_in(login);
+        self.ends(login, End::Granted(TokenId(token), self.life()));
+    }
+
+    fn logs_in(&mut self, login: u64) {
+        let lapses = at(self.seconds + LEASE).monotonic;
+        self.sees(What::LoggedIn { call: Caller::default(), login, lapses, flaw: None });
+    }
+
+    fn ends(&mut self, login: u64, end: End) {
+        self.sees(What::Settled { login, end });
+    }
+
+    /// An answer to a request that carried this token, and whether a token is held afterwards.
+    fn is_answered(&mut self, status: u16, sent: u64, epoch: u64, roll: Option<u64>, holds: bool) {
+        let roll = roll.map(|token| (TokenId(token), self.life()));
+        let (call, sent) = (Caller::default(), TokenId(sent));
+        let retried = false;
+        self.sees(What::Answered { call, sent, epoch, status, own_origin: true, roll, retried, holds });
+    }
+
+    /// The held token is refused and kept, or dropped for that.
+    fn is_refused(&mut self, sent: u64, holds: bool) {
+        self.is_answered(401, sent, self.watch.epoch, None, holds);
+    }
+
+    fn succeeds(&mut self, sent: u64, roll: Option<u64>) {
+        self.is_answered(200, sent, self.watch.epoch, roll, true);
+    }
+
+    /// The token that should be held.
+    fn held(&self) -> Option<u64> {
+        self.watch.held.map(|held| held.token.0)
+    }
+
+    /// For how many seconds no login may start, and why.
+    fn closed(&self) -> Option<(By, Duration)> {
+        let now = self.now().monotonic;
+        self.watch.closed.map(|closed| (closed.by, closed.at_least_until.saturating_duration_since(now)))
+    }
+}
+
+#[test]
+fn the_last_sixteen_given_up_tokens_are_remembered() {
+    let mut observer = Observer::holding(1);
+    for token in 1..=17 {
+        observer.is_refused(token, false);
+        observer.is_granted(token + 1);
+    }
+    let kept: Vec<TokenId> = (2..=17).map(TokenId).collect();
+    assert_eq!((&observer.watch.given_up, &observer.watch.refused), (&kept, &kept));
+    observer.is_refused(18, false);
+    observer.is_granted(9);
+    let kept: Vec<TokenId> = (3..=18).filter(|token| *token != 9).map(TokenId).collect();
+    assert_eq!((&observer.watch.given_up, &observer.watch.refused), (&kept, &kept));
+}
+
+/// Tokens that have ended cost no permit. Permits that come back are not counted on.
+#[test]
+fn the_first_five_paid_drops_must_happen() {
+    let mut observer = Observer::holding(1);
+    for token in 1..=5 {
+        assert!(!observer.watch.must_drop(), "nothing has accepted token {token}");
+        observer.is_answered(404, token, observer.watch.epoch, None, true);
+        assert!(observer.watch.must_drop(), "token {token}");
+        observer.seconds += if token == 3 { 60 * 60 - 2 } else { 60 };
+        observer.is_refused(token, false);
+        observer.is_granted(token + 1);
+    }
+    observer.succeeds(6, None);
+    assert!(observer.watch.must_drop(), "the drop of token 3 was free");
+    observer.is_refused(6, false);
+    observer.is_granted(7);
+    observer.succeeds(7, None);
+    assert!(!observer.watch.must_drop());
+}
+
+#[test]
+fn answers_to_earlier_logins_accept_nothing() {
+    for status in [200, 404] {
+        let mut observer = Observer::holding(1);
+        observer.is_answered(status, 1, observer.watch.epoch - 1, None, true);
+        assert!(!observer.watch.accepted, "{status}");
+        observer.is_answered(status, 1, observer.watch.epoch, None, true);
+        assert!(observer.watch.accepted, "{status}");
+    }
+}
+
+/// Once the server renews tokens, only a renewal shows that it looked at the token.
+#[test]
+fn a_success_ends_refusals_until_tokens_are_renewed() {
+    let mut observer = Observer::holding(1);
+    let mut after = |sent, roll| {
+        observer.is_refused(observer.held().unwrap(), true);
+        observer.seconds += 1;
+        observer.succeeds(sent, roll);
+        observer.watch.refused_for(observer.now()).as_secs()
+    };
+    assert_eq!(after(1, None), 0);
+    assert_eq!(after(1, Some(2)), 0);
+    assert_eq!(after(2, None), 1);
+    assert_eq!(after(2, None), 2, "the first refusal counts");
+    assert_eq!(after(2, Some(3)), 0);
+    assert_eq!(after(3, None), 1);
+}
+
+#[test]
+fn a_renewal_is_taken_from_this_login_only() {
+    let mut observer = Observer::holding(1);
+    observer.is_answered(200, 1, observer.watch.epoch - 1, Some(2), true);
+    assert_eq!(observer.held(), Some(1), "of an earlier login");
+    observer.seconds += 1;
+    let before = observer.watch.held;
+    observer.succeeds(1, Some(1));
+    assert_eq!(observer.watch.held, before, "the held token again");
+    observer.succeeds(1, Some(2));
+    assert_eq!(observer.held(), Some(2));
+}
+
+#[test]
+fn an_invalidation_gives_up_a_token_that_a_login_may_replace() {
+    let invalidated = |prepare: &dyn Fn(&mut Observer)| {
+        let mut observer = Observer::holding(1);
+        prepare(&mut observer);
+        let drops = observer.watch.drops.len();
+        observer.sees(What::Invalidated { holds: false });
+        (observer.held().is_none(), observer.watch.drops.len() - drops)
+    };
+    let leads = |observer: &mut Observer, seconds| {
+        observer.logs_in(2);
+        observer.seconds += seconds;
+    };
+    let ends = |observer: &mut Observer, end| {
+        observer.logs_in(2);
+        observer.ends(2, end);
+    };
+    assert_eq!(invalidated(&|_| ()), (true, 1));
+    assert_eq!(invalidated(&|observer| leads(observer, LEASE - 1)), (false, 0));
+    assert_eq!(invalidated(&|observer| leads(observer, LEASE)), (true, 1));
+    assert_eq!(invalidated(&|observer| ends(observer, End::Failed { retry_after: None })), (true, 1));
+    assert_eq!(invalidated(&|observer| ends(observer, End::Rejected)), (false, 0));
+    assert_eq!(invalidated(&|observer| observer.is_refused(1, false)), (true, 0), "nothing is held");
+}
+
+#[test]
+fn rejections_keep_logins_away_for_a_minute_up_to_fifteen() {
+    let mut observer = Observer::holding(1);
+    for (login, minutes) in (2..).zip([1, 2, 4, 8, 15, 15]) {
+        observer.logs_in(login);
+        observer.ends(login, End::Rejected);
+        let until = Duration::from_secs(60 * minutes);
+        assert_eq!(observer.closed(), Some((By::Rejection, until)), "login {login}");
+        observer.seconds += 60 * minutes;
+    }
+    // A failure takes no rejection back, and a Retry-After counts if it is the longer one.
+    for (login, asked, until) in [(8, 60, 15 * 60), (9, 20 * 60, 20 * 60), (10, 3 * 60 * 60, 60 * 60)] {
+        observer.logs_in(login);
+        observer.ends(login, End::Failed { retry_after: Some(Duration::from_secs(asked)) });
+        assert_eq!(observer.closed(), Some((By::Rejection, Duration::from_secs(until))), "login {login}");
+    }
+}
+
+#[test]
+fn failures_keep_logins_away_as_long_as_the_server_asks() {
+    let mut observer = Observer::holding(1);
+    for (login, asked, until) in [(2, None, 0), (3, Some(60), 60), (4, Some(3 * 60 * 60), 60 * 60)] {
+        observer.logs_in(login);
+        observer.ends(login, End::Failed { retry_after: asked.map(Duration::from_secs) });
+        assert_eq!(observer.closed(), Some((By::Failure, Duration::from_secs(until))), "login {login}");
+        assert_eq!(observer.watch.closed.unwrap().failed_at, Some(observer.now().monotonic));
+        assert_eq!(observer.watch.failures, login - 1);
+    }
+    // An abandoned login leaves what closed the way, but nobody waits for it any longer.
+    observer.sees(What::Waits { call: Caller::default(), until: at(5000).monotonic });
+    assert_eq!(observer.watch.closed.unwrap().told, Some(at(5000).monotonic));
+    observer.logs_in(5);
+    observer.ends(5, End::Abandoned);
+    assert_eq!(observer.closed(), Some((By::Failure, Duration::ZERO)));
+    assert_eq!(observer.watch.closed.unwrap().told, None);
+    assert_eq!(observer.watch.failures, 3);
+}
+
+/// What the end of a login means whose lease has expired.
+#[test]
+fn a_late_login_is_taken_unless_a_newer_token_is_held() {
+    let late = |meanwhile: &dyn Fn(&mut Observer)| {
+        let mut observer = Observer::holding(1);
+        observer.logs_in(2);
+        observer.seconds += LEASE;
+        observer.watch.notice(observer.now());
+        assert_eq!(observer.watch.failures, 1, "an expired lease is a failure");
+        meanwhile(&mut observer);
+        observer.ends(2, End::Granted(TokenId(3), observer.life()));
+        observer.held()
+    };
+    assert_eq!(late(&|_| ()), Some(3));
+    assert_eq!(late(&|observer| observer.succeeds(1, Some(2))), Some(2));
+    let renewed_and_refused = |observer: &mut Observer| {
+        observer.succeeds(1, Some(2));
+        observer.is_refused(2, false);
+    };
+    assert_eq!(late(&renewed_and_refused), Some(3));
+    assert_eq!(late(&|observer| observer.is_granted(2)), Some(2));
+    assert_eq!(late(&|observer| observer.watch.lose(2)), Some(1), "a lost login has no end");
+    assert_eq!(late(&|observer| observer.watch.lose(1)), Some(3), "another login was lost");
+    assert_eq!(late(&|observer| observer.sees(What::Reset { to_another: true })), None);
+}
+
+/// A login that a later one has overtaken closes nothing, and fails for nobody.
+#[test]
+fn the_end_of_an_overtaken_login_changes_nothing() {
+    for end in [End::Rejected, End::Abandoned, End::Failed { retry_after: None }] {
+        let mut observer = Observer::holding(1);
+        observer.logs_in(2);
+        observer.seconds += LEASE;
+        observer.watch.notice(observer.now());
+        observer.logs_in(3);
+        let (before, failures) = (observer.watch.closed, observer.watch.failures);
+        observer.seconds += 1;
+        observer.ends(2, end);
+        assert_eq!((observer.watch.closed, observer.watch.failures), (before, failures), "{end}");
+        assert!(observer.watch.lease.is_some(), "{end}");
+    }
+}
+
+#[test]
+fn an_expired_lease_takes_no_rejection_back() {
+    for (end, by) in [(End::Rejected, By::Rejection), (End::Failed { retry_after: None }, By::Failure)] {
+        let mut observer = Observer::holding(1);
+        observer.logs_in(2);
+        observer.ends(2, end);
+        observer.logs_in(3);
+        observer.seconds += 60;
+        observer.watch.notice(observer.now());
+        assert_eq!(observer.closed(), Some((by, Duration::ZERO)));
+    }
+}
+
+#[test]
+fn a_short_life_may_have_ended_in_its_second_half() {
+    let life = |span| Life { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+    assert!(!may_have_ended(life(2), at(10)));
+    assert!(may_have_ended(life(2), at(11)));
+    assert!(!may_have_ended(life(60), at(67)));
+    assert!(may_have_ended(life(60), at(68)));
+}
+
+#[test]
+fn an_expiry_is_read_to_the_millisecond() {
+    let mut tokens = Tokens::default();
+    let id = tokens.enter("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjg2NDAwLjV9.x"); // {"exp":86400.5}
+    assert_eq!(exp(id, &tokens), Some(86_400_500));
+}
