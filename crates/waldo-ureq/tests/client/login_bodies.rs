@@ -116,6 +116,29 @@ fn rule_02_a_compressed_body_of_nothing_is_left_behind() {
     });
 }
 
+/// ureq decompresses an answer although the login has not asked for compression. Then the answer
+/// can be read.
+#[cfg(feature = "gzip")]
+#[test]
+fn rule_02_a_compressed_token_is_read() {
+    let body = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01-\0\xd2\xff\
+        {\"token\":\"eyJhbGciOiJIUzI1NiJ9.e30.00000001\"}\x07\x93ZY-\0\0\0";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    bounded(move || {
+        let server = Scripted::start(move |exchange| {
+            if !exchange.is_login() {
+                let status = if exchange.bears(&jwt(1)) { 200 } else { 401 };
+                return exchange.answer(status, "", "");
+            }
+            exchange.read_body();
+            exchange.write(head.as_bytes());
+            exchange.write(body);
+        });
+        assert_eq!(status(&client(server.origin())), 200);
+        assert_eq!(server.seen().len(), 2);
+    });
+}
+
 #[test]
 fn rule_01_a_login_asks_for_no_compression() {
     bounded(|| {
