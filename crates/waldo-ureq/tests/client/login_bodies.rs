@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use waldo_ureq::http::StatusCode;
@@ -25,6 +26,10 @@ fn taken(head: &str, piece: Vec<u8>) -> (Reason, usize) {
         exchange.read_body();
         exchange.write(answer.as_bytes());
         while !piece.is_empty() && exchange.write_or_leave(&piece) {
+            if piece.len() == 1 {
+                // A body that trickles.
+                thread::sleep(Duration::from_millis(100));
+            }
             counted.fetch_add(piece.len(), Ordering::SeqCst);
         }
         exchange.wait_until_gone();
@@ -53,12 +58,14 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
 #[test]
 fn rule_02_a_rejection_waits_briefly_for_its_body() {
     bounded(|| {
-        for (status, framing) in
-            [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]
-        {
+        for (status, framing, piece) in [
+            (400, "Content-Length: 999", vec![b' ']),
+            (401, "Transfer-Encoding: chunked", Vec::new()),
+            (403, "X: y", vec![b' ']),
+        ] {
             let head = format!("{status} No\r\n{framing}");
             let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
-            assert_eq!(taken(&head, Vec::new()).0, expected, "{head}");
+            assert_eq!(taken(&head, piece).0, expected, "{head}");
         }
     });
 }
