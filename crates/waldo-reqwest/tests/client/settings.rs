@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use waldo_emulator::Hold;
 use waldo_reqwest::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use waldo_reqwest::reqwest::{self, Proxy};
-use waldo_reqwest::{BuildError, Client, ConfigBuilder, Error, Reason};
+use waldo_reqwest::{BuildError, Client, ConfigBuilder, Error, Reason, Refusal, Refused};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder_over, call, client, credentials, emulator, reason, status};
@@ -112,6 +112,7 @@ fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
         let client = Client::builder(credentials())
             .origin(emulator.origin())
             .client_builder(settings)
+            .limits(|limits| limits.failures_per_call(1))
             .build()
             .unwrap();
         // A login has a limit of its own.
@@ -146,6 +147,18 @@ fn rule_02_a_read_timeout_of_the_settings_is_a_timeout_of_the_login() {
             let client = builder_over(server.origin(), settings).limits(limits).build().unwrap();
             assert_eq!(reason(&call(&client).await.unwrap_err()), Reason::Timeout);
         }
+    });
+}
+
+#[test]
+fn a_client_without_settings_waits_at_most_a_minute() {
+    bounded(async {
+        let server = Scripted::start(|_| answer(429, "Retry-After: 61\r\n", ""));
+        let client = Client::builder(credentials()).origin(server.origin()).build().unwrap();
+        let answer = timeout(Duration::from_secs(10), call(&client)).await;
+        let error = answer.expect("the call is refused at once").unwrap_err();
+        let is_deadline = |refused: &Refused| matches!(refused.refusal, Refusal::Deadline { .. });
+        assert!(matches!(&error, Error::Refused(refused) if is_deadline(refused)), "{error:?}");
     });
 }
 

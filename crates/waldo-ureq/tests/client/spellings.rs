@@ -2,7 +2,7 @@
 
 use waldo_ureq::http::Request;
 use waldo_ureq::http::uri::{PathAndQuery, Scheme, Uri};
-use waldo_ureq::ureq::{Agent, Proxy};
+use waldo_ureq::ureq::{self, Agent, Proxy};
 use waldo_ureq::{Client, Error};
 
 use crate::scripted::{Scripted, jwt};
@@ -50,6 +50,23 @@ fn rule_03_a_token_for_https_never_goes_out_in_clear() {
             }
         }
         assert_eq!((plain.connections(), proxy.connections()), (0, 0));
+    });
+}
+
+/// A request's own proxy is not checked when the client is built.
+#[cfg(all(feature = "rustls", not(feature = "socks-proxy")))]
+#[test]
+fn a_request_does_not_go_around_its_socks_proxy() {
+    bounded(|| {
+        let plain = server();
+        let authority = format!("127.0.0.1:{}", plain.port());
+        let [client, _] = clients(&format!("https://{authority}"), None);
+        client.resume(&snapshot(&authority)).unwrap();
+        let request = Request::get(uri("https", &authority)).body(()).unwrap();
+        let proxy = Some(Proxy::new("socks5://127.0.0.1:9").unwrap());
+        let error = client.run(client.agent().configure_request(request).proxy(proxy).build()).unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::InvalidProxyUrl)), "{error:?}");
+        assert_eq!(plain.connections(), 0);
     });
 }
 
