@@ -2,7 +2,7 @@
 
 use waldo_ureq::http::Request;
 use waldo_ureq::http::uri::{PathAndQuery, Scheme, Uri};
-use waldo_ureq::ureq::{self, Agent, Proxy};
+use waldo_ureq::ureq::{Agent, Proxy};
 use waldo_ureq::{Client, Error};
 
 use crate::scripted::{Scripted, jwt};
