@@ -51,8 +51,10 @@ impl Credentials {
         api_key: impl Into<String>,
         client_secret: impl Into<String>,
     ) -> Result<Self, CredentialsError> {
-        let api_key = checked("API key", api_key.into())?;
-        let client_secret = checked("client secret", client_secret.into())?;
+        // Both are wiped even if one of them is refused.
+        let [api_key, client_secret] = [api_key.into(), client_secret.into()].map(Zeroizing::new);
+        let api_key = checked("API key", api_key)?;
+        let client_secret = checked("client secret", client_secret)?;
         Ok(Self {
             #[cfg(feature = "verify")]
             signing_key: SigningKey::of(&client_secret),
@@ -97,9 +99,7 @@ impl Credentials {
     }
 }
 
-fn checked(what: &'static str, text: String) -> Result<Zeroizing<String>, CredentialsError> {
-    // Wiped on the error path too.
-    let text = Zeroizing::new(text);
+fn checked(what: &'static str, text: Zeroizing<String>) -> Result<Zeroizing<String>, CredentialsError> {
     if text.is_empty() {
         return Err(CredentialsError { what, problem: "is empty" });
     }

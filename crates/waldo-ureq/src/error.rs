@@ -277,3 +277,18 @@ impl From<ConfigError> for BuildError {
         Self::Config(error)
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "rustls-no-provider")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_rustls_keeps_its_cause() {
+        let rustls = || ureq::Error::Rustls(rustls::Error::DecryptError);
+        for error in [Error::Ureq(rustls()), Error::BrokeOff(rustls())] {
+            let cause = error.source().and_then(|source| source.downcast_ref());
+            assert_eq!(cause, Some(&rustls::Error::DecryptError));
+        }
+    }
+}

@@ -112,3 +112,41 @@ fn fail(lead: Lead, error: ureq::Error) {
         (None, error) => lead.fail(error),
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "gzip")]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// 32 KiB of spaces in gzip: what stands before a run of zeros, their number, and what follows.
+    const SPACES: (&[u8], usize, &[u8]) = (
+        b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xed\xc1\x81\0\0\0\0\x80\x20\x95\xfd\x29\x17\xa9\x0a",
+        31,
+        b"\x18\x9b\x7d\xf6\x8a\0\x80\0\0",
+    );
+
+    /// A body that the wire shortens to a five-hundredth.
+    fn bomb() -> Body {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        let (before, zeros, behind) = SPACES;
+        let member = [before, &vec![0; zeros], behind].concat();
+        thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0, "the request");
+            let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
+            stream.write_all(&[head.as_slice(), &member.repeat(100)].concat()).unwrap();
+        });
+        ureq::Agent::config_builder().proxy(None).build().new_agent().get(uri).call().unwrap().into_body()
+    }
+
+    #[test]
+    fn rule_02_a_compressed_body_is_not_read_whole() {
+        assert_eq!(read(bomb()).unwrap().len(), MAX_READ);
+        let patient = Duration::from_secs(60);
+        assert_eq!(read_within(bomb(), patient).len(), MAX_READ);
+    }
+}

@@ -310,3 +310,27 @@ impl fmt::Debug for Socket {
         f.debug_struct("Socket").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn an_address_that_refuses_leads_to_the_next() {
+        let bind = || TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let (nobody, listener) = (bind().local_addr().unwrap(), bind());
+        let somebody = listener.local_addr().unwrap();
+        let moved = Instant::now();
+        for ends in [None, moved.checked_add(Duration::from_secs(60))] {
+            let limit = Limit { ends, reason: Timeout::Global, per_write: None, moved };
+            let connected = connect_to(&[nobody, somebody], limit).unwrap();
+            assert_eq!(connected.peer_addr().unwrap(), somebody);
+            let error = connect_to(&[nobody, nobody], limit).unwrap_err();
+            let is_refused =
+                matches!(&error, Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused);
+            assert!(is_refused, "{error:?}");
+        }
+    }
+}

@@ -114,16 +114,13 @@ fn a_failure_without_an_end_has_its_status() {
 }
 
 #[test]
-fn a_compressed_answer_is_in_a_coding_that_was_not_asked_for() {
+fn a_compressed_answer_is_in_an_unknown_coding() {
     let emulator = emulator();
-    emulator.push_fault(Fault::login(Answer::Compressed).times(3));
-    for (asked, coding) in [
-        ("", "gzip"),
-        ("accept-encoding: gzip, deflate\r\n", "br"),
-        ("accept-encoding: gzip\r\naccept-encoding: br;q=0.5\r\n", "zstd"),
-    ] {
+    emulator.push_fault(Fault::login(Answer::Compressed).times(2));
+    // Some stacks decode gzip although they have not asked for it.
+    for asked in ["", "accept-encoding: gzip, br, deflate, zstd\r\n"] {
         let answer = Visitor::to(emulator.addr()).ask("POST", "/authenticate", asked, &pair());
-        assert_eq!((answer.status, answer.header("content-encoding")), (200, Some(coding)));
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("x-unknown")));
         assert!(answer.body.starts_with(&[0x1f, 0x8b]), "it is gzip");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_reqwest::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use waldo_reqwest::reqwest::{self, Method, Request};
-use waldo_reqwest::{ConfigBuilder, Error, Reason, Refusal, Refused};
+use waldo_reqwest::{ConfigBuilder, Error, Generation, Reason, Refusal, Refused};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder, call, client, emulator, reason, status};
@@ -80,6 +80,7 @@ fn a_call_that_breaks_is_not_sent_again() {
         }
         let error = client.post("/onboard").body("{}").send().await.unwrap_err();
         assert!(matches!(&error, Error::Reqwest(error) if error.is_request()), "{error:?}");
+        assert!(error.source().is_some(), "{error} has lost its cause");
         assert_eq!(client.post("/onboard").body("{}").send().await.unwrap().status(), 503);
         assert_eq!(emulator.stats().server.total(), 2);
     });
@@ -94,8 +95,10 @@ fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invali
         emulator.revoke_key(Server::KEY_ID);
         let response = call(&client).await.unwrap();
         assert_eq!(response.status(), 403);
+        let generation = Generation::of(response.extensions());
         assert!(response.text().await.unwrap().contains("API_KEY_REVOKED"));
-        client.invalidate(client.generation());
+        assert!(generation.is_some() && generation == client.generation());
+        assert!(client.invalidate(generation));
         let error = call(&client).await.unwrap_err();
         assert!(
             matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),
@@ -124,6 +127,7 @@ fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
         assert_eq!(reason_of(started(503, 100_000), false).await, Reason::Status(503.try_into().unwrap()));
         assert_eq!(reason_of(started(503, 10), true).await, Reason::Status(503.try_into().unwrap()));
         assert_eq!(reason_of(started(503, 10), false).await, Reason::Status(503.try_into().unwrap()));
+        assert_eq!(reason_of(started(401, 10), true).await, Reason::Status(401.try_into().unwrap()));
         // Of a success, all of it is.
         assert_eq!(reason_of(started(200, 10), true).await, Reason::Transport);
         assert_eq!(reason_of(started(200, 10), false).await, Reason::Timeout);

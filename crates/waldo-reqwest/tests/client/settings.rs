@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::{sleep, timeout};
 use waldo_emulator::Hold;
 use waldo_reqwest::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use waldo_reqwest::reqwest::{self, Proxy};
-use waldo_reqwest::{BuildError, Client, Error};
+use waldo_reqwest::{BuildError, Client, ConfigBuilder, Error, Reason, Refusal, Refused};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
-use crate::site::{bounded, builder_over, call, client, credentials, emulator, status};
+use crate::site::{bounded, builder_over, call, client, credentials, emulator, reason, status};
 
 fn server() -> Scripted {
     Scripted::start(|seen| if seen.is_login() { grant(&jwt(1)) } else { answer(200, "", "") })
@@ -107,23 +108,57 @@ fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
 fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
     bounded(async {
         let emulator = emulator();
-        let settings = reqwest::Client::builder().timeout(Duration::from_millis(200));
+        let settings = reqwest::Client::builder().timeout(Duration::from_millis(50));
         let client = Client::builder(credentials())
             .origin(emulator.origin())
             .client_builder(settings)
+            .limits(|limits| limits.failures_per_call(1))
             .build()
             .unwrap();
         // A login has a limit of its own.
-        client.token().await.unwrap();
+        emulator.hold(Hold::logins());
+        let login = async {
+            sleep(Duration::from_millis(60)).await;
+            emulator.release_all();
+        };
+        let (token, ()) = tokio::join!(client.token(), login);
+        drop(token.unwrap());
+        assert_eq!(emulator.stats().server.logins(), 1);
         emulator.hold(Hold::calls());
         let error = call(&client).await.unwrap_err();
         assert!(matches!(&error, Error::Reqwest(error) if error.is_timeout()), "{error:?}");
-        let patient = client.get("/customer?field=id").timeout(Duration::from_millis(400)).send();
+        let patient = client.get("/customer?field=id").timeout(Duration::from_millis(100)).send();
         let began = Instant::now();
         let error = patient.await.unwrap_err();
         assert!(matches!(&error, Error::Reqwest(error) if error.is_timeout()), "{error:?}");
-        assert!(began.elapsed() >= Duration::from_millis(400), "its own counts");
+        assert!(began.elapsed() >= Duration::from_millis(100), "its own counts");
         emulator.release_all();
+    });
+}
+
+#[test]
+fn rule_02_a_read_timeout_of_the_settings_is_a_timeout_of_the_login() {
+    bounded(async {
+        let hanging = ["HTTP/1.1 200 Scripted\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 Scripted\r\n"];
+        for answer in hanging {
+            let server = Scripted::start(|_| answer.to_owned());
+            let settings = reqwest::Client::builder().read_timeout(Duration::from_millis(50));
+            let limits = |limits: ConfigBuilder| limits.failures_per_call(1);
+            let client = builder_over(server.origin(), settings).limits(limits).build().unwrap();
+            assert_eq!(reason(&call(&client).await.unwrap_err()), Reason::Timeout);
+        }
+    });
+}
+
+#[test]
+fn a_client_without_settings_waits_at_most_a_minute() {
+    bounded(async {
+        let server = Scripted::start(|_| answer(429, "Retry-After: 61\r\n", ""));
+        let client = Client::builder(credentials()).origin(server.origin()).build().unwrap();
+        let answer = timeout(Duration::from_secs(10), call(&client)).await;
+        let error = answer.expect("the call is refused at once").unwrap_err();
+        let is_deadline = |refused: &Refused| matches!(refused.refusal, Refusal::Deadline { .. });
+        assert!(matches!(&error, Error::Refused(refused) if is_deadline(refused)), "{error:?}");
     });
 }
 
@@ -256,10 +291,10 @@ fn a_client_without_settings_keeps_idle_connections_for_15_seconds() {
         let client = client(server.origin());
         assert_eq!(status(&client).await, 200);
         // A connection becomes idle a moment after its response was read.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         let opened = server.connections();
         assert_eq!((status(&client).await, server.connections()), (200, opened));
-        tokio::time::sleep(Duration::from_secs(17)).await;
+        sleep(Duration::from_secs(17)).await;
         assert_eq!((status(&client).await, server.connections()), (200, opened + 1));
     });
 }

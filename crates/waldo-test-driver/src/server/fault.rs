@@ -195,7 +195,7 @@ pub enum Answer {
         #[serde(skip_serializing_if = "is_false")]
         flood: bool,
     },
-    /// The handled answer in a content coding that the request has not asked for.
+    /// The handled answer in a content coding that no client knows.
     ///
     /// The server always handles the request, too.
     Compressed,

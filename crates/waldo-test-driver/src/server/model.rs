@@ -275,7 +275,7 @@ impl Server {
                 reply::pad(&mut response, bytes);
             }
             if answer == Some(Answer::Compressed) {
-                reply::compress(&mut response, request.headers());
+                reply::compress(&mut response);
             }
             response
         };

@@ -9,7 +9,7 @@ use waldo_emulator::model::Server;
 use waldo_ureq::http::{Request, Response, StatusCode};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::{self, Body, SendBody};
-use waldo_ureq::{Client, Error};
+use waldo_ureq::{Client, Error, Refusal, Refused};
 
 use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, credentials, emulator, settings, status};
@@ -50,6 +50,24 @@ fn without_an_agent_a_deadline_holds() {
         let error = client.get("/customer").deadline(Duration::from_millis(200)).call().unwrap_err();
         assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
         emulator.release_all();
+    });
+}
+
+#[test]
+fn without_an_agent_a_call_names_this_crate_and_waits_at_most_a_minute() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            let name = concat!("waldo-ureq/", env!("CARGO_PKG_VERSION"));
+            assert_eq!(exchange.header("user-agent"), Some(name));
+            exchange.answer(429, "Retry-After: 61\r\n", "");
+        });
+        let client = Client::builder(credentials()).origin(server.origin()).build().unwrap();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(
+            matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
+            "{error:?}"
+        );
+        assert_eq!(server.seen(), ["POST /authenticate"]);
     });
 }
 

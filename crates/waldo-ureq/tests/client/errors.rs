@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_ureq::http::Request;
+use waldo_ureq::ureq::SendBody;
+use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::{Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
@@ -104,18 +106,25 @@ fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
             let status: u16 = exchange.line.rsplit('/').next().unwrap().parse().unwrap();
             exchange.answer(status, "", "");
         });
-        let agent = settings().http_status_as_error(true).build();
-        let client = builder_over(server.origin(), agent).build().unwrap();
-        for (status, said) in
-            [(401, "make the call again"), (403, "API_KEY_REVOKED"), (503, "the server answered 503")]
-        {
-            let error = client.get(format!("/{status}")).call().unwrap_err();
-            assert_eq!(error.status().unwrap(), status);
-            assert!(error.to_string().contains(said) && error.source().is_none(), "{error}");
-            assert!(error.generation().is_some() && error.generation() == client.generation(), "{error:?}");
+        // The agent makes an error of the status, or a middleware does.
+        let middleware = |request: Request<SendBody>, next: MiddlewareNext| match next.handle(request)? {
+            response if response.status().is_success() => Ok(response),
+            response => Err(ureq::Error::StatusCode(response.status().as_u16())),
+        };
+        for agent in [settings().http_status_as_error(true), settings().middleware(middleware)] {
+            let client = builder_over(server.origin(), agent.build()).build().unwrap();
+            for (status, said) in
+                [(401, "make the call again"), (403, "API_KEY_REVOKED"), (503, "the server answered 503")]
+            {
+                let error = client.get(format!("/{status}")).call().unwrap_err();
+                assert_eq!(error.status().unwrap(), status);
+                assert!(error.to_string().contains(said) && error.source().is_none(), "{error}");
+                let generation = error.generation();
+                assert!(generation.is_some() && generation == client.generation(), "{error:?}");
+            }
+            let error = client.get("/403").call().unwrap_err();
+            assert!(client.invalidate(error.generation()) && !client.invalidate(error.generation()));
         }
-        let error = client.get("/403").call().unwrap_err();
-        assert!(client.invalidate(error.generation()) && !client.invalidate(error.generation()));
     });
 }
 
@@ -277,6 +286,8 @@ fn a_refusal_says_when_to_try_again() {
         );
         let retry_in = error.retry_in().unwrap();
         assert!((10..=15).contains(&retry_in.as_secs()), "{retry_in:?}");
+        // Who asks for the token waits no longer.
+        assert!(matches!(client.token(), Err(Error::Refused(_))));
         assert!(error.to_string().contains("; try again in"), "{error}");
     });
 }

@@ -1,6 +1,9 @@
 //! The thread that logs in for everyone may be lost.
 
+use std::error::Error as _;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +15,7 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Explanation};
 
 use crate::listener::Listener;
-use crate::site::{PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status};
+use crate::site::{PATIENCE, bounded, builder, builder_over, client, emulator, on_threads, settings, status};
 
 const THREADS: usize = 16;
 
@@ -50,6 +53,29 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
         };
         assert_eq!(panicked(hasty), 0);
     });
+}
+
+/// A process of its own can start no thread, because its stack would be larger than all memory. So
+/// libtest, too, runs the test in its first thread.
+#[cfg(target_os = "linux")]
+#[test]
+fn rule_13_a_login_without_a_thread_has_failed() {
+    const NAME: &str = "leaders::rule_13_a_login_without_a_thread_has_failed";
+    const CHILD: &str = "WALDO_UREQ_TEST_WITHOUT_THREADS";
+    if std::env::var_os(CHILD).is_none() {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .envs([(CHILD, "1"), ("RUST_MIN_STACK", "1000000000000000")])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+        return;
+    }
+    let client = builder("http://127.0.0.1:1").limits(|limits| limits.failures_per_call(1)).build().unwrap();
+    let error = client.get("/").deadline(PATIENCE / 2).call().unwrap_err();
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::WouldBlock), "{error}");
 }
 
 /// A subscriber that panics on top of a panic would end the process.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use waldo_ureq::http::StatusCode;
@@ -25,6 +26,10 @@ fn taken(head: &str, piece: Vec<u8>) -> (Reason, usize) {
         exchange.read_body();
         exchange.write(answer.as_bytes());
         while !piece.is_empty() && exchange.write_or_leave(&piece) {
+            if piece.len() == 1 {
+                // A body that trickles.
+                thread::sleep(Duration::from_millis(100));
+            }
             counted.fetch_add(piece.len(), Ordering::SeqCst);
         }
         exchange.wait_until_gone();
@@ -53,12 +58,14 @@ fn rule_02_a_status_that_says_enough_needs_no_body() {
 #[test]
 fn rule_02_a_rejection_waits_briefly_for_its_body() {
     bounded(|| {
-        for (status, framing) in
-            [(400, "Content-Length: 99"), (401, "Transfer-Encoding: chunked"), (403, "X: y")]
-        {
+        for (status, framing, piece) in [
+            (400, "Content-Length: 999", vec![b' ']),
+            (401, "Transfer-Encoding: chunked", Vec::new()),
+            (403, "X: y", vec![b' ']),
+        ] {
             let head = format!("{status} No\r\n{framing}");
             let expected = Reason::Status(StatusCode::from_u16(status).unwrap());
-            assert_eq!(taken(&head, Vec::new()).0, expected, "{head}");
+            assert_eq!(taken(&head, piece).0, expected, "{head}");
         }
     });
 }
@@ -113,6 +120,29 @@ fn rule_02_a_compressed_body_of_nothing_is_left_behind() {
             // The client's limit, and the size of the connection's buffers.
             assert!(taken < 8 << 20, "{taken}");
         }
+    });
+}
+
+/// ureq decompresses an answer although the login has not asked for compression. Then the answer
+/// can be read.
+#[cfg(feature = "gzip")]
+#[test]
+fn rule_02_a_compressed_token_is_read() {
+    let body = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01-\0\xd2\xff\
+        {\"token\":\"eyJhbGciOiJIUzI1NiJ9.e30.00000001\"}\x07\x93ZY-\0\0\0";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    bounded(move || {
+        let server = Scripted::start(move |exchange| {
+            if !exchange.is_login() {
+                let status = if exchange.bears(&jwt(1)) { 200 } else { 401 };
+                return exchange.answer(status, "", "");
+            }
+            exchange.read_body();
+            exchange.write(head.as_bytes());
+            exchange.write(body);
+        });
+        assert_eq!(status(&client(server.origin())), 200);
+        assert_eq!(server.seen().len(), 2);
     });
 }
 

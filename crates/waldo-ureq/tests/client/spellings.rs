@@ -53,6 +53,23 @@ fn rule_03_a_token_for_https_never_goes_out_in_clear() {
     });
 }
 
+/// A request's own proxy is not checked when the client is built.
+#[cfg(all(feature = "rustls", not(feature = "socks-proxy")))]
+#[test]
+fn a_request_does_not_go_around_its_socks_proxy() {
+    bounded(|| {
+        let plain = server();
+        let authority = format!("127.0.0.1:{}", plain.port());
+        let [client, _] = clients(&format!("https://{authority}"), None);
+        client.resume(&snapshot(&authority)).unwrap();
+        let request = Request::get(uri("https", &authority)).body(()).unwrap();
+        let proxy = Some(Proxy::new("socks5://127.0.0.1:9").unwrap());
+        let error = client.run(client.agent().configure_request(request).proxy(proxy).build()).unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::InvalidProxyUrl)), "{error:?}");
+        assert_eq!(plain.connections(), 0);
+    });
+}
+
 /// A token that is held, so that only the call is in question.
 #[cfg(feature = "rustls")]
 fn snapshot(authority: &str) -> waldo_ureq::Snapshot {

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -524,6 +524,31 @@ fn rule_24_a_lost_refusal_is_reported() {
             client.invalidate(client.generation());
             assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
         }
+    });
+}
+
+/// A refusal would say that nothing was sent, but the server may have acted on the upload.
+#[test]
+fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
+    bounded(|| {
+        let shared = Arc::new(OnceLock::<Client>::new());
+        let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
+        let server = Scripted::start(move |exchange| match exchange.line.as_str() {
+            "POST /authenticate" if logins.fetch_add(1, Ordering::SeqCst) == 0 => exchange.grant(&jwt(1)),
+            "POST /authenticate" => exchange.answer(401, "", r#"{"code":"INVALID_API_KEY"}"#),
+            "POST /up" => {
+                let error = client.get().unwrap().get("/refused").call().unwrap_err();
+                assert!(matches!(error, Error::Refused(_)), "{error:?}");
+                exchange.close();
+            }
+            "GET /refused" => exchange.answer(401, "", ""),
+            _ => exchange.answer(200, "", ""),
+        });
+        let client = shared.get_or_init(|| crate::site::client(server.origin()));
+        assert_eq!(client.get("/").call().unwrap().status(), 200);
+        let error = client.post("/up").send(document(8)).unwrap_err();
+        assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
+        assert_eq!(server.logins(), 2);
     });
 }
 
