@@ -1,20 +1,16 @@
 //! Plays the shared session, in the files that ship, under chosen schedules of threads and tasks.
 //!
-//! `waldo-auth-shared`'s `session.rs`, `passes.rs`, `lead.rs` and `wait.rs` take their lock, their
-//! number, their event and their clocks from a module `sync`. There these are the standard
-//! library's and `event_listener`'s. Here the lock is shuttle's, and the number, the event and the
-//! clock are this crate's own, because waits never end by time in shuttle. The clock stands still
-//! while any caller can go on. When all of them wait, it jumps to the next deadline. So a lost
+//! `waldo-auth-shared`'s `session.rs`, `lead.rs` and `wait.rs` take their lock, their event and their
+//! clocks from a module `sync`. There these are the standard library's and `event_listener`'s. Here
+//! the lock is shuttle's, and the event and the clock are this crate's own, because waits never end
+//! by time in shuttle. The clock stands still while any caller can go on. When all of them wait, it jumps to the next deadline. So a lost
 //! wake-up does not hide behind the end of a wait: it shows as time that has passed.
 //!
 //! A caller is a thread, which blocks while it waits, or a task, which is polled when it is woken, and whose future may be dropped.
 //!
 //! This model shows nothing about weak memory orders. It takes the standard library's lock and
-//! `event_listener`'s event as right. The shared session has one atomic of its own, the number that
-//! makes passes void. The thread that holds the lock writes the number, and threads that do not
-//! wait for the lock read it. A pass stands behind a lock of its own, which has no waiters, and
-//! which is the standard library's here, too. The lock of the shared session orders everything
-//! else, and the crate forbids `unsafe`.
+//! `event_listener`'s event as right. The lock of the shared session orders everything else, and the
+//! crate forbids `unsafe`.
 
 // The shell's own tests are of real threads and clocks, and have no place here.
 #![cfg(not(test))]
@@ -28,8 +24,6 @@
 
 #[path = "../../crates/waldo-auth-shared/src/lead.rs"]
 mod lead;
-#[path = "../../crates/waldo-auth-shared/src/passes.rs"]
-mod passes;
 #[path = "../../crates/waldo-auth-shared/src/refused.rs"]
 mod refused;
 #[path = "../../crates/waldo-auth-shared/src/session.rs"]

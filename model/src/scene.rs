@@ -178,23 +178,22 @@ pub fn invalidation(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// The token is given up while others send with it, past the lock: nobody does who comes afterwards.
-pub fn passing(cast: Cast) {
-    pass_until(cast, |session| assert!(session.invalidate(session.generation())));
+/// The token is given up while others send with it. No call that comes later sends it.
+pub fn giving_up(cast: Cast) {
+    send_until(cast, |session| assert!(session.invalidate(session.generation())));
 }
 
 /// The same with new credentials.
-pub fn passing_under_a_reset(cast: Cast) {
-    pass_until(cast, |session| session.reset(others()));
+pub fn giving_up_by_reset(cast: Cast) {
+    send_until(cast, |session| session.reset(others()));
 }
 
-fn pass_until(cast: Cast, change: fn(&SharedSession)) {
+fn send_until(cast: Cast, change: fn(&SharedSession)) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     drop(stage.send(Call::replayable()));
     let has_changed = AtomicBool::new(false);
     let ends = stage.play(cast, async |caller| {
-        // The first two are sent and answered by the session, and the third by a pass.
-        for _ in 0..3 {
+        for _ in 0..2 {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
             assert!((oldest..=2).contains(&attempt.edition()), "{attempt:?}");

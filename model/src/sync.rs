@@ -4,16 +4,14 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LockResult, atomic};
+use std::sync::{Arc, LockResult};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::{current, thread};
+use shuttle::thread;
 
 use crate::clock;
-
-pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use shuttle::sync::MutexGuard;
 
@@ -21,8 +19,7 @@ thread_local! {
     static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
 }
 
-/// How the event that ends waits behaves, and the number that makes passes void: right, or with one
-/// fault.
+/// How the event that ends waits behaves: right, or with one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bell {
     /// It wakes all listeners, and each waiter listens before the lock is free.
@@ -35,14 +32,15 @@ pub enum Bell {
     ForOne,
     /// The lock is free a moment before the waiter listens.
     Late,
-    /// It is sound, but half of the numbers of newest entries are not published.
-    Stale,
     /// It is sound, but each login is sent five times, one after the other.
     Often,
     /// It is sound, but each login is sent beside another one.
     Beside,
     /// It is sound, but each leader goes on only two leases after its login.
     Slow,
+    /// It is sound, but each call except those of the first caller is sent with a token that was attached
+    /// for the call before.
+    Stale,
     /// It is sound, but each call is sent with a token that nobody has granted.
     Forged,
     /// It is sound, but each call except the first unwinds at its end.
@@ -55,8 +53,6 @@ pub enum Bell {
     Muffled,
     /// It is sound, but the entries of the journal are emitted in reverse.
     Reversed,
-    /// It is sound, but a number that is published is seen by its own thread only, until the next one.
-    Unseen,
 }
 
 /// How they behave in this scene.
@@ -64,7 +60,7 @@ pub(crate) fn bell() -> Bell {
     BELL.get()
 }
 
-/// Chooses how they behave in the next scene.
+/// Chooses how the event behaves in the next scene.
 pub(crate) fn hang(bell: Bell) {
     BELL.set(bell);
 }
@@ -126,8 +122,7 @@ impl Event {
             | Bell::Dropping
             | Bell::Dozing
             | Bell::Muffled
-            | Bell::Reversed
-            | Bell::Unseen => all,
+            | Bell::Reversed => all,
             Bell::ForOne => 1,
             Bell::Silent => 0,
         };
@@ -220,38 +215,6 @@ impl<T> Mutex<T> {
         clock::tick();
         locked
     }
-}
-
-/// A number that others may change right before it is read.
-///
-/// It is written under the lock, in one step with what is done there: who reads it earlier has read it before the lock was taken.
-#[derive(Debug, Default)]
-pub(crate) struct AtomicU64 {
-    value: atomic::AtomicU64,
-    /// The number before the newest one, and the thread that has replaced it.
-    before: std::sync::Mutex<(u64, Option<usize>)>,
-}
-
-impl AtomicU64 {
-    pub(crate) fn load(&self, order: Ordering) -> u64 {
-        pause();
-        match *self.before.lock().unwrap() {
-            (before, Some(writer)) if BELL.get() == Bell::Unseen && writer != thread_number() => before,
-            _ => self.value.load(order),
-        }
-    }
-
-    pub(crate) fn store(&self, value: u64, order: Ordering) {
-        if BELL.get() != Bell::Stale || thread_rng().gen_bool(0.5) {
-            let before = self.value.swap(value, order);
-            *self.before.lock().unwrap() = (before, Some(thread_number()));
-        }
-    }
-}
-
-/// Tells a caller from the others. Tasks of one thread have one number, as they do where it ships.
-pub(crate) fn thread_number() -> usize {
-    current::me().into()
 }
 
 #[derive(Clone, Copy, Debug)]

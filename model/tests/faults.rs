@@ -60,13 +60,6 @@ fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
     }
 }
 
-#[test]
-fn a_shell_that_does_not_void_a_pass_is_told() {
-    for kind in [Threads, Tasks, TasksOfOneThread, Both] {
-        assert!(tells(scene::passing, kind, Bell::Stale), "{kind:?}");
-    }
-}
-
 /// Each bound of each scene has a shell here that breaks no other bound.
 #[test]
 fn a_shell_that_breaks_one_bound_is_told_by_it() {
@@ -85,8 +78,8 @@ fn a_shell_that_breaks_one_bound_is_told_by_it() {
         ("poisoned lock", scene::poisoned_lock, &[often, beside, slow, forged]),
         ("reset", scene::reset, &[often, slow, forged, dozing]),
         ("invalidation", scene::invalidation, &[often, beside, slow, forged]),
-        ("passing", scene::passing, &[often, beside, slow, forged, Bell::Unseen]),
-        ("passing under a reset", scene::passing_under_a_reset, &[often, beside, slow, forged]),
+        ("giving up", scene::giving_up, &[often, beside, slow, forged, Bell::Stale]),
+        ("giving up by reset", scene::giving_up_by_reset, &[often, beside, slow, forged, Bell::Stale]),
         ("telling", scene::telling, &[Bell::Muffled, Bell::Reversed]),
         ("dropped leader", scene::dropped_leader, &[often, beside, slow, forged, dropping]),
         ("dropped leaders", scene::dropped_leaders, &[often, beside, slow, forged, dropping]),

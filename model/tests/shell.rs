@@ -94,9 +94,9 @@ fn an_invalidation_while_others_wait_lets_them_go_on_at_once() {
 }
 
 #[test]
-fn a_token_that_is_given_up_while_others_go_past_the_lock_is_sent_by_nobody_who_comes_later() {
-    explore(scene::passing, ANY);
-    explore(scene::passing_under_a_reset, ANY);
+fn a_token_that_is_given_up_is_sent_by_no_later_call() {
+    explore(scene::giving_up, ANY);
+    explore(scene::giving_up_by_reset, ANY);
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::upload::Upload;
 /// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
 /// response, or drop it when there is none.
 ///
-/// Only [`Session::admit`](crate::Session::admit) and [`Pass::admit`](crate::Pass::admit) make it, and only when they have put the
-/// token on a request. It names the token by its edition and shares nothing with the session, so that having many of them costs the
-/// session nothing.
+/// Only [`Session::admit`](crate::Session::admit) makes it, and only when it has put the token on a
+/// request. An attempt names its token by the edition and shares nothing with the session, so any
+/// number of attempts costs the session nothing.
 #[derive(Debug)]
 #[must_use = "conclude the attempt when its response has come"]
 pub struct Attempt {

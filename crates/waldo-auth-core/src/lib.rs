@@ -117,7 +117,6 @@ mod login;
 #[cfg(doctest)]
 mod misuse;
 mod origin;
-mod pass;
 mod refusal;
 mod session;
 mod setbacks;
@@ -140,7 +139,6 @@ pub use generation::Generation;
 pub use journal::{Challenge, Entry, Event, Ignored, Journal};
 pub use login::{Grant, Login, Outcome};
 pub use origin::{ForeignOrigin, Origin, OriginError};
-pub use pass::Pass;
 pub use refusal::Refusal;
 pub use session::Session;
 pub use snapshot::{NotResumed, Snapshot, SnapshotError};

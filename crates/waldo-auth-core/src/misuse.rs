@@ -68,31 +68,6 @@
 //! # }
 //! ```
 //!
-//! # What a pass has answered is answered
-//!
-//! ```
-//! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, pass: Pass, attempt: Attempt, head: Head<'_>, newest: u64, now: Now) {
-//! let verdict = pass.conclude(attempt, head, newest).unwrap_or_else(|attempt| session.conclude(attempt, head, now));
-//! # drop(verdict);
-//! # }
-//! ```
-//! ```compile_fail,E0382
-//! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, pass: Pass, attempt: Attempt, head: Head<'_>, newest: u64, now: Now) {
-//! let verdict = pass.conclude(attempt, head, newest).unwrap_or_else(|_| session.conclude(attempt, head, now));
-//! # drop(verdict);
-//! # }
-//! ```
-//! ```compile_fail,E0382
-//! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, pass: Pass, call: Call, mut request: http::Request<()>, newest: u64, now: Now) {
-//! let sent = pass.admit(call, &mut request, newest, now).is_ok();
-//! let step = session.admit(call, &mut request, now);
-//! # drop((sent, step));
-//! # }
-//! ```
-//!
 //! # A login is settled once, and read before that
 //!
 //! ```

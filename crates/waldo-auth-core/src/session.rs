@@ -13,8 +13,8 @@
 //! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 //!
-//! Whatever changes what the session says is noted in its journal, or a [`Pass`] would stay good that is not. It is noted before it is done:
-//! what is let go of may run code of the user's, such as the bytes of a header, which may panic.
+//! Each change is noted in the journal before it is made, because a token that is dropped may run
+//! code of the user's, such as the bytes of a header, which may panic.
 
 mod identity;
 mod outlook;
@@ -42,7 +42,6 @@ use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
 use crate::life::Life;
 use crate::login::{Grant, Login, Outcome};
-use crate::pass::Pass;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
@@ -82,7 +81,7 @@ pub struct Session {
     setbacks: Setbacks,
     gate: Gate,
     drops: Bucket,
-    /// Spares reading a `Date` again. Nothing is decided by it, so no entry tells of it.
+    /// Spares reading a `Date` again. Nothing is decided by it.
     last_date: LastDate,
     journal: Journal,
 }
@@ -371,18 +370,6 @@ impl Session {
         self.evidence.resume();
         self.hold(header, jwt.claims, life, Source::Snapshot);
         Ok(())
-    }
-
-    /// A copy of the session's answer for calls that can be sent at once. The copy is good until
-    /// [`journal`](Self::journal) has a newer entry.
-    ///
-    /// `None` while no token is held, while the next response may show more about the held token, and
-    /// during a login. The reason for the last case is that a lease expires without a journal entry.
-    pub fn pass(&self) -> Option<Pass> {
-        let token = self.held.as_ref().filter(|_| self.lease.is_none() && self.is_trusted())?.copied()?;
-        let (session, origin, entry) = (self.number, self.config.origin.clone(), self.entry());
-        let challenges = self.config.limits.challenges.clone();
-        Some(Pass { session, origin, entry, token, challenges, written: self.journal.written() })
     }
 
     /// What the session has done lately.

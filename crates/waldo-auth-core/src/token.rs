@@ -7,7 +7,7 @@ use http::{HeaderValue, Request};
 
 use crate::admit_error::AdmitError;
 use crate::life::{Life, Term};
-use crate::wire::{Jwt, NumericDate, bearer_credentials, bearer_header};
+use crate::wire::{Jwt, NumericDate, bearer_credentials};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
 ///
@@ -58,12 +58,6 @@ impl Token {
             Ok(_) => Ok(()),
             Err(_) => Err(AdmitError::TooManyHeaders),
         }
-    }
-
-    /// The same token in bytes of its own, so that attaching it changes no reference count of this
-    /// one.
-    pub(crate) fn copied(&self) -> Option<Self> {
-        Some(Self { header: bearer_header(self.jwt())?, ..*self })
     }
 }
 

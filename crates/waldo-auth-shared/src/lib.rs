@@ -18,7 +18,6 @@ mod env;
 #[cfg(feature = "http-body")]
 mod held_body;
 mod lead;
-mod passes;
 mod refused;
 mod session;
 mod sync;

@@ -3,13 +3,10 @@
 //! The lock is held around the core's methods only, never over IO, never while a waiter is woken and never while an event is emitted
 //! (rule 19). A call that is told to wait listens for the bell before the lock is free, so no bell can ring in between.
 //!
-//! A thread that has sent twice goes past the lock while nothing changes ([`passes`](crate::passes)).
-//!
 //! Each call that has the lock emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
 //! delays a call by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
 //! heard out of order, and so each entry carries its number.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +18,6 @@ use waldo_auth_core::{
 };
 
 use crate::lead::Lead;
-use crate::passes::Passes;
 use crate::refused::Refused;
 use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
@@ -36,7 +32,6 @@ pub struct SharedSession(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    passes: Passes,
     settled: Bell,
     /// The zero of the core's monotonic clock.
     started: Instant,
@@ -77,8 +72,7 @@ impl SharedSession {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
-        let (passes, settled) = (Passes::none(), Bell::new());
-        Self(Arc::new(Shared { state, passes, settled, started: Instant::now(), origin }))
+        Self(Arc::new(Shared { state, settled: Bell::new(), started: Instant::now(), origin }))
     }
 
     /// The one origin that the token is sent to.
@@ -102,18 +96,9 @@ impl SharedSession {
     )]
     #[inline(always)]
     pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission, AdmitError> {
-        let now = self.clocks();
-        let call = match self.0.passes.admit(call, request, now) {
-            Ok(attempt) => return Ok(Admission::Send(attempt)),
-            Err(call) => call,
-        };
-        let (mut state, now) = self.enter(now);
+        let (mut state, now) = self.enter();
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
-                // Who goes past the lock tells nothing, so nothing is to be left untold.
-                if state.is_told() {
-                    self.0.passes.issue(&state.session);
-                }
                 release(state);
                 Admission::Send(attempt)
             }
@@ -155,10 +140,7 @@ impl SharedSession {
     /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
     /// status, or with the [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
-        self.0
-            .passes
-            .conclude(attempt, head)
-            .unwrap_or_else(|attempt| self.with(|session, now| session.conclude(attempt, head, now)))
+        self.with(|session, now| session.conclude(attempt, head, now))
     }
 
     /// Takes note that an upload broke off: the connection failed while the body was being sent,
@@ -240,7 +222,7 @@ impl SharedSession {
 
     /// Runs something that changes what others wait for, and wakes them.
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let (mut state, now) = self.enter(self.clocks());
+        let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
         let news = state.take_news();
         drop(state);
@@ -251,7 +233,7 @@ impl SharedSession {
 
     /// Runs something that nobody waits for.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
-        let (mut state, now) = self.enter(self.clocks());
+        let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
         release(state);
         result
@@ -261,57 +243,22 @@ impl SharedSession {
         self.0.settled.listen(self.0.started.checked_add(until.since_start()), call)
     }
 
-    fn clocks(&self) -> Now {
-        Now { monotonic: self.now(), wall: SystemTime::now() }
-    }
-
-    /// Locks the session, and says what time it is for it. The clocks are read before, so that the lock is held the shorter.
+    /// Reads the clocks and locks the session. The clocks are read first, so that the lock is held
+    /// for a shorter time.
     #[inline]
-    fn enter(&self, mut now: Now) -> (Locked<'_>, Now) {
+    fn enter(&self) -> (MutexGuard<'_, State>, Now) {
+        let mut now = Now { monotonic: self.now(), wall: SystemTime::now() };
         let mut state = self.lock();
-        // Two threads may come in the other way round, so the later reading counts for both: the core never sees time run backwards. An
-        // attempt that was sent past the lock may be older than that; the life of what it brings is reckoned the shorter.
+        // Another thread may read the clocks later and lock earlier. The later reading counts for
+        // both threads, so the core never sees time run backwards.
         state.latest = state.latest.max(now.monotonic);
         now.monotonic = state.latest;
         (state, now)
     }
 
-    fn lock(&self) -> Locked<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave the session half changed: it is valid between any two of its steps.
-        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { written: state.session.journal().written(), state, passes: &self.0.passes }
-    }
-}
-
-/// The session while its lock is held. When it is let go, by whatever way, no pass is good that is older: the number is told before the
-/// lock is free, as otherwise the number of one who came earlier could stand in the place of a later one.
-struct Locked<'a> {
-    state: MutexGuard<'a, State>,
-    passes: &'a Passes,
-    /// The newest entry when the lock was taken.
-    written: u64,
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    fn deref(&self) -> &State {
-        &self.state
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.state
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // What all threads read is written only where it is another number.
-        if self.state.session.journal().written() != self.written {
-            self.passes.void(&self.state.session);
-        }
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -323,7 +270,7 @@ pub fn conceal(headers: &mut HeaderMap) {
 }
 
 /// Unlocks, then emits what this thread has taken.
-fn release(mut state: Locked<'_>) {
+fn release(mut state: MutexGuard<'_, State>) {
     let news = state.take_news();
     drop(state);
     tell(&news);
@@ -359,7 +306,6 @@ impl State {
 mod tests {
     use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
-    use std::sync::mpsc::channel;
     use std::thread;
 
     use http::{HeaderName, HeaderValue, StatusCode};
@@ -473,35 +419,6 @@ mod tests {
         });
         thread.join().unwrap();
         assert!(matches!(session.explain(), Explanation::Send { .. }));
-    }
-
-    #[test]
-    fn a_thread_that_has_sent_three_times_does_not_wait_for_the_lock() {
-        let session = shared();
-        lead(&session).answer(Head::from(&Response::new(())), br#"{"token":"e30.e30.e30"}"#);
-        let call = |session: &SharedSession| {
-            let Admission::Send(attempt) = admit(session, Call::replayable()) else {
-                panic!("a token is held")
-            };
-            assert!(matches!(session.conclude(attempt, &mut Response::new(())), Verdict::Deliver));
-        };
-        let (report, reports) = channel();
-        let (go, goes) = channel::<()>();
-        thread::scope(|scope| {
-            let session = &session;
-            scope.spawn(move || {
-                (0..3).for_each(|_| call(session));
-                report.send(()).unwrap();
-                goes.recv().unwrap();
-                call(session);
-                report.send(()).unwrap();
-            });
-            reports.recv().unwrap();
-            session.inspect(|_, _| {
-                go.send(()).unwrap();
-                reports.recv_timeout(Duration::from_secs(60)).unwrap();
-            });
-        });
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod config;
 mod identity;
 mod logins;
 mod memory;
-mod passes;
 mod properties;
 mod reference;
 #[cfg(feature = "verify")]

@@ -3,7 +3,7 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderMap, Request, StatusCode};
-use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Pass, Session, Step, Verdict};
+use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Session, Step, Verdict};
 
 use crate::world::{World, bearer, secs};
 
@@ -126,7 +126,6 @@ fn everything_that_moves_is_small() {
         ("Login", size_of::<Login>(), 208),
         ("Step", size_of::<Step>(), 264),
         ("Verdict", size_of::<Verdict>(), 64),
-        ("Pass", size_of::<Pass>(), 288),
         ("Session", size_of::<Session>(), 512),
     ] {
         assert!(size <= most, "{name}: {size} bytes, at most {most}");

@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use waldo_auth_core::{
     AdmitError, Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login, NotResumed,
-    Now, Outcome, Pass, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
+    Now, Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 /// Where every world begins, by both the server's clock and the wall clock.
@@ -55,10 +55,6 @@ pub(crate) struct World {
     pub(crate) logins: u64,
     /// How many of them since time has passed last.
     logins_now: u64,
-    /// The last answer of the session to calls that are simply sent.
-    pass: Option<Pass>,
-    /// Whether it is asked next.
-    asks_pass: bool,
 }
 
 /// Time stands still while a test goes round in circles, so a session that asks for one login after the other must fail it.
@@ -93,8 +89,6 @@ impl World {
             minted: 0,
             logins: 0,
             logins_now: 0,
-            pass: None,
-            asks_pass: false,
         }
     }
 
@@ -160,7 +154,7 @@ impl World {
         let has_changed = digest(&self.session) != before;
         assert!(
             !has_changed || self.session.journal().written() > written,
-            "it has changed, and nobody could know"
+            "the session has changed, and its journal does not say so"
         );
         result
     }
@@ -173,20 +167,7 @@ impl World {
 
     #[track_caller]
     pub(crate) fn admit_with(&mut self, call: Call, request: &mut Request<()>) -> Result<Step, AdmitError> {
-        let (newest, now) = (self.session.journal().written(), self.now());
-        // A pass is kept for as long as it is good, and by turns asked in the stead of the session.
-        let asked = match &self.pass {
-            Some(pass) if self.asks_pass => pass.admit(call, request, newest, now),
-            Some(_) | None => Err(call),
-        };
-        self.asks_pass = !self.asks_pass;
-        let step = match asked {
-            Ok(attempt) => Step::Send(attempt),
-            Err(call) => self.step(|session, now| session.admit(call, request, now))?,
-        };
-        if self.pass.as_ref().is_none_or(|pass| pass.written() < self.session.journal().written()) {
-            self.pass = self.session.pass();
-        }
+        let step = self.step(|session, now| session.admit(call, request, now))?;
         if matches!(step, Step::Authenticate(..)) {
             self.logins += 1;
             self.logins_now += 1;
@@ -285,12 +266,7 @@ impl World {
     }
 
     pub(crate) fn conclude_head(&mut self, attempt: Attempt, head: Head<'_>) -> Verdict {
-        let newest = self.session.journal().written();
-        let asked = match &self.pass {
-            Some(pass) if self.asks_pass => pass.conclude(attempt, head, newest),
-            Some(_) | None => Err(attempt),
-        };
-        asked.unwrap_or_else(|attempt| self.step(|session, now| session.conclude(attempt, head, now)))
+        self.step(|session, now| session.conclude(attempt, head, now))
     }
 
     /// Gives up the held token.
