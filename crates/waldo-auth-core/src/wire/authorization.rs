@@ -1,7 +1,6 @@
 //! The `Authorization` header, out and in.
 
 use http::HeaderValue;
-use memchr::memchr;
 
 /// The one form in which a token is sent (rule 3).
 const SCHEME: &str = "Bearer ";
@@ -53,9 +52,9 @@ fn in_any_form(value: &[u8]) -> &[u8] {
 /// The values that a gateway has joined by commas (RFC 9110 §5.3); `None` if there is no comma. No
 /// JWT has a comma.
 pub(crate) fn joined(value: &HeaderValue) -> Option<impl Iterator<Item = HeaderValue>> {
-    memchr(b',', value.as_bytes())?;
-    let parts = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-    Some(parts.filter_map(|part| HeaderValue::from_bytes(part).ok()))
+    let bytes = value.as_bytes();
+    let parts = bytes.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    bytes.contains(&b',').then(|| parts.filter_map(|part| HeaderValue::from_bytes(part).ok()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The shape of a JWT.
 
-use std::mem::MaybeUninit;
-
-use base64_simd::{AsOut, URL_SAFE_NO_PAD};
-use memchr::{memchr, memrchr};
+use base64::Engine;
+use base64::engine::DecodePaddingMode::RequireNone;
+use base64::engine::general_purpose::GeneralPurposeConfig;
 
 use super::claims::Claims;
 
@@ -38,10 +37,7 @@ impl<'a> Jwt<'a> {
     }
 
     fn of(text: &'a [u8]) -> Option<Self> {
-        // From both ends, as the payload is long. There may be no further dot in it, as a dot is not in the alphabet.
-        let (first, last) = (memchr(b'.', text)?, memrchr(b'.', text)?);
-        let (header, payload, signature) =
-            (text.get(..first)?, text.get(first + 1..last)?, text.get(last + 1..)?);
+        let [header, payload, signature] = parts(text)?;
         let claims =
             (is_base64url(header) && is_base64url(signature)).then(|| decoded(payload, Claims::read))??;
         Some(Self { text, claims })
@@ -54,42 +50,57 @@ impl<'a> Jwt<'a> {
     /// The header and the signature, in base64url, and between them what is signed: all but the signature.
     #[cfg(feature = "verify")]
     pub(crate) fn parts(self) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
-        let (first, last) = (memchr(b'.', self.text)?, memrchr(b'.', self.text)?);
-        Some((self.text.get(..first)?, self.text.get(..last)?, self.text.get(last + 1..)?))
+        let [header, payload, signature] = parts(self.text)?;
+        Some((header, self.text.get(..header.len() + 1 + payload.len())?, signature))
     }
 }
 
-/// Parts up to this size, which is nearly all, are decoded without an allocation.
+/// The three parts of a JWT. A further dot stays in the payload, which then is not base64url.
+fn parts(text: &[u8]) -> Option<[&[u8]; 3]> {
+    let dot = |byte: &u8| *byte == b'.';
+    // From both ends, because the payload is long.
+    let (first, last) = (text.iter().position(dot)?, text.iter().rposition(dot)?);
+    Some([text.get(..first)?, text.get(first + 1..last)?, text.get(last + 1..)?])
+}
+
+/// The unused bits of the last character of a part may have any value.
+const CONFIG: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(RequireNone).with_decode_allow_trailing_bits(true);
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static BASE64URL: std::sync::LazyLock<base64::engine::simd::Simd> =
+    std::sync::LazyLock::new(|| base64::engine::simd::Simd::url_safe(CONFIG));
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+static BASE64URL: base64::engine::GeneralPurpose =
+    base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
+
+/// Parts up to this size, which are nearly all parts, are decoded without an allocation.
 const USUAL_BYTES: usize = 2048;
 
 /// Reads what a part encodes.
 pub(crate) fn decoded<R>(part: &[u8], read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
-    let room = URL_SAFE_NO_PAD.estimated_decoded_length(part.len());
-    let (mut usual, mut large) = ([const { MaybeUninit::<u8>::uninit() }; USUAL_BYTES], Vec::new());
+    let room = base64::decoded_len_estimate(part.len());
+    let (mut usual, mut large) = ([0; USUAL_BYTES], Vec::new());
     let buffer = if room <= USUAL_BYTES {
         &mut usual[..]
     } else {
-        large.resize(room, MaybeUninit::uninit());
+        large.resize(room, 0);
         &mut large
     };
-    read(URL_SAFE_NO_PAD.decode(part, buffer.as_out()).ok()?)
+    let length = BASE64URL.decode_slice(part, buffer).ok()?;
+    read(buffer.get(..length)?)
 }
 
-/// Whether a part is base64url. The unused bits of its last character may have any value.
+/// Whether a part is base64url.
 fn is_base64url(part: &[u8]) -> bool {
-    let (quads, rest) = part.split_at(part.len() / 4 * 4);
-    let in_alphabet = |b: &u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    // A length of 4n + 1 encodes no whole number of bytes.
-    !part.is_empty()
-        && rest.len() != 1
-        && rest.iter().all(in_alphabet)
-        && URL_SAFE_NO_PAD.check(quads).is_ok()
+    !part.is_empty() && decoded(part, |_| Some(())).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use base64::alphabet::URL_SAFE;
+    use base64::engine::general_purpose::{GeneralPurpose, URL_SAFE_NO_PAD};
 
     use crate::wire::NumericDate;
 
@@ -137,12 +148,14 @@ mod tests {
         }
     }
 
-    /// Vectors of bytes are read another way than their ends, so each byte is put at each place of each length.
+    /// Vectors of bytes are read another way than their ends, so each byte is put at each place of
+    /// each length, and read by the decoder of one byte after the other as well.
     #[test]
     fn rule_4_a_part_is_read_as_another_decoder_reads_it() {
         let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
+        let scalar = GeneralPurpose::new(&URL_SAFE, CONFIG);
         let check = |part: &[u8]| {
-            let expected = URL_SAFE_NO_PAD.decode(part).ok();
+            let expected = scalar.decode(part).ok();
             assert_eq!(decoded(part, |bytes| Some(bytes.to_vec())), expected, "{part:?}");
             let sound = part.iter().all(alphabet) && part.len() % 4 != 1 && !part.is_empty();
             assert_eq!(is_base64url(part), sound, "{part:?}");

@@ -7,7 +7,6 @@
 
 use std::char::REPLACEMENT_CHARACTER;
 
-use memchr::memchr;
 use zeroize::Zeroizing;
 
 /// The value of a member as it is written in the text, without the white space around it.
@@ -157,7 +156,8 @@ impl Inside<'_> {
         // behind.
         let mut text = Zeroizing::new(String::with_capacity(3 * self.0.len()));
         let mut rest = self.0;
-        while let Some((plain, escape)) = memchr(b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let (plain, escape) = rest.split_at(at);
             push(&mut text, plain);
             let (character, after) = escaped(escape.get(1..).unwrap_or_default());
             text.push(character);
