@@ -78,9 +78,6 @@ impl Play {
 
     fn tells_its_journal(&self) {
         EARS.hear(self.session.journal());
-        if let Some(pass) = self.session.pass() {
-            EARS.hear(&pass);
-        }
         for entry in self.session.journal().since(0) {
             EARS.hear(entry);
             EARS.hear(&entry.event);
