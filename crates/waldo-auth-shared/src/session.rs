@@ -247,7 +247,11 @@ impl SharedSession {
     /// for a shorter time.
     #[inline]
     fn enter(&self) -> (MutexGuard<'_, State>, Now) {
-        let mut now = Now { monotonic: self.now(), wall: SystemTime::now() };
+        self.enter_at(Now { monotonic: self.now(), wall: SystemTime::now() })
+    }
+
+    #[inline]
+    fn enter_at(&self, mut now: Now) -> (MutexGuard<'_, State>, Now) {
         let mut state = self.lock();
         // Another thread may read the clocks later and lock earlier. The later reading counts for
         // both threads, so the core never sees time run backwards.
@@ -367,7 +371,7 @@ mod tests {
     fn rule_19_time_never_runs_backwards_in_a_session() {
         let session = shared();
         let now = |secs| Now::new(Duration::from_secs(secs), SystemTime::UNIX_EPOCH);
-        let seen = [10, 20, 15, 30].map(|secs| session.enter(now(secs)).1.monotonic);
+        let seen = [10, 20, 15, 30].map(|secs| session.enter_at(now(secs)).1.monotonic);
         assert_eq!(seen, [10, 20, 20, 30].map(|secs| now(secs).monotonic));
     }
 
