@@ -70,9 +70,9 @@ fn log_in(lead: Lead) {
 
 /// The answer to a login, with its body within the limits of size and time.
 fn answer(lead: &Lead) -> Result<Response<Vec<u8>>, attohttpc::Error> {
-    let mut answer = exchange(&lead.request(), lead.patience())?;
+    let mut answer = exchange(&lead.request(), lead.timeout())?;
     let status = answer.status();
-    let body = match lead.body_patience(status) {
+    let body = match lead.body_timeout(status) {
         Some(patience) => read(answer.body_mut(), Login::MAX_BODY, patience),
         None => Ok(Vec::new()),
     };

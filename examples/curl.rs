@@ -47,8 +47,8 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 
 /// Logs in for everyone.
 fn log_in(lead: Lead) {
-    let patience = |status| lead.body_patience(status);
-    let answer = exchange(&lead.request(), Some(lead.patience()), Login::MAX_BODY, patience);
+    let patience = |status| lead.body_timeout(status);
+    let answer = exchange(&lead.request(), Some(lead.timeout()), Login::MAX_BODY, patience);
     match answer.and_then(of_login) {
         Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
         Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),

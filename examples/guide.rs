@@ -58,7 +58,7 @@ impl Api {
             // With this header, ureq waits a second for the server before it reads the body.
             request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        if upload != Upload::Probe {
+        if upload != Upload::HeadOnly {
             return self.exchange(request, within);
         }
         let never_sent = io::Error::other("the server did not refuse the token on the head");
@@ -72,8 +72,8 @@ impl Api {
     /// Logs in for everyone.
     fn log_in(&self, lead: Lead) {
         // No `?` in here: a failure that is not given to `fail` causes no backoff.
-        let answer = self.exchange(lead.request(), lead.patience());
-        match answer.and_then(|answer| read(answer, |status| lead.body_patience(status))) {
+        let answer = self.exchange(lead.request(), lead.timeout());
+        match answer.and_then(|answer| read(answer, |status| lead.body_timeout(status))) {
             Ok((answer, body)) => lead.answer(Head::from(&answer), &body),
             Err(error @ ureq::Error::Timeout(_)) => lead.time_out(error),
             Err(error) => lead.fail(error),

@@ -73,7 +73,7 @@ async fn send(http: &Http, session: &SharedSession, mut call: Call, mut request:
                 // The login is everyone's, so it does not end with this call.
                 let http = http.clone();
                 tokio::spawn(async move {
-                    match timeout(lead.patience(), log_in(&http, &lead)).await {
+                    match timeout(lead.timeout(), log_in(&http, &lead)).await {
                         Ok(Ok(answer)) => lead.answer(Head::from(&answer), answer.body()),
                         Ok(Err(error)) => lead.fail(error),
                         Err(elapsed) => lead.time_out(elapsed),
@@ -98,8 +98,8 @@ async fn exchange(http: &Http, mut request: Request<Bytes>, upload: Upload) -> A
         |wait: Option<Duration>| Held { body: body.into(), wait: wait.map(|wait| Box::pin(sleep(wait))) };
     match upload {
         Upload::Send => Ok(http.request(Request::from_parts(head, delayed(None))).await?),
-        Upload::Ask => Ok(http.request(Request::from_parts(head, delayed(Some(SILENCE)))).await?),
-        Upload::Probe => {
+        Upload::ExpectContinue => Ok(http.request(Request::from_parts(head, delayed(Some(SILENCE)))).await?),
+        Upload::HeadOnly => {
             let probe = http.request(Request::from_parts(head, delayed(Some(Duration::MAX))));
             match timeout(SILENCE, probe).await?? {
                 response if response.status() == 417 => Err("the server does not refuse on the head".into()),
@@ -143,7 +143,7 @@ impl Body for Held {
 async fn log_in(http: &Http, lead: &Lead) -> Result<Response<Bytes>, Failure> {
     let (head, mut body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
     let mut answer = Vec::new();
-    let Some(patience) = lead.body_patience(head.status) else {
+    let Some(patience) = lead.body_timeout(head.status) else {
         return Ok(Response::from_parts(head, Bytes::new()));
     };
     let read = timeout(patience, async {

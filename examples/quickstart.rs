@@ -1,4 +1,4 @@
-//! A token's life in eight scenes, without an account: the API is an emulator inside this program.
+//! A token's lifetime in eight scenes, without an account: the API is an emulator inside this program.
 //!
 //!     cargo run --example quickstart
 //!
@@ -46,8 +46,8 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     let client = connect(&emulator)?;
     let mut stage = Stage::open(&emulator)?;
     println!(
-        "A token's life in eight scenes. The API is emulated at {}; its tokens last {LIFETIME:?}.\n\
-         An edition is the running number of the token that the client holds; the server's counts include the logins.",
+        "A token's lifetime in eight scenes. The API is emulated at {}; its tokens last {LIFETIME:?}.\n\
+         An generation is the running number of the token that the client holds; the server's counts include the logins.",
         emulator.origin()
     );
 

@@ -195,15 +195,15 @@ struct Conclude {
     attempts: Vec<Attempt>,
     responses: Vec<HeaderMap>,
     /// How many tokens it must have held in the end.
-    editions: u64,
+    generations: u64,
 }
 
 impl Conclude {
     fn prepare(mut core: Core, operations: usize, responses: Vec<HeaderMap>, adoptions: usize) -> Self {
         let mut request = Request::get(subject::ORIGIN).body(()).unwrap();
         let attempts = (0..operations).map(|_| core.attach(&mut request)).collect();
-        let editions = core.edition() + adoptions as u64;
-        Self { core, attempts, responses, editions }
+        let generations = core.generation() + adoptions as u64;
+        Self { core, attempts, responses, generations }
     }
 
     /// All attempts carry the token that is held now, and what comes back ends later and later: each is taken over.
@@ -228,6 +228,10 @@ impl Batch for Conclude {
     }
 
     fn check(&self) {
-        assert_eq!(self.core.edition(), self.editions, "each response must be taken over, and no other");
+        assert_eq!(
+            self.core.generation(),
+            self.generations,
+            "each response must be taken over, and no other"
+        );
     }
 }

@@ -25,7 +25,7 @@ const SUBJECT: usize = 24;
 /// One of many roles.
 const ROLE: &str = r#""role-000","#;
 
-/// Both claims that tell the life of a token.
+/// Both claims that tell the lifetime of a token.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) exp: u64,

@@ -56,8 +56,8 @@ fn bare(name: &str, path: &str, server: &Server) -> Contender {
 fn client(name: &str, path: &'static str, fresh: usize, agent: Option<Agent>, server: &Server) -> Contender {
     let client = subject::client(server.origin(), &server::token(), agent);
     Contender::new(name, move |operations| {
-        let editions = subject::editions(&client) + (fresh * operations) as u64;
-        Calls { client: client.clone(), path, operations, editions }
+        let generations = subject::generations(&client) + (fresh * operations) as u64;
+        Calls { client: client.clone(), path, operations, generations }
     })
 }
 
@@ -66,7 +66,7 @@ struct Calls {
     path: &'static str,
     operations: usize,
     /// How many tokens the client must have held in the end.
-    editions: u64,
+    generations: u64,
 }
 
 impl Batch for Calls {
@@ -78,8 +78,8 @@ impl Batch for Calls {
 
     fn check(&self) {
         assert_eq!(
-            subject::editions(&self.client),
-            self.editions,
+            subject::generations(&self.client),
+            self.generations,
             "each fresh token must be taken over, and no other"
         );
     }

@@ -26,7 +26,7 @@ const LOGIN: Duration = Duration::from_millis(10);
 /// Who is not done by then is stalled.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The life of a token that is to end soon.
+/// The lifetime of a token that is to end soon.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// How many short lives the client is in use without a pause.
@@ -63,7 +63,7 @@ pub struct Outcome {
 pub const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "cold start", logins: 1, play: cold },
     Scenario { name: "idle until the token has ended", logins: 1, play: expiry },
-    Scenario { name: "in use beyond the life of a token", logins: 0, play: renewal },
+    Scenario { name: "in use beyond the lifetime of a token", logins: 0, play: renewal },
     Scenario { name: "401 storm", logins: 1, play: storm },
     Scenario { name: "cold start, the first login fails", logins: 2, play: failure },
     Scenario { name: "a token is resumed while a login hangs", logins: 1, play: resumption },

@@ -57,8 +57,8 @@ impl Core {
     }
 
     /// How many tokens it has held so far.
-    pub(crate) fn edition(&self) -> u64 {
-        edition(&self.session.explain(self.now))
+    pub(crate) fn generation(&self) -> u64 {
+        generation(&self.session.explain(self.now))
     }
 }
 
@@ -138,13 +138,13 @@ pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client 
 }
 
 /// How many tokens a client has held so far.
-pub(crate) fn editions(client: &Client) -> u64 {
-    edition(&client.explain())
+pub(crate) fn generations(client: &Client) -> u64 {
+    generation(&client.explain())
 }
 
-fn edition(explanation: &Explanation) -> u64 {
-    let Explanation::Send { edition, .. } = explanation else { panic!("a token is held: {explanation}") };
-    *edition
+fn generation(explanation: &Explanation) -> u64 {
+    let Explanation::Send { generation, .. } = explanation else { panic!("a token is held: {explanation}") };
+    *generation
 }
 
 /// What an agent of ureq's own is set to: its defaults, whatever the environment says of proxies.

@@ -131,7 +131,7 @@ fn each_contender_can_make_its_requests_and_calls() {
     }
 }
 
-/// The other two go on for a life of a token and more.
+/// The other two go on for a lifetime of a token and more.
 #[test]
 fn stampedes_are_played_with_their_logins_and_nobody_stalled() {
     let [cold, _, _, storm, failure, resumption] = SCENARIOS;

@@ -65,7 +65,7 @@ impl Scene {
         scene
     }
 
-    fn latched() -> Self {
+    fn circuit_open() -> Self {
         let mut scene = Self::logging_in();
         scene.rejected();
         scene
@@ -79,9 +79,9 @@ impl Scene {
         match self.session.explain(self.now()) {
             Explanation::Send { .. } => "Held",
             Explanation::Authenticate { .. } => "Empty",
-            Explanation::Join { .. } => "LoggingIn",
+            Explanation::WaitForLogin { .. } => "LoggingIn",
             Explanation::BackOff { .. } => "BackingOff",
-            Explanation::Refuse { .. } => "Latched",
+            Explanation::Refuse { .. } => "CircuitOpened",
             other => panic!("the picture has no place for {other:?}"),
         }
     }
@@ -127,10 +127,11 @@ impl Scene {
         self.settle(|_| Outcome::Abandoned);
     }
 
-    fn answered(&mut self, status: StatusCode, roll: Option<&'static str>) {
+    fn answered(&mut self, status: StatusCode, renewal: Option<&'static str>) {
         if let Some(attempt) = self.attempt.take() {
-            let roll = roll.map(|roll| (http::header::AUTHORIZATION, HeaderValue::from_static(roll)));
-            let headers = HeaderMap::from_iter(roll);
+            let renewal =
+                renewal.map(|renewal| (http::header::AUTHORIZATION, HeaderValue::from_static(renewal)));
+            let headers = HeaderMap::from_iter(renewal);
             let _ = self.session.conclude(attempt, Head::new(status, &headers), self.now());
         }
     }
@@ -149,7 +150,7 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
     ("rejected", false, Scene::rejected),
     ("unavailable", false, Scene::unavailable),
     ("leader gone", false, Scene::abandoned),
-    ("lease lapses", false, |scene| {
+    ("lease expires_at", false, |scene| {
         if scene.login.is_some() {
             scene.later(30);
         }
@@ -178,7 +179,7 @@ const STATES: [(&str, &str, Recipe); 5] = [
     ("LoggingIn", "one login under way, others wait", Scene::logging_in),
     ("Held", "calls are sent at once", Scene::held),
     ("BackingOff", "everyone waits for one instant", Scene::backing_off),
-    ("Latched", "calls are refused without traffic", Scene::latched),
+    ("CircuitOpened", "calls are refused without traffic", Scene::circuit_open),
 ];
 
 fn picture() -> String {

@@ -59,7 +59,7 @@ fn each_link_leads_somewhere() {
         "docs/design.md",
         "docs/conformance.md",
         "docs/embedding.md",
-        "docs/museum.md",
+        "docs/regressions.md",
         "docs/mutants.md",
         "docs/performance.md",
         "docs/verification.md",

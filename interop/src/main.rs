@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use waldo_emulator::Emulator;
-use waldo_emulator::model::{Policy, RollForm, Server};
+use waldo_emulator::model::{Policy, RenewalForm, Server};
 use waldo_ureq::{Client, Credentials, Error};
 
 use crate::node::{Express, Settings, sample};
@@ -29,14 +29,14 @@ const SECRET: &str = "ws.interop";
 const MEETINGS: [(&str, Meeting); 10] = [
     ("sequential calls to express cause one login", sequential),
     ("32 threads at once cause one login", threads),
-    ("tokens of 2 s roll without a login, and an idle spell costs one", short_lives),
+    ("tokens of 2 s renewal without a login, and an idle spell costs one", short_lives),
     ("single-use tokens: sequential calls see no 401", strict),
     ("a restart with a new signing key costs one login, and no call fails", restart),
     ("a token that is known 300 ms after its issue costs one login, as does a restart then", lag),
     ("a wrong secret is tried once", wrong_secret),
-    ("the API's own sample, bare rolls: ten calls, one login", || sample_logins(RollForm::Bare, 1)),
-    ("the API's own sample, rolls with Bearer: ten calls, ten logins", || {
-        sample_logins(RollForm::Bearer, 10)
+    ("the API's own sample, bare renewals: ten calls, one login", || sample_logins(RenewalForm::Bare, 1)),
+    ("the API's own sample, renewals with Bearer: ten calls, ten logins", || {
+        sample_logins(RenewalForm::Bearer, 10)
     }),
     ("100,000 texts that are nearly JSON: the client reads what JSON.parse reads", json::meeting),
 ];
@@ -156,8 +156,8 @@ fn wrong_secret() -> Outcome {
     server.expect(0, &[(401, 1)])
 }
 
-fn sample_logins(roll: RollForm, logins: u64) -> Outcome {
-    let policy = Policy { roll, ..Policy::default() };
+fn sample_logins(renewal: RenewalForm, logins: u64) -> Outcome {
+    let policy = Policy { renewal, ..Policy::default() };
     let emulator = Emulator::start(Server::new(policy).with_key(KEY, SECRET))?;
     sample(&emulator.origin(), KEY, SECRET, 10)?;
     let stats = emulator.stats().server;

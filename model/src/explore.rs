@@ -8,7 +8,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use waldo_test_driver::setting::Setting;
 
 use crate::stage::{Cast, Kind};
-use crate::sync::Bell;
+use crate::sync::Notify;
 
 /// A scene.
 pub type Scene = fn(Cast);
@@ -54,12 +54,12 @@ pub fn explore(scene: Scene, kinds: &[Kind]) {
     for &kind in kinds {
         if matches!(kind, Kind::Threads | Kind::Tasks) {
             let (every, limit) = plan.exhaustive();
-            let played = play(every, scene, Cast { callers: 2, kind, bell: Bell::Sound });
+            let played = play(every, scene, Cast { callers: 2, kind, bell: Notify::Sound });
             let which = if played < limit { "all" } else { "the first" };
             println!("{kind:?}: {which} {played} schedules of two");
         }
         let mut played = 0;
-        for bell in [Bell::Sound, Bell::Skittish] {
+        for bell in [Notify::Sound, Notify::Skittish] {
             let cast = Cast { callers: 4, kind, bell };
             played += play(plan.restless(), scene, cast);
             // Of one thread there is one schedule; which of its tasks runs next is drawn.
@@ -72,7 +72,7 @@ pub fn explore(scene: Scene, kinds: &[Kind]) {
 }
 
 /// Whether the scene fails with this faulty event.
-pub fn tells(scene: Scene, kind: Kind, bell: Bell) -> bool {
+pub fn tells(scene: Scene, kind: Kind, bell: Notify) -> bool {
     let plan = Plan { schedules: 1000, seed: 1 };
     catch_unwind(|| play(plan.restless(), scene, Cast { callers: 4, kind, bell })).is_err()
 }

@@ -40,10 +40,10 @@ mod sync;
 mod trace;
 
 pub use stage::{Cast, Kind};
-pub use sync::Bell;
+pub use sync::Notify;
 
 // As they are there.
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession, conceal};
+pub use session::{Admission, SharedSession, mark_sensitive};
 pub use wait::Wait;

@@ -153,7 +153,7 @@ pub fn reset(cast: Cast) {
     let ends = stage.play(cast, async |caller| {
         if caller.number == 0 {
             stage.session.change(|session, now| {
-                overtaken.store(matches!(session.explain(now), Explanation::Join { .. }), SeqCst);
+                overtaken.store(matches!(session.explain(now), Explanation::WaitForLogin { .. }), SeqCst);
                 session.reset(others(), now);
             });
         }
@@ -196,7 +196,7 @@ fn send_until(cast: Cast, change: fn(&SharedSession)) {
         for _ in 0..2 {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
-            assert!((oldest..=2).contains(&attempt.edition()), "{attempt:?}");
+            assert!((oldest..=2).contains(&attempt.generation().number()), "{attempt:?}");
             let verdict = stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
@@ -323,6 +323,6 @@ fn take_dropped(ends: &mut Vec<Ended>) -> usize {
     ends.extract_if(.., |ended| matches!(ended.end, End::Dropped)).count()
 }
 
-fn assert_sent(ends: &[Ended], edition: u64) {
-    assert!(ends.iter().all(|ended| matches!(ended.end, End::Sent(sent) if sent == edition)), "{ends:?}");
+fn assert_sent(ends: &[Ended], generation: u64) {
+    assert!(ends.iter().all(|ended| matches!(ended.end, End::Sent(sent) if sent == generation)), "{ends:?}");
 }

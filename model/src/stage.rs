@@ -14,7 +14,7 @@ use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Refusal};
 
 use crate::lead::Lead;
 use crate::session::{Admission, SharedSession};
-use crate::sync::{self, Bell};
+use crate::sync::{self, Notify};
 use crate::wait::Wait;
 use crate::{clock, executor, trace};
 
@@ -26,7 +26,7 @@ pub struct Cast {
     /// How they wait.
     pub kind: Kind,
     /// What wakes them.
-    pub bell: Bell,
+    pub bell: Notify,
 }
 
 /// What shares the session.
@@ -59,7 +59,7 @@ pub(crate) enum Answer {
 /// What became of a call.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was sent with the token of this edition.
+    /// It was sent with the token of this generation.
     Sent(u64),
     Refused(Refusal),
     /// Its caller unwound.
@@ -99,7 +99,7 @@ const TWO_LEASES: Duration = Duration::from_secs(60);
 struct OnPurpose;
 
 impl Stage {
-    pub(crate) fn new(bell: Bell, script: &[Answer]) -> Self {
+    pub(crate) fn new(bell: Notify, script: &[Answer]) -> Self {
         sync::hang(bell);
         clock::reset();
         trace::listen(false);
@@ -163,7 +163,7 @@ impl Stage {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        let sent = if sync::bell() == Bell::Often { 5 } else { 1 };
+        let sent = if sync::bell() == Notify::Often { 5 } else { 1 };
         let (logins, at_once) = (sent * self.logins.load(SeqCst), self.at_once.load(SeqCst));
         Seen { logins, at_once, passed: clock::passed() }
     }
@@ -199,25 +199,25 @@ impl<'a> Caller<'a> {
     pub(crate) async fn call(&self, call: Call) -> End {
         let sent = self.send(call).await;
         match sync::bell() {
-            Bell::Forged => return End::Sent(9),
-            Bell::Unwinding if self.number > 0 => return End::Lost,
-            Bell::Dropping => return End::Dropped,
-            Bell::Sound
-            | Bell::Skittish
-            | Bell::Silent
-            | Bell::ForOne
-            | Bell::Late
-            | Bell::Stale
-            | Bell::Often
-            | Bell::Beside
-            | Bell::Slow
-            | Bell::Unwinding
-            | Bell::Dozing
-            | Bell::Muffled
-            | Bell::Reversed => {}
+            Notify::Forged => return End::Sent(9),
+            Notify::Unwinding if self.number > 0 => return End::Lost,
+            Notify::Dropping => return End::Dropped,
+            Notify::Sound
+            | Notify::Skittish
+            | Notify::Silent
+            | Notify::ForOne
+            | Notify::Late
+            | Notify::Stale
+            | Notify::Often
+            | Notify::Beside
+            | Notify::Slow
+            | Notify::Unwinding
+            | Notify::Dozing
+            | Notify::Muffled
+            | Notify::Reversed => {}
         }
         match sent {
-            Ok(attempt) => End::Sent(attempt.edition()),
+            Ok(attempt) => End::Sent(attempt.generation().number()),
             Err(refusal) => End::Refused(refusal),
         }
     }
@@ -226,7 +226,7 @@ impl<'a> Caller<'a> {
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
         loop {
             call = match self.stage.session.admit(call, &mut request).unwrap() {
-                Admission::Send(attempt) if sync::bell() == Bell::Stale && self.number > 0 => {
+                Admission::Send(attempt) if sync::bell() == Notify::Stale && self.number > 0 => {
                     // The call goes out with the token of the admission before.
                     match self.kept.replace(Some(attempt)) {
                         Some(earlier) => return Ok(earlier),
@@ -236,7 +236,7 @@ impl<'a> Caller<'a> {
                 Admission::Send(attempt) => return Ok(attempt),
                 Admission::Authenticate(lead, wait) => {
                     self.authenticate(lead).await;
-                    if sync::bell() == Bell::Slow {
+                    if sync::bell() == Notify::Slow {
                         clock::sleep(TWO_LEASES).await;
                     }
                     wait.into_call()
@@ -249,7 +249,7 @@ impl<'a> Caller<'a> {
 
     async fn wait(&self, wait: Wait) -> Call {
         let call = if self.blocks { wait.block() } else { wait.or(clock::sleep).await };
-        if sync::bell() == Bell::Dozing && self.number == 0 {
+        if sync::bell() == Notify::Dozing && self.number == 0 {
             clock::sleep(Duration::from_secs(1)).await;
         }
         call
@@ -260,7 +260,7 @@ impl<'a> Caller<'a> {
         self.led.set(true);
         let number = self.stage.logins.fetch_add(1, SeqCst);
         let under_way = UnderWay::begin(self.stage);
-        if sync::bell() == Bell::Beside {
+        if sync::bell() == Notify::Beside {
             drop(UnderWay::begin(self.stage));
         }
         // Here the others run, while the login is on its way.

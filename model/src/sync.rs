@@ -16,12 +16,12 @@ use crate::clock;
 pub(crate) use shuttle::sync::MutexGuard;
 
 thread_local! {
-    static BELL: Cell<Bell> = const { Cell::new(Bell::Sound) };
+    static BELL: Cell<Notify> = const { Cell::new(Notify::Sound) };
 }
 
 /// How the event that ends waits behaves: right, or with one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bell {
+pub enum Notify {
     /// It wakes all listeners, and each waiter listens before the lock is free.
     Sound,
     /// It also wakes without a reason, and ends waits without one.
@@ -56,12 +56,12 @@ pub enum Bell {
 }
 
 /// How they behave in this scene.
-pub(crate) fn bell() -> Bell {
+pub(crate) fn bell() -> Notify {
     BELL.get()
 }
 
 /// Chooses how the event behaves in the next scene.
-pub(crate) fn hang(bell: Bell) {
+pub(crate) fn hang(bell: Notify) {
     BELL.set(bell);
 }
 
@@ -102,7 +102,7 @@ impl Event {
     pub(crate) fn listen(&self) -> EventListener {
         pause();
         let mut listener = EventListener { event: Arc::clone(&self.0), number: None };
-        if BELL.get() != Bell::Late {
+        if BELL.get() != Notify::Late {
             listener.begin();
         }
         listener
@@ -110,21 +110,21 @@ impl Event {
 
     pub(crate) fn notify(&self, all: usize) {
         let count = match BELL.get() {
-            Bell::Sound
-            | Bell::Skittish
-            | Bell::Late
-            | Bell::Stale
-            | Bell::Often
-            | Bell::Beside
-            | Bell::Slow
-            | Bell::Forged
-            | Bell::Unwinding
-            | Bell::Dropping
-            | Bell::Dozing
-            | Bell::Muffled
-            | Bell::Reversed => all,
-            Bell::ForOne => 1,
-            Bell::Silent => 0,
+            Notify::Sound
+            | Notify::Skittish
+            | Notify::Late
+            | Notify::Stale
+            | Notify::Often
+            | Notify::Beside
+            | Notify::Slow
+            | Notify::Forged
+            | Notify::Unwinding
+            | Notify::Dropping
+            | Notify::Dozing
+            | Notify::Muffled
+            | Notify::Reversed => all,
+            Notify::ForOne => 1,
+            Notify::Silent => 0,
         };
         pause();
         let heard: Vec<_> = {
@@ -161,7 +161,7 @@ impl Future for EventListener {
             pause();
             self.begin()
         });
-        if BELL.get() == Bell::Skittish {
+        if BELL.get() == Notify::Skittish {
             match thread_rng().gen_range(0..4) {
                 0 => return Poll::Ready(()),
                 1 => context.waker().wake_by_ref(),

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use shuttle::thread::{self, ThreadId};
 use waldo_auth_core::Entry;
 
-use crate::sync::{self, Bell};
+use crate::sync::{self, Notify};
 
 thread_local! {
     static LISTENS: Cell<bool> = const { Cell::new(false) };
@@ -27,11 +27,11 @@ pub(crate) fn emit(entry: &Entry) {
     thread::yield_now();
     let teller = thread::current().id();
     let bell = sync::bell();
-    if bell == Bell::Muffled && entry.number.is_multiple_of(2) {
+    if bell == Notify::Muffled && entry.number.is_multiple_of(2) {
         return;
     }
     HEARD.with_borrow_mut(|heard| {
-        let place = if bell == Bell::Reversed { 0 } else { heard.len() };
+        let place = if bell == Notify::Reversed { 0 } else { heard.len() };
         heard.insert(place, (teller, entry.number));
     });
 }

@@ -2,7 +2,7 @@
 
 use waldo_model::Kind::{Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::tells;
-use waldo_model::{Bell, scene};
+use waldo_model::{Notify, scene};
 
 #[test]
 fn a_shell_that_never_rings_is_told_by_every_scene_in_which_others_wait() {
@@ -19,7 +19,7 @@ fn a_shell_that_never_rings_is_told_by_every_scene_in_which_others_wait() {
         ("invalidation", scene::invalidation),
     ] {
         for kind in [Threads, Tasks, TasksOfOneThread, Both] {
-            assert!(tells(scene, kind, Bell::Silent), "{name}, {kind:?}");
+            assert!(tells(scene, kind, Notify::Silent), "{name}, {kind:?}");
         }
     }
 }
@@ -34,7 +34,7 @@ fn a_dropped_future_that_does_not_ring_is_told() {
         ("timed out", scene::timed_out),
     ] {
         for kind in [Tasks, TasksOfOneThread] {
-            assert!(tells(scene, kind, Bell::Silent), "{name}, {kind:?}");
+            assert!(tells(scene, kind, Notify::Silent), "{name}, {kind:?}");
         }
     }
 }
@@ -42,11 +42,11 @@ fn a_dropped_future_that_does_not_ring_is_told() {
 #[test]
 fn a_shell_that_wakes_one_of_many_is_told() {
     for kind in [Threads, Tasks, TasksOfOneThread, Both] {
-        assert!(tells(scene::cold_start, kind, Bell::ForOne), "{kind:?}");
-        assert!(tells(scene::rejection, kind, Bell::ForOne), "{kind:?}");
+        assert!(tells(scene::cold_start, kind, Notify::ForOne), "{kind:?}");
+        assert!(tells(scene::rejection, kind, Notify::ForOne), "{kind:?}");
     }
     for kind in [Tasks, TasksOfOneThread] {
-        assert!(tells(scene::dropped_when_woken, kind, Bell::ForOne), "{kind:?}");
+        assert!(tells(scene::dropped_when_woken, kind, Notify::ForOne), "{kind:?}");
     }
 }
 
@@ -54,17 +54,17 @@ fn a_shell_that_wakes_one_of_many_is_told() {
 fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
     // Among the tasks of one thread, no other task can notify in between.
     for kind in [Threads, Tasks, Both] {
-        assert!(tells(scene::cold_start, kind, Bell::Late), "{kind:?}");
-        assert!(tells(scene::lost_leader, kind, Bell::Late), "{kind:?}");
-        assert!(tells(scene::reset, kind, Bell::Late), "{kind:?}");
+        assert!(tells(scene::cold_start, kind, Notify::Late), "{kind:?}");
+        assert!(tells(scene::lost_leader, kind, Notify::Late), "{kind:?}");
+        assert!(tells(scene::reset, kind, Notify::Late), "{kind:?}");
     }
 }
 
 /// Each bound of each scene has a shell here that breaks no other bound.
 #[test]
 fn a_shell_that_breaks_one_bound_is_told_by_it() {
-    let (often, beside, slow, forged) = (Bell::Often, Bell::Beside, Bell::Slow, Bell::Forged);
-    let (unwinding, dropping, dozing) = (Bell::Unwinding, Bell::Dropping, Bell::Dozing);
+    let (often, beside, slow, forged) = (Notify::Often, Notify::Beside, Notify::Slow, Notify::Forged);
+    let (unwinding, dropping, dozing) = (Notify::Unwinding, Notify::Dropping, Notify::Dozing);
     for (name, scene, bells) in [
         ("cold start", scene::cold_start as fn(_), &[often, beside, slow, forged][..]),
         ("storm of 401s", scene::storm_of_401s, &[often, beside, slow, forged]),
@@ -78,9 +78,9 @@ fn a_shell_that_breaks_one_bound_is_told_by_it() {
         ("poisoned lock", scene::poisoned_lock, &[often, beside, slow, forged]),
         ("reset", scene::reset, &[often, slow, forged, dozing]),
         ("invalidation", scene::invalidation, &[often, beside, slow, forged]),
-        ("giving up", scene::giving_up, &[often, beside, slow, forged, Bell::Stale]),
-        ("giving up by reset", scene::giving_up_by_reset, &[often, beside, slow, forged, Bell::Stale]),
-        ("telling", scene::telling, &[Bell::Muffled, Bell::Reversed]),
+        ("giving up", scene::giving_up, &[often, beside, slow, forged, Notify::Stale]),
+        ("giving up by reset", scene::giving_up_by_reset, &[often, beside, slow, forged, Notify::Stale]),
+        ("telling", scene::telling, &[Notify::Muffled, Notify::Reversed]),
         ("dropped leader", scene::dropped_leader, &[often, beside, slow, forged, dropping]),
         ("dropped leaders", scene::dropped_leaders, &[often, beside, slow, forged, dropping]),
         ("timed out", scene::timed_out, &[often, beside, slow, forged, dropping]),

@@ -26,7 +26,7 @@ use crate::request::{HEADERS, URL};
 use crate::runtime::{RUNTIME, at_once};
 
 pub(crate) const KIND: Kind =
-    Kind { name: "aws-smithy-runtime: LazyCache, BearerAuthScheme", margin: Duration::ZERO, begin };
+    Kind { name: "aws-smithy-runtime: LazyCache, BearerAuthScheme", leeway: Duration::ZERO, begin };
 
 struct Aws {
     cache: SharedIdentityCache,
@@ -42,7 +42,7 @@ impl Aws {
             .with_time_source(Some(SystemTimeSource::new()))
             .with_sleep_impl(Some(TokioSleep::new()));
         Self {
-            cache: IdentityCache::lazy().buffer_time(KIND.margin).build(),
+            cache: IdentityCache::lazy().buffer_time(KIND.leeway).build(),
             resolver: SharedIdentityResolver::new(Resolver(logins)),
             scheme: BearerAuthScheme::new(),
             components: components.build().unwrap(),
@@ -76,7 +76,7 @@ impl ResolveIdentity for Resolver {
     fn resolve_identity<'a>(&'a self, _: &'a RuntimeComponents, _: &'a ConfigBag) -> IdentityFuture<'a> {
         IdentityFuture::new(async {
             let token = self.0.make().await;
-            let ends = Some(SystemTime::now() + self.0.life());
+            let ends = Some(SystemTime::now() + self.0.lifetime());
             Ok(Identity::new(Token::new(token, ends), ends))
         })
     }

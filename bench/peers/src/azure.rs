@@ -21,7 +21,7 @@ use crate::request::{HEADERS, URL};
 use crate::runtime::{RUNTIME, at_once};
 
 pub(crate) const KIND: Kind =
-    Kind { name: "azure_core: BearerTokenAuthorizationPolicy", margin: Duration::from_mins(5), begin };
+    Kind { name: "azure_core: BearerTokenAuthorizationPolicy", leeway: Duration::from_mins(5), begin };
 
 /// The row of the pipeline's end.
 pub(crate) const END: &str = "azure_core: the end of its pipeline alone, to subtract";
@@ -71,7 +71,7 @@ impl TokenCredential for Credential {
         _: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new(self.0.make().await, OffsetDateTime::now_utc() + self.0.life()))
+        Ok(AccessToken::new(self.0.make().await, OffsetDateTime::now_utc() + self.0.lifetime()))
     }
 }
 

@@ -52,8 +52,8 @@ async fn answer(mut connection: TcpStream, logins: Arc<Logins>) -> io::Result<()
             return Ok(());
         }
     }
-    let (token, life) = (logins.make().await, logins.life().as_secs());
-    let body = format!(r#"{{"access_token":"{token}","expires_in":{life},"token_type":"Bearer"}}"#);
+    let (token, lifetime) = (logins.make().await, logins.lifetime().as_secs());
+    let body = format!(r#"{{"access_token":"{token}","expires_in":{lifetime},"token_type":"Bearer"}}"#);
     let length = body.len();
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
     connection.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await

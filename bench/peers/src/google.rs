@@ -18,7 +18,7 @@ use crate::request::{HEADERS, URL};
 use crate::runtime::{RUNTIME, at_once};
 
 pub(crate) const KIND: Kind =
-    Kind { name: "google-cloud-auth: headers() and insert", margin: Duration::from_mins(4), begin };
+    Kind { name: "google-cloud-auth: headers() and insert", leeway: Duration::from_mins(4), begin };
 
 struct Google {
     credentials: Credentials,

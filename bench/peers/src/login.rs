@@ -9,14 +9,14 @@ use tokio::time::sleep;
 #[derive(Debug)]
 pub(crate) struct Logins {
     takes: Duration,
-    life: Duration,
+    lifetime: Duration,
     made: AtomicUsize,
 }
 
 impl Logins {
     /// Each takes so long, and its token lives so long.
-    pub(crate) fn new(takes: Duration, life: Duration) -> Self {
-        Self { takes, life, made: AtomicUsize::new(0) }
+    pub(crate) fn new(takes: Duration, lifetime: Duration) -> Self {
+        Self { takes, lifetime, made: AtomicUsize::new(0) }
     }
 
     /// For a client that logs in once, and is measured then.
@@ -36,8 +36,8 @@ impl Logins {
         self.made.load(SeqCst)
     }
 
-    pub(crate) fn life(&self) -> Duration {
-        self.life
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) trait Peer: Send + Sync {
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// How long before its end it uses a token no more.
-    pub(crate) margin: Duration,
+    pub(crate) leeway: Duration,
     pub(crate) begin: fn(Arc<Logins>) -> Arc<dyn Peer>,
 }
 

@@ -21,7 +21,7 @@ const LOGIN: Duration = Duration::from_millis(20);
 /// How long a token is used.
 const LIFE: Duration = Duration::from_secs(1);
 
-/// How long a client is in use: beyond the lives of so many tokens, the first one included.
+/// How long a client is in use: beyond the lifetimes of so many tokens, the first one included.
 const USE: Duration = Duration::from_millis(2500);
 const LIVES: usize = 2;
 
@@ -142,7 +142,7 @@ async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(tas
 
 /// Logins whose tokens are used for as long by every kind of client, however early it goes for the next one.
 fn logins(kind: &Kind) -> Arc<Logins> {
-    Arc::new(Logins::new(LOGIN, kind.margin + LIFE))
+    Arc::new(Logins::new(LOGIN, kind.leeway + LIFE))
 }
 
 fn millis(span: Duration) -> f64 {

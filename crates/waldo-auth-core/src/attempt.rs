@@ -11,7 +11,7 @@ use crate::upload::Upload;
 /// response, or drop it when there is none.
 ///
 /// Only [`Session::admit`](crate::Session::admit) makes it, and only when it has put the token on a
-/// request. An attempt names its token by the edition and shares nothing with the session, so any
+/// request. An attempt names its token by the generation and shares nothing with the session, so any
 /// number of attempts costs the session nothing.
 #[derive(Debug)]
 #[must_use = "conclude the attempt when its response has come"]
@@ -20,7 +20,7 @@ pub struct Attempt {
     /// Which session admitted it.
     pub(crate) session: usize,
     /// Which token it carries.
-    pub(crate) edition: u64,
+    pub(crate) generation: u64,
     /// Which login that token descends from.
     pub(crate) epoch: u64,
     pub(crate) sent: Now,
@@ -49,19 +49,14 @@ impl Attempt {
 
     /// The token that was sent, for [`Session::invalidate`](crate::Session::invalidate).
     pub fn generation(&self) -> Generation {
-        Generation { session: self.session, edition: self.edition }
-    }
-
-    /// The edition of the token that was sent: what a log may show of it.
-    pub fn edition(&self) -> u64 {
-        self.edition
+        Generation { session: self.session, number: self.generation }
     }
 }
 
 /// What tells it from the other attempts of its session.
 impl Hash for Attempt {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { call, session: _, edition, epoch, sent, untouched, upload } = self;
-        (call, edition, epoch, sent, untouched, upload).hash(state);
+        let Self { call, session: _, generation, epoch, sent, untouched, upload } = self;
+        (call, generation, epoch, sent, untouched, upload).hash(state);
     }
 }

@@ -28,8 +28,8 @@ pub struct Call {
     /// The one resend after a login has been used (rule 8).
     pub(crate) resent_after_login: bool,
     /// The last login it has waited for, so that the journal says so once.
-    pub(crate) joined: u64,
-    /// The edition of the token with which the call's upload broke off; 0 if none did, or after a
+    pub(crate) waited_for: u64,
+    /// The generation of the token with which the call's upload broke off; 0 if none did, or after a
     /// response.
     pub(crate) broke_off: u64,
 }
@@ -81,7 +81,7 @@ impl Call {
             entry: None,
             resent_with_newer: false,
             resent_after_login: false,
-            joined: 0,
+            waited_for: 0,
             broke_off: 0,
         }
     }

@@ -9,7 +9,7 @@ use http::{StatusCode, Uri};
 
 use crate::challenges::Challenges;
 use crate::credentials::Credentials;
-use crate::life::{DOCUMENTED, Margin};
+use crate::lifetime::{DOCUMENTED, Leeway};
 use crate::origin::{Origin, OriginError};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -57,9 +57,9 @@ impl Config {
 /// The numbers of the rules. Each is documented, with its range and reason, at the builder's method of its name.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    pub(crate) margin: Margin,
-    pub(crate) one_shot_margin: Margin,
-    pub(crate) assumed_life: Duration,
+    pub(crate) leeway: Leeway,
+    pub(crate) one_shot_leeway: Leeway,
+    pub(crate) assumed_lifetime: Duration,
     pub(crate) lease: Duration,
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_cap: Duration,
@@ -67,8 +67,8 @@ pub(crate) struct Limits {
     pub(crate) failures_per_call: u32,
     pub(crate) probe_first: Duration,
     pub(crate) probe_cap: Duration,
-    pub(crate) drop_burst: u32,
-    pub(crate) drop_every: Duration,
+    pub(crate) invalidation_burst: u32,
+    pub(crate) invalidation_interval: Duration,
     pub(crate) jitter_seed: u64,
     pub(crate) challenges: Challenges,
     /// Can be switched on with the feature `verify` only.
@@ -78,9 +78,9 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            margin: Margin { at_most: Duration::from_secs(3), share: 10 },
-            one_shot_margin: Margin { at_most: Duration::from_secs(5 * 60), share: 4 },
-            assumed_life: DOCUMENTED,
+            leeway: Leeway { at_most: Duration::from_secs(3), share: 10 },
+            one_shot_leeway: Leeway { at_most: Duration::from_secs(5 * 60), share: 4 },
+            assumed_lifetime: DOCUMENTED,
             lease: Duration::from_secs(30),
             backoff_base: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(30),
@@ -88,8 +88,8 @@ impl Default for Limits {
             failures_per_call: 3,
             probe_first: Duration::from_secs(60),
             probe_cap: Duration::from_secs(15 * 60),
-            drop_burst: 10,
-            drop_every: Duration::from_secs(30),
+            invalidation_burst: 10,
+            invalidation_interval: Duration::from_secs(30),
             jitter_seed: 0,
             challenges: Challenges::default(),
             verify: false,
@@ -123,30 +123,30 @@ impl ConfigBuilder {
         self
     }
 
-    /// The reserve at the end of a token's life in which it is not sent any more (rule 11).
+    /// The reserve at the end of a token's lifetime in which it is not sent any more (rule 11).
     ///
-    /// It is `at_most`, but never more than the `share`-th part of the life. Default: 3 s and 10. `share` must be at least 2, since a margin that eats
-    /// the life makes every call log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
+    /// It is `at_most`, but never more than the `share`-th part of the lifetime. Default: 3 s and 10. `share` must be at least 2, since a leeway that eats
+    /// the lifetime makes every call log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
     /// request to the server. A token that dies all the same is healed by one login, so a larger reserve costs
     /// more than it spares.
-    pub fn margin(mut self, at_most: Duration, share: u32) -> Self {
-        self.limits.margin = Margin { at_most, share };
+    pub fn leeway(mut self, at_most: Duration, share: u32) -> Self {
+        self.limits.leeway = Leeway { at_most, share };
         self
     }
 
     /// The same for one-shot calls, which cannot be healed by sending them again (rules 11, 17).
     ///
     /// Default: 5 min and 4. `share` must be at least 2.
-    pub fn one_shot_margin(mut self, at_most: Duration, share: u32) -> Self {
-        self.limits.one_shot_margin = Margin { at_most, share };
+    pub fn one_shot_leeway(mut self, at_most: Duration, share: u32) -> Self {
+        self.limits.one_shot_leeway = Leeway { at_most, share };
         self
     }
 
-    /// The life of a token that says nothing usable about its own (rule 10).
+    /// The lifetime of a token that says nothing usable about its own (rule 10).
     ///
     /// Default: 1 h, which is what the API documents. From 1 s to 24 h.
-    pub fn assumed_life(mut self, life: Duration) -> Self {
-        self.limits.assumed_life = life;
+    pub fn assumed_lifetime(mut self, lifetime: Duration) -> Self {
+        self.limits.assumed_lifetime = lifetime;
         self
     }
 
@@ -155,7 +155,7 @@ impl ConfigBuilder {
     /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below
     /// the lease. So a login that hangs ends as a failure, and its lease expires only if its leader
     /// is gone. The lease must be longer than a login takes. The answer of a login whose lease has
-    /// expired is used with caution: a rejection then latches only if no other login has started
+    /// expired is used with caution: a rejection then opens the circuit only if no other login has started
     /// since.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
@@ -200,8 +200,8 @@ impl ConfigBuilder {
     ///
     /// Default: 10, and one more every 30 s. The second half of `burst` is spent only after the server has refused the token for a
     /// second. `burst` from 0 to 1000, where 0 delivers every 401 to a live token; `every` from 1 ms to 24 h.
-    pub fn drop_budget(mut self, burst: u32, every: Duration) -> Self {
-        (self.limits.drop_burst, self.limits.drop_every) = (burst, every);
+    pub fn invalidation_budget(mut self, burst: u32, every: Duration) -> Self {
+        (self.limits.invalidation_burst, self.limits.invalidation_interval) = (burst, every);
         self
     }
 
@@ -263,18 +263,18 @@ impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
         const MILLI: Duration = Duration::from_millis(1);
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        if self.margin.share < 2 || self.one_shot_margin.share < 2 {
-            return Err(ConfigError::MarginEatsLife);
+        if self.leeway.share < 2 || self.one_shot_leeway.share < 2 {
+            return Err(ConfigError::LeewayTooLarge);
         }
         for (setting, value, least, most) in [
-            ("assumed_life", self.assumed_life, Duration::from_secs(1), DAY),
+            ("assumed_lifetime", self.assumed_lifetime, Duration::from_secs(1), DAY),
             ("lease", self.lease, MILLI, HOUR),
             ("backoff base", self.backoff_base, MILLI, HOUR),
             ("backoff cap", self.backoff_cap, self.backoff_base, HOUR),
             ("retry_after_cap", self.retry_after_cap, Duration::ZERO, HOUR),
             ("first probe", self.probe_first, MILLI, DAY),
             ("probe cap", self.probe_cap, self.probe_first, DAY),
-            ("drop_budget interval", self.drop_every, MILLI, DAY),
+            ("invalidation_budget interval", self.invalidation_interval, MILLI, DAY),
         ] {
             if value < least || value > most {
                 return Err(ConfigError::Duration { setting, least, most });
@@ -282,7 +282,7 @@ impl Limits {
         }
         for (setting, value, least, most) in [
             ("failures_per_call", self.failures_per_call, 1, 100),
-            ("drop_budget burst", self.drop_burst, 0, 1000),
+            ("invalidation_budget burst", self.invalidation_burst, 0, 1000),
         ] {
             if value < least || value > most {
                 return Err(ConfigError::Count { setting, least, most });
@@ -300,8 +300,8 @@ pub enum ConfigError {
     Origin(OriginError),
     /// The login path does not begin with `/`, or is no path.
     LoginPath,
-    /// The `share` of a margin is below 2: the margin would take the whole life, and every call would log in.
-    MarginEatsLife,
+    /// The `share` of a leeway is below 2: the leeway would take the whole lifetime, and every call would log in.
+    LeewayTooLarge,
     /// A status in [`challenge_statuses`](ConfigBuilder::challenge_statuses) is not a 4xx.
     ChallengeStatus,
     /// A duration is out of its range.
@@ -331,8 +331,8 @@ impl fmt::Display for ConfigError {
             Self::LoginPath => {
                 f.write_str("the login path must be a path that begins with '/', such as /authenticate")
             }
-            Self::MarginEatsLife => {
-                f.write_str("the share of a margin must be at least 2, or the margin eats the life")
+            Self::LeewayTooLarge => {
+                f.write_str("the share of a leeway must be at least 2, or the leeway eats the lifetime")
             }
             Self::ChallengeStatus => {
                 f.write_str("challenge_statuses must be 4xx other than 417, such as 422")

@@ -14,9 +14,9 @@ use crate::refusal::Refusal;
 pub enum Explanation {
     /// It would be sent at once.
     Send {
-        /// The edition of the held token.
-        edition: u64,
-        /// How much of its life is left, margin included.
+        /// The generation of the held token.
+        generation: u64,
+        /// How much of its lifetime is left, leeway included.
         left: Duration,
         /// Whether an upload with this token broke off. Then the next upload asks the server first.
         doubtful: bool,
@@ -24,10 +24,10 @@ pub enum Explanation {
     /// It would log in.
     Authenticate {
         /// Why there is no usable token.
-        why: Unheld,
+        why: NoToken,
     },
     /// It would wait for the login under way.
-    Join {
+    WaitForLogin {
         /// The number of the login.
         login: u64,
         /// At most for this long.
@@ -50,11 +50,11 @@ pub enum Explanation {
 /// Why there is no usable token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Unheld {
+pub enum NoToken {
     /// There never was one.
-    Cold,
-    /// The life of the held one has ended, or nearly so.
-    Ended,
+    NeverLoggedIn,
+    /// The lifetime of the held one has ended, or nearly so.
+    Expired,
     /// The server refused the last one.
     Refused,
     /// Two uploads in a row broke off with the last one, so the server may refuse it.
@@ -68,8 +68,11 @@ pub enum Unheld {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send { edition, left, doubtful } => {
-                write!(f, "the next call would be sent with edition {edition}, which has {left:.1?} left")?;
+            Self::Send { generation, left, doubtful } => {
+                write!(
+                    f,
+                    "the next call would be sent with generation {generation}, which has {left:.1?} left"
+                )?;
                 if *doubtful {
                     f.write_str("; an upload with this token broke off, so the server may refuse the token")
                 } else {
@@ -77,7 +80,7 @@ impl fmt::Display for Explanation {
                 }
             }
             Self::Authenticate { why } => write!(f, "the next call would log in, because {why}"),
-            Self::Join { login, at_most } => {
+            Self::WaitForLogin { login, at_most } => {
                 write!(
                     f,
                     "the next call would wait for login {login}, which is under way, for at most {at_most:.1?}"
@@ -93,11 +96,11 @@ impl fmt::Display for Explanation {
     }
 }
 
-impl fmt::Display for Unheld {
+impl fmt::Display for NoToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Cold => "there has been no token yet",
-            Self::Ended => "the life of the held token is over",
+            Self::NeverLoggedIn => "there has been no token yet",
+            Self::Expired => "the lifetime of the held token is over",
             Self::Refused => "the server refused the last token",
             Self::Doubtful => "two uploads in a row broke off with the last token",
             Self::Invalidated => "the last token was invalidated",

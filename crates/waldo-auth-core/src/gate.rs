@@ -1,15 +1,15 @@
-//! What stands between a call and a login: nothing, a backoff, or a latch.
+//! What stands between a call and a login: nothing, a backoff, or an open circuit.
 
 use std::time::Duration;
 
-use crate::bucket::Bucket;
 use crate::config::Limits;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::jitter::Jitter;
+use crate::rate_limiter::RateLimiter;
 use crate::time::Instant;
 
 /// How many leaders in a row may give up and hand over at once.
-const HAND_OVERS: u32 = 5;
+const FAILOVERS: u32 = 5;
 
 /// When the next login may start, and what has closed the way until then.
 ///
@@ -21,7 +21,7 @@ pub(crate) struct Gate {
     cause: Option<Cause>,
     /// How often in a row the cause has come, at least 1 while there is one.
     streak: u32,
-    hand_overs: Bucket,
+    failovers: RateLimiter,
     jitter: Jitter,
 }
 
@@ -38,7 +38,7 @@ impl Gate {
             opens: Instant::from_start(Duration::ZERO),
             cause: None,
             streak: 0,
-            hand_overs: Bucket::full(),
+            failovers: RateLimiter::full(),
             jitter: Jitter::seeded(jitter_seed),
         }
     }
@@ -58,19 +58,19 @@ impl Gate {
         self.opens = Instant::from_start(Duration::ZERO);
         self.cause = None;
         self.streak = 0;
-        self.hand_overs = Bucket::full();
+        self.failovers = RateLimiter::full();
     }
 
     /// The user says that the rejected credentials work again.
-    pub(crate) fn unlatch(&mut self) {
-        if self.is_latched() {
+    pub(crate) fn close_circuit(&mut self) {
+        if self.is_circuit_open() {
             self.clear();
         }
     }
 
-    /// The server rejected the credentials: latches until the next probe (rule 15).
-    pub(crate) fn latch(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
-        self.streak = if self.is_latched() { self.streak.saturating_add(1) } else { 1 };
+    /// The server rejected the credentials: the circuit opens until the next probe (rule 15).
+    pub(crate) fn open_circuit(&mut self, rejection: Rejection, limits: &Limits, now: Instant) -> Instant {
+        self.streak = if self.is_circuit_open() { self.streak.saturating_add(1) } else { 1 };
         self.opens = now.saturating_add(self.probe(limits));
         self.cause = Some(Cause::Rejected(rejection));
         self.opens
@@ -79,7 +79,7 @@ impl Gate {
     /// A login failed without a verdict, so every call backs off (rule 14).
     pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) {
         let asked = failure.retry_after().unwrap_or_default();
-        let own = if self.is_latched() {
+        let own = if self.is_circuit_open() {
             // Silence does not take a rejection back; the next probe comes after the same time.
             self.probe(limits)
         } else {
@@ -92,8 +92,8 @@ impl Gate {
 
     /// A login's lease has ended without an answer. The calls have waited for the whole lease, so
     /// the next login may start at once. A rejection stays.
-    pub(crate) fn lapse(&mut self) {
-        if !self.is_latched() {
+    pub(crate) fn expire(&mut self) {
+        if !self.is_circuit_open() {
             self.blame(Unavailable::new(Reason::Timeout));
         }
     }
@@ -101,13 +101,13 @@ impl Gate {
     /// A leader gave up. This says nothing about the server, so the next call takes over at once.
     /// But leaders that are all cancelled early must not become a storm of logins. After a few,
     /// they come no faster than retries begin. A probe is not repeated before its lease would have
-    /// ended, at `lapses`. No failover takes longer than that.
-    pub(crate) fn abandon(&mut self, lapses: Instant, limits: &Limits, now: Instant) {
-        if self.is_latched() {
-            self.opens = lapses;
+    /// ended, at `expires_at`. No failover takes longer than that.
+    pub(crate) fn abandon(&mut self, expires_at: Instant, limits: &Limits, now: Instant) {
+        if self.is_circuit_open() {
+            self.opens = expires_at;
             return;
         }
-        self.opens = self.hand_overs.take_ahead(HAND_OVERS, limits.backoff_base, now).min(lapses);
+        self.opens = self.failovers.take_ahead(FAILOVERS, limits.backoff_base, now).min(expires_at);
     }
 
     fn blame(&mut self, failure: Unavailable) {
@@ -116,7 +116,7 @@ impl Gate {
         self.cause = Some(Cause::Unavailable(failure));
     }
 
-    pub(crate) fn is_latched(&self) -> bool {
+    pub(crate) fn is_circuit_open(&self) -> bool {
         matches!(self.cause, Some(Cause::Rejected(_)))
     }
 

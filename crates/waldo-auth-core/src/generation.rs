@@ -2,8 +2,8 @@
 
 use http::{Extensions, StatusCode};
 
-/// Identifies one token of one session, without its text. Its number is the one that logs and
-/// [`explain`](crate::Session::explain) call the edition.
+/// Identifies one token of one session, without its text. Logs and [`explain`](crate::Session::explain)
+/// show its [number](Self::number).
 ///
 /// Adapters put it into the [extensions](Extensions) of each delivered response that is no success.
 /// So a caller can [give up](crate::Session::invalidate) exactly the token that the request carried.
@@ -18,7 +18,7 @@ use http::{Extensions, StatusCode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Generation {
     pub(crate) session: usize,
-    pub(crate) edition: u64,
+    pub(crate) number: u64,
 }
 
 impl Generation {
@@ -27,6 +27,12 @@ impl Generation {
     pub fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()
     }
+
+    /// Counts the tokens that the session has held, from 1.
+    pub fn number(self) -> u64 {
+        self.number
+    }
+
     /// Puts the generation into the extensions of a response with this status, for [`of`](Self::of).
     /// A success gets none: it shows that the token is good, and nobody gives up such a token.
     pub fn attach(self, status: StatusCode, extensions: &mut Extensions) {

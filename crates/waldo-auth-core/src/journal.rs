@@ -95,11 +95,11 @@ pub struct Entry {
 #[non_exhaustive]
 pub enum Event {
     /// A response carried a fresh token, which is now held.
-    Adopted {
-        /// The edition that is held from now on.
-        edition: u64,
-        /// Its life.
-        life: Duration,
+    Renewed {
+        /// The generation that is held from now on.
+        generation: u64,
+        /// Its lifetime.
+        lifetime: Duration,
     },
     /// What came back is not used.
     Ignored {
@@ -108,30 +108,30 @@ pub enum Event {
     },
     /// A 401 answered the token.
     Challenged {
-        /// The edition that was sent.
-        edition: u64,
+        /// The generation that was sent.
+        generation: u64,
         /// What follows from it.
         outcome: Challenge,
     },
     /// The budget for dropping tokens is spent: the 401 is delivered, the token stays.
     Throttled {
-        /// The edition that was sent, and is still held.
-        edition: u64,
+        /// The generation that was sent, and is still held.
+        generation: u64,
     },
     /// An upload broke off without a response, so the server may have refused its token.
     UploadBrokeOff {
-        /// The edition that was sent.
-        edition: u64,
+        /// The generation that was sent.
+        generation: u64,
     },
     /// A second upload broke off with a doubtful token, which is dropped.
     DoubtfulDropped {
-        /// The edition that was sent.
-        edition: u64,
+        /// The generation that was sent.
+        generation: u64,
     },
     /// The server accepted a token, of which that was not known, or not any more.
     Accepted {
-        /// The edition that was sent.
-        edition: u64,
+        /// The generation that was sent.
+        generation: u64,
     },
     /// A call leads a login.
     LoginStarted {
@@ -142,10 +142,10 @@ pub enum Event {
     LoginGranted {
         /// The number of the login.
         login: u64,
-        /// The edition that is held from now on.
-        edition: u64,
-        /// Its life.
-        life: Duration,
+        /// The generation that is held from now on.
+        generation: u64,
+        /// Its lifetime.
+        lifetime: Duration,
     },
     /// The server rejected the credentials.
     LoginRejected {
@@ -169,17 +169,17 @@ pub enum Event {
         login: u64,
     },
     /// A call waits for a login that another call leads.
-    Joined {
+    Coalesced {
         /// The number of the login.
         login: u64,
     },
     /// Calls are refused without a login until one call may probe.
-    Latched {
+    CircuitOpened {
         /// How long that is from now.
         wait: Duration,
     },
     /// The lease of a login has ended by itself: its leader is gone, or its server silent.
-    Lapsed {
+    LeaseExpired {
         /// The number of the login.
         login: u64,
     },
@@ -189,9 +189,9 @@ pub enum Event {
     Invalidated,
     /// A stored token is now held.
     Resumed {
-        /// The edition that is held from now on.
-        edition: u64,
-        /// The rest of its life.
+        /// The generation that is held from now on.
+        generation: u64,
+        /// The rest of its lifetime.
         left: Duration,
     },
 }
@@ -201,14 +201,14 @@ impl Event {
     fn comes_with_calls(&self) -> bool {
         matches!(
             self,
-            Self::Adopted { .. } | Self::Joined { .. } | Self::Ignored { .. } | Self::Challenged { .. }
+            Self::Renewed { .. } | Self::Coalesced { .. } | Self::Ignored { .. } | Self::Challenged { .. }
         )
     }
 
     /// A stable name for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Adopted { .. } => "adopted",
+            Self::Renewed { .. } => "renewed",
             Self::Ignored { .. } => "ignored",
             Self::Challenged { .. } => "challenged",
             Self::Throttled { .. } => "throttled",
@@ -220,9 +220,9 @@ impl Event {
             Self::LoginRejected { .. } => "login_rejected",
             Self::LoginUnavailable { .. } => "login_unavailable",
             Self::LoginAbandoned { .. } => "login_abandoned",
-            Self::Joined { .. } => "joined",
-            Self::Latched { .. } => "latched",
-            Self::Lapsed { .. } => "lapsed",
+            Self::Coalesced { .. } => "coalesced",
+            Self::CircuitOpened { .. } => "circuit_opened",
+            Self::LeaseExpired { .. } => "lease_expired",
             Self::Reset => "reset",
             Self::Invalidated => "invalidated",
             Self::Resumed { .. } => "resumed",
@@ -233,22 +233,29 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Adopted { edition, life } => write!(f, "adopted edition {edition}, which lasts {life:.1?}"),
+            Self::Renewed { generation, lifetime } => {
+                write!(f, "adopted generation {generation}, which lasts {lifetime:.1?}")
+            }
             Self::Ignored { why } => write!(f, "ignored {why}"),
-            Self::Challenged { edition, outcome } => write!(f, "edition {edition} was refused: {outcome}"),
-            Self::Throttled { edition } => {
-                write!(f, "edition {edition} was refused, but stays: too many tokens were dropped lately")
+            Self::Challenged { generation, outcome } => {
+                write!(f, "generation {generation} was refused: {outcome}")
             }
-            Self::UploadBrokeOff { edition } => {
-                write!(f, "an upload broke off: the server may have refused edition {edition}")
+            Self::Throttled { generation } => {
+                write!(
+                    f,
+                    "generation {generation} was refused, but stays: too many tokens were dropped lately"
+                )
             }
-            Self::DoubtfulDropped { edition } => {
-                write!(f, "a second upload broke off, so edition {edition} is dropped")
+            Self::UploadBrokeOff { generation } => {
+                write!(f, "an upload broke off: the server may have refused generation {generation}")
             }
-            Self::Accepted { edition } => write!(f, "the server accepted edition {edition}"),
+            Self::DoubtfulDropped { generation } => {
+                write!(f, "a second upload broke off, so generation {generation} is dropped")
+            }
+            Self::Accepted { generation } => write!(f, "the server accepted generation {generation}"),
             Self::LoginStarted { login } => write!(f, "login {login} started"),
-            Self::LoginGranted { login, edition, life } => {
-                write!(f, "login {login} granted edition {edition}, which lasts {life:.1?}")
+            Self::LoginGranted { login, generation, lifetime } => {
+                write!(f, "login {login} granted generation {generation}, which lasts {lifetime:.1?}")
             }
             Self::LoginRejected { login, status, code } => {
                 write!(f, "login {login} rejected with {} {code}", status.as_u16())
@@ -257,13 +264,16 @@ impl fmt::Display for Event {
             Self::LoginAbandoned { login } => {
                 write!(f, "login {login} was dropped before its answer came; let a login outlive its call")
             }
-            Self::Joined { login } => write!(f, "a call waits for login {login}"),
-            Self::Latched { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
-            Self::Lapsed { login } => write!(f, "the lease of login {login} lapsed"),
+            Self::Coalesced { login } => write!(f, "a call waits for login {login}"),
+            Self::CircuitOpened { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
+            Self::LeaseExpired { login } => write!(f, "the lease of login {login} expired"),
             Self::Reset => f.write_str("the credentials were replaced"),
             Self::Invalidated => f.write_str("the held token was given up on request"),
-            Self::Resumed { edition, left } => {
-                write!(f, "resumed a stored token as edition {edition}, {left:.1?} of its life left")
+            Self::Resumed { generation, left } => {
+                write!(
+                    f,
+                    "resumed a stored token as generation {generation}, {left:.1?} of its lifetime left"
+                )
             }
         }
     }
@@ -367,9 +377,9 @@ mod tests {
         let mut journal = Journal::new();
         let at = Instant::from_start(Duration::ZERO);
         for login in 1..=30 {
-            journal.note(Event::LoginGranted { login, edition: login, life: Duration::ZERO }, at);
+            journal.note(Event::LoginGranted { login, generation: login, lifetime: Duration::ZERO }, at);
             for _ in 0..100 {
-                journal.note(Event::Joined { login }, at);
+                journal.note(Event::Coalesced { login }, at);
             }
         }
         let granted = journal.since(0).filter(|entry| entry.event.name() == "login_granted");

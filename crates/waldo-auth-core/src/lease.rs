@@ -10,15 +10,15 @@ use crate::time::Instant;
 pub(crate) struct Lease {
     /// The number of the login.
     pub(crate) login: u64,
-    pub(crate) lapses: Instant,
+    pub(crate) expires_at: Instant,
 }
 
 impl Lease {
     pub(crate) fn new(login: u64, length: Duration, now: Instant) -> Self {
-        Self { login, lapses: now.saturating_add(length) }
+        Self { login, expires_at: now.saturating_add(length) }
     }
 
-    pub(crate) fn has_lapsed(self, now: Instant) -> bool {
-        now >= self.lapses
+    pub(crate) fn has_expired(self, now: Instant) -> bool {
+        now >= self.expires_at
     }
 }

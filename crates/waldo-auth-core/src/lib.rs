@@ -62,16 +62,16 @@
 //! # let mut session = Session::new(Config::builder("https://api.waldo.ai", credentials).build()?);
 //! # let mut http = Http { clock: Duration::ZERO };
 //! # assert_eq!(get(&mut session, &mut http)?, b"hello");
-//! # assert_eq!(session.explain(http.now()).to_string(), "the next call would be sent with edition 1, which has 3600.0s left");
+//! # assert_eq!(session.explain(http.now()).to_string(), "the next call would be sent with generation 1, which has 3600.0s left");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The compiler does not check these duties of an embedding:
 //!
 //! - Seed the jitter with [`ConfigBuilder::jitter_seed`].
-//! - End the login's request before [`Login::lapses`].
+//! - End the login's request before [`Login::expires_at`].
 //! - Read [`Login::MAX_BODY`] bytes of its answer and one at most, for no longer than
-//!   [`Login::body_patience`].
+//!   [`Login::body_timeout`].
 //! - Give calls a deadline if your users have one.
 //!
 //! The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
@@ -86,7 +86,7 @@
 //! # Security
 //!
 //! The token is attached to requests of the configured [`Origin`] only, in a header marked sensitive. Keys, secrets and tokens appear
-//! in no `Debug`, error, journal or explanation; a token is named by its edition. The key pair is wiped on drop. A token is not,
+//! in no `Debug`, error, journal or explanation; a token is named by its generation. The key pair is wiped on drop. A token is not,
 //! as `http::HeaderValue` shares its bytes with the requests that carry it. Nothing here verifies tokens as a security boundary.
 //!
 //! # Features
@@ -97,7 +97,6 @@
 
 mod admit_error;
 mod attempt;
-mod bucket;
 mod call;
 mod challenges;
 mod config;
@@ -112,11 +111,12 @@ mod given_up;
 mod jitter;
 mod journal;
 mod lease;
-mod life;
+mod lifetime;
 mod login;
 #[cfg(doctest)]
 mod misuse;
 mod origin;
+mod rate_limiter;
 mod refusal;
 mod session;
 mod setbacks;
@@ -133,7 +133,7 @@ pub use attempt::Attempt;
 pub use call::Call;
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use credentials::{Credentials, CredentialsError};
-pub use explain::{Explanation, Unheld};
+pub use explain::{Explanation, NoToken};
 pub use failure::{Reason, Rejection, RejectionCode, Unavailable};
 pub use generation::Generation;
 pub use journal::{Challenge, Entry, Event, Ignored, Journal};

@@ -23,10 +23,10 @@ use crate::wire::{self, Answer, Claims, Head, Jwt, NumericDate};
 pub struct Login {
     pub(crate) number: u64,
     pub(crate) epoch: u64,
-    /// The newest edition when it started.
-    pub(crate) edition: u64,
+    /// The newest generation when it started.
+    pub(crate) generation: u64,
     pub(crate) sent: Now,
-    pub(crate) lapses: Instant,
+    pub(crate) expires_at: Instant,
     /// Which session started it.
     pub(crate) session: usize,
     pub(crate) uri: Uri,
@@ -37,7 +37,7 @@ pub struct Login {
 
 /// How long the body of a rejection may take. Such a body is short, and the status already says
 /// most of it.
-const REJECTION_PATIENCE: Duration = Duration::from_secs(2);
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a login ended.
 #[derive(Debug)]
@@ -85,8 +85,8 @@ impl Login {
 
     /// When the lease expires: from then on another call may log in. A request timeout should end
     /// before.
-    pub fn lapses(&self) -> Instant {
-        self.lapses
+    pub fn expires_at(&self) -> Instant {
+        self.expires_at
     }
 
     /// How long to read the body of an answer with `status`, if `left` is the time that the login
@@ -105,16 +105,16 @@ impl Login {
     /// use waldo_auth_core::Login;
     ///
     /// let left = Duration::from_secs(29);
-    /// let patience = |status| Login::body_patience(http::StatusCode::from_u16(status).unwrap(), left);
+    /// let patience = |status| Login::body_timeout(http::StatusCode::from_u16(status).unwrap(), left);
     /// assert_eq!(patience(200), Some(left));
     /// assert_eq!(patience(401), Some(Duration::from_secs(2)));
     /// assert_eq!(patience(503), None);
     /// ```
-    pub fn body_patience(status: StatusCode, left: Duration) -> Option<Duration> {
+    pub fn body_timeout(status: StatusCode, left: Duration) -> Option<Duration> {
         if status.is_success() {
             Some(left)
         } else {
-            wire::may_reject(status).then(|| left.min(REJECTION_PATIENCE))
+            wire::may_reject(status).then(|| left.min(REJECTION_TIMEOUT))
         }
     }
 
@@ -148,7 +148,7 @@ impl Login {
 /// What tells it from the other logins of its session; the key pair is that of its epoch.
 impl Hash for Login {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.number, self.epoch, self.edition, self.sent, self.lapses).hash(state);
+        (self.number, self.epoch, self.generation, self.sent, self.expires_at).hash(state);
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
     fn rule_02_only_success_and_rejection_need_their_body() {
         let of = |status, left| {
             let status = StatusCode::from_u16(status).unwrap();
-            Login::body_patience(status, Duration::from_millis(left)).map(|patience| patience.as_millis())
+            Login::body_timeout(status, Duration::from_millis(left)).map(|patience| patience.as_millis())
         };
         for status in [200, 201, 204, 299] {
             assert_eq!(of(status, 29_000), Some(29_000), "{status}");

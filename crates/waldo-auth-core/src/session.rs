@@ -8,40 +8,40 @@
 //! 2. **Permits are values that move.** [`Call`], [`Attempt`] and [`Login`] are used up by the step they
 //!    permit. The session keeps no list of them, so dropping one needs no message, and its size does not depend on how many there are.
 //!
-//! What is held changes in four places only. Three hold another token, under a new edition: a login is granted, a roll is
+//! What is held changes in four places only. Three hold another token, under a new generation: a login is granted, a renewal is
 //! adopted, a snapshot is resumed. The fourth holds nothing: after a 401, `invalidate` or `reset`. Everything that arrives names the
-//! edition and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
+//! generation and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 //!
 //! Each change is noted in the journal before it is made, because a token that is dropped may run
 //! code of the user's, such as the bytes of a header, which may panic.
 
+mod acceptance;
+mod decision;
 mod identity;
-mod outlook;
-mod weigh;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderValue, Request};
 
-use self::outlook::{Outlook, granted_since};
+use self::decision::{Decision, granted_since};
 use crate::admit_error::AdmitError;
 use crate::attempt::Attempt;
-use crate::bucket::Bucket;
 use crate::call::{Body, Call, Entry};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::evidence::Evidence;
-use crate::explain::{Explanation, Unheld};
+use crate::explain::{Explanation, NoToken};
 use crate::failure::{Reason, Unavailable};
 use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::given_up::GivenUpTokens;
 use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lease::Lease;
-use crate::life::Life;
+use crate::lifetime::Lifetime;
 use crate::login::{Grant, Login, Outcome};
+use crate::rate_limiter::RateLimiter;
 use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::step::{Step, Verdict};
@@ -63,24 +63,24 @@ pub struct Session {
     /// The token that calls are sent with, usable or not.
     held: Option<Token>,
     /// Why nothing is held; said to those who ask, and never decided by.
-    unheld: Unheld,
+    no_token: NoToken,
     /// The tokens that were given up last, so that neither a cache nor a store brings them back.
     given_up: GivenUpTokens,
-    /// The edition that a 401 dropped last; 0 before the first.
+    /// The generation that a 401 dropped last; 0 before the first.
     refused: u64,
     /// What responses have shown of the last login's tokens.
     evidence: Evidence,
     /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
     epoch: u64,
     /// Counts the tokens that were ever held.
-    edition: u64,
+    generation: u64,
     /// The login under way.
     lease: Option<Lease>,
     /// Counts the logins that were ever started.
     logins: u64,
     setbacks: Setbacks,
     gate: Gate,
-    drops: Bucket,
+    invalidations: RateLimiter,
     /// Spares reading a `Date` again. Nothing is decided by it.
     last_date: LastDate,
     journal: Journal,
@@ -93,17 +93,17 @@ impl Session {
         Self {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             held: None,
-            unheld: Unheld::Cold,
+            no_token: NoToken::NeverLoggedIn,
             given_up: GivenUpTokens::none(),
             refused: 0,
             evidence: Evidence::none(),
             epoch: 0,
-            edition: 0,
+            generation: 0,
             lease: None,
             logins: 0,
             setbacks: Setbacks::default(),
             gate: Gate::open(config.limits.jitter_seed),
-            drops: Bucket::full(),
+            invalidations: RateLimiter::full(),
             last_date: LastDate::default(),
             journal: Journal::new(),
             config: Box::new(config),
@@ -125,26 +125,26 @@ impl Session {
         now: Now,
     ) -> Result<Step, AdmitError> {
         self.config.origin.normalize(request.uri_mut())?;
-        if let Some(lease) = self.lease.take_if(|lease| lease.has_lapsed(now.monotonic)) {
-            self.lapse(lease, now);
+        if let Some(lease) = self.lease.take_if(|lease| lease.has_expired(now.monotonic)) {
+            self.expire(lease, now);
         }
         call.entry.get_or_insert(self.entry());
-        // Both halves of `outlook`: nearly every call is sent at once, and is to pay for nothing else.
+        // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
             return self.send(token, call, request, now);
         }
-        Ok(match self.outlook_without(&call, now) {
-            Outlook::Send(token) => return self.send(token, call, request, now),
-            Outlook::Lead => Step::Authenticate(self.lead(now), call),
-            Outlook::Join(lease, until) => {
-                if call.joined != lease.login {
-                    call.joined = lease.login;
-                    self.note(Event::Joined { login: lease.login }, now);
+        Ok(match self.decide_without_token(&call, now) {
+            Decision::Send(token) => return self.send(token, call, request, now),
+            Decision::LogIn => Step::Authenticate(self.lead(now), call),
+            Decision::WaitForLogin(lease, until) => {
+                if call.waited_for != lease.login {
+                    call.waited_for = lease.login;
+                    self.note(Event::Coalesced { login: lease.login }, now);
                 }
                 Step::Wait(call, until)
             }
-            Outlook::BackOff(until) => Step::Wait(call, until),
-            Outlook::Refuse(refusal) => Step::Refuse(refusal),
+            Decision::BackOff(until) => Step::Wait(call, until),
+            Decision::Refuse(refusal) => Step::Refuse(refusal),
         })
     }
 
@@ -159,13 +159,13 @@ impl Session {
             return Verdict::Deliver;
         }
         if response.status.is_success() {
-            for value in response.rolls() {
+            for value in response.renewals() {
                 if !self.repeats_held(&attempt, value) {
-                    self.roll(&attempt, value, response, now);
+                    self.renew(&attempt, value, response, now);
                 }
             }
             if attempt.epoch == self.epoch && !self.is_trusted() {
-                self.accept(&attempt, response, now);
+                self.note_acceptance(&attempt, response, now);
             }
         } else if self.config.limits.challenges.contain(response.status) {
             return self.challenge(attempt, response, now);
@@ -173,7 +173,7 @@ impl Session {
             && !self.evidence.is_accepted()
             && !response.status.is_server_error()
         {
-            self.note(Event::Accepted { edition: attempt.edition }, now);
+            self.note(Event::Accepted { generation: attempt.generation }, now);
             self.evidence = self.evidence.after_answer();
         }
         Verdict::Deliver
@@ -185,7 +185,7 @@ impl Session {
     /// The server may have refused the token before it read the body. So the token is doubtful from
     /// now on, and the next upload asks the server first.
     ///
-    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`Probe`](Upload::Probe),
+    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`HeadOnly`](Upload::HeadOnly),
     ///   or goes out with another token, as after a 401.
     /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
     ///
@@ -197,24 +197,24 @@ impl Session {
             self.ignore(Ignored::OtherSession, now);
             return Verdict::Deliver;
         }
-        let Attempt { mut call, edition, epoch, upload, .. } = attempt;
-        self.note(Event::UploadBrokeOff { edition }, now);
+        let Attempt { mut call, generation, epoch, upload, .. } = attempt;
+        self.note(Event::UploadBrokeOff { generation }, now);
         let outcome = match &mut self.held {
-            Some(held) if held.edition == edition => {
+            Some(held) if held.generation == generation => {
                 held.doubtful = true;
                 match upload {
                     Upload::Send => {
-                        call.broke_off = edition;
+                        call.broke_off = generation;
                         return Verdict::Retry(call);
                     }
                     // The second upload in a row broke off, and the server does not answer the question.
-                    Upload::Ask => self.drop_doubtful(edition, now),
+                    Upload::ExpectContinue => self.drop_doubtful(generation, now),
                     // A call probes once: a second probe would most likely break off, too.
-                    Upload::Probe => {}
+                    Upload::HeadOnly => {}
                 }
                 return Verdict::Deliver;
             }
-            held if self.refused == edition => {
+            held if self.refused == generation => {
                 if held.is_some() {
                     Challenge::NewerHeld
                 } else {
@@ -241,9 +241,9 @@ impl Session {
             if (grant.login, grant.session) != (number, login.session));
         let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
         // A grant counts however late it is; a failure or a verdict only until another login has started. And nothing of one
-        // that is not current counts once something newer has come: a grant, a reset, an invalidation or a roll.
+        // that is not current counts once something newer has come: a grant, a reset, an invalidation or a renewal.
         let lease = self.lease.take_if(|lease| lease.login == number);
-        let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        let newer_held = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
         if lease.is_none() && (login.epoch != self.epoch || newer_held) {
             return self.ignore(Ignored::LateLogin, now);
         }
@@ -261,15 +261,15 @@ impl Session {
             Outcome::Rejected(rejection) => {
                 let (status, code) = (rejection.status, rejection.code.name());
                 self.note(Event::LoginRejected { login: number, status, code }, now);
-                let until = self.gate.latch(rejection, &self.config.limits, now.monotonic);
+                let until = self.gate.open_circuit(rejection, &self.config.limits, now.monotonic);
                 let wait = until.saturating_duration_since(now.monotonic);
-                self.note(Event::Latched { wait }, now);
+                self.note(Event::CircuitOpened { wait }, now);
             }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
                 // A leader that found a token in a store has no need of its login, which is no giving up.
                 if !newer_held {
-                    self.gate.abandon(login.lapses, &self.config.limits, now.monotonic);
+                    self.gate.abandon(login.expires_at, &self.config.limits, now.monotonic);
                 }
             }
         }
@@ -285,17 +285,17 @@ impl Session {
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.note(Event::Reset, now);
         if *self.config.credentials == credentials {
-            return self.gate.unlatch();
+            return self.gate.close_circuit();
         }
         self.config.credentials = Arc::new(credentials);
         self.gate.clear();
-        self.forget(Unheld::Reset);
+        self.forget(NoToken::Reset);
     }
 
     /// The held token, usable or not, for [`invalidate`](Self::invalidate).
     pub fn generation(&self) -> Option<Generation> {
-        let edition = self.held.as_ref()?.edition;
-        Some(Generation { session: self.number, edition })
+        let generation = self.held.as_ref()?.generation;
+        Some(Generation { session: self.number, number: generation })
     }
 
     /// Gives up the token of this generation, if it is held. Then the next call logs in. Returns
@@ -305,16 +305,16 @@ impl Session {
     /// next token comes anyway, or not at all. So many late responses to one token cost one login. It
     /// costs a permit of the budget for refused tokens (rule 16), and does nothing without one.
     pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
-        let is_settled = self.lease.is_none_or(|lease| lease.has_lapsed(now.monotonic));
-        if self.generation() != Some(generation) || !is_settled || self.gate.is_latched() {
+        let is_settled = self.lease.is_none_or(|lease| lease.has_expired(now.monotonic));
+        if self.generation() != Some(generation) || !is_settled || self.gate.is_circuit_open() {
             return false;
         }
         let is_paid = self.pay_for_drop(0, now);
         if is_paid {
             self.note(Event::Invalidated, now);
-            self.forget(Unheld::Invalidated);
+            self.forget(NoToken::Invalidated);
         } else {
-            self.note(Event::Throttled { edition: generation.edition }, now);
+            self.note(Event::Throttled { generation: generation.number }, now);
         }
         is_paid
     }
@@ -322,20 +322,21 @@ impl Session {
     /// Says what the next call would do, and why.
     pub fn explain(&self, now: Now) -> Explanation {
         let at = now.monotonic;
-        match self.outlook(&Call::replayable(), now) {
-            Outlook::Send(token) => {
-                let (edition, left, doubtful) = (token.edition, token.life.left(now), token.doubtful);
-                Explanation::Send { edition, left, doubtful }
+        match self.decide(&Call::replayable(), now) {
+            Decision::Send(token) => {
+                let (generation, left, doubtful) =
+                    (token.generation, token.lifetime.left(now), token.doubtful);
+                Explanation::Send { generation, left, doubtful }
             }
-            Outlook::Lead => {
-                let why = if self.held.is_some() { Unheld::Ended } else { self.unheld };
+            Decision::LogIn => {
+                let why = if self.held.is_some() { NoToken::Expired } else { self.no_token };
                 Explanation::Authenticate { why }
             }
-            Outlook::Join(lease, until) => {
-                Explanation::Join { login: lease.login, at_most: until.saturating_duration_since(at) }
+            Decision::WaitForLogin(lease, until) => {
+                Explanation::WaitForLogin { login: lease.login, at_most: until.saturating_duration_since(at) }
             }
-            Outlook::BackOff(until) => Explanation::BackOff { wait: until.saturating_duration_since(at) },
-            Outlook::Refuse(refusal) => {
+            Decision::BackOff(until) => Explanation::BackOff { wait: until.saturating_duration_since(at) },
+            Decision::Refuse(refusal) => {
                 let remaining = refusal.retry_at().saturating_duration_since(at);
                 Explanation::Refuse { refusal, remaining }
             }
@@ -346,13 +347,13 @@ impl Session {
     pub fn snapshot(&self, now: Now) -> Option<Snapshot> {
         let token = self.held.as_ref()?;
         // By the wall clock of this moment, and not of the request's: it may have been set right in between.
-        let spent = token.life.span().saturating_sub(token.life.left(now));
+        let spent = token.lifetime.span().saturating_sub(token.lifetime.left(now));
         Some(Snapshot {
             origin: self.config.origin.clone(),
             key: self.config.credentials.fingerprint(),
             token: std::str::from_utf8(token.jwt()).ok()?.to_owned(),
             began: now.wall.checked_sub(spent)?,
-            life: token.life.span(),
+            lifetime: token.lifetime.span(),
         })
     }
 
@@ -364,11 +365,11 @@ impl Session {
     /// # Errors
     /// Why the snapshot is not used. The session is as it was.
     pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
-        let (jwt, header, life) = self.weigh_stored(snapshot, now)?;
+        let (jwt, header, lifetime) = self.accept_stored(snapshot, now)?;
         self.epoch += 1;
-        self.note(Event::Resumed { edition: self.next_edition(), left: life.left(now) }, now);
+        self.note(Event::Resumed { generation: self.next_generation(), left: lifetime.left(now) }, now);
         self.evidence.resume();
-        self.hold(header, jwt.claims, life, Source::Snapshot);
+        self.hold(header, jwt.claims, lifetime, Source::Snapshot);
         Ok(())
     }
 
@@ -388,9 +389,9 @@ impl Session {
 enum Standing {
     /// Its lease stands: they wait for it.
     Current,
-    /// Its lease has lapsed.
+    /// Its lease has expired.
     Late,
-    /// Its lease has lapsed, and another login has started.
+    /// Its lease has expired, and another login has started.
     Overtaken,
 }
 
@@ -414,12 +415,12 @@ impl Session {
             call.broke_off = 0;
         }
         let upload = match call.broke_off {
-            0 if token.doubtful => Upload::Ask,
+            0 if token.doubtful => Upload::ExpectContinue,
             0 => Upload::Send,
-            _ => Upload::Probe,
+            _ => Upload::HeadOnly,
         };
-        let (session, edition, epoch) = (self.number, token.edition, token.epoch);
-        Ok(Step::Send(Attempt { call, session, edition, epoch, sent: now, untouched: false, upload }))
+        let (session, generation, epoch) = (self.number, token.generation, token.epoch);
+        Ok(Step::Send(Attempt { call, session, generation, epoch, sent: now, untouched: false, upload }))
     }
 
     fn lead(&mut self, now: Now) -> Login {
@@ -430,9 +431,9 @@ impl Session {
         Login {
             number: lease.login,
             epoch: self.epoch,
-            edition: self.edition,
+            generation: self.generation,
             sent: now,
-            lapses: lease.lapses,
+            expires_at: lease.expires_at,
             session: self.number,
             uri: self.config.login_uri.clone(),
             credentials: Arc::clone(&self.config.credentials),
@@ -442,29 +443,29 @@ impl Session {
     }
 
     /// A login that has had no answer for so long has failed those who waited for it (rule 13).
-    fn lapse(&mut self, lease: Lease, now: Now) {
+    fn expire(&mut self, lease: Lease, now: Now) {
         self.setbacks.fail();
-        self.gate.lapse();
-        self.note(Event::Lapsed { login: lease.login }, now);
+        self.gate.expire();
+        self.note(Event::LeaseExpired { login: lease.login }, now);
     }
 
     fn grant(&mut self, login: &Login, grant: Grant, standing: Standing, now: Now) {
         let limits = &self.config.limits;
-        let life = Life::of(grant.claims, grant.date, login.sent, limits.assumed_life);
-        if !life.usable(limits.margin, now) {
+        let lifetime = Lifetime::of(grant.claims, grant.date, login.sent, limits.assumed_lifetime);
+        if !lifetime.usable(limits.leeway, now) {
             // Used, it would be refused; dropped silently, every call would log in again at once.
             return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), standing, now);
         }
-        let edition = self.next_edition();
-        self.note(Event::LoginGranted { login: login.number, edition, life: life.span() }, now);
-        self.evidence.grant(self.held.is_none() && self.unheld == Unheld::Refused);
+        let generation = self.next_generation();
+        self.note(Event::LoginGranted { login: login.number, generation, lifetime: lifetime.span() }, now);
+        self.evidence.grant(self.held.is_none() && self.no_token == NoToken::Refused);
         self.epoch += 1;
         self.gate.clear();
-        self.hold(grant.header, grant.claims, life, Source::Login);
+        self.hold(grant.header, grant.claims, lifetime, Source::Login);
     }
 
     fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
-        // One that has lapsed has failed those who waited already.
+        // One that has expired has failed those who waited already.
         if standing == Standing::Current {
             self.setbacks.fail();
         }
@@ -476,32 +477,32 @@ impl Session {
 
     /// Weighs a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
-        let Attempt { call, edition, epoch, untouched, .. } = attempt;
+        let Attempt { call, generation, epoch, untouched, .. } = attempt;
         let outcome = match &self.held {
-            Some(held) if held.edition > edition => Challenge::NewerHeld,
+            Some(held) if held.generation > generation => Challenge::NewerHeld,
             Some(sent) => {
                 let is_over = sent.has_ended_by(response.own_date());
                 // A refusal that the token's own end explains is free, as lives bound how often that happens.
-                let has_ended = sent.life.may_have_ended(is_over, now);
+                let has_ended = sent.lifetime.may_have_ended(is_over, now);
                 let is_fresh = granted_since(&call, sent);
                 self.evidence.refuse(now.monotonic);
-                match self.evidence.reserve(self.config.limits.drop_burst, now.monotonic) {
+                match self.evidence.reserve(self.config.limits.invalidation_burst, now.monotonic) {
                     _ if has_ended => Challenge::Dropped,
                     _ if is_fresh => Challenge::FreshFromLogin,
                     None => Challenge::NotAccepted,
                     Some(reserve) if self.pay_for_drop(reserve, now) => Challenge::Dropped,
                     Some(_) => {
-                        self.note(Event::Throttled { edition }, now);
+                        self.note(Event::Throttled { generation }, now);
                         return Verdict::Deliver;
                     }
                 }
             }
             None => Challenge::NothingHeld,
         };
-        self.note(Event::Challenged { edition, outcome }, now);
+        self.note(Event::Challenged { generation, outcome }, now);
         if outcome == Challenge::Dropped {
-            self.unheld = Unheld::Refused;
-            self.refused = edition;
+            self.no_token = NoToken::Refused;
+            self.refused = generation;
             self.drop_held();
         }
         self.resend(call, outcome, epoch, untouched)
@@ -524,21 +525,25 @@ impl Session {
     }
 
     /// Gives a doubtful token up, unless the budget is spent.
-    fn drop_doubtful(&mut self, edition: u64, now: Now) {
-        let reserve = self.config.limits.drop_burst / 2;
+    fn drop_doubtful(&mut self, generation: u64, now: Now) {
+        let reserve = self.config.limits.invalidation_burst / 2;
         if self.pay_for_drop(reserve, now) {
-            self.note(Event::DoubtfulDropped { edition }, now);
-            self.unheld = Unheld::Doubtful;
+            self.note(Event::DoubtfulDropped { generation }, now);
+            self.no_token = NoToken::Doubtful;
             self.drop_held();
         } else {
-            self.note(Event::Throttled { edition }, now);
+            self.note(Event::Throttled { generation }, now);
         }
     }
 
     /// Takes a permit to drop a token, if so many are left afterwards.
     fn pay_for_drop(&mut self, reserve: u32, now: Now) -> bool {
         let limits = &self.config.limits;
-        self.drops.take(limits.drop_burst.saturating_sub(reserve), limits.drop_every, now.monotonic)
+        self.invalidations.take(
+            limits.invalidation_burst.saturating_sub(reserve),
+            limits.invalidation_interval,
+            now.monotonic,
+        )
     }
 
     /// Whether the held token is accepted and not refused since, so that a success shows nothing more.
@@ -548,18 +553,18 @@ impl Session {
 
     /// A success shows that the server accepts the token, unless it repeats one that was given up: that is a cache's.
     #[cold]
-    fn accept(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
-        let values = response.rolls().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    fn note_acceptance(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
+        let values = response.renewals().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
         if values.into_iter().any(|value| self.given_up.contain(wire::bearer_credentials(value))) {
             return;
         }
         let ends_doubt =
-            self.held.as_ref().is_some_and(|held| held.doubtful && held.edition == attempt.edition);
+            self.held.as_ref().is_some_and(|held| held.doubtful && held.generation == attempt.generation);
         let evidence = self.evidence.after_success();
         if evidence == self.evidence && !ends_doubt {
             return;
         }
-        self.note(Event::Accepted { edition: attempt.edition }, now);
+        self.note(Event::Accepted { generation: attempt.generation }, now);
         self.evidence = evidence;
         if let Some(held) = self.held.as_mut().filter(|_| ends_doubt) {
             held.doubtful = false;
@@ -573,41 +578,46 @@ impl Session {
     }
 
     /// Takes a value of a successful response's `Authorization` header, if it is worth holding (rules 4, 5, 6).
-    fn roll(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
-        match self.weigh(attempt, value) {
+    fn renew(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
+        match self.accept_renewal(attempt, value) {
             Ok(Some((jwt, header))) => {
-                // Measured from the sending, a slow answer costs the successor as much life; when in between it was issued
+                // Measured from the sending, a slow answer costs the successor as much lifetime; when in between it was issued
                 // cannot be known.
                 let date = response.own_date_after(&mut self.last_date);
-                let life = Life::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_life);
-                self.note(Event::Adopted { edition: self.next_edition(), life: life.span() }, now);
+                let lifetime =
+                    Lifetime::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_lifetime);
+                self.note(
+                    Event::Renewed { generation: self.next_generation(), lifetime: lifetime.span() },
+                    now,
+                );
                 self.evidence.renew();
-                self.hold(header, jwt.claims, life, Source::Roll);
+                self.hold(header, jwt.claims, lifetime, Source::Renewal);
             }
             Ok(None) => {}
             Err(why) => match wire::joined(value) {
-                Some(values) => values.for_each(|value| self.roll(attempt, &value, response, now)),
+                Some(values) => values.for_each(|value| self.renew(attempt, &value, response, now)),
                 None => self.ignore(why, now),
             },
         }
     }
 
-    /// The edition that the next token that is held will have.
-    fn next_edition(&self) -> u64 {
-        self.edition + 1
+    /// The generation that the next token that is held will have.
+    fn next_generation(&self) -> u64 {
+        self.generation + 1
     }
 
-    fn hold(&mut self, header: HeaderValue, claims: Claims, life: Life, source: Source) {
-        self.edition = self.next_edition();
+    fn hold(&mut self, header: HeaderValue, claims: Claims, lifetime: Lifetime, source: Source) {
+        self.generation = self.next_generation();
         let predecessor = self.held.take().filter(|held| held.epoch == self.epoch);
-        let horizon = claims.exp.max(predecessor.and_then(|held| held.horizon));
-        let usable = life.but(self.config.limits.margin);
-        let (edition, epoch) = (self.edition, self.epoch);
-        self.held = Some(Token { header, edition, epoch, source, horizon, life, usable, doubtful: false });
+        let latest_exp = claims.exp.max(predecessor.and_then(|held| held.latest_exp));
+        let usable = lifetime.minus(self.config.limits.leeway);
+        let (generation, epoch) = (self.generation, self.epoch);
+        self.held =
+            Some(Token { header, generation, epoch, source, latest_exp, lifetime, usable, doubtful: false });
     }
 
-    fn forget(&mut self, why: Unheld) {
-        self.unheld = why;
+    fn forget(&mut self, why: NoToken) {
+        self.no_token = why;
         self.epoch += 1;
         self.lease = None;
         self.drop_held();

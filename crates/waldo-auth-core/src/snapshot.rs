@@ -12,7 +12,7 @@ use crate::wire::Jwt;
 /// The form that is written, and the only one that is read.
 const VERSION: u64 = 1;
 
-/// The held token with its life, for a store that other processes or later runs read.
+/// The held token with its lifetime, for a store that other processes or later runs read.
 ///
 /// It holds the token in clear, so it belongs where only this user can read. It is bound to the origin and the
 /// API key that it was made with: sandbox and production share one origin, and a token of one must not be used for the other.
@@ -20,7 +20,7 @@ const VERSION: u64 = 1;
 /// ```
 /// # use waldo_auth_core::Snapshot;
 /// let stored = br#"{"version":1,"origin":"https://api.waldo.ai","key":"85944171f73967e8",
-///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,"life_ms":3600000}"#;
+///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,"lifetime_ms":3600000}"#;
 /// let snapshot = Snapshot::from_json(stored)?;
 /// assert_eq!(Snapshot::from_json(snapshot.to_json().as_bytes())?, snapshot);
 /// # Ok::<(), waldo_auth_core::SnapshotError>(())
@@ -31,9 +31,9 @@ pub struct Snapshot {
     /// Which API key; not the key itself.
     pub(crate) key: u64,
     pub(crate) token: String,
-    /// When the life began, by the wall clock of the machine that took the snapshot.
+    /// When the lifetime began, by the wall clock of the machine that took the snapshot.
     pub(crate) began: SystemTime,
-    pub(crate) life: Duration,
+    pub(crate) lifetime: Duration,
 }
 
 impl Snapshot {
@@ -46,7 +46,7 @@ impl Snapshot {
             "key": format!("{:016x}", self.key),
             "token": self.token.as_str(),
             "began_ms": millis(self.began.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            "life_ms": millis(self.life),
+            "lifetime_ms": millis(self.lifetime),
         })
         .to_string()
     }
@@ -75,7 +75,7 @@ impl Snapshot {
             key: u64::from_str_radix(text("key")?, 16).map_err(|_| SnapshotError::Field("key"))?,
             token: token.to_owned(),
             began: UNIX_EPOCH.checked_add(millis("began_ms")?).ok_or(SnapshotError::Field("began_ms"))?,
-            life: millis("life_ms")?,
+            lifetime: millis("lifetime_ms")?,
         })
     }
 }
@@ -84,7 +84,7 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
             .field("origin", &self.origin)
-            .field("life", &self.life)
+            .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }
 }
@@ -121,8 +121,8 @@ impl Error for SnapshotError {}
 pub enum NotResumed {
     /// It belongs to another origin or another API key.
     Foreign,
-    /// Its life is over, or nearly so.
-    Ended,
+    /// Its lifetime is over, or nearly so.
+    Expired,
     /// It began in the future: one of the two clocks is wrong, so its end cannot be known.
     FromTheFuture,
     /// Its token is the one that the server has refused, or that was invalidated.
@@ -137,7 +137,7 @@ impl fmt::Display for NotResumed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreign => "the stored token belongs to another origin or API key",
-            Self::Ended => "the stored token has ended",
+            Self::Expired => "the stored token has ended",
             Self::FromTheFuture => "the stored token began in the future, so a clock is wrong",
             Self::Refused => "the stored token is the one that was given up",
             Self::HeldLastsLonger => "the held token lasts at least as long as the stored one",

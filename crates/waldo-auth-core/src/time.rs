@@ -44,7 +44,7 @@ impl Instant {
 
 /// Both clocks, read together: the argument that stands for time in every method that needs it.
 ///
-/// Waits and leases are measured on the monotonic clock alone. The life of a token is measured on both, because
+/// Waits and leases are measured on the monotonic clock alone. The lifetime of a token is measured on both, because
 /// a monotonic clock may stand still while the machine sleeps and a wall clock may be set back; the larger
 /// elapsed time counts.
 ///

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 
 use crate::admit_error::AdmitError;
-use crate::life::{Life, Term};
+use crate::lifetime::{Expiry, Lifetime};
 use crate::wire::{Jwt, NumericDate, bearer_credentials};
 
 /// A token with all that was learnt when it was taken. It never changes; another token is another value.
@@ -17,15 +17,15 @@ pub(crate) struct Token {
     /// `Bearer <jwt>`, sensitive.
     pub(crate) header: HeaderValue,
     /// Grows with every change of the held token; what a log may show of it.
-    pub(crate) edition: u64,
+    pub(crate) generation: u64,
     /// Which login it descends from.
     pub(crate) epoch: u64,
     pub(crate) source: Source,
     /// The latest `exp` of this token and its predecessors since the login: what a token of unknown order must exceed.
-    pub(crate) horizon: Option<NumericDate>,
-    pub(crate) life: Life,
-    /// Its life but for the margin: asked for each call, and so kept.
-    pub(crate) usable: Term,
+    pub(crate) latest_exp: Option<NumericDate>,
+    pub(crate) lifetime: Lifetime,
+    /// Its lifetime but for the leeway: asked for each call, and so kept.
+    pub(crate) usable: Expiry,
     /// An upload with this token broke off, so the server may refuse the token. A success ends the
     /// doubt.
     pub(crate) doubtful: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Login,
-    Roll,
+    Renewal,
     Snapshot,
 }
 
@@ -64,10 +64,10 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
-            .field("edition", &self.edition)
+            .field("generation", &self.generation)
             .field("epoch", &self.epoch)
             .field("source", &self.source)
-            .field("life", &self.life)
+            .field("lifetime", &self.lifetime)
             .field("doubtful", &self.doubtful)
             .finish_non_exhaustive()
     }

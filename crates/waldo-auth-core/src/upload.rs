@@ -20,7 +20,7 @@ pub enum Upload {
     /// An upload with this token broke off, so the server may refuse the token. Send the head with
     /// `Expect: 100-continue`. Send the body when the server asks for it, or after a second of
     /// silence.
-    Ask,
+    ExpectContinue,
     /// The upload of this call broke off. Send the head with `Expect: 100-continue`, and never the
     /// body.
     ///
@@ -29,7 +29,7 @@ pub enum Upload {
     /// close the connection and call [`break_off`](crate::Session::break_off). Then the call ends
     /// with the error of the first sending, and this error should say that the token may have been
     /// refused.
-    Probe,
+    HeadOnly,
 }
 
 impl Upload {
@@ -37,5 +37,5 @@ impl Upload {
     pub const MAX_SHORT_BODY: u64 = 64 * 1024;
 
     /// How long a server has to ask for the body after `Expect: 100-continue`: a second.
-    pub const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+    pub const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 }

@@ -35,7 +35,7 @@ impl Lead {
     pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
         // The login ends a little before its lease: the silence of a server is a failure that all
         // calls share, and after an expired lease the next call would wait as long again.
-        let lease = login.lapses().saturating_duration_since(now);
+        let lease = login.expires_at().saturating_duration_since(now);
         let ends = now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
         Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
     }
@@ -49,7 +49,7 @@ impl Lead {
     }
 
     /// How long to wait from now on for the whole answer: until a little before the lease ends.
-    pub fn patience(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         self.ends.saturating_duration_since(self.session.now())
     }
 
@@ -60,14 +60,14 @@ impl Lead {
     }
 
     /// How long to read the body of an answer with `status`, from now on. This is
-    /// [`Login::body_patience`], within the rest of the [`patience`](Self::patience).
+    /// [`Login::body_timeout`], within the rest of the [`patience`](Self::patience).
     ///
     /// - `None`: do not read the body. Call [`answer`](Self::answer) with an empty body.
     /// - The time ends, and the status is 400, 401 or 403: call [`answer`](Self::answer) with the
     ///   part that has come.
     /// - The time ends, and the status is a success: call [`time_out`](Self::time_out).
-    pub fn body_patience(&self, status: StatusCode) -> Option<Duration> {
-        Login::body_patience(status, self.patience())
+    pub fn body_timeout(&self, status: StatusCode) -> Option<Duration> {
+        Login::body_timeout(status, self.timeout())
     }
 
     /// Ends the login with the server's answer, whatever its status. [`Login::MAX_BODY`] bytes of
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn rule_02_a_body_may_take_what_is_left_of_the_login() {
         let lead = lead(None);
-        let patience = |status| lead.body_patience(StatusCode::from_u16(status).unwrap());
+        let patience = |status| lead.body_timeout(StatusCode::from_u16(status).unwrap());
         assert_eq!(patience(503), None);
         for status in [200, 401] {
             let least = Duration::from_secs(1);
@@ -150,7 +150,7 @@ mod tests {
             let latest = Duration::from_millis(latest);
             let own = lead.ends.saturating_duration_since(Instant::from_start(Duration::ZERO));
             assert!(own >= latest && own < latest + Duration::from_secs(20), "{own:?}");
-            assert!(lead.patience() <= latest && lead.patience() > latest / 2, "{:?}", lead.patience());
+            assert!(lead.timeout() <= latest && lead.timeout() > latest / 2, "{:?}", lead.timeout());
         }
     }
 

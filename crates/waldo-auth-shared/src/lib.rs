@@ -32,7 +32,7 @@ pub use env::EnvError;
 pub use held_body::{Gate, HeldBody, close_connection, expect_continue, is_break_off, is_upload};
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession, conceal};
+pub use session::{Admission, SharedSession, mark_sensitive};
 pub use wait::Wait;
 
 /// The core, whose types cross this crate's border.

@@ -21,7 +21,7 @@ use crate::lead::Lead;
 use crate::refused::Refused;
 use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
 use crate::trace;
-use crate::wait::{Bell, Wait};
+use crate::wait::{Notify, Wait};
 
 /// A session that threads and tasks share, with its lock and its clocks.
 ///
@@ -32,7 +32,7 @@ pub struct SharedSession(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    settled: Bell,
+    settled: Notify,
     /// The zero of the core's monotonic clock.
     started: Instant,
     origin: Arc<Origin>,
@@ -72,7 +72,7 @@ impl SharedSession {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
-        Self(Arc::new(Shared { state, settled: Bell::new(), started: Instant::now(), origin }))
+        Self(Arc::new(Shared { state, settled: Notify::new(), started: Instant::now(), origin }))
     }
 
     /// The one origin that the token is sent to.
@@ -103,7 +103,8 @@ impl SharedSession {
                 Admission::Send(attempt)
             }
             Step::Authenticate(login, then) => {
-                let until = then.deadline().map_or(login.lapses(), |deadline| deadline.min(login.lapses()));
+                let until =
+                    then.deadline().map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
                 let wait = self.listen(until, then);
                 // Emit nothing now, because all calls wait for this login. The end of the login
                 // emits the entries, or a call that waits does.
@@ -132,12 +133,12 @@ impl SharedSession {
     pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
         let generation = attempt.generation();
         let verdict = self.conclude_head(attempt, Head::from(&*response));
-        conceal(response.headers_mut());
+        mark_sensitive(response.headers_mut());
         generation.attach(response.status(), response.extensions_mut());
         verdict
     }
 
-    /// The same for the head alone: of a response of another type, in which [`conceal`] marks the token, or of an error that stands for a
+    /// The same for the head alone: of a response of another type, in which [`mark_sensitive`] marks the token, or of an error that stands for a
     /// status, or with the [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
         self.with(|session, now| session.conclude(attempt, head, now))
@@ -267,7 +268,7 @@ impl SharedSession {
 }
 
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
-pub fn conceal(headers: &mut HeaderMap) {
+pub fn mark_sensitive(headers: &mut HeaderMap) {
     // Do not use `entry`: it reserves room for one more header, and panics if the map is full.
     let tokens = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
     tokens.for_each(|(_, token)| token.set_sensitive(true));
@@ -363,7 +364,10 @@ mod tests {
             "{admission:?}"
         );
         let explanation = session.explain();
-        assert!(!matches!(explanation, Explanation::Join { .. } | Explanation::Send { .. }), "{explanation}");
+        assert!(
+            !matches!(explanation, Explanation::WaitForLogin { .. } | Explanation::Send { .. }),
+            "{explanation}"
+        );
     }
 
     /// Two threads may read the clock in one order, and get the lock in the other.
@@ -388,7 +392,7 @@ mod tests {
                 }
             }
             headers.values_mut().for_each(|value| value.set_sensitive(false));
-            conceal(&mut headers);
+            mark_sensitive(&mut headers);
             assert!(headers.get_all(AUTHORIZATION).iter().all(HeaderValue::is_sensitive));
             assert_eq!(headers.values().filter(|value| value.is_sensitive()).count(), 2);
         }

@@ -42,13 +42,13 @@ pub(crate) fn emit(entry: &Entry) {
     }
 }
 
-/// What comes with every call is trace, what comes with every life is debug, what somebody asked for is info,
+/// What comes with every call is trace, what comes with every lifetime is debug, what somebody asked for is info,
 /// and what somebody should look at is a warning.
 #[expect(clippy::match_same_arms, reason = "the last arm is for events that do not exist yet")]
 fn level(event: &Event) -> Level {
     match event {
-        Event::Adopted { .. }
-        | Event::Joined { .. }
+        Event::Renewed { .. }
+        | Event::Coalesced { .. }
         | Event::Ignored { why: Ignored::NotLater | Ignored::Blank } => Level::TRACE,
         Event::LoginStarted { .. }
         | Event::Ignored { .. }
@@ -59,10 +59,10 @@ fn level(event: &Event) -> Level {
         Event::LoginRejected { .. }
         | Event::LoginUnavailable { .. }
         | Event::LoginAbandoned { .. }
-        | Event::Latched { .. }
+        | Event::CircuitOpened { .. }
         | Event::Throttled { .. }
         | Event::DoubtfulDropped { .. }
-        | Event::Lapsed { .. } => Level::WARN,
+        | Event::LeaseExpired { .. } => Level::WARN,
         _ => Level::INFO,
     }
 }
@@ -78,32 +78,32 @@ mod tests {
 
     #[test]
     fn rule_22_the_more_often_it_comes_the_lower_its_level() {
-        let life = Duration::from_secs(60);
-        let challenged = |outcome| Event::Challenged { edition: 1, outcome };
+        let lifetime = Duration::from_secs(60);
+        let challenged = |outcome| Event::Challenged { generation: 1, outcome };
         let rejected = Event::LoginRejected { login: 1, status: StatusCode::UNAUTHORIZED, code: "OTHER" };
         for (event, expected) in [
-            (Event::Adopted { edition: 2, life }, Level::TRACE),
-            (Event::Joined { login: 1 }, Level::TRACE),
+            (Event::Renewed { generation: 2, lifetime }, Level::TRACE),
+            (Event::Coalesced { login: 1 }, Level::TRACE),
             (Event::Ignored { why: Ignored::Blank }, Level::TRACE),
             (Event::Ignored { why: Ignored::NotLater }, Level::TRACE),
             (Event::Ignored { why: Ignored::NotJwt }, Level::DEBUG),
             (Event::Ignored { why: Ignored::ForeignOrigin }, Level::DEBUG),
             (challenged(Challenge::Dropped), Level::DEBUG),
             (challenged(Challenge::NewerHeld), Level::DEBUG),
-            (Event::UploadBrokeOff { edition: 1 }, Level::DEBUG),
-            (Event::Accepted { edition: 1 }, Level::DEBUG),
+            (Event::UploadBrokeOff { generation: 1 }, Level::DEBUG),
+            (Event::Accepted { generation: 1 }, Level::DEBUG),
             (Event::LoginStarted { login: 1 }, Level::DEBUG),
-            (Event::LoginGranted { login: 1, edition: 1, life }, Level::INFO),
+            (Event::LoginGranted { login: 1, generation: 1, lifetime }, Level::INFO),
             (Event::Reset, Level::INFO),
             (Event::Invalidated, Level::INFO),
-            (Event::Resumed { edition: 1, left: life }, Level::INFO),
+            (Event::Resumed { generation: 1, left: lifetime }, Level::INFO),
             (rejected, Level::WARN),
             (Event::LoginUnavailable { login: 1, reason: Reason::Timeout }, Level::WARN),
             (Event::LoginAbandoned { login: 1 }, Level::WARN),
-            (Event::Latched { wait: life }, Level::WARN),
-            (Event::Throttled { edition: 1 }, Level::WARN),
-            (Event::DoubtfulDropped { edition: 1 }, Level::WARN),
-            (Event::Lapsed { login: 1 }, Level::WARN),
+            (Event::CircuitOpened { wait: lifetime }, Level::WARN),
+            (Event::Throttled { generation: 1 }, Level::WARN),
+            (Event::DoubtfulDropped { generation: 1 }, Level::WARN),
+            (Event::LeaseExpired { login: 1 }, Level::WARN),
         ] {
             assert_eq!(level(&event), expected, "{event}");
         }

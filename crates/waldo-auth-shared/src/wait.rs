@@ -1,7 +1,7 @@
 //! A call's wait for its token, and the bell that ends it.
 //!
 //! Whoever rings the bell wakes tasks by their wakers, and a waker is anybody's code: it may drop its task, run it on the spot or come back
-//! to the session. So no waker is called while any lock is held. Waking a [`Relay`] only notes the waker behind it, and whoever
+//! to the session. So no waker is called while any lock is held. Waking a [`DeferredWaker`] only notes the waker behind it, and whoever
 //! has rung calls what was noted when it is done.
 
 use std::future::{Future, poll_fn};
@@ -17,13 +17,13 @@ use crate::sync::{Event, EventListener, Instant, Listener};
 
 /// Wakes all who listen.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Notify {
     event: Event,
     /// The wakers of those who were woken, until they are called.
     woken: Arc<Mutex<Vec<Waker>>>,
 }
 
-impl Bell {
+impl Notify {
     pub(crate) fn new() -> Self {
         Self { event: Event::new(), woken: Arc::default() }
     }
@@ -81,7 +81,7 @@ impl Wait {
     pub async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) -> Call {
         let span = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         // Declared before the listener, and so dropped after it: the bell's own lock is never held where a waker is dropped.
-        let relay = Arc::new(Relay { woken: self.woken, waker: Mutex::new(None) });
+        let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
         let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));
         poll_fn(|context| {
             relay.lead_to(context.waker());
@@ -97,12 +97,12 @@ impl Wait {
 }
 
 /// Stands in for a task's waker where the bell would call it.
-struct Relay {
+struct DeferredWaker {
     woken: Arc<Mutex<Vec<Waker>>>,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Relay {
+impl DeferredWaker {
     fn lead_to(&self, waker: &Waker) {
         let mut led_to = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if !led_to.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -113,7 +113,7 @@ impl Relay {
     }
 }
 
-impl Wake for Relay {
+impl Wake for DeferredWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

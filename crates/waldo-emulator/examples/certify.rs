@@ -148,12 +148,12 @@ impl AttoClient {
     /// A little less than the lease, so that a login that hangs fails before its lease expires.
     fn log_in(&self, login: &Login, deadline: waldo_auth_core::Instant) -> Outcome {
         let now = self.now().monotonic;
-        let lease = login.lapses().saturating_duration_since(now) * 9 / 10;
+        let lease = login.expires_at().saturating_duration_since(now) * 9 / 10;
         let own = deadline.saturating_duration_since(now);
         let (began, limit) = (Instant::now(), lease.min(own));
         let answer = exchange(&login.request(), limit).and_then(|(response, body)| {
             let left = limit.saturating_sub(began.elapsed());
-            let body = match Login::body_patience(response.status(), left) {
+            let body = match Login::body_timeout(response.status(), left) {
                 Some(patience) => body.read(Login::MAX_BODY + 1, patience),
                 None => Ok(Vec::new()),
             };

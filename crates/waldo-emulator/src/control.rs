@@ -29,7 +29,7 @@ POST   /_emulator/revoke       deactivates a key: {\"key\": \"ID\"}, or ?key=ID 
 POST   /_emulator/restore      activates it again: {\"key\": \"ID\"}, or ?key=ID as it stands
 POST   /_emulator/signing-key  no body: signs with another key; {\"key\": \"...\"}: with this one; {\"key\": null}: with the client secret
 GET    /_emulator/policy       the policy
-POST   /_emulator/policy       changes any part of it: {\"lifetime\": \"10s\", \"rotation\": \"strict\", \"roll\": \"bare\"}
+POST   /_emulator/policy       changes any part of it: {\"lifetime\": \"10s\", \"rotation\": \"strict\", \"renewal\": \"bare\"}
 GET    /_emulator/faults       the failures still to come
 POST   /_emulator/faults       adds one, or a list: {\"on\": \"login\", \"answer\": 503, \"times\": 2}
 DELETE /_emulator/faults       removes them all

@@ -97,7 +97,7 @@ impl Emulator {
         control::is_meant(path)
     }
 
-    /// Makes every token issued so far invalid, as if its life had ended.
+    /// Makes every token issued so far invalid, as if its lifetime had ended.
     pub fn expire_all(&self) {
         self.site.server().expire_all();
     }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
     Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt,
-    LoginAnswer, Policy, Refuses, RequestPath, RollForm, RollOn, Rotation, Server, Servers, UnknownPaths,
+    LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation, Server, Servers,
+    UnknownPaths,
 };
 
 /// What `--help` says first.
@@ -77,15 +78,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ROTATION", default_value = "lenient")]
     rotation: Rotation,
 
-    #[arg(long, value_name = "FORM", default_value = "bearer", value_parser = word::<RollForm>)]
+    #[arg(long, value_name = "FORM", default_value = "bearer", value_parser = word::<RenewalForm>)]
     #[arg(
-        help = "How a fresh token is sent: bearer, lower_case, colon, bare, doubled, several, blank, junk, oversized or none"
+        help = "How a fresh token is sent: bearer, lower_case, colon, bare, doubled, several, blank, malformed, oversized or none"
     )]
-    roll: RollForm,
+    renewal: RenewalForm,
 
     /// Which responses carry a fresh token: success (every 2xx), ok (200 alone) or all
-    #[arg(long, value_name = "WHICH", default_value = "success", value_parser = word::<RollOn>)]
-    roll_on: RollOn,
+    #[arg(long, value_name = "WHICH", default_value = "success", value_parser = word::<RenewalOn>)]
+    renewal_on: RenewalOn,
 
     #[arg(long, value_name = "ANSWER", default_value = "body", value_parser = word::<LoginAnswer>)]
     #[arg(
@@ -191,8 +192,8 @@ impl Options {
             iat: self.iat,
             chain_limit: self.chain_limit,
             rotation: self.rotation,
-            roll: self.roll,
-            roll_on: self.roll_on,
+            renewal: self.renewal,
+            renewal_on: self.renewal_on,
             login_answer: self.login_answer,
             login_header: self.login_header,
             accept: self.accept,

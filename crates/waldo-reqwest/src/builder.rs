@@ -119,7 +119,7 @@ impl ClientBuilder {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's path.
+    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's path.
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }

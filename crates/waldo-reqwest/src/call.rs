@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate, close_connection, conceal, is_upload};
+use waldo_auth_shared::{Admission, Gate, close_connection, is_upload, mark_sensitive};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -74,7 +74,7 @@ pub(crate) async fn run<E: Exchange>(
         };
         let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
         let (sent, copy) = match (how, stage) {
-            (Upload::Probe, Stage::BrokeOff(error, mut request)) => {
+            (Upload::HeadOnly, Stage::BrokeOff(error, mut request)) => {
                 let copy = sending::copy(&mut request);
                 let request = admitted(request)?;
                 match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
@@ -88,14 +88,16 @@ pub(crate) async fn run<E: Exchange>(
                 let request = admitted(request)?;
                 let sent = match how {
                     Upload::Send => sending::send(&mut exchange, request).await,
-                    Upload::Ask | Upload::Probe => match sending::ask(&mut exchange, request).await? {
-                        Asked::Sent(sent) => sent,
-                        Asked::Refused(body) => {
-                            let mut request = sending::copy(&mut copy);
-                            *request.body_mut() = Some(body);
-                            sending::send(&mut exchange, admitted(request)?).await
+                    Upload::ExpectContinue | Upload::HeadOnly => {
+                        match sending::ask(&mut exchange, request).await? {
+                            Asked::Sent(sent) => sent,
+                            Asked::Refused(body) => {
+                                let mut request = sending::copy(&mut copy);
+                                *request.body_mut() = Some(body);
+                                sending::send(&mut exchange, admitted(request)?).await
+                            }
                         }
-                    },
+                    }
                 };
                 (sent, copy)
             }
@@ -186,7 +188,7 @@ fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Resp
 
 fn deliver(mut response: Response, generation: Generation) -> Response {
     // A fresh token is in there, and the user may log the headers.
-    conceal(response.headers_mut());
+    mark_sensitive(response.headers_mut());
     generation.attach(response.status(), response.extensions_mut());
     response
 }

@@ -32,7 +32,7 @@ pub use reqwest;
 pub use reqwest_middleware;
 pub use waldo_auth_core::{
     ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, Generation,
-    NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError,
-    Unavailable, Unheld,
+    NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
+    SnapshotError, Unavailable,
 };
 pub use waldo_auth_shared::{EnvError, Refused};

@@ -12,13 +12,13 @@ use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back.
 pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
-    let (head, body) = match timeout(lead.patience(), ask(&http, &lead)).await {
+    let (head, body) = match timeout(lead.timeout(), ask(&http, &lead)).await {
         Ok(Ok(response)) => response.into_parts(),
         Ok(Err(error)) => return fail(lead, error),
         Err(late) => return lead.time_out(late),
     };
     let mut answer = AnswerBody::new();
-    let ended = match lead.body_patience(head.status) {
+    let ended = match lead.body_timeout(head.status) {
         Some(patience) => timeout(patience, answer.read(body)).await,
         None => Ok(Ok(())),
     };

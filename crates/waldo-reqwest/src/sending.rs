@@ -74,7 +74,7 @@ pub(crate) async fn ask<E: Exchange>(
     let gate = hold(&mut request, HeldBody::held);
     let sent = exchange.send(request);
     let result = match &gate {
-        Some(gate) => gate.open_after(sleep(Upload::ASK_TIMEOUT), sent).await,
+        Some(gate) => gate.open_after(sleep(Upload::CONTINUE_TIMEOUT), sent).await,
         None => sent.await,
     };
     match result {
@@ -100,7 +100,7 @@ pub(crate) async fn probe<E: Exchange>(
 ) -> Result<Option<Response>, Error> {
     expect_continue(request.headers_mut())?;
     *request.body_mut() = Some(Body::wrap(HeldBody::<Body>::never(length)));
-    let answer = timeout(Upload::ASK_TIMEOUT, exchange.send(request)).await;
+    let answer = timeout(Upload::CONTINUE_TIMEOUT, exchange.send(request)).await;
     let response = answer.ok().and_then(Result::ok);
     Ok(response.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
 }

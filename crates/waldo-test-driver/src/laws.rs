@@ -69,7 +69,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "one-login",
-        sentence: "Never are two logins under way, unless the lease of the first has lapsed: a login goes on when its call has ended, and when a token is given up.",
+        sentence: "Never are two logins under way, unless the lease of the first has expired: a login goes on when its call has ended, and when a token is given up.",
         clauses: &[
             Clause { name: "beside-another", objects: logins::starts_beside_another },
             Clause { name: "no-lease", objects: logins::has_no_lease },
@@ -91,7 +91,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "no-dead-token",
-        sentence: "No request carries a token whose life, as the client can know it, has ended.",
+        sentence: "No request carries a token whose lifetime, as the client can know it, has ended.",
         clauses: &[Clause { name: "dead", objects: tokens::is_dead }],
     },
     Law {
@@ -115,7 +115,7 @@ pub const LAWS: &[Law] = &[
     },
     Law {
         name: "bounded-logins",
-        sentence: "Every login has its cause: nothing is held, a life has ended, or a refused token was dropped within the budget; and a rejected key pair is tried again at the probes only.",
+        sentence: "Every login has its cause: nothing is held, a lifetime has ended, or a refused token was dropped within the budget; and a rejected key pair is tried again at the probes only.",
         clauses: &[
             Clause { name: "needless", objects: logins::is_needless },
             Clause { name: "early-probe", objects: logins::probes_early },

@@ -44,7 +44,7 @@
 //!             .body(pair.into_bytes())
 //!             .unwrap()
 //!     }
-//!     fn lapses(login: &Now) -> Instant {
+//!     fn expires_at(login: &Now) -> Instant {
 //!         login.monotonic.saturating_add(std::time::Duration::from_secs(30))
 //!     }
 //!     fn settle(&mut self, _: Now, end: LoginEnd<'_>, _: Now) {
@@ -98,7 +98,7 @@ use crate::server::Server;
 /// Its `Hash` has to cover all that decides what it does next, as has that of its permits: a search that has been in a state does not
 /// go there again, so what the hash leaves out is missed in silence.
 ///
-/// The laws judge it by the documented limits, which are the defaults of [`Config`]: the margins, the lease, the probes, the budget of drops.
+/// The laws judge it by the documented limits, which are the defaults of [`Config`]: the leeways, the lease, the probes, the budget of drops.
 pub trait Machine: Hash + Sized {
     /// A request that the user wants sent.
     type Call: Hash;
@@ -137,7 +137,7 @@ pub trait Machine: Hash + Sized {
     fn request(login: &Self::Login) -> Request<Vec<u8>>;
 
     /// Until when others wait for a login.
-    fn lapses(login: &Self::Login) -> Instant;
+    fn expires_at(login: &Self::Login) -> Instant;
 
     /// Ends a login.
     fn settle(&mut self, login: Self::Login, end: LoginEnd<'_>, now: Now);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::choices::Choices;
-use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RollForm, Rotation, Servers};
+use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers};
 
 /// What can go wrong in a world, beside the order of everything.
 // Exhaustive on purpose: a world has to know how to do each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trouble {
-    /// A token's life ends, or nearly.
+    /// A token's lifetime ends, or nearly.
     Expiry,
     /// The server forgets every token that it has issued.
     RevokedToken,
@@ -41,7 +41,7 @@ pub enum Trouble {
     /// An answer comes from another origin, with a token of its own.
     ForeignAnswer,
     /// A good answer comes with a blank or malformed header in place of its fresh token.
-    JunkRoll,
+    MalformedRenewal,
     /// A process stores its token, or takes up the one that is stored.
     SharedToken,
     /// Time passes.
@@ -71,7 +71,7 @@ impl Trouble {
         Self::RouteRefuses,
         Self::ErrorAnswer,
         Self::ForeignAnswer,
-        Self::JunkRoll,
+        Self::MalformedRenewal,
         Self::SharedToken,
         Self::Delay,
         Self::BrokenUpload,
@@ -160,13 +160,13 @@ impl Setup {
             ClockOffset::Behind(secs(90)),
             ClockOffset::Behind(secs(2 * 24 * 60 * 60)),
         ];
-        let roll = [
-            RollForm::Bearer,
-            RollForm::Bare,
-            RollForm::Colon,
-            RollForm::LowerCase,
-            RollForm::Doubled,
-            RollForm::None,
+        let renewal = [
+            RenewalForm::Bearer,
+            RenewalForm::Bare,
+            RenewalForm::Colon,
+            RenewalForm::LowerCase,
+            RenewalForm::Doubled,
+            RenewalForm::None,
         ];
         let known_after = [0, 0, 0, 0, 0, 300, 1400, 3000].map(Duration::from_millis);
         let date = [DateHeader::Present, DateHeader::Absent, DateHeader::Aged(secs(600))];
@@ -174,7 +174,7 @@ impl Setup {
             rotation: of(&rotation, &mut one_of).unwrap_or_default(),
             lifetime: of(&lifetime, &mut one_of).unwrap_or(secs(60)),
             clock_offset: of(&offset, &mut one_of).unwrap_or_default(),
-            roll: of(&roll, &mut one_of).unwrap_or_default(),
+            renewal: of(&renewal, &mut one_of).unwrap_or_default(),
             date: of(&date, &mut one_of).unwrap_or_default(),
             iat: if one_of(4) == 3 { IssuedAt::Login } else { IssuedAt::Minted },
             login_header: one_of(2) == 1,
@@ -221,13 +221,13 @@ mod tests {
         let mut drawn = BTreeMap::<&str, BTreeSet<String>>::new();
         for seed in 0..100 {
             let setup = Setup::drawn(&mut Choices::seeded(seed), 7);
-            let Policy { rotation, lifetime, clock_offset, roll, date, iat, .. } = &setup.policy;
+            let Policy { rotation, lifetime, clock_offset, renewal, date, iat, .. } = &setup.policy;
             let Policy { login_header, known_after, servers, .. } = &setup.policy;
             let options: [(_, &dyn Debug); 11] = [
                 ("rotation", rotation),
                 ("lifetime", lifetime),
                 ("clock_offset", clock_offset),
-                ("roll", roll),
+                ("renewal", renewal),
                 ("date", date),
                 ("iat", iat),
                 ("login_header", login_header),
@@ -267,7 +267,7 @@ mod tests {
             ("patience", 2),
             ("process", 3),
             ("processes", 3),
-            ("roll", 6),
+            ("renewal", 6),
             ("rotation", 6),
             ("servers", 2),
         ];

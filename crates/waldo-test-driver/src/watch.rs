@@ -11,7 +11,7 @@ use std::time::Duration;
 use waldo_auth_core::{Instant, Now};
 
 pub(crate) use self::sight::{Caller, Carries, End, Sight, What};
-pub(crate) use self::tokens::{Life, TokenId, Tokens};
+pub(crate) use self::tokens::{Lifetime, TokenId, Tokens};
 
 /// How many drops the budget allows at once, and how often one more (rule 16).
 pub(crate) const BURST: usize = 10;
@@ -33,9 +33,9 @@ pub(crate) struct Watch {
     /// Counts what opens an epoch: granted logins, resets, invalidations, resumptions.
     pub(crate) epoch: u64,
     /// Counts the tokens that were ever taken up.
-    edition: u64,
+    generation: u64,
     /// The latest `exp` that was held in this epoch, in whole milliseconds.
-    horizon: Option<i64>,
+    latest_exp: Option<i64>,
     /// The last token sent in this epoch.
     pub(crate) newest_sent: Option<TokenId>,
     /// The last tokens that were dropped for a 401, and that no login has brought again.
@@ -65,15 +65,15 @@ pub(crate) struct Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
     pub(crate) token: TokenId,
-    pub(crate) life: Life,
+    pub(crate) lifetime: Lifetime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
     pub(crate) login: u64,
-    pub(crate) lapses: Instant,
+    pub(crate) expires_at: Instant,
     epoch: u64,
-    edition: u64,
+    generation: u64,
 }
 
 /// What keeps calls from logging in.
@@ -101,7 +101,7 @@ impl Watch {
     /// Whether a token is held that is good for this call.
     pub(crate) fn is_good_for(&self, call: &Caller, now: Now) -> bool {
         self.held.is_some_and(|held| {
-            if call.one_shot { held.life.usable_for_one_shot(now) } else { held.life.usable(now) }
+            if call.one_shot { held.lifetime.usable_for_one_shot(now) } else { held.lifetime.usable(now) }
         })
     }
 
@@ -118,7 +118,7 @@ impl Watch {
 
     /// Whether a server with clocks of whole seconds may see the held token as ended (rule 16).
     pub(crate) fn may_have_ended(&self, now: Now) -> bool {
-        self.held.is_some_and(|held| may_have_ended(held.life, now))
+        self.held.is_some_and(|held| may_have_ended(held.lifetime, now))
     }
 
     /// How long after a rejection no login may start: a minute, doubling to 15 (rule 15).
@@ -131,10 +131,14 @@ impl Watch {
         let now = sight.now;
         match &sight.what {
             What::Sent { carries: Carries::Token(token), .. } => self.newest_sent = Some(*token),
-            What::LoggedIn { login, lapses, .. } => {
+            What::LoggedIn { login, expires_at, .. } => {
                 self.logins = *login;
-                let lease =
-                    Lease { login: *login, lapses: *lapses, epoch: self.epoch, edition: self.edition };
+                let lease = Lease {
+                    login: *login,
+                    expires_at: *expires_at,
+                    epoch: self.epoch,
+                    generation: self.generation,
+                };
                 self.lease = Some(lease);
                 self.under_way.push(lease);
             }
@@ -148,9 +152,10 @@ impl Watch {
             What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
                 self.refuse(*sent, *holds, now);
             }
-            What::Answered { sent, epoch, status: 200..=299, own_origin: true, roll, .. } => {
-                let repeats = roll.is_some_and(|(token, _)| self.given_up.contains(&token));
-                let renews = roll.is_some_and(|roll| !repeats && self.roll(*sent, *epoch, roll, tokens));
+            What::Answered { sent, epoch, status: 200..=299, own_origin: true, renewal, .. } => {
+                let repeats = renewal.is_some_and(|(token, _)| self.given_up.contains(&token));
+                let renews =
+                    renewal.is_some_and(|renewal| !repeats && self.renew(*sent, *epoch, renewal, tokens));
                 if *epoch == self.epoch && !repeats {
                     self.succeed(renews);
                 }
@@ -171,8 +176,8 @@ impl Watch {
                 self.pay(now);
                 self.forget();
             }
-            What::Resumed { token, life } => {
-                self.hold_new(*token, *life, tokens);
+            What::Resumed { token, lifetime } => {
+                self.hold_new(*token, *lifetime, tokens);
                 self.accepted = true;
             }
             What::Sent { .. }
@@ -188,14 +193,14 @@ impl Watch {
 
     /// Whether giving the held token up leads to another one (rule 6).
     fn may_be_invalidated(&self, now: Now) -> bool {
-        let is_led = self.lease.is_some_and(|lease| lease.lapses > now.monotonic);
+        let is_led = self.lease.is_some_and(|lease| lease.expires_at > now.monotonic);
         let is_rejected = self.closed.is_some_and(|closed| closed.by == By::Rejection);
         self.held.is_some() && !is_led && !is_rejected
     }
 
     /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those who waited.
     pub(crate) fn notice(&mut self, now: Now) {
-        if self.lease.take_if(|lease| lease.lapses <= now.monotonic).is_none() {
+        if self.lease.take_if(|lease| lease.expires_at <= now.monotonic).is_none() {
             return;
         }
         self.failures += 1;
@@ -231,15 +236,15 @@ impl Watch {
         self.lease = None;
     }
 
-    fn hold_new(&mut self, token: TokenId, life: Life, tokens: &Tokens) {
-        self.held = Some(Held { token, life });
+    fn hold_new(&mut self, token: TokenId, lifetime: Lifetime, tokens: &Tokens) {
+        self.held = Some(Held { token, lifetime });
         self.given_up.retain(|given_up| *given_up != token);
         self.refused.retain(|refused| *refused != token);
         (self.accepted, self.refused_since) = (false, None);
         self.epoch += 1;
-        self.edition += 1;
+        self.generation += 1;
         self.newest_sent = None;
-        self.horizon = exp(token, tokens);
+        self.latest_exp = exp(token, tokens);
     }
 
     /// The held token was refused. It was dropped for that if the client holds no token afterwards
@@ -257,7 +262,7 @@ impl Watch {
     fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
         let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
         self.give_up(dropped);
-        if !may_have_ended(dropped.life, now) {
+        if !may_have_ended(dropped.lifetime, now) {
             self.pay(now);
         }
         true
@@ -273,17 +278,23 @@ impl Watch {
     }
 
     /// Rule 5.
-    fn roll(&mut self, sent: TokenId, epoch: u64, (token, life): (TokenId, Life), tokens: &Tokens) -> bool {
+    fn renew(
+        &mut self,
+        sent: TokenId,
+        epoch: u64,
+        (token, lifetime): (TokenId, Lifetime),
+        tokens: &Tokens,
+    ) -> bool {
         let Some(held) = self.held.filter(|held| epoch == self.epoch && token != sent && token != held.token)
         else {
             return false;
         };
         let ends = exp(token, tokens);
-        let takes = held.token == sent || (ends.is_some() && ends > self.horizon);
+        let takes = held.token == sent || (ends.is_some() && ends > self.latest_exp);
         if takes {
-            self.held = Some(Held { token, life });
-            self.edition += 1;
-            self.horizon = self.horizon.max(ends);
+            self.held = Some(Held { token, lifetime });
+            self.generation += 1;
+            self.latest_exp = self.latest_exp.max(ends);
         }
         takes
     }
@@ -293,14 +304,14 @@ impl Watch {
         let started = self.under_way.swap_remove(index);
         let current = self.lease.take_if(|lease| lease.login == login).is_some();
         let overtaken = login != self.logins;
-        let newer_held = self.held.is_some() && started.edition != self.edition;
+        let newer_held = self.held.is_some() && started.generation != self.generation;
         if !current && (newer_held || started.epoch != self.epoch) {
             return;
         }
         match end {
-            End::Granted(token, life) if life.usable(now) => {
+            End::Granted(token, lifetime) if lifetime.usable(now) => {
                 self.closed = None;
-                self.hold_new(token, life, tokens);
+                self.hold_new(token, lifetime, tokens);
             }
             // Dead on arrival: as good as no token.
             End::Granted(..) => self.fail(None, current, overtaken, now),
@@ -359,9 +370,9 @@ fn remember(tokens: &mut Vec<TokenId>, token: TokenId) {
     }
 }
 
-/// Whether a server with clocks of whole seconds may see this life as ended (rule 16).
-fn may_have_ended(life: Life, now: Now) -> bool {
-    life.left(now) <= Duration::from_secs(2).min(life.span / 2)
+/// Whether a server with clocks of whole seconds may see this lifetime as ended (rule 16).
+fn may_have_ended(lifetime: Lifetime, now: Now) -> bool {
+    lifetime.left(now) <= Duration::from_secs(2).min(lifetime.span / 2)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a date of the model's is far from the ends")]

@@ -21,7 +21,7 @@ use crate::choices::{Choices, Odometer};
 use crate::clocks::Clocks;
 use crate::laws::{self, LAWS, Law, Scene, Violation};
 use crate::machine::Machine;
-use crate::server::{RollForm, Server, Servers};
+use crate::server::{RenewalForm, Server, Servers};
 use crate::setup::Setup;
 use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
@@ -84,7 +84,7 @@ impl<'a, M: Machine> World<'a, M> {
             budget: setup.budget,
             // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.
             // And a server that refuses a good token is a trouble of its own.
-            undisturbed: setup.policy.roll != RollForm::Doubled
+            undisturbed: setup.policy.renewal != RenewalForm::Doubled
                 && setup.policy.known_after.is_zero()
                 && setup.policy.servers == Servers::Alike,
             draining: false,

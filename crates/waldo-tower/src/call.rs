@@ -97,7 +97,7 @@ impl<S> Exchange<S> {
                     let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
                     let sending = Sending { service, head: &head, sleep: &self.layer.sleep };
                     let (sent, spare) = match (how, stage) {
-                        (Upload::Probe, Stage::BrokeOff(error, spare)) => {
+                        (Upload::HeadOnly, Stage::BrokeOff(error, spare)) => {
                             match sending.probe(upload.unwrap_or_default()).await? {
                                 Some(response) => (Sent::Answered(response, None), spare),
                                 None => return Err(error),
@@ -108,7 +108,7 @@ impl<S> Exchange<S> {
                             let spare = body.again(again);
                             let sent = match how {
                                 Upload::Send => sending.send(body).await?,
-                                Upload::Ask | Upload::Probe => match sending.ask(body).await? {
+                                Upload::ExpectContinue | Upload::HeadOnly => match sending.ask(body).await? {
                                     Asked::Sent(sent) => sent,
                                     Asked::Refused(body) => {
                                         let service = self.ready().await?;

@@ -41,7 +41,7 @@ pub use spawn::LoginFuture;
 pub use http;
 pub use waldo_auth_core::{
     Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    Generation, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
-    SnapshotError, Unavailable, Unheld,
+    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode,
+    Snapshot, SnapshotError, Unavailable,
 };
 pub use waldo_auth_shared::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};

@@ -20,7 +20,7 @@ where
 {
     // It holds the key pair; the memory is wiped when the service below lets go of it.
     let request = lead.request().map(|body| Body::bytes(Bytes::from_owner(Zeroizing::new(body))));
-    let patience = lead.patience();
+    let patience = lead.timeout();
     let too_slow = || format!("no answer within {patience:?}");
     let sent = service.call(request);
     // Give up the call's capacity, because the response may need this capacity.
@@ -31,7 +31,7 @@ where
         None => return lead.time_out(too_slow()),
     };
     let mut answer = AnswerBody::new();
-    let ended = match lead.body_patience(head.status) {
+    let ended = match lead.body_timeout(head.status) {
         Some(patience) => sleep.unless(patience, answer.read(body)).await,
         None => Some(Ok(())),
     };

@@ -66,7 +66,7 @@ impl<S> Sending<'_, S> {
         let (body, gate) = body.behind(HeldBody::held);
         let sent = self.service.call(self.asking(body)?);
         drop(self.service);
-        let silence = self.sleep.of(Upload::ASK_TIMEOUT);
+        let silence = self.sleep.of(Upload::CONTINUE_TIMEOUT);
         let sent = match &gate {
             Some(gate) => gate.open_after(silence, sent).await,
             None => sent.await,
@@ -93,7 +93,7 @@ impl<S> Sending<'_, S> {
     {
         let sent = self.service.call(self.asking(Body::never(length))?);
         drop(self.service);
-        let answer = self.sleep.unless(Upload::ASK_TIMEOUT, sent).await.and_then(Result::ok);
+        let answer = self.sleep.unless(Upload::CONTINUE_TIMEOUT, sent).await.and_then(Result::ok);
         Ok(answer.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
     }
 

@@ -113,7 +113,7 @@ impl ClientBuilder {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: margins, lease, backoff, probes, the drop budget, the login's
+    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's
     /// path, and the statuses that count as a 401
     /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {

@@ -12,7 +12,7 @@ use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed, Origin,
     Snapshot, Upload, Verdict,
 };
-use waldo_auth_shared::{Admission, Lead, SharedSession, conceal};
+use waldo_auth_shared::{Admission, Lead, SharedSession, mark_sensitive};
 
 use crate::agent::LONGEST;
 use crate::error::Error;
@@ -220,7 +220,7 @@ impl Client {
             let generation = attempt.generation();
             let verdict = match sent.ending {
                 Ending::Usual => self.conclude(attempt, &sent.result),
-                Ending::BrokeOff => match broken.take().filter(|_| how == Upload::Probe) {
+                Ending::BrokeOff => match broken.take().filter(|_| how == Upload::HeadOnly) {
                     // The probe got no answer, so the call ends with its first error.
                     Some(error) => return Err(error),
                     None => self.session.break_off(attempt),
@@ -233,7 +233,7 @@ impl Client {
             match verdict {
                 // A refused answer is dropped unread, and with it its connection, unless it has no body. To read even a short body
                 // is to wait for the server, and ureq bounds that only by what would bound the delivered answer too. A 401
-                // that is healed comes about once in a token's life, so a connection more is cheap.
+                // that is healed comes about once in a token's lifetime, so a connection more is cheap.
                 Verdict::Retry(again) => {
                     call = again;
                     broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
@@ -318,7 +318,7 @@ fn deliver(
         None => error,
     })?;
     // A fresh token is in there, and the user may log the headers.
-    conceal(response.headers_mut());
+    mark_sensitive(response.headers_mut());
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
         return Err(Error::Status { status, generation });

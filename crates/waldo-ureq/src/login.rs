@@ -21,7 +21,7 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
     let body = Zeroizing::new(body);
     let request = sender
         .configure(Request::from_parts(head, body.as_slice()))
-        .timeout_global(Some(lead.patience()))
+        .timeout_global(Some(lead.timeout()))
         .accept_encoding("")
         .build();
     let response = match sender.perform(request) {
@@ -34,7 +34,7 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
         ));
     }
     let (head, body) = response.into_parts();
-    let Some(patience) = lead.body_patience(head.status) else {
+    let Some(patience) = lead.body_timeout(head.status) else {
         return lead.answer(Head::new(head.status, &head.headers), &[]);
     };
     let answer = if head.status.is_success() {

@@ -194,9 +194,9 @@ impl Sender {
         let (asks, wait) = match how {
             Upload::Send => (payload.expects() && !self.ignores_expect(), self.await_100()),
             // This crate, not the agent, decides how long the server may take to answer a probe.
-            Upload::Ask | Upload::Probe => (true, self.within_a_read(Upload::ASK_TIMEOUT)),
+            Upload::ExpectContinue | Upload::HeadOnly => (true, self.within_a_read(Upload::CONTINUE_TIMEOUT)),
         };
-        if !asks || request.headers().contains_key(EXPECT) && how != Upload::Probe {
+        if !asks || request.headers().contains_key(EXPECT) && how != Upload::HeadOnly {
             return self.exchange(request, description, payload, limits);
         }
         let plain = request.clone();
@@ -204,12 +204,12 @@ impl Sender {
             return Sent::usual(Err(error));
         }
         let (began, asking) = (Instant::now(), Limits { await_100: Some(wait), ..limits });
-        if how == Upload::Probe {
+        if how == Upload::HeadOnly {
             return self.probe(request, asking);
         }
         let mut sent = self.exchange(request, description, payload, asking);
         // The server may have ended the connection because of the doubtful token.
-        if how == Upload::Ask && !sent.touched {
+        if how == Upload::ExpectContinue && !sent.touched {
             sent = sent.or_broke_off();
         }
         let is_417 = |response: &Response<Body>| response.status() == StatusCode::EXPECTATION_FAILED;
@@ -226,7 +226,7 @@ impl Sender {
     /// Adds the headers that ask the server before the body is sent.
     fn ask(&self, headers: &mut HeaderMap, how: Upload) -> Result<(), Error> {
         add(headers, EXPECT, HeaderValue::from_static("100-continue"))?;
-        let sends_body = how != Upload::Probe;
+        let sends_body = how != Upload::HeadOnly;
         if self.sees_answers || sends_body && self.continues_first.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -344,7 +344,7 @@ impl Sender {
 
     /// The agent's limit for `100 Continue`.
     fn await_100(&self) -> Duration {
-        self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(Upload::ASK_TIMEOUT))
+        self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(Upload::CONTINUE_TIMEOUT))
     }
 
     /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use waldo_emulator::Emulator;
-use waldo_emulator::model::{Answer, Fault, Policy, RetryAfter, RollForm, Server};
+use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, RetryAfter, Server};
 use waldo_ureq::http::header::AUTHORIZATION;
 use waldo_ureq::http::{HeaderMap, Request, Response};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
@@ -21,7 +21,7 @@ pub(crate) fn plays() {
     let emulator = Emulator::start(server()).unwrap();
     let client = builder(&emulator).build().unwrap();
     EARS.hear(&client);
-    the_tokens_life(&emulator, &client);
+    the_tokens_lifetime(&emulator, &client);
     calls_that_fail(&emulator, &client);
     requests_that_are_wrong(&client);
     logins_that_fail(&emulator);
@@ -88,20 +88,22 @@ fn tell(client: &Client, result: Result<Response<Body>, Error>) {
     EARS.hear(client);
 }
 
-fn the_tokens_life(emulator: &Emulator, client: &Client) {
+fn the_tokens_lifetime(emulator: &Emulator, client: &Client) {
     // Granted, then adopted.
     call(client, CUSTOMER);
     call(client, CUSTOMER);
     // Ignored.
-    emulator.set_policy(Policy { roll: RollForm::Junk, ..Policy::default() });
+    emulator.set_policy(Policy { renewal: RenewalForm::Malformed, ..Policy::default() });
     call(client, CUSTOMER);
     emulator.set_policy(Policy::default());
     // Challenged, and healed.
     emulator.expire_all();
     call(client, CUSTOMER);
     // Throttled.
-    let poor =
-        builder(emulator).limits(|limits| limits.drop_budget(0, Duration::from_secs(30))).build().unwrap();
+    let poor = builder(emulator)
+        .limits(|limits| limits.invalidation_budget(0, Duration::from_secs(30)))
+        .build()
+        .unwrap();
     call(&poor, CUSTOMER);
     emulator.expire_all();
     call(&poor, CUSTOMER);
@@ -174,10 +176,10 @@ fn logins_that_fail(emulator: &Emulator) {
 
 /// Its login is given up, and a second call, which waits for it, logs in.
 fn a_leader_that_panics(emulator: &Emulator) {
-    let (first, joined) = (AtomicBool::new(true), EARS.count("joined"));
+    let (first, joined) = (AtomicBool::new(true), EARS.count("coalesced"));
     let panics = move |request: &Request<SendBody>| {
         if request.uri().path() == "/authenticate" && first.swap(false, Ordering::SeqCst) {
-            EARS.wait_for("joined", joined);
+            EARS.wait_for("coalesced", joined);
             panic!("the leader is lost, on purpose");
         }
     };

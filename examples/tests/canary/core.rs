@@ -25,10 +25,10 @@ pub(crate) fn plays() {
     errors_before_there_is_a_session();
     for scene in [
         Play::logs_in,
-        Play::rolls,
+        Play::renewals,
         Play::is_refused,
         Play::is_rejected,
-        Play::fails_and_lapses,
+        Play::fails_and_expires,
         Play::stores_and_resumes,
     ] {
         scene(&mut play);
@@ -39,7 +39,7 @@ pub(crate) fn plays() {
 fn config() -> Config {
     let credentials = Credentials::new(KEY, SECRET).unwrap();
     EARS.hear(&credentials);
-    let builder = Config::builder(ORIGIN, credentials).drop_budget(1, Duration::from_secs(30));
+    let builder = Config::builder(ORIGIN, credentials).invalidation_budget(1, Duration::from_secs(30));
     EARS.hear(&builder);
     let config = builder.build().unwrap();
     EARS.hear(&config);
@@ -166,11 +166,11 @@ impl Play {
         }
     }
 
-    fn rolls(&mut self) {
+    fn renewals(&mut self) {
         let (one, other) = (self.send(), self.send());
-        let (token, junk) = (self.mint(), format!("{KEY}.{SECRET}").replace('"', ""));
+        let (token, malformed) = (self.mint(), format!("{KEY}.{SECRET}").replace('"', ""));
         self.conclude(one, 200, Some(&token));
-        self.conclude(other, 200, Some(&junk));
+        self.conclude(other, 200, Some(&malformed));
         let snapshot = self.session.snapshot(self.now()).unwrap();
         EARS.hear(&snapshot);
         EARS.hear(&Instant::from_start(self.clock));
@@ -223,7 +223,7 @@ impl Play {
         }
     }
 
-    fn fails_and_lapses(&mut self) {
+    fn fails_and_expires(&mut self) {
         self.session.reset(Credentials::new(OTHER_KEY, OTHER_SECRET).unwrap(), self.now());
         let login = self.lead();
         self.pass(30);

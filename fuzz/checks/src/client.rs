@@ -75,7 +75,7 @@ pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
     (attempt, token)
 }
 
-/// The token that is held, whether or not its life is over.
+/// The token that is held, whether or not its lifetime is over.
 pub(crate) fn held(session: &Session) -> Option<String> {
     let stored: serde_json::Value = serde_json::from_str(&session.snapshot(now())?.to_json()).unwrap();
     stored.get("token").and_then(serde_json::Value::as_str).map(str::to_owned)

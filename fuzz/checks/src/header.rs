@@ -33,7 +33,7 @@ pub fn header(bytes: &[u8]) {
                 .any(|value| value.as_bytes().windows(kept.len()).any(|part| part == kept.as_bytes())),
             "{kept}"
         );
-        // The life of what was adopted may be over by this client's reckoning, and is not when it says nothing of its end.
+        // The lifetime of what was adopted may be over by this client's reckoning, and is not when it says nothing of its end.
         if matches!(session.explain(now()), Explanation::Send { .. }) {
             assert_eq!(send(&mut session, Call::replayable()).1, kept);
         }

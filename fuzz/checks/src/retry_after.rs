@@ -11,12 +11,12 @@ use crate::token::jwt;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be the `exp` of a token in seconds: the wait and the
-/// life are what these say, within their bounds, and the wait is kept.
+/// lifetime are what these say, within their bounds, and the wait is kept.
 pub fn retry_after(bytes: &[u8]) {
     let response = Response::read(bytes);
     asked_wait(&response);
     let exp = std::str::from_utf8(&response.body).ok().and_then(|exp| exp.trim().parse().ok());
-    life(&response.headers, exp);
+    lifetime(&response.headers, exp);
 }
 
 fn asked_wait(response: &Response) {
@@ -51,7 +51,7 @@ fn date(text: Option<&str>) -> Option<SystemTime> {
     httpdate::parse_http_date(text?).ok()
 }
 
-fn life(headers: &HeaderMap, exp: Option<i64>) {
+fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
     let mut session = session();
     let (login, _) = lead(&mut session);
     let payload = exp.map_or("{}".to_owned(), |exp| format!(r#"{{"exp":{exp}}}"#));

@@ -16,24 +16,24 @@ impl Hash for Session {
             number: _,
             config,
             held,
-            unheld,
+            no_token,
             given_up,
             refused,
             evidence,
             epoch,
-            edition,
+            generation,
             lease,
             logins,
             setbacks,
             gate,
-            drops,
+            invalidations,
             last_date: _,
             journal: _,
         } = self;
         config.credentials.hash(state);
-        (held, unheld, given_up, refused, evidence).hash(state);
-        (epoch, edition, lease, logins, setbacks).hash(state);
-        (gate, drops).hash(state);
+        (held, no_token, given_up, refused, evidence).hash(state);
+        (epoch, generation, lease, logins, setbacks).hash(state);
+        (gate, invalidations).hash(state);
     }
 }
 

@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::authorization::{credentials, joined};
 use super::dates::retry_after;
+use super::fields::{leading_members, members};
 use super::head::Head;
 use super::jwt::Jwt;
-use super::members::{leading_members, members};
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
 
@@ -20,7 +20,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The longest undocumented code that is kept, in characters.
 const MAX_CODE: usize = 64;
 
-/// What a login's answer says, before anybody has looked at the token's signature or life.
+/// What a login's answer says, before anybody has looked at the token's signature or lifetime.
 pub(crate) enum Answer {
     /// A text with the shape of a JWT, without its scheme.
     Token(Vec<u8>),
@@ -107,7 +107,7 @@ fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> 
         Some(mut values) => values.find_map(|value| jwt(value.as_bytes())),
         None => jwt(value.as_bytes()),
     };
-    in_body.and_then(|text| jwt(text.as_bytes())).or_else(|| head.rolls().find_map(of_header))
+    in_body.and_then(|text| jwt(text.as_bytes())).or_else(|| head.renewals().find_map(of_header))
 }
 
 /// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule 20).

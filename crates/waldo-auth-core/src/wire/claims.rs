@@ -1,8 +1,8 @@
-//! The claims of a JWT that tell its life.
+//! The claims of a JWT that tell its lifetime.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::members::{Value, members};
+use super::fields::{Value, members};
 
 /// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

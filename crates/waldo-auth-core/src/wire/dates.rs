@@ -76,11 +76,11 @@ mod tests {
         assert_eq!(wait(&[("retry-after", " 0 ")]), Some(0));
         assert_eq!(wait(&[("retry-after", "86400")]), Some(3600));
         assert_eq!(wait(&[("retry-after", "99999999999999999999999999")]), Some(3600));
-        for junk in ["", "-1", "1.5", "soon", "1e3", "0x10"] {
+        for malformed in ["", "-1", "1.5", "soon", "1e3", "0x10"] {
             let headers = headers(&[]);
             let mut with = headers.clone();
-            with.insert(RETRY_AFTER, HeaderValue::from_str(junk).unwrap());
-            assert_eq!(retry_after(&with, UNIX_EPOCH, CAP), None, "{junk}");
+            with.insert(RETRY_AFTER, HeaderValue::from_str(malformed).unwrap());
+            assert_eq!(retry_after(&with, UNIX_EPOCH, CAP), None, "{malformed}");
         }
     }
 

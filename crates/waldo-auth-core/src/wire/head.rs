@@ -51,7 +51,7 @@ impl<'a> Head<'a> {
 impl<'a> Head<'a> {
     /// The values that may hold a fresh token, in their order. One value may be several
     /// [joined](super::joined) ones.
-    pub(crate) fn rolls(self) -> impl Iterator<Item = &'a HeaderValue> {
+    pub(crate) fn renewals(self) -> impl Iterator<Item = &'a HeaderValue> {
         self.headers.get_all(AUTHORIZATION).iter()
     }
 

@@ -11,7 +11,7 @@ pub(crate) const MAX_BYTES: usize = 16 * 1024;
 
 /// Why a value is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Junk {
+pub(crate) enum Malformed {
     Blank,
     Oversized,
     NotJwt,
@@ -26,14 +26,14 @@ pub(crate) struct Jwt<'a> {
 
 impl<'a> Jwt<'a> {
     /// Reads `bytes`, which carry no scheme and no white space around them.
-    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Junk> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if bytes.is_empty() {
-            return Err(Junk::Blank);
+            return Err(Malformed::Blank);
         }
         if bytes.len() > MAX_BYTES {
-            return Err(Junk::Oversized);
+            return Err(Malformed::Oversized);
         }
-        Self::of(bytes).ok_or(Junk::NotJwt)
+        Self::of(bytes).ok_or(Malformed::NotJwt)
     }
 
     fn of(text: &'a [u8]) -> Option<Self> {
@@ -106,13 +106,13 @@ mod tests {
 
     use super::*;
 
-    fn junk(text: &str) -> Option<Junk> {
+    fn malformed(text: &str) -> Option<Malformed> {
         Jwt::read(text.as_bytes()).err()
     }
 
     #[test]
     fn rule_4_three_base64url_parts_with_an_object_in_the_middle() {
-        assert_eq!(junk("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"), None);
+        assert_eq!(malformed("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"), None);
         for text in [
             "x",
             "a.b",
@@ -132,9 +132,9 @@ mod tests {
             "e30.bnVsbA.e30",
             "e30.é30.e30",
         ] {
-            assert_eq!(junk(text), Some(Junk::NotJwt), "{text}");
+            assert_eq!(malformed(text), Some(Malformed::NotJwt), "{text}");
         }
-        assert_eq!(junk(""), Some(Junk::Blank));
+        assert_eq!(malformed(""), Some(Malformed::Blank));
     }
 
     /// Both ways to decode it, and where they meet.
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn rule_2_tokens_over_sixteen_kibibytes_are_refused() {
         let signature = "c".repeat(MAX_BYTES - 8);
-        assert_eq!(junk(&format!("e30.e30.{signature}")), None);
-        assert_eq!(junk(&format!("e30.e30.{signature}c")), Some(Junk::Oversized));
+        assert_eq!(malformed(&format!("e30.e30.{signature}")), None);
+        assert_eq!(malformed(&format!("e30.e30.{signature}c")), Some(Malformed::Oversized));
     }
 }

@@ -6,9 +6,9 @@ mod answer;
 mod authorization;
 mod claims;
 mod dates;
+mod fields;
 mod head;
 mod jwt;
-mod members;
 mod transport;
 
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, may_reject, read as read_answer};
@@ -17,10 +17,10 @@ pub(crate) use authorization::{
 };
 pub(crate) use claims::{Claims, NumericDate};
 pub(crate) use dates::LastDate;
+#[cfg(feature = "verify")]
+pub(crate) use fields::members as json_members;
 pub use head::Head;
 #[cfg(feature = "verify")]
 pub(crate) use jwt::decoded;
-pub(crate) use jwt::{Junk, Jwt};
-#[cfg(feature = "verify")]
-pub(crate) use members::members as json_members;
+pub(crate) use jwt::{Jwt, Malformed};
 pub(crate) use transport::reason_of as transport_reason;

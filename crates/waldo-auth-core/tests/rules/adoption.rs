@@ -10,7 +10,7 @@ fn rule_05_the_successor_of_the_held_token_is_adopted_whatever_its_exp() {
         let (mut world, _) = World::warm();
         let sent = world.send(Call::replayable());
         let successor = world.lasting(seconds);
-        world.roll(sent.attempt, &successor);
+        world.renew(sent.attempt, &successor);
         assert_eq!(world.held(), successor, "{seconds}");
     }
 }
@@ -22,7 +22,7 @@ fn rule_05_the_chain_of_successors_is_followed_for_ever() {
         world.pass(secs(600));
         let sent = world.send(Call::replayable());
         let successor = world.fresh();
-        world.roll(sent.attempt, &successor);
+        world.renew(sent.attempt, &successor);
         assert_eq!(world.held(), successor);
     }
     assert_eq!(world.logins, 1, "seven days on one login");
@@ -30,15 +30,15 @@ fn rule_05_the_chain_of_successors_is_followed_for_ever() {
 
 /// Three attempts with one token; their answers carry tokens that end at 1, 2 and 3, and arrive in every order.
 #[test]
-fn rule_05_out_of_order_rolls_leave_the_one_that_ends_last() {
+fn rule_05_out_of_order_renewals_leave_the_one_that_ends_last() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let (mut world, _) = World::warm();
-        let rolls: Vec<String> = (1..=3).map(|n| world.lasting(3600 + n)).collect();
+        let renewals: Vec<String> = (1..=3).map(|n| world.lasting(3600 + n)).collect();
         let mut sent: Vec<_> = (0..3).map(|_| Some(world.send(Call::replayable()))).collect();
         for index in order {
-            world.roll(sent[index].take().unwrap().attempt, &rolls[index]);
+            world.renew(sent[index].take().unwrap().attempt, &renewals[index]);
         }
-        assert_eq!(world.held(), rolls[2], "{order:?}");
+        assert_eq!(world.held(), renewals[2], "{order:?}");
     }
 }
 
@@ -47,8 +47,8 @@ fn rule_05_a_slower_response_with_an_equal_exp_does_not_replace_the_adopted_one(
     let (mut world, _) = World::warm();
     let (fast, slow) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let (first, second) = (world.lasting(3601), world.lasting(3601));
-    world.roll(fast.attempt, &first);
-    world.roll(slow.attempt, &second);
+    world.renew(fast.attempt, &first);
+    world.renew(slow.attempt, &second);
     assert_eq!(world.held(), first);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::NotLater });
 }
@@ -58,8 +58,8 @@ fn rule_05_a_slower_response_without_an_exp_does_not_replace_the_adopted_one() {
     let (mut world, _) = World::warm();
     let (fast, slow) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let first = world.fresh();
-    world.roll(fast.attempt, &first);
-    world.roll(slow.attempt, &jwt(r#"{"jti":"no end"}"#));
+    world.renew(fast.attempt, &first);
+    world.renew(slow.attempt, &jwt(r#"{"jti":"no end"}"#));
     assert_eq!(world.held(), first);
 }
 
@@ -69,8 +69,8 @@ fn rule_05_tokens_are_never_ordered_by_iat() {
     let (fast, slow) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let later = jwt(r#"{"exp":1800009000,"iat":1700000000}"#);
     let issued_later = jwt(r#"{"exp":1800008000,"iat":1800000100}"#);
-    world.roll(fast.attempt, &later);
-    world.roll(slow.attempt, &issued_later);
+    world.renew(fast.attempt, &later);
+    world.renew(slow.attempt, &issued_later);
     assert_eq!(world.held(), later);
 }
 
@@ -79,14 +79,14 @@ fn rule_05_equal_tokens_of_one_second_are_one_token() {
     let (mut world, _) = World::warm();
     let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let twin = world.fresh();
-    world.roll(a.attempt, &twin);
+    world.renew(a.attempt, &twin);
     let c = world.send(Call::replayable());
     let written = world.session.journal().written();
-    world.roll(b.attempt, &twin);
-    world.roll(c.attempt, &twin);
+    world.renew(b.attempt, &twin);
+    world.renew(c.attempt, &twin);
     assert_eq!(world.held(), twin);
     assert_eq!(world.session.journal().written(), written, "a repetition is no news");
-    // A refusal of the one edition is the refusal of the held one: it is not taken for a newer one.
+    // A refusal of the one generation is the refusal of the held one: it is not taken for a newer one.
     let d = world.send(Call::replayable());
     drop(world.retry(d.attempt));
     world.leads(Call::replayable());
@@ -97,8 +97,8 @@ fn rule_05_a_batch_echo_of_the_sent_token_does_not_bring_it_back() {
     let (mut world, old) = World::warm();
     let (fast, slow) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(fast.attempt, &newer);
-    world.roll(slow.attempt, &old);
+    world.renew(fast.attempt, &newer);
+    world.renew(slow.attempt, &old);
     assert_eq!(world.held(), newer);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::NotLater });
 }
@@ -107,9 +107,9 @@ fn rule_05_a_batch_echo_of_the_sent_token_does_not_bring_it_back() {
 fn rule_05_an_echo_of_the_held_token_changes_nothing() {
     let (mut world, token) = World::warm();
     let before = world.send(Call::replayable());
-    let edition = before.attempt.edition();
-    world.roll(before.attempt, &token);
-    assert_eq!(world.send(Call::replayable()).attempt.edition(), edition);
+    let generation = before.attempt.generation().number();
+    world.renew(before.attempt, &token);
+    assert_eq!(world.send(Call::replayable()).attempt.generation().number(), generation);
 }
 
 #[test]
@@ -117,26 +117,26 @@ fn rule_05_a_repeated_response_does_not_step_back() {
     let (mut world, _) = World::warm();
     let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let t1 = world.lasting(3601);
-    world.roll(a.attempt, &t1);
+    world.renew(a.attempt, &t1);
     let c = world.send(Call::replayable());
     let t2 = world.lasting(3602);
-    world.roll(c.attempt, &t2);
-    world.roll(b.attempt, &t1);
+    world.renew(c.attempt, &t2);
+    world.renew(b.attempt, &t1);
     assert_eq!(world.held(), t2);
 }
 
 #[test]
-fn rule_05_an_edition_grows_with_every_change_and_only_then() {
+fn rule_05_an_generation_grows_with_every_change_and_only_then() {
     let (mut world, _) = World::warm();
-    let mut last = world.send(Call::replayable()).attempt.edition();
+    let mut last = world.send(Call::replayable()).attempt.generation().number();
     assert_eq!(last, 1);
     for _ in 0..5 {
         let sent = world.send(Call::replayable());
-        assert_eq!(sent.attempt.edition(), last);
+        assert_eq!(sent.attempt.generation().number(), last);
         let successor = world.fresh();
-        world.roll(sent.attempt, &successor);
+        world.renew(sent.attempt, &successor);
         last += 1;
-        assert_eq!(world.send(Call::replayable()).attempt.edition(), last);
+        assert_eq!(world.send(Call::replayable()).attempt.generation().number(), last);
     }
 }
 
@@ -147,7 +147,7 @@ fn rule_06_a_response_to_a_request_of_an_earlier_login_is_ignored() {
     world.pass(secs(3600));
     let granted = world.log_in();
     let old_chain = world.lasting(9000);
-    world.roll(slow.attempt, &old_chain);
+    world.renew(slow.attempt, &old_chain);
     assert_eq!(world.held(), granted);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::EarlierEpoch });
 }
@@ -158,7 +158,7 @@ fn rule_06_a_response_to_the_dropped_token_is_ignored() {
     let (slow, refused) = (world.send(Call::replayable()), world.send(Call::replayable()));
     drop(world.retry(refused.attempt));
     let newer = world.fresh();
-    world.roll(slow.attempt, &newer);
+    world.renew(slow.attempt, &newer);
     let ignored = Event::Ignored { why: Ignored::NothingHeld };
     assert!(world.session.journal().since(0).any(|entry| entry.event == ignored));
     world.leads(Call::replayable());
@@ -170,7 +170,7 @@ fn rule_06_a_response_that_is_late_for_a_reset_does_not_reinstall_a_token() {
     let slow = world.send(Call::replayable());
     world.reset(Credentials::new("other key", "other secret").unwrap());
     let old = world.fresh();
-    world.roll(slow.attempt, &old);
+    world.renew(slow.attempt, &old);
     world.leads(Call::replayable());
 }
 
@@ -180,7 +180,7 @@ fn rule_06_a_response_that_is_late_for_an_invalidation_does_not_reinstall_a_toke
     let slow = world.send(Call::replayable());
     world.invalidate();
     let old = world.fresh();
-    world.roll(slow.attempt, &old);
+    world.renew(slow.attempt, &old);
     let (login, _) = world.lead(Call::replayable());
     let granted = world.fresh();
     world.grant(login, &granted);
@@ -204,7 +204,7 @@ fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
 }
 
 #[test]
-fn rule_06_the_rejection_of_the_old_credentials_does_not_latch_the_new_ones() {
+fn rule_06_the_rejection_of_the_old_credentials_does_not_circuit_the_new_ones() {
     let mut world = World::new();
     let (old_login, call) = world.lead(Call::replayable());
     world.reset(Credentials::new("other key", "other secret").unwrap());
@@ -313,11 +313,11 @@ fn rule_06_a_call_in_flight_over_a_reset_is_healed_with_the_new_credentials() {
 }
 
 #[test]
-fn rule_06_a_rolled_token_belongs_to_its_requests_epoch() {
+fn rule_06_a_renewed_token_belongs_to_its_requests_epoch() {
     let (mut world, _) = World::warm();
     let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let rolled = world.lasting(3601);
-    world.roll(a.attempt, &rolled);
+    let renewed = world.lasting(3601);
+    world.renew(a.attempt, &renewed);
     let c = world.send(Call::replayable());
     // The next login does away with both the token and its successor's descendants.
     let refused = world.send(Call::replayable());
@@ -327,7 +327,7 @@ fn rule_06_a_rolled_token_belongs_to_its_requests_epoch() {
     world.grant(login, &granted);
     for late in [b, c] {
         let token = world.lasting(9000);
-        world.roll(late.attempt, &token);
+        world.renew(late.attempt, &token);
         assert_eq!(world.held(), granted);
     }
 }
@@ -367,7 +367,7 @@ fn the_same_configuration_makes_two_sessions() {
 }
 
 #[test]
-fn rule_05_a_roll_is_anchored_where_its_request_was_sent() {
+fn rule_05_a_renewal_is_anchored_where_its_request_was_sent() {
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
     let date = crate::world::http_date(world.unix());
@@ -378,7 +378,7 @@ fn rule_05_a_roll_is_anchored_where_its_request_was_sent() {
         200,
         &headers(&[("date", &date), ("authorization", &format!("Bearer {short}"))]),
     );
-    assert_eq!(world.held(), short, "39.999 s are left, of which 3 s are the margin");
+    assert_eq!(world.held(), short, "39.999 s are left, of which 3 s are the leeway");
     world.pass(secs(37));
     world.leads(Call::replayable());
 }
@@ -388,11 +388,11 @@ fn rule_05_a_delayed_duplicate_does_not_bring_an_older_token_back() {
     let (mut world, _) = World::warm();
     let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let t1 = world.lasting(3700);
-    world.roll(a.attempt, &t1);
+    world.renew(a.attempt, &t1);
     let c = world.send(Call::replayable());
     let t2 = world.lasting(3699); // another node, whose clock is a second behind
-    world.roll(c.attempt, &t2);
-    world.roll(b.attempt, &t1); // a batch window: the same answer, later
+    world.renew(c.attempt, &t2);
+    world.renew(b.attempt, &t1); // a batch window: the same answer, later
     assert_eq!(world.held(), t2);
 }
 
@@ -444,8 +444,8 @@ fn rule_05_what_an_earlier_login_brought_sets_no_mark_for_a_later_one() {
         world.grant(login, &short);
         let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
         let (first, second) = (world.lasting(101), world.lasting(102));
-        world.roll(a.attempt, &first);
-        world.roll(b.attempt, &second);
+        world.renew(a.attempt, &first);
+        world.renew(b.attempt, &second);
         assert_eq!(world.held(), second, "refused: {refused}");
     }
 }

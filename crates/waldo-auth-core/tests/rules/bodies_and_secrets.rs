@@ -30,7 +30,7 @@ fn rule_17_a_one_shot_call_is_not_sent_again_with_a_newer_token_either() {
     let (mut world, _) = World::warm();
     let (upload, other) = (world.send(Call::one_shot()), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(other.attempt, &newer);
+    world.renew(other.attempt, &newer);
     world.deliver(upload.attempt, 401);
     assert_eq!(world.held(), newer);
 }
@@ -228,18 +228,18 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
 }
 
 #[test]
-fn rule_20_what_identifies_a_token_is_its_edition() {
+fn rule_20_what_identifies_a_token_is_its_generation() {
     let (mut world, _) = World::warm();
     let sent = world.send(Call::replayable());
-    assert_eq!(sent.attempt.edition(), 1);
-    assert!(format!("{:?}", sent.attempt).contains("edition: 1"));
-    let rolled = world.fresh();
-    world.roll(sent.attempt, &rolled);
-    assert_eq!(world.send(Call::replayable()).attempt.edition(), 2);
+    assert_eq!(sent.attempt.generation().number(), 1);
+    assert!(format!("{:?}", sent.attempt).contains("generation: 1"));
+    let renewed = world.fresh();
+    world.renew(sent.attempt, &renewed);
+    assert_eq!(world.send(Call::replayable()).attempt.generation().number(), 2);
 }
 
 #[test]
-fn rule_22_the_journal_tells_a_whole_life() {
+fn rule_22_the_journal_tells_a_whole_lifetime() {
     let mut world = World::new();
     let start = world.now().monotonic;
     let (login, call) = world.lead(Call::replayable());
@@ -250,10 +250,10 @@ fn rule_22_the_journal_tells_a_whole_life() {
     world.grant(login, &token);
     let sent = world.send(call);
     world.pass(secs(1));
-    let rolled = world.lasting(1800);
-    world.roll(sent.attempt, &rolled);
+    let renewed = world.lasting(1800);
+    world.renew(sent.attempt, &renewed);
     let sent = world.send(Call::replayable());
-    world.deliver_with(sent.attempt, 200, &bearer("junk"));
+    world.deliver_with(sent.attempt, 200, &bearer("malformed"));
     let sent = world.send(Call::replayable());
     world.pass(secs(1));
     let call = world.retry(sent.attempt);
@@ -276,7 +276,7 @@ fn rule_22_the_journal_tells_a_whole_life() {
     let (mut other, _) = World::warm();
     let sent = other.send(Call::replayable());
     let stored = other.lasting(7200);
-    other.roll(sent.attempt, &stored);
+    other.renew(sent.attempt, &stored);
     world.resume(&other.snapshot()).unwrap();
     let told = world.session.journal().since(0);
     let told: Vec<_> = told
@@ -285,10 +285,10 @@ fn rule_22_the_journal_tells_a_whole_life() {
     let expected = [
         (0, "login 1 started"),
         (1, "a call waits for login 1"),
-        (2, "login 1 granted edition 1, which lasts 3600.0s"),
-        (3, "adopted edition 2, which lasts 1800.0s"),
+        (2, "login 1 granted generation 1, which lasts 3600.0s"),
+        (3, "adopted generation 2, which lasts 1800.0s"),
         (3, "ignored a header that is no JWT"),
-        (4, "edition 2 was refused: it is dropped"),
+        (4, "generation 2 was refused: it is dropped"),
         (4, "login 2 started"),
         (
             4,
@@ -298,16 +298,16 @@ fn rule_22_the_journal_tells_a_whole_life() {
         (5, "login 3 started"),
         (5, "login 3 was dropped before its answer came; let a login outlive its call"),
         (65, "login 4 started"),
-        (125, "the lease of login 4 lapsed"),
+        (125, "the lease of login 4 expired"),
         (125, "login 5 started"),
         (125, "login 5 rejected with 401 INVALID_API_KEY"),
         (125, "the credentials are not tried again for 60.0s"),
         (125, "the credentials were replaced"),
         (126, "login 6 started"),
-        (126, "login 6 granted edition 3, which lasts 3600.0s"),
-        (126, "the server accepted edition 3"),
+        (126, "login 6 granted generation 3, which lasts 3600.0s"),
+        (126, "the server accepted generation 3"),
         (126, "the held token was given up on request"),
-        (126, "resumed a stored token as edition 4, 7074.0s of its life left"),
+        (126, "resumed a stored token as generation 4, 7074.0s of its lifetime left"),
     ];
     assert_eq!(told, expected.map(|(at, text)| (at, text.to_owned())));
     let numbers: Vec<u64> = world.session.journal().since(15).map(|entry| entry.number).collect();
@@ -323,7 +323,7 @@ fn rule_22_a_call_says_once_that_it_joined() {
         world.pass(secs(1));
         call = world.wait(call).0;
     }
-    assert_eq!(world.journal(), ["login_started", "joined"]);
+    assert_eq!(world.journal(), ["login_started", "coalesced"]);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn rule_22_every_outcome_of_a_401_is_told() {
     let [a, b, c] = [(); 3].map(|()| world.send(Call::replayable()));
     let mut outcomes = Vec::new();
     let mut note = |world: &World| match world.last_event() {
-        Event::Challenged { outcome, edition: 1 | 2 } => outcomes.push(outcome),
+        Event::Challenged { outcome, generation: 1 | 2 } => outcomes.push(outcome),
         other => panic!("{other:?}"),
     };
     let call = world.retry(a.attempt);
@@ -359,13 +359,15 @@ fn foretold(world: &mut World) -> String {
     let now = world.now();
     let explanation = world.session.explain(now);
     let agrees = match (&explanation, world.admit(Call::replayable())) {
-        (Explanation::Send { edition, .. }, Step::Send(attempt)) => attempt.edition() == *edition,
+        (Explanation::Send { generation, .. }, Step::Send(attempt)) => {
+            attempt.generation().number() == *generation
+        }
         (Explanation::Authenticate { .. }, Step::Authenticate(login, _)) => {
             // Undone, so that the world is as it was but for the login's number.
             world.settle(login, waldo_auth_core::Outcome::Abandoned);
             true
         }
-        (Explanation::Join { at_most, .. }, Step::Wait(_, until)) => world.after(*at_most) == until,
+        (Explanation::WaitForLogin { at_most, .. }, Step::Wait(_, until)) => world.after(*at_most) == until,
         (Explanation::BackOff { wait }, Step::Wait(_, until)) => world.after(*wait) == until,
         (Explanation::Refuse { remaining, .. }, Step::Refuse(refusal)) => {
             world.after(*remaining) == refusal.retry_at()
@@ -389,15 +391,15 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     let (login, call) = world.lead(call);
     let token = world.fresh();
     world.grant(login, &token);
-    assert_eq!(foretold(&mut world), "the next call would be sent with edition 1, which has 3600.0s left");
+    assert_eq!(foretold(&mut world), "the next call would be sent with generation 1, which has 3600.0s left");
     let sent = world.send(call);
     world.deliver(sent.attempt, 200);
     world.pass(secs(10));
-    assert_eq!(foretold(&mut world), "the next call would be sent with edition 1, which has 3590.0s left");
+    assert_eq!(foretold(&mut world), "the next call would be sent with generation 1, which has 3590.0s left");
     world.pass(secs(3590));
     assert_eq!(
         foretold(&mut world),
-        "the next call would log in, because the life of the held token is over"
+        "the next call would log in, because the lifetime of the held token is over"
     );
     let token = world.warm_up();
     assert_eq!(world.held(), token);
@@ -433,7 +435,7 @@ fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
     let (mut world, _) = World::warm();
     let (other, upload) = (world.send(Call::replayable()), world.send(Call::one_shot()));
     let newer = world.fresh();
-    world.roll(other.attempt, &newer);
+    world.renew(other.attempt, &newer);
     // Refused before the body was sent: again, with the newer token.
     let call = world.retry(upload.attempt.with_untouched_body());
     let upload = world.send(call);

@@ -28,7 +28,7 @@ fn rule_07_a_late_401_after_a_newer_token_causes_no_login() {
     let (mut world, _) = World::warm();
     let (slow, fast) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(fast.attempt, &newer);
+    world.renew(fast.attempt, &newer);
     let call = world.retry(slow.attempt);
     let again = world.send(call);
     assert_eq!(again.token, newer);
@@ -58,7 +58,7 @@ fn rule_07_a_401_straight_after_this_calls_login_is_final_and_the_token_stays() 
     let sent = world.send(call);
     world.deliver(sent.attempt, 401);
     let outcome = Challenge::FreshFromLogin;
-    assert_eq!(world.last_event(), Event::Challenged { edition: 1, outcome });
+    assert_eq!(world.last_event(), Event::Challenged { generation: 1, outcome });
     assert_eq!(world.held(), token);
 }
 
@@ -107,10 +107,10 @@ fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
     let token = world.fresh();
     world.grant(login, &token);
     let other = world.send(Call::replayable());
-    let rolled = world.fresh();
-    world.roll(other.attempt, &rolled);
+    let renewed = world.fresh();
+    world.renew(other.attempt, &renewed);
     let sent = world.send(call);
-    assert_eq!(sent.token, rolled);
+    assert_eq!(sent.token, renewed);
     let call = world.retry(sent.attempt);
     world.leads(call);
 }
@@ -185,12 +185,12 @@ fn rule_21_a_redirect_is_delivered() {
 fn rule_08_a_call_is_sent_three_times_at_most() {
     let (mut world, _) = World::warm();
     let (first, other) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let rolled = world.fresh();
-    world.roll(other.attempt, &rolled);
+    let renewed = world.fresh();
+    world.renew(other.attempt, &renewed);
     // 1: late for a newer token.
     let call = world.retry(first.attempt);
     let second = world.send(call);
-    assert_eq!(second.token, rolled);
+    assert_eq!(second.token, renewed);
     // 2: refused too, so it is dropped and a login follows.
     let call = world.retry(second.attempt);
     let (login, call) = world.lead(call);
@@ -209,8 +209,8 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
     let mut attempts = 1;
     while attempts < 10 {
         let other = world.send(Call::replayable());
-        let rolled = world.fresh();
-        world.roll(other.attempt, &rolled);
+        let renewed = world.fresh();
+        world.renew(other.attempt, &renewed);
         match world.conclude(late.attempt, 401, &HeaderMap::new()) {
             Verdict::Retry(call) => late = world.send(call),
             Verdict::Deliver => break,
@@ -227,12 +227,12 @@ fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
     let (mut world, _) = World::warm();
     let (late, rolling, other) =
         (world.send(Call::replayable()), world.send(Call::replayable()), world.send(Call::replayable()));
-    let rolled = world.fresh();
-    world.roll(rolling.attempt, &rolled);
+    let renewed = world.fresh();
+    world.renew(rolling.attempt, &renewed);
     // 1: there is a newer one; but that is dead too.
     let call = world.retry(late.attempt);
     let second = world.send(call);
-    assert_eq!(second.token, rolled);
+    assert_eq!(second.token, renewed);
     // Another call finds that out first, and logs in.
     let call = world.retry(other.attempt);
     let sent = world.send(call);
@@ -262,8 +262,8 @@ fn rule_08_the_resend_after_a_login_happens_once() {
         let token = world.fresh();
         world.grant(login, &token);
         let other = world.send(Call::replayable());
-        let rolled = world.fresh();
-        world.roll(other.attempt, &rolled);
+        let renewed = world.fresh();
+        world.renew(other.attempt, &renewed);
         sent = world.send(call);
         attempts += 1;
     }
@@ -281,7 +281,7 @@ fn rule_08_a_401_that_finds_the_token_dropped_spends_the_resend_after_a_login_an
     world.log_in();
     let (sent, other) = (world.send(call), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(other.attempt, &newer);
+    world.renew(other.attempt, &newer);
     let call = world.retry(sent.attempt);
     assert_eq!(world.send(call).token, newer);
 }
@@ -385,7 +385,7 @@ fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
         world.deliver(sent.attempt, 401);
         world.last_event()
     };
-    let kept = Event::Challenged { edition: 1, outcome: Challenge::NotAccepted };
+    let kept = Event::Challenged { generation: 1, outcome: Challenge::NotAccepted };
     assert_eq!(refuse(&mut world), kept);
     world.pass(just_under(secs(3)));
     assert_eq!(refuse(&mut world), kept);
@@ -419,7 +419,7 @@ fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
 #[test]
 fn rule_16_a_date_past_the_end_makes_a_drop_free() {
     for (date, free) in [(0, false), (1, true), (2, true)] {
-        let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+        let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
         let began = world.unix();
         let (login, _) = world.lead(Call::replayable());
         let token = world.lasting(1);
@@ -431,7 +431,7 @@ fn rule_16_a_date_past_the_end_makes_a_drop_free() {
         assert_eq!(matches!(verdict, Verdict::Retry(_)), free, "{date:?}");
     }
     // Not while seconds are left of it.
-    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
     world.warm_up();
     let sent = world.send(Call::replayable());
     let late = headers(&[("date", &http_date(world.unix() + 7200))]);
@@ -440,7 +440,7 @@ fn rule_16_a_date_past_the_end_makes_a_drop_free() {
 
 #[test]
 fn rule_16_a_token_that_is_not_dropped_stays_for_everyone() {
-    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
     let token = world.log_in();
     for _ in 0..10 {
         let sent = world.send(Call::replayable());
@@ -484,10 +484,10 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
 }
 
 #[test]
-fn rule_16_a_life_that_has_ended_costs_no_coin() {
-    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+fn rule_16_a_lifetime_that_has_ended_costs_no_coin() {
+    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
     world.log_in();
-    // Sent within its life, refused when the server saw it as ended.
+    // Sent within its lifetime, refused when the server saw it as ended.
     world.pass(secs(3565));
     let sent = world.send(Call::replayable());
     world.pass(secs(34));
@@ -496,8 +496,8 @@ fn rule_16_a_life_that_has_ended_costs_no_coin() {
 }
 
 #[test]
-fn rule_16_a_life_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
-    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+fn rule_16_a_lifetime_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
+    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
     world.warm_up();
     world.pass(secs(3565));
     let sent = world.send(Call::replayable());
@@ -513,7 +513,7 @@ fn rule_16_a_life_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains(
 
 #[test]
 fn rule_16_the_wall_clock_buys_no_coins() {
-    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
     world.warm_up();
     let sent = world.send(Call::replayable());
     let call = world.retry(sent.attempt);
@@ -531,7 +531,7 @@ fn rule_16_the_wall_clock_buys_no_coins() {
 #[test]
 fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
     type Renewal = fn(&mut World, &Snapshot);
-    let mut world = World::with(|builder| builder.drop_budget(1, secs(30)));
+    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
     world.warm_up();
     let sent = world.send(Call::replayable());
     drop(world.retry(sent.attempt));
@@ -561,7 +561,7 @@ fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
 
 #[test]
 fn rule_16_a_server_of_very_short_lives_cannot_pass_every_refusal_off_as_an_end() {
-    let mut world = World::with(|builder| builder.drop_budget(0, secs(30)));
+    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
     let (login, _) = world.lead(Call::replayable());
     let token = world.lasting(1);
     world.grant(login, &token);

@@ -53,14 +53,19 @@ fn the_defaults_are_good() {
 
 #[test]
 fn every_duration_has_a_range() {
-    range(ConfigBuilder::assumed_life, "assumed_life", secs(1), DAY);
+    range(ConfigBuilder::assumed_lifetime, "assumed_lifetime", secs(1), DAY);
     range(ConfigBuilder::lease, "lease", millis(1), HOUR);
     range(|builder, base| builder.backoff(base, HOUR), "backoff base", millis(1), HOUR);
     range(|builder, cap| builder.backoff(secs(1), cap), "backoff cap", secs(1), HOUR);
     range(ConfigBuilder::retry_after_cap, "retry_after_cap", Duration::ZERO, HOUR);
     range(|builder, first| builder.probe(first, DAY), "first probe", millis(1), DAY);
     range(|builder, cap| builder.probe(secs(1), cap), "probe cap", secs(1), DAY);
-    range(|builder, every| builder.drop_budget(5, every), "drop_budget interval", millis(1), DAY);
+    range(
+        |builder, every| builder.invalidation_budget(5, every),
+        "invalidation_budget interval",
+        millis(1),
+        DAY,
+    );
 }
 
 #[test]
@@ -72,24 +77,24 @@ fn every_count_has_a_range() {
         out_of_range(build(|builder| builder.failures_per_call(bad)), "failures_per_call");
     }
     for good in [0, 1000] {
-        assert!(build(|builder| builder.drop_budget(good, secs(1))).is_ok());
+        assert!(build(|builder| builder.invalidation_budget(good, secs(1))).is_ok());
     }
     for bad in [1001, u32::MAX] {
-        out_of_range(build(|builder| builder.drop_budget(bad, secs(1))), "drop_budget burst");
+        out_of_range(build(|builder| builder.invalidation_budget(bad, secs(1))), "invalidation_budget burst");
     }
 }
 
 #[test]
-fn a_margin_cannot_eat_the_life() {
+fn a_leeway_cannot_eat_the_lifetime() {
     for share in [0, 1] {
-        let error = build(|builder| builder.margin(secs(30), share)).unwrap_err();
-        assert_eq!(error, ConfigError::MarginEatsLife);
-        let error = build(|builder| builder.one_shot_margin(secs(30), share)).unwrap_err();
-        assert_eq!(error, ConfigError::MarginEatsLife);
+        let error = build(|builder| builder.leeway(secs(30), share)).unwrap_err();
+        assert_eq!(error, ConfigError::LeewayTooLarge);
+        let error = build(|builder| builder.one_shot_leeway(secs(30), share)).unwrap_err();
+        assert_eq!(error, ConfigError::LeewayTooLarge);
     }
     for share in [2, u32::MAX] {
-        assert!(build(|builder| builder.margin(Duration::MAX, share)).is_ok());
-        assert!(build(|builder| builder.one_shot_margin(Duration::ZERO, share)).is_ok());
+        assert!(build(|builder| builder.leeway(Duration::MAX, share)).is_ok());
+        assert!(build(|builder| builder.one_shot_leeway(Duration::ZERO, share)).is_ok());
     }
 }
 

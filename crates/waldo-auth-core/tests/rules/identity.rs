@@ -185,17 +185,17 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
         world.reset(credentials());
         lead(world)
     });
-    let after_an_hour = |rolled: bool| {
+    let after_an_hour = |renewed: bool| {
         move |world: &mut World| {
             world.log_in();
-            if rolled {
+            if renewed {
                 let sent = world.send(Call::replayable());
                 let newer = world.fresh();
-                world.roll(sent.attempt, &newer);
+                world.renew(sent.attempt, &newer);
             }
             world.pass(secs(3600));
             lead(world)
         }
     };
-    logins_told_apart("which edition it would replace", after_an_hour(true), after_an_hour(false));
+    logins_told_apart("which generation it would replace", after_an_hour(true), after_an_hour(false));
 }

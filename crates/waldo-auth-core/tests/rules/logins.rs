@@ -1,4 +1,4 @@
-//! Rules 13 to 15: one login at a time, one failure for all, a latch with exits.
+//! Rules 13 to 15: one login at a time, one failure for all, a circuit that closes again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn rule_13_sixty_four_cold_calls_share_one_login() {
     let mut world = World::new();
     let (login, leader) = world.lead(Call::replayable());
     let waiters: Vec<_> = (0..63).map(|_| world.wait(Call::replayable())).collect();
-    assert!(waiters.iter().all(|(_, until)| *until == login.lapses()));
+    assert!(waiters.iter().all(|(_, until)| *until == login.expires_at()));
     let token = world.fresh();
     world.grant(login, &token);
     for call in waiters.into_iter().map(|(call, _)| call).chain([leader]) {
@@ -32,11 +32,11 @@ fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
     let token = world.fresh();
     world.grant(login, &token);
     assert_eq!(world.send(waiter).token, token);
-    assert!(world.journal().contains(&"lapsed"));
+    assert!(world.journal().contains(&"lease_expired"));
 }
 
 #[test]
-fn rule_13_a_login_that_lapses_is_a_failure_for_those_who_wait() {
+fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
     let mut world = World::new();
     let (mut slow, leader) = world.lead(Call::replayable());
     let (mut waiter, _) = world.wait(Call::replayable());
@@ -59,7 +59,7 @@ fn rule_13_a_login_that_lapses_is_a_failure_for_those_who_wait() {
 }
 
 #[test]
-fn rule_13_a_login_that_has_lapsed_fails_those_who_waited_once() {
+fn rule_13_a_login_that_has_expired_fails_those_who_waited_once() {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());
     let (waiter, until) = world.wait(Call::replayable());
@@ -106,7 +106,7 @@ fn rule_13_a_leader_that_gives_up_hands_over_at_once() {
 #[test]
 fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let mut world = World::new();
-    let waits = hand_overs(&mut world, 60);
+    let waits = failovers(&mut world, 60);
     let (at_once, spaced) = waits.split_at(5);
     assert!(at_once.iter().all(Duration::is_zero), "a few hand over at once: {waits:?}");
     assert!(spaced.iter().all(|wait| *wait == millis(250)), "then as fast as retries begin: {waits:?}");
@@ -115,7 +115,7 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let token = world.fresh();
     world.grant(login, &token);
     world.invalidate();
-    assert_eq!(hand_overs(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
+    assert_eq!(failovers(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_hands_over_at_once()
 fn rule_14_a_leader_that_gives_up_after_an_outage_hands_over_at_once_too() {
     let mut world = World::new();
     backoffs(&mut world, 7);
-    assert_eq!(hand_overs(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
+    assert_eq!(failovers(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_success_is_used_if_nothing_newer_is_held() {
+fn rule_13_a_expired_leaders_late_success_is_used_if_nothing_newer_is_held() {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());
     world.pass(secs(31));
@@ -165,7 +165,7 @@ fn rule_13_a_lapsed_leaders_late_success_is_used_if_nothing_newer_is_held() {
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_success_is_ignored_once_a_later_login_was_granted() {
+fn rule_13_a_expired_leaders_late_success_is_ignored_once_a_later_login_was_granted() {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());
     world.pass(secs(31));
@@ -177,7 +177,7 @@ fn rule_13_a_lapsed_leaders_late_success_is_ignored_once_a_later_login_was_grant
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_success_heals_a_failure() {
+fn rule_13_a_expired_leaders_late_success_heals_a_failure() {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());
     world.pass(secs(31));
@@ -189,7 +189,7 @@ fn rule_13_a_lapsed_leaders_late_success_heals_a_failure() {
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_failure_does_not_disturb_the_login_under_way() {
+fn rule_13_a_expired_leaders_late_failure_does_not_disturb_the_login_under_way() {
     for outcome in [down(), Outcome::Abandoned] {
         let mut world = World::new();
         let (late, _) = world.lead(Call::replayable());
@@ -197,7 +197,7 @@ fn rule_13_a_lapsed_leaders_late_failure_does_not_disturb_the_login_under_way() 
         let (login, call) = world.lead(Call::replayable());
         world.settle(late, outcome);
         let (call, until) = world.wait(call);
-        assert_eq!(until, login.lapses());
+        assert_eq!(until, login.expires_at());
         let token = world.fresh();
         world.grant(login, &token);
         assert_eq!(world.send(call).token, token);
@@ -205,7 +205,7 @@ fn rule_13_a_lapsed_leaders_late_failure_does_not_disturb_the_login_under_way() 
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_rejection_does_not_latch_while_another_login_is_under_way() {
+fn rule_13_a_expired_leaders_late_rejection_does_not_circuit_while_another_login_is_under_way() {
     let mut world = World::new();
     let (late, _) = world.lead(Call::replayable());
     world.pass(secs(31));
@@ -334,7 +334,7 @@ fn closed_for(world: &World) -> Duration {
 }
 
 /// How long a call that leads so many times, and gives up each time, is kept from leading again.
-fn hand_overs(world: &mut World, n: usize) -> Vec<Duration> {
+fn failovers(world: &mut World, n: usize) -> Vec<Duration> {
     let (mut login, mut call) = world.lead_in_time(Call::replayable());
     let mut waits = Vec::new();
     for _ in 0..n {
@@ -348,15 +348,15 @@ fn hand_overs(world: &mut World, n: usize) -> Vec<Duration> {
 }
 
 #[test]
-fn rule_13_no_hand_over_takes_longer_than_a_lease() {
+fn rule_13_no_failover_takes_longer_than_a_lease() {
     let mut world = World::with(|builder| builder.lease(millis(100)));
-    assert_eq!(hand_overs(&mut world, 7), [0, 0, 0, 0, 0, 100, 100].map(millis));
+    assert_eq!(failovers(&mut world, 7), [0, 0, 0, 0, 0, 100, 100].map(millis));
 }
 
 #[test]
 fn rule_14_a_habit_of_giving_up_does_not_lengthen_the_backoff_of_a_failure() {
     let mut world = World::new();
-    hand_overs(&mut world, 30);
+    failovers(&mut world, 30);
     let (login, _) = world.lead_in_time(Call::replayable());
     world.settle(login, down());
     assert!(closed_for(&world) < millis(250));
@@ -454,13 +454,13 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
     }
     world.pass(millis(19_500));
     match world.refuse(Call::replayable().with_deadline(deadline)) {
-        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, login.lapses()),
+        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, login.expires_at()),
         other => panic!("{other:?}"),
     }
     // Beyond the lease, the lease is what counts.
     let deadline = world.after(secs(100));
     let (_, until) = world.wait(Call::replayable().with_deadline(deadline));
-    assert_eq!(until, login.lapses());
+    assert_eq!(until, login.expires_at());
 }
 
 #[test]
@@ -519,7 +519,7 @@ fn rule_15_a_rejection_refuses_every_call_without_a_login() {
     assert_eq!(world.logins, 1);
 }
 
-fn latched() -> World {
+fn circuit_open() -> World {
     let mut world = World::new();
     let (login, _) = world.lead(Call::replayable());
     let rejection = rejection_of(&login);
@@ -528,29 +528,29 @@ fn latched() -> World {
 }
 
 #[test]
-fn rule_15_new_credentials_open_the_latch() {
-    let mut world = latched();
+fn rule_15_new_credentials_open_the_circuit() {
+    let mut world = circuit_open();
     world.reset(Credentials::new("other key", "other secret").unwrap());
     world.log_in();
 }
 
 #[test]
-fn rule_15_a_reset_with_the_same_credentials_opens_the_latch() {
-    let mut world = latched();
+fn rule_15_a_reset_with_the_same_credentials_opens_the_circuit() {
+    let mut world = circuit_open();
     world.reset(credentials());
     world.log_in();
 }
 
 #[test]
-fn rule_15_an_invalidation_does_not_open_the_latch() {
-    let mut world = latched();
+fn rule_15_an_invalidation_does_not_open_the_circuit() {
+    let mut world = circuit_open();
     world.invalidate();
     world.refuse(Call::replayable());
 }
 
 #[test]
-fn rule_15_time_opens_the_latch_for_one_single_probe() {
-    let mut world = latched();
+fn rule_15_time_opens_the_circuit_for_one_single_probe() {
+    let mut world = circuit_open();
     world.pass(just_under(secs(60)));
     world.refuse(Call::replayable());
     world.pass(millis(1));
@@ -566,7 +566,7 @@ fn rule_15_time_opens_the_latch_for_one_single_probe() {
 
 #[test]
 fn rule_15_probes_come_after_sixty_seconds_doubling_to_fifteen_minutes() {
-    let mut world = latched();
+    let mut world = circuit_open();
     for wait in [60, 120, 240, 480, 900, 900, 900] {
         assert_eq!(world.refuse(Call::replayable()).retry_at(), world.after(secs(wait)));
         world.pass(secs(wait));
@@ -577,8 +577,8 @@ fn rule_15_probes_come_after_sixty_seconds_doubling_to_fifteen_minutes() {
 }
 
 #[test]
-fn rule_15_a_key_that_works_again_ends_the_latch_and_its_doubling() {
-    let mut world = latched();
+fn rule_15_a_key_that_works_again_ends_the_circuit_and_its_doubling() {
+    let mut world = circuit_open();
     world.pass(secs(60));
     let token = world.log_in();
     assert_eq!(world.held(), token);
@@ -591,7 +591,7 @@ fn rule_15_a_key_that_works_again_ends_the_latch_and_its_doubling() {
 
 #[test]
 fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
-    let mut world = latched();
+    let mut world = circuit_open();
     world.pass(secs(60));
     let (login, call) = world.lead(Call::replayable());
     world.settle(login, down());
@@ -603,7 +603,7 @@ fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
 
 #[test]
 fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease() {
-    let mut world = latched();
+    let mut world = circuit_open();
     world.pass(secs(60));
     drop(world.lead(Call::replayable()));
     let (call, until) = world.wait(Call::replayable());
@@ -619,7 +619,7 @@ fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease()
 
 #[test]
 fn rule_15_a_probe_that_is_given_up_is_not_repeated_before_its_lease_would_have_ended() {
-    let mut world = latched();
+    let mut world = circuit_open();
     world.pass(secs(60));
     let (login, call) = world.lead(Call::replayable());
     world.settle(login, Outcome::Abandoned);
@@ -692,7 +692,7 @@ fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_success_does_not_replace_a_token_that_a_roll_brought() {
+fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewal_brought() {
     let (mut world, _) = World::warm();
     world.pass(secs(3400)); // less is left than a one-shot call wants
     let (late, _) = world.lead(Call::one_shot());
@@ -700,7 +700,7 @@ fn rule_13_a_lapsed_leaders_late_success_does_not_replace_a_token_that_a_roll_br
     world.pass(secs(31));
     let other = world.send(Call::replayable());
     let newer = world.fresh();
-    world.roll(other.attempt, &newer);
+    world.renew(other.attempt, &newer);
     world.grant(late, &old);
     assert_eq!(world.held(), newer);
     assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
@@ -721,7 +721,7 @@ fn closed_by_a_later_login(outcome: impl Fn(&waldo_auth_core::Login) -> Outcome,
 }
 
 #[test]
-fn rule_13_a_lapsed_leaders_late_end_does_not_open_what_a_later_login_has_closed() {
+fn rule_13_a_expired_leaders_late_end_does_not_open_what_a_later_login_has_closed() {
     for late_end in [down, || Outcome::Abandoned] {
         closed_by_a_later_login(|login| busy(login, "3600"), late_end());
         closed_by_a_later_login(|_| down(), late_end());
@@ -738,7 +738,7 @@ fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
             world.settle(login, Outcome::Abandoned);
         }
     }
-    assert_eq!(world.logins - 1, 6, "logins at one instant: the first, and five hand-overs");
+    assert_eq!(world.logins - 1, 6, "logins at one instant: the first, and five failovers");
 }
 
 #[test]
@@ -773,14 +773,14 @@ fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
 #[test]
 fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
     for seconds in ["0", "1", "59"] {
-        let mut world = latched();
+        let mut world = circuit_open();
         world.pass(secs(60));
         let (login, call) = world.lead(Call::replayable());
         let failure = busy(&login, seconds);
         world.settle(login, failure);
         assert_eq!(world.refuse(call).retry_at(), world.after(secs(60)));
     }
-    let mut world = latched();
+    let mut world = circuit_open();
     world.pass(secs(60));
     let (login, call) = world.lead(Call::replayable());
     let failure = busy(&login, "600");

@@ -26,7 +26,7 @@ fn request() -> Request<()> {
 fn attaching_a_token_allocates_nothing() {
     let (mut world, token) = World::warm();
     let mut request = request();
-    for headers in [HeaderMap::new(), bearer(&token), bearer("junk"), bearer("")] {
+    for headers in [HeaderMap::new(), bearer(&token), bearer("malformed"), bearer("")] {
         let cost = measure(|| call(&mut world, &mut request, &headers));
         assert_eq!(cost.count_total, 0, "{headers:?}: {cost:?}");
     }
@@ -67,10 +67,10 @@ fn explaining_and_reading_the_journal_allocate_nothing() {
 fn an_adopted_token_costs_a_few_allocations_which_its_successor_frees() {
     let (mut world, _) = World::warm();
     let mut request = request();
-    let rolls: Vec<HeaderMap> = (0..1000).map(|_| bearer(&world.fresh())).collect();
-    let cost = measure(|| rolls.iter().for_each(|headers| call(&mut world, &mut request, headers)));
+    let renewals: Vec<HeaderMap> = (0..1000).map(|_| bearer(&world.fresh())).collect();
+    let cost = measure(|| renewals.iter().for_each(|headers| call(&mut world, &mut request, headers)));
     assert!(cost.count_total <= 4 * 1000, "{cost:?}");
-    drop(rolls);
+    drop(renewals);
     let cost = measure(|| {
         for _ in 0..1000 {
             let headers = bearer(&world.fresh());
@@ -101,7 +101,7 @@ fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
             drop(world.admit(Call::replayable()));
             drop(world.admit(Call::one_shot()));
             let sent = world.send(Call::replayable());
-            world.deliver_with(sent.attempt, 200, &bearer("junk"));
+            world.deliver_with(sent.attempt, 200, &bearer("malformed"));
         }
         world.pass(secs(3600));
         drop(world.admit(Call::replayable())); // a leader that dies

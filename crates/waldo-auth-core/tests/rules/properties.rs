@@ -228,7 +228,7 @@ proptest! {
         let is_retry = matches!(verdict, waldo_auth_core::Verdict::Retry(_));
         prop_assert!(!is_retry || status == 401);
         match world.session.explain(world.now()) {
-            Explanation::Send { edition: 1, .. } => prop_assert_eq!(world.held(), before),
+            Explanation::Send { generation: 1, .. } => prop_assert_eq!(world.held(), before),
             Explanation::Send { .. } => {
                 prop_assert!(status.is_success());
                 // The held token came in a header, word for word, and can be sent back.
@@ -238,7 +238,7 @@ proptest! {
                 });
                 prop_assert!(came);
             }
-            // The life of an adopted token may be over at once.
+            // The lifetime of an adopted token may be over at once.
             Explanation::Authenticate { .. } => prop_assert!(status == 401 || status.is_success()),
             other => prop_assert!(false, "{}", other),
         }
@@ -252,11 +252,11 @@ proptest! {
     #[test]
     fn a_snapshot_that_is_read_can_be_written_read_back_and_weighed(
         origin in "https://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?", key in any::<u64>(), payload in payload(),
-        began in any::<u64>(), life in any::<u64>(), now in now(),
+        began in any::<u64>(), lifetime in any::<u64>(), now in now(),
     ) {
         let json = serde_json::json!({
             "version": 1, "origin": origin, "key": format!("{key:016x}"), "token": jwt_of(payload.as_bytes()),
-            "began_ms": began, "life_ms": life,
+            "began_ms": began, "lifetime_ms": lifetime,
         });
         if let Ok(snapshot) = Snapshot::from_json(json.to_string().as_bytes()) {
             let again = Snapshot::from_json(snapshot.to_json().as_bytes()).unwrap();
@@ -266,10 +266,10 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_can_be_resumed_by_any_session_of_its_key(life in 20..100_000_i64, spent in 0..100_000_u64) {
+    fn a_snapshot_can_be_resumed_by_any_session_of_its_key(lifetime in 20..100_000_i64, spent in 0..100_000_u64) {
         let mut world = World::new();
         let (login, _) = world.lead(Call::replayable());
-        let token = world.lasting(life);
+        let token = world.lasting(lifetime);
         world.grant(login, &token);
         let stored = world.snapshot().to_json();
         let mut other = World::new();
@@ -337,7 +337,7 @@ proptest! {
     }
 
     #[test]
-    fn a_rolled_token_is_sent_back_byte_for_byte(payload in payload(), scheme in select(vec!["", "Bearer ", "bearer:"])) {
+    fn a_renewed_token_is_sent_back_byte_for_byte(payload in payload(), scheme in select(vec!["", "Bearer ", "bearer:"])) {
         let (mut world, before) = World::warm();
         let token = jwt_of(payload.as_bytes());
         let sent = world.send(Call::replayable());
@@ -345,7 +345,7 @@ proptest! {
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("{scheme}{token}")).unwrap());
         world.deliver_with(sent.attempt, 200, &headers);
         let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok();
-        if let Explanation::Send { edition: 1, .. } = world.session.explain(world.now()) {
+        if let Explanation::Send { generation: 1, .. } = world.session.explain(world.now()) {
             prop_assert!(!is_object, "{}", payload);
             prop_assert_eq!(world.held(), before);
         } else {
@@ -354,7 +354,7 @@ proptest! {
         }
     }
 
-    /// Where the oracle can read a payload's dates, the life is what follows from them.
+    /// Where the oracle can read a payload's dates, the lifetime is what follows from them.
     #[test]
     fn the_claims_are_read_as_the_oracle_reads_them(payload in payload()) {
         let token = jwt_of(payload.as_bytes());
@@ -412,7 +412,7 @@ proptest! {
                 sent.reverse();
             }
             let first = crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH + 3600));
-            world.roll(opener.attempt, &first);
+            world.renew(opener.attempt, &first);
             for (attempt, token) in sent {
                 world.deliver_with(attempt, 200, &bearer(&token));
             }

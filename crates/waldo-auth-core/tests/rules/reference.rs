@@ -10,14 +10,14 @@ mod login;
 mod token;
 
 use http::StatusCode;
-use waldo_auth_core::{Challenge, Event, Ignored, NotResumed, Reason, Unheld, Upload};
+use waldo_auth_core::{Challenge, Event, Ignored, NoToken, NotResumed, Reason, Upload};
 
 pub(crate) use self::answer::{Answer, Landmark, Why};
 use self::limits::{HOUR, MILLI, MINUTE, SECOND, doubled};
 pub(crate) use self::limits::{Limits, Nanos, Time, duration, nanos};
 use self::login::Late;
 pub(crate) use self::login::{Ending, Leading};
-pub(crate) use self::token::{Held, Life, Minted, Roll, Stored};
+pub(crate) use self::token::{Held, Lifetime, Minted, Renewal, Stored};
 
 /// The facts that the session remembers of a call.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub(crate) struct Caller {
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
-    /// The edition of the token with which its upload broke off, until a response or a 401 decides.
+    /// The generation of the token with which its upload broke off, until a response or a 401 decides.
     broke_off: Option<u64>,
 }
 
@@ -60,11 +60,11 @@ pub(crate) struct Reference {
     refused_since: Option<Nanos>,
     /// How many logins in a row have brought a token that no response has accepted.
     unaccepted: u32,
-    /// The edition that a 401 dropped last.
+    /// The generation that a 401 dropped last.
     refused: Option<u64>,
-    unheld: Unheld,
+    no_token: NoToken,
     epoch: u64,
-    edition: u64,
+    generation: u64,
     lease: Option<Leading>,
     logins: u64,
     failures: u64,
@@ -96,9 +96,9 @@ impl Reference {
             refused_since: None,
             unaccepted: 1,
             refused: None,
-            unheld: Unheld::Cold,
+            no_token: NoToken::NeverLoggedIn,
             epoch: 0,
-            edition: 0,
+            generation: 0,
             lease: None,
             logins: 0,
             failures: 0,
@@ -115,19 +115,19 @@ impl Reference {
     }
 
     pub(crate) fn admit(&mut self, caller: &mut Caller, now: Time) -> Answer {
-        if let Some(lapsed) = self.lease.take_if(|lease| now.mono >= lease.lapses) {
+        if let Some(expired) = self.lease.take_if(|lease| now.mono >= lease.expires_at) {
             self.failures += 1;
             if self.cause != Some(Cause::Rejected) {
                 self.blame();
             }
-            self.said.push(Event::Lapsed { login: lapsed.number });
+            self.said.push(Event::LeaseExpired { login: expired.number });
         }
         caller.came.get_or_insert((self.epoch, self.failures));
-        let answer = self.outlook(caller, now);
+        let answer = self.decide(caller, now);
         if let Answer::Wait { login: Some(login), .. } = answer
             && std::mem::replace(&mut caller.joined, login) != login
         {
-            self.said.push(Event::Joined { login });
+            self.said.push(Event::Coalesced { login });
         }
         answer
     }
@@ -136,22 +136,22 @@ impl Reference {
     pub(crate) fn lead(&mut self, now: Time) -> Leading {
         self.logins += 1;
         self.said.push(Event::LoginStarted { login: self.logins });
-        let lapses = now.mono + self.limits.lease;
-        let (number, epoch, edition) = (self.logins, self.epoch, self.edition);
-        let leading = Leading { number, epoch, edition, sent: now, lapses };
+        let expires_at = now.mono + self.limits.lease;
+        let (number, epoch, generation) = (self.logins, self.epoch, self.generation);
+        let leading = Leading { number, epoch, generation, sent: now, expires_at };
         self.lease = Some(leading.clone());
         leading
     }
 
     /// Rules 11 to 15: the answer that the call would get now.
-    pub(crate) fn outlook(&self, caller: &Caller, now: Time) -> Answer {
+    pub(crate) fn decide(&self, caller: &Caller, now: Time) -> Answer {
         let came = caller.came.unwrap_or((self.epoch, self.failures));
-        let login = self.way_to_login(caller, came, now);
+        let login = self.decide_login(caller, came, now);
         let Some(held) = &self.held else { return login };
-        let (life, left) = (held.life, held.life.left(now));
-        let send = Answer::Send { edition: held.edition, left };
-        let good = left > life.reserve(self.limits.margin);
-        let good_enough = !caller.one_shot || left > life.reserve(self.limits.one_shot_margin);
+        let (lifetime, left) = (held.lifetime, held.lifetime.left(now));
+        let send = Answer::Send { generation: held.generation, left };
+        let good = left > lifetime.reserve(self.limits.leeway);
+        let good_enough = !caller.one_shot || left > lifetime.reserve(self.limits.one_shot_leeway);
         let of_own_login = held.from_login && held.epoch > came.0;
         let login_helps = match login {
             Answer::LogIn { .. } => true,
@@ -161,7 +161,7 @@ impl Reference {
         if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) { send } else { login }
     }
 
-    fn way_to_login(&self, caller: &Caller, (_, failures): (u64, u64), now: Time) -> Answer {
+    fn decide_login(&self, caller: &Caller, (_, failures): (u64, u64), now: Time) -> Answer {
         let opens = self.shut_until.max(now.mono);
         let shut = now.mono < opens;
         let sat_through = self.failures - failures;
@@ -169,14 +169,14 @@ impl Reference {
             return Answer::Refuse { why: Why::Unavailable, retry_at: opens };
         }
         let comes_before = |time: Nanos| caller.deadline.is_some_and(|deadline| deadline <= time);
-        if let Some(lease) = self.lease.as_ref().filter(|lease| now.mono < lease.lapses) {
+        if let Some(lease) = self.lease.as_ref().filter(|lease| now.mono < lease.expires_at) {
             if comes_before(now.mono) {
                 return Answer::Refuse {
                     why: Why::Deadline(false),
-                    retry_at: (now.mono + SECOND).min(lease.lapses),
+                    retry_at: (now.mono + SECOND).min(lease.expires_at),
                 };
             }
-            let until = caller.deadline.map_or(lease.lapses, |deadline| deadline.min(lease.lapses));
+            let until = caller.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
             return Answer::Wait { until, login: Some(lease.number) };
         }
         if shut && self.cause == Some(Cause::Rejected) {
@@ -189,7 +189,7 @@ impl Reference {
         if shut {
             return Answer::Wait { until: opens, login: None };
         }
-        Answer::LogIn { because: if self.held.is_some() { Unheld::Ended } else { self.unheld } }
+        Answer::LogIn { because: if self.held.is_some() { NoToken::Expired } else { self.no_token } }
     }
 
     /// Rules 7, 8, 16, 17: whether a call that is answered 401 is sent again.
@@ -201,17 +201,17 @@ impl Reference {
         date: Option<i64>,
         now: Time,
     ) -> bool {
-        let left = sent.life.left(now);
-        // The server's own `Date` may say that the life is over, in its last two seconds.
+        let left = sent.lifetime.left(now);
+        // The server's own `Date` may say that the lifetime is over, in its last two seconds.
         let says_over = date.zip(sent.token.exp).is_some_and(|(date, exp)| date >= exp) && left <= 2 * SECOND;
-        let in_twilight = left <= sent.life.twilight() || says_over;
-        if self.held.as_ref().is_some_and(|held| held.edition == sent.edition) {
+        let in_twilight = left <= sent.lifetime.twilight() || says_over;
+        if self.held.as_ref().is_some_and(|held| held.generation == sent.generation) {
             self.refused_since.get_or_insert(now.mono);
         }
         let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
-        let outcome = match self.held.as_ref().map(|held| held.edition) {
+        let outcome = match self.held.as_ref().map(|held| held.generation) {
             None => Challenge::NothingHeld,
-            Some(edition) if edition > sent.edition => Challenge::NewerHeld,
+            Some(generation) if generation > sent.generation => Challenge::NewerHeld,
             Some(_) if of_own_login && !in_twilight => Challenge::FreshFromLogin,
             Some(_) if !in_twilight && !self.accepted && self.refused_for(now) < self.grace() => {
                 Challenge::NotAccepted
@@ -219,16 +219,16 @@ impl Reference {
             // Of an accepted token, half of the budget stays until the refusals have lasted for a second.
             Some(_) if in_twilight || self.pay(self.accepted && self.refused_for(now) < SECOND, now) => {
                 self.give_up();
-                self.refused = Some(sent.edition);
-                self.unheld = Unheld::Refused;
+                self.refused = Some(sent.generation);
+                self.no_token = NoToken::Refused;
                 Challenge::Dropped
             }
             Some(_) => {
-                self.said.push(Event::Throttled { edition: sent.edition });
+                self.said.push(Event::Throttled { generation: sent.generation });
                 return false;
             }
         };
-        self.said.push(Event::Challenged { edition: sent.edition, outcome });
+        self.said.push(Event::Challenged { generation: sent.generation, outcome });
         // If the upload broke off before, its first sending has touched the body, although the
         // probe has not.
         let touched = caller.broke_off.take().is_some() || touched;
@@ -251,25 +251,25 @@ impl Reference {
 
     /// Rule 24: whether a call whose upload broke off goes on.
     pub(crate) fn break_off(&mut self, caller: &mut Caller, sent: &Held, upload: Upload, now: Time) -> bool {
-        self.said.push(Event::UploadBrokeOff { edition: sent.edition });
-        if let Some(held) = self.held.as_mut().filter(|held| held.edition == sent.edition) {
+        self.said.push(Event::UploadBrokeOff { generation: sent.generation });
+        if let Some(held) = self.held.as_mut().filter(|held| held.generation == sent.generation) {
             held.doubtful = true;
             if upload == Upload::Send {
-                caller.broke_off = Some(sent.edition);
+                caller.broke_off = Some(sent.generation);
                 return true;
             }
-            if upload == Upload::Ask {
+            if upload == Upload::ExpectContinue {
                 if self.pay(true, now) {
                     self.give_up();
-                    self.unheld = Unheld::Doubtful;
-                    self.said.push(Event::DoubtfulDropped { edition: sent.edition });
+                    self.no_token = NoToken::Doubtful;
+                    self.said.push(Event::DoubtfulDropped { generation: sent.generation });
                 } else {
-                    self.said.push(Event::Throttled { edition: sent.edition });
+                    self.said.push(Event::Throttled { generation: sent.generation });
                 }
             }
             return false;
         }
-        if self.refused != Some(sent.edition) {
+        if self.refused != Some(sent.generation) {
             return false;
         }
         caller.broke_off = None;
@@ -290,16 +290,16 @@ impl Reference {
             }
         }
         match (caller.broke_off, &self.held) {
-            (Some(_), _) => Upload::Probe,
-            (None, Some(held)) if held.doubtful => Upload::Ask,
+            (Some(_), _) => Upload::HeadOnly,
+            (None, Some(held)) if held.doubtful => Upload::ExpectContinue,
             (None, _) => Upload::Send,
         }
     }
 
     /// Rules 16, 24: what a success shows of the held token.
-    pub(crate) fn succeed(&mut self, sent: &Held, rolls: &[Roll]) {
-        let repeats = |roll: &Roll| matches!(roll, Roll::Token(token) if self.given_up.contains(&token.text));
-        if sent.epoch != self.epoch || rolls.iter().any(repeats) {
+    pub(crate) fn succeed(&mut self, sent: &Held, renewals: &[Renewal]) {
+        let repeats = |renewal: &Renewal| matches!(renewal, Renewal::Token(token) if self.given_up.contains(&token.text));
+        if sent.epoch != self.epoch || renewals.iter().any(repeats) {
             return;
         }
         let before = (self.accepted, self.refused_since);
@@ -307,10 +307,10 @@ impl Reference {
         if !self.renewed {
             self.refused_since = None;
         }
-        let doubtful = self.held.as_mut().filter(|held| held.doubtful && held.edition == sent.edition);
+        let doubtful = self.held.as_mut().filter(|held| held.doubtful && held.generation == sent.generation);
         let ends_doubt = doubtful.map(|held| held.doubtful = false).is_some();
         if ends_doubt || before != (self.accepted, self.refused_since) {
-            self.said.push(Event::Accepted { edition: sent.edition });
+            self.said.push(Event::Accepted { generation: sent.generation });
         }
     }
 
@@ -347,24 +347,24 @@ impl Reference {
     pub(crate) fn answer(&mut self, sent: &Held) {
         if sent.epoch == self.epoch && !self.accepted {
             self.accepted = true;
-            self.said.push(Event::Accepted { edition: sent.edition });
+            self.said.push(Event::Accepted { generation: sent.generation });
         }
     }
 
     /// Rules 4, 5, 6: what becomes of the header of a successful response to a request that was sent at `at`.
-    pub(crate) fn roll(&mut self, sent: &Held, at: Time, roll: &Roll, date: Option<i64>) {
-        let ignored = match (&self.held, roll) {
+    pub(crate) fn renew(&mut self, sent: &Held, at: Time, renewal: &Renewal, date: Option<i64>) {
+        let ignored = match (&self.held, renewal) {
             _ if sent.epoch != self.epoch => Ignored::EarlierEpoch,
             (None, _) => Ignored::NothingHeld,
-            (Some(_), Roll::Junk(why)) => *why,
-            (Some(held), Roll::Token(token)) if token.text == held.token.text => return,
-            (Some(_), Roll::Token(token)) if self.given_up.contains(&token.text) => Ignored::GivenUp,
-            (Some(held), Roll::Token(token)) => {
-                if sent.edition == held.edition || token.exp > held.horizon {
-                    let life = self.life(token, date, at);
-                    let edition = self.hold(token, life, false);
+            (Some(_), Renewal::Malformed(why)) => *why,
+            (Some(held), Renewal::Token(token)) if token.text == held.token.text => return,
+            (Some(_), Renewal::Token(token)) if self.given_up.contains(&token.text) => Ignored::GivenUp,
+            (Some(held), Renewal::Token(token)) => {
+                if sent.generation == held.generation || token.exp > held.latest_exp {
+                    let lifetime = self.lifetime(token, date, at);
+                    let generation = self.hold(token, lifetime, false);
                     (self.accepted, self.renewed, self.refused_since) = (true, true, None);
-                    return self.said.push(Event::Adopted { edition, life: duration(life.span) });
+                    return self.said.push(Event::Renewed { generation, lifetime: duration(lifetime.span) });
                 }
                 Ignored::NotLater
             }
@@ -377,7 +377,7 @@ impl Reference {
     }
 
     /// Rule 10.
-    fn life(&self, token: &Minted, date: Option<i64>, sent: Time) -> Life {
+    fn lifetime(&self, token: &Minted, date: Option<i64>, sent: Time) -> Lifetime {
         let since = |from: i64| Some(Nanos::from(token.exp? - from) * SECOND).filter(|span| *span > 0);
         let by_server = [date, token.iat].into_iter().flatten().filter_map(since).min();
         // Unix times are read down to the millisecond.
@@ -385,16 +385,17 @@ impl Reference {
         let by_local = token.exp.map(|exp| Nanos::from(exp) * SECOND - local);
         let is_timed = date.is_some() || token.iat.is_some();
         let by_local = by_local.filter(|span| !is_timed && *span > 0 && *span <= 24 * HOUR);
-        Life { from: sent, span: by_server.or(by_local).unwrap_or(self.limits.assumed_life), over: 0 }
+        Lifetime { from: sent, span: by_server.or(by_local).unwrap_or(self.limits.assumed_lifetime), over: 0 }
     }
 
-    fn hold(&mut self, token: &Minted, life: Life, from_login: bool) -> u64 {
-        self.edition += 1;
+    fn hold(&mut self, token: &Minted, lifetime: Lifetime, from_login: bool) -> u64 {
+        self.generation += 1;
         let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
-        let horizon = token.exp.max(before.and_then(|held| held.horizon));
-        let (token, edition, epoch) = (token.clone(), self.edition, self.epoch);
-        self.held = Some(Held { token, edition, life, epoch, from_login, horizon, doubtful: false });
-        self.edition
+        let latest_exp = token.exp.max(before.and_then(|held| held.latest_exp));
+        let (token, generation, epoch) = (token.clone(), self.generation, self.epoch);
+        self.held =
+            Some(Held { token, generation, lifetime, epoch, from_login, latest_exp, doubtful: false });
+        self.generation
     }
 
     /// Rules 13 to 15.
@@ -402,30 +403,34 @@ impl Reference {
         let number = login.number;
         let late = match self.lease.take_if(|lease| lease.number == number) {
             Some(_) => Late::No,
-            None if number == self.logins => Late::Lapsed,
+            None if number == self.logins => Late::LeaseExpired,
             None => Late::Overtaken,
         };
-        let newer_held = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        let newer_held = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
         if late != Late::No && (login.epoch != self.epoch || newer_held) {
             return self.ignore(Ignored::LateLogin);
         }
         match ending {
             Ending::Granted(token, date) => {
-                let life = self.life(&token, date, login.sent);
-                if life.left(now) <= life.reserve(self.limits.margin) {
+                let lifetime = self.lifetime(&token, date, login.sent);
+                if lifetime.left(now) <= lifetime.reserve(self.limits.leeway) {
                     return self.fail(number, Reason::DeadOnArrival, None, late, now);
                 }
-                self.unaccepted = match (self.held.is_none() && self.unheld == Unheld::Refused, self.accepted)
-                {
-                    (false, _) => 1,
-                    (true, true) => 0,
-                    (true, false) => self.unaccepted + 1,
-                };
+                self.unaccepted =
+                    match (self.held.is_none() && self.no_token == NoToken::Refused, self.accepted) {
+                        (false, _) => 1,
+                        (true, true) => 0,
+                        (true, false) => self.unaccepted + 1,
+                    };
                 (self.accepted, self.refused_since) = (false, None);
                 self.epoch += 1;
                 self.open();
-                let edition = self.hold(&token, life, true);
-                self.said.push(Event::LoginGranted { login: number, edition, life: duration(life.span) });
+                let generation = self.hold(&token, lifetime, true);
+                self.said.push(Event::LoginGranted {
+                    login: number,
+                    generation,
+                    lifetime: duration(lifetime.span),
+                });
             }
             Ending::Unavailable(reason, asked) => self.fail(number, reason, asked, late, now),
             Ending::Rejected(..) | Ending::Abandoned if late == Late::Overtaken => {
@@ -438,12 +443,12 @@ impl Reference {
                 self.shut_until = now.mono + wait;
                 let status = StatusCode::from_u16(status).unwrap();
                 self.said.push(Event::LoginRejected { login: number, status, code });
-                self.said.push(Event::Latched { wait: duration(wait) });
+                self.said.push(Event::CircuitOpened { wait: duration(wait) });
             }
             Ending::Abandoned => {
                 self.said.push(Event::LoginAbandoned { login: number });
                 if !newer_held {
-                    self.hand_over(login.lapses, now);
+                    self.failover(login.expires_at, now);
                 }
             }
         }
@@ -479,15 +484,15 @@ impl Reference {
     /// Rule 14: a leader gives up. Five failovers come at once. Each further one comes when the
     /// first of them is made up for, which takes the base of a backoff. No failover takes longer
     /// than its lease.
-    fn hand_over(&mut self, lapses: Nanos, now: Time) {
+    fn failover(&mut self, expires_at: Nanos, now: Time) {
         if self.cause == Some(Cause::Rejected) {
-            self.shut_until = lapses;
+            self.shut_until = expires_at;
             return;
         }
         let base = self.limits.backoff.0;
         let owed = (self.handed_over - (now.mono - self.forgiven)).max(0);
         (self.handed_over, self.forgiven) = (owed + base, now.mono);
-        self.shut_until = (now.mono + (owed + base - 5 * base).max(0)).min(lapses);
+        self.shut_until = (now.mono + (owed + base - 5 * base).max(0)).min(expires_at);
     }
 
     /// The seed decides: `SplitMix64`, as its authors have published it.
@@ -511,52 +516,53 @@ impl Reference {
             self.open();
         }
         if is_other {
-            self.forget(Unheld::Reset);
+            self.forget(NoToken::Reset);
         }
         self.said.push(Event::Reset);
     }
 
     /// Gives up the held token, as after a response to it.
     pub(crate) fn invalidate(&mut self, now: Time) {
-        let leads = self.lease.as_ref().is_some_and(|lease| now.mono < lease.lapses);
+        let leads = self.lease.as_ref().is_some_and(|lease| now.mono < lease.expires_at);
         let Some(held) = self.held.as_ref().filter(|_| !leads && self.cause != Some(Cause::Rejected)) else {
             return;
         };
-        let edition = held.edition;
+        let generation = held.generation;
         if self.pay(false, now) {
-            self.forget(Unheld::Invalidated);
+            self.forget(NoToken::Invalidated);
             self.said.push(Event::Invalidated);
         } else {
-            self.said.push(Event::Throttled { edition });
+            self.said.push(Event::Throttled { generation });
         }
     }
 
-    fn forget(&mut self, why: Unheld) {
+    fn forget(&mut self, why: NoToken) {
         self.give_up();
-        self.unheld = why;
+        self.no_token = why;
         self.epoch += 1;
         self.lease = None;
     }
 
     pub(crate) fn store(&self, now: Time) -> Option<Stored> {
         let held = self.held.as_ref()?;
-        let (span, left) = (held.life.span, held.life.left(now));
+        let (span, left) = (held.lifetime.span, held.lifetime.left(now));
         Some(Stored { token: held.token.clone(), key: self.key, began: now.wall - (span - left), span })
     }
 
     pub(crate) fn resume(&mut self, stored: &Stored, now: Time) -> Result<(), NotResumed> {
-        let life = Life { from: now, span: stored.span, over: (now.wall - stored.began).max(0) };
-        let (left, text) = (life.left(now), &stored.token.text);
+        let lifetime = Lifetime { from: now, span: stored.span, over: (now.wall - stored.began).max(0) };
+        let (left, text) = (lifetime.left(now), &stored.token.text);
         if stored.key != self.key {
             return Err(NotResumed::Foreign);
         }
         if stored.began - now.wall > MINUTE {
             return Err(NotResumed::FromTheFuture);
         }
-        if left <= life.reserve(self.limits.margin) {
-            return Err(NotResumed::Ended);
+        if left <= lifetime.reserve(self.limits.leeway) {
+            return Err(NotResumed::Expired);
         }
-        if self.held.as_ref().is_some_and(|held| held.life.left(now) >= left || held.token.text == *text) {
+        if self.held.as_ref().is_some_and(|held| held.lifetime.left(now) >= left || held.token.text == *text)
+        {
             return Err(NotResumed::HeldLastsLonger);
         }
         if self.given_up.contains(text) {
@@ -564,22 +570,24 @@ impl Reference {
         }
         (self.accepted, self.renewed, self.refused_since, self.unaccepted) = (true, false, None, 1);
         self.epoch += 1;
-        let edition = self.hold(&stored.token, life, false);
-        self.said.push(Event::Resumed { edition, left: duration(left) });
+        let generation = self.hold(&stored.token, lifetime, false);
+        self.said.push(Event::Resumed { generation, left: duration(left) });
         Ok(())
     }
 
     /// How far ahead a landmark lies, if it does.
     pub(crate) fn ahead(&self, landmark: Landmark, now: Time) -> Option<Nanos> {
-        let before_end = |reserve: &dyn Fn(&Life) -> Nanos| {
-            self.held.as_ref().map(|held| held.life.left(now) - reserve(&held.life))
+        let before_end = |reserve: &dyn Fn(&Lifetime) -> Nanos| {
+            self.held.as_ref().map(|held| held.lifetime.left(now) - reserve(&held.lifetime))
         };
         let ahead = match landmark {
             Landmark::LoginMayStart => Some(self.shut_until - now.mono),
-            Landmark::LeaseLapses => self.lease.as_ref().map(|lease| lease.lapses - now.mono),
-            Landmark::MarginBegins => before_end(&|life| life.reserve(self.limits.margin)),
-            Landmark::OneShotMarginBegins => before_end(&|life| life.reserve(self.limits.one_shot_margin)),
-            Landmark::TwilightBegins => before_end(&Life::twilight),
+            Landmark::LeaseLapses => self.lease.as_ref().map(|lease| lease.expires_at - now.mono),
+            Landmark::MarginBegins => before_end(&|lifetime| lifetime.reserve(self.limits.leeway)),
+            Landmark::OneShotMarginBegins => {
+                before_end(&|lifetime| lifetime.reserve(self.limits.one_shot_leeway))
+            }
+            Landmark::TwilightBegins => before_end(&Lifetime::twilight),
             Landmark::LifeEnds => before_end(&|_| 0),
             Landmark::GraceEnds => self.refused_since.map(|since| since + self.grace() - now.mono),
             Landmark::ReserveOpens => self.refused_since.map(|since| since + SECOND - now.mono),

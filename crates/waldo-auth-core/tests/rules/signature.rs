@@ -107,7 +107,7 @@ fn rule_23_hs256_hs384_and_hs512_with_the_client_secret_are_accepted() {
         let sent = world.send(call);
         assert_eq!(sent.token, token);
         let newer = hs(algorithm, SECRET, r#"{"exp":1800003601}"#);
-        world.roll(sent.attempt, &newer);
+        world.renew(sent.attempt, &newer);
         assert_eq!(world.held(), newer);
     }
 }
@@ -118,11 +118,11 @@ fn rule_23_at_login_a_forgery_is_a_typed_error() {
         assert_eq!(login_with(&forgery), Err(Reason::BadSignature), "{forgery}");
     }
     assert_eq!(login_with(&hs("HS256", SECRET, PAYLOAD)), Ok(()));
-    assert_eq!(login_with("junk"), Err(Reason::NoToken), "junk is junk, signed or not");
+    assert_eq!(login_with("malformed"), Err(Reason::NoToken), "malformed is malformed, signed or not");
 }
 
 #[test]
-fn rule_23_a_forgery_in_a_response_is_junk() {
+fn rule_23_a_forgery_in_a_response_is_malformed() {
     let mut world = checking();
     let token = hs("HS256", SECRET, PAYLOAD);
     let (login, _) = world.lead(Call::replayable());

@@ -20,7 +20,7 @@ fn altered(snapshot: &Snapshot, field: &str, value: Option<serde_json::Value>) -
 }
 
 #[test]
-fn what_is_written_is_read_back_and_resumed_with_the_life_that_is_left() {
+fn what_is_written_is_read_back_and_resumed_with_the_lifetime_that_is_left() {
     let (mut before, token) = World::warm();
     before.pass(secs(600));
     let stored = before.snapshot().to_json();
@@ -29,14 +29,14 @@ fn what_is_written_is_read_back_and_resumed_with_the_life_that_is_left() {
     let snapshot = Snapshot::from_json(stored.as_bytes()).unwrap();
     assert_eq!(snapshot, before.snapshot());
     after.resume(&snapshot).unwrap();
-    assert_eq!(after.last_event(), Event::Resumed { edition: 1, left: secs(2600) });
+    assert_eq!(after.last_event(), Event::Resumed { generation: 1, left: secs(2600) });
     assert_eq!(after.held(), token);
     after.pass(secs(2597));
     after.leads(Call::replayable());
 }
 
 #[test]
-fn a_resumed_token_is_rolled_like_any_other_and_its_snapshot_is_the_same() {
+fn a_resumed_token_is_renewed_like_any_other_and_its_snapshot_is_the_same() {
     let (before, token) = World::warm();
     let snapshot = before.snapshot();
     let mut after = World::new();
@@ -46,7 +46,7 @@ fn a_resumed_token_is_rolled_like_any_other_and_its_snapshot_is_the_same() {
     let sent = after.send(Call::replayable());
     assert_eq!(sent.token, token);
     let newer = after.fresh();
-    after.roll(sent.attempt, &newer);
+    after.renew(sent.attempt, &newer);
     assert_eq!(after.held(), newer);
     assert_eq!(after.logins, 0);
 }
@@ -89,8 +89,8 @@ fn bytes_that_are_no_snapshot_say_why() {
         ("began_ms", None, SnapshotError::Field("began_ms")),
         ("began_ms", Some((-1).into()), SnapshotError::Field("began_ms")),
         ("began_ms", Some(1.5.into()), SnapshotError::Field("began_ms")),
-        ("life_ms", None, SnapshotError::Field("life_ms")),
-        ("life_ms", Some("3600000".into()), SnapshotError::Field("life_ms")),
+        ("lifetime_ms", None, SnapshotError::Field("lifetime_ms")),
+        ("lifetime_ms", Some("3600000".into()), SnapshotError::Field("lifetime_ms")),
     ] {
         let json = altered(&snapshot, field, value);
         assert_eq!(Snapshot::from_json(json.as_bytes()), Err(error), "{json}");
@@ -124,7 +124,7 @@ fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
     let (world, _) = World::warm();
     let snapshot = world.snapshot();
     for (seconds, result) in
-        [(3596, Ok(())), (3597, Err(NotResumed::Ended)), (1_000_000_000, Err(NotResumed::Ended))]
+        [(3596, Ok(())), (3597, Err(NotResumed::Expired)), (1_000_000_000, Err(NotResumed::Expired))]
     {
         let mut after = World::new();
         after.pass(secs(seconds));
@@ -188,7 +188,7 @@ fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
     let mut sibling = World::new();
     sibling.pass(secs(100));
     drop(sibling.fresh());
-    assert_ne!(sibling.log_in(), held, "another token of the same life");
+    assert_ne!(sibling.log_in(), held, "another token of the same lifetime");
     assert_eq!(world.resume(&sibling.snapshot()), Err(NotResumed::HeldLastsLonger));
 }
 
@@ -240,7 +240,7 @@ fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
 }
 
 #[test]
-fn a_latched_session_uses_a_resumed_token_and_stays_latched() {
+fn a_circuit_open_session_uses_a_resumed_token_and_stays_circuit_open() {
     let (sibling, token) = World::warm();
     let mut world = World::new();
     let (login, _) = world.lead(Call::replayable());
@@ -268,16 +268,16 @@ fn a_resumed_tokens_401_is_not_final() {
 }
 
 #[test]
-fn a_life_of_any_length_can_be_stored() {
+fn a_lifetime_of_any_length_can_be_stored() {
     let (world, _) = World::warm();
     let snapshot = world.snapshot();
-    for life in [0, 1, u64::MAX] {
-        let json = altered(&snapshot, "life_ms", Some(life.into()));
+    for lifetime in [0, 1, u64::MAX] {
+        let json = altered(&snapshot, "lifetime_ms", Some(lifetime.into()));
         let snapshot = Snapshot::from_json(json.as_bytes()).unwrap();
         let mut after = World::new();
         let resumed = after.resume(&snapshot);
-        assert_eq!(resumed.is_ok(), life > 0, "{life}");
-        if life == u64::MAX {
+        assert_eq!(resumed.is_ok(), lifetime > 0, "{lifetime}");
+        if lifetime == u64::MAX {
             after.pass(Duration::from_secs(1_000_000_000));
             assert!(matches!(after.admit(Call::one_shot()), Step::Send(_)));
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{
-    Call, Challenge, ConfigError, Event, Explanation, Head, Ignored, Instant, NotResumed, OriginError,
-    Outcome, Reason, Refusal, SnapshotError, Unavailable, Unheld,
+    Call, Challenge, ConfigError, Event, Explanation, Head, Ignored, Instant, NoToken, NotResumed,
+    OriginError, Outcome, Reason, Refusal, SnapshotError, Unavailable,
 };
 
 use crate::world::{World, grant_of, read};
@@ -31,21 +31,30 @@ fn tell<T: Display>(things: &[(T, &str)]) {
 
 #[test]
 fn rule_22_every_entry_says_what_happened() {
-    let (life, wait) = (Duration::from_secs(60), Duration::from_millis(1500));
-    let (edition, login, status) = (7, 8, StatusCode::FORBIDDEN);
+    let (lifetime, wait) = (Duration::from_secs(60), Duration::from_millis(1500));
+    let (generation, login, status) = (7, 8, StatusCode::FORBIDDEN);
     say(&[
-        (Event::Adopted { edition, life }, "adopted edition 7, which lasts 60.0s"),
+        (Event::Renewed { generation, lifetime }, "adopted generation 7, which lasts 60.0s"),
         (Event::Ignored { why: Ignored::Blank }, "ignored a blank header"),
-        (Event::Challenged { edition, outcome: Challenge::Dropped }, "edition 7 was refused: it is dropped"),
         (
-            Event::Throttled { edition },
-            "edition 7 was refused, but stays: too many tokens were dropped lately",
+            Event::Challenged { generation, outcome: Challenge::Dropped },
+            "generation 7 was refused: it is dropped",
         ),
-        (Event::UploadBrokeOff { edition }, "an upload broke off: the server may have refused edition 7"),
-        (Event::DoubtfulDropped { edition }, "a second upload broke off, so edition 7 is dropped"),
-        (Event::Accepted { edition }, "the server accepted edition 7"),
+        (
+            Event::Throttled { generation },
+            "generation 7 was refused, but stays: too many tokens were dropped lately",
+        ),
+        (
+            Event::UploadBrokeOff { generation },
+            "an upload broke off: the server may have refused generation 7",
+        ),
+        (Event::DoubtfulDropped { generation }, "a second upload broke off, so generation 7 is dropped"),
+        (Event::Accepted { generation }, "the server accepted generation 7"),
         (Event::LoginStarted { login }, "login 8 started"),
-        (Event::LoginGranted { login, edition, life }, "login 8 granted edition 7, which lasts 60.0s"),
+        (
+            Event::LoginGranted { login, generation, lifetime },
+            "login 8 granted generation 7, which lasts 60.0s",
+        ),
         (
             Event::LoginRejected { login, status, code: "API_KEY_REVOKED" },
             "login 8 rejected with 403 API_KEY_REVOKED",
@@ -58,14 +67,14 @@ fn rule_22_every_entry_says_what_happened() {
             Event::LoginAbandoned { login },
             "login 8 was dropped before its answer came; let a login outlive its call",
         ),
-        (Event::Joined { login }, "a call waits for login 8"),
-        (Event::Latched { wait }, "the credentials are not tried again for 1.5s"),
-        (Event::Lapsed { login }, "the lease of login 8 lapsed"),
+        (Event::Coalesced { login }, "a call waits for login 8"),
+        (Event::CircuitOpened { wait }, "the credentials are not tried again for 1.5s"),
+        (Event::LeaseExpired { login }, "the lease of login 8 expired"),
         (Event::Reset, "the credentials were replaced"),
         (Event::Invalidated, "the held token was given up on request"),
         (
-            Event::Resumed { edition, left: life },
-            "resumed a stored token as edition 7, 60.0s of its life left",
+            Event::Resumed { generation, left: lifetime },
+            "resumed a stored token as generation 7, 60.0s of its lifetime left",
         ),
     ]);
 }
@@ -101,20 +110,20 @@ fn rule_22_an_explanation_says_what_comes_and_why() {
         failure: Unavailable::new(Reason::Timeout),
         retry_at: Instant::from_start(Duration::ZERO),
     };
-    let send = |doubtful| Explanation::Send { edition: 7, left, doubtful };
+    let send = |doubtful| Explanation::Send { generation: 7, left, doubtful };
     say(&[
-        (send(false), "the next call would be sent with edition 7, which has 60.0s left"),
+        (send(false), "the next call would be sent with generation 7, which has 60.0s left"),
         (
             send(true),
-            "the next call would be sent with edition 7, which has 60.0s left; an upload with this \
+            "the next call would be sent with generation 7, which has 60.0s left; an upload with this \
              token broke off, so the server may refuse the token",
         ),
         (
-            Explanation::Authenticate { why: Unheld::Cold },
+            Explanation::Authenticate { why: NoToken::NeverLoggedIn },
             "the next call would log in, because there has been no token yet",
         ),
         (
-            Explanation::Join { login: 8, at_most: wait },
+            Explanation::WaitForLogin { login: 8, at_most: wait },
             "the next call would wait for login 8, which is under way, for at most 1.5s",
         ),
         (
@@ -128,12 +137,12 @@ fn rule_22_an_explanation_says_what_comes_and_why() {
         ),
     ]);
     say(&[
-        (Unheld::Cold, "there has been no token yet"),
-        (Unheld::Ended, "the life of the held token is over"),
-        (Unheld::Refused, "the server refused the last token"),
-        (Unheld::Doubtful, "two uploads in a row broke off with the last token"),
-        (Unheld::Invalidated, "the last token was invalidated"),
-        (Unheld::Reset, "the credentials were replaced"),
+        (NoToken::NeverLoggedIn, "there has been no token yet"),
+        (NoToken::Expired, "the lifetime of the held token is over"),
+        (NoToken::Refused, "the server refused the last token"),
+        (NoToken::Doubtful, "two uploads in a row broke off with the last token"),
+        (NoToken::Invalidated, "the last token was invalidated"),
+        (NoToken::Reset, "the credentials were replaced"),
     ]);
 }
 
@@ -216,7 +225,7 @@ fn an_error_says_what_is_wrong() {
     ]);
     tell(&[
         (NotResumed::Foreign, "belongs to another origin or API key"),
-        (NotResumed::Ended, "the stored token has ended"),
+        (NotResumed::Expired, "the stored token has ended"),
         (NotResumed::FromTheFuture, "began in the future, so a clock is wrong"),
         (NotResumed::Refused, "the stored token is the one that was given up"),
         (NotResumed::HeldLastsLonger, "the held token lasts at least as long"),
@@ -227,7 +236,7 @@ fn an_error_says_what_is_wrong() {
     tell(&[
         (ConfigError::Origin(OriginError::NotAUri), "the origin is not a URI"),
         (ConfigError::LoginPath, "login path must be a path that begins with '/'"),
-        (ConfigError::MarginEatsLife, "share of a margin must be at least 2"),
+        (ConfigError::LeewayTooLarge, "share of a leeway must be at least 2"),
         (ConfigError::ChallengeStatus, "challenge_statuses must be 4xx other than 417"),
         (ConfigError::Duration { setting, least, most }, "lease must be from 1ms to 3600s"),
         (ConfigError::Count { setting, least: 1, most: 100 }, "lease must be from 1 to 100"),

@@ -9,8 +9,8 @@ use crate::world::{EPOCH, World, down, headers, http_date, just_under, jwt, mill
 
 const T: i64 = 1_800_000_000;
 
-/// The life that a login's token has, by what its answer says.
-fn life(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
+/// The lifetime that a login's token has, by what its answer says.
+fn lifetime(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
     let mut world = World::new();
     let (login, _) = world.lead(Call::replayable());
     let body = format!(r#"{{"token":"{}"}}"#, jwt(payload));
@@ -23,25 +23,29 @@ fn life(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
 }
 
 #[test]
-fn rule_10_a_life_is_exp_less_date_or_exp_less_iat_the_smaller_where_both_exist() {
+fn rule_10_a_lifetime_is_exp_less_date_or_exp_less_iat_the_smaller_where_both_exist() {
     let date = http_date(T - 7000); // a server whose clock is far behind the local one
     let date = [("date", date.as_str())];
-    assert_eq!(life(&format!(r#"{{"exp":{}}}"#, T - 6900), &date), secs(100));
-    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{T}}}"#, T + 40), &[]), secs(40));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{}}}"#, T - 6900), &date), secs(100));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{T}}}"#, T + 40), &[]), secs(40));
     // A renewed token keeps the login's `iat`.
     let kept_iat = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 20_000);
-    assert_eq!(life(&kept_iat, &date), secs(100));
+    assert_eq!(lifetime(&kept_iat, &date), secs(100));
     let younger = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 6950);
-    assert_eq!(life(&younger, &date), secs(50));
+    assert_eq!(lifetime(&younger, &date), secs(50));
 }
 
 #[test]
 fn rule_10_the_date_of_a_cached_answer_is_not_believed() {
     let old = http_date(T - 500_000);
     let payload = format!(r#"{{"exp":{},"iat":{T}}}"#, T + 600);
-    assert_eq!(life(&payload, &[("date", &old), ("age", "500000")]), secs(600));
+    assert_eq!(lifetime(&payload, &[("date", &old), ("age", "500000")]), secs(600));
     let payload = format!(r#"{{"exp":{}}}"#, T + 600);
-    assert_eq!(life(&payload, &[("date", &old), ("age", "500000")]), secs(600), "the local clock instead");
+    assert_eq!(
+        lifetime(&payload, &[("date", &old), ("age", "500000")]),
+        secs(600),
+        "the local clock instead"
+    );
 }
 
 #[test]
@@ -49,17 +53,17 @@ fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
     let date = http_date(T);
     let date = [("date", date.as_str())];
     // `iat` in the future, as another node's clock writes it.
-    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 60, T + 100), &date), secs(60));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 60, T + 100), &date), secs(60));
     // `Date` after `exp`.
-    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 100), &date), secs(40));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 100), &date), secs(40));
     // Neither: the documented hour is assumed, whatever the local clock says.
-    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 60), &date), secs(3600));
-    assert_eq!(life(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 1, T + 1), &[]), secs(3600));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 60), &date), secs(3600));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 1, T + 1), &[]), secs(3600));
 }
 
 #[test]
 fn rule_10_without_a_date_and_an_iat_the_local_clock_is_believed_within_a_day() {
-    let ends = |seconds: i64| life(&format!(r#"{{"exp":{}}}"#, T + seconds), &[]);
+    let ends = |seconds: i64| lifetime(&format!(r#"{{"exp":{}}}"#, T + seconds), &[]);
     assert_eq!(ends(90), secs(90));
     assert_eq!(ends(24 * 3600), secs(24 * 3600));
     assert_eq!(ends(24 * 3600 + 1), secs(3600), "more than a day is nonsense");
@@ -74,7 +78,7 @@ fn rule_10_a_local_clock_before_1970_is_a_clock_too() {
     let (login, _) = world.lead(Call::replayable());
     let token = jwt(r#"{"exp":60}"#);
     world.grant(login, &token);
-    assert!(matches!(world.last_event(), Event::LoginGranted { life, .. } if life == secs(100)));
+    assert!(matches!(world.last_event(), Event::LoginGranted { lifetime, .. } if lifetime == secs(100)));
 }
 
 #[test]
@@ -95,14 +99,14 @@ fn rule_10_without_a_usable_exp_the_documented_hour_is_assumed() {
         r#"{"EXP":1800000010}"#,
         r#"{"a":{"exp":1800000010}}"#,
     ] {
-        assert_eq!(life(payload, &[]), secs(3600), "{payload}");
-        assert_eq!(life(payload, &[("date", &date)]), secs(3600), "{payload}");
+        assert_eq!(lifetime(payload, &[]), secs(3600), "{payload}");
+        assert_eq!(lifetime(payload, &[("date", &date)]), secs(3600), "{payload}");
     }
 }
 
 #[test]
-fn rule_10_the_assumed_life_is_configurable() {
-    let mut world = World::with(|builder| builder.assumed_life(secs(100)));
+fn rule_10_the_assumed_lifetime_is_configurable() {
+    let mut world = World::with(|builder| builder.assumed_lifetime(secs(100)));
     let (login, _) = world.lead(Call::replayable());
     world.grant(login, &jwt("{}"));
     world.pass(secs(96));
@@ -115,15 +119,15 @@ fn rule_10_the_assumed_life_is_configurable() {
 fn rule_10_a_numeric_date_may_be_fractional_or_huge() {
     let date = http_date(T);
     let date = [("date", date.as_str())];
-    assert_eq!(life(&format!(r#"{{"exp":{}.75}}"#, T + 10), &date), millis(10_750));
-    assert_eq!(life(r#"{"exp":1.8000001E9}"#, &date), secs(100));
+    assert_eq!(lifetime(&format!(r#"{{"exp":{}.75}}"#, T + 10), &date), millis(10_750));
+    assert_eq!(lifetime(r#"{"exp":1.8000001E9}"#, &date), secs(100));
     for huge in ["1e300", "1e999", "18446744073709551615", "99999999999999999999999999999"] {
-        let long = life(&format!(r#"{{"exp":{huge}}}"#), &date);
+        let long = lifetime(&format!(r#"{{"exp":{huge}}}"#), &date);
         assert!(long > secs(1_000_000_000), "{huge}: {long:?}");
-        assert_eq!(life(&format!(r#"{{"exp":{huge}}}"#), &[]), secs(3600), "{huge}");
+        assert_eq!(lifetime(&format!(r#"{{"exp":{huge}}}"#), &[]), secs(3600), "{huge}");
         // And with an iat as absurd as itself.
-        life(&format!(r#"{{"exp":{huge},"iat":-{huge}}}"#), &date);
-        life(&format!(r#"{{"exp":{huge},"iat":{huge}}}"#), &date);
+        lifetime(&format!(r#"{{"exp":{huge},"iat":-{huge}}}"#), &date);
+        lifetime(&format!(r#"{{"exp":{huge},"iat":{huge}}}"#), &date);
     }
 }
 
@@ -175,7 +179,7 @@ fn rule_10_a_clock_that_is_set_forward_costs_one_login() {
 }
 
 #[test]
-fn rule_10_a_life_begins_when_its_request_was_sent() {
+fn rule_10_a_lifetime_begins_when_its_request_was_sent() {
     let mut world = World::new();
     let (login, call) = world.lead(Call::replayable());
     let token = world.lasting(100);
@@ -204,30 +208,30 @@ fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
 }
 
 #[test]
-fn rule_11_the_margin_is_three_seconds_at_most_a_tenth_of_the_life() {
-    for (life, last) in [(3600, 3597), (300, 297), (30, 27), (29, 26), (20, 18), (10, 9)] {
+fn rule_11_the_leeway_is_three_seconds_at_most_a_tenth_of_the_lifetime() {
+    for (lifetime, last) in [(3600, 3597), (300, 297), (30, 27), (29, 26), (20, 18), (10, 9)] {
         let mut world = World::new();
         let (login, _) = world.lead(Call::replayable());
-        let token = world.lasting(life);
+        let token = world.lasting(lifetime);
         world.grant(login, &token);
-        let last = if life == 29 { millis(26_100) } else { secs(last) };
+        let last = if lifetime == 29 { millis(26_100) } else { secs(last) };
         world.pass(just_under(last));
-        assert_eq!(world.held(), token, "{life}");
+        assert_eq!(world.held(), token, "{lifetime}");
         world.pass(millis(1));
         world.leads(Call::replayable());
     }
 }
 
 #[test]
-fn rule_11_the_margin_is_configurable_and_may_be_none() {
-    let mut world = World::with(|builder| builder.margin(Duration::ZERO, 2));
+fn rule_11_the_leeway_is_configurable_and_may_be_none() {
+    let mut world = World::with(|builder| builder.leeway(Duration::ZERO, 2));
     let token = world.log_in();
     world.pass(just_under(secs(3600)));
     assert_eq!(world.held(), token);
     world.pass(millis(1));
     world.leads(Call::replayable());
 
-    let mut world = World::with(|builder| builder.margin(secs(100_000), 2));
+    let mut world = World::with(|builder| builder.leeway(secs(100_000), 2));
     let token = world.log_in();
     world.pass(just_under(secs(1800)));
     assert_eq!(world.held(), token);
@@ -236,26 +240,26 @@ fn rule_11_the_margin_is_configurable_and_may_be_none() {
 }
 
 #[test]
-fn rule_11_no_margin_makes_every_call_log_in() {
-    // The margin is more than half of any life; there is still some life to use.
-    let mut world = World::with(|builder| builder.margin(Duration::MAX, 2).one_shot_margin(Duration::MAX, 2));
-    for life in [1, 2, 10, 3600] {
+fn rule_11_no_leeway_makes_every_call_log_in() {
+    // The leeway is more than half of any lifetime; there is still some lifetime to use.
+    let mut world = World::with(|builder| builder.leeway(Duration::MAX, 2).one_shot_leeway(Duration::MAX, 2));
+    for lifetime in [1, 2, 10, 3600] {
         let (login, call) = world.lead(Call::replayable());
-        let token = world.lasting(life);
+        let token = world.lasting(lifetime);
         world.grant(login, &token);
         assert_eq!(world.send(call).token, token);
         world.send(Call::replayable());
         world.send(Call::one_shot());
-        world.pass(secs(u64::try_from(life).unwrap()));
+        world.pass(secs(u64::try_from(lifetime).unwrap()));
     }
 }
 
 #[test]
-fn rule_11_one_shot_calls_want_a_quarter_of_the_life_at_most_five_minutes() {
-    for (life, last) in [(3600_u64, 3300), (1200, 900), (100, 75)] {
+fn rule_11_one_shot_calls_want_a_quarter_of_the_lifetime_at_most_five_minutes() {
+    for (lifetime, last) in [(3600_u64, 3300), (1200, 900), (100, 75)] {
         let mut world = World::new();
         let (login, _) = world.lead(Call::replayable());
-        let token = world.lasting(i64::try_from(life).unwrap());
+        let token = world.lasting(i64::try_from(lifetime).unwrap());
         world.grant(login, &token);
         world.pass(just_under(secs(last)));
         assert_eq!(world.send(Call::one_shot()).token, token);
@@ -267,7 +271,7 @@ fn rule_11_one_shot_calls_want_a_quarter_of_the_life_at_most_five_minutes() {
 
 #[test]
 fn rule_11_a_one_shot_call_keeps_the_reserve_of_the_others_too() {
-    let mut world = World::with(|builder| builder.margin(secs(60), 2).one_shot_margin(Duration::ZERO, 2));
+    let mut world = World::with(|builder| builder.leeway(secs(60), 2).one_shot_leeway(Duration::ZERO, 2));
     world.log_in();
     world.pass(secs(3540));
     world.leads(Call::one_shot());
@@ -308,17 +312,17 @@ fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
     let (login, call) = world.lead(Call::replayable());
     let token = world.lasting(10);
     let date = http_date(world.unix());
-    world.pass(millis(8999)); // a millisecond more, and the margin is reached
+    world.pass(millis(8999)); // a millisecond more, and the leeway is reached
     let outcome = read(&login, 200, &headers(&[("date", &date)]), &format!(r#"{{"token":"{token}"}}"#));
     world.settle(login, outcome);
     world.pass(millis(500));
     assert_eq!(world.send(call).token, token);
-    assert!(matches!(world.admit(Call::replayable()), Step::Authenticate(..)), "others keep to the margin");
+    assert!(matches!(world.admit(Call::replayable()), Step::Authenticate(..)), "others keep to the leeway");
     assert_eq!(world.logins, 2);
 }
 
 #[test]
-fn rule_11_within_its_life_a_token_causes_no_login() {
+fn rule_11_within_its_lifetime_a_token_causes_no_login() {
     let (mut world, token) = World::warm();
     for _ in 0..3596 {
         world.pass(secs(1));
@@ -332,7 +336,7 @@ fn rule_12_every_wait_lies_in_the_future_and_is_monotonic() {
     let mut world = World::new();
     let (login, call) = world.lead(Call::replayable());
     let (waiter, until) = world.wait(Call::replayable());
-    assert_eq!(until, login.lapses());
+    assert_eq!(until, login.expires_at());
     assert_eq!(until, world.after(secs(30)));
     // The wall clock moves no wait.
     world.set_wall_forward(secs(1_000_000));
@@ -383,7 +387,7 @@ fn no_time_is_too_early_or_too_late() {
 }
 
 #[test]
-fn rule_10_resuming_the_held_token_does_not_lengthen_its_life() {
+fn rule_10_resuming_the_held_token_does_not_lengthen_its_lifetime() {
     let (mut world, _) = World::warm();
     let snapshot = world.snapshot();
     world.pass(secs(2400));

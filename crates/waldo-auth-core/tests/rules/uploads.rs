@@ -18,7 +18,7 @@ fn broken(call: Call) -> (World, Call) {
 fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
     let (mut world, call) = broken(Call::replayable());
     let probe = world.send(call);
-    assert_eq!(probe.attempt.upload(), Upload::Probe);
+    assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
     let call = world.retry(probe.attempt);
     let (login, call) = world.lead(call);
     let token = world.fresh();
@@ -35,7 +35,7 @@ fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
 fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
     let (mut world, call) = broken(Call::one_shot());
     let probe = world.send(call);
-    assert_eq!(probe.attempt.upload(), Upload::Probe);
+    assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
     // The probe did not touch the body, but the first sending did.
     world.deliver(probe.attempt.with_untouched_body(), 401);
     world.leads(Call::one_shot());
@@ -47,7 +47,7 @@ fn rule_24_a_probe_delivers_any_other_answer() {
     let probe = world.send(call);
     world.deliver(probe.attempt, 413);
     let next = world.send(Call::replayable());
-    assert_eq!(next.attempt.upload(), Upload::Ask, "a 413 says nothing about the token");
+    assert_eq!(next.attempt.upload(), Upload::ExpectContinue, "a 413 says nothing about the token");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn rule_24_a_probe_that_breaks_off_ends_the_call() {
     let (mut world, call) = broken(Call::replayable());
     let probe = world.send(call);
     world.fail_upload(probe.attempt);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn rule_24_the_next_upload_asks_until_a_success_ends_the_doubt() {
     let (mut world, call) = broken(Call::replayable());
     drop(call);
     let asking = world.send(Call::one_shot());
-    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
     let page = world.send(Call::replayable());
     world.deliver(page.attempt, 404);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
     world.deliver(asking.attempt, 200);
-    assert_eq!(world.last_event(), Event::Accepted { edition: 1 });
+    assert_eq!(world.last_event(), Event::Accepted { generation: 1 });
     assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
@@ -77,11 +77,11 @@ fn rule_24_a_success_with_another_token_does_not_end_the_doubt() {
     let (mut world, _) = World::warm();
     let (early, renewing) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(renewing.attempt, &newer);
+    world.renew(renewing.attempt, &newer);
     let upload = world.send(Call::replayable());
     drop(world.break_off(upload.attempt));
     world.deliver(early.attempt, 200);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Ask);
+    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn rule_24_a_renewed_token_is_not_doubtful() {
     drop(call);
     let page = world.send(Call::replayable());
     let newer = world.fresh();
-    world.roll(page.attempt, &newer);
+    world.renew(page.attempt, &newer);
     assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
@@ -99,7 +99,7 @@ fn rule_24_a_one_shot_refused_before_its_body_is_sent_later() {
     let (mut world, call) = broken(Call::replayable());
     drop(call);
     let asking = world.send(Call::one_shot());
-    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
     let call = world.retry(asking.attempt.with_untouched_body());
     let (login, call) = world.lead(call);
     let token = world.fresh();
@@ -155,7 +155,7 @@ fn rule_24_a_renewed_token_is_not_probed() {
     let (mut world, _) = World::warm();
     let (upload, page) = (world.send(Call::replayable()), world.send(Call::replayable()));
     let newer = world.fresh();
-    world.roll(page.attempt, &newer);
+    world.renew(page.attempt, &newer);
     world.fail_upload(upload.attempt);
     assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
@@ -174,7 +174,7 @@ fn rule_22_explain_reports_a_doubtful_token() {
     drop(call);
     assert_eq!(
         world.explain(),
-        "the next call would be sent with edition 1, which has 3600.0s left; an upload with this token broke \
+        "the next call would be sent with generation 1, which has 3600.0s left; an upload with this token broke \
          off, so the server may refuse the token"
     );
     let explanation = world.session.explain(world.now());
@@ -259,9 +259,9 @@ fn rule_24_a_second_broken_upload_drops_the_token() {
     let (mut world, call) = broken(Call::replayable());
     drop(call);
     let asking = world.send(Call::replayable());
-    assert_eq!(asking.attempt.upload(), Upload::Ask);
+    assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
     world.fail_upload(asking.attempt);
-    assert_eq!(world.last_event(), Event::DoubtfulDropped { edition: 1 });
+    assert_eq!(world.last_event(), Event::DoubtfulDropped { generation: 1 });
     assert_eq!(
         world.explain(),
         "the next call would log in, because two uploads in a row broke off with the last token"

@@ -20,7 +20,7 @@ use waldo_auth_core::{
 use self::event::{Claims, Event, LoginAnswer, Moment, Nudge, Response, Stamp, Value, event};
 use crate::properties::cases;
 use crate::reference::{
-    Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Roll, Stored, Time, Why, duration,
+    Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Renewal, Stored, Time, Why, duration,
     nanos,
 };
 use crate::world::{KEY, SECRET, World, down, headers, http_date, jwt, read, request, secs, uri};
@@ -134,12 +134,12 @@ impl Walk {
         let explanation = self.world.session.explain(now);
         let ahead = |span| nanos(span) + self.now().mono;
         let explained = match &explanation {
-            Explanation::Send { edition, left, doubtful } => {
+            Explanation::Send { generation, left, doubtful } => {
                 assert_eq!(self.reference.held.as_ref().map(|held| held.doubtful), Some(*doubtful));
-                Answer::Send { edition: *edition, left: nanos(*left) }
+                Answer::Send { generation: *generation, left: nanos(*left) }
             }
             Explanation::Authenticate { why } => Answer::LogIn { because: *why },
-            Explanation::Join { login, at_most } => {
+            Explanation::WaitForLogin { login, at_most } => {
                 Answer::Wait { until: ahead(*at_most), login: Some(*login) }
             }
             Explanation::BackOff { wait } => Answer::Wait { until: ahead(*wait), login: None },
@@ -148,7 +148,7 @@ impl Walk {
             }
             other => panic!("{other}"),
         };
-        assert_eq!(explained, self.reference.outlook(&Caller::default(), self.now()), "{explanation}");
+        assert_eq!(explained, self.reference.decide(&Caller::default(), self.now()), "{explanation}");
     }
 
     fn comes(&mut self, one_shot: bool, deadline: Option<Moment>) {
@@ -170,10 +170,13 @@ impl Walk {
         match self.world.admit_with(call, &mut request).unwrap() {
             Step::Send(attempt) => {
                 let sent = self.reference.held.clone().unwrap();
-                assert_eq!(expected, Answer::Send { edition: attempt.edition(), left: sent.life.left(now) });
+                assert_eq!(
+                    expected,
+                    Answer::Send { generation: attempt.generation().number(), left: sent.lifetime.left(now) }
+                );
                 let upload = self.reference.upload(&mut caller);
                 assert_eq!(attempt.upload(), upload);
-                let sendings = sendings + u32::from(upload != Upload::Probe);
+                let sendings = sendings + u32::from(upload != Upload::HeadOnly);
                 assert!(sendings <= 3, "rule 8: a call is sent three times at most");
                 assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {}", sent.token.text));
                 self.flights.push(Flight { attempt, caller, sendings, sent, at: now });
@@ -181,7 +184,7 @@ impl Walk {
             Step::Authenticate(login, call) => {
                 assert!(matches!(expected, Answer::LogIn { .. }), "a login, but {expected:?}");
                 let leading = self.reference.lead(now);
-                assert_eq!(nanos(login.lapses().since_start()), leading.lapses);
+                assert_eq!(nanos(login.expires_at().since_start()), leading.expires_at);
                 self.leaders.push((login, leading));
                 self.calls.push(Asking { call, caller, sendings });
             }
@@ -205,17 +208,17 @@ impl Walk {
     fn answered(&mut self, flight: Flight, response: &Response) {
         let Flight { mut attempt, mut caller, sendings, sent, at } = flight;
         let (date, mut map) = self.stamped(response.date);
-        let mut rolls = Vec::new();
-        for value in &response.rolls {
-            let (text, roll) = match value {
+        let mut renewals = Vec::new();
+        for value in &response.renewals {
+            let (text, renewal) = match value {
                 Value::Fresh(claims) => token(self.mint(*claims)),
                 Value::Old(index) if self.issued.is_empty() => continue,
                 Value::Old(index) => token(index.get(&self.issued).clone()),
                 Value::Sent => token(sent.token.clone()),
-                Value::Junk(text, why) => ((*text).to_owned(), Roll::Junk(*why)),
+                Value::Malformed(text, why) => ((*text).to_owned(), Renewal::Malformed(*why)),
             };
             map.append(AUTHORIZATION, HeaderValue::try_from(text).unwrap());
-            rolls.push(roll);
+            renewals.push(renewal);
         }
         if response.untouched {
             attempt = attempt.with_untouched_body();
@@ -234,10 +237,10 @@ impl Walk {
             }
             401 => self.reference.challenge(&mut caller, &sent, !response.untouched, date, now),
             200..300 => {
-                for roll in &rolls {
-                    self.reference.roll(&sent, at, roll, date);
+                for renewal in &renewals {
+                    self.reference.renew(&sent, at, renewal, date);
                 }
-                self.reference.succeed(&sent, &rolls);
+                self.reference.succeed(&sent, &renewals);
                 false
             }
             500.. => false,
@@ -366,7 +369,7 @@ impl Walk {
         let granted = LoginAnswer::Granted(Claims { exp: Some(3600), iat: Some(0) }, Stamp::Date(0));
         let ok = Response {
             status: 200,
-            rolls: Vec::new(),
+            renewals: Vec::new(),
             date: Stamp::Absent,
             foreign: false,
             untouched: false,
@@ -376,7 +379,7 @@ impl Walk {
                 return;
             }
             let asking = self.calls.remove(0);
-            let told = self.reference.outlook(&asking.caller, self.now());
+            let told = self.reference.decide(&asking.caller, self.now());
             self.asks(asking);
             for (login, leading) in std::mem::take(&mut self.leaders) {
                 self.settled(login, &leading, &granted);
@@ -393,8 +396,8 @@ impl Walk {
 }
 
 /// A token as a header carries it, and as the reference knows it.
-fn token(token: Minted) -> (String, Roll) {
-    (format!("Bearer {}", token.text), Roll::Token(token))
+fn token(token: Minted) -> (String, Renewal) {
+    (format!("Bearer {}", token.text), Renewal::Token(token))
 }
 
 fn why(refusal: &Refusal) -> Why {

@@ -257,7 +257,7 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
         (vec![("retry-after", "99999999999999999999999999999999")], 3600),
         (vec![date, ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         (vec![date, ("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")], 3600),
-        // A cache has kept it: its `Date` tells no life, but is still what the server counted from.
+        // A cache has kept it: its `Date` tells no lifetime, but is still what the server counted from.
         (vec![date, ("age", "5"), ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         // Without a `Date`, the local clock must do; it says 2027.
         (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
@@ -286,7 +286,7 @@ fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what
 }
 
 #[test]
-fn rule_03_a_rolled_token_is_sent_in_the_same_form_however_it_came() {
+fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
     for form in ["Bearer {}", "bearer {}", "BEARER  {}", "Bearer:{}", "{}", "  {}  "] {
         let (mut world, _) = World::warm();
         let newer = world.fresh();
@@ -392,7 +392,7 @@ fn rule_03_https_is_required_except_on_loopback() {
 }
 
 /// What a 200 with these headers brings: the token that is held afterwards, or why the header was ignored.
-fn rolled(values: &[&str]) -> Result<String, Option<Ignored>> {
+fn renewed(values: &[&str]) -> Result<String, Option<Ignored>> {
     let (mut world, old) = World::warm();
     let sent = world.send(Call::replayable());
     let pairs: Vec<_> = values.iter().map(|value| ("authorization", *value)).collect();
@@ -412,7 +412,7 @@ fn rule_04_a_fresh_token_is_read_in_every_form() {
     let newer = jwt(r#"{"exp":1800009000}"#);
     for form in ["Bearer {}", "bearer {}", "bEaReR {}", "Bearer:{}", "Bearer: {}", "Bearer\t{}", "{}", " {} "]
     {
-        assert_eq!(rolled(&[&form.replace("{}", &newer)]), Ok(newer.clone()), "{form:?}");
+        assert_eq!(renewed(&[&form.replace("{}", &newer)]), Ok(newer.clone()), "{form:?}");
     }
 }
 
@@ -440,12 +440,12 @@ fn rule_04_what_is_no_jwt_is_ignored_with_a_note_and_never_fails_the_call() {
         ("\u{e9}", Ignored::NotJwt),
         (&oversized, Ignored::Oversized),
     ] {
-        assert_eq!(rolled(&[value]), Err(Some(why)), "{value:?}");
+        assert_eq!(renewed(&[value]), Err(Some(why)), "{value:?}");
     }
 }
 
 #[test]
-fn rule_04_header_bytes_that_are_no_text_are_junk() {
+fn rule_04_header_bytes_that_are_no_text_are_malformed() {
     let (mut world, old) = World::warm();
     let sent = world.send(Call::replayable());
     let mut map = HeaderMap::new();
@@ -460,12 +460,12 @@ fn rule_04_header_bytes_that_are_no_text_are_junk() {
 fn rule_04_every_value_is_looked_at() {
     let newer = jwt(r#"{"exp":1800009000}"#);
     let canonical = format!("Bearer {newer}");
-    assert_eq!(rolled(&["junk", "", &canonical]), Ok(newer.clone()));
-    assert_eq!(rolled(&[&canonical, "junk"]), Ok(newer.clone()));
+    assert_eq!(renewed(&["malformed", "", &canonical]), Ok(newer.clone()));
+    assert_eq!(renewed(&[&canonical, "malformed"]), Ok(newer.clone()));
     // Of two, the one that ends later is kept, in either order.
     let earlier = format!("Bearer {}", jwt(r#"{"exp":1800008000}"#));
-    assert_eq!(rolled(&[&earlier, &canonical]), Ok(newer.clone()));
-    assert_eq!(rolled(&[&canonical, &earlier]), Ok(newer));
+    assert_eq!(renewed(&[&earlier, &canonical]), Ok(newer.clone()));
+    assert_eq!(renewed(&[&canonical, &earlier]), Ok(newer));
 }
 
 /// brefphp/bref#1691: a gateway joins the lines of a header.
@@ -483,8 +483,8 @@ fn rule_04_values_joined_by_a_comma_are_several_values() {
         format!("Bearer {earlier}, Bearer {newer}"),
         format!("Bearer {newer}, Bearer {earlier}"),
     ] {
-        assert_eq!(rolled(&[&joined]), Ok(newer.clone()), "{joined}");
-        assert_eq!(rolled(&["junk, junk", &joined]), Ok(newer.clone()), "{joined}");
+        assert_eq!(renewed(&[&joined]), Ok(newer.clone()), "{joined}");
+        assert_eq!(renewed(&["malformed, malformed", &joined]), Ok(newer.clone()), "{joined}");
         let mut world = World::new();
         let (login, call) = world.lead(Call::replayable());
         let outcome = read(&login, 200, &headers(&[("authorization", &joined)]), "");
@@ -531,7 +531,7 @@ fn rule_04_the_token_on_a_401_is_not_taken() {
 }
 
 #[test]
-fn rule_04_no_roll_means_keep_what_is_held() {
+fn rule_04_no_renewal_means_keep_what_is_held() {
     let (mut world, old) = World::warm();
     for _ in 0..3 {
         let sent = world.send(Call::replayable());

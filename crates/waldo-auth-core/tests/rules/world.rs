@@ -326,7 +326,7 @@ impl World {
 
     /// A 200 with `token` in its `Authorization` header.
     #[track_caller]
-    pub(crate) fn roll(&mut self, attempt: Attempt, token: &str) {
+    pub(crate) fn renew(&mut self, attempt: Attempt, token: &str) {
         self.deliver_with(attempt, 200, &bearer(token));
     }
 

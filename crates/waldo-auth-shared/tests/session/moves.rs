@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::Response;
 use http::header::AUTHORIZATION;
-use waldo_auth_shared::core::{Call, Credentials, Explanation, Generation, Unheld, Verdict};
+use waldo_auth_shared::core::{Call, Credentials, Explanation, Generation, NoToken, Verdict};
 use waldo_auth_shared::{Admission, Lead, SharedSession, Wait};
 
 use crate::site::{admit, grant, lead, session, wait};
@@ -28,7 +28,10 @@ fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
     let session = session();
     drop(lead(&session));
     let explanation = session.explain();
-    assert!(matches!(explanation, Explanation::Authenticate { why: Unheld::Cold }), "{explanation}");
+    assert!(
+        matches!(explanation, Explanation::Authenticate { why: NoToken::NeverLoggedIn }),
+        "{explanation}"
+    );
 }
 
 #[test]
@@ -38,7 +41,7 @@ fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
     let Admission::Authenticate(lead, own) = admit(&session, Call::replayable().with_deadline(soon)) else {
         panic!("nothing is held, and nobody leads")
     };
-    assert!(lead.may_outlast(own.call()) && lead.patience() > Duration::from_secs(20));
+    assert!(lead.may_outlast(own.call()) && lead.timeout() > Duration::from_secs(20));
     let Admission::Refuse(refused) = admit(&session, own.block()) else { panic!("its time is over") };
     assert!(refused.retry_in <= Duration::from_secs(1), "{refused}");
     let waits = wait(&session, Call::replayable());
@@ -115,8 +118,8 @@ fn rule_20_every_token_of_a_response_is_marked_sensitive() {
     grant(lead(&session));
     let Admission::Send(attempt) = admit(&session, Call::replayable()) else { panic!("a token is held") };
     let mut response = Response::new(());
-    for roll in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
-        response.headers_mut().append(AUTHORIZATION, roll.parse().unwrap());
+    for renewal in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
+        response.headers_mut().append(AUTHORIZATION, renewal.parse().unwrap());
     }
     assert!(matches!(session.conclude(attempt, &mut response), Verdict::Deliver));
     assert!(!format!("{response:?}").contains("canary"), "{response:?}");

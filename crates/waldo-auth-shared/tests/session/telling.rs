@@ -90,13 +90,13 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         told,
         [
             (1, "login_started", Level::DEBUG),
-            (2, "joined", Level::TRACE),
+            (2, "coalesced", Level::TRACE),
             (3, "login_granted", Level::INFO),
             (4, "invalidated", Level::INFO),
             (5, "login_started", Level::DEBUG),
             (6, "login_unavailable", Level::WARN),
             (1, "resumed", Level::INFO),
-            (2, "adopted", Level::TRACE),
+            (2, "renewed", Level::TRACE),
         ]
     );
 }
@@ -130,7 +130,7 @@ fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     });
     let heard = ears.heard.lock().unwrap();
     let heard: Vec<_> = heard.iter().map(|(event, woken)| (event.as_str(), *woken)).collect();
-    assert_eq!(heard, [("login_started", 0), ("joined", 0), ("login_granted", 1)]);
+    assert_eq!(heard, [("login_started", 0), ("coalesced", 0), ("login_granted", 1)]);
 }
 
 /// Asks the session about each event that it hears.

@@ -166,7 +166,7 @@ struct Leader<'a> {
 impl Leader<'_> {
     async fn log_in(mut self, ask: &Ask) {
         let Some(login) = &self.login else { return };
-        let lease = login.lapses().saturating_duration_since(self.client.now().monotonic);
+        let lease = login.expires_at().saturating_duration_since(self.client.now().monotonic);
         let unavailable = |reason| Outcome::Unavailable(Unavailable::new(reason));
         let defect = self.client.defect;
         let answered = tokio::time::timeout(lease * 9 / 10, async {

@@ -81,9 +81,9 @@ fn a_client_where_the_last_one_wins_fails() {
     expect(
         Habit::LastOneWins,
         &[
-            "roll-blank",
-            "roll-junk",
-            "rolls-come-from-successes-only",
+            "renewal-blank",
+            "renewal-malformed",
+            "renewals-come-from-successes-only",
             "late-response-keeps-the-newer-token",
             "late-response-of-an-old-session",
             "late-401-drops-no-newer-token",
@@ -107,7 +107,7 @@ fn a_client_that_never_looks_fails() {
     expect(
         Habit::NeverLooks,
         &["each-answer-brings-the-next-token", "strict-rotation-in-sequence", "a-401-is-healed"],
-        &["cold-start", "held-token-is-reused", "roll-blank", "roll-junk"],
+        &["cold-start", "held-token-is-reused", "renewal-blank", "renewal-malformed"],
     );
 }
 

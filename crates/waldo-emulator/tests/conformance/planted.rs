@@ -218,7 +218,7 @@ impl Defect {
         status: StatusCode,
         left: Duration,
     ) -> Option<Duration> {
-        match (defect, Login::body_patience(status, left)) {
+        match (defect, Login::body_timeout(status, left)) {
             (Some(Self::ReadsEveryBody), None) | (Some(Self::WaitsForRejection), Some(_)) => Some(left),
             (_, patience) => patience,
         }
@@ -274,8 +274,8 @@ fn each_planted_defect_is_found_and_named() {
         (SendsTextHeadersOnly, "headers-beyond-ascii", "it had none"),
         (GetsOnResend, "headers-arrive-as-they-are", "its method, POST; it had GET"),
         (LogsInWithHeaders, "headers-arrive-as-they-are", "and those of an HTTP stack; it carried x-note"),
-        (SkipsBodilessSuccess, "every-success-brings-the-next-token", "expected /with-205 with roll 5"),
-        (TakesTokensFrom200Only, "every-success-brings-the-next-token", "expected /with-202 with roll 2"),
+        (SkipsBodilessSuccess, "every-success-brings-the-next-token", "expected /with-205 with renewal 5"),
+        (TakesTokensFrom200Only, "every-success-brings-the-next-token", "expected /with-202 with renewal 2"),
         (ReadsFloods, "login-floods", "call a did not end within 5s"),
         (ReadsEveryBody, "login-503-without-an-end", "call a did not end within 5s"),
         (WaitsForRejection, "login-401-without-an-end", "call a did not end within 5s"),
@@ -304,8 +304,8 @@ fn each_planted_defect_is_found_and_named() {
         (LogsInForGzip, "headers-arrive-as-they-are", "of an HTTP stack; it carried accept-encoding"),
         (LogsInWithQuery, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
         (LogsInWithQueryOfCall, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
-        (RemovesDate, "date-of-a-renewal", "seen /b with roll 1, given 401"),
-        (RemovesAge, "age-of-a-renewal", "seen /b with roll 1, given 401"),
+        (RemovesDate, "date-of-a-renewal", "seen /b with renewal 1, given 401"),
+        (RemovesAge, "age-of-a-renewal", "seen /b with renewal 1, given 401"),
         (RemovesDateOfLogin, "date-of-a-login", "seen /b with login 1, given 401"),
         (RemovesAgeOfLogin, "date-of-a-cache", "seen /b with login 1, given 401"),
         (CutsLongBodies, "a-response-is-delivered-whole", "it was delivered another"),

@@ -68,8 +68,8 @@ fn stats_are_json_and_can_be_set_to_zero() {
     let stats = visitor.ask("GET", "/_emulator/stats", "", b"").json();
     let expected = json!({
         "logins_granted": 1, "logins_refused": { "MISSING_PARAMETERS": 1 }, "logins_failed": 0,
-        "requests": { "200": 2, "400": 1, "401": 1 }, "unanswered": 0, "token_checks": 2, "rolls_issued": 1,
-        "rolls_echoed": 0, "calls_unauthorized": 1, "most_logins_at_once": 1, "logins_under_way": 0, "held": 0,
+        "requests": { "200": 2, "400": 1, "401": 1 }, "unanswered": 0, "token_checks": 2, "renewals_issued": 1,
+        "renewals_echoed": 0, "calls_unauthorized": 1, "most_logins_at_once": 1, "logins_under_way": 0, "held": 0,
         "connections": 1,
     });
     assert_eq!(stats, expected);
@@ -111,11 +111,12 @@ fn keys_are_revoked_and_restored_by_query_or_by_json() {
 #[test]
 fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
     let emulator = emulator();
-    let change = r#"{"lifetime": "10s", "rotation": "grace:2s", "roll": "bare", "claims": {"jti": false}}"#;
+    let change =
+        r#"{"lifetime": "10s", "rotation": "grace:2s", "renewal": "bare", "claims": {"jti": false}}"#;
     let answer = ask(&emulator, "POST", "/_emulator/policy", change);
     assert_eq!(answer.status, 200);
     let expected: Policy = serde_json::from_str(
-        r#"{"lifetime": "10s", "rotation": "grace:2s", "roll": "bare",
+        r#"{"lifetime": "10s", "rotation": "grace:2s", "renewal": "bare",
             "claims": {"exp": true, "iat": true, "jti": false, "sub": true}}"#,
     )
     .unwrap();
@@ -173,14 +174,14 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
         ("policy", r#"{"login_path": "/a b"}"#, "%20"),
         ("policy", r#"{"login_path": "/_emulator/x"}"#, "controls the emulator"),
         ("policy", r#"{"unknown_paths": "refuse"}"#, "not_found"),
-        ("policy", r#"{"roll": "bare", "lifetime": 10}"#, "lifetime: "),
+        ("policy", r#"{"renewal": "bare", "lifetime": 10}"#, "lifetime: "),
         ("policy", r#"{"lifetime": 10}"#, r#"Now it is "1h"."#),
         ("policy", "[]", "/_emulator/"),
         ("policy", r#"{"lifetme": "5s"}"#, "lifetime"),
         ("policy", r#"{"lifetime": "soon"}"#, "such as 10s"),
         ("policy", r#"{"lifetime": 10}"#, "string"),
         ("policy", r#"{"rotation": "loose"}"#, "lenient, strict"),
-        ("policy", r#"{"roll": "odd"}"#, "bearer"),
+        ("policy", r#"{"renewal": "odd"}"#, "bearer"),
         ("faults", "not json", "/_emulator/"),
         ("faults", r#"{"on": "nobody", "answer": "cut"}"#, "login"),
         ("faults", r#"{"on": "login", "answer": "explode"}"#, "hang"),

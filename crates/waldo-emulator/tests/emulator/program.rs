@@ -92,9 +92,9 @@ fn its_options_become_the_policy() {
         "fractional",
         "--rotation",
         "batch:5s:sent",
-        "--roll",
+        "--renewal",
         "lower_case",
-        "--roll-on",
+        "--renewal-on",
         "all",
         "--algorithm",
         "HS512",
@@ -134,8 +134,8 @@ fn its_options_become_the_policy() {
     ]);
     let mut visitor = Visitor::to(running.addr);
     let expected = serde_json::json!({
-        "lifetime": "1s 500ms", "dates": "fractional", "rotation": "batch:5s:sent", "roll": "lower_case",
-        "roll_on": "all", "algorithm": "HS512", "iat": "login", "chain_limit": "1h", "clock_offset": "-30s",
+        "lifetime": "1s 500ms", "dates": "fractional", "rotation": "batch:5s:sent", "renewal": "lower_case",
+        "renewal_on": "all", "algorithm": "HS512", "iat": "login", "chain_limit": "1h", "clock_offset": "-30s",
         "claims": { "exp": true, "iat": true, "jti": false, "sub": false },
         "accept": { "bare": true, "doubled": true, "lower_case": false },
         "date": "aged:1m", "login_path": "/authentication", "login_header": true,
@@ -168,8 +168,8 @@ fn bad_arguments_end_it_with_code_2_and_a_hint() {
         (&["--login-latency", "-5s"], "cannot be negative"),
         (&["--call-latency", "-5s"], "cannot be negative"),
         (&["--rotation", "loose"], "lenient, strict"),
-        (&["--roll", "odd"], "bearer"),
-        (&["--roll-on", "never"], "success"),
+        (&["--renewal", "odd"], "bearer"),
+        (&["--renewal-on", "never"], "success"),
         (&["--dates", "odd"], "fractional"),
         (&["--algorithm", "none"], "HS256"),
         (&["--claims", "exp,aud"], "jti"),

@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::json;
 use waldo_emulator::Hold;
-use waldo_emulator::model::{Policy, RollForm, Rotation, Server};
+use waldo_emulator::model::{Policy, RenewalForm, Rotation, Server};
 
 use crate::visitor::{PATIENCE, Visitor, bearer, emulator, emulator_of, eventually, pair};
 
@@ -22,7 +22,7 @@ fn a_login_and_calls_work_on_one_connection() {
         token = answer.header("authorization").unwrap().strip_prefix("Bearer ").unwrap().to_owned();
     }
     let stats = emulator.stats();
-    assert_eq!((stats.server.logins_granted, stats.server.rolls_issued, stats.connections), (1, 10, 1));
+    assert_eq!((stats.server.logins_granted, stats.server.renewals_issued, stats.connections), (1, 10, 1));
     assert_eq!(stats.server.requests.get(&200), Some(&11));
 }
 
@@ -124,7 +124,7 @@ fn the_direct_controls_do_what_they_say() {
     emulator.rotate_signing_key();
     assert_eq!(visitor.get("/x", &token).status, 401);
     assert!(!emulator.revoke_key("nobody"));
-    emulator.set_policy(Policy { roll: RollForm::Blank, ..emulator.policy() });
+    emulator.set_policy(Policy { renewal: RenewalForm::Blank, ..emulator.policy() });
     let token = visitor.token();
     assert_eq!(visitor.get("/x", &token).header("authorization"), Some(""));
     emulator.add_key("wk.more", "ws.more");
@@ -156,7 +156,7 @@ fn the_api_s_curl_sample_gets_a_token() {
 /// The API's own Node sample stores the header's value and puts `Bearer ` before it again.
 #[test]
 fn the_api_s_node_sample_needs_one_login_when_the_token_comes_bare() {
-    let emulator = emulator_of(Policy { roll: RollForm::Bare, ..Policy::default() });
+    let emulator = emulator_of(Policy { renewal: RenewalForm::Bare, ..Policy::default() });
     let mut visitor = Visitor::to(emulator.addr());
     let mut stored = visitor.token();
     for _ in 0..10 {

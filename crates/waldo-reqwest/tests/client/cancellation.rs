@@ -30,7 +30,7 @@ fn rule_13_a_login_outlives_each_call_that_is_dropped() {
             abort.abort();
             tokio::task::yield_now().await;
         }
-        assert!(matches!(client.explain(), Explanation::Join { .. }), "{}", client.explain());
+        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
         emulator.release(Target::Login);
         let mut answered = 0;
         while let Some(ended) = calls.join_next().await {

@@ -27,7 +27,7 @@ async fn with_one_login_for_all(
             async move { listener.during(call(&client)).await.map(|response| response.status().as_u16()) },
         )
     });
-    listener.wait_for("joined", TASKS - 1);
+    listener.wait_for("coalesced", TASKS - 1);
     emulator.release(Target::Login);
     tasks.join_all().await
 }
@@ -53,8 +53,10 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
     bounded(async {
         let emulator = emulator();
         let every = Duration::from_millis(1);
-        let client =
-            builder(emulator.origin()).limits(|limits| limits.drop_budget(1000, every)).build().unwrap();
+        let client = builder(emulator.origin())
+            .limits(|limits| limits.invalidation_budget(1000, every))
+            .build()
+            .unwrap();
         assert_eq!(status(&client).await, 200);
         for round in 1..=rounds {
             emulator.reset_stats();
@@ -113,7 +115,7 @@ fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
                 let (client, listener) = (client.clone(), listener.clone());
                 Box::pin(async move { listener.during(status(&client)).await })
             });
-            listener.wait_for("joined", 1);
+            listener.wait_for("coalesced", 1);
             client.reset(Credentials::new("wk.other", "ws.other").unwrap());
             // Long before the lease ends, there is another one.
             assert!(emulator.wait_until_held(2, PATIENCE));

@@ -16,7 +16,10 @@ const AT_ONCE: usize = 500;
 
 /// A budget that is never the reason.
 fn unlimited(origin: String) -> Client {
-    builder(origin).limits(|limits| limits.drop_budget(1000, Duration::from_millis(1))).build().unwrap()
+    builder(origin)
+        .limits(|limits| limits.invalidation_budget(1000, Duration::from_millis(1)))
+        .build()
+        .unwrap()
 }
 
 /// All are in flight with one token when that dies, five times: each death is one login, and each call is sent twice.

@@ -226,15 +226,15 @@ fn rule_07_what_a_middleware_brings_from_elsewhere_proves_nothing_and_is_deliver
         assert_eq!(status(&client).await, 200);
         let held = || {
             let explanation = client.explain();
-            let Explanation::Send { edition, .. } = explanation else {
+            let Explanation::Send { generation, .. } = explanation else {
                 panic!("the token is gone: {explanation}")
             };
-            edition
+            generation
         };
-        let edition = held();
+        let generation = held();
         for (status, path) in [(401, "/away"), (200, "/away"), (401, "/away/strict")] {
-            let roll = format!("Authorization: Bearer {}\r\n", jwt(666));
-            let evil = Scripted::start(move |_| answer(status, &roll, "gotcha"));
+            let renewal = format!("Authorization: Bearer {}\r\n", jwt(666));
+            let evil = Scripted::start(move |_| answer(status, &renewal, "gotcha"));
             let stack = client.middleware_stack([]).with(Detour(evil.origin())).build();
             let result = stack.get(format!("{}{path}", emulator.origin())).send().await;
             let seen = match &result {
@@ -242,7 +242,7 @@ fn rule_07_what_a_middleware_brings_from_elsewhere_proves_nothing_and_is_deliver
                 Err(error) => error.status(),
             };
             assert_eq!(seen.map(|seen| seen.as_u16()), Some(status));
-            assert_eq!((evil.seen().len(), held()), (1, edition), "{status} {path}");
+            assert_eq!((evil.seen().len(), held()), (1, generation), "{status} {path}");
             assert_eq!(evil.seen()[0].header("authorization"), None);
         }
         assert_eq!(emulator.stats().server.logins(), 1);

@@ -34,7 +34,7 @@ impl Output {
 fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
     bounded(async {
         let listener = Listener::default();
-        let (granted, rolled) = (format!("{}canary00", jwt(1)), format!("{}canary11", jwt(2)));
+        let (granted, renewed) = (format!("{}canary00", jwt(1)), format!("{}canary11", jwt(2)));
         let server = Scripted::start(move |seen| match seen.line.as_str() {
             "POST /authenticate" if seen.body.windows(6).any(|part| part == b"reject") => {
                 answer(401, "", r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#)
@@ -43,7 +43,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
             "POST /authenticate" => answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
             "GET /cut" => String::new(),
             "GET /401" => answer(401, "", ""),
-            _ => answer(200, &format!("Authorization: Bearer {rolled}\r\n"), ""),
+            _ => answer(200, &format!("Authorization: Bearer {renewed}\r\n"), ""),
         });
         let mut output = Output::default();
         let mut headers = HeaderMap::new();
@@ -57,7 +57,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         let client = builder.build().unwrap();
         listener
             .during(async {
-                for target in ["/roll", "/401", "/401", "/cut", "/roll"] {
+                for target in ["/renewal", "/401", "/401", "/cut", "/renewal"] {
                     let request = client.get(target).header("x-own", "canary").timeout(crate::site::PATIENCE);
                     output.debug(&request);
                     match request.send().await {
@@ -68,7 +68,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                     output.debug(&client);
                     output.0.push(format!("{}", client.explain()));
                 }
-                output.debug(&client.get("/roll?own=canary"));
+                output.debug(&client.get("/renewal?own=canary"));
                 output.debug(&client.token().await);
                 output.debug(&client.snapshot());
                 client.reset(pair("ws.reject-canary"));
@@ -99,7 +99,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         let plain = Client::builder(pair("ws.canary")).origin(server.origin()).build().unwrap();
         output.debug(&plain.middleware_stack([]).build());
 
-        for name in ["login_granted", "adopted", "challenged", "reset", "login_rejected", "login_unavailable"]
+        for name in ["login_granted", "renewed", "challenged", "reset", "login_rejected", "login_unavailable"]
         {
             // The task of a login emits its events after it has woken the call.
             listener.wait_for(name, 1);
@@ -113,7 +113,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         let origin = server.origin();
         assert_eq!(format!("{client:?}"), format!("Client {{ origin: {origin:?}, .. }}"));
         assert_eq!(
-            format!("{:?}", client.get("/roll")),
+            format!("{:?}", client.get("/renewal")),
             format!("RequestBuilder {{ client: {client:?}, .. }}")
         );
         let builder = Client::builder(pair("ws.canary")).timeout(Duration::from_secs(7));

@@ -121,7 +121,7 @@ fn how_long_a_call_may_wait_bounds_no_sending() {
 }
 
 #[test]
-fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
+fn rule_13_a_login_that_hangs_fails_before_its_lease_expires() {
     bounded(async {
         let (emulator, listener) = (emulator(), Listener::default());
         emulator.push_fault(Fault::login(Answer::Hang).forever());
@@ -133,7 +133,7 @@ fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
         assert_eq!(reason(&error), Reason::Timeout);
         // The task of the login emits its events after it has woken the call.
         listener.wait_for("login_unavailable", 1);
-        assert_eq!((listener.count("login_unavailable"), listener.count("lapsed")), (1, 0));
+        assert_eq!((listener.count("login_unavailable"), listener.count("lease_expired")), (1, 0));
     });
 }
 
@@ -149,7 +149,7 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
         assert!(is_deadline(&error), "{error:?}");
         assert!(began.elapsed() < SOON);
         assert!(error.retry_in().unwrap() <= Duration::from_secs(1), "{error}");
-        assert!(matches!(client.explain(), Explanation::Join { .. }), "{}", client.explain());
+        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
         emulator.release(Target::Login);
         assert_eq!(status(&client).await, 200);
         assert_eq!(emulator.stats().server.logins(), 1);
@@ -185,7 +185,7 @@ fn a_follower_waits_no_longer_than_it_may() {
         let hasty = client.get("/customer").timeout(Duration::from_millis(200)).send();
         let error = listener.during(hasty).await.unwrap_err();
         assert!(is_deadline(&error), "{error:?}");
-        assert_eq!(listener.count("joined"), 1);
+        assert_eq!(listener.count("coalesced"), 1);
         emulator.release(Target::Login);
         assert_eq!(leader.await.unwrap(), 200);
         assert_eq!(emulator.stats().server.logins(), 1);

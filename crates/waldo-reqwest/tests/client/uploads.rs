@@ -25,7 +25,7 @@ const MB: usize = 1_000_000;
 /// A client without a limit on dropped tokens, because these tests are not about that limit.
 fn client(server: &Refuser) -> Client {
     builder(server.origin())
-        .limits(|limits| limits.drop_budget(1000, Duration::from_millis(1)))
+        .limits(|limits| limits.invalidation_budget(1000, Duration::from_millis(1)))
         .build()
         .unwrap()
 }
@@ -248,7 +248,7 @@ fn rule_24_an_asking_connection_is_closed() {
     bounded(async {
         let server = Refuser::start(Manner::Cuts);
         let client = builder(server.origin())
-            .limits(|limits| limits.drop_budget(1, Duration::from_secs(3600)))
+            .limits(|limits| limits.invalidation_budget(1, Duration::from_secs(3600)))
             .build()
             .unwrap();
         assert_eq!(send(&client, stream()).await.unwrap(), 200);

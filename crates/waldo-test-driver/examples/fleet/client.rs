@@ -220,7 +220,7 @@ mod tests {
     use waldo_test_driver::server::{DateStyle, Policy};
 
     use super::*;
-    use crate::sweep::Margin;
+    use crate::sweep::Leeway;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -246,21 +246,21 @@ mod tests {
 
     #[test]
     fn a_good_token_costs_nothing_more_and_a_dead_one_a_login() {
-        let good = after(ms(3_599_949), Margin::NONE.config(), false);
+        let good = after(ms(3_599_949), Leeway::NONE.config(), false);
         assert_eq!(good, Ending::default());
         let login = Ending { logins: 1, extra: ms(402), in_logins: ms(402), ..Ending::default() };
-        assert_eq!(after(HOUR, Margin::NONE.config(), false), login);
-        let margin = Margin::half(ms(3000)).config();
-        assert_eq!(after(ms(3_597_000), margin.clone(), false), login);
-        assert_eq!(after(ms(3_596_999), margin, false), Ending::default());
+        assert_eq!(after(HOUR, Leeway::NONE.config(), false), login);
+        let leeway = Leeway::half(ms(3000)).config();
+        assert_eq!(after(ms(3_597_000), leeway.clone(), false), login);
+        assert_eq!(after(ms(3_596_999), leeway, false), Ending::default());
     }
 
     #[test]
     fn a_token_that_dies_on_the_way_costs_a_login_and_a_resend_or_the_call() {
         let died =
             Ending { logins: 1, refused: 1, extra: ms(402 + 605), in_logins: ms(402), ..Ending::default() };
-        assert_eq!(after(ms(3_599_950), Margin::NONE.config(), false), died);
+        assert_eq!(after(ms(3_599_950), Leeway::NONE.config(), false), died);
         let delivered = Ending { refused: 1, delivered: true, ..Ending::default() };
-        assert_eq!(after(ms(3_599_950), Margin::NONE.one_shot_config(), true), delivered);
+        assert_eq!(after(ms(3_599_950), Leeway::NONE.one_shot_config(), true), delivered);
     }
 }

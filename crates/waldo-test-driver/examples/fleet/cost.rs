@@ -14,7 +14,7 @@ use crate::site::Site;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) manner: Manner,
-    pub(crate) life: Duration,
+    pub(crate) lifetime: Duration,
     pub(crate) round_trip: Duration,
     pub(crate) gaps: Gaps,
     /// The calls cannot be sent again, and their bodies take so long before the server looks at the token.
@@ -44,14 +44,14 @@ impl Cost {
         self.failed += thousand * f64::from(u8::from(ending.delivered || ending.given_up));
     }
 
-    /// What remains when the logins stay out of it that a client without a margin makes too, as its token has died.
+    /// What remains when the logins stay out of it that a client without a leeway makes too, as its token has died.
     fn beyond(self, without: Self) -> Self {
         Self { extra: self.extra - without.in_logins, logins: self.logins - without.logins, ..self }
     }
 }
 
 impl Case {
-    /// What each setting costs under the same luck, beyond what none can help. The first is to have no margin.
+    /// What each setting costs under the same luck, beyond what none can help. The first is to have no leeway.
     pub(crate) fn costs(&self, settings: &[Config], seed: u64) -> Vec<Cost> {
         let costs: Vec<Cost> = settings.iter().map(|setting| self.cost(setting, seed)).collect();
         let without = costs.first().copied().unwrap_or_default();
@@ -61,11 +61,11 @@ impl Case {
     fn cost(&self, setting: &Config, seed: u64) -> Cost {
         let mut rng = Rng::with_seed(seed);
         let network = self.manner.network(self.round_trip);
-        let mut site = Site::new(self.manner.policy(self.life), None);
+        let mut site = Site::new(self.manner.policy(self.lifetime), None);
         let mut client = Client::<Session>::start(setting.clone(), &site, Duration::ZERO);
         let mut cost = Cost::default();
         let mut ended = Duration::ZERO;
-        for gap in self.gaps.drawn(self.life, &mut rng) {
+        for gap in self.gaps.drawn(self.lifetime, &mut rng) {
             // The last call before the gap, which renews the token. Where in a second it comes is luck too.
             let sent = Duration::from_secs(ended.as_secs() + 2) + Duration::from_secs_f64(rng.f64());
             (_, ended) = client.alone(false, network.warm(&mut rng), &mut site, sent);
@@ -83,14 +83,14 @@ impl Case {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Margin;
+    use crate::sweep::Leeway;
 
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
-    fn costs(manner: Manner, gaps: Gaps, margins: [u64; 3]) -> [Cost; 3] {
-        let case = Case { manner, life: HOUR, round_trip: Duration::ZERO, gaps, upload: None };
-        let margins = margins.map(|margin| Margin::half(Duration::from_secs(margin)).config());
-        case.costs(&margins, 7).try_into().unwrap()
+    fn costs(manner: Manner, gaps: Gaps, leeways: [u64; 3]) -> [Cost; 3] {
+        let case = Case { manner, lifetime: HOUR, round_trip: Duration::ZERO, gaps, upload: None };
+        let leeways = leeways.map(|leeway| Leeway::half(Duration::from_secs(leeway)).config());
+        case.costs(&leeways, 7).try_into().unwrap()
     }
 
     #[track_caller]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_takes_time_and_ends_are_exact_a_margin_costs_the_logins_of_its_share_of_the_gaps() {
+    fn where_nothing_takes_time_and_ends_are_exact_a_leeway_costs_the_logins_of_its_share_of_the_gaps() {
         let [none, some, more] = costs(Manner::EXACT, Gaps::Even, [0, 30, 300]);
         assert_near(some.logins, 1000.0 * 30.0 / 3600.0);
         assert_near(more.logins, 1000.0 * 300.0 / 3600.0);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_margin_of_one_is_enough() {
+    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_leeway_of_one_is_enough() {
         let [none, one, three] = costs(Manner::COMMON, Gaps::Even, [0, 1, 3]);
         assert_near(none.refused, 1000.0 * 0.5 / 3600.0);
         assert_near(one.logins, 1000.0 * 0.5 / 3600.0);
@@ -120,12 +120,12 @@ mod tests {
     /// What rule 11 rests on.
     #[test]
     fn by_default_a_call_once_an_hour_sees_no_401_and_hardly_a_login_is_needless() {
-        let margins = [Margin::NONE, Margin::Default].map(Margin::config);
+        let leeways = [Leeway::NONE, Leeway::Default].map(Leeway::config);
         for manner in Manner::ALL {
             for round_trip in [10, 100, 1000].map(Duration::from_millis) {
                 let by_default = |gaps| {
-                    let case = Case { manner, life: HOUR, round_trip, gaps, upload: None };
-                    case.costs(&margins, 7).pop().unwrap()
+                    let case = Case { manner, lifetime: HOUR, round_trip, gaps, upload: None };
+                    case.costs(&leeways, 7).pop().unwrap()
                 };
                 let (hourly, even) = (by_default(Gaps::Period), by_default(Gaps::Even));
                 assert!(hourly.refused < 0.01, "{manner:?} {round_trip:?}: {hourly:?}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_once_an_hour_finds_its_token_dead_whatever_the_margin() {
+    fn a_call_once_an_hour_finds_its_token_dead_whatever_the_leeway() {
         let [none, three, more] = costs(Manner::COMMON, Gaps::Period, [0, 3, 300]);
         assert!(none.refused > 200.0, "{none:?}");
         assert_eq!((three.logins, three.refused), (more.logins, more.refused));

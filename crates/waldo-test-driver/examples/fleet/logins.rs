@@ -98,23 +98,23 @@ impl Fleet {
         let times = if self.processes == 1 { TIMES } else { 1 };
         let mut tally = Tally::default();
         for _ in 0..times {
-            tally += Tally { span: self.traffic.horizon(), times: 1, ..self.run(config, &mut rng) };
+            tally += Tally { span: self.traffic.latest_exp(), times: 1, ..self.run(config, &mut rng) };
         }
         tally
     }
 
     fn run(self, config: &Config, rng: &mut Rng) -> Tally {
-        let horizon = self.traffic.horizon();
+        let latest_exp = self.traffic.latest_exp();
         let plans: Vec<Plan> =
             (0..self.processes).map(|_| Plan::new(self.traffic, Rng::with_seed(rng.u64(..)))).collect();
         let policy = Policy { rotation: self.rotation, ..Policy::default() };
         if self.shared {
-            return together(plans, Site::new(policy, Some(Store::default())), config, horizon);
+            return together(plans, Site::new(policy, Some(Store::default())), config, latest_exp);
         }
         // Processes that share nothing never meet, so each may have the server to itself.
         let mut tally = Tally::default();
         for plan in plans {
-            tally += together(vec![plan], Site::new(policy.clone(), None), config, horizon);
+            tally += together(vec![plan], Site::new(policy.clone(), None), config, latest_exp);
         }
         tally
     }
@@ -129,8 +129,8 @@ struct Process {
     busy: bool,
 }
 
-/// Lets processes run side by side. Calls that came in before the horizon are brought to their end.
-fn together(plans: Vec<Plan>, mut site: Site, config: &Config, horizon: Duration) -> Tally {
+/// Lets processes run side by side. Calls that came in before the latest_exp are brought to their end.
+fn together(plans: Vec<Plan>, mut site: Site, config: &Config, latest_exp: Duration) -> Tally {
     let network = Network::of(ROUND_TRIP);
     let mut queue = BinaryHeap::with_capacity(plans.len());
     let mut processes = Vec::with_capacity(plans.len());
@@ -157,7 +157,7 @@ fn together(plans: Vec<Plan>, mut site: Site, config: &Config, horizon: Duration
                 if due.fresh {
                     process.client = None;
                 }
-                if due.at < horizon {
+                if due.at < latest_exp {
                     queue.push(Reverse((due.at, index)));
                 }
             }
@@ -238,10 +238,10 @@ pub(crate) fn print(seed: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Margin;
+    use crate::sweep::Leeway;
 
-    fn run(fleet: Fleet, margin: Margin) -> Tally {
-        fleet.run(&margin.config(), &mut Rng::with_seed(7))
+    fn run(fleet: Fleet, leeway: Leeway) -> Tally {
+        fleet.run(&leeway.config(), &mut Rng::with_seed(7))
     }
 
     fn logins(tally: Tally) -> u32 {
@@ -253,9 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn without_idle_gaps_each_process_logs_in_once_whatever_the_margin() {
+    fn without_idle_gaps_each_process_logs_in_once_whatever_the_leeway() {
         for at_most in [0, 3, 30, 300].map(Duration::from_secs) {
-            let tally = run(fleet(Traffic::Steady, 5), Margin::half(at_most));
+            let tally = run(fleet(Traffic::Steady, 5), Leeway::half(at_most));
             assert_eq!((logins(tally), tally.refused, tally.failed), (5, 0, 0), "{at_most:?}");
             assert!(tally.calls > 500, "{tally:?}");
         }
@@ -263,25 +263,25 @@ mod tests {
 
     #[test]
     fn a_process_that_has_just_started_logs_in() {
-        let tally = run(fleet(Traffic::Jobs, 5), Margin::NONE);
+        let tally = run(fleet(Traffic::Jobs, 5), Leeway::NONE);
         assert_eq!(tally.calls, 3 * logins(tally));
         assert!((5 * 15..=5 * 16).contains(&logins(tally)), "{tally:?}");
     }
 
     #[test]
-    fn a_gap_longer_than_a_life_costs_a_login_and_a_shorter_one_none() {
+    fn a_gap_longer_than_a_lifetime_costs_a_login_and_a_shorter_one_none() {
         for traffic in [Traffic::Bursts, Traffic::Nightly] {
             let plan = Plan::new(traffic, Rng::with_seed(3));
             let mut calls = plan.clone();
             let (mut now, mut gaps) = (calls.first(), 0);
-            while now < traffic.horizon() {
+            while now < traffic.latest_exp() {
                 let due = calls.next(now);
-                gaps += u32::from(due.at > now + HOUR && due.at < traffic.horizon());
+                gaps += u32::from(due.at > now + HOUR && due.at < traffic.latest_exp());
                 now = due.at;
             }
             assert!(gaps > 0);
             let site = Site::new(Policy::default(), None);
-            let tally = together(vec![plan], site, &Margin::NONE.config(), traffic.horizon());
+            let tally = together(vec![plan], site, &Leeway::NONE.config(), traffic.latest_exp());
             assert_eq!((logins(tally), tally.refused), (1 + gaps, 0), "{traffic:?}");
         }
     }
@@ -290,7 +290,7 @@ mod tests {
     fn with_a_shared_token_on_a_lenient_server_logins_do_not_grow_with_the_processes() {
         for traffic in [Traffic::Steady, Traffic::Jobs] {
             for processes in [1, 10, 100] {
-                let tally = run(Fleet { shared: true, ..fleet(traffic, processes) }, Margin::NONE);
+                let tally = run(Fleet { shared: true, ..fleet(traffic, processes) }, Leeway::NONE);
                 assert_eq!(
                     (logins(tally), tally.refused, tally.failed),
                     (1, 0, 0),
@@ -303,9 +303,9 @@ mod tests {
     #[test]
     fn a_strict_server_refuses_shared_tokens_and_no_others() {
         let strict = Fleet { rotation: Rotation::Strict, ..fleet(Traffic::Steady, 10) };
-        let own = run(strict, Margin::NONE);
+        let own = run(strict, Leeway::NONE);
         assert_eq!((logins(own), own.refused), (10, 0));
-        let shared = run(Fleet { shared: true, ..strict }, Margin::NONE);
+        let shared = run(Fleet { shared: true, ..strict }, Leeway::NONE);
         assert!(shared.refused > shared.calls / 2, "{shared:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! How often a fleet logs in, what the margin at the end of a token's life costs, and what everyday
+//! How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what everyday
 //! operations of the server cost, in virtual time.
 //!
 //! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping state machine is driven against the
@@ -8,9 +8,9 @@
 mod client;
 mod cost;
 mod gaps;
+mod leeway;
 mod logins;
 mod manner;
-mod margin;
 mod network;
 mod operations;
 mod site;
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::{Parser, Subcommand};
 use waldo_test_driver::setting::Setting;
 
-/// How often a fleet logs in, what the margin at the end of a token's life costs, and what everyday
+/// How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what everyday
 /// operations of the server cost, in virtual time.
 #[derive(Parser)]
 struct Arguments {
@@ -39,8 +39,8 @@ struct Arguments {
 enum What {
     /// Logins per hour of 1, 100 and 10,000 processes, each with a token of its own, and with a shared one.
     Logins,
-    /// What the margin costs, for round trips of 10 ms to 2 s.
-    Margin,
+    /// What the leeway costs, for round trips of 10 ms to 2 s.
+    Leeway,
     /// What everyday operations of the server cost. It fails if a goal is missed that is stated as met.
     Operations {
         /// Prints the bare figures, in the form of `operations/before.txt`.
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     println!("from WALDO_SEED={seed}");
     match what {
         What::Logins => logins::print(seed),
-        What::Margin => margin::print(seed),
+        What::Leeway => leeway::print(seed),
         What::Operations { figures: true } => operations::print_figures(seed),
         What::Operations { figures: false } => {
             return operations::print(&operations::catalogue::sections(), seed);

@@ -1,4 +1,4 @@
-//! Many margins in many cases, and how they compare.
+//! Many leeways in many cases, and how they compare.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::cost::{Case, Cost};
 use crate::in_parallel;
 use crate::site;
 
-/// A reserve at the end of a life.
+/// A reserve at the end of a lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Margin {
-    /// So long, but at most that part of the life.
+pub(crate) enum Leeway {
+    /// So long, but at most that part of the lifetime.
     Of { at_most: Duration, share: u32 },
     /// The default of the core.
     Default,
 }
 
-impl Margin {
+impl Leeway {
     /// The largest share there may be, with which it is the time that counts.
     const HALF: u32 = 2;
 
@@ -40,7 +40,7 @@ impl Margin {
     /// Of calls that can be sent again.
     pub(crate) fn config(self) -> Config {
         site::config(|defaults| match self {
-            Self::Of { at_most, share } => defaults.margin(at_most, share),
+            Self::Of { at_most, share } => defaults.leeway(at_most, share),
             Self::Default => defaults,
         })
     }
@@ -48,16 +48,16 @@ impl Margin {
     /// Of one-shot calls, which ask for the other one too.
     pub(crate) fn one_shot_config(self) -> Config {
         site::config(|defaults| {
-            let theirs_alone = defaults.margin(Duration::ZERO, Self::HALF);
+            let theirs_alone = defaults.leeway(Duration::ZERO, Self::HALF);
             match self {
-                Self::Of { at_most, share } => theirs_alone.one_shot_margin(at_most, share),
+                Self::Of { at_most, share } => theirs_alone.one_shot_leeway(at_most, share),
                 Self::Default => theirs_alone,
             }
         })
     }
 }
 
-impl fmt::Display for Margin {
+impl fmt::Display for Leeway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Of { at_most, .. } => format_duration(*at_most).fmt(f),
@@ -85,11 +85,11 @@ impl Prices {
     ];
 }
 
-/// What one margin costs in one case.
+/// What one leeway costs in one case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) case: Case,
-    margin: Margin,
+    leeway: Leeway,
     pub(crate) cost: Cost,
 }
 
@@ -100,57 +100,57 @@ impl Sample {
     }
 }
 
-/// All margins in all cases.
+/// All leeways in all cases.
 #[derive(Debug)]
 pub(crate) struct Sweep {
-    pub(crate) margins: Vec<Margin>,
+    pub(crate) leeways: Vec<Leeway>,
     pub(crate) samples: Vec<Sample>,
 }
 
 impl Sweep {
-    /// Tries them. No margin is tried first, as the others are compared with it.
-    pub(crate) fn new(cases: &[Case], margins: &[Margin], config: fn(Margin) -> Config, seed: u64) -> Self {
-        let margins = [&[Margin::NONE], margins].concat();
-        let configs: Vec<Config> = margins.iter().map(|margin| config(*margin)).collect();
+    /// Tries them. No leeway is tried first, as the others are compared with it.
+    pub(crate) fn new(cases: &[Case], leeways: &[Leeway], config: fn(Leeway) -> Config, seed: u64) -> Self {
+        let leeways = [&[Leeway::NONE], leeways].concat();
+        let configs: Vec<Config> = leeways.iter().map(|leeway| config(*leeway)).collect();
         let costs = in_parallel(cases, |index, case| case.costs(&configs, seed.wrapping_add(index as u64)));
         let samples = cases.iter().zip(costs).flat_map(|(case, costs)| {
-            let of_margin = |(margin, cost): (&Margin, Cost)| Sample { case: *case, margin: *margin, cost };
-            margins.iter().zip(costs).map(of_margin).collect::<Vec<_>>()
+            let of_leeway = |(leeway, cost): (&Leeway, Cost)| Sample { case: *case, leeway: *leeway, cost };
+            leeways.iter().zip(costs).map(of_leeway).collect::<Vec<_>>()
         });
-        Self { samples: samples.collect(), margins }
+        Self { samples: samples.collect(), leeways }
     }
 
     /// The mean over some of the cases.
     pub(crate) fn mean(
         &self,
-        margin: Margin,
+        leeway: Leeway,
         among: impl Fn(&Case) -> bool,
         value: impl Fn(&Sample) -> f64,
     ) -> f64 {
-        let those = self.samples.iter().filter(|sample| sample.margin == margin && among(&sample.case));
+        let those = self.samples.iter().filter(|sample| sample.leeway == leeway && among(&sample.case));
         let (count, sum) = those.fold((0.0, 0.0), |(count, sum), sample| (count + 1.0, sum + value(sample)));
         if count > 0.0 { sum / count } else { 0.0 }
     }
 
-    /// The margin with the least of something; of those that have as little, the first.
-    pub(crate) fn best(&self, of: impl Fn(Margin) -> f64) -> Option<Margin> {
-        self.margins.iter().copied().min_by(|one, other| of(*one).total_cmp(&of(*other)))
+    /// The leeway with the least of something; of those that have as little, the first.
+    pub(crate) fn best(&self, of: impl Fn(Leeway) -> f64) -> Option<Leeway> {
+        self.leeways.iter().copied().min_by(|one, other| of(*one).total_cmp(&of(*other)))
     }
 
-    /// By how much a margin is dearer than the best one, where it is worst. The cases that have the key in common are one.
+    /// By how much a leeway is dearer than the best one, where it is worst. The cases that have the key in common are one.
     pub(crate) fn regret<K: PartialEq>(
         &self,
-        margin: Margin,
+        leeway: Leeway,
         key: impl Fn(&Case) -> K,
         prices: Prices,
     ) -> f64 {
         let price =
-            |margin, of: &K| self.mean(margin, |case| key(case) == *of, |sample| sample.price(prices));
+            |leeway, of: &K| self.mean(leeway, |case| key(case) == *of, |sample| sample.price(prices));
         let over_best = |of: K| {
-            let best = self.margins.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
-            price(margin, &of) - best
+            let best = self.leeways.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
+            price(leeway, &of) - best
         };
-        let those = self.samples.iter().filter(|sample| sample.margin == margin);
+        let those = self.samples.iter().filter(|sample| sample.leeway == leeway);
         those.map(|sample| over_best(key(&sample.case))).fold(0.0, f64::max)
     }
 }

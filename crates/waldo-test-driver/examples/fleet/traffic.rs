@@ -43,7 +43,7 @@ impl Traffic {
     }
 
     /// How long it is watched.
-    pub(crate) fn horizon(self) -> Duration {
+    pub(crate) fn latest_exp(self) -> Duration {
         match self {
             Self::Steady => 2 * HOUR,
             Self::Bursts => 12 * HOUR,

@@ -18,8 +18,8 @@ fn started(sight: &Sight) -> Option<u64> {
 
 /// How long the lease of a login that starts is.
 fn length(sight: &Sight) -> Option<Duration> {
-    let What::LoggedIn { lapses, .. } = &sight.what else { return None };
-    Some(lapses.saturating_duration_since(sight.now.monotonic))
+    let What::LoggedIn { expires_at, .. } = &sight.what else { return None };
+    Some(expires_at.saturating_duration_since(sight.now.monotonic))
 }
 
 /// What keeps calls from logging in, if it is no rejection.
@@ -34,7 +34,7 @@ pub(super) fn has_a_bad_form(_: &Scene<'_>, sight: &Sight) -> Option<String> {
 
 pub(super) fn starts_beside_another(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let login = started(sight)?;
-    let other = scene.watch.lease.filter(|lease| lease.lapses > sight.now.monotonic)?;
+    let other = scene.watch.lease.filter(|lease| lease.expires_at > sight.now.monotonic)?;
     Some(format!("login {login} starts while login {} is under way", other.login))
 }
 

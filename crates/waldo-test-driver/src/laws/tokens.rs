@@ -27,10 +27,9 @@ pub(super) fn is_not_issued(_: &Scene<'_>, sight: &Sight) -> Option<String> {
 pub(super) fn is_dead(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, token) = sent(sight)?;
     let held = scene.watch.held.filter(|held| held.token == token)?;
-    held.life
-        .left(sight.now)
-        .is_zero()
-        .then(|| format!("{call} carries token {}, whose life of {:?} is over", token.0, held.life.span))
+    held.lifetime.left(sight.now).is_zero().then(|| {
+        format!("{call} carries token {}, whose lifetime of {:?} is over", token.0, held.lifetime.span)
+    })
 }
 
 pub(super) fn was_refused(scene: &Scene<'_>, sight: &Sight) -> Option<String> {

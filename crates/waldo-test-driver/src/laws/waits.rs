@@ -19,7 +19,7 @@ fn waits(sight: &Sight) -> Option<(&Caller, Instant)> {
 
 /// The login that calls may wait for.
 fn login(scene: &Scene<'_>, sight: &Sight) -> Option<Lease> {
-    scene.watch.lease.filter(|lease| lease.lapses > sight.now.monotonic)
+    scene.watch.lease.filter(|lease| lease.expires_at > sight.now.monotonic)
 }
 
 pub(super) fn waits_for_a_held_token(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -50,7 +50,7 @@ pub(super) fn outlasts_the_deadline(_: &Scene<'_>, sight: &Sight) -> Option<Stri
 pub(super) fn outlasts_the_lease(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
     let lease = login(scene, sight)?;
-    (until > lease.lapses)
+    (until > lease.expires_at)
         .then(|| format!("{call} is told to wait beyond the lease of login {}", lease.login))
 }
 

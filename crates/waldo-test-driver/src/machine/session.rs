@@ -61,8 +61,8 @@ impl Machine for Session {
         login.request()
     }
 
-    fn lapses(login: &Login) -> Instant {
-        login.lapses()
+    fn expires_at(login: &Login) -> Instant {
+        login.expires_at()
     }
 
     fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {

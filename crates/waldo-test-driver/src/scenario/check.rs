@@ -195,7 +195,7 @@ impl Scenario {
                     }
                     let (issued, number) = match token {
                         TokenName::Login(number) => (logins, *number),
-                        TokenName::Roll(number) => (calls, *number),
+                        TokenName::Renewal(number) => (calls, *number),
                     };
                     if issued < usize::try_from(number).unwrap_or(usize::MAX) {
                         return here(format!("{token} was never issued before, so nobody can send it"));

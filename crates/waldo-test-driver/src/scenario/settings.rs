@@ -13,7 +13,7 @@ use super::span::Span;
 /// use waldo_auth_core::{Config, Credentials};
 /// use waldo_test_driver::scenario::Settings;
 ///
-/// let settings: Settings = serde_json::from_str(r#"{"lease": "400ms", "drop_budget": {"burst": 1, "every": "30s"}}"#)?;
+/// let settings: Settings = serde_json::from_str(r#"{"lease": "400ms", "invalidation_budget": {"burst": 1, "every": "30s"}}"#)?;
 /// let config = settings.apply(Config::builder("https://api.waldo.ai", Credentials::new("wk.4f…", "ws.9a…")?)).build()?;
 /// assert_eq!(config.lease().as_millis(), 400);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,12 +22,12 @@ use super::span::Span;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The reserve at the end of a token's life.
-    pub margin: Option<Reserve>,
+    /// The reserve at the end of a token's lifetime.
+    pub leeway: Option<Reserve>,
     /// The same for one-shot calls.
-    pub one_shot_margin: Option<Reserve>,
-    /// The life of a token that says nothing about its own.
-    pub assumed_life: Option<Span>,
+    pub one_shot_leeway: Option<Reserve>,
+    /// The lifetime of a token that says nothing about its own.
+    pub assumed_lifetime: Option<Span>,
     /// How long one login may take before another call may start the next.
     pub lease: Option<Span>,
     /// The waits after failed logins.
@@ -39,7 +39,7 @@ pub struct Settings {
     /// When rejected credentials are tried again.
     pub probe: Option<Probe>,
     /// How many refused tokens may be dropped.
-    pub drop_budget: Option<DropBudget>,
+    pub invalidation_budget: Option<DropBudget>,
     /// The path of the login.
     pub login_path: Option<String>,
 }
@@ -48,9 +48,9 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
-    /// That of a long life.
+    /// That of a long lifetime.
     pub at_most: Span,
-    /// That of a short life is its `share`-th part.
+    /// That of a short lifetime is its `share`-th part.
     pub share: u32,
 }
 
@@ -93,14 +93,14 @@ impl Settings {
     /// Tells the core, for clients that are built over it.
     pub fn apply(&self, config: ConfigBuilder) -> ConfigBuilder {
         let mut config = config;
-        if let Some(Reserve { at_most, share }) = self.margin {
-            config = config.margin(at_most.duration(), share);
+        if let Some(Reserve { at_most, share }) = self.leeway {
+            config = config.leeway(at_most.duration(), share);
         }
-        if let Some(Reserve { at_most, share }) = self.one_shot_margin {
-            config = config.one_shot_margin(at_most.duration(), share);
+        if let Some(Reserve { at_most, share }) = self.one_shot_leeway {
+            config = config.one_shot_leeway(at_most.duration(), share);
         }
-        if let Some(life) = self.assumed_life {
-            config = config.assumed_life(life.duration());
+        if let Some(lifetime) = self.assumed_lifetime {
+            config = config.assumed_lifetime(lifetime.duration());
         }
         if let Some(lease) = self.lease {
             config = config.lease(lease.duration());
@@ -117,8 +117,8 @@ impl Settings {
         if let Some(Probe { first, cap }) = self.probe {
             config = config.probe(first.duration(), cap.duration());
         }
-        if let Some(DropBudget { burst, every }) = self.drop_budget {
-            config = config.drop_budget(burst, every.duration());
+        if let Some(DropBudget { burst, every }) = self.invalidation_budget {
+            config = config.invalidation_budget(burst, every.duration());
         }
         if let Some(path) = &self.login_path {
             config = config.login_path(path);

@@ -13,7 +13,7 @@ use super::window::Precision;
 use crate::server::Target;
 
 /// A token by its order of issue. `"login 1"` came with the first login that was granted.
-/// `"roll 2"` is the second renewed token that came on the response to a call.
+/// `"renewal 2"` is the second renewed token that came on the response to a call.
 ///
 /// If a token is byte-identical to an earlier one, it keeps the earlier name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,14 +21,14 @@ pub(super) enum TokenName {
     /// The token of the n-th login that was granted, from 1.
     Login(u32),
     /// The n-th token that came on the response to a call, from 1.
-    Roll(u32),
+    Renewal(u32),
 }
 
 impl fmt::Display for TokenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Login(number) => write!(f, "login {number}"),
-            Self::Roll(number) => write!(f, "roll {number}"),
+            Self::Renewal(number) => write!(f, "renewal {number}"),
         }
     }
 }
@@ -41,11 +41,13 @@ impl FromStr for TokenName {
             let number = number.parse().ok().filter(|number| *number > 0)?;
             match kind {
                 "login" => Some(Self::Login(number)),
-                "roll" => Some(Self::Roll(number)),
+                "renewal" => Some(Self::Renewal(number)),
                 _ => None,
             }
         });
-        name.ok_or_else(|| format!(r#"{text:?} names no token: expected one such as "login 1" or "roll 2""#))
+        name.ok_or_else(|| {
+            format!(r#"{text:?} names no token: expected one such as "login 1" or "renewal 2""#)
+        })
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Simulation<'a> {
             Step::Send(attempt) => State::Sending(Flight::new(attempt, request, deadline)),
             Step::Authenticate(login, then) => {
                 let request = login.request();
-                let lease = login.lapses().saturating_duration_since(now.monotonic);
+                let lease = login.expires_at().saturating_duration_since(now.monotonic);
                 let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
                 let silence =
                     (!self.scenario.client.patient_logins).then(|| now.monotonic.saturating_add(patience));
@@ -148,9 +148,9 @@ impl<'a> Simulation<'a> {
                     let until = [silence, then.deadline()].into_iter().flatten().min();
                     return State::LoggingIn(Flight::new(login, request, until), then);
                 }
-                let lapses = login.lapses();
+                let expires_at = login.expires_at();
                 self.logins.push(Flight::new(login, request, silence));
-                let until = then.deadline().map_or(lapses, |deadline| deadline.min(lapses));
+                let until = then.deadline().map_or(expires_at, |deadline| deadline.min(expires_at));
                 State::Waiting(then, until)
             }
             Step::Wait(call, until) => {
@@ -327,7 +327,7 @@ fn counts_at(reply: &Reply, target: Target, until: Option<Instant>, now: Instant
         (Reply::Hang, _) => None,
         (Reply::Trickle(response), Target::Login) => {
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
-            match Login::body_patience(response.status(), left) {
+            match Login::body_timeout(response.status(), left) {
                 Some(_) if response.status().is_success() => None,
                 Some(patience) => Some(now.saturating_add(patience)),
                 None => Some(now),

@@ -23,14 +23,14 @@ pub struct Witness {
     /// Every token that was seen to be issued.
     tokens: Vec<(String, TokenName)>,
     logins: u32,
-    rolls: u32,
+    renewals: u32,
     sightings: Vec<Sighting>,
 }
 
 impl Witness {
     /// A witness who has seen nothing yet; instants are counted from `began`.
     pub fn new(began: SystemTime) -> Self {
-        Self { began, host: None, tokens: Vec::new(), logins: 0, rolls: 0, sightings: Vec::new() }
+        Self { began, host: None, tokens: Vec::new(), logins: 0, renewals: 0, sightings: Vec::new() }
     }
 
     /// The same witness, which also reports requests with another `Host` than this one.
@@ -206,8 +206,8 @@ impl Witness {
             }
             Target::Calls if is_known => return,
             Target::Calls => {
-                self.rolls += 1;
-                TokenName::Roll(self.rolls)
+                self.renewals += 1;
+                TokenName::Renewal(self.renewals)
             }
         };
         if !is_known {

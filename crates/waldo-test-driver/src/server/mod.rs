@@ -31,7 +31,7 @@ pub use hold::Hold;
 pub use model::Server;
 pub use path::RequestPath;
 pub use policy::{
-    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RollForm, RollOn,
+    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn,
     Servers, UnknownPaths,
 };
 pub use reply::Reply;

@@ -15,7 +15,7 @@ use super::clock::Moment;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
 use super::key::{Keys, Secret};
 use super::ledger::Ledger;
-use super::policy::{LoginAnswer, Policy, Refuses, RollForm, Servers};
+use super::policy::{LoginAnswer, Policy, Refuses, RenewalForm, Servers};
 use super::reply::{self, Reply};
 use super::route::{self, Endpoint};
 use super::stats::Stats;
@@ -144,7 +144,7 @@ impl Server {
         self.signing = secret.map_or(Signing::ClientSecret, |secret| Signing::Own(Secret::new(secret)));
     }
 
-    /// Makes every token issued so far invalid, as if its life had ended.
+    /// Makes every token issued so far invalid, as if its lifetime had ended.
     pub fn expire_all(&mut self) {
         self.ledger.clear();
     }
@@ -256,19 +256,20 @@ impl Server {
                 Target::Calls => self.call(request, at),
             };
             let mut response = instead.unwrap_or(handled);
-            let rolls = self.policy.roll_on.covers(response.status()) && answer != Some(Answer::NoToken);
-            if let Some(text) = bearer.filter(|_| rolls).and_then(|bearer| match &self.first_renewal {
+            let renewals =
+                self.policy.renewal_on.covers(response.status()) && answer != Some(Answer::NoToken);
+            if let Some(text) = bearer.filter(|_| renewals).and_then(|bearer| match &self.first_renewal {
                 Some(first) if answer == Some(Answer::StaleRenewal) => Some(first.expose().to_owned()),
-                _ => self.roll(&bearer, at),
+                _ => self.renew(&bearer, at),
             }) {
                 self.first_renewal.get_or_insert_with(|| Secret::new(text.as_str()));
-                let several = self.policy.roll == RollForm::Several;
+                let several = self.policy.renewal == RenewalForm::Several;
                 if several {
                     reply::stamp_token(&mut response, " ".to_owned());
                 }
                 reply::stamp_token(&mut response, text);
                 if several {
-                    reply::stamp_token(&mut response, tokens::JUNK.to_owned());
+                    reply::stamp_token(&mut response, tokens::MALFORMED.to_owned());
                 }
             }
             if let Some(Answer::Padded { bytes }) = answer {

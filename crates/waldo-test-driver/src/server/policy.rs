@@ -12,7 +12,7 @@ use super::clock::{BadWord, ClockOffset, duration, spelled, spelled_option};
 use super::path;
 use super::rotation::Rotation;
 
-/// The documented life of a token.
+/// The documented lifetime of a token.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Everything the API leaves open, or that other servers of the same protocol do differently.
@@ -21,10 +21,10 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// durations are strings such as `"10s"` or `"1500ms"`.
 ///
 /// ```
-/// use waldo_test_driver::server::{Policy, RollForm, Rotation};
+/// use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 ///
-/// let policy = Policy { rotation: Rotation::Strict, roll: RollForm::Bare, ..Policy::default() };
-/// let same: Policy = serde_json::from_str(r#"{"rotation": "strict", "roll": "bare"}"#)?;
+/// let policy = Policy { rotation: Rotation::Strict, renewal: RenewalForm::Bare, ..Policy::default() };
+/// let same: Policy = serde_json::from_str(r#"{"rotation": "strict", "renewal": "bare"}"#)?;
 /// assert_eq!(policy, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -56,9 +56,9 @@ pub struct Policy {
     /// What becomes of a token when its successor is issued.
     pub rotation: Rotation,
     /// How a fresh token is sent.
-    pub roll: RollForm,
+    pub renewal: RenewalForm,
     /// Which responses to calls carry a fresh token.
-    pub roll_on: RollOn,
+    pub renewal_on: RenewalOn,
     /// How a granted login is answered.
     pub login_answer: LoginAnswer,
     /// Whether the login's 200 carries the token in its `Authorization` header as well.
@@ -92,8 +92,8 @@ impl Default for Policy {
             iat: IssuedAt::default(),
             chain_limit: None,
             rotation: Rotation::default(),
-            roll: RollForm::default(),
-            roll_on: RollOn::default(),
+            renewal: RenewalForm::default(),
+            renewal_on: RenewalOn::default(),
             login_answer: LoginAnswer::default(),
             login_header: false,
             accept: Accept::default(),
@@ -162,7 +162,7 @@ pub enum IssuedAt {
     /// Each token says when it was minted itself.
     #[default]
     Minted,
-    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds the real life.
+    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds the real lifetime.
     Login,
 }
 
@@ -170,7 +170,7 @@ pub enum IssuedAt {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RollForm {
+pub enum RenewalForm {
     /// `Bearer x`, as documented.
     #[default]
     Bearer,
@@ -185,7 +185,7 @@ pub enum RollForm {
     /// One space; no token is issued.
     Blank,
     /// `from scheme response function`, as hapi's own test server sends; no token is issued.
-    Junk,
+    Malformed,
     /// Three headers: a blank one, `Bearer x`, and a malformed one.
     Several,
     /// `Bearer` and 20 KB that have the shape of a JWT; no token is issued.
@@ -214,7 +214,7 @@ pub enum LoginAnswer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RollOn {
+pub enum RenewalOn {
     /// Every 2xx, as documented.
     #[default]
     Success,
@@ -224,7 +224,7 @@ pub enum RollOn {
     All,
 }
 
-impl RollOn {
+impl RenewalOn {
     pub(super) fn covers(self, status: StatusCode) -> bool {
         match self {
             Self::Success => status.is_success(),

@@ -29,9 +29,9 @@ pub struct Stats {
     /// Tokens that were looked at.
     pub token_checks: u64,
     /// Tokens issued on the responses to calls.
-    pub rolls_issued: u64,
+    pub renewals_issued: u64,
     /// Responses to calls that carried an echo instead of a new token.
-    pub rolls_echoed: u64,
+    pub renewals_echoed: u64,
     /// Calls, not logins, that were answered with 401.
     pub calls_unauthorized: u64,
 }

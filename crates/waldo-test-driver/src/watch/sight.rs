@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waldo_auth_core::{Instant, Now};
 
-use super::tokens::{Life, TokenId};
+use super::tokens::{Lifetime, TokenId};
 use crate::machine::Why;
 
 /// One thing that a client does, or that is done to it. The laws are about these and nothing else.
@@ -22,7 +22,7 @@ pub(crate) enum What {
     LoggedIn {
         call: Caller,
         login: u64,
-        lapses: Instant,
+        expires_at: Instant,
         /// What is wrong with its request.
         flaw: Option<&'static str>,
     },
@@ -37,7 +37,7 @@ pub(crate) enum What {
         epoch: u64,
         status: u16,
         own_origin: bool,
-        roll: Option<(TokenId, Life)>,
+        renewal: Option<(TokenId, Lifetime)>,
         retried: bool,
         /// Whether anything is held afterwards.
         holds: bool,
@@ -58,7 +58,7 @@ pub(crate) enum What {
         holds: bool,
     },
     /// A stored token is taken up.
-    Resumed { token: TokenId, life: Life },
+    Resumed { token: TokenId, lifetime: Lifetime },
     /// The run comes back to a state of its own.
     Circles,
     /// Nothing is left to happen.
@@ -91,7 +91,7 @@ pub(crate) enum Carries {
 /// How a login has ended, as the leader could see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    Granted(TokenId, Life),
+    Granted(TokenId, Lifetime),
     Rejected,
     Failed { retry_after: Option<Duration> },
     Abandoned,
@@ -124,8 +124,8 @@ impl std::fmt::Display for Caller {
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Granted(token, life) => {
-                write!(f, "granted token {}, which lasts {:.0?}", token.0, life.span)
+            Self::Granted(token, lifetime) => {
+                write!(f, "granted token {}, which lasts {:.0?}", token.0, lifetime.span)
             }
             Self::Rejected => f.write_str("rejected"),
             Self::Failed { retry_after: Some(span) } => write!(f, "failed, to be tried after {span:.0?}"),

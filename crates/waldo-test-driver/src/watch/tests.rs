@@ -33,8 +33,8 @@ impl Observer {
         at(self.seconds)
     }
 
-    fn life(&self) -> Life {
-        Life { sent: self.now(), span: HOUR, spent: Duration::ZERO }
+    fn lifetime(&self) -> Lifetime {
+        Lifetime { sent: self.now(), span: HOUR, spent: Duration::ZERO }
     }
 
     fn sees(&mut self, what: What) {
@@ -45,12 +45,12 @@ impl Observer {
     fn is_granted(&mut self, token: u64) {
         let login = self.watch.logins + 1;
         self.logs_in(login);
-        self.ends(login, End::Granted(TokenId(token), self.life()));
+        self.ends(login, End::Granted(TokenId(token), self.lifetime()));
     }
 
     fn logs_in(&mut self, login: u64) {
-        let lapses = at(self.seconds + LEASE).monotonic;
-        self.sees(What::LoggedIn { call: Caller::default(), login, lapses, flaw: None });
+        let expires_at = at(self.seconds + LEASE).monotonic;
+        self.sees(What::LoggedIn { call: Caller::default(), login, expires_at, flaw: None });
     }
 
     fn ends(&mut self, login: u64, end: End) {
@@ -58,11 +58,11 @@ impl Observer {
     }
 
     /// An answer to a request that carried this token, and whether a token is held afterwards.
-    fn is_answered(&mut self, status: u16, sent: u64, epoch: u64, roll: Option<u64>, holds: bool) {
-        let roll = roll.map(|token| (TokenId(token), self.life()));
+    fn is_answered(&mut self, status: u16, sent: u64, epoch: u64, renewal: Option<u64>, holds: bool) {
+        let renewal = renewal.map(|token| (TokenId(token), self.lifetime()));
         let (call, sent) = (Caller::default(), TokenId(sent));
         let retried = false;
-        self.sees(What::Answered { call, sent, epoch, status, own_origin: true, roll, retried, holds });
+        self.sees(What::Answered { call, sent, epoch, status, own_origin: true, renewal, retried, holds });
     }
 
     /// The held token is refused and kept, or dropped for that.
@@ -70,8 +70,8 @@ impl Observer {
         self.is_answered(401, sent, self.watch.epoch, None, holds);
     }
 
-    fn succeeds(&mut self, sent: u64, roll: Option<u64>) {
-        self.is_answered(200, sent, self.watch.epoch, roll, true);
+    fn succeeds(&mut self, sent: u64, renewal: Option<u64>) {
+        self.is_answered(200, sent, self.watch.epoch, renewal, true);
     }
 
     /// The token that should be held.
@@ -136,10 +136,10 @@ fn answers_to_earlier_logins_accept_nothing() {
 #[test]
 fn a_success_ends_refusals_until_tokens_are_renewed() {
     let mut observer = Observer::holding(1);
-    let mut after = |sent, roll| {
+    let mut after = |sent, renewal| {
         observer.is_refused(observer.held().unwrap(), true);
         observer.seconds += 1;
-        observer.succeeds(sent, roll);
+        observer.succeeds(sent, renewal);
         observer.watch.refused_for(observer.now()).as_secs()
     };
     assert_eq!(after(1, None), 0);
@@ -236,7 +236,7 @@ fn a_late_login_is_taken_unless_a_newer_token_is_held() {
         observer.watch.notice(observer.now());
         assert_eq!(observer.watch.failures, 1, "an expired lease is a failure");
         meanwhile(&mut observer);
-        observer.ends(2, End::Granted(TokenId(3), observer.life()));
+        observer.ends(2, End::Granted(TokenId(3), observer.lifetime()));
         observer.held()
     };
     assert_eq!(late(&|_| ()), Some(3));
@@ -283,12 +283,12 @@ fn an_expired_lease_takes_no_rejection_back() {
 }
 
 #[test]
-fn a_short_life_may_have_ended_in_its_second_half() {
-    let life = |span| Life { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
-    assert!(!may_have_ended(life(2), at(10)));
-    assert!(may_have_ended(life(2), at(11)));
-    assert!(!may_have_ended(life(60), at(67)));
-    assert!(may_have_ended(life(60), at(68)));
+fn a_short_lifetime_may_have_ended_in_its_second_half() {
+    let lifetime = |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+    assert!(!may_have_ended(lifetime(2), at(10)));
+    assert!(may_have_ended(lifetime(2), at(11)));
+    assert!(!may_have_ended(lifetime(60), at(67)));
+    assert!(may_have_ended(lifetime(60), at(68)));
 }
 
 #[test]

@@ -11,10 +11,10 @@ use waldo_auth_core::Now;
 /// How many tokens are remembered. No part of a world still holds an older token.
 const REMEMBERED: usize = 512;
 
-/// The life that is assumed of a token that does not tell it: the documented one.
+/// The lifetime that is assumed of a token that does not tell it: the documented one.
 const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
 
-/// A life by the local wall clock that is longer than this is not believed.
+/// A lifetime by the local wall clock that is longer than this is not believed.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A token of the run, by the order in which the server issued them: 1 is the first.
@@ -75,20 +75,20 @@ impl Tokens {
         self.facts.get(usize::try_from(index).ok()?)
     }
 
-    /// The token in a snapshot, as written for a store, and what can be known of its life.
-    pub(crate) fn stored(&self, json: &str, now: Now) -> Option<(TokenId, Life)> {
+    /// The token in a snapshot, as written for a store, and what can be known of its lifetime.
+    pub(crate) fn stored(&self, json: &str, now: Now) -> Option<(TokenId, Lifetime)> {
         #[derive(Deserialize)]
         struct Stored {
             token: String,
             began_ms: u64,
-            life_ms: u64,
+            lifetime_ms: u64,
         }
         let stored: Stored = serde_json::from_str(json).ok()?;
         let began = UNIX_EPOCH + Duration::from_millis(stored.began_ms);
         let spent = now.wall.duration_since(began).unwrap_or_default();
         Some((
             self.find(&stored.token)?,
-            Life { sent: now, span: Duration::from_millis(stored.life_ms), spent },
+            Lifetime { sent: now, span: Duration::from_millis(stored.lifetime_ms), spent },
         ))
     }
 
@@ -97,8 +97,8 @@ impl Tokens {
         self.facts.iter().map(|fact| fact.text.as_str())
     }
 
-    /// What a client can know of the life of a token that came with these headers, in the answer to a request sent at `sent` (rule 10).
-    pub(crate) fn life(&self, id: TokenId, headers: &HeaderMap, sent: Now) -> Life {
+    /// What a client can know of the lifetime of a token that came with these headers, in the answer to a request sent at `sent` (rule 10).
+    pub(crate) fn lifetime(&self, id: TokenId, headers: &HeaderMap, sent: Now) -> Lifetime {
         let span = self.fact(id).and_then(|fact| {
             let exp = fact.exp?;
             let after = |earlier: f64| {
@@ -110,7 +110,7 @@ impl Tokens {
             let by_wall = || after(unix(sent.wall)).filter(|span| *span <= BELIEVABLE);
             by_date.into_iter().chain(by_iat).min().or_else(by_wall)
         });
-        Life { sent, span: span.unwrap_or(DOCUMENTED), spent: Duration::ZERO }
+        Lifetime { sent, span: span.unwrap_or(DOCUMENTED), spent: Duration::ZERO }
     }
 }
 
@@ -127,13 +127,13 @@ fn unix(time: SystemTime) -> f64 {
 
 /// How long a token lasts, as a client can know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Life {
+pub(crate) struct Lifetime {
     pub(crate) sent: Now,
     pub(crate) span: Duration,
     pub(crate) spent: Duration,
 }
 
-impl Life {
+impl Lifetime {
     /// How much of it is left; each clock is believed that says more has passed.
     pub(crate) fn left(self, now: Now) -> Duration {
         let monotonic = now.monotonic.saturating_duration_since(self.sent.monotonic);
@@ -182,14 +182,15 @@ mod tests {
     fn a_stored_token_has_spent_what_passed_since_it_began() {
         let mut tokens = Tokens::default();
         tokens.enter("1.e30.x");
-        let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "life_ms": 60000}"#;
-        let life = Life { sent: at(10), span: Duration::from_secs(60), spent: Duration::from_secs(6) };
-        assert_eq!(tokens.stored(stored, at(10)), Some((TokenId(1), life)));
+        let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "lifetime_ms": 60000}"#;
+        let lifetime =
+            Lifetime { sent: at(10), span: Duration::from_secs(60), spent: Duration::from_secs(6) };
+        assert_eq!(tokens.stored(stored, at(10)), Some((TokenId(1), lifetime)));
     }
 
     /// The shorter of the lives by `Date` and by `iat` counts, and the wall clock if there is neither.
     #[test]
-    fn a_life_is_known_from_its_surest_source() {
+    fn a_lifetime_is_known_from_its_surest_source() {
         let exp = "eyJleHAiOjg2NDAwfQ"; // {"exp":86400}
         let both = "eyJleHAiOjg2NDAwLCJpYXQiOjg2MDAwfQ"; // {"exp":86400,"iat":86000}
         for (claims, date, age, sent, span) in [
@@ -212,22 +213,23 @@ mod tests {
             if age {
                 headers.insert(AGE, "1".parse().unwrap());
             }
-            let life = tokens.life(id, &headers, at(sent));
-            assert_eq!(life.span, Duration::from_secs(span), "{claims} {date:?} {age} {sent}");
+            let lifetime = tokens.lifetime(id, &headers, at(sent));
+            assert_eq!(lifetime.span, Duration::from_secs(span), "{claims} {date:?} {age} {sent}");
         }
     }
 
     #[test]
-    fn a_life_of_more_than_a_day_by_the_wall_clock_is_not_believed() {
+    fn a_lifetime_of_more_than_a_day_by_the_wall_clock_is_not_believed() {
         let mut tokens = Tokens::default();
         let id = tokens.enter("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjg2NDAxfQ.x"); // {"exp":86401}
-        assert_eq!(tokens.life(id, &HeaderMap::new(), at(0)).span, DOCUMENTED);
+        assert_eq!(tokens.lifetime(id, &HeaderMap::new(), at(0)).span, DOCUMENTED);
     }
 
     #[test]
-    fn a_short_life_is_usable_down_to_its_share() {
-        let life = |span| Life { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
-        assert!(life(20).usable(at(27)) && !life(20).usable(at(28)));
-        assert!(life(60).usable_for_one_shot(at(54)) && !life(60).usable_for_one_shot(at(55)));
+    fn a_short_lifetime_is_usable_down_to_its_share() {
+        let lifetime =
+            |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+        assert!(lifetime(20).usable(at(27)) && !lifetime(20).usable(at(28)));
+        assert!(lifetime(60).usable_for_one_shot(at(54)) && !lifetime(60).usable_for_one_shot(at(55)));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum Move {
     Trouble(Trouble, usize, usize),
 }
 
-/// Delays of a long run, so that all of what time changes is tried: a tick, a margin, a lease, a life.
+/// Delays of a long run, so that all of what time changes is tried: a tick, a leeway, a lease, a lifetime.
 pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_millis(700),
     Duration::from_secs(3),
@@ -106,7 +106,7 @@ impl<M: Machine> World<'_, M> {
             | Trouble::RouteRefuses
             | Trouble::ErrorAnswer
             | Trouble::ForeignAnswer
-            | Trouble::JunkRoll
+            | Trouble::MalformedRenewal
             | Trouble::StaleRenewal
             | Trouble::BrokenUpload => self.slots_that(|state| !state.is_leading() && state.is_unserved()),
         }
@@ -123,7 +123,7 @@ impl<M: Machine> World<'_, M> {
             | Trouble::Reset
             | Trouble::SharedToken
             | Trouble::ForeignAnswer
-            | Trouble::JunkRoll => 2,
+            | Trouble::MalformedRenewal => 2,
             Trouble::Delay if self.setup.steps > 0 => DELAYS.len(),
             Trouble::RevokedToken
             | Trouble::RevokedKey

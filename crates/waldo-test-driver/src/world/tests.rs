@@ -99,7 +99,7 @@ const WAYS: &[(Trouble, usize)] = &[
     (Trouble::RouteRefuses, 1),
     (Trouble::ErrorAnswer, 1),
     (Trouble::ForeignAnswer, 2),
-    (Trouble::JunkRoll, 2),
+    (Trouble::MalformedRenewal, 2),
     (Trouble::SharedToken, 2),
     (Trouble::Delay, 6),
     (Trouble::BrokenUpload, 1),
@@ -203,7 +203,7 @@ impl Machine for Busy {
     fn request((): &()) -> Request<Vec<u8>> {
         Request::new(Vec::new())
     }
-    fn lapses((): &()) -> Instant {
+    fn expires_at((): &()) -> Instant {
         Instant::from_start(Duration::ZERO)
     }
     fn settle(&mut self, (): (), _: LoginEnd<'_>, _: Now) {}

@@ -108,7 +108,7 @@ impl<M: Machine> World<'_, M> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let (process, abroad, call) = (slot.kind.process, slot.kind.abroad, slot.caller);
-        let probe = M::upload(&attempt) == Upload::Probe;
+        let probe = M::upload(&attempt) == Upload::HeadOnly;
         slot.caller.attempts += u32::from(!probe);
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = header.and_then(|value| value.strip_prefix("Bearer "));
@@ -137,12 +137,12 @@ impl<M: Machine> World<'_, M> {
         let Some(slot) = self.slots.get(index) else { return Ok(()) };
         let (process, caller) = (slot.kind.process, slot.caller);
         let number = self.watches.get(process).map_or(0, |watch| watch.logins) + 1;
-        let (request, lapses) = (M::request(&login), M::lapses(&login));
+        let (request, expires_at) = (M::request(&login), M::expires_at(&login));
         let flaw = flaw_of(&request);
         self.tell(&caller, || format!("logs in for everyone (login {number})"));
         let flight = Flight { login: number, sent: now, request, answer: None };
         self.put(index, State::Leading { call: Some(call), login, flight });
-        self.see(process, What::LoggedIn { call: caller, login: number, lapses, flaw })
+        self.see(process, What::LoggedIn { call: caller, login: number, expires_at, flaw })
     }
 
     /// The server handles a request; its answer is on its way.
@@ -206,8 +206,9 @@ impl<M: Machine> World<'_, M> {
                 attempt, token, epoch, flight: Flight { sent, answer: Some(answer), .. }, ..
             } => {
                 let status = answer.response.status();
-                let roll =
-                    answer.token.map(|roll| (roll, self.tokens.life(roll, answer.response.headers(), sent)));
+                let renewal = answer
+                    .token
+                    .map(|renewal| (renewal, self.tokens.lifetime(renewal, answer.response.headers(), sent)));
                 (slot.caller.last, slot.caller.broke_off) = (Some(status.as_u16()), None);
                 let head = Head::new(status, answer.response.headers());
                 let head = if answer.own_origin { head } else { head.with_uri(&ABROAD) };
@@ -228,7 +229,7 @@ impl<M: Machine> World<'_, M> {
                 let (status, own_origin) = (status.as_u16(), answer.own_origin);
                 self.see(
                     process,
-                    What::Answered { call, sent, epoch, status, own_origin, roll, retried, holds },
+                    What::Answered { call, sent, epoch, status, own_origin, renewal, retried, holds },
                 )
             }
             other @ (State::Away
@@ -247,7 +248,7 @@ impl<M: Machine> World<'_, M> {
     fn read(&self, answer: &Answer, sent: Now) -> End {
         let (response, status) = (&answer.response, answer.response.status());
         if let Some(token) = answer.token.filter(|_| status.is_success()) {
-            return End::Granted(token, self.tokens.life(token, response.headers(), sent));
+            return End::Granted(token, self.tokens.lifetime(token, response.headers(), sent));
         }
         let says_why = || {
             let body: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();

@@ -68,10 +68,10 @@ impl<M: Machine> World<'_, M> {
             Trouble::ErrorAnswer => self.spoil(target, "makes a 500 of the answer to", |answer| {
                 *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }),
-            Trouble::JunkRoll => {
-                let junk = if way == 0 { " " } else { "from scheme response function" };
-                self.spoil(target, "puts junk for the fresh token in the answer to", |answer| {
-                    answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(junk));
+            Trouble::MalformedRenewal => {
+                let malformed = if way == 0 { " " } else { "from scheme response function" };
+                self.spoil(target, "puts malformed for the fresh token in the answer to", |answer| {
+                    answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(malformed));
                     answer.token = None;
                 });
             }
@@ -102,12 +102,12 @@ impl<M: Machine> World<'_, M> {
 
     /// The time that a token lasts passes, or all of it but the end, which a client keeps in reserve.
     fn expire(&mut self, nearly: bool) {
-        let life = self.setup.policy.lifetime;
-        let reserve = Duration::from_secs(3).min(life / 20);
-        let span = if nearly { life.saturating_sub(reserve) } else { life + Duration::from_secs(1) };
+        let lifetime = self.setup.policy.lifetime;
+        let reserve = Duration::from_secs(3).min(lifetime / 20);
+        let span = if nearly { lifetime.saturating_sub(reserve) } else { lifetime + Duration::from_secs(1) };
         self.clocks.pass(span);
         let share = if nearly { "nearly the" } else { "more than the" };
-        self.tell(&"time", || format!("passes: {span:.0?}, {share} life of a token"));
+        self.tell(&"time", || format!("passes: {span:.0?}, {share} lifetime of a token"));
     }
 
     fn delay(&mut self, way: usize) {
@@ -181,9 +181,9 @@ impl<M: Machine> World<'_, M> {
             self.tell(&"process", || format!("{process} does not use the stored token: {why}"));
             return Ok(());
         }
-        let Some((token, life)) = self.tokens.stored(&stored.to_json(), now) else { return Ok(()) };
+        let Some((token, lifetime)) = self.tokens.stored(&stored.to_json(), now) else { return Ok(()) };
         self.tell(&"process", || format!("{process} takes up the stored token {}", token.0));
-        self.see(process, What::Resumed { token, life })?;
+        self.see(process, What::Resumed { token, lifetime })?;
         self.wake(process);
         Ok(())
     }

@@ -135,7 +135,7 @@ fn long_runs_of_chance_keep_the_laws() {
 /// A request to elsewhere is refused without a look at the lease, so an expired lease goes
 /// unnoticed. The leader may still give the login up.
 #[test]
-fn a_call_to_elsewhere_notices_no_lapse() {
+fn a_call_to_elsewhere_notices_no_expiry() {
     let abroad = Kind { abroad: true, ..Kind::default() };
     let troubles = [Trouble::Delay, Trouble::AbandonedLogin];
     let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, &troubles);

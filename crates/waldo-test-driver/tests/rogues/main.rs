@@ -94,19 +94,19 @@ rogues! {
     nobody_looks_again_under_the_lock: NoSecondLook, "bounded-logins/needless", Rotation::Lenient, [];
     every_waiter_logs_in: OneLoginPerWaiter, "one-login/beside-another", Rotation::Lenient, [];
     waiters_log_in_in_turn_after_a_failure: WaitersLogInInTurn, "one-failure/same-instant", Rotation::Lenient, [LoginUnavailable];
-    a_latch_has_no_exit: PermanentLatch, "everyone-ends/recovery", Rotation::Lenient, [RevokedKey];
-    a_rejection_does_not_latch: NoLatch, "bounded-logins/early-probe", Rotation::Lenient, [RevokedKey, Delay];
+    a_circuit_has_no_exit: PermanentOpenCircuit, "everyone-ends/recovery", Rotation::Lenient, [RevokedKey];
+    a_rejection_does_not_circuit: NoOpenCircuit, "bounded-logins/early-probe", Rotation::Lenient, [RevokedKey, Delay];
     the_wall_clock_alone_counts: WallClockOnly, "no-dead-token/dead", Rotation::Lenient, [ClockStep, Expiry];
     the_monotonic_clock_alone_counts: MonotonicOnly, "no-dead-token/dead", Rotation::Lenient, [Suspend];
-    the_margin_eats_the_life: MarginEatsLife, "bounded-logins/needless", Rotation::Lenient, [], |setup| Setup {
+    the_leeway_eats_the_lifetime: LeewayTooLarge, "bounded-logins/needless", Rotation::Lenient, [], |setup| Setup {
         policy: Policy { lifetime: Duration::from_secs(20), ..setup.policy },
         ..setup
     };
     a_refused_call_is_sent_for_ever: RetryWithoutBound, "bounded-call/three-times", Rotation::Lenient, [RouteRefuses];
     any_origin_may_send_a_token: AdoptsFromAnyOrigin, "own-origin/unissued", Rotation::Lenient, [ForeignAnswer];
-    a_blank_header_is_a_token: BlankAdopted, "own-origin/unissued", Rotation::Lenient, [JunkRoll];
+    a_blank_header_is_a_token: BlankAdopted, "own-origin/unissued", Rotation::Lenient, [MalformedRenewal];
     a_lease_has_no_end: LeaseWithoutEnd, "everyone-ends/lease", Rotation::Lenient, [CancelledCall];
-    errors_bring_tokens: RollsFromErrors, "freshest-wins/not-held", Rotation::Lenient, [ErrorAnswer];
+    errors_bring_tokens: RenewalsFromErrors, "freshest-wins/not-held", Rotation::Lenient, [ErrorAnswer];
     a_one_shot_call_is_sent_twice: OneShotSentAgain, "bounded-call/retry-body", Rotation::Lenient, [RouteRefuses], one_shot;
     an_error_is_a_reason_to_send_again: ErrorsSentAgain, "bounded-call/retry-status", Rotation::Lenient, [ErrorAnswer];
     retry_after_is_not_heard: RetryAfterIgnored, "one-failure/told", Rotation::Lenient, [LoginUnavailable];
@@ -115,7 +115,7 @@ rogues! {
     a_reset_keeps_the_token: ResetKeepsToken, "no-resurrection/given-up", Rotation::Lenient, [Reset];
     a_403_is_taken_for_a_401: ForbiddenIsUnauthorized, "bounded-call/retry-status", Rotation::Lenient, [RevokedKey];
     a_refused_token_is_kept: KeepsRefusedToken, "truthful/healing-login", Rotation::Lenient, [RevokedToken];
-    fresh_tokens_are_not_taken: RollsIgnored, "freshest-wins/not-held", Rotation::Lenient, [];
+    fresh_tokens_are_not_taken: RenewalsIgnored, "freshest-wins/not-held", Rotation::Lenient, [];
     a_token_goes_anywhere: SendsAnywhere, "own-origin/abroad", Rotation::Lenient, [], abroad;
     patience_has_no_end: EndlessPatience, "bounded-patience/three-failures", Rotation::Lenient, [LoginUnavailable];
     a_broken_upload_is_sent_again: BrokenUploadSentAgain, "bounded-call/cause", Rotation::Lenient, [BrokenUpload];
@@ -196,12 +196,12 @@ fn a_lenient_server_disturbs_nothing() {
 /// A fault that only the second process shows is seen, in its steps and at the end of the run.
 #[test]
 fn the_second_process_is_judged() {
-    wrong!(Ignores: RollsIgnored);
-    wrong!(Latches: PermanentLatch);
+    wrong!(Ignores: RenewalsIgnored);
+    wrong!(NeverCloses: PermanentOpenCircuit);
     wrong!(Keeps: KeepsUnknownTokens);
     wrong!(Speaks: SpeaksOfTokens);
     expect::<Ignores>("freshest-wins/not-held", &second, Rotation::Lenient, &[]);
-    expect::<Latches>("everyone-ends/recovery", &second, Rotation::Lenient, &[Trouble::RevokedKey]);
+    expect::<NeverCloses>("everyone-ends/recovery", &second, Rotation::Lenient, &[Trouble::RevokedKey]);
     expect::<Keeps>("outage-ends/half-a-minute", &second, Rotation::Lenient, &[Trouble::RevokedToken]);
     expect::<Speaks>("silent/token", &second, Rotation::Lenient, &[]);
 }
@@ -225,9 +225,9 @@ fn every_refusal_drops_a_token() {
 }
 
 #[test]
-fn a_lapse_is_no_failure() {
-    wrong!(This: LapseForgotten);
-    chance::<This>("LapseForgotten", "bounded-patience/three-failures", Trouble::Delay);
+fn an_expiry_is_no_failure() {
+    wrong!(This: ExpiryForgotten);
+    chance::<This>("ExpiryForgotten", "bounded-patience/three-failures", Trouble::Delay);
 }
 
 wrong!(Right: None);
@@ -248,7 +248,7 @@ fn the_machine_without_a_fault_keeps_every_law() {
 /// The clauses whose faulty machines have a test of their own.
 const APART: &[(Fault, &str)] = &[
     (Fault::DropsWithoutBudget, "bounded-logins/budget"),
-    (Fault::LapseForgotten, "bounded-patience/three-failures"),
+    (Fault::ExpiryForgotten, "bounded-patience/three-failures"),
     (Fault::WaitsForEver, "everyone-ends/unanswered"),
     (Fault::BrokenUploadSentAgain, "bounded-call/body"),
 ];

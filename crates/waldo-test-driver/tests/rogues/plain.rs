@@ -20,7 +20,7 @@ use crate::fault::{Fault, Wrong};
 pub(crate) struct Plain<W> {
     held: Option<Token>,
     epoch: u64,
-    editions: u64,
+    generations: u64,
     lease: Option<(u64, Instant)>,
     logins: u64,
     failures: u64,
@@ -41,7 +41,7 @@ struct Token {
     exp: i64,
     sent: Now,
     span: Duration,
-    edition: u64,
+    generation: u64,
     epoch: u64,
     from_login: bool,
 }
@@ -75,9 +75,9 @@ pub(crate) struct Attempt {
 pub(crate) struct Login {
     number: u64,
     epoch: u64,
-    edition: u64,
+    generation: u64,
     sent: Now,
-    lapses: Instant,
+    expires_at: Instant,
 }
 
 const LOGIN: &str = "https://api.waldo.example/authenticate";
@@ -103,8 +103,8 @@ impl<W: Wrong> Plain<W> {
         token.span.saturating_sub(elapsed)
     }
 
-    fn margin(token: &Token, one_shot: bool) -> Duration {
-        if Self::has(Fault::MarginEatsLife) {
+    fn leeway(token: &Token, one_shot: bool) -> Duration {
+        if Self::has(Fault::LeewayTooLarge) {
             return Duration::from_secs(60);
         }
         let (at_most, share) = if one_shot { (300, 4) } else { (3, 10) };
@@ -119,7 +119,7 @@ impl<W: Wrong> Plain<W> {
         let token = self.held.as_ref()?;
         let left = Self::left(token, now);
         let of_own_login = token.from_login && token.epoch > Self::came(call).0;
-        let good = left > Self::margin(token, call.one_shot) || (of_own_login && left > Duration::ZERO);
+        let good = left > Self::leeway(token, call.one_shot) || (of_own_login && left > Duration::ZERO);
         good.then_some(token)
     }
 
@@ -144,15 +144,15 @@ impl<W: Wrong> Plain<W> {
     }
 
     fn hold(&mut self, text: String, claims: &Claims, sent: Now, from_login: bool) {
-        self.editions += 1;
+        self.generations += 1;
         let span = Duration::from_secs_f64(claims.exp - claims.iat);
         #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
         let exp = (claims.exp * 1000.0) as i64;
-        let (edition, epoch) = (self.editions, self.epoch);
-        self.held = Some(Token { text, exp, sent, span, edition, epoch, from_login });
+        let (generation, epoch) = (self.generations, self.epoch);
+        self.held = Some(Token { text, exp, sent, span, generation, epoch, from_login });
     }
 
-    fn roll(&mut self, attempt: &Attempt, headers: &HeaderMap) {
+    fn renew(&mut self, attempt: &Attempt, headers: &HeaderMap) {
         let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return };
         let text = value.trim().trim_start_matches("Bearer ").to_owned();
         if text.is_empty() && Self::has(Fault::BlankAdopted) {
@@ -163,11 +163,11 @@ impl<W: Wrong> Plain<W> {
         let Some(held) = &self.held else { return };
         #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
         let ends_later = (claims.exp * 1000.0) as i64 > held.exp;
-        let succeeds = held.edition == attempt.token.edition;
+        let succeeds = held.generation == attempt.token.generation;
         let adopt = match W::FAULT {
             Fault::LastResponseWins => true,
             Fault::ExpiryCompareOnly => ends_later,
-            Fault::RollsIgnored => false,
+            Fault::RenewalsIgnored => false,
             _ => attempt.token.epoch == self.epoch && (succeeds || ends_later),
         };
         let given_up = self.given_up.contains(&text) && !Self::has(Fault::TakesGivenUpTokens);
@@ -185,7 +185,7 @@ impl<W: Wrong> Plain<W> {
         if Self::has(Fault::RetryWithoutBound) {
             return Some(call);
         }
-        let newer = self.held.as_ref().map(|held| held.edition > sent.edition);
+        let newer = self.held.as_ref().map(|held| held.generation > sent.generation);
         let mut resend = &mut call.resent_after_login;
         match newer {
             Some(true) if Self::has(Fault::UnconditionalDrop) => self.held = None,
@@ -247,8 +247,8 @@ impl<W: Wrong> Plain<W> {
             Duration::from_millis(200 << streak.min(6))
         };
         let own = match W::FAULT {
-            Fault::PermanentLatch if rejected => Duration::from_secs(u64::from(u32::MAX)),
-            Fault::NoLatch if rejected => Duration::from_secs(1),
+            Fault::PermanentOpenCircuit if rejected => Duration::from_secs(u64::from(u32::MAX)),
+            Fault::NoOpenCircuit if rejected => Duration::from_secs(1),
             Fault::WaitersLogInInTurn => Duration::ZERO,
             Fault::BacksOffForHours if !rejected => Duration::from_secs(2 * 60 * 60),
             _ => own,
@@ -261,8 +261,8 @@ impl<W: Wrong> Plain<W> {
     fn fail(&mut self, login: &Login, current: bool, asked: Duration, now: Now) {
         self.failures += u64::from(current);
         if login.number == self.logins {
-            let latched = self.closed.is_some_and(|closed| closed.rejected);
-            self.close(latched, asked, now);
+            let circuit_open = self.closed.is_some_and(|closed| closed.rejected);
+            self.close(circuit_open, asked, now);
         }
     }
 }
@@ -276,7 +276,7 @@ impl<W: Wrong> Machine for Plain<W> {
         Self {
             held: None,
             epoch: 0,
-            editions: 0,
+            generations: 0,
             lease: None,
             logins: 0,
             failures: 0,
@@ -302,8 +302,8 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn admit(&mut self, mut call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
-        if self.lease.take_if(|(_, lapses)| *lapses <= now.monotonic).is_some()
-            && !Self::has(Fault::LapseForgotten)
+        if self.lease.take_if(|(_, expires_at)| *expires_at <= now.monotonic).is_some()
+            && !Self::has(Fault::ExpiryForgotten)
         {
             self.failures += 1;
             if self.closed.is_none() {
@@ -336,8 +336,8 @@ impl<W: Wrong> Machine for Plain<W> {
             let closed = self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
             return refuse(Why::Unavailable, closed);
         }
-        if let Some((_, lapses)) = self.lease.filter(|_| !Self::has(Fault::OneLoginPerWaiter)) {
-            return Self::wait(call, lapses, now);
+        if let Some((_, expires_at)) = self.lease.filter(|_| !Self::has(Fault::OneLoginPerWaiter)) {
+            return Self::wait(call, expires_at, now);
         }
         if let Some(closed) = self.closed.filter(|closed| closed.until > now.monotonic) {
             if closed.rejected || Self::has(Fault::FailureIsRejection) {
@@ -359,14 +359,14 @@ impl<W: Wrong> Machine for Plain<W> {
         call.has_waited = false;
         self.logins += 1;
         let length = if Self::has(Fault::LeaseWithoutEnd) { Duration::MAX } else { LEASE };
-        let lapses = now.monotonic.saturating_add(length);
-        self.lease = Some((self.logins, lapses));
-        let (number, epoch, edition) = (self.logins, self.epoch, self.editions);
-        Step::Authenticate(Login { number, epoch, edition, sent: now, lapses }, call)
+        let expires_at = now.monotonic.saturating_add(length);
+        self.lease = Some((self.logins, expires_at));
+        let (number, epoch, generation) = (self.logins, self.epoch, self.generations);
+        Step::Authenticate(Login { number, epoch, generation, sent: now, expires_at }, call)
     }
 
     fn upload(_: &Attempt) -> Upload {
-        if Self::has(Fault::ProbesUnasked) { Upload::Probe } else { Upload::Send }
+        if Self::has(Fault::ProbesUnasked) { Upload::HeadOnly } else { Upload::Send }
     }
 
     fn break_off(&mut self, attempt: Attempt, _: Now) -> Option<Call> {
@@ -394,11 +394,11 @@ impl<W: Wrong> Machine for Plain<W> {
                 if attempt.token.epoch == self.epoch {
                     (self.accepted, self.refused_since) = (true, None);
                 }
-                self.roll(&attempt, head.headers);
+                self.renew(&attempt, head.headers);
                 None
             }
-            500 if Self::has(Fault::RollsFromErrors) => {
-                self.roll(&attempt, head.headers);
+            500 if Self::has(Fault::RenewalsFromErrors) => {
+                self.renew(&attempt, head.headers);
                 None
             }
             500.. => None,
@@ -427,19 +427,19 @@ impl<W: Wrong> Machine for Plain<W> {
         request
     }
 
-    fn lapses(login: &Login) -> Instant {
+    fn expires_at(login: &Login) -> Instant {
         let length = match W::FAULT {
             Fault::LeaseWithoutEnd => LEASE,
             Fault::LeaseOfADay => Duration::from_secs(24 * 60 * 60),
             Fault::LeaseOfNothing => Duration::ZERO,
-            _ => return login.lapses,
+            _ => return login.expires_at,
         };
         login.sent.monotonic.saturating_add(length)
     }
 
     fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
         let current = self.lease.take_if(|(number, _)| *number == login.number).is_some();
-        let newer = self.held.as_ref().is_some_and(|held| held.edition > login.edition);
+        let newer = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
         let late_is_fine = Self::has(Fault::LateGrantWins);
         if !current && !late_is_fine && (newer || login.epoch != self.epoch) {
             return;
@@ -487,7 +487,7 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn invalidate(&mut self, now: Now) {
-        let is_led = self.lease.is_some_and(|(_, lapses)| lapses > now.monotonic);
+        let is_led = self.lease.is_some_and(|(_, expires_at)| expires_at > now.monotonic);
         let helps = self.held.is_some() && !is_led && !self.is_rejected() && self.pay(now);
         if helps || Self::has(Fault::InvalidationEndsLogin) {
             self.forget();
@@ -503,15 +503,15 @@ impl<W: Wrong> Machine for Plain<W> {
             (Some(token), Fault::SpeaksOfTokens) => format!("cache hit: {}", token.text),
             (_, Fault::SpeaksOfKeys) => format!("logged in as {}", Server::KEY_ID),
             (_, Fault::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),
-            (held, _) => format!("edition {:?}", held.as_ref().map(|held| held.edition)),
+            (held, _) => format!("generation {:?}", held.as_ref().map(|held| held.generation)),
         }
     }
 }
 
 impl<W> Hash for Plain<W> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { held, epoch, editions, lease, logins, failures, closed, .. } = self;
-        (held, epoch, editions, lease, logins, failures, closed).hash(state);
+        let Self { held, epoch, generations, lease, logins, failures, closed, .. } = self;
+        (held, epoch, generations, lease, logins, failures, closed).hash(state);
         (&self.drops, &self.given_up, self.accepted, self.refused_since).hash(state);
         (self.credentials == first_pair()).hash(state);
     }

@@ -63,7 +63,7 @@ fn others(member: &str, value: &Value) -> Vec<Value> {
         "logins_at_once" => vec![Value::from(number(value) - 1)],
         "token" => {
             let (kind, number) = value.as_str().unwrap().split_once(' ').unwrap();
-            vec![Value::from(format!("{} {number}", if kind == "login" { "roll" } else { "login" }))]
+            vec![Value::from(format!("{} {number}", if kind == "login" { "renewal" } else { "login" }))]
         }
         "refused" => ["unavailable", "deadline", "foreign_origin"].map(Value::from).into(),
         "failed" => ["transport", "timeout"].map(Value::from).into(),

@@ -65,10 +65,13 @@ impl Caller {
     }
 
     /// The fresh token that a call with this one brings.
-    pub(crate) fn roll(&mut self, token: &str) -> String {
+    pub(crate) fn renew(&mut self, token: &str) -> String {
         let response = self.get("/some-endpoint", token);
         assert_eq!(response.status(), 200);
-        authorization(&response).and_then(|value| value.strip_prefix("Bearer ")).expect("a roll").to_owned()
+        authorization(&response)
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .expect("a renewal")
+            .to_owned()
     }
 }
 

@@ -99,7 +99,7 @@ fn a_call_with_an_invalid_token_is_a_401() {
     for bad in ["", "x", "a.b.c", "a.b.c.d", &tampered, &other_claims, &format!("{good}.x"), "not a token"] {
         let response = caller.get("/customer?email=a", bad);
         assert_eq!(error(&response), refusal(401, "INVALID_TOKEN", "Invalid token."), "{bad}");
-        assert_eq!(authorization(&response), None, "no roll on a refusal");
+        assert_eq!(authorization(&response), None, "no renewal on a refusal");
     }
     assert_eq!(caller.status(&good), 200);
     assert_eq!(caller.server.stats().calls_unauthorized, 8);
@@ -117,10 +117,10 @@ fn a_call_with_a_revoked_key_is_a_403_that_says_so() {
 fn a_successful_call_brings_a_fresh_token_that_works() {
     let mut caller = Caller::new();
     let first = caller.login();
-    let second = caller.roll(&first);
+    let second = caller.renew(&first);
     assert_ne!(first, second);
     assert_eq!(caller.status(&second), 200);
-    assert_eq!(caller.server.stats().rolls_issued, 2);
+    assert_eq!(caller.server.stats().renewals_issued, 2);
 }
 
 #[test]

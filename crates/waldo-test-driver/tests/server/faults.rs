@@ -163,7 +163,7 @@ fn a_hang_is_no_answer() {
 }
 
 #[test]
-fn an_answer_cut_short_was_handled_and_carries_its_roll() {
+fn an_answer_cut_short_was_handled_and_carries_its_renewal() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::CutShort));
@@ -171,12 +171,12 @@ fn an_answer_cut_short_was_handled_and_carries_its_roll() {
         panic!("the answer is whole");
     };
     assert_eq!(response.status(), 200);
-    let roll = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
-    assert_eq!(caller.status(&roll), 200);
+    let renewal = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+    assert_eq!(caller.status(&renewal), 200);
 }
 
 #[test]
-fn an_answer_that_trickles_was_handled_and_carries_its_roll() {
+fn an_answer_that_trickles_was_handled_and_carries_its_renewal() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::Trickle));
@@ -184,8 +184,8 @@ fn an_answer_that_trickles_was_handled_and_carries_its_roll() {
         panic!("the answer is whole");
     };
     assert_eq!(response.status(), 200);
-    let roll = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
-    assert_eq!(caller.status(&roll), 200);
+    let renewal = authorization(&response).unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+    assert_eq!(caller.status(&renewal), 200);
 }
 
 #[test]

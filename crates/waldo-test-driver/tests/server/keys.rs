@@ -55,12 +55,12 @@ fn a_server_that_knows_no_key_grants_nothing() {
 fn debug_shows_no_key_no_secret_and_no_token() {
     let mut caller = Caller::new();
     let token = caller.login();
-    let roll = caller.roll(&token);
+    let renewal = caller.renew(&token);
     caller.server.set_signing_key(Some("planted signing key"));
     caller.login();
     let shown = format!("{:?} {:#?} {:?}", caller.server, caller.server, caller.server.stats());
     for secret in
-        [Server::KEY_ID, Server::KEY_SECRET, "planted", &token, &roll, token.rsplit('.').next().unwrap()]
+        [Server::KEY_ID, Server::KEY_SECRET, "planted", &token, &renewal, token.rsplit('.').next().unwrap()]
     {
         assert!(!shown.contains(secret), "{secret} is shown");
     }

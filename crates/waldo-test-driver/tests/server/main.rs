@@ -6,6 +6,6 @@ mod documented;
 mod faults;
 mod headers;
 mod keys;
-mod rolls;
+mod renewals;
 mod rotation;
 mod tokens;

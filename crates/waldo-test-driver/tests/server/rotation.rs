@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waldo_test_driver::server::{Answer, Claims, Echo, Fault, Policy, Reply, RollForm, Rotation};
+use waldo_test_driver::server::{Answer, Claims, Echo, Fault, Policy, RenewalForm, Reply, Rotation};
 
 use crate::caller::{Caller, authorization, call_request, claims};
 
@@ -18,8 +18,8 @@ fn batch(echo: Echo) -> Caller {
 fn lenient_every_token_lives_until_its_exp() {
     let mut caller = under(Rotation::Lenient);
     let first = caller.login();
-    let second = caller.roll(&first);
-    let third = caller.roll(&second);
+    let second = caller.renew(&first);
+    let third = caller.renew(&second);
     for token in [&first, &second, &third] {
         assert_eq!(caller.status(token), 200);
     }
@@ -30,7 +30,7 @@ fn strict_a_token_is_dead_once_its_successor_is_issued() {
     let mut caller = under(Rotation::Strict);
     let mut token = caller.login();
     for _ in 0..5 {
-        let next = caller.roll(&token);
+        let next = caller.renew(&token);
         assert_eq!(caller.status(&token), 401);
         token = next;
     }
@@ -54,12 +54,12 @@ fn strict_a_lost_response_takes_the_only_live_token_with_it() {
 }
 
 #[test]
-fn strict_a_roll_that_is_no_token_retires_nothing() {
-    for roll in [RollForm::None, RollForm::Blank, RollForm::Junk] {
-        let mut caller = Caller::of(Policy { rotation: Rotation::Strict, roll, ..Policy::default() });
+fn strict_a_renewal_that_is_no_token_retires_nothing() {
+    for renewal in [RenewalForm::None, RenewalForm::Blank, RenewalForm::Malformed] {
+        let mut caller = Caller::of(Policy { rotation: Rotation::Strict, renewal, ..Policy::default() });
         let token = caller.login();
         assert_eq!(caller.status(&token), 200);
-        assert_eq!(caller.status(&token), 200, "{roll:?}");
+        assert_eq!(caller.status(&token), 200, "{renewal:?}");
     }
 }
 
@@ -68,10 +68,10 @@ fn strict_a_successor_that_is_byte_identical_retires_nothing() {
     let claims = Claims { jti: false, ..Claims::default() };
     let mut caller = Caller::of(Policy { rotation: Rotation::Strict, claims, ..Policy::default() });
     let token = caller.login();
-    assert_eq!(caller.roll(&token), token);
-    assert_eq!(caller.roll(&token), token);
+    assert_eq!(caller.renew(&token), token);
+    assert_eq!(caller.renew(&token), token);
     caller.pass(1_000);
-    let next = caller.roll(&token);
+    let next = caller.renew(&token);
     assert_ne!(next, token);
     assert_eq!(caller.status(&token), 401);
     assert_eq!(caller.status(&next), 200);
@@ -81,7 +81,7 @@ fn strict_a_successor_that_is_byte_identical_retires_nothing() {
 fn strict_two_logins_do_not_disturb_each_other() {
     let mut caller = under(Rotation::Strict);
     let (one, two) = (caller.login(), caller.login());
-    let one_next = caller.roll(&one);
+    let one_next = caller.renew(&one);
     assert_eq!(caller.status(&two), 200);
     assert_eq!(caller.status(&one_next), 200);
 }
@@ -90,9 +90,9 @@ fn strict_two_logins_do_not_disturb_each_other() {
 fn grace_lets_the_old_token_live_on_from_its_first_successor() {
     let mut caller = under(Rotation::Grace(Duration::from_secs(5)));
     let old = caller.login();
-    let first = caller.roll(&old);
+    let first = caller.renew(&old);
     caller.pass(4_000);
-    let second = caller.roll(&old);
+    let second = caller.renew(&old);
     assert_ne!(first, second, "a token in its grace is renewed like any other");
     caller.pass(999);
     assert_eq!(caller.status(&old), 200);
@@ -113,15 +113,15 @@ fn grace_of_zero_is_strict() {
 fn batch_the_previous_token_lives_until_the_next_rotation_and_an_older_one_is_dead() {
     let mut caller = batch(Echo::Restamped);
     let first = caller.login();
-    let second = caller.roll(&first);
+    let second = caller.renew(&first);
     caller.pass(6_000);
     assert!(caller.server.accepts(&first, caller.now), "the previous one, long after the window");
-    let third = caller.roll(&second);
+    let third = caller.renew(&second);
     assert!(caller.server.accepts(&first, caller.now), "the one before that, inside the window");
     caller.pass(6_000);
     assert!(!caller.server.accepts(&first, caller.now), "and not outside it");
     assert!(caller.server.accepts(&second, caller.now));
-    let _fourth = caller.roll(&third);
+    let _fourth = caller.renew(&third);
     caller.pass(6_000);
     assert_eq!(caller.status(&first), 401);
     assert_eq!(caller.status(&second), 401);
@@ -133,43 +133,43 @@ fn batch_inside_the_window_the_sent_token_comes_back_with_the_newest_expiry() {
     let mut caller = batch(Echo::Restamped);
     let old = caller.login();
     caller.pass(60_000);
-    let new = caller.roll(&old);
+    let new = caller.renew(&old);
     caller.pass(1_000);
-    let echo = caller.roll(&old);
+    let echo = caller.renew(&old);
     assert_eq!(claims(&echo)["jti"], claims(&old)["jti"], "it is the old token …");
     assert_eq!(claims(&echo)["exp"], claims(&new)["exp"], "… that looks as fresh as the new one");
     assert_ne!(echo, old);
     assert_eq!(caller.status(&echo), 200);
-    assert_eq!(caller.roll(&new), new, "the newest one is echoed as it is");
+    assert_eq!(caller.renew(&new), new, "the newest one is echoed as it is");
 
     caller.pass(6_000);
-    let newer = caller.roll(&new);
+    let newer = caller.renew(&new);
     caller.pass(6_000);
-    let _newest = caller.roll(&newer);
+    let _newest = caller.renew(&newer);
     caller.pass(6_000);
     assert_eq!(caller.status(&echo), 401, "who stepped back to it is logged out two rotations later");
     let stats = caller.server.stats();
-    assert_eq!((stats.rolls_issued, stats.rolls_echoed), (3, 3));
+    assert_eq!((stats.renewals_issued, stats.renewals_echoed), (3, 3));
 }
 
 #[test]
 fn batch_requests_extend_the_window() {
     let mut caller = batch(Echo::Sent);
     let old = caller.login();
-    let new = caller.roll(&old);
+    let new = caller.renew(&old);
     for _ in 0..10 {
         caller.pass(4_000);
-        assert_eq!(caller.roll(&old), old);
+        assert_eq!(caller.renew(&old), old);
     }
     caller.pass(5_000);
-    assert_ne!(caller.roll(&new), new);
+    assert_ne!(caller.renew(&new), new);
 }
 
 #[test]
 fn batch_may_answer_with_a_blank() {
     let mut caller = batch(Echo::Blank);
     let old = caller.login();
-    let _new = caller.roll(&old);
+    let _new = caller.renew(&old);
     let response = caller.get("/x", &old);
     assert_eq!(authorization(&response), Some(" "));
 }
@@ -178,7 +178,7 @@ fn batch_may_answer_with_a_blank() {
 fn the_rotation_can_change_while_tokens_live() {
     let mut caller = under(Rotation::Lenient);
     let first = caller.login();
-    let second = caller.roll(&first);
+    let second = caller.renew(&first);
     caller.server.set_policy(Policy { rotation: Rotation::Strict, ..Policy::default() });
     assert_eq!(caller.status(&first), 200, "nothing has retired it");
     assert_eq!(caller.status(&first), 401, "its next successor does");
@@ -195,10 +195,10 @@ fn batch_an_echo_that_is_byte_identical_to_the_newest_token_takes_nothing_from_i
     let mut caller = Caller::of(policy);
     let old = caller.login();
     caller.pass(60_000);
-    let new = caller.roll(&old);
-    assert_eq!(caller.roll(&old), new, "subject and expiry are all they say");
+    let new = caller.renew(&old);
+    assert_eq!(caller.renew(&old), new, "subject and expiry are all they say");
     caller.pass(6_000);
-    let _next = caller.roll(&new);
+    let _next = caller.renew(&new);
     caller.pass(6_000);
     assert_eq!(caller.status(&new), 200, "it is the previous one, not the one before");
 }

@@ -118,13 +118,13 @@ fn without_jti_tokens_of_one_second_are_byte_identical_and_with_it_never() {
     let mut caller = Caller::of(Policy { claims: without, ..Policy::default() });
     let login = caller.login();
     caller.pass(999);
-    assert_eq!(caller.roll(&login), login);
+    assert_eq!(caller.renew(&login), login);
     caller.pass(1);
-    assert_ne!(caller.roll(&login), login);
+    assert_ne!(caller.renew(&login), login);
 
     let mut caller = Caller::new();
     let login = caller.login();
-    assert_ne!(caller.roll(&login), login);
+    assert_ne!(caller.renew(&login), login);
     assert_ne!(caller.login(), login);
 }
 
@@ -134,7 +134,7 @@ fn a_renewed_token_may_keep_the_iat_of_its_login() {
     let mut token = caller.login();
     for minute in 1..=3 {
         caller.pass(60_000);
-        token = caller.roll(&token);
+        token = caller.renew(&token);
         assert_eq!(claims(&token)["iat"], START);
         assert_eq!(claims(&token)["exp"], START + minute * 60 + 3600);
     }
@@ -147,7 +147,7 @@ fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
     let mut token = caller.login();
     for _ in 0..2 {
         caller.pass(44 * 60_000);
-        token = caller.roll(&token);
+        token = caller.renew(&token);
     }
     assert!(claims(&token)["exp"].as_u64().unwrap() > START + 140 * 60);
     caller.pass(2 * 60_000);
@@ -163,7 +163,7 @@ fn a_login_may_be_known_a_little_later_and_its_renewals_at_once() {
     caller.pass(299);
     assert_eq!(caller.status(&token), 401);
     caller.pass(1);
-    let renewed = caller.roll(&token);
+    let renewed = caller.renew(&token);
     assert_eq!(caller.status(&renewed), 200);
 }
 
@@ -185,11 +185,11 @@ fn two_servers_by_turns_have_keys_of_their_own() {
 fn a_cache_repeats_the_first_renewed_token() {
     let mut caller = Caller::new();
     let token = caller.login();
-    let first = caller.roll(&token);
-    assert_ne!(caller.roll(&token), first);
+    let first = caller.renew(&token);
+    assert_ne!(caller.renew(&token), first);
     caller.server.push_fault(Fault::call(Answer::StaleRenewal).times(2));
-    assert_eq!([1, 2].map(|_| caller.roll(&token)), [first.clone(), first.clone()]);
-    assert_ne!(caller.roll(&token), first);
+    assert_eq!([1, 2].map(|_| caller.renew(&token)), [first.clone(), first.clone()]);
+    assert_ne!(caller.renew(&token), first);
 }
 
 #[test]
@@ -225,9 +225,9 @@ fn a_given_signing_key_signs_for_all() {
 fn expire_all_ends_every_token_issued_so_far() {
     let mut caller = Caller::new();
     let login = caller.login();
-    let roll = caller.roll(&login);
+    let renewal = caller.renew(&login);
     caller.server.expire_all();
-    assert_eq!((caller.status(&login), caller.status(&roll)), (401, 401));
+    assert_eq!((caller.status(&login), caller.status(&renewal)), (401, 401));
     let fresh = caller.login();
     assert_eq!(caller.status(&fresh), 200);
 }
@@ -240,7 +240,7 @@ fn the_same_requests_at_the_same_times_get_the_same_replies() {
         let mut token = caller.login();
         for step in 0..20 {
             caller.pass(step * 137);
-            token = caller.roll(&token);
+            token = caller.renew(&token);
             seen.push(token.clone());
         }
         (seen, caller.server.stats().clone())
@@ -264,7 +264,7 @@ fn long_runs_do_not_fill_the_memory_with_tokens_that_have_expired() {
     let mut token = caller.login();
     for _ in 0..1_000 {
         caller.pass(1_000);
-        token = caller.roll(&token);
+        token = caller.renew(&token);
         caller.login();
     }
     let shown = format!("{:?}", caller.server);

@@ -128,8 +128,8 @@ fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
         let (inner, seen) = mock(
             |_| std::future::ready(()),
             |number| {
-                let roll = format!("Bearer e30.e30.rolled{number}").parse().unwrap();
-                (200, HeaderMap::from_iter([(AUTHORIZATION, roll)]))
+                let renewal = format!("Bearer e30.e30.renewed{number}").parse().unwrap();
+                (200, HeaderMap::from_iter([(AUTHORIZATION, renewal)]))
             },
         );
         let service = layer(settings(ORIGIN)).layer(inner);
@@ -138,7 +138,7 @@ fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
             assert!(response.headers()[AUTHORIZATION].is_sensitive());
         }
         let tokens: Vec<_> = seen.calls().into_iter().map(|(token, _)| token).collect();
-        assert_eq!(tokens, ["Bearer e30.e30.0001", "Bearer e30.e30.rolled1"]);
+        assert_eq!(tokens, ["Bearer e30.e30.0001", "Bearer e30.e30.renewed1"]);
     });
 }
 

@@ -67,7 +67,8 @@ fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
     on_a_runtime(async {
         let emulator = Arc::new(emulator());
         let (budget, backoff) = (Duration::from_millis(1), Duration::from_millis(2));
-        let settings = settings(&emulator.origin()).drop_budget(1000, budget).backoff(backoff, backoff);
+        let settings =
+            settings(&emulator.origin()).invalidation_budget(1000, budget).backoff(backoff, backoff);
         let load = Load { service: layer(settings).layer(hyper()), emulator: Arc::clone(&emulator) };
         emulator.set_latency(Target::Calls, Duration::from_millis(1));
         emulator.push_fault(Fault::login(Answer::status(503)).times(2));

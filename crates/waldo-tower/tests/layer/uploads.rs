@@ -29,7 +29,7 @@ const MB: usize = 1_000_000;
 
 fn service(server: &Refuser) -> Waldo<Hyper> {
     // No limit on dropped tokens, because these tests are not about that limit.
-    let settings = settings(&server.origin()).drop_budget(1000, Duration::from_millis(1));
+    let settings = settings(&server.origin()).invalidation_budget(1000, Duration::from_millis(1));
     layer(settings).layer(hyper())
 }
 
@@ -212,7 +212,7 @@ fn rule_24_a_stream_that_breaks_off_gets_its_401() {
     on_a_runtime(async {
         for is_known in [true, false] {
             let server = Refuser::start(Manner::Closes);
-            let settings = settings(&server.origin()).drop_budget(1000, Duration::from_millis(1));
+            let settings = settings(&server.origin()).invalidation_budget(1000, Duration::from_millis(1));
             let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
             for round in 1..=10 {
                 assert_eq!(stream(&service, &server, is_known).await.unwrap(), 200);
@@ -360,7 +360,7 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
 fn rule_24_an_asking_connection_is_closed() {
     on_a_runtime(async {
         let server = Arc::new(Refuser::start(Manner::Cuts));
-        let settings = settings(&server.origin()).drop_budget(1, Duration::from_secs(3600));
+        let settings = settings(&server.origin()).invalidation_budget(1, Duration::from_secs(3600));
         let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
         assert_eq!(stream(&service, &server, true).await.unwrap(), 200);
         // It is asked first, refused, and sent again. Later its 401 is delivered, because the

@@ -121,10 +121,10 @@ fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time(
         let meanwhile = Arc::clone(&other);
         let server = Scripted::start(move |exchange| match exchange.line.as_str() {
             "POST /authenticate" => exchange.grant(&jwt(1)),
-            "GET /roll" => exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), ""),
+            "GET /renewal" => exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), ""),
             // The head is refused untouched, but not before another call has brought a newer token.
             _ if exchange.bears(&jwt(1)) => {
-                assert_eq!(meanwhile.get().unwrap().get("/roll").call().unwrap().status(), 200);
+                assert_eq!(meanwhile.get().unwrap().get("/renewal").call().unwrap().status(), 200);
                 exchange.answer(401, "", "first");
                 exchange.close();
             }

@@ -39,8 +39,10 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
     bounded_by(PATIENCE * (1 + rounds / 10), move || {
         let (emulator, listener) = (emulator(), Listener::new());
         let every = Duration::from_millis(1);
-        let client =
-            builder(emulator.origin()).limits(move |limits| limits.drop_budget(1000, every)).build().unwrap();
+        let client = builder(emulator.origin())
+            .limits(move |limits| limits.invalidation_budget(1000, every))
+            .build()
+            .unwrap();
         assert_eq!(status(&client), 200);
         for round in 1..=rounds {
             emulator.reset_stats();
@@ -109,7 +111,7 @@ fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
                 &listener,
                 |_| status(&client),
                 || {
-                    listener.wait_for("joined", 1);
+                    listener.wait_for("coalesced", 1);
                     client.reset(Credentials::new("wk.other", "ws.other").unwrap());
                     // Long before the lease ends, there is another one.
                     assert!(emulator.wait_until_held(2, PATIENCE));
@@ -134,9 +136,9 @@ fn whoever_waits_for_a_login_goes_on_at_once_with_a_token_that_is_resumed() {
                 &listener,
                 |_| status(&client),
                 || {
-                    listener.wait_for("joined", 1);
+                    listener.wait_for("coalesced", 1);
                     client.resume(&sibling.snapshot().unwrap()).unwrap();
-                    listener.wait_for("adopted", 1);
+                    listener.wait_for("renewed", 1);
                     emulator.release(Target::Login);
                 },
             );
@@ -174,7 +176,7 @@ fn rule_19_a_slow_subscriber_delays_nobody_else_and_nobody_for_the_others_entrie
         // Its one entry is held until the others have had all of theirs.
         let slow = Listener::reacting(move |_| {
             times.fetch_add(1, Ordering::SeqCst);
-            others.wait_for("adopted", 20);
+            others.wait_for("renewed", 20);
         });
         thread::scope(|scope| {
             let slowed = scope.spawn(|| slow.during(|| status(&client)));

@@ -219,8 +219,8 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
     bounded(|| {
         let listener = Listener::new();
         let token = format!("{}canary00", jwt(1));
-        let rolled = format!("{}canary11", jwt(2));
-        let (granted, sent) = (token.clone(), rolled.clone());
+        let renewed = format!("{}canary11", jwt(2));
+        let (granted, sent) = (token.clone(), renewed.clone());
         let server = Scripted::start(move |exchange| {
             let rejected = exchange.read_body().windows(6).any(|part| part == b"reject");
             match exchange.line.as_str() {
@@ -240,7 +240,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         output.push(format!("{builder:?}"));
         let client = builder.build().unwrap();
         listener.during(|| {
-            for target in ["/roll", "/401", "/401", "/cut", "/roll"] {
+            for target in ["/renewal", "/401", "/401", "/cut", "/renewal"] {
                 let request = client.get(target).header("x-own", "canary").query("own", "canary");
                 output.push(format!("{request:?}"));
                 match request.call() {
@@ -260,7 +260,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                 "{error:?}"
             );
         });
-        for name in ["login_granted", "adopted", "challenged", "reset", "login_rejected", "latched"] {
+        for name in ["login_granted", "renewed", "challenged", "reset", "login_rejected", "circuit_opened"] {
             assert!(listener.count(name) > 0, "{name} was not heard: {:?}", listener.names());
         }
         output.extend(listener.heard().iter().map(|heard| format!("{heard:?}")));

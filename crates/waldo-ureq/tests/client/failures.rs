@@ -97,7 +97,7 @@ fn rule_22_a_failed_login_is_a_warning_among_quieter_events() {
         assert_eq!(level("login_started"), Some(Level::DEBUG));
         assert_eq!(level("login_unavailable"), Some(Level::WARN));
         assert_eq!(level("login_granted"), Some(Level::INFO));
-        assert_eq!(level("adopted"), Some(Level::TRACE));
+        assert_eq!(level("renewed"), Some(Level::TRACE));
     });
 }
 

@@ -29,7 +29,7 @@ fn panicked(client: impl FnOnce(String, ConfigBuilder<AgentScope>) -> Client) ->
     let (first, waiting) = (AtomicBool::new(true), listener.clone());
     let middleware = move |request: Request<SendBody>, next: MiddlewareNext| {
         if request.uri().path() == "/authenticate" && first.swap(false, Ordering::SeqCst) {
-            waiting.wait_for("joined", THREADS - 1);
+            waiting.wait_for("coalesced", THREADS - 1);
             panic!("the login is lost, on purpose");
         }
         next.handle(request)
@@ -38,7 +38,7 @@ fn panicked(client: impl FnOnce(String, ConfigBuilder<AgentScope>) -> Client) ->
     let results =
         on_threads(THREADS, &listener, |_| catch_unwind(AssertUnwindSafe(|| status(&client))).ok(), || ());
     assert_eq!(emulator.stats().server.logins(), 1);
-    assert_eq!((listener.count("login_unavailable"), listener.count("lapsed")), (1, 0));
+    assert_eq!((listener.count("login_unavailable"), listener.count("lease_expired")), (1, 0));
     assert!(results.iter().flatten().all(|status| *status == 200), "{results:?}");
     results.iter().filter(|result| result.is_none()).count()
 }
@@ -105,7 +105,7 @@ fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
         let listener = Listener::new();
         assert_eq!(listener.during(|| status(&client)), 200);
         assert_eq!(emulator.stats().server.logins(), 1);
-        assert_eq!(listener.names(), ["adopted"]);
+        assert_eq!(listener.names(), ["renewed"]);
     });
 }
 
@@ -140,7 +140,7 @@ fn rule_19_a_subscriber_may_use_the_client() {
         assert_eq!(listener.during(|| status(&client)), 200);
         assert!(matches!(client.explain(), Explanation::Send { .. }));
         // What the call inside has adopted is told inside, where `tracing` is deaf to keep itself from recursion.
-        assert_eq!(listener.names(), ["login_started", "login_granted", "adopted"]);
+        assert_eq!(listener.names(), ["login_started", "login_granted", "renewed"]);
         assert_eq!(listener.heard().last().unwrap().number, 4);
     });
 }

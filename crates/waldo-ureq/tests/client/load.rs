@@ -47,7 +47,7 @@ fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
         let emulator = emulator();
         let (budget, backoff) = (Duration::from_millis(1), Duration::from_millis(2));
         let client = builder(emulator.origin())
-            .limits(|limits| limits.drop_budget(1000, budget).backoff(backoff, backoff))
+            .limits(|limits| limits.invalidation_budget(1000, budget).backoff(backoff, backoff))
             .build()
             .unwrap();
         emulator.set_latency(Target::Calls, Duration::from_millis(1));

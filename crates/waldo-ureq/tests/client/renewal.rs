@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use waldo_emulator::model::{Answer, Fault, Policy, RollForm, Rotation};
-use waldo_ureq::{Error, Explanation, Refusal, Refused, Unheld, ureq};
+use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, Rotation};
+use waldo_ureq::{Error, Explanation, NoToken, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
 use crate::site::{PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status};
@@ -11,11 +11,17 @@ use crate::site::{PATIENCE, bounded, builder, client, credentials, emulator, emu
 #[test]
 fn a_rolling_server_is_logged_in_to_once() {
     bounded(|| {
-        for roll in [RollForm::Bearer, RollForm::Bare, RollForm::LowerCase, RollForm::Junk, RollForm::None] {
-            let emulator = emulator_with(Policy { roll, ..Policy::default() });
+        for renewal in [
+            RenewalForm::Bearer,
+            RenewalForm::Bare,
+            RenewalForm::LowerCase,
+            RenewalForm::Malformed,
+            RenewalForm::None,
+        ] {
+            let emulator = emulator_with(Policy { renewal, ..Policy::default() });
             let client = client(emulator.origin());
-            (0..20).for_each(|_| assert_eq!(status(&client), 200, "{roll:?}"));
-            assert_eq!(emulator.stats().server.logins(), 1, "{roll:?}");
+            (0..20).for_each(|_| assert_eq!(status(&client), 200, "{renewal:?}"));
+            assert_eq!(emulator.stats().server.logins(), 1, "{renewal:?}");
         }
     });
 }
@@ -69,14 +75,15 @@ fn a_restart_with_another_signing_key_costs_one_login() {
 }
 
 #[test]
-fn rule_11_a_token_whose_life_is_over_is_not_sent() {
+fn rule_11_a_token_whose_lifetime_is_over_is_not_sent() {
     bounded(|| {
         let second = Duration::from_secs(1);
-        let emulator = emulator_with(Policy { lifetime: second, roll: RollForm::None, ..Policy::default() });
+        let emulator =
+            emulator_with(Policy { lifetime: second, renewal: RenewalForm::None, ..Policy::default() });
         let client = client(emulator.origin());
         assert_eq!(status(&client), 200);
         let mut waited = Duration::ZERO;
-        while !matches!(client.explain(), Explanation::Authenticate { why: Unheld::Ended }) {
+        while !matches!(client.explain(), Explanation::Authenticate { why: NoToken::Expired }) {
             assert!(waited < PATIENCE, "{}", client.explain());
             std::thread::sleep(Duration::from_millis(20));
             waited += Duration::from_millis(20);
@@ -106,7 +113,7 @@ fn rule_07_a_route_that_always_answers_401_is_delivered() {
 }
 
 #[test]
-fn rule_15_a_rejection_latches_until_a_reset() {
+fn rule_15_a_rejection_opens_the_circuit_until_a_reset() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -126,7 +133,7 @@ fn rule_15_a_rejection_latches_until_a_reset() {
             }
         });
         assert_eq!(emulator.stats().server.total(), 1);
-        assert_eq!(listener.names(), ["login_started", "login_rejected", "latched"]);
+        assert_eq!(listener.names(), ["login_started", "login_rejected", "circuit_opened"]);
         assert!(client.explain().to_string().contains("API_KEY_REVOKED"));
 
         emulator.restore_key(waldo_emulator::model::Server::KEY_ID);
@@ -207,6 +214,6 @@ fn the_cores_limits_are_the_users() {
             .unwrap();
         assert_eq!(status(&client), 200);
         assert!(builder("http://example.com").build().is_err());
-        assert!(builder(emulator.origin()).limits(|limits| limits.margin(PATIENCE, 1)).build().is_err());
+        assert!(builder(emulator.origin()).limits(|limits| limits.leeway(PATIENCE, 1)).build().is_err());
     });
 }

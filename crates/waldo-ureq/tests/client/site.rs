@@ -109,7 +109,7 @@ pub(crate) fn with_one_login_for_all<T: Send>(
         listener,
         |_| call(),
         || {
-            listener.wait_for("joined", count - 1);
+            listener.wait_for("coalesced", count - 1);
             emulator.release(Target::Login);
         },
     )

@@ -78,7 +78,7 @@ fn how_long_a_call_may_wait_bounds_no_sending() {
 }
 
 #[test]
-fn rule_13_a_login_that_hangs_fails_before_its_lease_lapses() {
+fn rule_13_a_login_that_hangs_fails_before_its_lease_expires() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         emulator.push_fault(Fault::login(Answer::Hang).forever());
@@ -107,7 +107,7 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
         assert!(began.elapsed() < SOON);
         assert!(error.retry_in().unwrap() <= Duration::from_secs(1), "{error}");
         assert_eq!(listener.names(), ["login_started"]);
-        assert!(matches!(client.explain(), Explanation::Join { .. }), "{}", client.explain());
+        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
         emulator.release(Target::Login);
         assert_eq!(status(&client), 200);
         assert_eq!(emulator.stats().server.logins(), 1);
@@ -147,7 +147,7 @@ fn a_follower_waits_no_longer_than_it_may() {
                 matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
                 "{error:?}"
             );
-            assert_eq!(listener.count("joined"), 1);
+            assert_eq!(listener.count("coalesced"), 1);
             emulator.release(Target::Login);
             assert_eq!(leader.join().unwrap(), 200);
         });

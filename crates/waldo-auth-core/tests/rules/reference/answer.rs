@@ -1,14 +1,14 @@
 //! The answer that a call gets, and when it changes.
 
-use waldo_auth_core::Unheld;
+use waldo_auth_core::NoToken;
 
 use super::limits::Nanos;
 
 /// The answer that a call gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Send { edition: u64, left: Nanos },
-    LogIn { because: Unheld },
+    Send { generation: u64, left: Nanos },
+    LogIn { because: NoToken },
     Wait { until: Nanos, login: Option<u64> },
     Refuse { why: Why, retry_at: Nanos },
 }

@@ -38,10 +38,10 @@ pub(crate) fn duration(span: Nanos) -> Duration {
 /// The numbers of the rules.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// At most so long, and at most such a part of the life.
-    pub(super) margin: (Nanos, u32),
-    pub(super) one_shot_margin: (Nanos, u32),
-    pub(super) assumed_life: Nanos,
+    /// At most so long, and at most such a part of the lifetime.
+    pub(super) leeway: (Nanos, u32),
+    pub(super) one_shot_leeway: (Nanos, u32),
+    pub(super) assumed_lifetime: Nanos,
     pub(super) lease: Nanos,
     /// The first, and the cap.
     pub(super) backoff: (Nanos, Nanos),
@@ -56,9 +56,9 @@ pub(crate) struct Limits {
 impl Limits {
     /// Those of the rules' text.
     pub(crate) const DOCUMENTED: Self = Self {
-        margin: (3 * SECOND, 10),
-        one_shot_margin: (5 * MINUTE, 4),
-        assumed_life: HOUR,
+        leeway: (3 * SECOND, 10),
+        one_shot_leeway: (5 * MINUTE, 4),
+        assumed_lifetime: HOUR,
         lease: 30 * SECOND,
         backoff: (SECOND / 4, 30 * SECOND),
         retry_after_cap: HOUR,
@@ -68,11 +68,11 @@ impl Limits {
         seed: 0,
     };
 
-    /// No two of them alike, so that none can stand in for another; and each margin is the larger one for some lives.
+    /// No two of them alike, so that none can stand in for another; and each leeway is the larger one for some lives.
     pub(crate) const ODD: Self = Self {
-        margin: (7 * SECOND, 3),
-        one_shot_margin: (31 * SECOND, 5),
-        assumed_life: 47 * SECOND,
+        leeway: (7 * SECOND, 3),
+        one_shot_leeway: (31 * SECOND, 5),
+        assumed_lifetime: 47 * SECOND,
         lease: 11 * SECOND,
         backoff: (SECOND / 2, 3 * SECOND),
         retry_after_cap: 17 * SECOND,
@@ -88,15 +88,15 @@ impl Limits {
             return builder;
         }
         builder
-            .margin(duration(self.margin.0), self.margin.1)
-            .one_shot_margin(duration(self.one_shot_margin.0), self.one_shot_margin.1)
-            .assumed_life(duration(self.assumed_life))
+            .leeway(duration(self.leeway.0), self.leeway.1)
+            .one_shot_leeway(duration(self.one_shot_leeway.0), self.one_shot_leeway.1)
+            .assumed_lifetime(duration(self.assumed_lifetime))
             .lease(duration(self.lease))
             .backoff(duration(self.backoff.0), duration(self.backoff.1))
             .retry_after_cap(duration(self.retry_after_cap))
             .failures_per_call(self.failures_per_call)
             .probe(duration(self.probe.0), duration(self.probe.1))
-            .drop_budget(self.drops.0, duration(self.drops.1))
+            .invalidation_budget(self.drops.0, duration(self.drops.1))
             .jitter_seed(self.seed)
     }
 }

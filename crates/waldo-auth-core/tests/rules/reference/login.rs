@@ -10,9 +10,9 @@ use super::token::Minted;
 pub(crate) struct Leading {
     pub(super) number: u64,
     pub(super) epoch: u64,
-    pub(super) edition: u64,
+    pub(super) generation: u64,
     pub(super) sent: Time,
-    pub(crate) lapses: Nanos,
+    pub(crate) expires_at: Nanos,
 }
 
 /// How a login ended.
@@ -31,6 +31,6 @@ pub(crate) enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
     No,
-    Lapsed,
+    LeaseExpired,
     Overtaken,
 }

@@ -14,21 +14,21 @@ pub(crate) struct Minted {
 
 /// A value of an `Authorization` header.
 #[derive(Clone, Debug)]
-pub(crate) enum Roll {
+pub(crate) enum Renewal {
     Token(Minted),
-    Junk(Ignored),
+    Malformed(Ignored),
 }
 
 /// How long a token lasts from when its request was sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
+pub(crate) struct Lifetime {
     pub(super) from: Time,
     pub(super) span: Nanos,
     /// What was over of it already, when it came out of a store.
     pub(super) over: Nanos,
 }
 
-impl Life {
+impl Lifetime {
     /// Rule 10: the clock that says more counts.
     pub(crate) fn left(&self, now: Time) -> Nanos {
         let elapsed = (now.mono - self.from.mono).max(now.wall - self.from.wall).max(0);
@@ -50,12 +50,12 @@ impl Life {
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) token: Minted,
-    pub(crate) edition: u64,
-    pub(crate) life: Life,
+    pub(crate) generation: u64,
+    pub(crate) lifetime: Lifetime,
     pub(super) epoch: u64,
     pub(super) from_login: bool,
     /// The latest `exp` since the login.
-    pub(super) horizon: Option<i64>,
+    pub(super) latest_exp: Option<i64>,
     /// Rule 24: an upload with this token broke off, and no success has come since then.
     pub(crate) doubtful: bool,
 }

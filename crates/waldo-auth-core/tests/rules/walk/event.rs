@@ -74,7 +74,7 @@ impl Nudge {
 #[derive(Clone, Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
-    pub(super) rolls: Vec<Value>,
+    pub(super) renewals: Vec<Value>,
     pub(super) date: Stamp,
     /// It came from another origin.
     pub(super) foreign: bool,
@@ -89,7 +89,7 @@ pub(super) enum Value {
     /// A token that was issued before.
     Old(Index),
     Sent,
-    Junk(&'static str, Ignored),
+    Malformed(&'static str, Ignored),
 }
 
 /// The claims of a token: how far its `exp` is ahead of the server's clock, and its `iat` behind, in seconds.
@@ -189,14 +189,20 @@ fn response() -> impl Strategy<Value = Response> {
         2 => any::<Index>().prop_map(Value::Old),
         1 => Just(Value::Sent),
         1 => select(vec![
-            Value::Junk("", Ignored::Blank),
-            Value::Junk("Bearer", Ignored::Blank),
-            Value::Junk("from scheme response function", Ignored::NotJwt),
+            Value::Malformed("", Ignored::Blank),
+            Value::Malformed("Bearer", Ignored::Blank),
+            Value::Malformed("from scheme response function", Ignored::NotJwt),
         ]),
     ];
     let status = select(vec![200, 200, 200, 200, 201, 299, 302, 400, 401, 401, 401, 403, 503]);
     (status, vec(value, 0..3), stamp(), prop::bool::weighted(0.03), prop::bool::weighted(0.2)).prop_map(
-        |(status, rolls, date, foreign, untouched)| Response { status, rolls, date, foreign, untouched },
+        |(status, renewals, date, foreign, untouched)| Response {
+            status,
+            renewals,
+            date,
+            foreign,
+            untouched,
+        },
     )
 }
 

@@ -76,7 +76,7 @@ impl<'a> Trial<'a> {
         let record = run(site::config(|defaults| defaults.jitter_seed(self.seed)));
         let kept = if self.is_compared {
             let every = Duration::from_secs(30);
-            run(site::config(|defaults| defaults.jitter_seed(self.seed).drop_budget(0, every)))
+            run(site::config(|defaults| defaults.jitter_seed(self.seed).invalidation_budget(0, every)))
         } else {
             Record::default()
         };

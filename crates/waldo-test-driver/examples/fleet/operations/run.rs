@@ -163,8 +163,8 @@ impl<'a, M: Machine> Run<'a, M> {
             Step::Authenticate(login, call) => {
                 let way = self.load.login_way(&mut self.rng);
                 let deadline = self.threads.get(index).and_then(|thread| thread.deadline);
-                let lapses = time_of(M::lapses(&login));
-                let until = deadline.map_or(lapses, |deadline| deadline.min(lapses)).max(now);
+                let expires_at = time_of(M::expires_at(&login));
+                let until = deadline.map_or(expires_at, |deadline| deadline.min(expires_at)).max(now);
                 self.plan(index, State::Waiting(call), until);
                 let own = self.threads.len();
                 let state = State::LoginSent(login, way.back);

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use fastrand::Rng;
-use waldo_test_driver::server::{Policy, RollForm, Rotation};
+use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 
 /// What happens to the servers of one run. Times count from the start of the run.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl World {
 
     /// The same, and no response brings a renewed token.
     pub(super) fn without_renewals(mut self) -> Self {
-        self.policy.roll = RollForm::None;
+        self.policy.renewal = RenewalForm::None;
         self
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, life, log_in, log_in_for, one_shot,
-    see, wait,
+    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, lifetime, log_in, log_in_for,
+    one_shot, see, wait,
 };
 use super::{Case, case};
 use crate::watch::{BURST, By, Caller, Closed, EVERY, Held, Watch, What};
@@ -38,7 +38,12 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case(
             "own-origin/login-form",
-            [see(What::LoggedIn { call: CALL, login: 2, lapses: later(SECOND), flaw: Some("is no POST") })],
+            [see(What::LoggedIn {
+                call: CALL,
+                login: 2,
+                expires_at: later(SECOND),
+                flaw: Some("is no POST"),
+            })],
             [log_in(CALL)],
         ),
         case(
@@ -54,13 +59,14 @@ pub(super) fn cases() -> Vec<Case> {
                 log_in(CALL).knowing(hold(OLD)),
                 log_in(one_shot(CALL)).knowing(hold(OLD)),
                 log_in(CALL).knowing(|watch| {
-                    watch.held = Some(Held { token: OLD, life: life(3 * SECOND + TICK) });
+                    watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND + TICK) });
                 }),
             ],
             [
-                log_in(CALL).knowing(|watch| watch.held = Some(Held { token: OLD, life: life(3 * SECOND) })),
+                log_in(CALL)
+                    .knowing(|watch| watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND) })),
                 log_in(one_shot(CALL)).knowing(|watch| {
-                    watch.held = Some(Held { token: OLD, life: life(300 * SECOND) });
+                    watch.held = Some(Held { token: OLD, lifetime: lifetime(300 * SECOND) });
                 }),
             ],
         ),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, NEW, OLD, SECOND, TICK, ago, answered, hold, life, one_shot, probe, refused, see, see_answer, send,
-    send_held, sent_before,
+    CALL, NEW, OLD, SECOND, TICK, ago, answered, hold, lifetime, one_shot, probe, refused, see, see_answer,
+    send, send_held, sent_before,
 };
 use super::{Case, case};
 use crate::watch::{Caller, Carries, GRACE, Held, TokenId, Watch, What};
@@ -13,7 +13,8 @@ pub(super) fn cases() -> Vec<Case> {
     let carries = |carries| see(What::Sent { call: CALL, carries, probe: false });
     let first = answered(sent_before(1, 401), OLD, 401);
     let broke_off = Caller { attempts: 1, broke_off: Some(OLD), ..CALL };
-    let lasts = |left| move |watch: &mut Watch| watch.held = Some(Held { token: OLD, life: life(left) });
+    let lasts =
+        |left| move |watch: &mut Watch| watch.held = Some(Held { token: OLD, lifetime: lifetime(left) });
     let was_sent = |token| move |watch: &mut Watch| watch.newest_sent = Some(token);
     vec![
         case("own-origin/abroad", [carries(Carries::Abroad)], [send_held(CALL)]),

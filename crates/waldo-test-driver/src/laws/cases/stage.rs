@@ -6,7 +6,7 @@ use waldo_auth_core::{Instant, Now};
 
 use crate::laws::{LAWS, Scene};
 use crate::machine::Why;
-use crate::watch::{By, Caller, Carries, Closed, Held, Life, Sight, TokenId, Tokens, Watch, What};
+use crate::watch::{By, Caller, Carries, Closed, Held, Lifetime, Sight, TokenId, Tokens, Watch, What};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const TICK: Duration = Duration::from_nanos(1);
@@ -90,12 +90,12 @@ pub(super) fn one_shot(call: Caller) -> Caller {
     Caller { one_shot: true, ..call }
 }
 
-pub(super) fn life(left: Duration) -> Life {
-    Life { sent: now(), span: HOUR, spent: HOUR.saturating_sub(left) }
+pub(super) fn lifetime(left: Duration) -> Lifetime {
+    Lifetime { sent: now(), span: HOUR, spent: HOUR.saturating_sub(left) }
 }
 
 pub(super) fn hold(token: TokenId) -> impl Fn(&mut Watch) {
-    move |watch| watch.held = Some(Held { token, life: life(HOUR) })
+    move |watch| watch.held = Some(Held { token, lifetime: lifetime(HOUR) })
 }
 
 pub(super) fn close(by: By, at_least_until: Instant) -> impl Fn(&mut Watch) {
@@ -105,9 +105,9 @@ pub(super) fn close(by: By, at_least_until: Instant) -> impl Fn(&mut Watch) {
 }
 
 /// A login is under way.
-pub(super) fn lead(lapses: Instant) -> impl Fn(&mut Watch) {
+pub(super) fn lead(expires_at: Instant) -> impl Fn(&mut Watch) {
     move |watch| {
-        let what = What::LoggedIn { call: CALL, login: 1, lapses, flaw: None };
+        let what = What::LoggedIn { call: CALL, login: 1, expires_at, flaw: None };
         watch.take_in(&Sight { now: now(), what }, &Tokens::default());
     }
 }
@@ -139,7 +139,7 @@ pub(super) fn answered(call: Caller, sent: TokenId, status: u16) -> Answer {
 impl From<Answer> for What {
     fn from(answer: Answer) -> Self {
         let Answer { call, sent, status, own_origin, retried, holds } = answer;
-        Self::Answered { call, sent, epoch: 0, status, own_origin, roll: None, retried, holds }
+        Self::Answered { call, sent, epoch: 0, status, own_origin, renewal: None, retried, holds }
     }
 }
 
@@ -178,11 +178,11 @@ pub(super) fn probe(call: Caller) -> Stage {
 }
 
 pub(super) fn log_in(call: Caller) -> Stage {
-    see(What::LoggedIn { call, login: 2, lapses: later(SECOND), flaw: None })
+    see(What::LoggedIn { call, login: 2, expires_at: later(SECOND), flaw: None })
 }
 
 pub(super) fn log_in_for(lease: Duration) -> Stage {
-    see(What::LoggedIn { call: CALL, login: 2, lapses: later(lease), flaw: None })
+    see(What::LoggedIn { call: CALL, login: 2, expires_at: later(lease), flaw: None })
 }
 
 pub(super) fn wait(call: Caller, until: Instant) -> Stage {

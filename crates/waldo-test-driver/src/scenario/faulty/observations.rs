@@ -20,7 +20,7 @@ use crate::server::{Server, Target};
 /// 1 `/a`, 2 `/b`, 3 a login, 4 `/b` again, 5 to 7 `/c`.
 const HEALED: &str = r#"{
     "name": "healed", "why": "Calls of a user arrive as they are.",
-    "server": {"policy": {"roll": "none"}},
+    "server": {"policy": {"renewal": "none"}},
     "steps": [
         {"call": {"id": "a", "answer": {"status": 200, "at": "0s"}}},
         "expire_all",
@@ -48,7 +48,7 @@ const BROKEN_OFF: &str = r#"{
     "seen": [
         {"login": 200},
         {"call": "a", "token": "login 1", "given": "cut_short"},
-        {"call": "b", "token": "roll 1", "given": 200}
+        {"call": "b", "token": "renewal 1", "given": 200}
     ]
 }"#;
 
@@ -290,8 +290,8 @@ fn order() -> Vec<(Expected, Change)> {
         ),
         // The second login may be anybody's.
         (None, |seen| seen.sightings[3].pair = Some(PairName::new(2, "wk.other".to_owned()))),
-        (request("expected /a with login 1, given 200; seen /a with roll 1"), |seen| {
-            seen.sightings[1].token = Some(TokenName::Roll(1));
+        (request("expected /a with login 1, given 200; seen /a with renewal 1"), |seen| {
+            seen.sightings[1].token = Some(TokenName::Renewal(1));
         }),
         (request("seen /a without a token of this server"), |seen| seen.sightings[1].token = None),
         (request("expected /b with login 1, given 401; seen /d with login 1"), |seen| {

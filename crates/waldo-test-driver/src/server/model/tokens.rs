@@ -1,4 +1,4 @@
-//! The life of a token on the server: granted, examined, succeeded.
+//! The lifetime of a token on the server: granted, examined, succeeded.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -9,12 +9,12 @@ use crate::server::clock::Moment;
 use crate::server::key::Key;
 use crate::server::ledger::Entry;
 use crate::server::mint::{self, Facts, Stamp};
-use crate::server::policy::{IssuedAt, RollForm};
+use crate::server::policy::{IssuedAt, RenewalForm};
 use crate::server::reply::Refusal;
 use crate::server::rotation::{Echo, Rotation};
 
 /// What hapi's own test server sends as a fresh token.
-pub(super) const JUNK: &str = "from scheme response function";
+pub(super) const MALFORMED: &str = "from scheme response function";
 
 /// A token that was presented, and is valid.
 pub(super) struct Bearer<'a> {
@@ -71,25 +71,25 @@ impl Server {
     }
 
     /// The text of the response's `Authorization` header; a token that it issues may retire the one presented.
-    pub(super) fn roll(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
-        let form: fn(String) -> String = match self.policy.roll {
-            RollForm::None => return None,
-            RollForm::Blank => return Some(" ".to_owned()),
-            RollForm::Junk => return Some(JUNK.to_owned()),
+    pub(super) fn renew(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
+        let form: fn(String) -> String = match self.policy.renewal {
+            RenewalForm::None => return None,
+            RenewalForm::Blank => return Some(" ".to_owned()),
+            RenewalForm::Malformed => return Some(MALFORMED.to_owned()),
             // A header, a payload of `{}` and a signature that is too long.
-            RollForm::Oversized => {
+            RenewalForm::Oversized => {
                 return Some(format!("Bearer eyJhbGciOiJIUzI1NiJ9.e30.{}", "x".repeat(20_000)));
             }
-            RollForm::Bearer | RollForm::Several => |token| format!("Bearer {token}"),
-            RollForm::LowerCase => |token| format!("bearer {token}"),
-            RollForm::Colon => |token| format!("Bearer:{token}"),
-            RollForm::Bare => |token| token,
-            RollForm::Doubled => |token| format!("Bearer Bearer {token}"),
+            RenewalForm::Bearer | RenewalForm::Several => |token| format!("Bearer {token}"),
+            RenewalForm::LowerCase => |token| format!("bearer {token}"),
+            RenewalForm::Colon => |token| format!("Bearer:{token}"),
+            RenewalForm::Bare => |token| token,
+            RenewalForm::Doubled => |token| format!("Bearer Bearer {token}"),
         };
         if let Rotation::Batch { window, echo } = self.policy.rotation
             && self.ledger.chain(bearer.entry.chain)?.in_window(window, at)
         {
-            self.stats.rolls_echoed += 1;
+            self.stats.renewals_echoed += 1;
             self.ledger.touch(bearer.entry.chain, at);
             return match echo {
                 Echo::Blank => Some(" ".to_owned()),
@@ -111,7 +111,7 @@ impl Server {
         let generation = self.ledger.advance(bearer.entry.chain, expires, at);
         let entry = Entry { generation, serial, issued, expires, known: None, dies: None, ..bearer.entry };
         let (token, stamp) = self.issue(entry, at)?;
-        self.stats.rolls_issued += 1;
+        self.stats.renewals_issued += 1;
         if stamp != bearer.stamp {
             match self.policy.rotation {
                 Rotation::Lenient | Rotation::Batch { .. } => {}

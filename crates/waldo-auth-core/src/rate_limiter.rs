@@ -1,0 +1,106 @@
+//! A budget that time refills.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// A token bucket. A refusal takes a permit to drop the held token (rule 16), and a leader takes
+/// one to hand over at once (rule 14).
+///
+/// Monotonic time alone fills it: a wall clock that jumps must not buy logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RateLimiter {
+    /// When the bucket is full again, if no permit is taken until then. Each permit that is taken
+    /// moves this instant by one interval.
+    full_at: Instant,
+}
+
+impl RateLimiter {
+    pub(crate) fn full() -> Self {
+        Self { full_at: Instant::from_start(Duration::ZERO) }
+    }
+
+    /// Takes one of at most `burst` permits, of which one more comes every `every`; false if there
+    /// is none.
+    pub(crate) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
+        let there_is_one = burst > 0 && self.earned_at(burst, every, now) == now;
+        if there_is_one {
+            self.spend(every, now);
+        }
+        there_is_one
+    }
+
+    /// Takes a permit even if there is none, and says when it comes.
+    pub(crate) fn take_ahead(&mut self, burst: u32, every: Duration, now: Instant) -> Instant {
+        let earned_at = self.earned_at(burst, every, now);
+        self.spend(every, now);
+        earned_at
+    }
+
+    /// When the next permit comes: `now`, unless all are taken.
+    fn earned_at(&self, burst: u32, every: Duration, now: Instant) -> Instant {
+        let owed = self.full_at.saturating_duration_since(now);
+        now.saturating_add(owed.saturating_sub(every.saturating_mul(burst.saturating_sub(1))))
+    }
+
+    fn spend(&mut self, every: Duration, now: Instant) {
+        self.full_at = self.full_at.max(now).saturating_add(every);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(30);
+
+    fn at(s: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(s))
+    }
+
+    #[test]
+    fn rule_16_burst_then_one_every_thirty_seconds() {
+        let mut bucket = RateLimiter::full();
+        for _ in 0..5 {
+            assert!(bucket.take(5, EVERY, at(1000)));
+        }
+        assert!(!bucket.take(5, EVERY, at(1000)));
+        assert!(!bucket.take(5, EVERY, at(1029)));
+        assert!(bucket.take(5, EVERY, at(1030)));
+        assert!(!bucket.take(5, EVERY, at(1059)));
+        assert!(bucket.take(5, EVERY, at(1060)));
+    }
+
+    #[test]
+    fn rule_16_part_of_a_coin_is_kept_and_the_burst_is_the_most() {
+        let mut bucket = RateLimiter::full();
+        assert!(bucket.take(2, EVERY, at(0)));
+        assert!(bucket.take(2, EVERY, at(20)));
+        assert!(!bucket.take(2, EVERY, at(29)));
+        assert!(bucket.take(2, EVERY, at(45)), "earned at 30");
+        assert!(!bucket.take(2, EVERY, at(59)));
+        assert!(bucket.take(2, EVERY, at(60)), "earned at 60, not 45 + 30");
+        for _ in 0..2 {
+            assert!(bucket.take(2, EVERY, at(10_000_000)));
+        }
+        assert!(!bucket.take(2, EVERY, at(10_000_000)));
+    }
+
+    #[test]
+    fn what_is_taken_ahead_is_there_when_it_would_be_earned() {
+        let mut bucket = RateLimiter::full();
+        let mut ahead = |s| bucket.take_ahead(2, EVERY, at(s));
+        assert_eq!([ahead(100), ahead(100)], [at(100); 2]);
+        assert_eq!([ahead(100), ahead(100)], [at(130), at(160)]);
+        assert_eq!(ahead(175), at(190), "earned at 190, not 30 from now on");
+        assert_eq!([ahead(10_000), ahead(10_000), ahead(10_000)], [at(10_000), at(10_000), at(10_030)]);
+        assert!(!bucket.take(2, EVERY, at(10_059)));
+        assert!(bucket.take(2, EVERY, at(10_060)));
+    }
+
+    #[test]
+    fn an_empty_budget_never_pays() {
+        let mut bucket = RateLimiter::full();
+        assert!(!bucket.take(0, EVERY, Instant::from_start(Duration::MAX)));
+    }
+}
