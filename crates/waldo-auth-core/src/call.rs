@@ -1,7 +1,13 @@
-//! One logical request of the user.
+//! One logical request of the user, from asking to send it until its response is delivered.
 
-use crate::setbacks::Setbacks;
-use crate::time::Instant;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use crate::circuit_breaker::FailedLogins;
+use crate::failure::Refusal;
+use crate::generation::Generation;
+use crate::login::Login;
+use crate::time::{Instant, Now};
 
 /// A request that the user wants sent, until its response is delivered or it is refused.
 ///
@@ -22,7 +28,7 @@ pub struct Call {
     pub(crate) body: Body,
     pub(crate) deadline: Option<Instant>,
     /// The state of the session when it first saw the call.
-    pub(crate) entry: Option<Entry>,
+    pub(crate) arrival: Option<Arrival>,
     /// The one resend with a newer token has been used (rule 8).
     pub(crate) resent_with_newer: bool,
     /// The one resend after a login has been used (rule 8).
@@ -41,10 +47,11 @@ pub(crate) enum Body {
     OneShot,
 }
 
+/// What the session looked like when it first saw a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry {
+pub(crate) struct Arrival {
     pub(crate) epoch: u64,
-    pub(crate) setbacks: Setbacks,
+    pub(crate) failed_logins: FailedLogins,
 }
 
 impl Call {
@@ -78,7 +85,7 @@ impl Call {
         Self {
             body,
             deadline: None,
-            entry: None,
+            arrival: None,
             resent_with_newer: false,
             resent_after_login: false,
             waited_for: 0,
@@ -101,4 +108,122 @@ impl Call {
     pub(crate) fn spend_resend_after_login(&mut self) -> bool {
         !std::mem::replace(&mut self.resent_after_login, true)
     }
+}
+
+/// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
+/// response, or drop it when there is none.
+///
+/// Only [`Session::admit`](crate::Session::admit) makes it, and only when it has put the token on a
+/// request. An attempt names its token by the generation and shares nothing with the session, so any
+/// number of attempts costs the session nothing.
+#[derive(Debug)]
+#[must_use = "conclude the attempt when its response has come"]
+pub struct Attempt {
+    pub(crate) call: Call,
+    /// Which session admitted it.
+    pub(crate) session: usize,
+    /// Which token it carries.
+    pub(crate) generation: u64,
+    /// Which login that token descends from.
+    pub(crate) epoch: u64,
+    pub(crate) sent: Now,
+    /// The body is still whole, so that even a one-shot call can be sent again.
+    pub(crate) untouched: bool,
+    pub(crate) upload: Upload,
+}
+
+impl Attempt {
+    /// Says that this attempt did not touch the body of its one-shot call, which can therefore be sent again after all.
+    ///
+    /// That is so when the server refused the head of a request with `Expect: 100-continue`. It holds for this attempt alone.
+    pub fn with_untouched_body(self) -> Self {
+        Self { untouched: true, ..self }
+    }
+
+    /// How to send the body, if it is an upload (rule 24).
+    pub fn upload(&self) -> Upload {
+        self.upload
+    }
+
+    /// The deadline of its call, which the sending had better keep too.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.call.deadline()
+    }
+
+    /// The token that was sent, for [`Session::invalidate`](crate::Session::invalidate).
+    pub fn generation(&self) -> Generation {
+        Generation { session: self.session, number: self.generation }
+    }
+}
+
+/// What tells it from the other attempts of its session.
+impl Hash for Attempt {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { call, session: _, generation, epoch, sent, untouched, upload } = self;
+        (call, generation, epoch, sent, untouched, upload).hash(state);
+    }
+}
+
+/// How the body of an admitted request is sent, if it is an upload: more than 64 KiB, or of unknown
+/// length.
+///
+/// A server may refuse a token as soon as it has read the head of a request, and close the
+/// connection without reading the body. The client is then still writing, and often cannot read the
+/// 401.
+///
+/// Send a request with a shorter body at once, and ignore this value. A shorter body fits into the
+/// connection's buffers, so its response can always be read.
+///
+/// Exhaustive on purpose, because an adapter must handle every variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Upload {
+    /// Send head and body at once.
+    Send,
+    /// An upload with this token broke off, so the server may refuse the token. Send the head with
+    /// `Expect: 100-continue`. Send the body when the server asks for it, or after a second of
+    /// silence.
+    ExpectContinue,
+    /// The upload of this call broke off. Send the head with `Expect: 100-continue`, and never the
+    /// body.
+    ///
+    /// A final response is the call's answer, except a 417: [`conclude`](crate::Session::conclude)
+    /// the attempt with this response. If the server answers 100 or 417, or is silent for a second,
+    /// close the connection and call [`break_off`](crate::Session::break_off). Then the call ends
+    /// with the error of the first sending, and this error should say that the token may have been
+    /// refused.
+    HeadOnly,
+}
+
+impl Upload {
+    /// The longest body that is not an upload, in bytes: 64 KiB.
+    pub const MAX_SHORT_BODY: u64 = 64 * 1024;
+
+    /// How long a server has to ask for the body after `Expect: 100-continue`: a second.
+    pub const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
+}
+
+/// What is to be done with a call; the answer of [`Session::admit`](crate::Session::admit).
+///
+/// Exhaustive on purpose: these four are the whole contract between the core and an embedding.
+#[derive(Debug)]
+#[must_use = "the call does not go on by itself"]
+pub enum Step {
+    /// The request carries the token: send it right away, as its successor is taken to have been issued no earlier than now.
+    Send(Attempt),
+    /// Log in for everyone, settle the login, and admit the call again.
+    Authenticate(Login, Call),
+    /// Wait until the instant, or until something has settled, and admit the call again. The instant lies in the future.
+    Wait(Call, Instant),
+    /// Give the call up with this error.
+    Refuse(Refusal),
+}
+
+/// What is to be done with a response; the answer of [`Session::conclude`](crate::Session::conclude).
+#[derive(Debug)]
+#[must_use = "a call that is to be sent again does not go on by itself"]
+pub enum Verdict {
+    /// Deliver the response.
+    Deliver,
+    /// Drain or drop the response and admit the call again.
+    Retry(Call),
 }

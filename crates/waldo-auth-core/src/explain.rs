@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::refusal::Refusal;
+use crate::failure::Refusal;
 
 /// What a replayable call without a deadline would do if it came now; `Display` says it in one sentence (rule 22).
 ///

@@ -96,53 +96,43 @@
 #![forbid(unsafe_code)]
 
 mod admit_error;
-mod attempt;
 mod call;
 mod challenges;
+mod circuit_breaker;
 mod config;
 mod credentials;
 mod evidence;
 mod explain;
 mod failure;
 mod fingerprint;
-mod gate;
 mod generation;
 mod given_up;
 mod jitter;
 mod journal;
-mod lease;
 mod lifetime;
 mod login;
 #[cfg(doctest)]
 mod misuse;
 mod origin;
 mod rate_limiter;
-mod refusal;
 mod session;
-mod setbacks;
 mod snapshot;
-mod step;
 mod time;
 mod token;
-mod upload;
 mod verify;
 mod wire;
 
 pub use admit_error::AdmitError;
-pub use attempt::Attempt;
-pub use call::Call;
+pub use call::{Attempt, Call, Step, Upload, Verdict};
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use credentials::{Credentials, CredentialsError};
 pub use explain::{Explanation, NoToken};
-pub use failure::{Reason, Rejection, RejectionCode, Unavailable};
+pub use failure::{Reason, Refusal, Rejection, RejectionCode, Unavailable};
 pub use generation::Generation;
 pub use journal::{Challenge, Entry, Event, Ignored, Journal};
 pub use login::{Grant, Login, Outcome};
 pub use origin::{ForeignOrigin, Origin, OriginError};
-pub use refusal::Refusal;
 pub use session::Session;
 pub use snapshot::{NotResumed, Snapshot, SnapshotError};
-pub use step::{Step, Verdict};
 pub use time::{Instant, Now};
-pub use upload::Upload;
 pub use wire::Head;

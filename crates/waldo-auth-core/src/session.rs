@@ -27,27 +27,22 @@ use http::{HeaderValue, Request};
 
 use self::decision::{Decision, granted_since};
 use crate::admit_error::AdmitError;
-use crate::attempt::Attempt;
-use crate::call::{Body, Call, Entry};
+use crate::call::{Arrival, Attempt, Body, Call, Step, Upload, Verdict};
+use crate::circuit_breaker::CircuitBreaker;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::evidence::Evidence;
 use crate::explain::{Explanation, NoToken};
 use crate::failure::{Reason, Unavailable};
-use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::given_up::GivenUpTokens;
 use crate::journal::{Challenge, Event, Ignored, Journal};
-use crate::lease::Lease;
 use crate::lifetime::Lifetime;
-use crate::login::{Grant, Login, Outcome};
+use crate::login::{Grant, Lease, Login, Outcome};
 use crate::rate_limiter::RateLimiter;
-use crate::setbacks::Setbacks;
 use crate::snapshot::{NotResumed, Snapshot};
-use crate::step::{Step, Verdict};
 use crate::time::Now;
 use crate::token::{Source, Token};
-use crate::upload::Upload;
 use crate::wire::{self, Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
@@ -78,8 +73,7 @@ pub struct Session {
     lease: Option<Lease>,
     /// Counts the logins that were ever started.
     logins: u64,
-    setbacks: Setbacks,
-    gate: Gate,
+    circuit: CircuitBreaker,
     invalidations: RateLimiter,
     /// Spares reading a `Date` again. Nothing is decided by it.
     last_date: LastDate,
@@ -101,8 +95,7 @@ impl Session {
             generation: 0,
             lease: None,
             logins: 0,
-            setbacks: Setbacks::default(),
-            gate: Gate::open(config.limits.jitter_seed),
+            circuit: CircuitBreaker::closed(config.limits.jitter_seed),
             invalidations: RateLimiter::full(),
             last_date: LastDate::default(),
             journal: Journal::new(),
@@ -128,7 +121,7 @@ impl Session {
         if let Some(lease) = self.lease.take_if(|lease| lease.has_expired(now.monotonic)) {
             self.expire(lease, now);
         }
-        call.entry.get_or_insert(self.entry());
+        call.arrival.get_or_insert(self.arrival());
         // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing else.
         if let Some(token) = self.token_for(&call, now) {
             return self.send(token, call, request, now);
@@ -261,7 +254,7 @@ impl Session {
             Outcome::Rejected(rejection) => {
                 let (status, code) = (rejection.status, rejection.code.name());
                 self.note(Event::LoginRejected { login: number, status, code }, now);
-                let until = self.gate.open_circuit(rejection, &self.config.limits, now.monotonic);
+                let until = self.circuit.open(rejection, &self.config.limits, now.monotonic);
                 let wait = until.saturating_duration_since(now.monotonic);
                 self.note(Event::CircuitOpened { wait }, now);
             }
@@ -269,7 +262,7 @@ impl Session {
                 self.note(Event::LoginAbandoned { login: number }, now);
                 // A leader that found a token in a store has no need of its login, which is no giving up.
                 if !newer_held {
-                    self.gate.abandon(login.expires_at, &self.config.limits, now.monotonic);
+                    self.circuit.abandon(login.expires_at, &self.config.limits, now.monotonic);
                 }
             }
         }
@@ -285,10 +278,13 @@ impl Session {
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.note(Event::Reset, now);
         if *self.config.credentials == credentials {
-            return self.gate.close_circuit();
+            if self.circuit.is_open() {
+                self.circuit.close();
+            }
+            return;
         }
         self.config.credentials = Arc::new(credentials);
-        self.gate.clear();
+        self.circuit.close();
         self.forget(NoToken::Reset);
     }
 
@@ -306,7 +302,7 @@ impl Session {
     /// costs a permit of the budget for refused tokens (rule 16), and does nothing without one.
     pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
         let is_settled = self.lease.is_none_or(|lease| lease.has_expired(now.monotonic));
-        if self.generation() != Some(generation) || !is_settled || self.gate.is_circuit_open() {
+        if self.generation() != Some(generation) || !is_settled || self.circuit.is_open() {
             return false;
         }
         let is_paid = self.pay_for_drop(0, now);
@@ -397,8 +393,8 @@ enum Standing {
 
 impl Session {
     /// What a call notes that comes in now.
-    fn entry(&self) -> Entry {
-        Entry { epoch: self.epoch, setbacks: self.setbacks }
+    fn arrival(&self) -> Arrival {
+        Arrival { epoch: self.epoch, failed_logins: self.circuit.failed_logins() }
     }
 
     /// Puts the token on the request of a call that is to be sent.
@@ -444,8 +440,7 @@ impl Session {
 
     /// A login that has had no answer for so long has failed those who waited for it (rule 13).
     fn expire(&mut self, lease: Lease, now: Now) {
-        self.setbacks.fail();
-        self.gate.expire();
+        self.circuit.expire();
         self.note(Event::LeaseExpired { login: lease.login }, now);
     }
 
@@ -460,18 +455,18 @@ impl Session {
         self.note(Event::LoginGranted { login: login.number, generation, lifetime: lifetime.span() }, now);
         self.evidence.grant(self.held.is_none() && self.no_token == NoToken::Refused);
         self.epoch += 1;
-        self.gate.clear();
+        self.circuit.close();
         self.hold(grant.header, grant.claims, lifetime, Source::Login);
     }
 
     fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
         // One that has expired has failed those who waited already.
         if standing == Standing::Current {
-            self.setbacks.fail();
+            self.circuit.count_failed_login();
         }
         self.note(Event::LoginUnavailable { login, reason: failure.reason() }, now);
         if standing != Standing::Overtaken {
-            self.gate.back_off(failure, &self.config.limits, now.monotonic);
+            self.circuit.back_off(failure, &self.config.limits, now.monotonic);
         }
     }
 

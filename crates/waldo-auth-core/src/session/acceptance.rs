@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::Session;
-use crate::attempt::Attempt;
+use crate::call::Attempt;
 use crate::journal::Ignored;
 use crate::lifetime::Lifetime;
 use crate::snapshot::{NotResumed, Snapshot};

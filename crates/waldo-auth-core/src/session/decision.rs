@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Session;
 use crate::call::{Body, Call};
-use crate::gate::Cause;
-use crate::lease::Lease;
+use crate::circuit_breaker::State;
+use crate::failure::Refusal;
 use crate::lifetime::Leeway;
-use crate::refusal::Refusal;
+use crate::login::Lease;
 use crate::time::{Instant, Now};
 use crate::token::{Source, Token};
 
@@ -66,10 +66,10 @@ impl Session {
     }
 
     fn decide_login(&self, call: &Call, now: Instant) -> Decision<'_> {
-        let closed_until = self.gate.closed_until(now);
-        let retry_at = closed_until.unwrap_or(now);
-        if let Some(Cause::Unavailable(failure)) = self.gate.cause()
-            && self.has_sat_through_enough(call)
+        let blocked_until = self.circuit.blocked_until(now);
+        let retry_at = blocked_until.unwrap_or(now);
+        if let State::BackingOff { failure, .. } = self.circuit.state()
+            && self.has_waited_enough(call)
         {
             return Decision::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
         }
@@ -82,26 +82,28 @@ impl Session {
             }
             return Decision::WaitForLogin(lease, until);
         }
-        let failure = match self.gate.cause() {
-            Some(Cause::Rejected(rejection)) if closed_until.is_some() => {
+        let failure = match self.circuit.state() {
+            State::Open { rejection, .. } if blocked_until.is_some() => {
                 return Decision::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
             }
-            Some(Cause::Unavailable(failure)) if closed_until.is_some() => Some(failure),
-            Some(Cause::Unavailable(_) | Cause::Rejected(_)) | None => None,
+            State::BackingOff { failure, .. } if blocked_until.is_some() => Some(failure),
+            State::Closed | State::BackingOff { .. } | State::Open { .. } => None,
         };
         if call.deadline.is_some_and(|deadline| deadline <= retry_at) {
             return Decision::Refuse(Refusal::Deadline { retry_at, failure: failure.cloned() });
         }
-        closed_until.map_or(Decision::LogIn, Decision::BackOff)
+        blocked_until.map_or(Decision::LogIn, Decision::BackOff)
     }
 
-    fn has_sat_through_enough(&self, call: &Call) -> bool {
-        let failures = call.entry.map_or(0, |entry| self.setbacks.failures_since(entry.setbacks));
+    /// Whether the call has waited for as many failed logins as a call may (rule 14).
+    fn has_waited_enough(&self, call: &Call) -> bool {
+        let failures =
+            call.arrival.map_or(0, |arrival| self.circuit.failed_logins().since(arrival.failed_logins));
         failures >= self.config.limits.failures_per_call
     }
 }
 
 /// Whether the token came straight from a login that was granted after the call came in.
 pub(super) fn granted_since(call: &Call, token: &Token) -> bool {
-    token.source == Source::Login && call.entry.is_some_and(|entry| token.epoch > entry.epoch)
+    token.source == Source::Login && call.arrival.is_some_and(|arrival| token.epoch > arrival.epoch)
 }

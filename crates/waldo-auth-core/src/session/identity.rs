@@ -24,16 +24,15 @@ impl Hash for Session {
             generation,
             lease,
             logins,
-            setbacks,
-            gate,
+            circuit,
             invalidations,
             last_date: _,
             journal: _,
         } = self;
         config.credentials.hash(state);
         (held, no_token, given_up, refused, evidence).hash(state);
-        (epoch, generation, lease, logins, setbacks).hash(state);
-        (gate, invalidations).hash(state);
+        (epoch, generation, lease, logins).hash(state);
+        (circuit, invalidations).hash(state);
     }
 }
 
