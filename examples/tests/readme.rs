@@ -68,7 +68,7 @@ fn each_link_leads_somewhere() {
         "crates/waldo-auth-core/README.md",
         "crates/waldo-auth-shared/README.md",
         "crates/waldo-emulator/README.md",
-        "crates/waldo-test-driver/LAWS.md",
+        "crates/waldo-test-driver/INVARIANTS.md",
         "crates/waldo-test-driver/README.md",
         "crates/waldo-test-driver/scenarios/README.md",
         "crates/waldo-tower/README.md",

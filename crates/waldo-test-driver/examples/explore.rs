@@ -1,16 +1,16 @@
 //! Tries the shipping state machine in every order of events, and in long runs of chance.
 //!
-//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with failure where a law is broken, and
+//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with failure where an invariant is broken, and
 //! tells the story.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
 #[cfg(test)]
-#[path = "../tests/rogues/fault.rs"]
+#[path = "../tests/faulty/defect.rs"]
 #[expect(dead_code, reason = "two of the faults are enough here")]
-mod fault;
+mod defect;
 #[cfg(test)]
-#[path = "../tests/rogues/plain.rs"]
-#[expect(clippy::wildcard_enum_match_arm, reason = "each fault is told from all others")]
+#[path = "../tests/faulty/plain.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 mod plain;
 
 use std::process::ExitCode;
@@ -23,7 +23,9 @@ use waldo_auth_core::Session;
 use waldo_test_driver::machine::Machine;
 use waldo_test_driver::server::Rotation;
 use waldo_test_driver::setting::Setting;
-use waldo_test_driver::{Failure, Kind, Plan, Report, Setup, Trail, Trouble, exhaustive, replay, seeded};
+use waldo_test_driver::{
+    Failure, InjectedFault, Kind, Plan, Report, Setup, Trail, exhaustive, replay, seeded,
+};
 
 /// Tries the shipping state machine in every order of events, and in long runs of chance.
 #[derive(Parser)]
@@ -68,7 +70,7 @@ enum Bound {
 /// How many steps a run of chance makes before it comes to its end.
 const STEPS: u64 = 3000;
 
-/// One exhaustive search: so many calls with so many troubles of the ten, or of all.
+/// One exhaustive search: so many calls with so many faults of the ten, or of all.
 struct Case {
     name: String,
     bound: Bound,
@@ -86,25 +88,25 @@ fn cases() -> Vec<Case> {
     let second = Duration::from_secs(1);
     for rotation in [Rotation::Strict, Rotation::Lenient] {
         let calls = |count| Setup::calls(count, rotation);
-        add(Bound::Full, "2-calls-3-of-ten", calls(2).with(3, Trouble::TEN));
-        add(Bound::Full, "2-calls-2-of-all", calls(2).with(2, Trouble::ALL));
-        add(Bound::Full, "2-calls-2-of-ten", calls(2).with(2, Trouble::TEN).at_pace(second));
-        add(Bound::Full, "1-call-3-of-all", calls(1).with(3, Trouble::ALL));
-        add(Bound::Ci, "3-calls-1-of-ten", calls(3).with(1, Trouble::TEN));
-        add(Bound::Ci, "2-calls-2-of-ten", calls(2).with(2, Trouble::TEN));
+        add(Bound::Full, "2-calls-3-of-ten", calls(2).with(3, InjectedFault::TEN));
+        add(Bound::Full, "2-calls-2-of-all", calls(2).with(2, InjectedFault::ALL));
+        add(Bound::Full, "2-calls-2-of-ten", calls(2).with(2, InjectedFault::TEN).at_pace(second));
+        add(Bound::Full, "1-call-3-of-all", calls(1).with(3, InjectedFault::ALL));
+        add(Bound::Ci, "3-calls-1-of-ten", calls(3).with(1, InjectedFault::TEN));
+        add(Bound::Ci, "2-calls-2-of-ten", calls(2).with(2, InjectedFault::TEN));
         let one_shot = Kind { one_shot: true, ..Kind::default() };
         let hurried = Kind { patience: Some(Duration::from_secs(10)), ..Kind::default() };
         let mixed =
-            Setup { calls: vec![Kind::default(), one_shot, hurried], ..calls(3).with(1, Trouble::TEN) };
+            Setup { calls: vec![Kind::default(), one_shot, hurried], ..calls(3).with(1, InjectedFault::TEN) };
         add(Bound::Full, "3-mixed-calls-1-of-ten", mixed);
-        let mixed = Setup { calls: vec![one_shot, hurried], ..calls(2).with(1, Trouble::ALL) };
+        let mixed = Setup { calls: vec![one_shot, hurried], ..calls(2).with(1, InjectedFault::ALL) };
         add(Bound::Ci, "2-mixed-calls-1-of-all", mixed);
         let other = Kind { process: 1, ..Kind::default() };
         let two = Setup { calls: vec![Kind::default(), other], processes: 2, ..calls(2) };
-        let shared = &[Trouble::SharedToken, Trouble::RevokedToken, Trouble::Expiry];
+        let shared = &[InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
         add(Bound::Ci, "2-processes-2-shared", two.with(2, shared));
-        add(Bound::Ci, "2-calls-1-of-all", calls(2).with(1, Trouble::ALL).at_pace(second));
-        add(Bound::Ci, "1-call-2-of-all", calls(1).with(2, Trouble::ALL));
+        add(Bound::Ci, "2-calls-1-of-all", calls(2).with(1, InjectedFault::ALL).at_pace(second));
+        add(Bound::Ci, "1-call-2-of-all", calls(1).with(2, InjectedFault::ALL));
         add(Bound::Ci, "3-calls", calls(3).at_pace(second));
     }
     cases.sort_by_key(|case| !case.name.starts_with("2-calls-3"));
@@ -204,7 +206,7 @@ fn retell<M: Machine>(case: Option<&str>, trail: &Trail) -> Result<(), String> {
         }
     };
     let transcript = replay::<M>(&plan, trail).map_err(|failure| failure.to_string())?;
-    println!("{transcript}no law is broken");
+    println!("{transcript}no invariant is broken");
     Ok(())
 }
 
@@ -246,21 +248,21 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::fault::{Fault, Wrong};
+    use crate::defect::{Defect, Wrong};
     use crate::plain::Plain;
 
-    /// Breaks a law in its first step.
+    /// Breaks an invariant in its first step.
     struct LogsInByGet;
 
     impl Wrong for LogsInByGet {
-        const FAULT: Fault = Fault::LoginByGet;
+        const DEFECT: Defect = Defect::LoginByGet;
     }
 
-    /// Breaks a law only if two calls wait for a login.
+    /// Breaks an invariant only if two calls wait for a login.
     struct LogsInForEach;
 
     impl Wrong for LogsInForEach {
-        const FAULT: Fault = Fault::OneLoginPerWaiter;
+        const DEFECT: Defect = Defect::OneLoginPerWaiter;
     }
 
     fn ended<M: Machine>(arguments: &[&str]) -> ExitCode {
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_law_is_a_failure() {
+    fn a_broken_invariant_is_a_failure() {
         let cases = cases();
         let name = cases.last().unwrap().name.as_str();
         for arguments in [
@@ -326,14 +328,14 @@ mod tests {
             let (first, budget) = (numbers[0], numbers.get(1).copied().unwrap_or_default());
             let processes = if words.contains(&"processes") { first } else { 1 };
             assert_eq!((setup.calls.len(), setup.processes), (first, processes), "{name}");
-            let troubles = match () {
-                () if words.contains(&"all") => Trouble::ALL.len(),
+            let faults = match () {
+                () if words.contains(&"all") => InjectedFault::ALL.len(),
                 () if words.contains(&"ten") => 10,
                 () if words.contains(&"shared") => 3,
                 () => 0,
             };
-            let told = (usize::try_from(setup.budget).unwrap(), setup.troubles.len());
-            assert_eq!(told, (budget, troubles), "{name}");
+            let told = (usize::try_from(setup.budget).unwrap(), setup.faults.len());
+            assert_eq!(told, (budget, faults), "{name}");
             let is_mixed = setup.calls.iter().any(|call| call.one_shot || call.patience.is_some());
             assert_eq!(is_mixed, words.contains(&"mixed"), "{name}");
         }

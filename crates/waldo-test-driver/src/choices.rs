@@ -6,7 +6,7 @@ use std::fmt;
 
 pub(crate) use odometer::Odometer;
 
-/// The one source of every open choice of a world: who acts next, what goes wrong, how long things
+/// The one source of every open choice of a simulation: who acts next, what goes wrong, how long things
 /// take.
 ///
 /// The same choices give the same run, from any source. So a run can be repeated from the list of

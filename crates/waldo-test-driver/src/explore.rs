@@ -6,11 +6,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::choices::{Choices, Odometer, Trail};
-use crate::laws::Violation;
+use crate::invariants::Violation;
 use crate::machine::Machine;
 use crate::setup::Setup;
+use crate::simulation::Simulation;
 use crate::transcript::Transcript;
-use crate::world::World;
 
 /// What runs start from.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Plan {
     }
 }
 
-/// What an exploration has been through without finding a law broken.
+/// What an exploration has been through without finding an invariant broken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// How many runs it made.
@@ -62,10 +62,10 @@ impl Report {
     }
 }
 
-/// A law that does not hold, and how to see it again: [`replay`] its trail.
+/// An invariant that does not hold, and how to see it again: [`replay`] its trail.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The law, and what was seen.
+    /// The invariant, and what was seen.
     pub violation: Violation,
     /// The seed of the run in which it was found.
     pub seed: Option<u64>,
@@ -90,18 +90,18 @@ impl std::error::Error for Failure {}
 /// Tries every order of everything that a setup leaves open, each state once.
 ///
 /// # Errors
-/// The first run in which a law does not hold, made short.
+/// The first run in which an invariant does not hold, made short.
 pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
     let mut choices = Choices::exhaustive(Odometer::default());
     let mut report = Report::default();
     loop {
-        let mut world = World::<M>::new(setup, Transcript::default());
-        if let Err(violation) = world.run(&mut choices) {
+        let mut simulation = Simulation::<M>::new(setup, Transcript::default());
+        if let Err(violation) = simulation.run(&mut choices) {
             let plan = Plan::Given(Box::new(setup.clone()));
             return Err(Box::new(failure::<M>(&plan, &choices, None, violation)));
         }
-        report.steps += world.steps();
-        report.time += world.elapsed();
+        report.steps += simulation.steps();
+        report.time += simulation.elapsed();
         if !choices.advance() {
             break;
         }
@@ -117,7 +117,7 @@ pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
 /// Makes one random run; the seed decides it.
 ///
 /// # Errors
-/// A law that does not hold in it.
+/// An invariant that does not hold in it.
 pub fn seeded<M: Machine>(plan: &Plan, seed: u64) -> Result<Report, Box<Failure>> {
     one::<M>(plan, Choices::seeded(seed), Some(seed))
 }
@@ -125,7 +125,7 @@ pub fn seeded<M: Machine>(plan: &Plan, seed: u64) -> Result<Report, Box<Failure>
 /// Makes the run that these bytes spell.
 ///
 /// # Errors
-/// A law that does not hold in it.
+/// An invariant that does not hold in it.
 pub fn bytes<M: Machine>(plan: &Plan, bytes: &[u8]) -> Result<Report, Box<Failure>> {
     one::<M>(plan, Choices::bytes(bytes), None)
 }
@@ -133,7 +133,7 @@ pub fn bytes<M: Machine>(plan: &Plan, bytes: &[u8]) -> Result<Report, Box<Failur
 /// Makes the run of these choices, and tells its story.
 ///
 /// # Errors
-/// A law that does not hold in it; the choices are left as they are.
+/// An invariant that does not hold in it; the choices are left as they are.
 pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<Failure>> {
     let (result, transcript) = told::<M>(plan, &trail.0);
     match result {
@@ -144,10 +144,10 @@ pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<
 
 fn one<M: Machine>(plan: &Plan, mut choices: Choices, seed: Option<u64>) -> Result<Report, Box<Failure>> {
     let setup = plan.setup(&mut choices);
-    let mut world = World::<M>::new(&setup, Transcript::default());
-    match world.run(&mut choices) {
+    let mut simulation = Simulation::<M>::new(&setup, Transcript::default());
+    match simulation.run(&mut choices) {
         Ok(()) => {
-            let (steps, time) = (world.steps(), world.elapsed());
+            let (steps, time) = (simulation.steps(), simulation.elapsed());
             Ok(Report { runs: 1, steps, schedules: 1, states: 0, time })
         }
         Err(violation) => Err(Box::new(failure::<M>(plan, &choices, seed, violation))),
@@ -158,15 +158,16 @@ fn one<M: Machine>(plan: &Plan, mut choices: Choices, seed: Option<u64>) -> Resu
 fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Transcript) {
     let mut choices = Choices::replay(taken.to_vec());
     let setup = plan.setup(&mut choices);
-    let mut world = World::<M>::new(&setup, Transcript::kept());
-    let result = world.run(&mut choices);
-    (result, world.into_transcript())
+    let mut simulation = Simulation::<M>::new(&setup, Transcript::kept());
+    let result = simulation.run(&mut choices);
+    (result, simulation.into_transcript())
 }
 
 fn failure<M: Machine>(plan: &Plan, choices: &Choices, seed: Option<u64>, found: Violation) -> Failure {
     let taken = shrink::shorten(choices.taken().to_vec(), |taken| {
         let (result, transcript) = told::<M>(plan, taken);
-        let same = |violation: Violation| (violation.law, violation.clause) == (found.law, found.clause);
+        let same =
+            |violation: Violation| (violation.invariant, violation.clause) == (found.invariant, found.clause);
         result.is_err_and(same).then(|| transcript.len())
     });
     let (result, transcript) = told::<M>(plan, &taken);

@@ -3,18 +3,18 @@
 mod choices;
 mod clocks;
 mod explore;
-pub mod laws;
+pub mod invariants;
 pub mod machine;
 pub mod scenario;
 pub mod server;
 #[doc(hidden)]
 pub mod setting;
 mod setup;
+mod simulation;
 mod transcript;
 mod watch;
-mod world;
 
 pub use choices::{BadTrail, Choices, Trail};
 pub use explore::{Failure, Plan, Report, bytes, exhaustive, replay, seeded};
-pub use setup::{Kind, Setup, Trouble};
+pub use setup::{InjectedFault, Kind, Setup};
 pub use transcript::Transcript;

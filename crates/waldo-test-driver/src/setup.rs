@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::choices::Choices;
 use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers};
 
-/// What can go wrong in a world, beside the order of everything.
-// Exhaustive on purpose: a world has to know how to do each.
+/// What can go wrong in a simulation, beside the order of everything.
+// Exhaustive on purpose: a simulation has to know how to do each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trouble {
+pub enum InjectedFault {
     /// A token's lifetime ends, or nearly.
     Expiry,
     /// The server forgets every token that it has issued.
@@ -53,7 +53,7 @@ pub enum Trouble {
     StaleRenewal,
 }
 
-impl Trouble {
+impl InjectedFault {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::Expiry,
@@ -82,7 +82,7 @@ impl Trouble {
     pub const TEN: &'static [Self] = Self::ALL.split_at(10).0;
 }
 
-/// A call that a user of a world makes.
+/// A call that a user of a simulation makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kind {
     /// Which process makes it, from 0.
@@ -105,7 +105,7 @@ pub struct Setup {
     /// How many processes there are; each has a machine of its own, and all share one store.
     pub processes: usize,
     /// What may go wrong.
-    pub troubles: Vec<Trouble>,
+    pub faults: Vec<InjectedFault>,
     /// How often.
     pub budget: u32,
     /// How long the server takes over each request.
@@ -122,17 +122,17 @@ impl Setup {
             policy: Policy { rotation, ..Policy::default() },
             calls: vec![Kind::default(); count],
             processes: 1,
-            troubles: Vec::new(),
+            faults: Vec::new(),
             budget: 0,
             pace: Duration::ZERO,
             steps: 0,
         }
     }
 
-    /// The same with any so many of these troubles.
+    /// The same with any so many of these faults.
     #[must_use]
-    pub fn with(self, budget: u32, troubles: &[Trouble]) -> Self {
-        Self { budget, troubles: troubles.to_vec(), ..self }
+    pub fn with(self, budget: u32, faults: &[InjectedFault]) -> Self {
+        Self { budget, faults: faults.to_vec(), ..self }
     }
 
     /// The same with a server that takes so long over each request.
@@ -196,7 +196,7 @@ impl Setup {
             policy,
             calls,
             processes,
-            troubles: Trouble::ALL.to_vec(),
+            faults: InjectedFault::ALL.to_vec(),
             budget: u32::MAX,
             pace: of(&pace, &mut one_of).unwrap_or_default(),
             steps,
@@ -251,7 +251,7 @@ mod tests {
             let called: BTreeSet<_> = setup.calls.iter().map(|call| call.process).collect();
             assert!(called.into_iter().eq(0..setup.processes), "seed {seed}: {:?}", setup.calls);
             assert_eq!((setup.calls.len(), setup.steps, setup.budget), (6, 7, u32::MAX));
-            assert_eq!(setup.troubles, Trouble::ALL);
+            assert_eq!(setup.faults, InjectedFault::ALL);
         }
         let counts: Vec<_> = drawn.iter().map(|(name, values)| (*name, values.len())).collect();
         let expected = [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What happened, line by line: the time, who, and what.
 ///
-/// It is written only for a run that breaks a law, because nobody reads it for other runs.
+/// It is written only for a run that breaks an invariant, because nobody reads it for other runs.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     lines: Option<Vec<String>>,

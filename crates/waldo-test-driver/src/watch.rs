@@ -23,7 +23,7 @@ pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 /// How many of the tokens that were given up are never taken again (rule 16).
 const REMEMBERED: usize = 16;
 
-/// An observer's knowledge of one client. The laws compare each sight with it; then it takes the sight in.
+/// An observer's knowledge of one client. The invariants compare each sight with it; then it takes the sight in.
 ///
 /// It never looks into the client, and decides by the rules alone what should be held.
 #[derive(Clone, Debug, Default, Hash)]
@@ -126,7 +126,7 @@ impl Watch {
         Duration::from_secs(60 << (streak - 1).min(4)).min(Duration::from_secs(15 * 60))
     }
 
-    /// Takes a sight in. The laws have seen it.
+    /// Takes a sight in. The invariants have seen it.
     pub(crate) fn take_in(&mut self, sight: &Sight, tokens: &Tokens) {
         let now = sight.now;
         match &sight.what {

@@ -8,7 +8,7 @@ use waldo_auth_core::Session;
 use waldo_emulator::conformance::{
     self, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
 };
-use waldo_test_driver::laws::Violation;
+use waldo_test_driver::invariants::Violation;
 use waldo_test_driver::scenario::{Change, Witness};
 use waldo_test_driver::server::{Answer, Fault, Hold, Reply, Server, Target};
 use waldo_test_driver::{Failure, Plan, Trail, replay};
@@ -23,7 +23,7 @@ const ID: &str = "wk.of-the-scenario";
 pub(crate) fn plays() {
     the_server();
     a_scenario();
-    worlds();
+    simulations();
     EARS.heard_inside(&INSIDE);
 }
 
@@ -103,7 +103,7 @@ fn a_scenario() {
 }
 
 /// Runs in which anything may happen, each as its story.
-fn worlds() {
+fn simulations() {
     let plan = Plan::Drawn { steps: 200 };
     EARS.hear(&plan);
     for step in 1..10 {
@@ -115,7 +115,7 @@ fn worlds() {
         };
         EARS.hear(&transcript);
         EARS.read(&transcript);
-        let violation = Violation { law: "silent", clause: "token", what: transcript.to_string() };
+        let violation = Violation { invariant: "silent", clause: "token", what: transcript.to_string() };
         let failure = Failure { violation, seed: Some(7), trail, transcript };
         EARS.hear(&failure.violation);
         EARS.hear_error(&failure);
@@ -154,8 +154,8 @@ const INSIDE: [&str; 51] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
     "waldo_test_driver::explore::Report",
-    "waldo_test_driver::laws::Clause",
-    "waldo_test_driver::laws::Law",
+    "waldo_test_driver::invariants::Clause",
+    "waldo_test_driver::invariants::Invariant",
     "waldo_test_driver::machine::LoginEnd",
     "waldo_test_driver::machine::Refused",
     "waldo_test_driver::machine::Step",
@@ -201,5 +201,5 @@ const INSIDE: [&str; 51] = [
     "waldo_test_driver::setting::SettingError",
     "waldo_test_driver::setup::Kind",
     "waldo_test_driver::setup::Setup",
-    "waldo_test_driver::setup::Trouble",
+    "waldo_test_driver::setup::InjectedFault",
 ];

@@ -15,15 +15,15 @@ mod header;
 mod login;
 mod response;
 mod retry_after;
+mod simulation;
 mod snapshot;
 mod token;
-mod world;
 
 pub use header::header;
 pub use login::login;
 pub use retry_after::retry_after;
+pub use simulation::{simulation, simulation_of};
 pub use snapshot::snapshot;
-pub use world::{world, world_of};
 
 /// A check of some bytes; it panics where they break it.
 pub type Check = fn(&[u8]);
@@ -34,5 +34,5 @@ pub const CHECKS: [(&str, Check); 5] = [
     ("login", login),
     ("retry_after", retry_after),
     ("snapshot", snapshot),
-    ("world", world),
+    ("simulation", simulation),
 ];

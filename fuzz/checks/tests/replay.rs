@@ -1,20 +1,20 @@
 //! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a check.
 
-#[path = "../../../crates/waldo-test-driver/tests/rogues/fault.rs"]
-#[expect(dead_code, reason = "one of the faults is enough here")]
-mod fault;
+#[path = "../../../crates/waldo-test-driver/tests/faulty/defect.rs"]
+#[expect(dead_code, reason = "one of the defects is enough here")]
+mod defect;
 #[cfg(test)]
-#[path = "../../../crates/waldo-test-driver/tests/rogues/plain.rs"]
-#[expect(clippy::wildcard_enum_match_arm, reason = "each fault is told from all others")]
+#[path = "../../../crates/waldo-test-driver/tests/faulty/plain.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 mod plain;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use waldo_fuzz_checks::{CHECKS, world_of};
+use waldo_fuzz_checks::{CHECKS, simulation_of};
 
-use crate::fault::{Fault, Wrong};
+use crate::defect::{Defect, Wrong};
 use crate::plain::Plain;
 
 const MOST_FILES: usize = 60;
@@ -64,11 +64,11 @@ fn every_check_has_a_target_and_a_corpus_and_none_is_left_over() {
 struct LogsInByGet;
 
 impl Wrong for LogsInByGet {
-    const FAULT: Fault = Fault::LoginByGet;
+    const DEFECT: Defect = Defect::LoginByGet;
 }
 
 #[test]
 #[should_panic(expected = "own-origin")]
-fn a_faulty_machine_does_not_pass_the_check_of_the_world() {
-    world_of::<Plain<LogsInByGet>>(&[]);
+fn a_faulty_machine_does_not_pass_the_check_of_the_simulation() {
+    simulation_of::<Plain<LogsInByGet>>(&[]);
 }

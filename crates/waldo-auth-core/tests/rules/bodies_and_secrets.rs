@@ -8,59 +8,59 @@ use waldo_auth_core::{
     Session, Snapshot, Step, Unavailable, Verdict,
 };
 
-use crate::world::{
-    KEY, ORIGIN, SECRET, World, bearer, busy, credentials, down, grant_of, read, rejection_of, secs,
+use crate::fixture::{
+    Fixture, KEY, ORIGIN, SECRET, bearer, busy, credentials, down, grant_of, read, rejection_of, secs,
 };
 
 #[test]
 fn rule_17_a_one_shot_call_gets_its_401_and_the_next_call_heals() {
-    let (mut world, _) = World::warm();
-    let upload = world.send(Call::one_shot());
-    world.deliver(upload.attempt, 401);
-    let (login, call) = world.lead(Call::one_shot());
-    let token = world.fresh();
-    world.grant(login, &token);
-    let upload = world.send(call);
+    let (mut fixture, _) = Fixture::warm();
+    let upload = fixture.send(Call::one_shot());
+    fixture.deliver(upload.attempt, 401);
+    let (login, call) = fixture.lead(Call::one_shot());
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let upload = fixture.send(call);
     assert_eq!(upload.token, token);
-    world.deliver(upload.attempt, 200);
+    fixture.deliver(upload.attempt, 200);
 }
 
 #[test]
 fn rule_17_a_one_shot_call_is_not_sent_again_with_a_newer_token_either() {
-    let (mut world, _) = World::warm();
-    let (upload, other) = (world.send(Call::one_shot()), world.send(Call::replayable()));
-    let newer = world.fresh();
-    world.renew(other.attempt, &newer);
-    world.deliver(upload.attempt, 401);
-    assert_eq!(world.held(), newer);
+    let (mut fixture, _) = Fixture::warm();
+    let (upload, other) = (fixture.send(Call::one_shot()), fixture.send(Call::replayable()));
+    let newer = fixture.fresh();
+    fixture.renew(other.attempt, &newer);
+    fixture.deliver(upload.attempt, 401);
+    assert_eq!(fixture.held(), newer);
 }
 
 #[test]
 fn rule_17_a_one_shot_body_that_was_not_touched_can_be_sent_after_all() {
-    let (mut world, _) = World::warm();
-    let upload = world.send(Call::one_shot());
-    let call = world.retry(upload.attempt.with_untouched_body());
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(world.send(call).token, token);
+    let (mut fixture, _) = Fixture::warm();
+    let upload = fixture.send(Call::one_shot());
+    let call = fixture.retry(upload.attempt.with_untouched_body());
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_18_everything_can_be_dropped_anywhere() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     drop(Call::replayable());
-    drop(world.admit(Call::replayable())); // a login and its call
-    drop(world.wait(Call::replayable()));
-    world.pass(secs(30));
-    let token = world.warm_up();
-    drop(world.admit(Call::replayable())); // an attempt without its request
-    drop(world.send(Call::replayable())); // an attempt
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt)); // a call that was to be sent again
-    let token_after = world.log_in();
+    drop(fixture.admit(Call::replayable())); // a login and its call
+    drop(fixture.wait(Call::replayable()));
+    fixture.pass(secs(30));
+    let token = fixture.warm_up();
+    drop(fixture.admit(Call::replayable())); // an attempt without its request
+    drop(fixture.send(Call::replayable())); // an attempt
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt)); // a call that was to be sent again
+    let token_after = fixture.log_in();
     assert_ne!(token, token_after);
-    assert_eq!(world.held(), token_after);
+    assert_eq!(fixture.held(), token_after);
 }
 
 #[test]
@@ -82,11 +82,11 @@ fn rule_19_everything_can_cross_threads() {
 
 #[test]
 fn rule_19_a_failed_authorization_leaves_the_session_as_it_was() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
-    assert!(world.attach(&mut request).is_err());
+    assert!(fixture.attach(&mut request).is_err());
     assert!(request.headers().is_empty());
-    assert_eq!(world.held(), token);
+    assert_eq!(fixture.held(), token);
 }
 
 /// Collects what everything says of itself.
@@ -121,48 +121,48 @@ fn rule_20_no_secret_is_shown_by_anything() {
     ears.hear(&builder.clone().build().unwrap());
     ears.hear_error(&builder.clone().login_path(KEY).build().unwrap_err());
 
-    let mut world = World::new();
-    ears.hear(&world.session);
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    ears.hear(&fixture.session);
+    let (login, call) = fixture.lead(Call::replayable());
     ears.hear(&login);
-    let first = world.fresh();
+    let first = fixture.fresh();
     let granted = grant_of(&login, &first);
     ears.hear(&granted);
-    ears.hear(&world.session.explain(world.now()));
-    world.settle(login, granted);
+    ears.hear(&fixture.session.explain(fixture.now()));
+    fixture.settle(login, granted);
     ears.hear(&call);
-    ears.hear(&world.session);
+    ears.hear(&fixture.session);
 
-    let step = world.admit(call);
+    let step = fixture.admit(call);
     ears.hear(&step);
     assert!(matches!(step, Step::Send(_)), "a token is held");
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
-    ears.hear_error(&world.attach(&mut request).unwrap_err());
-    let sent = world.send(Call::replayable());
+    ears.hear_error(&fixture.attach(&mut request).unwrap_err());
+    let sent = fixture.send(Call::replayable());
     ears.hear(&sent.attempt);
-    let second = world.fresh();
+    let second = fixture.fresh();
     let map = bearer(&second);
     let head = Head::new(http::StatusCode::OK, &map);
     ears.hear(&head);
-    let verdict = world.conclude_head(sent.attempt, head);
+    let verdict = fixture.conclude_head(sent.attempt, head);
     ears.hear(&verdict);
-    ears.hear(&world.session);
+    ears.hear(&fixture.session);
 
     let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
-    let _attempt = world.attach(&mut request).unwrap();
+    let _attempt = fixture.attach(&mut request).unwrap();
     ears.hear(&request);
 
-    let snapshot = world.snapshot();
+    let snapshot = fixture.snapshot();
     ears.hear(&snapshot);
     ears.hear(
         &Snapshot::from_json(snapshot.to_json().replace("token", second.as_str()).as_bytes()).unwrap_err(),
     );
     ears.hear(&Snapshot::from_json(second.as_bytes()).unwrap_err());
-    ears.read(&world.resume(&snapshot).unwrap_err());
+    ears.read(&fixture.resume(&snapshot).unwrap_err());
 
-    let sent = world.send(Call::replayable());
-    let call = world.retry(sent.attempt);
-    let (login, call) = world.lead(call);
+    let sent = fixture.send(Call::replayable());
+    let call = fixture.retry(sent.attempt);
+    let (login, call) = fixture.lead(call);
     for body in [
         format!(r#"{{"code":"{KEY}"}}"#),
         format!(r#"{{"code":"no such key: {KEY}","message":"{KEY}"}}"#),
@@ -181,16 +181,16 @@ fn rule_20_no_secret_is_shown_by_anything() {
         }
     }
     let rejection = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{KEY} is unknown"}}"#));
-    world.settle(login, rejection);
-    let refusal = world.refuse(call);
+    fixture.settle(login, rejection);
+    let refusal = fixture.refuse(call);
     ears.hear_error(&refusal);
-    ears.read(&world.explain());
-    for entry in world.session.journal().since(0) {
+    ears.read(&fixture.explain());
+    for entry in fixture.session.journal().since(0) {
         ears.hear(entry);
         ears.read(&entry.event);
     }
-    ears.hear(world.session.journal());
-    ears.hear(&world.session);
+    ears.hear(fixture.session.journal());
+    ears.hear(&fixture.session);
 
     for secret in
         [KEY, SECRET, &first, &second, "key-canary", "secret-canary", "dG9rZW4tY2FuYXJ5", "Bearer e"]
@@ -211,74 +211,74 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
     let failure = Unavailable::transport(cause());
     assert_eq!(said(&failure), reset);
     assert_eq!(said(&Unavailable::new(Reason::Transport).with_source(cause())), reset);
-    let mut world = World::with(|builder| builder.failures_per_call(1));
-    let (login, call) = world.lead(Call::replayable());
-    world.settle(login, waldo_auth_core::Outcome::Unavailable(failure));
-    let refusal = world.refuse(call);
+    let mut fixture = Fixture::with(|builder| builder.failures_per_call(1));
+    let (login, call) = fixture.lead(Call::replayable());
+    fixture.settle(login, waldo_auth_core::Outcome::Unavailable(failure));
+    let refusal = fixture.refuse(call);
     assert!(
         refusal.to_string().starts_with("login unavailable: the server could not be reached"),
         "{refusal}"
     );
     assert_eq!(said(&refusal), reset);
     // A call with too little time waits for the same failure to pass.
-    let now = world.now().monotonic;
-    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    let now = fixture.now().monotonic;
+    let refusal = fixture.refuse(Call::replayable().with_deadline(now));
     assert!(matches!(refusal, Refusal::Deadline { .. }), "{refusal:?}");
     assert_eq!(said(&refusal), reset);
 }
 
 #[test]
 fn rule_20_what_identifies_a_token_is_its_generation() {
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::replayable());
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
     assert_eq!(sent.attempt.generation().number(), 1);
     assert!(format!("{:?}", sent.attempt).contains("generation: 1"));
-    let renewed = world.fresh();
-    world.renew(sent.attempt, &renewed);
-    assert_eq!(world.send(Call::replayable()).attempt.generation().number(), 2);
+    let renewed = fixture.fresh();
+    fixture.renew(sent.attempt, &renewed);
+    assert_eq!(fixture.send(Call::replayable()).attempt.generation().number(), 2);
 }
 
 #[test]
 fn rule_22_the_journal_tells_a_whole_lifetime() {
-    let mut world = World::new();
-    let start = world.now().monotonic;
-    let (login, call) = world.lead(Call::replayable());
-    world.pass(secs(1));
-    world.waits(Call::replayable());
-    world.pass(secs(1));
-    let token = world.fresh();
-    world.grant(login, &token);
-    let sent = world.send(call);
-    world.pass(secs(1));
-    let renewed = world.lasting(1800);
-    world.renew(sent.attempt, &renewed);
-    let sent = world.send(Call::replayable());
-    world.deliver_with(sent.attempt, 200, &bearer("malformed"));
-    let sent = world.send(Call::replayable());
-    world.pass(secs(1));
-    let call = world.retry(sent.attempt);
-    let (login, call) = world.lead(call);
-    world.settle(login, down());
-    world.pass(secs(1));
-    let (login, call) = world.lead(call);
-    world.settle(login, waldo_auth_core::Outcome::Abandoned);
-    world.pass(secs(60));
-    let (_login, _) = world.lead(call);
-    world.pass(secs(60));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let start = fixture.now().monotonic;
+    let (login, call) = fixture.lead(Call::replayable());
+    fixture.pass(secs(1));
+    fixture.waits(Call::replayable());
+    fixture.pass(secs(1));
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let sent = fixture.send(call);
+    fixture.pass(secs(1));
+    let renewed = fixture.lasting(1800);
+    fixture.renew(sent.attempt, &renewed);
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver_with(sent.attempt, 200, &bearer("malformed"));
+    let sent = fixture.send(Call::replayable());
+    fixture.pass(secs(1));
+    let call = fixture.retry(sent.attempt);
+    let (login, call) = fixture.lead(call);
+    fixture.settle(login, down());
+    fixture.pass(secs(1));
+    let (login, call) = fixture.lead(call);
+    fixture.settle(login, waldo_auth_core::Outcome::Abandoned);
+    fixture.pass(secs(60));
+    let (_login, _) = fixture.lead(call);
+    fixture.pass(secs(60));
+    let (login, call) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    world.refuse(call);
-    world.reset(credentials());
-    world.pass(secs(1));
-    world.warm_up();
-    world.invalidate();
-    let (mut other, _) = World::warm();
+    fixture.settle(login, rejection);
+    fixture.refuse(call);
+    fixture.reset(credentials());
+    fixture.pass(secs(1));
+    fixture.warm_up();
+    fixture.invalidate();
+    let (mut other, _) = Fixture::warm();
     let sent = other.send(Call::replayable());
     let stored = other.lasting(7200);
     other.renew(sent.attempt, &stored);
-    world.resume(&other.snapshot()).unwrap();
-    let told = world.session.journal().since(0);
+    fixture.resume(&other.snapshot()).unwrap();
+    let told = fixture.session.journal().since(0);
     let told: Vec<_> = told
         .map(|entry| (entry.at.saturating_duration_since(start).as_secs(), entry.event.to_string()))
         .collect();
@@ -310,43 +310,43 @@ fn rule_22_the_journal_tells_a_whole_lifetime() {
         (126, "resumed a stored token as generation 4, 7074.0s of its lifetime left"),
     ];
     assert_eq!(told, expected.map(|(at, text)| (at, text.to_owned())));
-    let numbers: Vec<u64> = world.session.journal().since(15).map(|entry| entry.number).collect();
+    let numbers: Vec<u64> = fixture.session.journal().since(15).map(|entry| entry.number).collect();
     assert_eq!(numbers, [16, 17, 18, 19, 20, 21]);
 }
 
 #[test]
 fn rule_22_a_call_says_once_that_it_joined() {
-    let mut world = World::new();
-    let (_login, _) = world.lead(Call::replayable());
-    let (mut call, _) = world.wait(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (_login, _) = fixture.lead(Call::replayable());
+    let (mut call, _) = fixture.wait(Call::replayable());
     for _ in 0..10 {
-        world.pass(secs(1));
-        call = world.wait(call).0;
+        fixture.pass(secs(1));
+        call = fixture.wait(call).0;
     }
-    assert_eq!(world.journal(), ["login_started", "coalesced"]);
+    assert_eq!(fixture.journal(), ["login_started", "coalesced"]);
 }
 
 #[test]
 fn rule_22_every_outcome_of_a_401_is_told() {
-    let (mut world, _) = World::warm();
-    let [a, b, c] = [(); 3].map(|()| world.send(Call::replayable()));
+    let (mut fixture, _) = Fixture::warm();
+    let [a, b, c] = [(); 3].map(|()| fixture.send(Call::replayable()));
     let mut outcomes = Vec::new();
-    let mut note = |world: &World| match world.last_event() {
+    let mut note = |fixture: &Fixture| match fixture.last_event() {
         Event::Challenged { outcome, generation: 1 | 2 } => outcomes.push(outcome),
         other => panic!("{other:?}"),
     };
-    let call = world.retry(a.attempt);
-    note(&world);
-    drop(world.retry(b.attempt));
-    note(&world);
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    drop(world.retry(c.attempt));
-    note(&world);
-    let sent = world.send(call);
-    world.deliver(sent.attempt, 401);
-    note(&world);
+    let call = fixture.retry(a.attempt);
+    note(&fixture);
+    drop(fixture.retry(b.attempt));
+    note(&fixture);
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    drop(fixture.retry(c.attempt));
+    note(&fixture);
+    let sent = fixture.send(call);
+    fixture.deliver(sent.attempt, 401);
+    note(&fixture);
     assert_eq!(
         outcomes,
         [Challenge::Dropped, Challenge::NothingHeld, Challenge::NewerHeld, Challenge::FreshFromLogin]
@@ -355,22 +355,22 @@ fn rule_22_every_outcome_of_a_401_is_told() {
 
 /// The explanation describes what happens to a replayable call without a deadline that comes now.
 #[track_caller]
-fn foretold(world: &mut World) -> String {
-    let now = world.now();
-    let explanation = world.session.explain(now);
-    let agrees = match (&explanation, world.admit(Call::replayable())) {
+fn foretold(fixture: &mut Fixture) -> String {
+    let now = fixture.now();
+    let explanation = fixture.session.explain(now);
+    let agrees = match (&explanation, fixture.admit(Call::replayable())) {
         (Explanation::Send { generation, .. }, Step::Send(attempt)) => {
             attempt.generation().number() == *generation
         }
         (Explanation::Authenticate { .. }, Step::Authenticate(login, _)) => {
-            // Undone, so that the world is as it was but for the login's number.
-            world.settle(login, waldo_auth_core::Outcome::Abandoned);
+            // Undone, so that the fixture is as it was but for the login's number.
+            fixture.settle(login, waldo_auth_core::Outcome::Abandoned);
             true
         }
-        (Explanation::WaitForLogin { at_most, .. }, Step::Wait(_, until)) => world.after(*at_most) == until,
-        (Explanation::BackOff { wait }, Step::Wait(_, until)) => world.after(*wait) == until,
+        (Explanation::WaitForLogin { at_most, .. }, Step::Wait(_, until)) => fixture.after(*at_most) == until,
+        (Explanation::BackOff { wait }, Step::Wait(_, until)) => fixture.after(*wait) == until,
         (Explanation::Refuse { remaining, .. }, Step::Refuse(refusal)) => {
-            world.after(*remaining) == refusal.retry_at()
+            fixture.after(*remaining) == refusal.retry_at()
         }
         _ => false,
     };
@@ -380,47 +380,56 @@ fn foretold(world: &mut World) -> String {
 
 #[test]
 fn rule_22_explain_agrees_with_admit_in_every_state() {
-    let mut world = World::new();
-    assert_eq!(foretold(&mut world), "the next call would log in, because there has been no token yet");
-    let (login, call) = world.lead(Call::replayable());
-    assert!(foretold(&mut world).starts_with("the next call would wait for login 2"));
+    let mut fixture = Fixture::new();
+    assert_eq!(foretold(&mut fixture), "the next call would log in, because there has been no token yet");
+    let (login, call) = fixture.lead(Call::replayable());
+    assert!(foretold(&mut fixture).starts_with("the next call would wait for login 2"));
     let failure = busy(&login, "7");
-    world.settle(login, failure);
-    assert!(foretold(&mut world).starts_with("the next call would wait 7.0s"));
-    world.pass(secs(7));
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(foretold(&mut world), "the next call would be sent with generation 1, which has 3600.0s left");
-    let sent = world.send(call);
-    world.deliver(sent.attempt, 200);
-    world.pass(secs(10));
-    assert_eq!(foretold(&mut world), "the next call would be sent with generation 1, which has 3590.0s left");
-    world.pass(secs(3590));
+    fixture.settle(login, failure);
+    assert!(foretold(&mut fixture).starts_with("the next call would wait 7.0s"));
+    fixture.pass(secs(7));
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
     assert_eq!(
-        foretold(&mut world),
+        foretold(&mut fixture),
+        "the next call would be sent with generation 1, which has 3600.0s left"
+    );
+    let sent = fixture.send(call);
+    fixture.deliver(sent.attempt, 200);
+    fixture.pass(secs(10));
+    assert_eq!(
+        foretold(&mut fixture),
+        "the next call would be sent with generation 1, which has 3590.0s left"
+    );
+    fixture.pass(secs(3590));
+    assert_eq!(
+        foretold(&mut fixture),
         "the next call would log in, because the lifetime of the held token is over"
     );
-    let token = world.warm_up();
-    assert_eq!(world.held(), token);
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
-    assert_eq!(foretold(&mut world), "the next call would log in, because the server refused the last token");
-    world.log_in();
-    world.invalidate();
-    assert_eq!(foretold(&mut world), "the next call would log in, because the last token was invalidated");
-    world.reset(Credentials::new(KEY, "a rotated secret").unwrap());
-    assert_eq!(foretold(&mut world), "the next call would log in, because the credentials were replaced");
-    let (login, _) = world.lead(Call::replayable());
+    let token = fixture.warm_up();
+    assert_eq!(fixture.held(), token);
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
+    assert_eq!(
+        foretold(&mut fixture),
+        "the next call would log in, because the server refused the last token"
+    );
+    fixture.log_in();
+    fixture.invalidate();
+    assert_eq!(foretold(&mut fixture), "the next call would log in, because the last token was invalidated");
+    fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
+    assert_eq!(foretold(&mut fixture), "the next call would log in, because the credentials were replaced");
+    let (login, _) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    let refused = foretold(&mut world);
+    fixture.settle(login, rejection);
+    let refused = foretold(&mut fixture);
     assert!(refused.starts_with("the next call would be refused, and so for another 60.0s: login rejected"));
-    world.pass(secs(60));
-    drop(world.lead(Call::replayable()));
-    assert!(foretold(&mut world).contains("for at most 30.0s"));
-    world.pass(secs(30));
-    assert!(foretold(&mut world).starts_with("the next call would log in"));
+    fixture.pass(secs(60));
+    drop(fixture.lead(Call::replayable()));
+    assert!(foretold(&mut fixture).contains("for at most 30.0s"));
+    fixture.pass(secs(30));
+    assert!(foretold(&mut fixture).starts_with("the next call would log in"));
 }
 
 #[test]
@@ -432,21 +441,21 @@ fn an_origin_is_compared_by_what_it_means() {
 
 #[test]
 fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
-    let (mut world, _) = World::warm();
-    let (other, upload) = (world.send(Call::replayable()), world.send(Call::one_shot()));
-    let newer = world.fresh();
-    world.renew(other.attempt, &newer);
+    let (mut fixture, _) = Fixture::warm();
+    let (other, upload) = (fixture.send(Call::replayable()), fixture.send(Call::one_shot()));
+    let newer = fixture.fresh();
+    fixture.renew(other.attempt, &newer);
     // Refused before the body was sent: again, with the newer token.
-    let call = world.retry(upload.attempt.with_untouched_body());
-    let upload = world.send(call);
+    let call = fixture.retry(upload.attempt.with_untouched_body());
+    let upload = fixture.send(call);
     // This time the body went out.
-    world.deliver(upload.attempt, 401);
+    fixture.deliver(upload.attempt, 401);
 }
 
 #[test]
 fn rule_20_a_rejection_code_that_hides_the_key_pair_is_not_kept() {
     for code in [r"wk.key-\u0000canary", "wk.key- canary", r"w\u00e9s.secret-canary"] {
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{code}"}}"#));
         let shown = format!("{outcome:?}");
         assert!(!shown.contains(KEY) && !shown.contains(SECRET), "{shown}");

@@ -3,163 +3,163 @@
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Snapshot, Verdict};
 
-use crate::world::{
-    World, bearer, credentials, headers, http_date, just_under, millis, rejection_of, secs, uri,
+use crate::fixture::{
+    Fixture, bearer, credentials, headers, http_date, just_under, millis, rejection_of, secs, uri,
 };
 
 #[test]
 fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
-    let (mut world, _) = World::warm();
-    let sent: Vec<_> = (0..10).map(|_| world.send(Call::replayable())).collect();
-    let calls: Vec<_> = sent.into_iter().map(|sent| world.retry(sent.attempt)).collect();
+    let (mut fixture, _) = Fixture::warm();
+    let sent: Vec<_> = (0..10).map(|_| fixture.send(Call::replayable())).collect();
+    let calls: Vec<_> = sent.into_iter().map(|sent| fixture.retry(sent.attempt)).collect();
     let mut calls = calls.into_iter();
-    let (login, leader) = world.lead(calls.next().unwrap());
-    let waiters: Vec<_> = calls.map(|call| world.wait(call).0).collect();
-    let token = world.fresh();
-    world.grant(login, &token);
+    let (login, leader) = fixture.lead(calls.next().unwrap());
+    let waiters: Vec<_> = calls.map(|call| fixture.wait(call).0).collect();
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
     for call in waiters.into_iter().chain([leader]) {
-        assert_eq!(world.send(call).token, token);
+        assert_eq!(fixture.send(call).token, token);
     }
-    assert_eq!(world.logins, 2);
+    assert_eq!(fixture.logins, 2);
 }
 
 #[test]
 fn rule_07_a_late_401_after_a_newer_token_causes_no_login() {
-    let (mut world, _) = World::warm();
-    let (slow, fast) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let newer = world.fresh();
-    world.renew(fast.attempt, &newer);
-    let call = world.retry(slow.attempt);
-    let again = world.send(call);
+    let (mut fixture, _) = Fixture::warm();
+    let (slow, fast) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    let newer = fixture.fresh();
+    fixture.renew(fast.attempt, &newer);
+    let call = fixture.retry(slow.attempt);
+    let again = fixture.send(call);
     assert_eq!(again.token, newer);
-    world.deliver(again.attempt, 200);
-    assert_eq!(world.logins, 1);
+    fixture.deliver(again.attempt, 200);
+    assert_eq!(fixture.logins, 1);
 }
 
 #[test]
 fn rule_07_a_late_401_after_a_login_causes_no_second_login() {
-    let (mut world, _) = World::warm();
-    let (slow, fast) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let call = world.retry(fast.attempt);
-    let (login, _) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    let call = world.retry(slow.attempt);
-    assert_eq!(world.send(call).token, token);
-    assert_eq!(world.logins, 2);
+    let (mut fixture, _) = Fixture::warm();
+    let (slow, fast) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    let call = fixture.retry(fast.attempt);
+    let (login, _) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let call = fixture.retry(slow.attempt);
+    assert_eq!(fixture.send(call).token, token);
+    assert_eq!(fixture.logins, 2);
 }
 
 #[test]
 fn rule_07_a_401_straight_after_this_calls_login_is_final_and_the_token_stays() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.fresh();
-    world.grant(login, &token);
-    let sent = world.send(call);
-    world.deliver(sent.attempt, 401);
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let sent = fixture.send(call);
+    fixture.deliver(sent.attempt, 401);
     let outcome = Challenge::FreshFromLogin;
-    assert_eq!(world.last_event(), Event::Challenged { generation: 1, outcome });
-    assert_eq!(world.held(), token);
+    assert_eq!(fixture.last_event(), Event::Challenged { generation: 1, outcome });
+    assert_eq!(fixture.held(), token);
 }
 
 #[test]
 fn rule_07_a_401_straight_after_a_login_that_this_call_waited_for_is_final_too() {
-    let mut world = World::new();
-    let (login, _leader) = world.lead(Call::replayable());
-    let (waiter, _) = world.wait(Call::replayable());
-    let token = world.fresh();
-    world.grant(login, &token);
-    let sent = world.send(waiter);
-    world.deliver(sent.attempt, 401);
-    assert_eq!(world.held(), token);
+    let mut fixture = Fixture::new();
+    let (login, _leader) = fixture.lead(Call::replayable());
+    let (waiter, _) = fixture.wait(Call::replayable());
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let sent = fixture.send(waiter);
+    fixture.deliver(sent.attempt, 401);
+    assert_eq!(fixture.held(), token);
 }
 
 #[test]
 fn rule_07_a_401_straight_after_this_calls_login_is_not_final_once_the_token_may_have_ended() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.lasting(4);
-    world.grant(login, &token);
-    let sent = world.send(call);
-    world.pass(secs(2)); // a slow request: the token may have ended on the way, as servers count in whole seconds
-    let call = world.retry(sent.attempt);
-    let (login, call) = world.lead(call);
-    let fresh = world.fresh();
-    world.grant(login, &fresh);
-    let sent = world.send(call);
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.lasting(4);
+    fixture.grant(login, &token);
+    let sent = fixture.send(call);
+    fixture.pass(secs(2)); // a slow request: the token may have ended on the way, as servers count in whole seconds
+    let call = fixture.retry(sent.attempt);
+    let (login, call) = fixture.lead(call);
+    let fresh = fixture.fresh();
+    fixture.grant(login, &fresh);
+    let sent = fixture.send(call);
     assert_eq!(sent.token, fresh);
-    world.deliver(sent.attempt, 401); // and that was the one resend after a login
-    assert_eq!(world.logins, 2);
+    fixture.deliver(sent.attempt, 401); // and that was the one resend after a login
+    assert_eq!(fixture.logins, 2);
 }
 
 #[test]
 fn rule_07_the_same_token_is_dropped_by_a_call_that_came_later() {
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
-    world.leads(Call::replayable());
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
+    fixture.leads(Call::replayable());
 }
 
 #[test]
 fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.fresh();
-    world.grant(login, &token);
-    let other = world.send(Call::replayable());
-    let renewed = world.fresh();
-    world.renew(other.attempt, &renewed);
-    let sent = world.send(call);
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let other = fixture.send(Call::replayable());
+    let renewed = fixture.fresh();
+    fixture.renew(other.attempt, &renewed);
+    let sent = fixture.send(call);
     assert_eq!(sent.token, renewed);
-    let call = world.retry(sent.attempt);
-    world.leads(call);
+    let call = fixture.retry(sent.attempt);
+    fixture.leads(call);
 }
 
 #[test]
 fn rule_07_a_success_of_a_later_request_does_not_vouch_for_the_token() {
     // Requests overtake each other: the token may have died between the two.
-    let (mut world, _) = World::warm();
-    let (a, b) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    world.deliver(b.attempt, 200);
-    let call = world.retry(a.attempt);
-    world.leads(call);
+    let (mut fixture, _) = Fixture::warm();
+    let (a, b) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    fixture.deliver(b.attempt, 200);
+    let call = fixture.retry(a.attempt);
+    fixture.leads(call);
 }
 
 #[test]
 fn rule_07_a_401_from_another_origin_proves_nothing() {
     for from in ["https://evil.example/x", "https://api.waldo.ai:8443/x", "http://api.waldo.ai/x", "/x"] {
-        let (mut world, token) = World::warm();
-        let sent = world.send(Call::replayable());
+        let (mut fixture, token) = Fixture::warm();
+        let sent = fixture.send(Call::replayable());
         let (map, from) = (HeaderMap::new(), uri(from));
         let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
-        let verdict = world.conclude_head(sent.attempt, head);
+        let verdict = fixture.conclude_head(sent.attempt, head);
         assert!(matches!(verdict, Verdict::Deliver), "{from}");
-        assert_eq!(world.last_event(), Event::Ignored { why: Ignored::ForeignOrigin });
-        assert_eq!(world.held(), token, "{from}");
+        assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::ForeignOrigin });
+        assert_eq!(fixture.held(), token, "{from}");
     }
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::replayable());
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
     let (map, from) = (HeaderMap::new(), uri("https://API.waldo.ai:443/elsewhere"));
     let head = Head::new(StatusCode::UNAUTHORIZED, &map).with_uri(&from);
-    assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Retry(_)));
+    assert!(matches!(fixture.conclude_head(sent.attempt, head), Verdict::Retry(_)));
 }
 
 #[test]
 fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_adopted() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     for from in ["https://api.waldo.ai:8443/x", "https://evil.example/x", "http://api.waldo.ai/x"] {
-        let sent = world.send(Call::replayable());
-        let (evil, from) = (bearer(&world.fresh()), uri(from));
+        let sent = fixture.send(Call::replayable());
+        let (evil, from) = (bearer(&fixture.fresh()), uri(from));
         let head = Head::new(StatusCode::OK, &evil).with_uri(&from);
-        assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Deliver));
-        assert_eq!(world.held(), token);
+        assert!(matches!(fixture.conclude_head(sent.attempt, head), Verdict::Deliver));
+        assert_eq!(fixture.held(), token);
     }
-    let sent = world.send(Call::replayable());
-    let newer = world.fresh();
+    let sent = fixture.send(Call::replayable());
+    let newer = fixture.fresh();
     let (map, from) = (bearer(&newer), uri("https://api.waldo.ai/hop"));
     let head = Head::new(StatusCode::OK, &map).with_uri(&from);
-    assert!(matches!(world.conclude_head(sent.attempt, head), Verdict::Deliver));
-    assert_eq!(world.held(), newer, "a hop at the same origin is a hop like any other");
+    assert!(matches!(fixture.conclude_head(sent.attempt, head), Verdict::Deliver));
+    assert_eq!(fixture.held(), newer, "a hop at the same origin is a hop like any other");
 }
 
 #[test]
@@ -173,167 +173,170 @@ fn rule_21_a_head_tells_where_it_came_from_where_that_was_said() {
 #[test]
 fn rule_21_a_redirect_is_delivered() {
     for status in [301, 302, 303, 307, 308] {
-        let (mut world, token) = World::warm();
-        let sent = world.send(Call::replayable());
+        let (mut fixture, token) = Fixture::warm();
+        let sent = fixture.send(Call::replayable());
         let location = headers(&[("location", "https://evil.example/")]);
-        world.deliver_with(sent.attempt, status, &location);
-        assert_eq!(world.held(), token);
+        fixture.deliver_with(sent.attempt, status, &location);
+        assert_eq!(fixture.held(), token);
     }
 }
 
 #[test]
 fn rule_08_a_call_is_sent_three_times_at_most() {
-    let (mut world, _) = World::warm();
-    let (first, other) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let renewed = world.fresh();
-    world.renew(other.attempt, &renewed);
+    let (mut fixture, _) = Fixture::warm();
+    let (first, other) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    let renewed = fixture.fresh();
+    fixture.renew(other.attempt, &renewed);
     // 1: late for a newer token.
-    let call = world.retry(first.attempt);
-    let second = world.send(call);
+    let call = fixture.retry(first.attempt);
+    let second = fixture.send(call);
     assert_eq!(second.token, renewed);
     // 2: refused too, so it is dropped and a login follows.
-    let call = world.retry(second.attempt);
-    let (login, call) = world.lead(call);
-    let granted = world.fresh();
-    world.grant(login, &granted);
-    let third = world.send(call);
+    let call = fixture.retry(second.attempt);
+    let (login, call) = fixture.lead(call);
+    let granted = fixture.fresh();
+    fixture.grant(login, &granted);
+    let third = fixture.send(call);
     assert_eq!(third.token, granted);
     // 3: that was the last.
-    world.deliver(third.attempt, 401);
+    fixture.deliver(third.attempt, 401);
 }
 
 #[test]
 fn rule_08_the_resend_with_a_newer_token_happens_once() {
-    let (mut world, _) = World::warm();
-    let mut late = world.send(Call::replayable());
+    let (mut fixture, _) = Fixture::warm();
+    let mut late = fixture.send(Call::replayable());
     let mut attempts = 1;
     while attempts < 10 {
-        let other = world.send(Call::replayable());
-        let renewed = world.fresh();
-        world.renew(other.attempt, &renewed);
-        match world.conclude(late.attempt, 401, &HeaderMap::new()) {
-            Verdict::Retry(call) => late = world.send(call),
+        let other = fixture.send(Call::replayable());
+        let renewed = fixture.fresh();
+        fixture.renew(other.attempt, &renewed);
+        match fixture.conclude(late.attempt, 401, &HeaderMap::new()) {
+            Verdict::Retry(call) => late = fixture.send(call),
             Verdict::Deliver => break,
         }
         attempts += 1;
     }
     assert_eq!(attempts, 2);
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.logins, 1);
 }
 
 /// As after a restart of the server: every token of the chain is dead, and each call carries another one of it.
 #[test]
 fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
-    let (mut world, _) = World::warm();
-    let (late, rolling, other) =
-        (world.send(Call::replayable()), world.send(Call::replayable()), world.send(Call::replayable()));
-    let renewed = world.fresh();
-    world.renew(rolling.attempt, &renewed);
+    let (mut fixture, _) = Fixture::warm();
+    let (late, rolling, other) = (
+        fixture.send(Call::replayable()),
+        fixture.send(Call::replayable()),
+        fixture.send(Call::replayable()),
+    );
+    let renewed = fixture.fresh();
+    fixture.renew(rolling.attempt, &renewed);
     // 1: there is a newer one; but that is dead too.
-    let call = world.retry(late.attempt);
-    let second = world.send(call);
+    let call = fixture.retry(late.attempt);
+    let second = fixture.send(call);
     assert_eq!(second.token, renewed);
     // Another call finds that out first, and logs in.
-    let call = world.retry(other.attempt);
-    let sent = world.send(call);
-    let call = world.retry(sent.attempt);
-    let (login, call) = world.lead(call);
-    let granted = world.fresh();
-    world.grant(login, &granted);
-    assert_eq!(world.send(call).token, granted);
+    let call = fixture.retry(other.attempt);
+    let sent = fixture.send(call);
+    let call = fixture.retry(sent.attempt);
+    let (login, call) = fixture.lead(call);
+    let granted = fixture.fresh();
+    fixture.grant(login, &granted);
+    assert_eq!(fixture.send(call).token, granted);
     // 2: so there is a newer one again.
-    let call = world.retry(second.attempt);
-    let third = world.send(call);
+    let call = fixture.retry(second.attempt);
+    let third = fixture.send(call);
     assert_eq!(third.token, granted);
     // 3: that was the last.
-    world.deliver(third.attempt, 401);
-    assert_eq!(world.logins, 2);
+    fixture.deliver(third.attempt, 401);
+    assert_eq!(fixture.logins, 2);
 }
 
 #[test]
 fn rule_08_the_resend_after_a_login_happens_once() {
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     let mut attempts = 1;
-    let mut sent = world.send(Call::replayable());
+    let mut sent = fixture.send(Call::replayable());
     // The token from the login is replaced before the call is sent again, so its 401 is never a fresh login's.
-    while let Verdict::Retry(call) = world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+    while let Verdict::Retry(call) = fixture.conclude(sent.attempt, 401, &HeaderMap::new()) {
         assert!(attempts < 10);
-        let (login, call) = world.lead(call);
-        let token = world.fresh();
-        world.grant(login, &token);
-        let other = world.send(Call::replayable());
-        let renewed = world.fresh();
-        world.renew(other.attempt, &renewed);
-        sent = world.send(call);
+        let (login, call) = fixture.lead(call);
+        let token = fixture.fresh();
+        fixture.grant(login, &token);
+        let other = fixture.send(Call::replayable());
+        let renewed = fixture.fresh();
+        fixture.renew(other.attempt, &renewed);
+        sent = fixture.send(call);
         attempts += 1;
     }
     assert_eq!(attempts, 2);
-    assert_eq!(world.logins, 2);
-    world.leads(Call::replayable()); // dropped all the same, so that the next call heals
+    assert_eq!(fixture.logins, 2);
+    fixture.leads(Call::replayable()); // dropped all the same, so that the next call heals
 }
 
 #[test]
 fn rule_08_a_401_that_finds_the_token_dropped_spends_the_resend_after_a_login_and_not_the_other() {
-    let (mut world, _) = World::warm();
-    let (first, second) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    drop(world.retry(first.attempt));
-    let call = world.retry(second.attempt);
-    world.log_in();
-    let (sent, other) = (world.send(call), world.send(Call::replayable()));
-    let newer = world.fresh();
-    world.renew(other.attempt, &newer);
-    let call = world.retry(sent.attempt);
-    assert_eq!(world.send(call).token, newer);
+    let (mut fixture, _) = Fixture::warm();
+    let (first, second) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    drop(fixture.retry(first.attempt));
+    let call = fixture.retry(second.attempt);
+    fixture.log_in();
+    let (sent, other) = (fixture.send(call), fixture.send(Call::replayable()));
+    let newer = fixture.fresh();
+    fixture.renew(other.attempt, &newer);
+    let call = fixture.retry(sent.attempt);
+    assert_eq!(fixture.send(call).token, newer);
 }
 
 #[test]
 fn rule_08_a_call_is_sent_again_for_no_other_reason_than_a_401() {
     for status in (100..600).filter(|status| *status != 401) {
-        let (mut world, token) = World::warm();
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, status);
-        assert_eq!(world.held(), token, "{status}");
-        assert_eq!(world.logins, 1);
+        let (mut fixture, token) = Fixture::warm();
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, status);
+        assert_eq!(fixture.held(), token, "{status}");
+        assert_eq!(fixture.logins, 1);
     }
 }
 
 #[test]
 fn rule_08_a_resend_whose_login_is_rejected_is_refused_with_the_servers_word() {
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::replayable());
-    let call = world.retry(sent.attempt);
-    let (login, call) = world.lead(call);
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
+    let call = fixture.retry(sent.attempt);
+    let (login, call) = fixture.lead(call);
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    assert!(world.refuse(call).to_string().contains("INVALID_API_KEY"));
+    fixture.settle(login, rejection);
+    assert!(fixture.refuse(call).to_string().contains("INVALID_API_KEY"));
 }
 
 #[test]
 fn rule_09_a_403_is_delivered_and_the_token_stays() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     for _ in 0..10 {
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, 403);
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, 403);
     }
-    assert_eq!(world.held(), token);
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.held(), token);
+    assert_eq!(fixture.logins, 1);
 }
 
 /// A refused call, whose login is granted and accepted if there is one. Whether there was one.
-fn refuse_one(world: &mut World) -> bool {
-    let sent = world.send(Call::replayable());
-    match world.conclude(sent.attempt, 401, &HeaderMap::new()) {
+fn refuse_one(fixture: &mut Fixture) -> bool {
+    let sent = fixture.send(Call::replayable());
+    match fixture.conclude(sent.attempt, 401, &HeaderMap::new()) {
         Verdict::Retry(call) => {
-            let (login, call) = world.lead(call);
-            let token = world.fresh();
-            world.grant(login, &token);
-            let sent = world.send(call);
-            world.deliver(sent.attempt, 200);
+            let (login, call) = fixture.lead(call);
+            let token = fixture.fresh();
+            fixture.grant(login, &token);
+            let sent = fixture.send(call);
+            fixture.deliver(sent.attempt, 200);
             true
         }
         Verdict::Deliver => {
-            let throttled = matches!(world.last_event(), Event::Throttled { .. });
-            assert!(throttled, "{:?}", world.last_event());
+            let throttled = matches!(fixture.last_event(), Event::Throttled { .. });
+            assert!(throttled, "{:?}", fixture.last_event());
             false
         }
     }
@@ -341,77 +344,77 @@ fn refuse_one(world: &mut World) -> bool {
 
 #[test]
 fn rule_16_five_drops_at_once_five_after_a_second_each_then_one_every_thirty_seconds() {
-    let (mut world, _) = World::warm();
-    let at_once: Vec<bool> = (0..7).map(|_| refuse_one(&mut world)).collect();
+    let (mut fixture, _) = Fixture::warm();
+    let at_once: Vec<bool> = (0..7).map(|_| refuse_one(&mut fixture)).collect();
     assert_eq!(at_once, [true, true, true, true, true, false, false]);
     for _ in 0..5 {
-        assert!(!refuse_one(&mut world));
-        world.pass(just_under(secs(1)));
-        assert!(!refuse_one(&mut world));
-        world.pass(millis(1));
-        assert!(refuse_one(&mut world));
+        assert!(!refuse_one(&mut fixture));
+        fixture.pass(just_under(secs(1)));
+        assert!(!refuse_one(&mut fixture));
+        fixture.pass(millis(1));
+        assert!(refuse_one(&mut fixture));
     }
     // Five seconds have earned a sixth of a permit.
-    world.pass(secs(24));
-    assert!(!refuse_one(&mut world));
-    world.pass(secs(1));
-    assert!(refuse_one(&mut world));
-    world.pass(secs(2));
-    assert!(!refuse_one(&mut world));
-    world.pass(secs(1800));
-    let much_later: Vec<bool> = (0..7).map(|_| refuse_one(&mut world)).collect();
+    fixture.pass(secs(24));
+    assert!(!refuse_one(&mut fixture));
+    fixture.pass(secs(1));
+    assert!(refuse_one(&mut fixture));
+    fixture.pass(secs(2));
+    assert!(!refuse_one(&mut fixture));
+    fixture.pass(secs(1800));
+    let much_later: Vec<bool> = (0..7).map(|_| refuse_one(&mut fixture)).collect();
     assert_eq!(much_later, [true, true, true, true, true, false, false]);
 }
 
 #[test]
 fn rule_16_a_success_ends_the_second_of_refusals() {
-    let (mut world, _) = World::warm();
-    while refuse_one(&mut world) {}
-    world.pass(just_under(secs(1)));
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 200);
-    world.pass(millis(1));
-    assert!(!refuse_one(&mut world));
-    world.pass(secs(1));
-    assert!(refuse_one(&mut world));
+    let (mut fixture, _) = Fixture::warm();
+    while refuse_one(&mut fixture) {}
+    fixture.pass(just_under(secs(1)));
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 200);
+    fixture.pass(millis(1));
+    assert!(!refuse_one(&mut fixture));
+    fixture.pass(secs(1));
+    assert!(refuse_one(&mut fixture));
 }
 
 #[test]
 fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
-    let mut world = World::new();
-    let token = world.log_in();
-    let refuse = |world: &mut World| {
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, 401);
-        world.last_event()
+    let mut fixture = Fixture::new();
+    let token = fixture.log_in();
+    let refuse = |fixture: &mut Fixture| {
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, 401);
+        fixture.last_event()
     };
     let kept = Event::Challenged { generation: 1, outcome: Challenge::NotAccepted };
-    assert_eq!(refuse(&mut world), kept);
-    world.pass(just_under(secs(3)));
-    assert_eq!(refuse(&mut world), kept);
-    assert_eq!(world.held(), token);
-    world.pass(millis(1));
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
+    assert_eq!(refuse(&mut fixture), kept);
+    fixture.pass(just_under(secs(3)));
+    assert_eq!(refuse(&mut fixture), kept);
+    assert_eq!(fixture.held(), token);
+    fixture.pass(millis(1));
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
     // The next login of this kind has twice the time.
-    world.log_in();
-    assert!(matches!(refuse(&mut world), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
-    world.pass(just_under(secs(6)));
-    assert!(matches!(refuse(&mut world), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
-    world.pass(millis(1));
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
+    fixture.log_in();
+    assert!(matches!(refuse(&mut fixture), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    fixture.pass(just_under(secs(6)));
+    assert!(matches!(refuse(&mut fixture), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    fixture.pass(millis(1));
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
 }
 
 #[test]
 fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
     for (status, shows) in [(200, true), (302, true), (404, true), (403, true), (500, false), (503, false)] {
-        let mut world = World::new();
-        world.log_in();
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, status);
-        let sent = world.send(Call::replayable());
-        let dropped = matches!(world.conclude(sent.attempt, 401, &HeaderMap::new()), Verdict::Retry(_));
+        let mut fixture = Fixture::new();
+        fixture.log_in();
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, status);
+        let sent = fixture.send(Call::replayable());
+        let dropped = matches!(fixture.conclude(sent.attempt, 401, &HeaderMap::new()), Verdict::Retry(_));
         assert_eq!(dropped, shows, "{status}");
     }
 }
@@ -419,57 +422,57 @@ fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
 #[test]
 fn rule_16_a_date_past_the_end_makes_a_drop_free() {
     for (date, free) in [(0, false), (1, true), (2, true)] {
-        let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
-        let began = world.unix();
-        let (login, _) = world.lead(Call::replayable());
-        let token = world.lasting(1);
-        world.grant(login, &token);
-        let sent = world.send(Call::replayable());
-        world.pass(millis(400));
+        let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
+        let began = fixture.unix();
+        let (login, _) = fixture.lead(Call::replayable());
+        let token = fixture.lasting(1);
+        fixture.grant(login, &token);
+        let sent = fixture.send(Call::replayable());
+        fixture.pass(millis(400));
         let date = headers(&[("date", &http_date(began + date))]);
-        let verdict = world.conclude(sent.attempt, 401, &date);
+        let verdict = fixture.conclude(sent.attempt, 401, &date);
         assert_eq!(matches!(verdict, Verdict::Retry(_)), free, "{date:?}");
     }
     // Not while seconds are left of it.
-    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
-    world.warm_up();
-    let sent = world.send(Call::replayable());
-    let late = headers(&[("date", &http_date(world.unix() + 7200))]);
-    world.deliver_with(sent.attempt, 401, &late);
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
+    fixture.warm_up();
+    let sent = fixture.send(Call::replayable());
+    let late = headers(&[("date", &http_date(fixture.unix() + 7200))]);
+    fixture.deliver_with(sent.attempt, 401, &late);
 }
 
 #[test]
 fn rule_16_a_token_that_is_not_dropped_stays_for_everyone() {
-    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
-    let token = world.log_in();
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
+    let token = fixture.log_in();
     for _ in 0..10 {
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, 401);
-        assert_eq!(world.held(), token);
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, 401);
+        assert_eq!(fixture.held(), token);
     }
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.logins, 1);
 }
 
 /// A route that always answers 401, polled each second for three days, among calls that work.
 #[test]
 fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever() {
     const DAYS: u64 = 3;
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     for _ in 0..DAYS * 24 * 3600 {
-        world.pass(secs(1));
+        fixture.pass(secs(1));
         let mut call = Call::replayable();
         for steps in 0.. {
             assert!(steps < 10, "the call never ends");
-            match world.admit(call) {
+            match fixture.admit(call) {
                 waldo_auth_core::Step::Send(attempt) => {
-                    match world.conclude(attempt, 401, &HeaderMap::new()) {
+                    match fixture.conclude(attempt, 401, &HeaderMap::new()) {
                         Verdict::Retry(again) => call = again,
                         Verdict::Deliver => break,
                     }
                 }
                 waldo_auth_core::Step::Authenticate(login, then) => {
-                    let token = world.fresh();
-                    world.grant(login, &token);
+                    let token = fixture.fresh();
+                    fixture.grant(login, &token);
                     call = then;
                 }
                 other @ (waldo_auth_core::Step::Wait(..) | waldo_auth_core::Step::Refuse(_)) => {
@@ -479,96 +482,96 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
         }
     }
     let most = 1 + 10 + DAYS * 24 * 3600 / 30;
-    assert!(world.logins <= most, "{} logins, at most {most}", world.logins);
-    assert!(world.logins >= most - 10, "the budget is used: {} logins of {most}", world.logins);
+    assert!(fixture.logins <= most, "{} logins, at most {most}", fixture.logins);
+    assert!(fixture.logins >= most - 10, "the budget is used: {} logins of {most}", fixture.logins);
 }
 
 #[test]
 fn rule_16_a_lifetime_that_has_ended_costs_no_coin() {
-    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
-    world.log_in();
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
+    fixture.log_in();
     // Sent within its lifetime, refused when the server saw it as ended.
-    world.pass(secs(3565));
-    let sent = world.send(Call::replayable());
-    world.pass(secs(34));
-    let call = world.retry(sent.attempt);
-    world.leads(call);
+    fixture.pass(secs(3565));
+    let sent = fixture.send(Call::replayable());
+    fixture.pass(secs(34));
+    let call = fixture.retry(sent.attempt);
+    fixture.leads(call);
 }
 
 #[test]
 fn rule_16_a_lifetime_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
-    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
-    world.warm_up();
-    world.pass(secs(3565));
-    let sent = world.send(Call::replayable());
-    world.pass(secs(34));
-    drop(world.retry(sent.attempt));
-    world.warm_up();
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
-    world.warm_up();
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 401);
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
+    fixture.warm_up();
+    fixture.pass(secs(3565));
+    let sent = fixture.send(Call::replayable());
+    fixture.pass(secs(34));
+    drop(fixture.retry(sent.attempt));
+    fixture.warm_up();
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
+    fixture.warm_up();
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 401);
 }
 
 #[test]
 fn rule_16_the_wall_clock_buys_no_coins() {
-    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
-    world.warm_up();
-    let sent = world.send(Call::replayable());
-    let call = world.retry(sent.attempt);
-    let (login, _) = world.lead(call);
-    let token = world.lasting(24 * 3600);
-    world.grant(login, &token);
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 200);
-    world.set_wall_forward(secs(7200));
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 401);
-    assert_eq!(world.held(), token);
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
+    fixture.warm_up();
+    let sent = fixture.send(Call::replayable());
+    let call = fixture.retry(sent.attempt);
+    let (login, _) = fixture.lead(call);
+    let token = fixture.lasting(24 * 3600);
+    fixture.grant(login, &token);
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 200);
+    fixture.set_wall_forward(secs(7200));
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 401);
+    assert_eq!(fixture.held(), token);
 }
 
 #[test]
 fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
-    type Renewal = fn(&mut World, &Snapshot);
-    let mut world = World::with(|builder| builder.invalidation_budget(1, secs(30)));
-    world.warm_up();
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
-    let (mut stored, _) = World::warm();
+    type Renewal = fn(&mut Fixture, &Snapshot);
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
+    fixture.warm_up();
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
+    let (mut stored, _) = Fixture::warm();
     stored.invalidate();
     let (login, _) = stored.lead(Call::replayable());
     let token = stored.lasting(4000);
     stored.grant(login, &token);
     let snapshot = stored.snapshot();
     let renewals: [(&str, Renewal); 3] = [
-        ("reset", |world, _| world.reset(credentials())),
-        ("invalidate", |world, _| world.invalidate()),
-        ("resume", |world, snapshot| world.resume(snapshot).unwrap()),
+        ("reset", |fixture, _| fixture.reset(credentials())),
+        ("invalidate", |fixture, _| fixture.invalidate()),
+        ("resume", |fixture, snapshot| fixture.resume(snapshot).unwrap()),
     ];
     for (name, renew) in renewals {
-        renew(&mut world, &snapshot);
-        if world.session.snapshot(world.now()).is_none() {
-            world.warm_up();
+        renew(&mut fixture, &snapshot);
+        if fixture.session.snapshot(fixture.now()).is_none() {
+            fixture.warm_up();
         }
-        let held = world.held();
-        let sent = world.send(Call::replayable());
-        world.deliver(sent.attempt, 401);
-        assert_eq!(world.held(), held, "{name}");
-        world.invalidate();
+        let held = fixture.held();
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver(sent.attempt, 401);
+        assert_eq!(fixture.held(), held, "{name}");
+        fixture.invalidate();
     }
 }
 
 #[test]
 fn rule_16_a_server_of_very_short_lives_cannot_pass_every_refusal_off_as_an_end() {
-    let mut world = World::with(|builder| builder.invalidation_budget(0, secs(30)));
-    let (login, _) = world.lead(Call::replayable());
-    let token = world.lasting(1);
-    world.grant(login, &token);
-    let (early, late) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    world.pass(millis(499));
-    world.deliver(early.attempt, 401);
-    assert_eq!(world.held(), token);
-    world.pass(millis(1));
-    drop(world.retry(late.attempt));
+    let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
+    let (login, _) = fixture.lead(Call::replayable());
+    let token = fixture.lasting(1);
+    fixture.grant(login, &token);
+    let (early, late) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    fixture.pass(millis(499));
+    fixture.deliver(early.attempt, 401);
+    assert_eq!(fixture.held(), token);
+    fixture.pass(millis(1));
+    drop(fixture.retry(late.attempt));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waldo_auth_core::{Config, ConfigBuilder, ConfigError, Credentials, OriginError};
 
-use crate::world::{ORIGIN, credentials, millis, secs};
+use crate::fixture::{ORIGIN, credentials, millis, secs};
 
 const HOUR: Duration = secs(3600);
 const DAY: Duration = secs(24 * 3600);

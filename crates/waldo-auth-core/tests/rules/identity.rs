@@ -4,19 +4,19 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use waldo_auth_core::{Call, Config, Credentials, Login, Outcome};
 
-use crate::world::{KEY, ORIGIN, SECRET, World, busy, credentials, down, secs};
+use crate::fixture::{Fixture, KEY, ORIGIN, SECRET, busy, credentials, down, secs};
 
 fn digest(thing: &impl Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(thing)
 }
 
-/// Two worlds that begin alike and go on by themselves: `what` must tell them apart.
+/// Two fixtures that begin alike and go on by themselves: `what` must tell them apart.
 #[track_caller]
-fn told_apart(what: &str, one: impl FnOnce(&mut World), other: impl FnOnce(&mut World)) {
-    let (mut first, mut second) = (World::new(), World::new());
+fn told_apart(what: &str, one: impl FnOnce(&mut Fixture), other: impl FnOnce(&mut Fixture)) {
+    let (mut first, mut second) = (Fixture::new(), Fixture::new());
     one(&mut first);
     other(&mut second);
-    assert_eq!(first.now(), second.now(), "the worlds must differ in nothing else");
+    assert_eq!(first.now(), second.now(), "the fixtures must differ in nothing else");
     assert_ne!(digest(&first.session), digest(&second.session), "{what}");
 }
 
@@ -24,49 +24,49 @@ fn told_apart(what: &str, one: impl FnOnce(&mut World), other: impl FnOnce(&mut 
 #[track_caller]
 fn logins_told_apart(
     what: &str,
-    one: impl FnOnce(&mut World) -> Login,
-    other: impl FnOnce(&mut World) -> Login,
+    one: impl FnOnce(&mut Fixture) -> Login,
+    other: impl FnOnce(&mut Fixture) -> Login,
 ) {
-    assert_ne!(digest(&one(&mut World::new())), digest(&other(&mut World::new())), "{what}");
+    assert_ne!(digest(&one(&mut Fixture::new())), digest(&other(&mut Fixture::new())), "{what}");
 }
 
-fn grant_to_a_new_call(world: &mut World, token: &str) {
-    let (login, _) = world.lead(Call::replayable());
-    world.grant(login, token);
+fn grant_to_a_new_call(fixture: &mut Fixture, token: &str) {
+    let (login, _) = fixture.lead(Call::replayable());
+    fixture.grant(login, token);
 }
 
 fn rotated(secret: &str) -> Credentials {
     Credentials::new(KEY, secret).unwrap()
 }
 
-fn give_up(world: &mut World) {
-    let (login, _) = world.lead_in_time(Call::replayable());
-    world.settle(login, Outcome::Abandoned);
+fn give_up(fixture: &mut Fixture) {
+    let (login, _) = fixture.lead_in_time(Call::replayable());
+    fixture.settle(login, Outcome::Abandoned);
 }
 
 #[test]
 fn a_session_is_told_from_one_that_holds_another_token() {
     told_apart(
         "the held token",
-        |world| {
-            world.log_in();
+        |fixture| {
+            fixture.log_in();
         },
-        |world| {
-            world.fresh();
-            world.log_in();
+        |fixture| {
+            fixture.fresh();
+            fixture.log_in();
         },
     );
     told_apart(
         "how long it lasts",
-        |world| {
-            let token = world.fresh();
-            grant_to_a_new_call(world, &token);
-            world.pass(secs(10));
+        |fixture| {
+            let token = fixture.fresh();
+            grant_to_a_new_call(fixture, &token);
+            fixture.pass(secs(10));
         },
-        |world| {
-            let token = world.fresh();
-            world.pass(secs(10));
-            grant_to_a_new_call(world, &token);
+        |fixture| {
+            let token = fixture.fresh();
+            fixture.pass(secs(10));
+            grant_to_a_new_call(fixture, &token);
         },
     );
 }
@@ -75,27 +75,27 @@ fn a_session_is_told_from_one_that_holds_another_token() {
 fn a_session_is_told_from_one_that_has_given_up_another_token() {
     told_apart(
         "which token no store may bring back",
-        |world| {
-            world.log_in();
-            world.invalidate();
+        |fixture| {
+            fixture.log_in();
+            fixture.invalidate();
         },
-        |world| {
-            world.fresh();
-            world.log_in();
-            world.invalidate();
+        |fixture| {
+            fixture.fresh();
+            fixture.log_in();
+            fixture.invalidate();
         },
     );
     told_apart(
         "why nothing is held",
-        |world| {
-            world.reset(rotated("last"));
-            world.log_in();
-            world.invalidate();
+        |fixture| {
+            fixture.reset(rotated("last"));
+            fixture.log_in();
+            fixture.invalidate();
         },
-        |world| {
-            world.log_in();
-            world.reset(rotated("first"));
-            world.reset(rotated("last"));
+        |fixture| {
+            fixture.log_in();
+            fixture.reset(rotated("first"));
+            fixture.reset(rotated("last"));
         },
     );
 }
@@ -103,18 +103,18 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
 #[test]
 fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
     let dropped_at_59_minutes = |seconds: i64| {
-        move |world: &mut World| {
-            let token = world.lasting(seconds);
-            grant_to_a_new_call(world, &token);
-            let sent = world.send(Call::replayable());
-            world.deliver(sent.attempt, 200);
-            let sent = world.send(Call::replayable());
-            world.pass(secs(3540));
-            drop(world.retry(sent.attempt));
+        move |fixture: &mut Fixture| {
+            let token = fixture.lasting(seconds);
+            grant_to_a_new_call(fixture, &token);
+            let sent = fixture.send(Call::replayable());
+            fixture.deliver(sent.attempt, 200);
+            let sent = fixture.send(Call::replayable());
+            fixture.pass(secs(3540));
+            drop(fixture.retry(sent.attempt));
             // From here on both have the same token behind them.
-            let token = world.fresh();
-            grant_to_a_new_call(world, &token);
-            world.invalidate();
+            let token = fixture.fresh();
+            grant_to_a_new_call(fixture, &token);
+            fixture.invalidate();
         }
     };
     told_apart("the coins that are left", dropped_at_59_minutes(3600), dropped_at_59_minutes(3540));
@@ -123,10 +123,10 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
 #[test]
 fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
     let asked_to_wait = |seconds: &'static str| {
-        move |world: &mut World| {
-            let (login, _) = world.lead(Call::replayable());
+        move |fixture: &mut Fixture| {
+            let (login, _) = fixture.lead(Call::replayable());
             let answer = busy(&login, seconds);
-            world.settle(login, answer);
+            fixture.settle(login, answer);
         }
     };
     told_apart("when it may start", asked_to_wait("5"), asked_to_wait("7"));
@@ -136,12 +136,12 @@ fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
 #[test]
 fn a_session_is_told_from_one_in_which_a_call_has_sat_through_another_number_of_failures() {
     let second_login_ends = |outcome: Outcome| {
-        move |world: &mut World| {
-            give_up(world);
-            let (login, _) = world.lead(Call::replayable());
-            world.settle(login, outcome);
-            world.pass(secs(1));
-            world.log_in();
+        move |fixture: &mut Fixture| {
+            give_up(fixture);
+            let (login, _) = fixture.lead(Call::replayable());
+            fixture.settle(login, outcome);
+            fixture.pass(secs(1));
+            fixture.log_in();
         }
     };
     told_apart("the failures", second_login_ends(down()), second_login_ends(Outcome::Abandoned));
@@ -150,12 +150,12 @@ fn a_session_is_told_from_one_in_which_a_call_has_sat_through_another_number_of_
 #[test]
 fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
     let found_in_a_store = |settled: bool| {
-        move |world: &mut World| {
-            let (before, _) = World::warm();
-            let (login, _) = world.lead(Call::replayable());
-            world.resume(&before.snapshot()).unwrap();
+        move |fixture: &mut Fixture| {
+            let (before, _) = Fixture::warm();
+            let (login, _) = fixture.lead(Call::replayable());
+            fixture.resume(&before.snapshot()).unwrap();
             if settled {
-                world.settle(login, Outcome::Abandoned);
+                fixture.settle(login, Outcome::Abandoned);
             }
         }
     };
@@ -166,7 +166,7 @@ fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
 fn a_session_is_told_from_one_of_another_key_or_secret() {
     let of = |key: &str, secret: &str| {
         let credentials = Credentials::new(key, secret).unwrap();
-        digest(&World::of(Config::builder(ORIGIN, credentials).build().unwrap()).session)
+        digest(&Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap()).session)
     };
     assert_eq!(of(KEY, SECRET), of(KEY, SECRET));
     assert_ne!(of(KEY, SECRET), of("another", SECRET));
@@ -175,26 +175,26 @@ fn a_session_is_told_from_one_of_another_key_or_secret() {
 
 #[test]
 fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
-    let lead = |world: &mut World| world.lead(Call::replayable()).0;
-    logins_told_apart("what the wall clock showed", lead, |world| {
-        world.set_wall_forward(secs(1));
-        lead(world)
+    let lead = |fixture: &mut Fixture| fixture.lead(Call::replayable()).0;
+    logins_told_apart("what the wall clock showed", lead, |fixture| {
+        fixture.set_wall_forward(secs(1));
+        lead(fixture)
     });
-    logins_told_apart("which login its token would follow", lead, |world| {
-        world.reset(rotated("another"));
-        world.reset(credentials());
-        lead(world)
+    logins_told_apart("which login its token would follow", lead, |fixture| {
+        fixture.reset(rotated("another"));
+        fixture.reset(credentials());
+        lead(fixture)
     });
     let after_an_hour = |renewed: bool| {
-        move |world: &mut World| {
-            world.log_in();
+        move |fixture: &mut Fixture| {
+            fixture.log_in();
             if renewed {
-                let sent = world.send(Call::replayable());
-                let newer = world.fresh();
-                world.renew(sent.attempt, &newer);
+                let sent = fixture.send(Call::replayable());
+                let newer = fixture.fresh();
+                fixture.renew(sent.attempt, &newer);
             }
-            world.pass(secs(3600));
-            lead(world)
+            fixture.pass(secs(3600));
+            lead(fixture)
         }
     };
     logins_told_apart("which generation it would replace", after_an_hour(true), after_an_hour(false));

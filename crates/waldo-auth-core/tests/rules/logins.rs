@@ -5,328 +5,330 @@ use std::time::Duration;
 
 use waldo_auth_core::{Call, Credentials, Event, Explanation, Ignored, Outcome, Reason, Refusal, Step};
 
-use crate::world::{KEY, World, busy, credentials, down, grant_of, just_under, millis, rejection_of, secs};
+use crate::fixture::{
+    Fixture, KEY, busy, credentials, down, grant_of, just_under, millis, rejection_of, secs,
+};
 
 #[test]
 fn rule_13_sixty_four_cold_calls_share_one_login() {
-    let mut world = World::new();
-    let (login, leader) = world.lead(Call::replayable());
-    let waiters: Vec<_> = (0..63).map(|_| world.wait(Call::replayable())).collect();
+    let mut fixture = Fixture::new();
+    let (login, leader) = fixture.lead(Call::replayable());
+    let waiters: Vec<_> = (0..63).map(|_| fixture.wait(Call::replayable())).collect();
     assert!(waiters.iter().all(|(_, until)| *until == login.expires_at()));
-    let token = world.fresh();
-    world.grant(login, &token);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
     for call in waiters.into_iter().map(|(call, _)| call).chain([leader]) {
-        assert_eq!(world.send(call).token, token);
+        assert_eq!(fixture.send(call).token, token);
     }
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.logins, 1);
 }
 
 #[test]
 fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
-    let mut world = World::new();
-    let (login, leader) = world.lead(Call::replayable());
-    let (waiter, until) = world.wait(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (login, leader) = fixture.lead(Call::replayable());
+    let (waiter, until) = fixture.wait(Call::replayable());
     drop((login, leader));
-    world.pass_until(until);
-    let (login, waiter) = world.lead(waiter);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(world.send(waiter).token, token);
-    assert!(world.journal().contains(&"lease_expired"));
+    fixture.pass_until(until);
+    let (login, waiter) = fixture.lead(waiter);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(waiter).token, token);
+    assert!(fixture.journal().contains(&"lease_expired"));
 }
 
 #[test]
 fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
-    let mut world = World::new();
-    let (mut slow, leader) = world.lead(Call::replayable());
-    let (mut waiter, _) = world.wait(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (mut slow, leader) = fixture.lead(Call::replayable());
+    let (mut waiter, _) = fixture.wait(Call::replayable());
     drop(leader);
     // Each answer comes after its lease, so each call would take over from the last, for ever.
     for _ in 0..2 {
-        world.pass(secs(30));
-        let (next, call) = world.lead(waiter);
+        fixture.pass(secs(30));
+        let (next, call) = fixture.lead(waiter);
         let rejection = rejection_of(&slow);
-        world.settle(slow, rejection);
+        fixture.settle(slow, rejection);
         (slow, waiter) = (next, call);
     }
-    world.pass(secs(30));
-    let Refusal::Unavailable { failure, .. } = world.refuse(waiter) else {
+    fixture.pass(secs(30));
+    let Refusal::Unavailable { failure, .. } = fixture.refuse(waiter) else {
         panic!("it was not the deadline")
     };
     assert_eq!(failure.reason(), Reason::Timeout);
     // A call that comes in when the lease expires has waited for nothing.
-    world.leads(Call::replayable());
+    fixture.leads(Call::replayable());
 }
 
 #[test]
 fn rule_13_a_login_that_has_expired_fails_those_who_waited_once() {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    let (waiter, until) = world.wait(Call::replayable());
-    world.pass_until(until);
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    let (waiter, until) = fixture.wait(Call::replayable());
+    fixture.pass_until(until);
     // The expired lease is the first failure; the late answer is no second one.
-    let (login, waiter) = world.lead(waiter);
-    world.settle(late, down());
-    world.settle(login, down());
-    let (waiter, until) = world.wait(waiter);
-    world.pass_until(until);
-    let (login, waiter) = world.lead(waiter);
-    world.settle(login, down());
-    assert!(matches!(world.refuse(waiter), Refusal::Unavailable { .. }));
+    let (login, waiter) = fixture.lead(waiter);
+    fixture.settle(late, down());
+    fixture.settle(login, down());
+    let (waiter, until) = fixture.wait(waiter);
+    fixture.pass_until(until);
+    let (login, waiter) = fixture.lead(waiter);
+    fixture.settle(login, down());
+    assert!(matches!(fixture.refuse(waiter), Refusal::Unavailable { .. }));
 }
 
 #[test]
 fn rule_13_a_lease_holds_until_its_very_end() {
-    let mut world = World::with(|builder| builder.lease(millis(500)));
-    let (_login, _) = world.lead(Call::replayable());
-    world.pass(millis(499));
-    let (waiter, _) = world.wait(Call::replayable());
-    world.pass(millis(1));
-    world.leads(waiter);
+    let mut fixture = Fixture::with(|builder| builder.lease(millis(500)));
+    let (_login, _) = fixture.lead(Call::replayable());
+    fixture.pass(millis(499));
+    let (waiter, _) = fixture.wait(Call::replayable());
+    fixture.pass(millis(1));
+    fixture.leads(waiter);
 }
 
 #[test]
 fn rule_13_a_suspended_machine_does_not_end_a_lease() {
-    let mut world = World::new();
-    let (_login, _) = world.lead(Call::replayable());
-    world.suspend(secs(3600));
-    world.waits(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (_login, _) = fixture.lead(Call::replayable());
+    fixture.suspend(secs(3600));
+    fixture.waits(Call::replayable());
 }
 
 #[test]
 fn rule_13_a_leader_that_gives_up_hands_over_at_once() {
-    let mut world = World::new();
-    let (login, leader) = world.lead(Call::replayable());
-    let (waiter, _) = world.wait(Call::replayable());
-    world.settle(login, Outcome::Abandoned);
+    let mut fixture = Fixture::new();
+    let (login, leader) = fixture.lead(Call::replayable());
+    let (waiter, _) = fixture.wait(Call::replayable());
+    fixture.settle(login, Outcome::Abandoned);
     drop(leader);
-    world.leads(waiter);
+    fixture.leads(waiter);
 }
 
 #[test]
 fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
-    let mut world = World::new();
-    let waits = failovers(&mut world, 60);
+    let mut fixture = Fixture::new();
+    let waits = failovers(&mut fixture, 60);
     let (at_once, spaced) = waits.split_at(5);
     assert!(at_once.iter().all(Duration::is_zero), "a few hand over at once: {waits:?}");
     assert!(spaced.iter().all(|wait| *wait == millis(250)), "then as fast as retries begin: {waits:?}");
     // All is forgotten once somebody gets through.
-    let (login, _) = world.lead_in_time(Call::replayable());
-    let token = world.fresh();
-    world.grant(login, &token);
-    world.invalidate();
-    assert_eq!(failovers(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
+    let (login, _) = fixture.lead_in_time(Call::replayable());
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    fixture.invalidate();
+    assert_eq!(failovers(&mut fixture, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
 fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_hands_over_at_once() {
-    let mut world = World::new();
-    let (mut login, mut call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (mut login, mut call) = fixture.lead(Call::replayable());
     for _ in 0..60 {
-        world.pass(millis(250));
-        world.settle(login, Outcome::Abandoned);
-        (login, call) = world.lead(call);
+        fixture.pass(millis(250));
+        fixture.settle(login, Outcome::Abandoned);
+        (login, call) = fixture.lead(call);
     }
 }
 
 #[test]
 fn rule_14_a_leader_that_gives_up_after_an_outage_hands_over_at_once_too() {
-    let mut world = World::new();
-    backoffs(&mut world, 7);
-    assert_eq!(failovers(&mut world, 6), [0, 0, 0, 0, 0, 250].map(millis));
+    let mut fixture = Fixture::new();
+    backoffs(&mut fixture, 7);
+    assert_eq!(failovers(&mut fixture, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
 fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut call = Call::replayable();
     for _ in 0..20 {
-        let (login, then) = world.lead_in_time(call);
-        world.settle(login, Outcome::Abandoned);
+        let (login, then) = fixture.lead_in_time(call);
+        fixture.settle(login, Outcome::Abandoned);
         call = then;
     }
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_success_is_used_if_nothing_newer_is_held() {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    world.pass(secs(31));
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.fresh();
-    world.grant(late, &token);
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    fixture.pass(secs(31));
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
+    fixture.grant(late, &token);
     // Nobody waits any longer, though the second login is still under way.
-    assert_eq!(world.send(call).token, token);
-    assert_eq!(world.held(), token);
+    assert_eq!(fixture.send(call).token, token);
+    assert_eq!(fixture.held(), token);
     // The second one, younger, replaces it when it comes.
-    let newer = world.fresh();
-    world.grant(login, &newer);
-    assert_eq!(world.held(), newer);
+    let newer = fixture.fresh();
+    fixture.grant(login, &newer);
+    assert_eq!(fixture.held(), newer);
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_success_is_ignored_once_a_later_login_was_granted() {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    world.pass(secs(31));
-    let newer = world.log_in();
-    let old = world.fresh();
-    world.grant(late, &old);
-    assert_eq!(world.held(), newer);
-    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    fixture.pass(secs(31));
+    let newer = fixture.log_in();
+    let old = fixture.fresh();
+    fixture.grant(late, &old);
+    assert_eq!(fixture.held(), newer);
+    assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::LateLogin });
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_success_heals_a_failure() {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    world.pass(secs(31));
-    let call = world.fail(Call::replayable());
-    let (call, _) = world.wait(call);
-    let token = world.fresh();
-    world.grant(late, &token);
-    assert_eq!(world.send(call).token, token);
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    fixture.pass(secs(31));
+    let call = fixture.fail(Call::replayable());
+    let (call, _) = fixture.wait(call);
+    let token = fixture.fresh();
+    fixture.grant(late, &token);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_failure_does_not_disturb_the_login_under_way() {
     for outcome in [down(), Outcome::Abandoned] {
-        let mut world = World::new();
-        let (late, _) = world.lead(Call::replayable());
-        world.pass(secs(31));
-        let (login, call) = world.lead(Call::replayable());
-        world.settle(late, outcome);
-        let (call, until) = world.wait(call);
+        let mut fixture = Fixture::new();
+        let (late, _) = fixture.lead(Call::replayable());
+        fixture.pass(secs(31));
+        let (login, call) = fixture.lead(Call::replayable());
+        fixture.settle(late, outcome);
+        let (call, until) = fixture.wait(call);
         assert_eq!(until, login.expires_at());
-        let token = world.fresh();
-        world.grant(login, &token);
-        assert_eq!(world.send(call).token, token);
+        let token = fixture.fresh();
+        fixture.grant(login, &token);
+        assert_eq!(fixture.send(call).token, token);
     }
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_rejection_does_not_circuit_while_another_login_is_under_way() {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    world.pass(secs(31));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    fixture.pass(secs(31));
+    let (login, call) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&late);
-    world.settle(late, rejection);
-    let (call, _) = world.wait(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(world.send(call).token, token);
+    fixture.settle(late, rejection);
+    let (call, _) = fixture.wait(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_13_an_answer_that_comes_after_the_lease_but_before_anybody_looked_counts() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.fresh();
-    world.pass(secs(100));
-    world.grant(login, &token);
-    assert_eq!(world.send(call).token, token);
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
+    fixture.pass(secs(100));
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
-    let (mut world, token) = World::warm();
-    world.pass(secs(3400));
-    let (_login, _) = world.lead(Call::one_shot());
-    assert_eq!(world.send(Call::replayable()).token, token);
-    world.waits(Call::one_shot());
-    let hurried = Call::one_shot().with_deadline(world.after(secs(20)));
-    assert_eq!(world.send(hurried).token, token, "a deadline is not spent on a wish");
+    let (mut fixture, token) = Fixture::warm();
+    fixture.pass(secs(3400));
+    let (_login, _) = fixture.lead(Call::one_shot());
+    assert_eq!(fixture.send(Call::replayable()).token, token);
+    fixture.waits(Call::one_shot());
+    let hurried = Call::one_shot().with_deadline(fixture.after(secs(20)));
+    assert_eq!(fixture.send(hurried).token, token, "a deadline is not spent on a wish");
 }
 
 #[test]
 fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries() {
-    let mut world = World::new();
-    let (login, leader) = world.lead(Call::replayable());
-    let mut calls: Vec<Call> = (0..63).map(|_| world.wait(Call::replayable()).0).collect();
+    let mut fixture = Fixture::new();
+    let (login, leader) = fixture.lead(Call::replayable());
+    let mut calls: Vec<Call> = (0..63).map(|_| fixture.wait(Call::replayable()).0).collect();
     calls.push(leader);
-    world.settle(login, down());
+    fixture.settle(login, down());
     for round in 2..=3 {
         // All calls wait for one common instant.
-        let waits: Vec<_> = calls.into_iter().map(|call| world.wait(call)).collect();
+        let waits: Vec<_> = calls.into_iter().map(|call| fixture.wait(call)).collect();
         let instants: BTreeSet<_> = waits.iter().map(|(_, until)| *until).collect();
         assert_eq!(instants.len(), 1);
-        assert_eq!(world.logins, round - 1, "no login of their own");
-        world.pass_until(*instants.first().unwrap());
+        assert_eq!(fixture.logins, round - 1, "no login of their own");
+        fixture.pass_until(*instants.first().unwrap());
         let mut waiting = waits.into_iter().map(|(call, _)| call);
-        let (login, leader) = world.lead(waiting.next().unwrap());
-        calls = waiting.map(|call| world.wait(call).0).collect();
+        let (login, leader) = fixture.lead(waiting.next().unwrap());
+        calls = waiting.map(|call| fixture.wait(call).0).collect();
         calls.push(leader);
-        world.settle(login, down());
+        fixture.settle(login, down());
     }
     // Three failures are enough for each of them.
     for call in calls {
-        match world.refuse(call) {
+        match fixture.refuse(call) {
             Refusal::Unavailable { failure, retry_at } => {
                 assert_eq!(failure.reason(), Reason::Transport);
-                assert!(retry_at >= world.now().monotonic);
+                assert!(retry_at >= fixture.now().monotonic);
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(world.logins, 3);
+    assert_eq!(fixture.logins, 3);
 }
 
 #[test]
 fn rule_14_a_call_sits_through_as_many_failures_as_configured() {
     for most in [1, 2, 7, 100] {
-        let mut world = World::with(|builder| builder.failures_per_call(most));
+        let mut fixture = Fixture::with(|builder| builder.failures_per_call(most));
         let mut call = Call::replayable();
         for _ in 0..most {
-            let (login, then) = world.lead_in_time(call);
-            world.settle(login, down());
+            let (login, then) = fixture.lead_in_time(call);
+            fixture.settle(login, down());
             call = then;
         }
-        assert!(matches!(world.refuse(call), Refusal::Unavailable { .. }));
+        assert!(matches!(fixture.refuse(call), Refusal::Unavailable { .. }));
     }
 }
 
 #[test]
 fn rule_14_failures_before_a_call_came_in_are_not_its_own() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for _ in 0..10 {
-        let call = world.fail(Call::replayable());
-        let until = match world.admit(call) {
+        let call = fixture.fail(Call::replayable());
+        let until = match fixture.admit(call) {
             Step::Wait(_, until) => until,
             other => panic!("{other:?}"),
         };
-        world.pass_until(until);
+        fixture.pass_until(until);
     }
 }
 
 #[test]
 fn rule_14_a_refused_call_is_not_the_end_the_next_one_tries_again() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let mut call = Call::replayable();
     for _ in 0..3 {
-        call = world.fail(call);
-        world.pass(secs(60));
+        call = fixture.fail(call);
+        fixture.pass(secs(60));
     }
-    world.refuse(call);
-    let token = world.log_in();
-    assert_eq!(world.held(), token);
+    fixture.refuse(call);
+    let token = fixture.log_in();
+    assert_eq!(fixture.held(), token);
 }
 
 /// The backoffs after each of `n` failures in a row.
-fn backoffs(world: &mut World, n: usize) -> Vec<Duration> {
+fn backoffs(fixture: &mut Fixture, n: usize) -> Vec<Duration> {
     (0..n)
         .map(|_| {
-            drop(world.fail(Call::replayable()));
-            let wait = closed_for(world);
-            world.pass(wait);
+            drop(fixture.fail(Call::replayable()));
+            let wait = closed_for(fixture);
+            fixture.pass(wait);
             wait
         })
         .collect()
 }
 
 /// How long no login may start.
-fn closed_for(world: &World) -> Duration {
-    match world.session.explain(world.now()) {
+fn closed_for(fixture: &Fixture) -> Duration {
+    match fixture.session.explain(fixture.now()) {
         Explanation::BackOff { wait } => wait,
         Explanation::Authenticate { .. } => Duration::ZERO,
         other => panic!("{other:?}"),
@@ -334,32 +336,32 @@ fn closed_for(world: &World) -> Duration {
 }
 
 /// How long a call that leads so many times, and gives up each time, is kept from leading again.
-fn failovers(world: &mut World, n: usize) -> Vec<Duration> {
-    let (mut login, mut call) = world.lead_in_time(Call::replayable());
+fn failovers(fixture: &mut Fixture, n: usize) -> Vec<Duration> {
+    let (mut login, mut call) = fixture.lead_in_time(Call::replayable());
     let mut waits = Vec::new();
     for _ in 0..n {
-        world.settle(login, Outcome::Abandoned);
-        let from = world.now().monotonic;
-        (login, call) = world.lead_in_time(call);
-        waits.push(world.now().monotonic.saturating_duration_since(from));
+        fixture.settle(login, Outcome::Abandoned);
+        let from = fixture.now().monotonic;
+        (login, call) = fixture.lead_in_time(call);
+        waits.push(fixture.now().monotonic.saturating_duration_since(from));
     }
-    world.settle(login, Outcome::Abandoned);
+    fixture.settle(login, Outcome::Abandoned);
     waits
 }
 
 #[test]
 fn rule_13_no_failover_takes_longer_than_a_lease() {
-    let mut world = World::with(|builder| builder.lease(millis(100)));
-    assert_eq!(failovers(&mut world, 7), [0, 0, 0, 0, 0, 100, 100].map(millis));
+    let mut fixture = Fixture::with(|builder| builder.lease(millis(100)));
+    assert_eq!(failovers(&mut fixture, 7), [0, 0, 0, 0, 0, 100, 100].map(millis));
 }
 
 #[test]
 fn rule_14_a_habit_of_giving_up_does_not_lengthen_the_backoff_of_a_failure() {
-    let mut world = World::new();
-    failovers(&mut world, 30);
-    let (login, _) = world.lead_in_time(Call::replayable());
-    world.settle(login, down());
-    assert!(closed_for(&world) < millis(250));
+    let mut fixture = Fixture::new();
+    failovers(&mut fixture, 30);
+    let (login, _) = fixture.lead_in_time(Call::replayable());
+    fixture.settle(login, down());
+    assert!(closed_for(&fixture) < millis(250));
 }
 
 #[test]
@@ -367,8 +369,8 @@ fn rule_14_backoff_has_full_jitter_from_a_quarter_second_doubling_to_thirty_seco
     let limits = [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000].map(millis);
     let mut sums = [Duration::ZERO; 10];
     for seed in 0..200 {
-        let mut world = World::with(|builder| builder.jitter_seed(seed));
-        for ((wait, limit), sum) in backoffs(&mut world, 10).into_iter().zip(limits).zip(&mut sums) {
+        let mut fixture = Fixture::with(|builder| builder.jitter_seed(seed));
+        for ((wait, limit), sum) in backoffs(&mut fixture, 10).into_iter().zip(limits).zip(&mut sums) {
             assert!(wait < limit, "{wait:?} of {limit:?}, seed {seed}");
             *sum += wait;
         }
@@ -381,15 +383,15 @@ fn rule_14_backoff_has_full_jitter_from_a_quarter_second_doubling_to_thirty_seco
 
 #[test]
 fn rule_14_the_seed_decides_the_jitter() {
-    let of = |seed| backoffs(&mut World::with(|builder| builder.jitter_seed(seed)), 8);
+    let of = |seed| backoffs(&mut Fixture::with(|builder| builder.jitter_seed(seed)), 8);
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
 }
 
 #[test]
 fn rule_14_the_backoff_is_configurable() {
-    let mut world = World::with(|builder| builder.backoff(secs(10), secs(20)));
-    let waits = backoffs(&mut world, 64);
+    let mut fixture = Fixture::with(|builder| builder.backoff(secs(10), secs(20)));
+    let waits = backoffs(&mut fixture, 64);
     assert!(waits[0] < secs(10));
     assert!(waits.iter().all(|wait| *wait < secs(20)));
     assert!(waits.iter().any(|wait| *wait > secs(15)));
@@ -397,327 +399,327 @@ fn rule_14_the_backoff_is_configurable() {
 
 #[test]
 fn rule_14_a_granted_login_ends_the_streak() {
-    let mut world = World::new();
-    backoffs(&mut world, 10);
-    world.log_in();
-    world.pass(secs(3600));
-    assert!(backoffs(&mut world, 1)[0] < millis(250));
+    let mut fixture = Fixture::new();
+    backoffs(&mut fixture, 10);
+    fixture.log_in();
+    fixture.pass(secs(3600));
+    assert!(backoffs(&mut fixture, 1)[0] < millis(250));
 }
 
 #[test]
 fn rule_14_retry_after_wins_over_the_backoff_and_is_capped() {
-    let mut world = World::with(|builder| builder.retry_after_cap(secs(100)));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::with(|builder| builder.retry_after_cap(secs(100)));
+    let (login, call) = fixture.lead(Call::replayable());
     let failure = busy(&login, "77");
-    world.settle(login, failure);
-    let (call, until) = world.wait(call);
-    assert_eq!(until, world.after(secs(77)));
-    world.pass_until(until);
-    let (login, call) = world.lead(call);
+    fixture.settle(login, failure);
+    let (call, until) = fixture.wait(call);
+    assert_eq!(until, fixture.after(secs(77)));
+    fixture.pass_until(until);
+    let (login, call) = fixture.lead(call);
     let failure = busy(&login, "101");
-    world.settle(login, failure);
-    assert_eq!(world.wait(call).1, world.after(secs(100)));
+    fixture.settle(login, failure);
+    assert_eq!(fixture.wait(call).1, fixture.after(secs(100)));
 }
 
 #[test]
 fn rule_14_a_call_is_refused_at_once_when_a_backoff_outlasts_its_deadline() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
     let failure = busy(&login, "60");
-    world.settle(login, failure);
+    fixture.settle(login, failure);
     for seconds in [0, 1, 59, 60] {
-        let deadline = world.after(secs(seconds));
-        match world.refuse(Call::replayable().with_deadline(deadline)) {
+        let deadline = fixture.after(secs(seconds));
+        match fixture.refuse(Call::replayable().with_deadline(deadline)) {
             Refusal::Deadline { retry_at, failure } => {
-                assert_eq!(retry_at, world.after(secs(60)));
+                assert_eq!(retry_at, fixture.after(secs(60)));
                 assert_eq!(failure.unwrap().retry_after(), Some(secs(60)));
             }
             other => panic!("{other:?}"),
         }
     }
-    let deadline = world.after(secs(61));
-    world.waits(Call::replayable().with_deadline(deadline));
+    let deadline = fixture.after(secs(61));
+    fixture.waits(Call::replayable().with_deadline(deadline));
 }
 
 #[test]
 fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let deadline = world.after(secs(10));
-    let (call, until) = world.wait(Call::replayable().with_deadline(deadline));
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let deadline = fixture.after(secs(10));
+    let (call, until) = fixture.wait(Call::replayable().with_deadline(deadline));
     assert_eq!(until, deadline);
-    world.pass_until(until);
-    match world.refuse(call) {
+    fixture.pass_until(until);
+    match fixture.refuse(call) {
         // By then the login is most likely over; otherwise the call waits for it again.
-        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, world.after(secs(1))),
+        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, fixture.after(secs(1))),
         other => panic!("{other:?}"),
     }
-    world.pass(millis(19_500));
-    match world.refuse(Call::replayable().with_deadline(deadline)) {
+    fixture.pass(millis(19_500));
+    match fixture.refuse(Call::replayable().with_deadline(deadline)) {
         Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, login.expires_at()),
         other => panic!("{other:?}"),
     }
     // Beyond the lease, the lease is what counts.
-    let deadline = world.after(secs(100));
-    let (_, until) = world.wait(Call::replayable().with_deadline(deadline));
+    let deadline = fixture.after(secs(100));
+    let (_, until) = fixture.wait(Call::replayable().with_deadline(deadline));
     assert_eq!(until, login.expires_at());
 }
 
 #[test]
 fn rule_14_a_call_tells_its_deadline() {
-    let deadline = World::new().after(secs(5));
+    let deadline = Fixture::new().after(secs(5));
     assert_eq!(Call::replayable().with_deadline(deadline).deadline(), Some(deadline));
     assert_eq!(Call::one_shot().deadline(), None);
 }
 
 #[test]
 fn rule_14_a_call_whose_deadline_is_past_leads_no_login() {
-    let mut world = World::new();
-    let deadline = world.now().monotonic;
-    let refusal = world.refuse(Call::replayable().with_deadline(deadline));
+    let mut fixture = Fixture::new();
+    let deadline = fixture.now().monotonic;
+    let refusal = fixture.refuse(Call::replayable().with_deadline(deadline));
     assert!(matches!(refusal, Refusal::Deadline { failure: None, .. }));
-    world.leads(Call::replayable());
+    fixture.leads(Call::replayable());
 }
 
 #[test]
 fn rule_14_a_refusal_for_a_deadline_names_the_failure_that_is_waited_out_and_no_older_one() {
-    let mut world = World::new();
-    drop(world.fail(Call::replayable()));
-    let now = world.now().monotonic;
-    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    let mut fixture = Fixture::new();
+    drop(fixture.fail(Call::replayable()));
+    let now = fixture.now().monotonic;
+    let refusal = fixture.refuse(Call::replayable().with_deadline(now));
     assert!(matches!(refusal, Refusal::Deadline { failure: Some(_), .. }));
-    world.pass(secs(3 * 3600));
-    let now = world.now().monotonic;
-    let refusal = world.refuse(Call::replayable().with_deadline(now));
+    fixture.pass(secs(3 * 3600));
+    let now = fixture.now().monotonic;
+    let refusal = fixture.refuse(Call::replayable().with_deadline(now));
     assert!(matches!(refusal, Refusal::Deadline { failure: None, .. }));
 }
 
 #[test]
 fn rule_14_a_deadline_bounds_waits_and_nothing_else() {
-    let (mut world, token) = World::warm();
-    let deadline = world.now().monotonic;
-    world.pass(secs(10));
-    assert_eq!(world.send(Call::replayable().with_deadline(deadline)).token, token);
+    let (mut fixture, token) = Fixture::warm();
+    let deadline = fixture.now().monotonic;
+    fixture.pass(secs(10));
+    assert_eq!(fixture.send(Call::replayable().with_deadline(deadline)).token, token);
 }
 
 #[test]
 fn rule_15_a_rejection_refuses_every_call_without_a_login() {
-    let mut world = World::new();
-    let (login, leader) = world.lead(Call::replayable());
-    let (waiter, _) = world.wait(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (login, leader) = fixture.lead(Call::replayable());
+    let (waiter, _) = fixture.wait(Call::replayable());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
+    fixture.settle(login, rejection);
     for call in [leader, waiter, Call::replayable(), Call::one_shot()] {
-        match world.refuse(call) {
+        match fixture.refuse(call) {
             Refusal::Rejected { rejection, retry_at } => {
                 assert_eq!(rejection.code().as_str(), "INVALID_API_KEY");
-                assert_eq!(retry_at, world.after(secs(60)));
+                assert_eq!(retry_at, fixture.after(secs(60)));
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.logins, 1);
 }
 
-fn circuit_open() -> World {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
+fn circuit_open() -> Fixture {
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    world
+    fixture.settle(login, rejection);
+    fixture
 }
 
 #[test]
 fn rule_15_new_credentials_open_the_circuit() {
-    let mut world = circuit_open();
-    world.reset(Credentials::new("other key", "other secret").unwrap());
-    world.log_in();
+    let mut fixture = circuit_open();
+    fixture.reset(Credentials::new("other key", "other secret").unwrap());
+    fixture.log_in();
 }
 
 #[test]
 fn rule_15_a_reset_with_the_same_credentials_opens_the_circuit() {
-    let mut world = circuit_open();
-    world.reset(credentials());
-    world.log_in();
+    let mut fixture = circuit_open();
+    fixture.reset(credentials());
+    fixture.log_in();
 }
 
 #[test]
 fn rule_15_an_invalidation_does_not_open_the_circuit() {
-    let mut world = circuit_open();
-    world.invalidate();
-    world.refuse(Call::replayable());
+    let mut fixture = circuit_open();
+    fixture.invalidate();
+    fixture.refuse(Call::replayable());
 }
 
 #[test]
 fn rule_15_time_opens_the_circuit_for_one_single_probe() {
-    let mut world = circuit_open();
-    world.pass(just_under(secs(60)));
-    world.refuse(Call::replayable());
-    world.pass(millis(1));
-    let (login, probe) = world.lead(Call::replayable());
-    let waiters: Vec<_> = (0..9).map(|_| world.wait(Call::replayable()).0).collect();
+    let mut fixture = circuit_open();
+    fixture.pass(just_under(secs(60)));
+    fixture.refuse(Call::replayable());
+    fixture.pass(millis(1));
+    let (login, probe) = fixture.lead(Call::replayable());
+    let waiters: Vec<_> = (0..9).map(|_| fixture.wait(Call::replayable()).0).collect();
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
+    fixture.settle(login, rejection);
     for call in waiters.into_iter().chain([probe]) {
-        world.refuse(call);
+        fixture.refuse(call);
     }
-    assert_eq!(world.logins, 2);
+    assert_eq!(fixture.logins, 2);
 }
 
 #[test]
 fn rule_15_probes_come_after_sixty_seconds_doubling_to_fifteen_minutes() {
-    let mut world = circuit_open();
+    let mut fixture = circuit_open();
     for wait in [60, 120, 240, 480, 900, 900, 900] {
-        assert_eq!(world.refuse(Call::replayable()).retry_at(), world.after(secs(wait)));
-        world.pass(secs(wait));
-        let (login, _) = world.lead(Call::replayable());
+        assert_eq!(fixture.refuse(Call::replayable()).retry_at(), fixture.after(secs(wait)));
+        fixture.pass(secs(wait));
+        let (login, _) = fixture.lead(Call::replayable());
         let rejection = rejection_of(&login);
-        world.settle(login, rejection);
+        fixture.settle(login, rejection);
     }
 }
 
 #[test]
 fn rule_15_a_key_that_works_again_ends_the_circuit_and_its_doubling() {
-    let mut world = circuit_open();
-    world.pass(secs(60));
-    let token = world.log_in();
-    assert_eq!(world.held(), token);
-    world.pass(secs(3600));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = circuit_open();
+    fixture.pass(secs(60));
+    let token = fixture.log_in();
+    assert_eq!(fixture.held(), token);
+    fixture.pass(secs(3600));
+    let (login, call) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    assert_eq!(world.refuse(call).retry_at(), world.after(secs(60)));
+    fixture.settle(login, rejection);
+    assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(60)));
 }
 
 #[test]
 fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
-    let mut world = circuit_open();
-    world.pass(secs(60));
-    let (login, call) = world.lead(Call::replayable());
-    world.settle(login, down());
-    match world.refuse(call) {
-        Refusal::Rejected { retry_at, .. } => assert_eq!(retry_at, world.after(secs(60))),
+    let mut fixture = circuit_open();
+    fixture.pass(secs(60));
+    let (login, call) = fixture.lead(Call::replayable());
+    fixture.settle(login, down());
+    match fixture.refuse(call) {
+        Refusal::Rejected { retry_at, .. } => assert_eq!(retry_at, fixture.after(secs(60))),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease() {
-    let mut world = circuit_open();
-    world.pass(secs(60));
-    drop(world.lead(Call::replayable()));
-    let (call, until) = world.wait(Call::replayable());
-    assert_eq!(until, world.after(secs(30)));
-    world.pass_until(until);
-    let (login, call) = world.lead(call);
+    let mut fixture = circuit_open();
+    fixture.pass(secs(60));
+    drop(fixture.lead(Call::replayable()));
+    let (call, until) = fixture.wait(Call::replayable());
+    assert_eq!(until, fixture.after(secs(30)));
+    fixture.pass_until(until);
+    let (login, call) = fixture.lead(call);
     // The silence has not taken the rejection back.
-    world.settle(login, down());
-    let refusal = world.refuse(call);
+    fixture.settle(login, down());
+    let refusal = fixture.refuse(call);
     assert!(matches!(refusal, Refusal::Rejected { .. }), "{refusal:?}");
-    assert_eq!(refusal.retry_at(), world.after(secs(60)));
+    assert_eq!(refusal.retry_at(), fixture.after(secs(60)));
 }
 
 #[test]
 fn rule_15_a_probe_that_is_given_up_is_not_repeated_before_its_lease_would_have_ended() {
-    let mut world = circuit_open();
-    world.pass(secs(60));
-    let (login, call) = world.lead(Call::replayable());
-    world.settle(login, Outcome::Abandoned);
-    assert_eq!(world.refuse(call).retry_at(), world.after(secs(30)));
+    let mut fixture = circuit_open();
+    fixture.pass(secs(60));
+    let (login, call) = fixture.lead(Call::replayable());
+    fixture.settle(login, Outcome::Abandoned);
+    assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(30)));
 }
 
 #[test]
 fn rule_15_the_probes_are_configurable() {
-    let mut world = World::with(|builder| builder.probe(secs(1), secs(3)));
+    let mut fixture = Fixture::with(|builder| builder.probe(secs(1), secs(3)));
     for wait in [1, 2, 3, 3] {
-        let (login, call) = world.lead(Call::replayable());
+        let (login, call) = fixture.lead(Call::replayable());
         let rejection = rejection_of(&login);
-        world.settle(login, rejection);
-        assert_eq!(world.refuse(call).retry_at(), world.after(secs(wait)));
-        world.pass(secs(wait));
+        fixture.settle(login, rejection);
+        assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(wait)));
+        fixture.pass(secs(wait));
     }
 }
 
 #[test]
 fn rule_15_a_held_token_is_used_though_a_login_was_rejected() {
-    let (mut world, token) = World::warm();
-    world.pass(secs(3400));
-    let (login, _) = world.lead(Call::one_shot());
+    let (mut fixture, token) = Fixture::warm();
+    fixture.pass(secs(3400));
+    let (login, _) = fixture.lead(Call::one_shot());
     let rejection = rejection_of(&login);
-    world.settle(login, rejection);
-    assert_eq!(world.held(), token);
+    fixture.settle(login, rejection);
+    assert_eq!(fixture.held(), token);
 }
 
 /// A key that stays rejected, polled each second for a day.
 #[test]
 fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for _ in 0..24 * 3600 {
-        world.pass(secs(1));
-        if let Step::Authenticate(login, _) = world.admit(Call::replayable()) {
+        fixture.pass(secs(1));
+        if let Step::Authenticate(login, _) = fixture.admit(Call::replayable()) {
             let rejection = rejection_of(&login);
-            world.settle(login, rejection);
+            fixture.settle(login, rejection);
         }
     }
-    assert!((96..=101).contains(&world.logins), "{}", world.logins);
+    assert!((96..=101).contains(&fixture.logins), "{}", fixture.logins);
 }
 
 /// A server that is down, polled each tenth of a second for an hour.
 #[test]
 fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for _ in 0..36_000 {
-        world.pass(millis(100));
-        if let Step::Authenticate(login, _) = world.admit(Call::replayable()) {
-            world.settle(login, down());
+        fixture.pass(millis(100));
+        if let Step::Authenticate(login, _) = fixture.admit(Call::replayable()) {
+            fixture.settle(login, down());
         }
     }
     // Full jitter below 30 s has a mean of 15 s.
-    assert!((150..400).contains(&world.logins), "{}", world.logins);
+    assert!((150..400).contains(&fixture.logins), "{}", fixture.logins);
 }
 
 #[test]
 fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
-    let mut world = World::new();
-    let (first, _) = world.lead(Call::replayable());
-    world.reset(Credentials::new(KEY, "a rotated secret").unwrap());
-    let (second, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (first, _) = fixture.lead(Call::replayable());
+    fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
+    let (second, call) = fixture.lead(Call::replayable());
     // The first one's end does not end the second one's lease.
-    world.settle(first, down());
-    let (call, _) = world.wait(call);
-    let token = world.fresh();
+    fixture.settle(first, down());
+    let (call, _) = fixture.wait(call);
+    let token = fixture.fresh();
     let granted = grant_of(&second, &token);
-    world.settle(second, granted);
-    assert_eq!(world.send(call).token, token);
+    fixture.settle(second, granted);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewal_brought() {
-    let (mut world, _) = World::warm();
-    world.pass(secs(3400)); // less is left than a one-shot call wants
-    let (late, _) = world.lead(Call::one_shot());
-    let old = world.fresh();
-    world.pass(secs(31));
-    let other = world.send(Call::replayable());
-    let newer = world.fresh();
-    world.renew(other.attempt, &newer);
-    world.grant(late, &old);
-    assert_eq!(world.held(), newer);
-    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::LateLogin });
+    let (mut fixture, _) = Fixture::warm();
+    fixture.pass(secs(3400)); // less is left than a one-shot call wants
+    let (late, _) = fixture.lead(Call::one_shot());
+    let old = fixture.fresh();
+    fixture.pass(secs(31));
+    let other = fixture.send(Call::replayable());
+    let newer = fixture.fresh();
+    fixture.renew(other.attempt, &newer);
+    fixture.grant(late, &old);
+    assert_eq!(fixture.held(), newer);
+    assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::LateLogin });
 }
 
 /// A leader's lease expires; the next one fails with `outcome`; then the first one's end arrives.
 /// Until when is the way closed?
 fn closed_by_a_later_login(outcome: impl Fn(&waldo_auth_core::Login) -> Outcome, late_end: Outcome) {
-    let mut world = World::new();
-    let (late, _) = world.lead(Call::replayable());
-    world.pass(secs(31));
-    let (login, _) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (late, _) = fixture.lead(Call::replayable());
+    fixture.pass(secs(31));
+    let (login, _) = fixture.lead(Call::replayable());
     let outcome = outcome(&login);
-    world.settle(login, outcome);
-    let before = world.explain();
-    world.settle(late, late_end);
-    assert_eq!(world.explain(), before);
+    fixture.settle(login, outcome);
+    let before = fixture.explain();
+    fixture.settle(late, late_end);
+    assert_eq!(fixture.explain(), before);
 }
 
 #[test]
@@ -731,59 +733,59 @@ fn rule_13_a_expired_leaders_late_end_does_not_open_what_a_later_login_has_close
 
 #[test]
 fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
-    let (mut world, _) = World::warm();
-    world.pass(secs(3400));
+    let (mut fixture, _) = Fixture::warm();
+    fixture.pass(secs(3400));
     for _ in 0..100 {
-        if let Step::Authenticate(login, _) = world.admit(Call::one_shot()) {
-            world.settle(login, Outcome::Abandoned);
+        if let Step::Authenticate(login, _) = fixture.admit(Call::one_shot()) {
+            fixture.settle(login, Outcome::Abandoned);
         }
     }
-    assert_eq!(world.logins - 1, 6, "logins at one instant: the first, and five failovers");
+    assert_eq!(fixture.logins - 1, 6, "logins at one instant: the first, and five failovers");
 }
 
 #[test]
 fn rule_14_a_server_can_ask_for_more_time_than_the_backoff_but_not_for_less() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for _ in 0..20 {
         let mut call = Call::replayable();
-        while let Step::Authenticate(login, then) = world.admit(call) {
+        while let Step::Authenticate(login, then) = fixture.admit(call) {
             let failure = busy(&login, "0");
-            world.settle(login, failure);
+            fixture.settle(login, failure);
             call = then;
         }
     }
-    assert_eq!(world.logins, 1, "at one instant");
+    assert_eq!(fixture.logins, 1, "at one instant");
 }
 
 #[test]
 fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let (waiter, _) = world.wait(Call::replayable());
-    world.settle(login, down());
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let (waiter, _) = fixture.wait(Call::replayable());
+    fixture.settle(login, down());
     for _ in 0..2 {
-        world.pass(secs(60));
-        drop(world.fail(Call::replayable()));
+        fixture.pass(secs(60));
+        drop(fixture.fail(Call::replayable()));
     }
-    world.pass(secs(60));
-    let (_login, _) = world.lead(Call::replayable()); // the waiter was slow to wake
-    world.refuse(waiter);
+    fixture.pass(secs(60));
+    let (_login, _) = fixture.lead(Call::replayable()); // the waiter was slow to wake
+    fixture.refuse(waiter);
 }
 
 #[test]
 fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
     for seconds in ["0", "1", "59"] {
-        let mut world = circuit_open();
-        world.pass(secs(60));
-        let (login, call) = world.lead(Call::replayable());
+        let mut fixture = circuit_open();
+        fixture.pass(secs(60));
+        let (login, call) = fixture.lead(Call::replayable());
         let failure = busy(&login, seconds);
-        world.settle(login, failure);
-        assert_eq!(world.refuse(call).retry_at(), world.after(secs(60)));
+        fixture.settle(login, failure);
+        assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(60)));
     }
-    let mut world = circuit_open();
-    world.pass(secs(60));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = circuit_open();
+    fixture.pass(secs(60));
+    let (login, call) = fixture.lead(Call::replayable());
     let failure = busy(&login, "600");
-    world.settle(login, failure);
-    assert_eq!(world.refuse(call).retry_at(), world.after(secs(600)), "but later, if the server says so");
+    fixture.settle(login, failure);
+    assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(600)), "but later, if the server says so");
 }

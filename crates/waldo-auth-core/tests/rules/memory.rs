@@ -5,15 +5,15 @@ use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderMap, Request, StatusCode};
 use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Session, Step, Verdict};
 
-use crate::world::{World, bearer, secs};
+use crate::fixture::{Fixture, bearer, secs};
 
 /// One call from beginning to end, its response's headers given.
-fn call(world: &mut World, request: &mut Request<()>, headers: &HeaderMap) {
-    let now = world.now();
-    let Ok(Step::Send(attempt)) = world.session.admit(Call::replayable(), request, now) else {
+fn call(fixture: &mut Fixture, request: &mut Request<()>, headers: &HeaderMap) {
+    let now = fixture.now();
+    let Ok(Step::Send(attempt)) = fixture.session.admit(Call::replayable(), request, now) else {
         panic!("a token is held")
     };
-    let verdict = world.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
+    let verdict = fixture.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
     assert!(matches!(verdict, Verdict::Deliver));
 }
 
@@ -24,29 +24,29 @@ fn request() -> Request<()> {
 
 #[test]
 fn attaching_a_token_allocates_nothing() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     let mut request = request();
     for headers in [HeaderMap::new(), bearer(&token), bearer("malformed"), bearer("")] {
-        let cost = measure(|| call(&mut world, &mut request, &headers));
+        let cost = measure(|| call(&mut fixture, &mut request, &headers));
         assert_eq!(cost.count_total, 0, "{headers:?}: {cost:?}");
     }
 }
 
 #[test]
 fn a_call_that_waits_or_is_refused_allocates_nothing() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let (mut request, now) = (request(), world.now());
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let (mut request, now) = (request(), fixture.now());
     let cost = measure(|| {
-        assert!(matches!(world.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
+        assert!(matches!(fixture.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
     });
     assert_eq!(cost.count_total, 0);
-    let failure = crate::world::busy(&login, "60");
-    world.settle(login, failure);
+    let failure = crate::fixture::busy(&login, "60");
+    fixture.settle(login, failure);
     let cost = measure(|| {
-        assert!(matches!(world.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
+        assert!(matches!(fixture.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
         assert!(matches!(
-            world.session.admit(Call::replayable().with_deadline(now.monotonic), &mut request, now),
+            fixture.session.admit(Call::replayable().with_deadline(now.monotonic), &mut request, now),
             Ok(Step::Refuse(_))
         ));
     });
@@ -55,40 +55,40 @@ fn a_call_that_waits_or_is_refused_allocates_nothing() {
 
 #[test]
 fn explaining_and_reading_the_journal_allocate_nothing() {
-    let (world, _) = World::warm();
+    let (fixture, _) = Fixture::warm();
     let cost = measure(|| {
-        assert!(matches!(world.session.explain(world.now()), Explanation::Send { .. }));
-        assert!(world.session.journal().since(0).count() > 0);
+        assert!(matches!(fixture.session.explain(fixture.now()), Explanation::Send { .. }));
+        assert!(fixture.session.journal().since(0).count() > 0);
     });
     assert_eq!(cost.count_total, 0);
 }
 
 #[test]
 fn an_adopted_token_costs_a_few_allocations_which_its_successor_frees() {
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     let mut request = request();
-    let renewals: Vec<HeaderMap> = (0..1000).map(|_| bearer(&world.fresh())).collect();
-    let cost = measure(|| renewals.iter().for_each(|headers| call(&mut world, &mut request, headers)));
+    let renewals: Vec<HeaderMap> = (0..1000).map(|_| bearer(&fixture.fresh())).collect();
+    let cost = measure(|| renewals.iter().for_each(|headers| call(&mut fixture, &mut request, headers)));
     assert!(cost.count_total <= 4 * 1000, "{cost:?}");
     drop(renewals);
     let cost = measure(|| {
         for _ in 0..1000 {
-            let headers = bearer(&world.fresh());
-            call(&mut world, &mut request, &headers);
+            let headers = bearer(&fixture.fresh());
+            call(&mut fixture, &mut request, &headers);
         }
     });
     assert!(cost.count_current <= 0, "{cost:?}");
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.logins, 1);
 }
 
 #[test]
 fn a_session_does_not_grow_with_a_million_calls() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     let (mut request, headers) = (request(), bearer(&token));
-    call(&mut world, &mut request, &headers);
+    call(&mut fixture, &mut request, &headers);
     let cost = measure(|| {
         for _ in 0..1_000_000 {
-            call(&mut world, &mut request, &headers);
+            call(&mut fixture, &mut request, &headers);
         }
     });
     assert_eq!(cost, AllocationInfo::default());
@@ -96,23 +96,23 @@ fn a_session_does_not_grow_with_a_million_calls() {
 
 #[test]
 fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
-    let round = |world: &mut World| {
+    let round = |fixture: &mut Fixture| {
         for _ in 0..1000 {
-            drop(world.admit(Call::replayable()));
-            drop(world.admit(Call::one_shot()));
-            let sent = world.send(Call::replayable());
-            world.deliver_with(sent.attempt, 200, &bearer("malformed"));
+            drop(fixture.admit(Call::replayable()));
+            drop(fixture.admit(Call::one_shot()));
+            let sent = fixture.send(Call::replayable());
+            fixture.deliver_with(sent.attempt, 200, &bearer("malformed"));
         }
-        world.pass(secs(3600));
-        drop(world.admit(Call::replayable())); // a leader that dies
-        world.pass(secs(30));
-        world.log_in();
+        fixture.pass(secs(3600));
+        drop(fixture.admit(Call::replayable())); // a leader that dies
+        fixture.pass(secs(30));
+        fixture.log_in();
     };
-    let (mut world, _) = World::warm();
-    round(&mut world);
+    let (mut fixture, _) = Fixture::warm();
+    round(&mut fixture);
     let cost = measure(|| {
         for _ in 0..10 {
-            round(&mut world);
+            round(&mut fixture);
         }
     });
     assert_eq!(cost.count_current, 0, "{cost:?}");

@@ -17,7 +17,7 @@ use waldo_auth_core::{
     Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode, Snapshot, Step,
 };
 
-use crate::world::{EPOCH, ORIGIN, World, bearer, grant_of, jwt_of, read, request, secs};
+use crate::fixture::{EPOCH, Fixture, ORIGIN, bearer, grant_of, jwt_of, read, request, secs};
 
 /// No file of past failures is kept: what they teach becomes a test with a name.
 #[expect(
@@ -172,7 +172,7 @@ proptest! {
     fn any_answer_to_a_login_can_be_read_and_settled(
         status in status(), headers in header_map(), body in body(), sent in now(), settled in now(),
     ) {
-        let mut session = World::new().session;
+        let mut session = Fixture::new().session;
         let step = session.admit(Call::replayable(), &mut request(), sent);
         let Ok(Step::Authenticate(login, call)) = step else { panic!("cold") };
         let outcome = login.read(Head::new(status, &headers), &body);
@@ -199,7 +199,7 @@ proptest! {
     /// twice, the last value counts.
     #[test]
     fn rule_02_a_code_is_read_as_the_oracle_reads_it(json in object()) {
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), &json);
         let read = match &outcome {
             Outcome::Rejected(rejection) => Some(rejection.code().as_str()),
@@ -219,20 +219,20 @@ proptest! {
             None, Some("https://api.waldo.ai/x"), Some("https://evil.example/"), Some("/x"), Some("*"),
         ]),
     ) {
-        let (mut world, before) = World::warm();
-        let sent = world.send(if one_shot { Call::one_shot() } else { Call::replayable() });
+        let (mut fixture, before) = Fixture::warm();
+        let sent = fixture.send(if one_shot { Call::one_shot() } else { Call::replayable() });
         let from: Option<Uri> = from.map(|uri| uri.parse().unwrap());
         let head = Head::new(status, &headers);
         let head = from.as_ref().map_or(head, |uri| head.with_uri(uri));
-        let verdict = world.conclude_head(sent.attempt, head);
+        let verdict = fixture.conclude_head(sent.attempt, head);
         let is_retry = matches!(verdict, waldo_auth_core::Verdict::Retry(_));
         prop_assert!(!is_retry || status == 401);
-        match world.session.explain(world.now()) {
-            Explanation::Send { generation: 1, .. } => prop_assert_eq!(world.held(), before),
+        match fixture.session.explain(fixture.now()) {
+            Explanation::Send { generation: 1, .. } => prop_assert_eq!(fixture.held(), before),
             Explanation::Send { .. } => {
                 prop_assert!(status.is_success());
                 // The held token came in a header, word for word, and can be sent back.
-                let held = world.held();
+                let held = fixture.held();
                 let came = headers.get_all(AUTHORIZATION).iter().any(|value| {
                     value.to_str().is_ok_and(|text| text.trim().ends_with(&held))
                 });
@@ -261,26 +261,26 @@ proptest! {
         if let Ok(snapshot) = Snapshot::from_json(json.to_string().as_bytes()) {
             let again = Snapshot::from_json(snapshot.to_json().as_bytes()).unwrap();
             prop_assert_eq!(&again, &snapshot);
-            let _ = World::new().session.resume(&snapshot, now);
+            let _ = Fixture::new().session.resume(&snapshot, now);
         }
     }
 
     #[test]
     fn a_snapshot_can_be_resumed_by_any_session_of_its_key(lifetime in 20..100_000_i64, spent in 0..100_000_u64) {
-        let mut world = World::new();
-        let (login, _) = world.lead(Call::replayable());
-        let token = world.lasting(lifetime);
-        world.grant(login, &token);
-        let stored = world.snapshot().to_json();
-        let mut other = World::new();
+        let mut fixture = Fixture::new();
+        let (login, _) = fixture.lead(Call::replayable());
+        let token = fixture.lasting(lifetime);
+        fixture.grant(login, &token);
+        let stored = fixture.snapshot().to_json();
+        let mut other = Fixture::new();
         other.pass(secs(spent));
-        world.pass(secs(spent));
+        fixture.pass(secs(spent));
         let resumed = other.resume(&Snapshot::from_json(stored.as_bytes()).unwrap());
         // It is usable there exactly when it is usable here.
-        let usable = matches!(world.session.explain(world.now()), Explanation::Send { .. });
+        let usable = matches!(fixture.session.explain(fixture.now()), Explanation::Send { .. });
         prop_assert_eq!(resumed.is_ok(), usable);
         prop_assert_eq!(other.session.explain(other.now()).to_string(), match resumed {
-            Ok(()) => world.session.explain(world.now()).to_string(),
+            Ok(()) => fixture.session.explain(fixture.now()).to_string(),
             Err(_) => "the next call would log in, because there has been no token yet".to_owned(),
         });
     }
@@ -294,8 +294,8 @@ proptest! {
         };
         let shown = format!("{credentials:?}");
         prop_assert_eq!(shown, "Credentials(…)");
-        let mut world = World::of(Config::builder(ORIGIN, credentials).build().unwrap());
-        let (login, _) = world.lead(Call::replayable());
+        let mut fixture = Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap());
+        let (login, _) = fixture.lead(Call::replayable());
         let body: serde_json::Value = serde_json::from_slice(login.request().body()).unwrap();
         prop_assert_eq!(body, serde_json::json!({"apiKey": key, "clientSecret": secret}));
     }
@@ -314,7 +314,7 @@ proptest! {
             prop_assert!(origin.contains(&inside));
             prop_assert!(!text.contains('@') && !text.contains('?') && !text.contains('#'));
         }
-        drop(Config::builder(ORIGIN, crate::world::credentials()).login_path(text).build());
+        drop(Config::builder(ORIGIN, crate::fixture::credentials()).login_path(text).build());
     }
 
     /// The authority as the `url` of every browser reads it: what stands behind the last `@` is the host and its port.
@@ -325,10 +325,10 @@ proptest! {
         port in select(vec!["", ":", ":443", ":0443", ":80", ":8443", ":65979", ":+443", ":-443", ":443x"]),
         scheme in select(vec!["https", "HTTPS", "http", "ws", "wss"]),
     ) {
-        let (mut world, _) = World::warm();
+        let (mut fixture, _) = Fixture::warm();
         let Ok(uri) = format!("{scheme}://{user}{host}{port}/x").parse::<Uri>() else { return Ok(()) };
         let mut request = Request::get(uri).body(()).unwrap();
-        let attached = world.attach(&mut request).is_ok();
+        let attached = fixture.attach(&mut request).is_ok();
         let expected = scheme.eq_ignore_ascii_case("https")
             && host.eq_ignore_ascii_case("api.waldo.ai")
             && matches!(port, "" | ":" | ":443" | ":0443");
@@ -338,18 +338,18 @@ proptest! {
 
     #[test]
     fn a_renewed_token_is_sent_back_byte_for_byte(payload in payload(), scheme in select(vec!["", "Bearer ", "bearer:"])) {
-        let (mut world, before) = World::warm();
+        let (mut fixture, before) = Fixture::warm();
         let token = jwt_of(payload.as_bytes());
-        let sent = world.send(Call::replayable());
+        let sent = fixture.send(Call::replayable());
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("{scheme}{token}")).unwrap());
-        world.deliver_with(sent.attempt, 200, &headers);
+        fixture.deliver_with(sent.attempt, 200, &headers);
         let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&payload).is_ok();
-        if let Explanation::Send { generation: 1, .. } = world.session.explain(world.now()) {
+        if let Explanation::Send { generation: 1, .. } = fixture.session.explain(fixture.now()) {
             prop_assert!(!is_object, "{}", payload);
-            prop_assert_eq!(world.held(), before);
+            prop_assert_eq!(fixture.held(), before);
         } else {
-            let kept = world.session.snapshot(world.now()).unwrap().to_json();
+            let kept = fixture.session.snapshot(fixture.now()).unwrap().to_json();
             prop_assert!(kept.contains(&token), "{}", payload);
         }
     }
@@ -359,7 +359,7 @@ proptest! {
     fn the_claims_are_read_as_the_oracle_reads_them(payload in payload()) {
         let token = jwt_of(payload.as_bytes());
         let oracle = jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Map<String, serde_json::Value>>(&token);
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = grant_of(&login, &token);
         let Ok(claims) = oracle else {
             // The oracle cannot say `1e999`; all else that it cannot read is no object of claims.
@@ -382,10 +382,10 @@ proptest! {
             }
         });
         let expected = expected.unwrap_or(3_600_000.0) / 1000.0;
-        let mut world = World::new();
-        let (login, _) = world.lead(Call::replayable());
-        world.grant(login, &token);
-        let Explanation::Send { left, .. } = world.session.explain(world.now()) else { panic!("{payload}") };
+        let mut fixture = Fixture::new();
+        let (login, _) = fixture.lead(Call::replayable());
+        fixture.grant(login, &token);
+        let Explanation::Send { left, .. } = fixture.session.explain(fixture.now()) else { panic!("{payload}") };
         let close = (left.as_secs_f64() - expected).abs() <= 0.0005 + expected * 1e-9;
         prop_assert!(close || expected > 9e15, "{:?}, expected {}: {}", left, expected, payload);
     }
@@ -397,33 +397,33 @@ proptest! {
         ends in vec(1..20_i64, 1..8), first in any::<prop::sample::Index>(),
     ) {
         let run = |rotate: usize, reverse: bool| {
-            let (mut world, _) = World::warm();
+            let (mut fixture, _) = Fixture::warm();
             // One that ends first opens the race: from then on, all the others are of unknown order.
-            let opener = world.send(Call::replayable());
+            let opener = fixture.send(Call::replayable());
             let mut sent: Vec<_> = ends
                 .iter()
                 .map(|end| {
-                    let attempt = world.send(Call::replayable()).attempt;
-                    (attempt, crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + end)))
+                    let attempt = fixture.send(Call::replayable()).attempt;
+                    (attempt, crate::fixture::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + end)))
                 })
                 .collect();
             sent.rotate_left(rotate);
             if reverse {
                 sent.reverse();
             }
-            let first = crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH + 3600));
-            world.renew(opener.attempt, &first);
+            let first = crate::fixture::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH + 3600));
+            fixture.renew(opener.attempt, &first);
             for (attempt, token) in sent {
-                world.deliver_with(attempt, 200, &bearer(&token));
+                fixture.deliver_with(attempt, 200, &bearer(&token));
             }
-            world.held()
+            fixture.held()
         };
         let expected = run(0, false);
         let rotate = first.index(ends.len());
         prop_assert_eq!(run(rotate, false), expected.clone());
         prop_assert_eq!(run(rotate, true), expected.clone());
         let latest = ends.iter().max().unwrap();
-        let latest = crate::world::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + latest));
+        let latest = crate::fixture::jwt(&format!(r#"{{"exp":{}}}"#, EPOCH.cast_signed() + 3600 + latest));
         prop_assert_eq!(expected, latest);
     }
 }
@@ -431,7 +431,7 @@ proptest! {
 #[test]
 fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     // The oracle takes a token without a signature; the reader does not.
-    let (login, _) = World::new().lead(Call::replayable());
+    let (login, _) = Fixture::new().lead(Call::replayable());
     assert!(jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Value>("e30.e30.").is_ok());
     for token in ["e30.e30.", "e30.e30", "e30.e30.e30.e30"] {
         let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
@@ -448,8 +448,8 @@ fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     let body = "[".repeat(60_000);
     assert!(matches!(read(&login, 200, &HeaderMap::new(), &body), Outcome::Unavailable(_)));
     // An event is noted for a malformed header, too, and nothing else happens.
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::replayable());
-    world.deliver_with(sent.attempt, 200, &bearer("e30.e30."));
-    assert!(matches!(world.last_event(), Event::Ignored { .. }));
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver_with(sent.attempt, 200, &bearer("e30.e30."));
+    assert!(matches!(fixture.last_event(), Event::Ignored { .. }));
 }

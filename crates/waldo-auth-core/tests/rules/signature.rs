@@ -9,12 +9,12 @@ use waldo_auth_core::{
     Call, Config, ConfigBuilder, Credentials, Event, Ignored, NotResumed, Outcome, Reason, Snapshot,
 };
 
-use crate::world::{KEY, ORIGIN, SECRET, World, bearer, grant_of, jwt, secs};
+use crate::fixture::{Fixture, KEY, ORIGIN, SECRET, bearer, grant_of, jwt, secs};
 
 const PAYLOAD: &str = r#"{"exp":1800003600}"#;
 
-fn checking() -> World {
-    World::with(|builder| builder.verify_signatures(true))
+fn checking() -> Fixture {
+    Fixture::with(|builder| builder.verify_signatures(true))
 }
 
 fn mac<M: Mac + KeyInit>(key: &str, text: &str) -> Vec<u8> {
@@ -87,8 +87,8 @@ fn forgeries() -> Vec<String> {
 #[test]
 fn rule_23_a_published_example_verifies() {
     let config = Config::builder(ORIGIN, Credentials::new("k", "your-256-bit-secret").unwrap());
-    let mut world = World::of(config.verify_signatures(true).build().unwrap());
-    let (login, _) = world.lead(Call::replayable());
+    let mut fixture = Fixture::of(config.verify_signatures(true).build().unwrap());
+    let (login, _) = fixture.lead(Call::replayable());
     let published = concat!(
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
         ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ",
@@ -101,14 +101,14 @@ fn rule_23_a_published_example_verifies() {
 fn rule_23_hs256_hs384_and_hs512_with_the_client_secret_are_accepted() {
     for algorithm in ["HS256", "HS384", "HS512"] {
         let token = hs(algorithm, SECRET, PAYLOAD);
-        let mut world = checking();
-        let (login, call) = world.lead(Call::replayable());
-        world.grant(login, &token);
-        let sent = world.send(call);
+        let mut fixture = checking();
+        let (login, call) = fixture.lead(Call::replayable());
+        fixture.grant(login, &token);
+        let sent = fixture.send(call);
         assert_eq!(sent.token, token);
         let newer = hs(algorithm, SECRET, r#"{"exp":1800003601}"#);
-        world.renew(sent.attempt, &newer);
-        assert_eq!(world.held(), newer);
+        fixture.renew(sent.attempt, &newer);
+        assert_eq!(fixture.held(), newer);
     }
 }
 
@@ -123,27 +123,27 @@ fn rule_23_at_login_a_forgery_is_a_typed_error() {
 
 #[test]
 fn rule_23_a_forgery_in_a_response_is_malformed() {
-    let mut world = checking();
+    let mut fixture = checking();
     let token = hs("HS256", SECRET, PAYLOAD);
-    let (login, _) = world.lead(Call::replayable());
-    world.grant(login, &token);
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 200);
+    let (login, _) = fixture.lead(Call::replayable());
+    fixture.grant(login, &token);
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 200);
     for forgery in forgeries() {
-        let sent = world.send(Call::replayable());
-        world.deliver_with(sent.attempt, 200, &bearer(&forgery));
-        assert_eq!(world.last_event(), Event::Ignored { why: Ignored::BadSignature }, "{forgery}");
-        assert_eq!(world.held(), token);
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver_with(sent.attempt, 200, &bearer(&forgery));
+        assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::BadSignature }, "{forgery}");
+        assert_eq!(fixture.held(), token);
     }
 }
 
 #[test]
 fn rule_23_a_forgery_in_a_store_is_not_resumed() {
     let good = hs("HS256", SECRET, PAYLOAD);
-    let mut world = checking();
-    let (login, _) = world.lead(Call::replayable());
-    world.grant(login, &good);
-    let stored = world.snapshot().to_json();
+    let mut fixture = checking();
+    let (login, _) = fixture.lead(Call::replayable());
+    fixture.grant(login, &good);
+    let stored = fixture.snapshot().to_json();
     for forgery in forgeries() {
         let snapshot = Snapshot::from_json(stored.replace(&good, &forgery).as_bytes()).unwrap();
         let mut other = checking();
@@ -156,34 +156,34 @@ fn rule_23_a_forgery_in_a_store_is_not_resumed() {
 
 #[test]
 fn rule_23_the_check_never_uses_the_local_clock() {
-    let mut world = checking();
-    world.set_wall_forward(secs(1_000_000_000));
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = checking();
+    fixture.set_wall_forward(secs(1_000_000_000));
+    let (login, call) = fixture.lead(Call::replayable());
     let long_past = hs("HS256", SECRET, r#"{"exp":1000,"nbf":9999999999,"iat":9999999999}"#);
-    world.grant(login, &long_past);
-    assert_eq!(world.send(call).token, long_past);
+    fixture.grant(login, &long_past);
+    assert_eq!(fixture.send(call).token, long_past);
 }
 
 #[test]
 fn rule_23_the_check_follows_the_credentials_in_use() {
-    let mut world = checking();
-    let (login, _) = world.lead(Call::replayable());
-    world.grant(login, &hs("HS256", SECRET, PAYLOAD));
-    world.reset(Credentials::new(KEY, "rotated secret").unwrap());
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = checking();
+    let (login, _) = fixture.lead(Call::replayable());
+    fixture.grant(login, &hs("HS256", SECRET, PAYLOAD));
+    fixture.reset(Credentials::new(KEY, "rotated secret").unwrap());
+    let (login, call) = fixture.lead(Call::replayable());
     let of_old = grant_of(&login, &hs("HS256", SECRET, PAYLOAD));
     assert!(matches!(of_old, Outcome::Unavailable(failure) if failure.reason() == Reason::BadSignature));
     let rotated = hs("HS256", "rotated secret", PAYLOAD);
-    world.grant(login, &rotated);
-    assert_eq!(world.send(call).token, rotated);
+    fixture.grant(login, &rotated);
+    assert_eq!(fixture.send(call).token, rotated);
 }
 
 #[test]
 fn rule_23_the_check_is_off_by_default() {
     let accepts = |change: fn(ConfigBuilder) -> ConfigBuilder| {
-        let (login, _) = World::with(change).lead(Call::replayable());
+        let (login, _) = Fixture::with(change).lead(Call::replayable());
         let body = format!(r#"{{"token":"{}"}}"#, jwt(PAYLOAD));
-        matches!(crate::world::read(&login, 200, &HeaderMap::new(), &body), Outcome::Granted(_))
+        matches!(crate::fixture::read(&login, 200, &HeaderMap::new(), &body), Outcome::Granted(_))
     };
     assert!(accepts(|builder| builder));
     assert!(accepts(|builder| builder.verify_signatures(true).verify_signatures(false)));

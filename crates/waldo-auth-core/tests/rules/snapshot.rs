@@ -6,7 +6,7 @@ use waldo_auth_core::{
     Call, Config, Credentials, Event, NotResumed, Outcome, Session, Snapshot, SnapshotError, Step,
 };
 
-use crate::world::{KEY, ORIGIN, World, bearer, credentials, down, jwt, secs};
+use crate::fixture::{Fixture, KEY, ORIGIN, bearer, credentials, down, jwt, secs};
 
 /// The snapshot's JSON with one field set, or taken away.
 fn altered(snapshot: &Snapshot, field: &str, value: Option<serde_json::Value>) -> String {
@@ -21,10 +21,10 @@ fn altered(snapshot: &Snapshot, field: &str, value: Option<serde_json::Value>) -
 
 #[test]
 fn what_is_written_is_read_back_and_resumed_with_the_lifetime_that_is_left() {
-    let (mut before, token) = World::warm();
+    let (mut before, token) = Fixture::warm();
     before.pass(secs(600));
     let stored = before.snapshot().to_json();
-    let mut after = World::new();
+    let mut after = Fixture::new();
     after.pass(secs(1000));
     let snapshot = Snapshot::from_json(stored.as_bytes()).unwrap();
     assert_eq!(snapshot, before.snapshot());
@@ -37,9 +37,9 @@ fn what_is_written_is_read_back_and_resumed_with_the_lifetime_that_is_left() {
 
 #[test]
 fn a_resumed_token_is_renewed_like_any_other_and_its_snapshot_is_the_same() {
-    let (before, token) = World::warm();
+    let (before, token) = Fixture::warm();
     let snapshot = before.snapshot();
-    let mut after = World::new();
+    let mut after = Fixture::new();
     after.pass(secs(100));
     after.resume(&snapshot).unwrap();
     assert_eq!(after.snapshot(), snapshot);
@@ -53,26 +53,26 @@ fn a_resumed_token_is_renewed_like_any_other_and_its_snapshot_is_the_same() {
 
 #[test]
 fn there_is_no_snapshot_of_nothing() {
-    let (mut world, _) = World::warm();
-    world.invalidate();
-    assert!(world.session.snapshot(world.now()).is_none());
-    let world = World::new();
-    assert!(world.session.snapshot(world.now()).is_none());
+    let (mut fixture, _) = Fixture::warm();
+    fixture.invalidate();
+    assert!(fixture.session.snapshot(fixture.now()).is_none());
+    let fixture = Fixture::new();
+    assert!(fixture.session.snapshot(fixture.now()).is_none());
 }
 
 #[test]
 fn a_snapshot_says_what_it_belongs_to_and_not_the_key() {
-    let (world, token) = World::warm();
-    let stored = world.snapshot().to_json();
+    let (fixture, token) = Fixture::warm();
+    let stored = fixture.snapshot().to_json();
     assert!(stored.contains(&token));
     assert!(!stored.contains(KEY));
-    assert!(!format!("{:?}", world.snapshot()).contains(&token));
+    assert!(!format!("{:?}", fixture.snapshot()).contains(&token));
 }
 
 #[test]
 fn bytes_that_are_no_snapshot_say_why() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
     for (field, value, error) in [
         ("version", None, SnapshotError::OtherVersion),
         ("version", Some(2.into()), SnapshotError::OtherVersion),
@@ -105,12 +105,12 @@ fn bytes_that_are_no_snapshot_say_why() {
 
 #[test]
 fn a_snapshot_of_another_origin_or_key_is_foreign() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
     let session = |origin: &str, key: &str, secret: &str| {
         Session::new(Config::builder(origin, Credentials::new(key, secret).unwrap()).build().unwrap())
     };
-    let now = world.now();
+    let now = fixture.now();
     let resume = |mut session: Session| session.resume(&snapshot, now);
     assert_eq!(resume(session("https://api.waldo.ai:8443", KEY, "s")), Err(NotResumed::Foreign));
     assert_eq!(resume(session("https://sandbox.waldo.ai", KEY, "s")), Err(NotResumed::Foreign));
@@ -121,12 +121,12 @@ fn a_snapshot_of_another_origin_or_key_is_foreign() {
 
 #[test]
 fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
     for (seconds, result) in
         [(3596, Ok(())), (3597, Err(NotResumed::Expired)), (1_000_000_000, Err(NotResumed::Expired))]
     {
-        let mut after = World::new();
+        let mut after = Fixture::new();
         after.pass(secs(seconds));
         assert_eq!(after.resume(&snapshot), result, "{seconds}");
     }
@@ -134,10 +134,10 @@ fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
 
 #[test]
 fn a_snapshot_from_the_future_is_believed_for_a_minute_only() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
     for (seconds, result) in [(1, Ok(())), (60, Ok(())), (61, Err(NotResumed::FromTheFuture))] {
-        let mut after = World::new();
+        let mut after = Fixture::new();
         after.set_wall_back(secs(seconds));
         assert_eq!(after.resume(&snapshot), result, "{seconds}");
     }
@@ -145,74 +145,74 @@ fn a_snapshot_from_the_future_is_believed_for_a_minute_only() {
 
 #[test]
 fn a_token_that_was_refused_or_given_up_is_not_resumed() {
-    let (mut world, _) = World::warm();
-    let snapshot = world.snapshot();
-    let sent = world.send(Call::replayable());
-    let call = world.retry(sent.attempt);
-    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
-    world.leads(call);
+    let (mut fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
+    let sent = fixture.send(Call::replayable());
+    let call = fixture.retry(sent.attempt);
+    assert_eq!(fixture.resume(&snapshot), Err(NotResumed::Refused));
+    fixture.leads(call);
 
-    let (mut world, _) = World::warm();
-    let snapshot = world.snapshot();
-    world.invalidate();
-    world.invalidate();
-    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
-    world.reset(credentials());
-    assert_eq!(world.resume(&snapshot), Err(NotResumed::Refused));
+    let (mut fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
+    fixture.invalidate();
+    fixture.invalidate();
+    assert_eq!(fixture.resume(&snapshot), Err(NotResumed::Refused));
+    fixture.reset(credentials());
+    assert_eq!(fixture.resume(&snapshot), Err(NotResumed::Refused));
 }
 
 #[test]
 fn a_token_that_was_refused_is_not_resumed_in_place_of_the_shorter_one_that_followed_it() {
-    let (mut world, _) = World::warm();
-    let refused = world.snapshot();
-    let sent = world.send(Call::replayable());
-    drop(world.retry(sent.attempt));
-    let (login, _) = world.lead(Call::replayable());
-    let shorter = world.lasting(600);
-    world.grant(login, &shorter);
-    assert_eq!(world.resume(&refused), Err(NotResumed::Refused));
-    assert_eq!(world.held(), shorter);
+    let (mut fixture, _) = Fixture::warm();
+    let refused = fixture.snapshot();
+    let sent = fixture.send(Call::replayable());
+    drop(fixture.retry(sent.attempt));
+    let (login, _) = fixture.lead(Call::replayable());
+    let shorter = fixture.lasting(600);
+    fixture.grant(login, &shorter);
+    assert_eq!(fixture.resume(&refused), Err(NotResumed::Refused));
+    assert_eq!(fixture.held(), shorter);
 }
 
 #[test]
 fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
-    let (older, _) = World::warm();
+    let (older, _) = Fixture::warm();
     let snapshot = older.snapshot();
-    let mut world = World::new();
-    world.pass(secs(100));
-    let held = world.log_in();
-    assert_eq!(world.resume(&snapshot), Err(NotResumed::HeldLastsLonger));
-    assert_eq!(world.held(), held);
-    let own = world.snapshot();
-    assert_eq!(world.resume(&own), Err(NotResumed::HeldLastsLonger));
-    let mut sibling = World::new();
+    let mut fixture = Fixture::new();
+    fixture.pass(secs(100));
+    let held = fixture.log_in();
+    assert_eq!(fixture.resume(&snapshot), Err(NotResumed::HeldLastsLonger));
+    assert_eq!(fixture.held(), held);
+    let own = fixture.snapshot();
+    assert_eq!(fixture.resume(&own), Err(NotResumed::HeldLastsLonger));
+    let mut sibling = Fixture::new();
     sibling.pass(secs(100));
     drop(sibling.fresh());
     assert_ne!(sibling.log_in(), held, "another token of the same lifetime");
-    assert_eq!(world.resume(&sibling.snapshot()), Err(NotResumed::HeldLastsLonger));
+    assert_eq!(fixture.resume(&sibling.snapshot()), Err(NotResumed::HeldLastsLonger));
 }
 
 #[test]
 fn a_snapshot_that_lasts_longer_replaces_the_held_token_and_opens_an_epoch() {
-    let (mut world, _) = World::warm();
-    let slow = world.send(Call::replayable());
-    world.pass(secs(1000));
-    let mut sibling = World::new();
+    let (mut fixture, _) = Fixture::warm();
+    let slow = fixture.send(Call::replayable());
+    fixture.pass(secs(1000));
+    let mut sibling = Fixture::new();
     sibling.pass(secs(1000));
     sibling.log_in();
     let newer = sibling.held();
-    world.resume(&sibling.snapshot()).unwrap();
-    assert_eq!(world.held(), newer);
+    fixture.resume(&sibling.snapshot()).unwrap();
+    assert_eq!(fixture.held(), newer);
     let late = jwt(r#"{"exp":1900000000}"#);
-    world.deliver_with(slow.attempt, 200, &bearer(&late));
-    assert_eq!(world.held(), newer);
+    fixture.deliver_with(slow.attempt, 200, &bearer(&late));
+    assert_eq!(fixture.held(), newer);
 }
 
 #[test]
 fn a_refused_resumption_leaves_the_session_as_it_was() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
-    let (mut other, token) = World::warm();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
+    let (mut other, token) = Fixture::warm();
     other.pass(secs(10));
     let (explained, written) = (other.explain(), other.session.journal().written());
     assert!(other.resume(&snapshot).is_err());
@@ -222,59 +222,59 @@ fn a_refused_resumption_leaves_the_session_as_it_was() {
 
 #[test]
 fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for round in 0..5 {
         // At once, each time: to find a token is no failure.
-        let (login, call) = world.lead(Call::replayable());
-        let (waiter, _) = world.wait(Call::replayable());
-        let mut sibling = World::new();
+        let (login, call) = fixture.lead(Call::replayable());
+        let (waiter, _) = fixture.wait(Call::replayable());
+        let mut sibling = Fixture::new();
         // Another token in each round.
         (0..round).for_each(|_| drop(sibling.fresh()));
         let token = sibling.log_in();
-        world.resume(&sibling.snapshot()).unwrap();
-        world.settle(login, Outcome::Abandoned);
-        assert_eq!(world.send(call).token, token);
-        assert_eq!(world.send(waiter).token, token);
-        world.invalidate();
+        fixture.resume(&sibling.snapshot()).unwrap();
+        fixture.settle(login, Outcome::Abandoned);
+        assert_eq!(fixture.send(call).token, token);
+        assert_eq!(fixture.send(waiter).token, token);
+        fixture.invalidate();
     }
 }
 
 #[test]
 fn a_circuit_open_session_uses_a_resumed_token_and_stays_circuit_open() {
-    let (sibling, token) = World::warm();
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let rejection = crate::world::rejection_of(&login);
-    world.settle(login, rejection);
-    world.resume(&sibling.snapshot()).unwrap();
-    let sent = world.send(Call::replayable());
+    let (sibling, token) = Fixture::warm();
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let rejection = crate::fixture::rejection_of(&login);
+    fixture.settle(login, rejection);
+    fixture.resume(&sibling.snapshot()).unwrap();
+    let sent = fixture.send(Call::replayable());
     assert_eq!(sent.token, token);
-    let call = world.retry(sent.attempt);
-    world.refuse(call);
+    let call = fixture.retry(sent.attempt);
+    fixture.refuse(call);
 }
 
 #[test]
 fn a_resumed_tokens_401_is_not_final() {
-    let (sibling, _) = World::warm();
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    world.resume(&sibling.snapshot()).unwrap();
-    world.settle(login, down());
-    let sent = world.send(call);
-    let call = world.retry(sent.attempt);
-    let (_, until) = world.wait(call);
-    world.pass_until(until);
-    world.leads(Call::replayable());
+    let (sibling, _) = Fixture::warm();
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    fixture.resume(&sibling.snapshot()).unwrap();
+    fixture.settle(login, down());
+    let sent = fixture.send(call);
+    let call = fixture.retry(sent.attempt);
+    let (_, until) = fixture.wait(call);
+    fixture.pass_until(until);
+    fixture.leads(Call::replayable());
 }
 
 #[test]
 fn a_lifetime_of_any_length_can_be_stored() {
-    let (world, _) = World::warm();
-    let snapshot = world.snapshot();
+    let (fixture, _) = Fixture::warm();
+    let snapshot = fixture.snapshot();
     for lifetime in [0, 1, u64::MAX] {
         let json = altered(&snapshot, "lifetime_ms", Some(lifetime.into()));
         let snapshot = Snapshot::from_json(json.as_bytes()).unwrap();
-        let mut after = World::new();
+        let mut after = Fixture::new();
         let resumed = after.resume(&snapshot);
         assert_eq!(resumed.is_ok(), lifetime > 0, "{lifetime}");
         if lifetime == u64::MAX {

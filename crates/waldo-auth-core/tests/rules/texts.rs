@@ -9,7 +9,7 @@ use waldo_auth_core::{
     OriginError, Outcome, Reason, Refusal, SnapshotError, Unavailable,
 };
 
-use crate::world::{World, grant_of, read};
+use crate::fixture::{Fixture, grant_of, read};
 
 /// Each says exactly this.
 #[track_caller]
@@ -150,8 +150,8 @@ fn rule_22_an_explanation_says_what_comes_and_why() {
 fn rule_22_a_refusal_says_why_and_what_to_do() {
     let retry_at = Instant::from_start(Duration::ZERO);
     let timeout = Unavailable::new(Reason::Timeout);
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
     let rejected = |status, code: &str| {
         let outcome = read(&login, status, &HeaderMap::new(), &format!(r#"{{"code":"{code}"}}"#));
         let Outcome::Rejected(rejection) = outcome else { panic!("{outcome:?}") };
@@ -257,13 +257,13 @@ fn a_status_that_the_api_does_not_answer_with_sends_its_reader_to_the_settings()
 /// What must not be shown is left out of these, and not these altogether.
 #[test]
 fn rule_20_what_holds_a_secret_still_says_what_it_is() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let token = world.fresh();
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
     let granted = grant_of(&login, &token);
     assert_eq!(format!("{granted:?}"), "Granted(Grant(…))");
-    world.settle(login, granted);
-    assert!(format!("{:?}", world.snapshot()).starts_with("Snapshot { origin: "));
+    fixture.settle(login, granted);
+    assert!(format!("{:?}", fixture.snapshot()).starts_with("Snapshot { origin: "));
     let headers = HeaderMap::new();
     assert_eq!(format!("{:?}", Head::new(StatusCode::OK, &headers)), "Head { status: 200, .. }");
 }

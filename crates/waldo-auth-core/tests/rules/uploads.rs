@@ -3,146 +3,146 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use waldo_auth_core::{AdmitError, Call, ConfigError, Event, Explanation, Upload, Verdict};
 
-use crate::world::{World, credentials, request, secs};
+use crate::fixture::{Fixture, credentials, request, secs};
 
 /// A session after an upload broke off, and the upload's call, which may probe now.
-fn broken(call: Call) -> (World, Call) {
-    let (mut world, _) = World::warm();
-    let upload = world.send(call);
+fn broken(call: Call) -> (Fixture, Call) {
+    let (mut fixture, _) = Fixture::warm();
+    let upload = fixture.send(call);
     assert_eq!(upload.attempt.upload(), Upload::Send);
-    let call = world.break_off(upload.attempt);
-    (world, call)
+    let call = fixture.break_off(upload.attempt);
+    (fixture, call)
 }
 
 #[test]
 fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
-    let (mut world, call) = broken(Call::replayable());
-    let probe = world.send(call);
+    let (mut fixture, call) = broken(Call::replayable());
+    let probe = fixture.send(call);
     assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
-    let call = world.retry(probe.attempt);
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    let upload = world.send(call);
+    let call = fixture.retry(probe.attempt);
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    let upload = fixture.send(call);
     assert_eq!((upload.token, upload.attempt.upload()), (token, Upload::Send));
-    world.deliver(upload.attempt, 200);
-    let told = world.journal();
+    fixture.deliver(upload.attempt, 200);
+    let told = fixture.journal();
     let login = ["login_started", "login_granted", "accepted"];
     assert_eq!(told, [&login[..], &["upload_broke_off", "challenged"], &login[..]].concat());
 }
 
 #[test]
 fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
-    let (mut world, call) = broken(Call::one_shot());
-    let probe = world.send(call);
+    let (mut fixture, call) = broken(Call::one_shot());
+    let probe = fixture.send(call);
     assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
     // The probe did not touch the body, but the first sending did.
-    world.deliver(probe.attempt.with_untouched_body(), 401);
-    world.leads(Call::one_shot());
+    fixture.deliver(probe.attempt.with_untouched_body(), 401);
+    fixture.leads(Call::one_shot());
 }
 
 #[test]
 fn rule_24_a_probe_delivers_any_other_answer() {
-    let (mut world, call) = broken(Call::replayable());
-    let probe = world.send(call);
-    world.deliver(probe.attempt, 413);
-    let next = world.send(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
+    let probe = fixture.send(call);
+    fixture.deliver(probe.attempt, 413);
+    let next = fixture.send(Call::replayable());
     assert_eq!(next.attempt.upload(), Upload::ExpectContinue, "a 413 says nothing about the token");
 }
 
 #[test]
 fn rule_24_a_probe_that_breaks_off_ends_the_call() {
-    let (mut world, call) = broken(Call::replayable());
-    let probe = world.send(call);
-    world.fail_upload(probe.attempt);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
+    let (mut fixture, call) = broken(Call::replayable());
+    let probe = fixture.send(call);
+    fixture.fail_upload(probe.attempt);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
 }
 
 #[test]
 fn rule_24_the_next_upload_asks_until_a_success_ends_the_doubt() {
-    let (mut world, call) = broken(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
     drop(call);
-    let asking = world.send(Call::one_shot());
+    let asking = fixture.send(Call::one_shot());
     assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
-    let page = world.send(Call::replayable());
-    world.deliver(page.attempt, 404);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
-    world.deliver(asking.attempt, 200);
-    assert_eq!(world.last_event(), Event::Accepted { generation: 1 });
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+    let page = fixture.send(Call::replayable());
+    fixture.deliver(page.attempt, 404);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
+    fixture.deliver(asking.attempt, 200);
+    assert_eq!(fixture.last_event(), Event::Accepted { generation: 1 });
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_24_a_success_with_another_token_does_not_end_the_doubt() {
-    let (mut world, _) = World::warm();
-    let (early, renewing) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let newer = world.fresh();
-    world.renew(renewing.attempt, &newer);
-    let upload = world.send(Call::replayable());
-    drop(world.break_off(upload.attempt));
-    world.deliver(early.attempt, 200);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
+    let (mut fixture, _) = Fixture::warm();
+    let (early, renewing) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    let newer = fixture.fresh();
+    fixture.renew(renewing.attempt, &newer);
+    let upload = fixture.send(Call::replayable());
+    drop(fixture.break_off(upload.attempt));
+    fixture.deliver(early.attempt, 200);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::ExpectContinue);
 }
 
 #[test]
 fn rule_24_a_renewed_token_is_not_doubtful() {
-    let (mut world, call) = broken(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
     drop(call);
-    let page = world.send(Call::replayable());
-    let newer = world.fresh();
-    world.renew(page.attempt, &newer);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+    let page = fixture.send(Call::replayable());
+    let newer = fixture.fresh();
+    fixture.renew(page.attempt, &newer);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_24_a_one_shot_refused_before_its_body_is_sent_later() {
-    let (mut world, call) = broken(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
     drop(call);
-    let asking = world.send(Call::one_shot());
+    let asking = fixture.send(Call::one_shot());
     assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
-    let call = world.retry(asking.attempt.with_untouched_body());
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(world.send(call).attempt.upload(), Upload::Send);
+    let call = fixture.retry(asking.attempt.with_untouched_body());
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(call).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_24_one_401_counts_for_all_broken_uploads() {
-    let (mut world, _) = World::warm();
-    let [asks, late, latest] = [(); 3].map(|()| world.send(Call::replayable()).attempt);
-    let once = world.send(Call::one_shot()).attempt;
-    let (asks, late) = (world.break_off(asks), world.break_off(late));
-    let probe = world.send(asks);
-    let healed = world.retry(probe.attempt);
-    let (login, healed) = world.lead(healed);
-    let token = world.fresh();
-    world.grant(login, &token);
+    let (mut fixture, _) = Fixture::warm();
+    let [asks, late, latest] = [(); 3].map(|()| fixture.send(Call::replayable()).attempt);
+    let once = fixture.send(Call::one_shot()).attempt;
+    let (asks, late) = (fixture.break_off(asks), fixture.break_off(late));
+    let probe = fixture.send(asks);
+    let healed = fixture.retry(probe.attempt);
+    let (login, healed) = fixture.lead(healed);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
     // One upload broke off before the 401, and one breaks off after the 401. Neither needs a probe.
-    let latest = world.break_off(latest);
+    let latest = fixture.break_off(latest);
     for call in [healed, late, latest] {
-        let upload = world.send(call);
+        let upload = fixture.send(call);
         assert_eq!((upload.token.as_str(), upload.attempt.upload()), (token.as_str(), Upload::Send));
     }
-    world.fail_upload(once);
+    fixture.fail_upload(once);
 }
 
 #[test]
 fn rule_24_an_upload_is_sent_three_times_at_most() {
-    let (mut world, call) = broken(Call::replayable());
-    let probe = world.send(call);
-    let mut call = world.retry(probe.attempt);
+    let (mut fixture, call) = broken(Call::replayable());
+    let probe = fixture.send(call);
+    let mut call = fixture.retry(probe.attempt);
     let mut sent = 1;
     loop {
-        let (login, then) = world.lead(call);
-        let token = world.fresh();
-        world.grant(login, &token);
-        let again = world.send(then);
+        let (login, then) = fixture.lead(call);
+        let token = fixture.fresh();
+        fixture.grant(login, &token);
+        let again = fixture.send(then);
         assert_eq!(again.attempt.upload(), Upload::Send);
         sent += 1;
-        let probe = world.break_off(again.attempt);
-        let probe = world.send(probe);
-        match world.conclude(probe.attempt, 401, &HeaderMap::new()) {
+        let probe = fixture.break_off(again.attempt);
+        let probe = fixture.send(probe);
+        match fixture.conclude(probe.attempt, 401, &HeaderMap::new()) {
             Verdict::Retry(again) => call = again,
             Verdict::Deliver => break,
         }
@@ -152,62 +152,62 @@ fn rule_24_an_upload_is_sent_three_times_at_most() {
 
 #[test]
 fn rule_24_a_renewed_token_is_not_probed() {
-    let (mut world, _) = World::warm();
-    let (upload, page) = (world.send(Call::replayable()), world.send(Call::replayable()));
-    let newer = world.fresh();
-    world.renew(page.attempt, &newer);
-    world.fail_upload(upload.attempt);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+    let (mut fixture, _) = Fixture::warm();
+    let (upload, page) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
+    let newer = fixture.fresh();
+    fixture.renew(page.attempt, &newer);
+    fixture.fail_upload(upload.attempt);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_24_an_upload_of_another_session_says_nothing() {
-    let (mut world, _) = World::warm();
-    let (mut other, _) = World::warm();
-    world.fail_upload(other.send(Call::replayable()).attempt);
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+    let (mut fixture, _) = Fixture::warm();
+    let (mut other, _) = Fixture::warm();
+    fixture.fail_upload(other.send(Call::replayable()).attempt);
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_22_explain_reports_a_doubtful_token() {
-    let (mut world, call) = broken(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
     drop(call);
     assert_eq!(
-        world.explain(),
+        fixture.explain(),
         "the next call would be sent with generation 1, which has 3600.0s left; an upload with this token broke \
          off, so the server may refuse the token"
     );
-    let explanation = world.session.explain(world.now());
+    let explanation = fixture.session.explain(fixture.now());
     assert!(matches!(explanation, Explanation::Send { doubtful: true, .. }));
-    world.invalidate();
-    world.log_in();
-    assert!(!world.explain().contains("broke off"));
+    fixture.invalidate();
+    fixture.log_in();
+    assert!(!fixture.explain().contains("broke off"));
 }
 
 #[test]
 fn rule_7_a_configured_status_counts_as_a_401() {
-    let (mut plain, _) = World::warm();
+    let (mut plain, _) = Fixture::warm();
     let sent = plain.send(Call::replayable());
     plain.deliver(sent.attempt, 422);
-    let mut world = World::with(|config| config.challenge_statuses([StatusCode::UNPROCESSABLE_ENTITY]));
-    world.log_in();
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 200);
+    let mut fixture = Fixture::with(|config| config.challenge_statuses([StatusCode::UNPROCESSABLE_ENTITY]));
+    fixture.log_in();
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 200);
     for status in [422, 401] {
-        let sent = world.send(Call::replayable());
-        let call = match world.conclude(sent.attempt, status, &HeaderMap::new()) {
+        let sent = fixture.send(Call::replayable());
+        let call = match fixture.conclude(sent.attempt, status, &HeaderMap::new()) {
             Verdict::Retry(call) => call,
             Verdict::Deliver => panic!("{status} refuses the token"),
         };
-        let (login, call) = world.lead(call);
-        let token = world.fresh();
-        world.grant(login, &token);
-        let sent = world.send(call);
-        world.deliver(sent.attempt, 200);
-        world.pass(secs(60));
+        let (login, call) = fixture.lead(call);
+        let token = fixture.fresh();
+        fixture.grant(login, &token);
+        let sent = fixture.send(call);
+        fixture.deliver(sent.attempt, 200);
+        fixture.pass(secs(60));
     }
-    let sent = world.send(Call::replayable());
-    world.deliver(sent.attempt, 403);
+    let sent = fixture.send(Call::replayable());
+    fixture.deliver(sent.attempt, 403);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn rule_7_only_a_4xx_can_refuse_a_token() {
 
 #[test]
 fn rule_3_a_request_with_a_full_header_map_is_an_error() {
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     let mut full = request();
     let mut number = 0;
     while full
@@ -233,58 +233,58 @@ fn rule_3_a_request_with_a_full_header_map_is_an_error() {
     {
         number += 1;
     }
-    assert_eq!(world.attach(&mut full).unwrap_err(), AdmitError::TooManyHeaders);
+    assert_eq!(fixture.attach(&mut full).unwrap_err(), AdmitError::TooManyHeaders);
     assert!(!full.headers().contains_key("authorization"));
 }
 
 #[test]
 fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     let mut request = Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
-    drop(world.attach(&mut request).unwrap());
+    drop(fixture.attach(&mut request).unwrap());
     assert_eq!(request.uri(), "https://api.waldo.ai/customer?field=id");
     let mut localhost = Request::get("https://localhost/x").body(()).unwrap();
-    assert!(matches!(world.attach(&mut localhost), Err(AdmitError::ForeignOrigin(_))));
+    assert!(matches!(fixture.attach(&mut localhost), Err(AdmitError::ForeignOrigin(_))));
     let mut capitals = request;
     let mut parts = capitals.uri().clone().into_parts();
     parts.scheme = Some("HTTPS".parse().unwrap());
     *capitals.uri_mut() = http::Uri::from_parts(parts).unwrap();
     capitals.headers_mut().clear();
-    assert!(matches!(world.attach(&mut capitals), Err(AdmitError::ForeignOrigin(_))));
+    assert!(matches!(fixture.attach(&mut capitals), Err(AdmitError::ForeignOrigin(_))));
     assert!(capitals.headers().is_empty());
 }
 
 #[test]
 fn rule_24_a_second_broken_upload_drops_the_token() {
-    let (mut world, call) = broken(Call::replayable());
+    let (mut fixture, call) = broken(Call::replayable());
     drop(call);
-    let asking = world.send(Call::replayable());
+    let asking = fixture.send(Call::replayable());
     assert_eq!(asking.attempt.upload(), Upload::ExpectContinue);
-    world.fail_upload(asking.attempt);
-    assert_eq!(world.last_event(), Event::DoubtfulDropped { generation: 1 });
+    fixture.fail_upload(asking.attempt);
+    assert_eq!(fixture.last_event(), Event::DoubtfulDropped { generation: 1 });
     assert_eq!(
-        world.explain(),
+        fixture.explain(),
         "the next call would log in, because two uploads in a row broke off with the last token"
     );
-    world.log_in();
-    assert_eq!(world.send(Call::replayable()).attempt.upload(), Upload::Send);
+    fixture.log_in();
+    assert_eq!(fixture.send(Call::replayable()).attempt.upload(), Upload::Send);
 }
 
 #[test]
 fn rule_24_a_server_that_breaks_every_upload_costs_a_bounded_number_of_logins() {
-    let (mut world, _) = World::warm();
+    let (mut fixture, _) = Fixture::warm();
     for _ in 0..100 {
-        match world.admit(Call::one_shot()) {
+        match fixture.admit(Call::one_shot()) {
             waldo_auth_core::Step::Send(attempt) => {
-                drop(world.step(|session, now| session.break_off(attempt, now)));
+                drop(fixture.step(|session, now| session.break_off(attempt, now)));
             }
             waldo_auth_core::Step::Authenticate(login, _) => {
-                let token = world.fresh();
-                world.grant(login, &token);
+                let token = fixture.fresh();
+                fixture.grant(login, &token);
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(world.logins, 6);
-    assert!(matches!(world.last_event(), Event::Throttled { .. }));
+    assert_eq!(fixture.logins, 6);
+    assert!(matches!(fixture.last_event(), Event::Throttled { .. }));
 }

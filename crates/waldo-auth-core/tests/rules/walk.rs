@@ -18,12 +18,12 @@ use waldo_auth_core::{
 };
 
 use self::event::{Claims, Event, LoginAnswer, Moment, Nudge, Response, Stamp, Value, event};
+use crate::fixture::{Fixture, KEY, SECRET, down, headers, http_date, jwt, read, request, secs, uri};
 use crate::properties::cases;
 use crate::reference::{
     Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Renewal, Stored, Time, Why, duration,
     nanos,
 };
-use crate::world::{KEY, SECRET, World, down, headers, http_date, jwt, read, request, secs, uri};
 
 /// A call, as the session and as the reference know it, and how often it was sent.
 struct Asking {
@@ -42,7 +42,7 @@ struct Flight {
 }
 
 struct Walk {
-    world: World,
+    fixture: Fixture,
     reference: Reference,
     calls: Vec<Asking>,
     flights: Vec<Flight>,
@@ -61,7 +61,7 @@ fn take<T>(from: &mut Vec<T>, index: Index) -> Option<T> {
 impl Walk {
     fn new(limits: Limits, server_ahead: i64) -> Self {
         Self {
-            world: World::with(|builder| limits.configure(builder)),
+            fixture: Fixture::with(|builder| limits.configure(builder)),
             reference: Reference::new(limits),
             calls: Vec::new(),
             flights: Vec::new(),
@@ -73,11 +73,11 @@ impl Walk {
     }
 
     fn now(&self) -> Time {
-        self.world.now().into()
+        self.fixture.now().into()
     }
 
     fn happens(&mut self, event: Event) {
-        let written = self.world.session.journal().written();
+        let written = self.fixture.session.journal().written();
         self.reference.said.clear();
         match event {
             Event::Call { one_shot, deadline } => self.comes(one_shot, deadline),
@@ -105,33 +105,33 @@ impl Walk {
                     self.settled(login, &leading, &answer);
                 }
             }
-            Event::Passes(moment) => self.world.pass(self.ahead(moment).unwrap_or_default()),
+            Event::Passes(moment) => self.fixture.pass(self.ahead(moment).unwrap_or_default()),
             Event::PassesToDeadline(index, nudge) => self.passes_to_deadline(index, nudge),
-            Event::WallMoves { forward: true, by } => self.world.set_wall_forward(by),
-            Event::WallMoves { forward: false, by } => self.world.set_wall_back(by),
+            Event::WallMoves { forward: true, by } => self.fixture.set_wall_forward(by),
+            Event::WallMoves { forward: false, by } => self.fixture.set_wall_back(by),
             Event::Stored => self.stores(),
             Event::Resumed(index) => self.resumed(index),
             Event::Reset(key) => self.reset(key),
             Event::Invalidated => {
-                self.world.invalidate();
+                self.fixture.invalidate();
                 let now = self.now();
                 self.reference.invalidate(now);
             }
         }
-        let said: Vec<_> = self.world.session.journal().since(written).map(|entry| entry.event).collect();
+        let said: Vec<_> = self.fixture.session.journal().since(written).map(|entry| entry.event).collect();
         assert_eq!(said, self.reference.said, "the journal");
         self.compare();
     }
 
     /// The observations that change nothing.
     fn compare(&self) {
-        let now = self.world.now();
-        let stored = self.world.session.snapshot(now).map(|snapshot| snapshot.to_json());
+        let now = self.fixture.now();
+        let stored = self.fixture.session.snapshot(now).map(|snapshot| snapshot.to_json());
         match &self.reference.held {
             Some(held) => assert!(stored.unwrap().contains(&held.token.text), "another token is held"),
             None => assert_eq!(stored, None),
         }
-        let explanation = self.world.session.explain(now);
+        let explanation = self.fixture.session.explain(now);
         let ahead = |span| nanos(span) + self.now().mono;
         let explained = match &explanation {
             Explanation::Send { generation, left, doubtful } => {
@@ -152,7 +152,7 @@ impl Walk {
     }
 
     fn comes(&mut self, one_shot: bool, deadline: Option<Moment>) {
-        let deadline = deadline.and_then(|moment| Some(self.world.after(self.ahead(moment)?)));
+        let deadline = deadline.and_then(|moment| Some(self.fixture.after(self.ahead(moment)?)));
         let call = if one_shot { Call::one_shot() } else { Call::replayable() };
         let call = match deadline {
             Some(deadline) => call.with_deadline(deadline),
@@ -167,7 +167,7 @@ impl Walk {
         let now = self.now();
         let expected = self.reference.admit(&mut caller, now);
         let mut request = request();
-        match self.world.admit_with(call, &mut request).unwrap() {
+        match self.fixture.admit_with(call, &mut request).unwrap() {
             Step::Send(attempt) => {
                 let sent = self.reference.held.clone().unwrap();
                 assert_eq!(
@@ -229,7 +229,7 @@ impl Walk {
             head = head.with_uri(&elsewhere);
         }
         let now = self.now();
-        let verdict = self.world.conclude_head(attempt, head);
+        let verdict = self.fixture.conclude_head(attempt, head);
         let again = match response.status {
             _ if response.foreign => {
                 self.reference.ignore(Ignored::ForeignOrigin);
@@ -262,7 +262,7 @@ impl Walk {
         let Flight { attempt, mut caller, sendings, sent, .. } = flight;
         let now = self.now();
         let goes_on = self.reference.break_off(&mut caller, &sent, attempt.upload(), now);
-        match self.world.step(|session, now| session.break_off(attempt, now)) {
+        match self.fixture.step(|session, now| session.break_off(attempt, now)) {
             Verdict::Deliver => assert!(!goes_on, "the call has ended, and should go on"),
             Verdict::Retry(call) => {
                 assert!(goes_on, "the call goes on, and should have ended");
@@ -293,7 +293,7 @@ impl Walk {
             LoginAnswer::Down => (down(), Ending::Unavailable(Reason::Transport, None)),
             LoginAnswer::GivenUp => (Outcome::Abandoned, Ending::Abandoned),
         };
-        self.world.settle(login, outcome);
+        self.fixture.settle(login, outcome);
         self.reference.settle(leading, ending, self.now());
     }
 
@@ -312,19 +312,19 @@ impl Walk {
         let Some(asking) = take(&mut self.calls, index) else { return };
         let ahead = asking.caller.deadline.map(|deadline| nudge.apply(deadline - self.now().mono));
         if let Some(ahead) = ahead.filter(|ahead| *ahead > 0) {
-            self.world.pass(duration(ahead));
+            self.fixture.pass(duration(ahead));
         }
         self.asks(asking);
     }
 
     fn stores(&mut self) {
-        let snapshot = self.world.session.snapshot(self.world.now());
+        let snapshot = self.fixture.session.snapshot(self.fixture.now());
         self.stored.extend(snapshot.zip(self.reference.store(self.now())));
     }
 
     fn resumed(&mut self, index: Index) {
         let Some((snapshot, stored)) = take(&mut self.stored, index) else { return };
-        let resumed = self.world.resume(&snapshot);
+        let resumed = self.fixture.resume(&snapshot);
         assert_eq!(resumed, self.reference.resume(&stored, self.now()));
         self.stored.push((snapshot, stored));
     }
@@ -335,12 +335,12 @@ impl Walk {
             1 => (KEY, "a rotated secret"),
             _ => ("another key", SECRET),
         };
-        self.world.reset(Credentials::new(key, secret).unwrap());
+        self.fixture.reset(Credentials::new(key, secret).unwrap());
         self.reference.reset(pair, u8::from(pair == 2));
     }
 
     fn server_time(&self) -> i64 {
-        self.world.unix() + self.server_ahead
+        self.fixture.unix() + self.server_ahead
     }
 
     fn mint(&mut self, Claims { exp, iat }: Claims) -> Minted {
@@ -388,7 +388,7 @@ impl Walk {
                 self.answered(flight, &ok);
             }
             if let Answer::Wait { until, .. } = told {
-                self.world.pass(duration((until - self.now().mono).max(0)));
+                self.fixture.pass(duration((until - self.now().mono).max(0)));
             }
         }
         panic!("everyone-ends: {} calls never do", self.calls.len());

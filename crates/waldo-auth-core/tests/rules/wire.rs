@@ -6,11 +6,11 @@ use waldo_auth_core::{
     Call, Config, Credentials, Event, Head, Ignored, Origin, Outcome, Reason, RejectionCode,
 };
 
-use crate::world::{ORIGIN, World, bearer, credentials, headers, jwt, millis, read, secs, uri};
+use crate::fixture::{Fixture, ORIGIN, bearer, credentials, headers, jwt, millis, read, secs, uri};
 
 #[test]
 fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
-    let (login, _) = World::new().lead(Call::replayable());
+    let (login, _) = Fixture::new().lead(Call::replayable());
     let request = login.request();
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://api.waldo.ai/authenticate");
@@ -22,17 +22,17 @@ fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
 
 #[test]
 fn rule_01_the_login_never_carries_an_authorization_header() {
-    let (mut world, _) = World::warm();
-    world.pass(secs(3600));
+    let (mut fixture, _) = Fixture::warm();
+    fixture.pass(secs(3600));
     // Though a token is held, and a call was sent with it.
-    let (login, _) = world.lead(Call::replayable());
+    let (login, _) = fixture.lead(Call::replayable());
     assert!(!login.request().headers().contains_key(AUTHORIZATION));
 }
 
 #[test]
 fn rule_01_the_login_path_is_configurable_and_stays_at_the_origin() {
     let config = |path: &str| Config::builder(ORIGIN, credentials()).login_path(path).build();
-    let (login, _) = World::of(config("/v2/authentication").unwrap()).lead(Call::replayable());
+    let (login, _) = Fixture::of(config("/v2/authentication").unwrap()).lead(Call::replayable());
     assert_eq!(login.request().uri(), "https://api.waldo.ai/v2/authentication");
     for path in [
         "",
@@ -48,49 +48,49 @@ fn rule_01_the_login_path_is_configurable_and_stays_at_the_origin() {
         assert!(config(path).is_err(), "{path:?}");
     }
     // What looks like a host behind the first slash is a path.
-    let (login, _) = World::of(config("//evil.example/x").unwrap()).lead(Call::replayable());
+    let (login, _) = Fixture::of(config("//evil.example/x").unwrap()).lead(Call::replayable());
     assert_eq!(login.request().uri().host(), Some("api.waldo.ai"));
 }
 
 #[test]
 fn rule_02_any_success_with_a_token_is_a_grant() {
     for status in [200, 201, 202, 204, 299] {
-        let mut world = World::new();
-        let (login, call) = world.lead(Call::replayable());
-        let token = world.fresh();
+        let mut fixture = Fixture::new();
+        let (login, call) = fixture.lead(Call::replayable());
+        let token = fixture.fresh();
         let outcome = read(&login, status, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
-        world.settle(login, outcome);
-        assert_eq!(world.send(call).token, token);
+        fixture.settle(login, outcome);
+        assert_eq!(fixture.send(call).token, token);
     }
 }
 
 #[test]
 fn rule_02_a_bearer_prefix_in_the_body_is_tolerated_and_sent_once() {
     for prefix in ["Bearer ", "bearer ", "BEARER:", " Bearer  "] {
-        let mut world = World::new();
-        let (login, call) = world.lead(Call::replayable());
-        let token = world.fresh();
+        let mut fixture = Fixture::new();
+        let (login, call) = fixture.lead(Call::replayable());
+        let token = fixture.fresh();
         let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{prefix}{token}"}}"#));
-        world.settle(login, outcome);
-        assert_eq!(world.send(call).token, token, "{prefix:?}");
+        fixture.settle(login, outcome);
+        assert_eq!(fixture.send(call).token, token, "{prefix:?}");
     }
 }
 
 #[test]
 fn rule_02_the_header_counts_where_the_body_has_no_token() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
-    let token = world.fresh();
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
     let outcome = read(&login, 201, &bearer(&token), r#"{"token":"undefined"}"#);
-    world.settle(login, outcome);
-    assert_eq!(world.send(call).token, token);
+    fixture.settle(login, outcome);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
 fn rule_02_bodies_over_64_kib_and_tokens_over_16_kib_are_refused() {
-    let mut world = World::new();
-    let (login, _) = world.lead(Call::replayable());
-    let token = world.fresh();
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let token = fixture.fresh();
     let padded = |pad: usize| format!(r#"{{"token":"{token}","pad":"{}"}}"#, "p".repeat(pad));
     let frame = padded(0).len();
     let reason = |body: &str| match read(&login, 200, &HeaderMap::new(), body) {
@@ -113,7 +113,7 @@ fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
         (403, "API_KEY_REVOKED", RejectionCode::ApiKeyRevoked),
         (403, "SOMETHING_NEW", RejectionCode::Other("SOMETHING_NEW".into())),
     ] {
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         match read(&login, status, &HeaderMap::new(), &format!(r#"{{"message":"m","code":"{text}"}}"#)) {
             Outcome::Rejected(rejection) => {
                 assert_eq!(*rejection.code(), code);
@@ -127,7 +127,7 @@ fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
 
 #[test]
 fn rule_02_everything_else_is_unavailable() {
-    let (login, _) = World::new().lead(Call::replayable());
+    let (login, _) = Fixture::new().lead(Call::replayable());
     let large = "<p>a proxy's error page</p>".repeat(5000);
     for (status, body) in [
         (403, "<html>Request blocked by the firewall</html>"),
@@ -185,14 +185,14 @@ fn rule_02_faults_beside_token_or_code_do_no_harm() {
     };
     let token = jwt(r#"{"exp":1800003600}"#);
     for body in bodies("token", &token) {
-        let mut world = World::new();
-        let (login, call) = world.lead(Call::replayable());
+        let mut fixture = Fixture::new();
+        let (login, call) = fixture.lead(Call::replayable());
         let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), &body);
-        world.settle(login, outcome);
-        assert_eq!(world.send(call).token, token, "{}", body.escape_ascii());
+        fixture.settle(login, outcome);
+        assert_eq!(fixture.send(call).token, token, "{}", body.escape_ascii());
     }
     for body in bodies("code", "INVALID_API_KEY") {
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), &body);
         assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?} of {}", body.escape_ascii());
     }
@@ -204,7 +204,7 @@ fn rule_02_a_compressed_answer_says_so() {
     let zstd = b"\x28\xb5\x2f\xfd\x04";
     let reason = |status: u16, coding: Option<&str>, body: &[u8]| {
         let map = headers(&coding.map(|coding| ("content-encoding", coding)).into_iter().collect::<Vec<_>>());
-        let (login, _) = World::new().lead(Call::replayable());
+        let (login, _) = Fixture::new().lead(Call::replayable());
         match login.read(Head::new(StatusCode::from_u16(status).unwrap(), &map), body) {
             Outcome::Unavailable(failure) => Some(failure.reason()),
             Outcome::Granted(_) | Outcome::Rejected(_) | Outcome::Abandoned => None,
@@ -236,16 +236,16 @@ fn rule_02_a_compressed_answer_says_so() {
 
 #[test]
 fn rule_02_a_misread_is_not_made_permanent() {
-    let mut world = World::new();
-    let (login, call) = world.lead(Call::replayable());
+    let mut fixture = Fixture::new();
+    let (login, call) = fixture.lead(Call::replayable());
     let outcome = read(&login, 403, &HeaderMap::new(), "<html>Request blocked</html>");
-    world.settle(login, outcome);
-    let (call, until) = world.wait(call);
-    world.pass_until(until);
-    let (login, call) = world.lead(call);
-    let token = world.fresh();
-    world.grant(login, &token);
-    assert_eq!(world.send(call).token, token);
+    fixture.settle(login, outcome);
+    let (call, until) = fixture.wait(call);
+    fixture.pass_until(until);
+    let (login, call) = fixture.lead(call);
+    let token = fixture.fresh();
+    fixture.grant(login, &token);
+    assert_eq!(fixture.send(call).token, token);
 }
 
 #[test]
@@ -262,38 +262,38 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
         // Without a `Date`, the local clock must do; it says 2027.
         (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
     ] {
-        let mut world = World::new();
-        let (login, call) = world.lead(Call::replayable());
+        let mut fixture = Fixture::new();
+        let (login, call) = fixture.lead(Call::replayable());
         let outcome = read(&login, 429, &headers(&pairs), "");
-        world.settle(login, outcome);
-        assert_eq!(world.wait(call).1, world.after(secs(wait)), "{pairs:?}");
+        fixture.settle(login, outcome);
+        assert_eq!(fixture.wait(call).1, fixture.after(secs(wait)), "{pairs:?}");
     }
 }
 
 #[test]
 fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what_is_there() {
-    let (mut world, token) = World::warm();
+    let (mut fixture, token) = Fixture::warm();
     let mut request = Request::get("https://api.waldo.ai/customer")
         .header(AUTHORIZATION, "Basic abc")
         .header(AUTHORIZATION, "Bearer stale")
         .body(())
         .unwrap();
-    let attempt = world.attach(&mut request).unwrap();
+    let attempt = fixture.attach(&mut request).unwrap();
     let values: Vec<&HeaderValue> = request.headers().get_all(AUTHORIZATION).iter().collect();
     assert_eq!(values, [&HeaderValue::try_from(format!("Bearer {token}")).unwrap()]);
     assert!(values.iter().all(|value| value.is_sensitive()));
-    world.deliver(attempt, 200);
+    fixture.deliver(attempt, 200);
 }
 
 #[test]
 fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
     for form in ["Bearer {}", "bearer {}", "BEARER  {}", "Bearer:{}", "{}", "  {}  "] {
-        let (mut world, _) = World::warm();
-        let newer = world.fresh();
-        let sent = world.send(Call::replayable());
-        world.deliver_with(sent.attempt, 200, &headers(&[("authorization", &form.replace("{}", &newer))]));
+        let (mut fixture, _) = Fixture::warm();
+        let newer = fixture.fresh();
+        let sent = fixture.send(Call::replayable());
+        fixture.deliver_with(sent.attempt, 200, &headers(&[("authorization", &form.replace("{}", &newer))]));
         let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
-        let _attempt = world.attach(&mut request).unwrap();
+        let _attempt = fixture.attach(&mut request).unwrap();
         assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {newer}"), "{form}");
         assert!(request.headers()[AUTHORIZATION].is_sensitive(), "{form}");
     }
@@ -303,8 +303,8 @@ fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
 fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kept() {
     for key in ["wk key-canary", "wk\u{e9}key-canary"] {
         let credentials = Credentials::new(key, "s").unwrap();
-        let mut world = World::of(Config::builder(ORIGIN, credentials).build().unwrap());
-        let (login, _) = world.lead(Call::replayable());
+        let mut fixture = Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap());
+        let (login, _) = fixture.lead(Call::replayable());
         let Outcome::Rejected(rejection) =
             read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"no {key}"}}"#))
         else {
@@ -316,7 +316,7 @@ fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kep
 
 #[test]
 fn rule_03_a_request_to_elsewhere_is_an_error_before_there_is_a_login_for_it() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     for target in [
         "https://evil.example/",
         "http://api.waldo.ai/",
@@ -326,8 +326,8 @@ fn rule_03_a_request_to_elsewhere_is_an_error_before_there_is_a_login_for_it() {
         "ftp://api.waldo.ai/",
     ] {
         let mut request = Request::get(target).body(()).unwrap();
-        assert!(world.attach(&mut request).is_err(), "{target}");
-        assert_eq!((world.logins, world.session.journal().written()), (0, 0), "{target}");
+        assert!(fixture.attach(&mut request).is_err(), "{target}");
+        assert_eq!((fixture.logins, fixture.session.journal().written()), (0, 0), "{target}");
     }
 }
 
@@ -359,9 +359,9 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
         ("wss://api.waldo.ai/x", false),
         ("/x", false),
     ] {
-        let (mut world, _) = World::warm();
+        let (mut fixture, _) = Fixture::warm();
         let mut request = Request::get(uri(target)).header(AUTHORIZATION, "Basic mine").body(()).unwrap();
-        match world.attach(&mut request) {
+        match fixture.attach(&mut request) {
             Ok(_attempt) => assert!(allowed, "{target}"),
             Err(error) => {
                 assert!(!allowed, "{target}");
@@ -393,15 +393,15 @@ fn rule_03_https_is_required_except_on_loopback() {
 
 /// What a 200 with these headers brings: the token that is held afterwards, or why the header was ignored.
 fn renewed(values: &[&str]) -> Result<String, Option<Ignored>> {
-    let (mut world, old) = World::warm();
-    let sent = world.send(Call::replayable());
+    let (mut fixture, old) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
     let pairs: Vec<_> = values.iter().map(|value| ("authorization", *value)).collect();
-    world.deliver_with(sent.attempt, 200, &headers(&pairs));
-    let held = world.held();
+    fixture.deliver_with(sent.attempt, 200, &headers(&pairs));
+    let held = fixture.held();
     if held != old {
         return Ok(held);
     }
-    Err(match world.last_event() {
+    Err(match fixture.last_event() {
         Event::Ignored { why } => Some(why),
         _ => None,
     })
@@ -446,14 +446,14 @@ fn rule_04_what_is_no_jwt_is_ignored_with_a_note_and_never_fails_the_call() {
 
 #[test]
 fn rule_04_header_bytes_that_are_no_text_are_malformed() {
-    let (mut world, old) = World::warm();
-    let sent = world.send(Call::replayable());
+    let (mut fixture, old) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
     let mut map = HeaderMap::new();
     map.append(AUTHORIZATION, HeaderValue::from_bytes(b"\xff\xfe.\x80.\xc3").unwrap());
     map.append(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
-    world.deliver_with(sent.attempt, 200, &map);
-    assert_eq!(world.held(), old);
-    assert_eq!(world.last_event(), Event::Ignored { why: Ignored::NotJwt });
+    fixture.deliver_with(sent.attempt, 200, &map);
+    assert_eq!(fixture.held(), old);
+    assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::NotJwt });
 }
 
 #[test]
@@ -485,61 +485,61 @@ fn rule_04_values_joined_by_a_comma_are_several_values() {
     ] {
         assert_eq!(renewed(&[&joined]), Ok(newer.clone()), "{joined}");
         assert_eq!(renewed(&["malformed, malformed", &joined]), Ok(newer.clone()), "{joined}");
-        let mut world = World::new();
-        let (login, call) = world.lead(Call::replayable());
+        let mut fixture = Fixture::new();
+        let (login, call) = fixture.lead(Call::replayable());
         let outcome = read(&login, 200, &headers(&[("authorization", &joined)]), "");
-        world.settle(login, outcome);
-        assert!([&newer, &earlier].contains(&&world.send(call).token), "{joined}");
+        fixture.settle(login, outcome);
+        assert!([&newer, &earlier].contains(&&fixture.send(call).token), "{joined}");
     }
     // A header that repeats the held token twice changes nothing.
-    let (mut world, old) = World::warm();
-    let sent = world.send(Call::replayable());
-    let written = world.session.journal().written();
-    world.deliver_with(
+    let (mut fixture, old) = Fixture::warm();
+    let sent = fixture.send(Call::replayable());
+    let written = fixture.session.journal().written();
+    fixture.deliver_with(
         sent.attempt,
         200,
         &headers(&[("authorization", &format!("Bearer {old}, Bearer {old}"))]),
     );
-    assert_eq!((world.held(), world.session.journal().written()), (old, written));
+    assert_eq!((fixture.held(), fixture.session.journal().written()), (old, written));
 }
 
 #[test]
 fn rule_04_tokens_are_taken_from_successes_only() {
     for status in [100, 103, 300, 302, 304, 307, 400, 403, 404, 409, 422, 429, 500, 503] {
-        let (mut world, old) = World::warm();
-        let sent = world.send(Call::replayable());
-        let newer = world.fresh();
-        world.deliver_with(sent.attempt, status, &bearer(&newer));
-        assert_eq!(world.held(), old, "{status}");
+        let (mut fixture, old) = Fixture::warm();
+        let sent = fixture.send(Call::replayable());
+        let newer = fixture.fresh();
+        fixture.deliver_with(sent.attempt, status, &bearer(&newer));
+        assert_eq!(fixture.held(), old, "{status}");
     }
     for status in [200, 201, 204, 206] {
-        let (mut world, _) = World::warm();
-        let sent = world.send(Call::replayable());
-        let newer = world.fresh();
-        world.deliver_with(sent.attempt, status, &bearer(&newer));
-        assert_eq!(world.held(), newer, "{status}");
+        let (mut fixture, _) = Fixture::warm();
+        let sent = fixture.send(Call::replayable());
+        let newer = fixture.fresh();
+        fixture.deliver_with(sent.attempt, status, &bearer(&newer));
+        assert_eq!(fixture.held(), newer, "{status}");
     }
 }
 
 #[test]
 fn rule_04_the_token_on_a_401_is_not_taken() {
-    let (mut world, _) = World::warm();
-    let sent = world.send(Call::one_shot());
-    let newer = world.fresh();
-    world.deliver_with(sent.attempt, 401, &bearer(&newer));
-    world.leads(Call::replayable());
+    let (mut fixture, _) = Fixture::warm();
+    let sent = fixture.send(Call::one_shot());
+    let newer = fixture.fresh();
+    fixture.deliver_with(sent.attempt, 401, &bearer(&newer));
+    fixture.leads(Call::replayable());
 }
 
 #[test]
 fn rule_04_no_renewal_means_keep_what_is_held() {
-    let (mut world, old) = World::warm();
+    let (mut fixture, old) = Fixture::warm();
     for _ in 0..3 {
-        let sent = world.send(Call::replayable());
-        world.pass(millis(10));
-        world.deliver(sent.attempt, 200);
+        let sent = fixture.send(Call::replayable());
+        fixture.pass(millis(10));
+        fixture.deliver(sent.attempt, 200);
     }
-    assert_eq!(world.held(), old);
-    assert_eq!(world.logins, 1);
+    assert_eq!(fixture.held(), old);
+    assert_eq!(fixture.logins, 1);
 }
 
 #[test]

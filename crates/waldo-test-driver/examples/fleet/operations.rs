@@ -12,7 +12,7 @@ mod load;
 mod record;
 mod run;
 mod servers;
-mod world;
+mod simulation;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -144,7 +144,7 @@ mod tests {
     use super::case::Scene;
     use super::goal::Goal;
     use super::load::Load;
-    use super::world::World;
+    use super::simulation::Simulation;
     use super::*;
 
     #[test]
@@ -162,8 +162,8 @@ mod tests {
 
     /// One section whose single case has this goal.
     fn section(goal: Goal, missed: &'static [Mix]) -> Section {
-        let world = World::of(Duration::from_secs(5));
-        let scenes = vec![Scene { world, load: Load::of(2, 500), runs: 2 }];
+        let simulation = Simulation::of(Duration::from_secs(5));
+        let scenes = vec![Scene { simulation, load: Load::of(2, 500), runs: 2 }];
         let name = "single-use tokens in sequence: 1";
         Section { goal: "a test", cases: vec![Case { name, goal, scenes, missed }] }
     }

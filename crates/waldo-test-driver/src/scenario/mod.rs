@@ -16,7 +16,7 @@ mod order;
 mod seen;
 mod settings;
 mod sighting;
-mod simulation;
+mod simulated;
 mod span;
 mod stack;
 mod step;

@@ -8,7 +8,7 @@ use http::header::{AGE, DATE};
 use serde::Deserialize;
 use waldo_auth_core::Now;
 
-/// How many tokens are remembered. No part of a world still holds an older token.
+/// How many tokens are remembered. No part of a simulation still holds an older token.
 const REMEMBERED: usize = 512;
 
 /// The lifetime that is assumed of a token that does not tell it: the documented one.

@@ -10,10 +10,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use waldo_auth_core::Session;
-use waldo_test_driver::laws::LAWS;
+use waldo_test_driver::invariants::INVARIANTS;
 use waldo_test_driver::server::Rotation;
 use waldo_test_driver::setting::Setting;
-use waldo_test_driver::{Kind, Plan, Report, Setup, Trail, Trouble, bytes, exhaustive, replay, seeded};
+use waldo_test_driver::{InjectedFault, Kind, Plan, Report, Setup, Trail, bytes, exhaustive, replay, seeded};
 
 /// How many steps a run of chance makes before it comes to its end.
 const STEPS: u64 = 3000;
@@ -31,21 +31,21 @@ fn searches() -> Vec<(String, Setup)> {
     for rotation in [Rotation::Lenient, Rotation::Strict] {
         let mut add = |name: &str, setup: Setup| searches.push((format!("{name}, {rotation}"), setup));
         let calls = |count| Setup::calls(count, rotation);
-        let two = || calls(2).with(1, Trouble::ALL);
+        let two = || calls(2).with(1, InjectedFault::ALL);
         let of = |calls: [Kind; 2], setup: Setup| Setup { calls: calls.to_vec(), ..setup };
         add("3 calls, 1 s", calls(3).at_pace(Duration::from_secs(1)));
-        add("2 calls, 1 trouble", two());
-        add("2 calls, 1 trouble, 1 s", two().at_pace(Duration::from_secs(1)));
-        add("1 call, 2 troubles", calls(1).with(2, Trouble::ALL));
-        add("kinds one-shot and hurried, 1 trouble", of([one_shot, hurried], two()));
-        add("kinds one-shot and plain, 1 trouble", of([one_shot, Kind::default()], two()));
-        add("kinds hurried and abroad, 1 trouble", of([hurried, abroad], two()));
-        let shared = [Trouble::SharedToken, Trouble::RevokedToken, Trouble::Expiry];
+        add("2 calls, 1 fault", two());
+        add("2 calls, 1 fault, 1 s", two().at_pace(Duration::from_secs(1)));
+        add("1 call, 2 faults", calls(1).with(2, InjectedFault::ALL));
+        add("kinds one-shot and hurried, 1 fault", of([one_shot, hurried], two()));
+        add("kinds one-shot and plain, 1 fault", of([one_shot, Kind::default()], two()));
+        add("kinds hurried and abroad, 1 fault", of([hurried, abroad], two()));
+        let shared = [InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
         let two = of([Kind::default(), other], calls(2).with(1, &shared));
-        add("processes, 1 trouble", Setup { processes: 2, ..two });
-        add("none of the troubles", calls(2));
-        for trouble in Trouble::ALL {
-            add(&format!("alone {trouble:?}"), calls(2).with(1, &[*trouble]));
+        add("processes, 1 fault", Setup { processes: 2, ..two });
+        add("none of the faults", calls(2));
+        for fault in InjectedFault::ALL {
+            add(&format!("alone {fault:?}"), calls(2).with(1, &[*fault]));
         }
     }
     searches
@@ -69,12 +69,12 @@ fn search(names: &str) -> Vec<Report> {
 }
 
 #[test]
-fn every_schedule_of_three_calls_keeps_the_laws() {
+fn every_schedule_of_three_calls_keeps_the_invariants() {
     search("3 calls");
 }
 
 #[test]
-fn every_schedule_of_two_calls_and_any_one_trouble_keeps_the_laws() {
+fn every_schedule_of_two_calls_and_any_one_fault_keeps_the_invariants() {
     for report in search("2 calls") {
         // As the README says.
         assert!(report.schedules > 55_000, "{report:?}");
@@ -82,23 +82,23 @@ fn every_schedule_of_two_calls_and_any_one_trouble_keeps_the_laws() {
 }
 
 #[test]
-fn every_schedule_of_two_calls_of_two_kinds_and_any_one_trouble_keeps_the_laws() {
+fn every_schedule_of_two_calls_of_two_kinds_and_any_one_fault_keeps_the_invariants() {
     search("kinds");
 }
 
 #[test]
-fn every_schedule_of_one_call_and_any_two_troubles_keeps_the_laws() {
+fn every_schedule_of_one_call_and_any_two_faults_keeps_the_invariants() {
     search("1 call");
 }
 
 #[test]
-fn every_schedule_of_two_processes_that_share_a_token_keeps_the_laws() {
+fn every_schedule_of_two_processes_that_share_a_token_keeps_the_invariants() {
     search("processes");
 }
 
-/// A trouble that strikes nobody would leave what there is without it.
+/// A fault that strikes nobody would leave what there is without it.
 #[test]
-fn each_trouble_has_its_own_schedules() {
+fn each_fault_has_its_own_schedules() {
     let most = search("none").iter().map(|report| report.schedules).max();
     for report in search("alone") {
         assert!(Some(report.schedules) > most, "{report:?}");
@@ -115,11 +115,11 @@ fn every_count_is_of_a_search() {
 
 /// `WALDO_SEED` makes one run alone; `WALDO_CHOICES` tells the story of one.
 #[test]
-fn long_runs_of_chance_keep_the_laws() {
+fn long_runs_of_chance_keep_the_invariants() {
     let plan = Plan::Drawn { steps: STEPS };
     if let Some(trail) = Setting::Choices.read::<Trail>().unwrap() {
         let story = replay::<Session>(&plan, &trail).unwrap_or_else(|failure| panic!("{failure}"));
-        panic!("{story}no law is broken");
+        panic!("{story}no invariant is broken");
     }
     let given = Setting::Seed.read().unwrap();
     let (first, runs) = match given {
@@ -137,8 +137,8 @@ fn long_runs_of_chance_keep_the_laws() {
 #[test]
 fn a_call_to_elsewhere_notices_no_expiry() {
     let abroad = Kind { abroad: true, ..Kind::default() };
-    let troubles = [Trouble::Delay, Trouble::AbandonedLogin];
-    let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, &troubles);
+    let faults = [InjectedFault::Delay, InjectedFault::AbandonedLogin];
+    let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, &faults);
     let calls = vec![Kind::default(), Kind::default(), Kind::default(), abroad];
     let plan = Plan::Given(Box::new(Setup { calls, steps: 300, ..setup }));
     for seed in 0..1000 {
@@ -165,13 +165,14 @@ fn a_run_of_chance_is_the_same_each_time() {
     assert_ne!(run(7), run(8));
 }
 
-/// The documents state the laws that are judged, word for word.
+/// The documents state the invariants that are judged, word for word.
 #[test]
-fn every_law_stands_in_the_documents_with_its_sentence() {
-    let document = include_str!("../../LAWS.md");
-    for law in LAWS {
-        let clauses: Vec<String> = law.clauses.iter().map(|clause| format!("`{}`", clause.name)).collect();
-        let line = format!("| `{}` | {} | {} |", law.name, law.sentence, clauses.join(", "));
-        assert!(document.contains(&line), "LAWS.md does not have: {line}");
+fn every_invariant_stands_in_the_documents_with_its_sentence() {
+    let document = include_str!("../../INVARIANTS.md");
+    for invariant in INVARIANTS {
+        let clauses: Vec<String> =
+            invariant.clauses.iter().map(|clause| format!("`{}`", clause.name)).collect();
+        let line = format!("| `{}` | {} | {} |", invariant.name, invariant.sentence, clauses.join(", "));
+        assert!(document.contains(&line), "INVARIANTS.md does not have: {line}");
     }
 }

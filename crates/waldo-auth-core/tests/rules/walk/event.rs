@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use waldo_auth_core::Ignored;
 
+use crate::fixture::{millis, secs};
 use crate::reference::{Landmark, Nanos};
-use crate::world::{millis, secs};
 
 /// Something that happens.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::goal::Goal;
 use super::load::{Load, Mix};
 use super::record::Record;
 use super::run::Run;
-use super::world::World;
+use super::simulation::Simulation;
 use crate::site;
 
 /// Cases that have a goal in common.
@@ -28,17 +28,17 @@ pub(crate) struct Case {
     pub(super) missed: &'static [Mix],
 }
 
-/// One world under one load, so many times.
+/// One simulation under one load, so many times.
 #[derive(Clone)]
 pub(super) struct Scene {
-    pub(super) world: World,
+    pub(super) simulation: Simulation,
     pub(super) load: Load,
     pub(super) runs: usize,
 }
 
 /// One run that is to be made.
 pub(super) struct Trial<'a> {
-    world: &'a World,
+    simulation: &'a Simulation,
     load: Load,
     mix: Mix,
     /// The goal compares the run with one that drops no token.
@@ -48,7 +48,7 @@ pub(super) struct Trial<'a> {
 
 /// What came of one run.
 pub(super) struct Outcome<'a> {
-    pub(super) world: &'a World,
+    pub(super) simulation: &'a Simulation,
     pub(super) load: Load,
     pub(super) record: Record,
     /// The same run, had no 401 led to a login.
@@ -60,8 +60,8 @@ impl Case {
     pub(super) fn trials(&self, mix: Mix, seeds: &mut Rng) -> Vec<Trial<'_>> {
         let is_compared = self.goal.is_compared();
         let mut trials = Vec::new();
-        for Scene { world, load, runs } in &self.scenes {
-            let trial = |_| Trial { world, load: *load, mix, is_compared, seed: seeds.u64(..) };
+        for Scene { simulation, load, runs } in &self.scenes {
+            let trial = |_| Trial { simulation, load: *load, mix, is_compared, seed: seeds.u64(..) };
             trials.extend((0..*runs).map(trial));
         }
         trials
@@ -71,8 +71,9 @@ impl Case {
 impl<'a> Trial<'a> {
     /// Makes the run, and the one to compare it with.
     pub(super) fn run<M: Machine>(&self) -> Outcome<'a> {
-        let run =
-            |config| Run::<M>::record(config, self.world, self.load, self.mix, Rng::with_seed(self.seed));
+        let run = |config| {
+            Run::<M>::record(config, self.simulation, self.load, self.mix, Rng::with_seed(self.seed))
+        };
         let record = run(site::config(|defaults| defaults.jitter_seed(self.seed)));
         let kept = if self.is_compared {
             let every = Duration::from_secs(30);
@@ -80,6 +81,6 @@ impl<'a> Trial<'a> {
         } else {
             Record::default()
         };
-        Outcome { world: self.world, load: self.load, record, kept }
+        Outcome { simulation: self.simulation, load: self.load, record, kept }
     }
 }

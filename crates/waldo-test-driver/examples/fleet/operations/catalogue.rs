@@ -7,7 +7,7 @@ use waldo_test_driver::server::Policy;
 use super::case::{Case, Scene, Section};
 use super::goal::Goal;
 use super::load::{Load, Mix};
-use super::world::{Lag, Routes, Takes, World};
+use super::simulation::{Lag, Routes, Simulation, Takes};
 
 /// What the columns mean.
 pub(super) const LEGEND: &str = "\
@@ -55,9 +55,9 @@ fn secs(secs: u64) -> Duration {
 }
 
 /// A deployment after three seconds; the run goes on for so long afterwards.
-fn deployment(overlap: Duration, and_then: u64) -> World {
+fn deployment(overlap: Duration, and_then: u64) -> Simulation {
     let overlap = secs(3)..secs(3) + overlap;
-    World { overlap: Some(overlap.clone()), ..World::of(overlap.end + secs(and_then)) }
+    Simulation { overlap: Some(overlap.clone()), ..Simulation::of(overlap.end + secs(and_then)) }
 }
 
 fn deployments() -> Vec<Case> {
@@ -88,17 +88,18 @@ fn deployments() -> Vec<Case> {
             ],
         ),
     ] {
-        let world = deployment(secs(overlap), 32);
-        let scene = |threads, gap, runs| Scene { world: world.clone(), load: Load::of(threads, gap), runs };
+        let simulation = deployment(secs(overlap), 32);
+        let scene =
+            |threads, gap, runs| Scene { simulation: simulation.clone(), load: Load::of(threads, gap), runs };
         let of_fleet = vec![scene(4, 50, 12 * 10)];
         let mut of_six = Vec::new();
         for (threads, gap, runs) in
             [(1, 1000, 60), (1, 300, 40), (1, 100, 30), (4, 100, 15), (4, 10, 6), (64, 100, 1)]
         {
-            let world = deployment(secs(overlap), if threads < 64 { 32 } else { 12 });
+            let simulation = deployment(secs(overlap), if threads < 64 { 32 } else { 12 });
             let load = Load::of(threads, gap);
-            of_six.push(Scene { world: world.clone(), load, runs });
-            of_six.push(Scene { world: world.without_renewals(), load, runs });
+            of_six.push(Scene { simulation: simulation.clone(), load, runs });
+            of_six.push(Scene { simulation: simulation.without_renewals(), load, runs });
         }
         let of_one = vec![scene(1, 1000, 300), scene(1, 500, 300), scene(1, 300, 200), scene(1, 100, 100)];
         // A slow caller may spend all permits by chance, or log in three times at a server that is about
@@ -110,17 +111,20 @@ fn deployments() -> Vec<Case> {
             cases.push(Case { name, goal: Goal::OutageEnds, scenes, missed });
         }
     }
-    let scenes = |change: fn(World) -> World, and_then| {
+    let scenes = |change: fn(Simulation) -> Simulation, and_then| {
         let scene = |overlap| {
-            let world = change(deployment(secs(overlap), and_then));
-            Scene { world, load: Load::of(4, 100), runs: 40 }
+            let simulation = change(deployment(secs(overlap), and_then));
+            Scene { simulation, load: Load::of(4, 100), runs: 40 }
         };
         [1, 3, 10].map(scene).to_vec()
     };
-    let half_public = |world: World| World { routes: Routes { public: 50, ..Routes::default() }, ..world };
-    let then_revoked = |world: World| {
-        let revoked = world.overlap.iter().map(|overlap| overlap.end + secs(10)).collect();
-        World { revoked, ..world }
+    let half_public = |simulation: Simulation| Simulation {
+        routes: Routes { public: 50, ..Routes::default() },
+        ..simulation
+    };
+    let then_revoked = |simulation: Simulation| {
+        let revoked = simulation.overlap.iter().map(|overlap| overlap.end + secs(10)).collect();
+        Simulation { revoked, ..simulation }
     };
     cases.push(Case {
         name: "deploy 1, 3, 10 s, half the routes are public",
@@ -149,7 +153,7 @@ fn lags() -> Vec<Case> {
             for revoked in [span + secs(2), secs(30)] {
                 let (lag, until) = (Some(Lag { span, of_renewals }), revoked + secs(35));
                 scenes.push(Scene {
-                    world: World { lag, revoked: vec![revoked], ..World::of(until) },
+                    simulation: Simulation { lag, revoked: vec![revoked], ..Simulation::of(until) },
                     load,
                     runs,
                 });
@@ -176,17 +180,17 @@ fn cache(dead: u32) -> Case {
         _ => "10 old renewals",
     };
     let routes = Routes { cached: 20, ..Routes::default() };
-    let world = World { cached: dead, routes, ..World::of(secs(120)) };
-    let scene = |load| Scene { world: world.clone(), load, runs: 10 };
+    let simulation = Simulation { cached: dead, routes, ..Simulation::of(secs(120)) };
+    let scene = |load| Scene { simulation: simulation.clone(), load, runs: 10 };
     let scenes = vec![scene(Load::of(1, 100)), scene(Load::of(4, 100))];
     Case { name, goal: Goal::Cache { dead }, scenes, missed: NONE }
 }
 
 fn short_lives() -> Case {
     let policy = Policy { lifetime: secs(1), ..Policy::default() };
-    let world = World { policy, ..World::of(secs(60)) };
+    let simulation = Simulation { policy, ..Simulation::of(secs(60)) };
     let scene = |(threads, gap)| Scene {
-        world: world.clone(),
+        simulation: simulation.clone(),
         load: Load::of(threads, gap).with_quick_logins(),
         runs: 5,
     };
@@ -196,13 +200,13 @@ fn short_lives() -> Case {
 }
 
 fn hopeless() -> Vec<Case> {
-    let ever = World::of(Duration::MAX);
-    let two_keys = World { overlap: Some(Duration::ZERO..Duration::MAX), ..ever.clone() };
+    let ever = Simulation::of(Duration::MAX);
+    let two_keys = Simulation { overlap: Some(Duration::ZERO..Duration::MAX), ..ever.clone() };
     let routes = |refusing, public| Routes { refusing, public, ..Routes::default() };
-    let case = |name, world: World| {
+    let case = |name, simulation: Simulation| {
         let scene = |(threads, gap, minutes): (usize, u64, u64)| {
-            let world = World { until: secs(60 * minutes), ..world.clone() };
-            Scene { world, load: Load::of(threads, gap), runs: 1 }
+            let simulation = Simulation { until: secs(60 * minutes), ..simulation.clone() };
+            Scene { simulation, load: Load::of(threads, gap), runs: 1 }
         };
         let scenes = [(1, 1000, 65), (1, 100, 35), (4, 100, 18)].map(scene).to_vec();
         Case { name, goal: Goal::FewLogins, scenes, missed: NONE }
@@ -210,26 +214,34 @@ fn hopeless() -> Vec<Case> {
     vec![
         case("two keys for ever", two_keys.clone()),
         case("two keys for ever, no renewals", two_keys.clone().without_renewals()),
-        case("two keys for ever, half the routes are public", World { routes: routes(0, 50), ..two_keys }),
-        case("one route of ten always refuses", World { routes: routes(10, 0), ..ever.clone() }),
-        case("every route always refuses", World { routes: routes(100, 0), ..ever.clone() }),
-        case("10 % refuse, half the routes are public", World { routes: routes(10, 50), ..ever.clone() }),
+        case(
+            "two keys for ever, half the routes are public",
+            Simulation { routes: routes(0, 50), ..two_keys },
+        ),
+        case("one route of ten always refuses", Simulation { routes: routes(10, 0), ..ever.clone() }),
+        case("every route always refuses", Simulation { routes: routes(100, 0), ..ever.clone() }),
+        case(
+            "10 % refuse, half the routes are public",
+            Simulation { routes: routes(10, 50), ..ever.clone() },
+        ),
         case(
             "each token is taken once, none is renewed",
-            World { takes: Takes::Once, ..ever.clone() }.without_renewals(),
+            Simulation { takes: Takes::Once, ..ever.clone() }.without_renewals(),
         ),
-        case("no token is ever taken", World { takes: Takes::Nothing, ..ever }),
+        case("no token is ever taken", Simulation { takes: Takes::Nothing, ..ever }),
     ]
 }
 
 fn exact() -> Vec<Case> {
-    let revoked = World { revoked: vec![secs(10)], ..World::of(secs(18)) };
-    let busy = |world: World| vec![Scene { world, load: Load::of(64, 10), runs: 6 }];
-    let each_minute =
-        World { revoked: (1..15).map(|minute| secs(60 * minute)).collect(), ..World::of(secs(899)) };
-    let in_sequence = World::of(secs(120)).with_single_use_tokens();
+    let revoked = Simulation { revoked: vec![secs(10)], ..Simulation::of(secs(18)) };
+    let busy = |simulation: Simulation| vec![Scene { simulation, load: Load::of(64, 10), runs: 6 }];
+    let each_minute = Simulation {
+        revoked: (1..15).map(|minute| secs(60 * minute)).collect(),
+        ..Simulation::of(secs(899))
+    };
+    let in_sequence = Simulation::of(secs(120)).with_single_use_tokens();
     let case = |name, logins, scenes, missed| Case { name, goal: Goal::Exactly { logins }, scenes, missed };
-    let scene = |world: &World, load| Scene { world: world.clone(), load, runs: 3 };
+    let scene = |simulation: &Simulation, load| Scene { simulation: simulation.clone(), load, runs: 3 };
     vec![
         case("all revoked with 64 calls in flight: 1 + 1", 2, busy(revoked.clone()), BOTH),
         case("the same, no renewals: 1 + 1", 2, busy(revoked.without_renewals()), NONE),

@@ -74,7 +74,8 @@ impl Goal {
 
 fn outage_ends(runs: &[Outcome<'_>]) -> Finding {
     let further = |run: &Outcome<'_>| logins(run).saturating_sub(1);
-    let latest: Vec<Duration> = runs.iter().map(|run| run.record.latest_after(&run.world.ends())).collect();
+    let latest: Vec<Duration> =
+        runs.iter().map(|run| run.record.latest_after(&run.simulation.ends())).collect();
     let late = latest.iter().filter(|latest| **latest > SOON).count();
     let worst = latest.iter().max().copied().unwrap_or_default();
     let figures = vec![
@@ -89,7 +90,7 @@ fn outage_ends(runs: &[Outcome<'_>]) -> Finding {
 }
 
 fn lag(runs: &[Outcome<'_>], allowed: u32, keeps: bool) -> Finding {
-    let revoked = |run: &Outcome<'_>| run.world.revoked.first().copied().unwrap_or(Duration::MAX);
+    let revoked = |run: &Outcome<'_>| run.simulation.revoked.first().copied().unwrap_or(Duration::MAX);
     let first = |run: &Outcome<'_>| run.record.logins_within(Duration::ZERO, revoked(run));
     let then = |run: &Outcome<'_>| run.record.logins_within(revoked(run), Duration::MAX);
     let lost = |run: &Outcome<'_>| run.record.lost_within(Duration::ZERO, revoked(run));
@@ -130,8 +131,8 @@ fn none_lost(runs: &[Outcome<'_>]) -> Finding {
 fn few_logins(runs: &[Outcome<'_>]) -> Finding {
     let first = most(runs, |run| run.record.logins_within(Duration::ZERO, Duration::from_secs(60)));
     let hourly = |run: &Outcome<'_>| {
-        let span = run.world.until.saturating_sub(STEADY);
-        f64::from(run.record.logins_within(STEADY, run.world.until)) * HOUR.div_duration_f64(span)
+        let span = run.simulation.until.saturating_sub(STEADY);
+        f64::from(run.record.logins_within(STEADY, run.simulation.until)) * HOUR.div_duration_f64(span)
     };
     let hourly = runs.iter().map(hourly).fold(0.0, f64::max);
     let figures = vec![first.to_string(), format!("{hourly:.0}"), share_lost(runs)];
@@ -187,26 +188,28 @@ mod tests {
     use super::*;
     use crate::operations::load::Load;
     use crate::operations::record::{Lost, Record};
-    use crate::operations::world::World;
+    use crate::operations::simulation::Simulation;
 
     fn lost(at: f64, one_shot: bool) -> Lost {
         Lost { at: Duration::from_secs_f64(at), one_shot }
     }
 
-    fn outcome<'a>(world: &'a World, logins: &[f64], lost: &[Lost]) -> Outcome<'a> {
+    fn outcome<'a>(simulation: &'a Simulation, logins: &[f64], lost: &[Lost]) -> Outcome<'a> {
         let logins = logins.iter().map(|at| Duration::from_secs_f64(*at)).collect();
         let record = Record { calls: 100, logins, lost: lost.to_vec(), given_up: 0 };
-        Outcome { world, load: Load::of(1, 100), record, kept: Record::default() }
+        Outcome { simulation, load: Load::of(1, 100), record, kept: Record::default() }
     }
 
     #[test]
     fn one_outage_in_a_hundred_may_last_three_seconds() {
         let overlap = Some(Duration::from_secs(3)..Duration::from_secs(6));
-        let world = World { overlap, ..World::of(Duration::from_secs(60)) };
+        let simulation = Simulation { overlap, ..Simulation::of(Duration::from_secs(60)) };
         let judge = |latest: &[f64]| {
             let mut runs: Vec<_> =
-                (latest.len()..100).map(|_| outcome(&world, &[], &[lost(8.0, false)])).collect();
-            runs.extend(latest.iter().map(|at| outcome(&world, &[], &[lost(*at, false), lost(20.0, true)])));
+                (latest.len()..100).map(|_| outcome(&simulation, &[], &[lost(8.0, false)])).collect();
+            runs.extend(
+                latest.iter().map(|at| outcome(&simulation, &[], &[lost(*at, false), lost(20.0, true)])),
+            );
             Goal::OutageEnds.judge(&runs).met
         };
         assert!(judge(&[9.0]));
@@ -216,9 +219,10 @@ mod tests {
 
     #[test]
     fn a_lag_costs_what_keeping_costs() {
-        let world = World { revoked: vec![Duration::from_secs(30)], ..World::of(Duration::from_secs(60)) };
+        let simulation =
+            Simulation { revoked: vec![Duration::from_secs(30)], ..Simulation::of(Duration::from_secs(60)) };
         let judge = |logins: &[f64], losses: &[Lost], keeps| {
-            let mut run = outcome(&world, logins, losses);
+            let mut run = outcome(&simulation, logins, losses);
             run.kept.lost = vec![lost(1.0, false)];
             Goal::Lag { logins: 1, keeps }.judge(&[run]).met
         };
@@ -231,11 +235,11 @@ mod tests {
 
     #[test]
     fn logins_are_counted_in_the_first_minute_and_by_the_hour() {
-        let world = World::of(Duration::from_secs(65 * 60));
+        let simulation = Simulation::of(Duration::from_secs(65 * 60));
         let judge = |first: u32, later: u32| {
             let first = (0..first).map(f64::from);
             let logins: Vec<f64> = first.chain((0..later).map(|index| 300.0 + f64::from(index))).collect();
-            Goal::FewLogins.judge(&[outcome(&world, &logins, &[])]).met
+            Goal::FewLogins.judge(&[outcome(&simulation, &logins, &[])]).met
         };
         assert!(judge(12, 125));
         assert!(!judge(13, 0));
@@ -244,32 +248,32 @@ mod tests {
 
     #[test]
     fn exact_goals_excuse_one_shot_calls_alone() {
-        let world = World::of(Duration::from_secs(60));
+        let simulation = Simulation::of(Duration::from_secs(60));
         let judge = |logins: &[f64], losses: &[Lost]| {
-            Goal::Exactly { logins: 1 }.judge(&[outcome(&world, logins, losses)]).met
+            Goal::Exactly { logins: 1 }.judge(&[outcome(&simulation, logins, losses)]).met
         };
         assert!(judge(&[0.0], &[lost(1.0, true)]));
         assert!(!judge(&[0.0], &[lost(1.0, false)]));
         assert!(!judge(&[], &[]) && !judge(&[0.0, 1.0], &[]));
-        let none_lost = |losses: &[Lost]| Goal::NoneLost.judge(&[outcome(&world, &[], losses)]).met;
+        let none_lost = |losses: &[Lost]| Goal::NoneLost.judge(&[outcome(&simulation, &[], losses)]).met;
         assert!(none_lost(&[lost(1.0, true)]) && !none_lost(&[lost(1.0, false)]));
-        let cache = |logins: &[f64]| Goal::Cache { dead: 1 }.judge(&[outcome(&world, logins, &[])]).met;
+        let cache = |logins: &[f64]| Goal::Cache { dead: 1 }.judge(&[outcome(&simulation, logins, &[])]).met;
         assert!(cache(&[0.0, 1.0]) && !cache(&[0.0, 1.0, 2.0]));
     }
 
     #[test]
     fn a_near_miss_has_bounds() {
-        let world = World::of(Duration::from_secs(60));
+        let simulation = Simulation::of(Duration::from_secs(60));
         let close = |losses: u32| {
             let losses: Vec<_> = (0..losses).map(|at| lost(f64::from(at), false)).collect();
-            let mut run = outcome(&world, &[0.0], &losses);
+            let mut run = outcome(&simulation, &[0.0], &losses);
             run.record.calls = 1000;
             [Goal::NoneLost, Goal::Exactly { logins: 1 }]
                 .map(|goal| goal.judge(std::slice::from_ref(&run)).close)
         };
         assert_eq!([close(2), close(3)], [[true; 2], [false; 2]]);
         let logins: Vec<f64> = (0..15).map(f64::from).collect();
-        let run = outcome(&world, &logins, &[]);
+        let run = outcome(&simulation, &logins, &[]);
         assert!(Goal::Cache { dead: 10 }.judge(std::slice::from_ref(&run)).close);
         assert!(!Goal::Lag { logins: 1, keeps: true }.judge(&[run]).close);
     }

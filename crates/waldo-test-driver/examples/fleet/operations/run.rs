@@ -12,7 +12,7 @@ use waldo_test_driver::machine::{LoginEnd, Machine, Step};
 use super::load::{Load, Mix};
 use super::record::{Lost, Record};
 use super::servers::{Servers, clocks, time_of};
-use super::world::{Route, World};
+use super::simulation::{Route, Simulation};
 use crate::site;
 
 /// One session, its threads and its servers.
@@ -20,7 +20,7 @@ pub(super) struct Run<'a, M: Machine> {
     machine: M,
     servers: Servers<'a>,
     load: Load,
-    world: &'a World,
+    simulation: &'a Simulation,
     mix: Mix,
     rng: Rng,
     threads: Vec<Thread<M>>,
@@ -56,12 +56,18 @@ enum State<M: Machine> {
 
 impl<'a, M: Machine> Run<'a, M> {
     /// Runs it to its end.
-    pub(super) fn record(config: Config, world: &'a World, load: Load, mix: Mix, rng: Rng) -> Record {
+    pub(super) fn record(
+        config: Config,
+        simulation: &'a Simulation,
+        load: Load,
+        mix: Mix,
+        rng: Rng,
+    ) -> Record {
         let mut run = Self {
             machine: M::begin(config),
-            servers: Servers::new(world),
+            servers: Servers::new(simulation),
             load,
-            world,
+            simulation,
             mix,
             rng,
             threads: Vec::with_capacity(load.threads),
@@ -77,7 +83,7 @@ impl<'a, M: Machine> Run<'a, M> {
             run.plan(index, State::Resting, first);
         }
         while let Some(Reverse((now, plan, index))) = run.queue.pop() {
-            if now > world.until {
+            if now > simulation.until {
                 break;
             }
             if let Some(thread) = run.threads.get_mut(index).filter(|thread| thread.plan == plan) {
@@ -144,7 +150,8 @@ impl<'a, M: Machine> Run<'a, M> {
 
     /// A call comes in.
     fn begin(&mut self, index: usize, now: Duration) {
-        let (one_shot, route) = (self.mix.one_shot(&mut self.rng), self.world.routes.pick(&mut self.rng));
+        let (one_shot, route) =
+            (self.mix.one_shot(&mut self.rng), self.simulation.routes.pick(&mut self.rng));
         let deadline = self.mix.patience(&mut self.rng).map(|patience| now + patience);
         if let Some(thread) = self.threads.get_mut(index) {
             (thread.one_shot, thread.route, thread.deadline) = (one_shot, route, deadline);
@@ -211,16 +218,17 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn record(world: &World, load: Load, mix: Mix, seed: u64) -> Record {
-        Run::<Session>::record(site::config(|defaults| defaults), world, load, mix, Rng::with_seed(seed))
+    fn record(simulation: &Simulation, load: Load, mix: Mix, seed: u64) -> Record {
+        Run::<Session>::record(site::config(|defaults| defaults), simulation, load, mix, Rng::with_seed(seed))
     }
 
     #[test]
     fn the_same_seed_gives_the_same_run() {
         let overlap = Some(Duration::from_secs(3)..Duration::from_secs(6));
-        let world = World { overlap, ..World::of(MINUTE) };
+        let simulation = Simulation { overlap, ..Simulation::of(MINUTE) };
         for mix in Mix::ALL {
-            let [first, again, other] = [1, 1, 2].map(|seed| record(&world, Load::of(4, 100), mix, seed));
+            let [first, again, other] =
+                [1, 1, 2].map(|seed| record(&simulation, Load::of(4, 100), mix, seed));
             assert!(!first.lost.is_empty());
             assert_eq!(first, again);
             assert_ne!(first, other);
@@ -228,23 +236,23 @@ mod tests {
     }
 
     #[test]
-    fn without_trouble_threads_share_one_login_and_lose_nothing() {
-        let plain = record(&World::of(MINUTE), Load::of(8, 100), Mix::Plain, 3);
+    fn without_fault_threads_share_one_login_and_lose_nothing() {
+        let plain = record(&Simulation::of(MINUTE), Load::of(8, 100), Mix::Plain, 3);
         assert_eq!((plain.logins.len(), plain.lost.len(), plain.given_up), (1, 0, 0));
         // Each of eight threads rests 100 ms and is answered after 60 ms, both in the mean.
         assert!((2800..3200).contains(&plain.calls), "{}", plain.calls);
-        let mixed = record(&World::of(MINUTE), Load::of(8, 100), Mix::Mixed, 3);
+        let mixed = record(&Simulation::of(MINUTE), Load::of(8, 100), Mix::Mixed, 3);
         assert_eq!((mixed.logins.len(), mixed.lost.len()), (1, 0));
     }
 
     #[test]
     fn deadlines_and_one_shot_calls_cost_what_they_must() {
         let revoked = (1..6).map(|at| Duration::from_secs(10 * at)).collect();
-        let world = World { revoked, ..World::of(MINUTE) };
-        let mixed = record(&world, Load::of(16, 20), Mix::Mixed, 4);
+        let simulation = Simulation { revoked, ..Simulation::of(MINUTE) };
+        let mixed = record(&simulation, Load::of(16, 20), Mix::Mixed, 4);
         assert!(mixed.lost_that(true) > 0 && mixed.given_up > 0, "{mixed:?}");
         assert_eq!((mixed.lost_that(false), mixed.logins.len()), (0, 6));
-        let plain = record(&world, Load::of(16, 20), Mix::Plain, 4);
+        let plain = record(&simulation, Load::of(16, 20), Mix::Plain, 4);
         assert_eq!((plain.lost.len(), plain.given_up, plain.logins.len()), (0, 0, 6));
     }
 }

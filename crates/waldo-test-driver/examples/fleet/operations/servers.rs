@@ -10,7 +10,7 @@ use serde_json::Value;
 use waldo_auth_core::{Instant, Now};
 use waldo_test_driver::server::{Answer, Fault};
 
-use super::world::{Route, Takes, World};
+use super::simulation::{Route, Simulation, Takes};
 use crate::network::Way;
 use crate::site::{self, Site};
 
@@ -32,7 +32,7 @@ pub(super) fn time_of(instant: Instant) -> Duration {
 
 /// The servers behind one name.
 pub(super) struct Servers<'a> {
-    world: &'a World,
+    simulation: &'a Simulation,
     site: Site,
     /// The tokens that may still be refused for their youth, with their age.
     young: VecDeque<(HeaderValue, Duration)>,
@@ -43,17 +43,17 @@ pub(super) struct Servers<'a> {
 }
 
 impl<'a> Servers<'a> {
-    pub(super) fn new(world: &'a World) -> Self {
-        let site = Site::new(world.policy.clone(), None);
+    pub(super) fn new(simulation: &'a Simulation) -> Self {
+        let site = Site::new(simulation.policy.clone(), None);
         let (young, used, cache) = (VecDeque::new(), HashSet::new(), Vec::new());
-        let mut servers = Self { world, site, young, used, cache, revocations: 0 };
+        let mut servers = Self { simulation, site, young, used, cache, revocations: 0 };
         servers.fill_cache();
         servers
     }
 
     /// Fills the cache with the responses of another day, whose tokens have been revoked since.
     fn fill_cache(&mut self) {
-        for day in 0..self.world.cached {
+        for day in 0..self.simulation.cached {
             let at = Duration::from_secs(u64::from(day));
             let login = self.site.answer(&site::login(), Way::default(), at);
             let mut call = site::call();
@@ -78,7 +78,7 @@ impl<'a> Servers<'a> {
             self.site.server().push_fault(Fault::login(Answer::status(503)));
         }
         let response = self.answer(request, at);
-        if let Some(token) = token_of_login(&response).filter(|_| self.world.lag.is_some()) {
+        if let Some(token) = token_of_login(&response).filter(|_| self.simulation.lag.is_some()) {
             self.young.push_back((token, at));
         }
         response
@@ -106,7 +106,7 @@ impl<'a> Servers<'a> {
             self.site.server().push_fault(Fault::call(answer));
         }
         let response = self.answer(request, at);
-        if self.world.lag.is_some_and(|lag| lag.of_renewals)
+        if self.simulation.lag.is_some_and(|lag| lag.of_renewals)
             && let Some(renewed) = response.headers().get(AUTHORIZATION)
         {
             self.young.push_back((renewed.clone(), at));
@@ -120,15 +120,15 @@ impl<'a> Servers<'a> {
 
     /// Does what has happened until now, and picks the server that answers.
     fn pass(&mut self, at: Duration, rng: &mut Rng) {
-        while self.world.revoked.get(self.revocations).is_some_and(|revoked| *revoked <= at) {
+        while self.simulation.revoked.get(self.revocations).is_some_and(|revoked| *revoked <= at) {
             self.revocations += 1;
             self.site.server().expire_all();
         }
-        if let Some(overlap) = &self.world.overlap {
+        if let Some(overlap) = &self.simulation.overlap {
             let is_new = at >= overlap.end || (at >= overlap.start && rng.bool());
             self.site.server().set_signing_key(Some(if is_new { NEW_KEY } else { OLD_KEY }));
         }
-        if let Some(lag) = self.world.lag {
+        if let Some(lag) = self.simulation.lag {
             while self.young.front().is_some_and(|(_, issued)| *issued + lag.span <= at) {
                 self.young.pop_front();
             }
@@ -139,7 +139,7 @@ impl<'a> Servers<'a> {
     fn takes(&mut self, request: &Request<Vec<u8>>) -> bool {
         let Some(token) = request.headers().get(AUTHORIZATION) else { return true };
         let is_young = self.young.iter().any(|(young, _)| young == token);
-        match self.world.takes {
+        match self.simulation.takes {
             _ if is_young => false,
             Takes::Good => true,
             Takes::Once => self.used.insert(token.clone()),
@@ -159,7 +159,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::operations::world::Lag;
+    use crate::operations::simulation::Lag;
 
     const LAG: Duration = Duration::from_millis(1500);
 
@@ -168,8 +168,8 @@ mod tests {
     }
 
     /// Servers that were just asked for a token, at one second.
-    fn logged_in(world: &World) -> (Servers<'_>, HeaderValue) {
-        let mut servers = Servers::new(world);
+    fn logged_in(simulation: &Simulation) -> (Servers<'_>, HeaderValue) {
+        let mut servers = Servers::new(simulation);
         let response = servers.log_in(&site::login(), false, secs(1.0), &mut Rng::with_seed(1));
         let token = token_of_login(&response).unwrap();
         (servers, token)
@@ -189,8 +189,8 @@ mod tests {
     fn lagging_servers_refuse_young_tokens() {
         for of_renewals in [false, true] {
             let lag = Some(Lag { span: LAG, of_renewals });
-            let world = World { lag, ..World::of(secs(60.0)) };
-            let (mut servers, token) = logged_in(&world);
+            let simulation = Simulation { lag, ..Simulation::of(secs(60.0)) };
+            let (mut servers, token) = logged_in(&simulation);
             assert_eq!(status(&mut servers, &token, 2.499), 401);
             let response = call(&mut servers, &token, Route::Usual, 2.5);
             let renewed = response.headers()[AUTHORIZATION].clone();
@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_deployment_ends_the_tokens_of_the_old_key() {
-        let world = World { overlap: Some(secs(3.0)..secs(6.0)), ..World::of(secs(60.0)) };
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation { overlap: Some(secs(3.0)..secs(6.0)), ..Simulation::of(secs(60.0)) };
+        let (mut servers, token) = logged_in(&simulation);
         assert_eq!(status(&mut servers, &token, 2.9), 200);
         let mut dice = Rng::with_seed(7);
         let mut request = site::call();
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_cache_repeats_dead_tokens() {
-        let world = World { cached: 1, ..World::of(secs(60.0)) };
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation { cached: 1, ..Simulation::of(secs(60.0)) };
+        let (mut servers, token) = logged_in(&simulation);
         let response = call(&mut servers, &token, Route::Cached, 2.0);
         assert_eq!(response.status(), StatusCode::OK);
         let dead = response.headers()[AUTHORIZATION].clone();
@@ -230,25 +230,25 @@ mod tests {
 
     #[test]
     fn a_revocation_ends_all_tokens() {
-        let world = World { revoked: vec![secs(4.0)], ..World::of(secs(60.0)) };
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation { revoked: vec![secs(4.0)], ..Simulation::of(secs(60.0)) };
+        let (mut servers, token) = logged_in(&simulation);
         assert_eq!([3.9, 4.0].map(|at| status(&mut servers, &token, at)), [200, 401]);
     }
 
     #[test]
     fn each_route_and_each_taste_answers_as_named() {
-        let world = World { takes: Takes::Once, ..World::of(secs(60.0)) }.without_renewals();
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation { takes: Takes::Once, ..Simulation::of(secs(60.0)) }.without_renewals();
+        let (mut servers, token) = logged_in(&simulation);
         assert_eq!([2.0, 2.1, 2.2].map(|at| status(&mut servers, &token, at)), [200, 401, 401]);
         let public = call(&mut servers, &token, Route::Public, 2.3);
         assert_eq!((public.status(), public.headers().get(AUTHORIZATION)), (StatusCode::OK, None));
 
-        let world = World { takes: Takes::Nothing, ..World::of(secs(60.0)) };
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation { takes: Takes::Nothing, ..Simulation::of(secs(60.0)) };
+        let (mut servers, token) = logged_in(&simulation);
         assert_eq!(status(&mut servers, &token, 2.0), 401);
 
-        let world = World::of(secs(60.0));
-        let (mut servers, token) = logged_in(&world);
+        let simulation = Simulation::of(secs(60.0));
+        let (mut servers, token) = logged_in(&simulation);
         assert_eq!(call(&mut servers, &token, Route::Refusing, 2.0).status(), StatusCode::UNAUTHORIZED);
         assert_eq!(status(&mut servers, &token, 2.0), 200);
         let failed = servers.log_in(&site::login(), true, secs(3.0), &mut Rng::with_seed(1));

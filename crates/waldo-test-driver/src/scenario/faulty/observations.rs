@@ -12,7 +12,7 @@ use crate::scenario::demand::Demand;
 use crate::scenario::document::Scenario;
 use crate::scenario::ending::Ending;
 use crate::scenario::sighting::{Given, PairName, Sighting, TokenName};
-use crate::scenario::simulation::Simulation;
+use crate::scenario::simulated::SimulatedBench;
 use crate::scenario::window::Precision;
 use crate::server::{Server, Target};
 
@@ -70,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
         .into_iter()
         .flat_map(|(json, changes)| {
             let scenario = Scenario::read(json).unwrap();
-            let mut bench = Simulation::new(&scenario).unwrap();
+            let mut bench = SimulatedBench::new(&scenario).unwrap();
             assert_eq!(scenario.perform(&mut bench, Precision::Exact), []);
             let good = bench.observe();
             let case = |(number, (expected, change)): (usize, (Expected, Change))| {

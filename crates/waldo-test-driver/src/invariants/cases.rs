@@ -1,4 +1,4 @@
-//! For each clause of each law, a sight to which it alone objects, and one close by that is fine.
+//! For each clause of each invariant, a sight to which it alone objects, and one close by that is fine.
 
 mod answers;
 mod endings;
@@ -8,7 +8,7 @@ mod stage;
 mod waits;
 
 use self::stage::Stage;
-use super::{LAWS, Law, judge};
+use super::{INVARIANTS, Invariant, judge};
 
 /// A clause, the stages to which it alone objects, and those close by to which none does.
 struct Case {
@@ -33,7 +33,7 @@ fn each_clause_alone_objects_to_its_cases() {
     let mut wrong = Vec::new();
     for Case { clause, broken, kept } in cases() {
         for stage in &broken {
-            let judged = judge(LAWS, &stage.scene(), &stage.sight()).map_err(|found| found.path());
+            let judged = judge(INVARIANTS, &stage.scene(), &stage.sight()).map_err(|found| found.path());
             if stage.objectors() != [clause] || judged != Err(clause.to_owned()) {
                 wrong.push(format!(
                     "{clause} alone must object to this, not {:?}: {:?}",
@@ -43,7 +43,7 @@ fn each_clause_alone_objects_to_its_cases() {
             }
         }
         for stage in &kept {
-            let judged = judge(LAWS, &stage.scene(), &stage.sight());
+            let judged = judge(INVARIANTS, &stage.scene(), &stage.sight());
             if !stage.objectors().is_empty() || judged.is_err() {
                 wrong.push(format!("close to {clause}: {:?} object to {:?}", stage.objectors(), stage.what));
             }
@@ -56,7 +56,7 @@ fn each_clause_alone_objects_to_its_cases() {
 fn every_clause_has_cases_on_both_sides() {
     let cases = cases();
     let mut covered: Vec<&str> = cases.iter().map(|case| case.clause).collect();
-    let mut clauses: Vec<String> = LAWS.iter().flat_map(Law::paths).collect();
+    let mut clauses: Vec<String> = INVARIANTS.iter().flat_map(Invariant::paths).collect();
     covered.sort_unstable();
     clauses.sort_unstable();
     assert_eq!(covered, clauses);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Scene;
+use crate::simulation::KEYS;
 use crate::watch::{Sight, What};
-use crate::world::KEYS;
 
 /// How long a call may still be answered 401 after the first one: the longest time for which a client
 /// keeps a refused token, or waits for a permit to drop it (rule 16).

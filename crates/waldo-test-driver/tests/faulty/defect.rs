@@ -2,7 +2,7 @@
 
 /// The famous ways to get it wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum Defect {
     None,
     LastResponseWins,
     ExpiryCompareOnly,
@@ -64,7 +64,7 @@ pub(crate) enum Fault {
     SpeaksOfSecrets,
 }
 
-/// Which fault a machine has, as a type.
+/// Which defect a machine has, as a type.
 pub(crate) trait Wrong {
-    const FAULT: Fault;
+    const DEFECT: Defect;
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use waldo_auth_core::{Instant, Now};
 
-use crate::laws::{LAWS, Scene};
+use crate::invariants::{INVARIANTS, Scene};
 use crate::machine::Why;
 use crate::watch::{By, Caller, Carries, Closed, Held, Lifetime, Sight, TokenId, Tokens, Watch, What};
 
@@ -53,9 +53,9 @@ impl Stage {
         Sight { now: now(), what: self.what.clone() }
     }
 
-    /// All clauses that object, as `law/clause`.
+    /// All clauses that object, as `invariant/clause`.
     pub(super) fn objectors(&self) -> Vec<String> {
-        let clauses = LAWS.iter().flat_map(|law| law.paths().zip(law.clauses));
+        let clauses = INVARIANTS.iter().flat_map(|invariant| invariant.paths().zip(invariant.clauses));
         clauses
             .filter(|(_, clause)| (clause.objects)(&self.scene(), &self.sight()).is_some())
             .map(|(path, _)| path)

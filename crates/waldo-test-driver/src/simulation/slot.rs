@@ -1,4 +1,4 @@
-//! One call of a world, and where it is.
+//! One call of a simulation, and where it is.
 
 use std::hash::{Hash, Hasher};
 

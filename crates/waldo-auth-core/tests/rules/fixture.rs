@@ -12,7 +12,7 @@ use waldo_auth_core::{
     Now, Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
-/// Where every world begins, by both the server's clock and the wall clock.
+/// Where every fixture begins, by both the server's clock and the wall clock.
 pub(crate) const EPOCH: u64 = 1_800_000_000;
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
 pub(crate) const KEY: &str = "wk.key-canary";
@@ -46,7 +46,7 @@ fn digest(session: &Session) -> u64 {
 }
 
 /// One session, its two clocks, and a count of what it has asked for.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) session: Session,
     monotonic: Duration,
     wall: SystemTime,
@@ -69,12 +69,12 @@ pub(crate) struct Sent {
     pub(crate) token: String,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
 
-    /// A world whose limits are not the defaults.
+    /// A fixture whose limits are not the defaults.
     pub(crate) fn with(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self::of(change(Config::builder(ORIGIN, credentials())).build().unwrap())
     }
@@ -92,16 +92,16 @@ impl World {
         }
     }
 
-    /// A world whose first login has brought a token of an hour, which the server has accepted.
+    /// A fixture whose first login has brought a token of an hour, which the server has accepted.
     pub(crate) fn warm() -> (Self, String) {
-        let mut world = Self::new();
-        let token = world.warm_up();
-        (world, token)
+        let mut fixture = Self::new();
+        let token = fixture.warm_up();
+        (fixture, token)
     }
 }
 
 /// Time.
-impl World {
+impl Fixture {
     pub(crate) fn now(&self) -> Now {
         Now::new(self.monotonic, self.wall)
     }
@@ -145,7 +145,7 @@ impl World {
 }
 
 /// Calls and their answers.
-impl World {
+impl Fixture {
     /// Takes a step of the session, whose journal must tell when that changes what it does from then on.
     pub(crate) fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
         let now = self.now();
@@ -337,7 +337,7 @@ impl World {
 }
 
 /// Logins.
-impl World {
+impl Fixture {
     /// Settles a login with `token`, in an answer without a `Date`.
     pub(crate) fn grant(&mut self, login: Login, token: &str) {
         let answer = grant_of(&login, token);

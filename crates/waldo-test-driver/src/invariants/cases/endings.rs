@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::stage::{TICK, recover, say, see};
 use super::{Case, case};
+use crate::simulation::KEYS;
 use crate::watch::What;
-use crate::world::KEYS;
 
 pub(super) fn cases() -> Vec<Case> {
     let half_a_minute = Duration::from_secs(30);

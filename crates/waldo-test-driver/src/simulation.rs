@@ -1,16 +1,16 @@
 //! Clients, a server, and the network and clocks between them, in which everything may happen in any order.
 //!
-//! A world draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
-//! clocks there are. After each step the [laws](crate::laws) judge what could be seen of the clients.
+//! A simulation draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
+//! clocks there are. After each step the [invariants](crate::invariants) judge what could be seen of the clients.
 
 mod ending;
+mod faults;
 mod moves;
 mod site;
 mod slot;
 #[cfg(test)]
 mod tests;
 mod traffic;
-mod troubles;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use waldo_auth_core::Snapshot;
 
 use crate::choices::{Choices, Odometer};
 use crate::clocks::Clocks;
-use crate::laws::{self, LAWS, Law, Scene, Violation};
+use crate::invariants::{self, INVARIANTS, Invariant, Scene, Violation};
 use crate::machine::Machine;
 use crate::server::{RenewalForm, Server, Servers};
 use crate::setup::Setup;
@@ -36,10 +36,10 @@ const LONGEST: u64 = 10_000;
 
 /// One run.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
-pub(crate) struct World<'a, M: Machine> {
+pub(crate) struct Simulation<'a, M: Machine> {
     setup: &'a Setup,
     /// What it is judged by.
-    laws: &'a [Law],
+    invariants: &'a [Invariant],
     clocks: Clocks,
     server: Server,
     key_revoked: bool,
@@ -52,7 +52,7 @@ pub(crate) struct World<'a, M: Machine> {
     stored: Option<Snapshot>,
     tokens: Tokens,
     came_in: u64,
-    /// How many troubles there may still be.
+    /// How many faults there may still be.
     budget: u32,
     undisturbed: bool,
     /// Nothing further comes in or goes wrong.
@@ -63,12 +63,12 @@ pub(crate) struct World<'a, M: Machine> {
     transcript: Transcript,
 }
 
-impl<'a, M: Machine> World<'a, M> {
+impl<'a, M: Machine> Simulation<'a, M> {
     pub(crate) fn new(setup: &'a Setup, transcript: Transcript) -> Self {
         let machines: Vec<M> =
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
         Self {
-            laws: LAWS,
+            invariants: INVARIANTS,
             clocks: Clocks::new(),
             server: KEYS.iter().fold(Server::new(setup.policy.clone()), |server, (key, secret)| {
                 server.with_key(key, secret)
@@ -83,7 +83,7 @@ impl<'a, M: Machine> World<'a, M> {
             came_in: 0,
             budget: setup.budget,
             // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.
-            // And a server that refuses a good token is a trouble of its own.
+            // And a server that refuses a good token is a fault of its own.
             undisturbed: setup.policy.renewal != RenewalForm::Doubled
                 && setup.policy.known_after.is_zero()
                 && setup.policy.servers == Servers::Alike,
@@ -182,21 +182,21 @@ impl<'a, M: Machine> World<'a, M> {
                 self.restore_key();
                 Ok(())
             }
-            Move::Trouble(trouble, target, way) => {
+            Move::InjectedFault(fault, target, way) => {
                 self.budget -= 1;
                 self.undisturbed = false;
-                self.trouble(trouble, target, way)
+                self.fault(fault, target, way)
             }
         }
     }
 
-    /// The laws judge what is to be seen, then the observer takes it in.
+    /// The invariants judge what is to be seen, then the observer takes it in.
     fn see(&mut self, process: usize, what: What) -> Result<(), Violation> {
         let sight = Sight { now: self.clocks.now(), what };
         let Some(watch) = self.watches.get_mut(process) else { return Ok(()) };
         if !self.retracing {
             let scene = Scene { watch, tokens: &self.tokens, undisturbed: self.undisturbed };
-            laws::judge(self.laws, &scene, &sight)?;
+            invariants::judge(self.invariants, &scene, &sight)?;
         }
         watch.take_in(&sight, &self.tokens);
         Ok(())

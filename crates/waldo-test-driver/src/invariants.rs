@@ -1,4 +1,4 @@
-#![doc = include_str!("../LAWS.md")]
+#![doc = include_str!("../INVARIANTS.md")]
 
 mod answers;
 mod calls;
@@ -18,7 +18,7 @@ const PATIENCE: u64 = 3;
 
 /// Something that must hold. Each is judged after every step of every run, by what can be seen of the client from outside.
 #[derive(Clone, Copy, Debug)]
-pub struct Law {
+pub struct Invariant {
     /// How failures and documents name it.
     pub name: &'static str,
     /// What it says.
@@ -27,10 +27,10 @@ pub struct Law {
     pub clauses: &'static [Clause],
 }
 
-/// One thing that a law forbids.
+/// One thing that an invariant forbids.
 #[derive(Clone, Copy)]
 pub struct Clause {
-    /// How failures and documents name it, behind the name of its law.
+    /// How failures and documents name it, behind the name of its invariant.
     pub name: &'static str,
     /// What was seen, if that is forbidden.
     objects: fn(&Scene<'_>, &Sight) -> Option<String>,
@@ -41,24 +41,24 @@ pub(crate) struct Scene<'a> {
     pub(crate) watch: &'a Watch,
     /// All that the server has issued.
     pub(crate) tokens: &'a Tokens,
-    /// Nothing has gone wrong so far: no trouble, and with a server that retires tokens no two calls at once.
+    /// Nothing has gone wrong so far: no fault, and with a server that retires tokens no two calls at once.
     pub(crate) undisturbed: bool,
 }
 
-/// A law that does not hold, and where.
+/// An invariant that does not hold, and where.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// The law's name.
-    pub law: &'static str,
+    /// The invariant's name.
+    pub invariant: &'static str,
     /// The name of its clause that objects.
     pub clause: &'static str,
     /// What was seen.
     pub what: String,
 }
 
-/// All laws, in the order in which they are judged.
-pub const LAWS: &[Law] = &[
-    Law {
+/// All invariants, in the order in which they are judged.
+pub const INVARIANTS: &[Invariant] = &[
+    Invariant {
         name: "own-origin",
         sentence: "A token goes to its own origin only, exactly as the server issued it, and none that the server did not issue goes anywhere.",
         clauses: &[
@@ -67,7 +67,7 @@ pub const LAWS: &[Law] = &[
             Clause { name: "login-form", objects: logins::has_a_bad_form },
         ],
     },
-    Law {
+    Invariant {
         name: "one-login",
         sentence: "Never are two logins under way, unless the lease of the first has expired: a login goes on when its call has ended, and when a token is given up.",
         clauses: &[
@@ -76,7 +76,7 @@ pub const LAWS: &[Law] = &[
             Clause { name: "long-lease", objects: logins::has_a_long_lease },
         ],
     },
-    Law {
+    Invariant {
         name: "bounded-call",
         sentence: "A call is sent at most three times, each further time because of a 401, and one-shot calls once. Only an upload that broke off probes, without its body.",
         clauses: &[
@@ -89,17 +89,17 @@ pub const LAWS: &[Law] = &[
             Clause { name: "retry-body", objects: calls::retries_a_one_shot },
         ],
     },
-    Law {
+    Invariant {
         name: "no-dead-token",
         sentence: "No request carries a token whose lifetime, as the client can know it, has ended.",
         clauses: &[Clause { name: "dead", objects: tokens::is_dead }],
     },
-    Law {
+    Invariant {
         name: "no-refused-twice",
         sentence: "A token that was dropped because the server refused it is not taken again from a response.",
         clauses: &[Clause { name: "refused", objects: tokens::was_refused }],
     },
-    Law {
+    Invariant {
         name: "no-resurrection",
         sentence: "No order of answers brings an older token back, nor one that was given up.",
         clauses: &[
@@ -108,12 +108,12 @@ pub const LAWS: &[Law] = &[
             Clause { name: "older", objects: tokens::is_older },
         ],
     },
-    Law {
+    Invariant {
         name: "freshest-wins",
         sentence: "Every request carries the newest token that the client was given.",
         clauses: &[Clause { name: "not-held", objects: tokens::is_not_held }],
     },
-    Law {
+    Invariant {
         name: "bounded-logins",
         sentence: "Every login has its cause: nothing is held, a lifetime has ended, or a refused token was dropped within the budget; and a rejected key pair is tried again at the probes only.",
         clauses: &[
@@ -122,12 +122,12 @@ pub const LAWS: &[Law] = &[
             Clause { name: "budget", objects: logins::exceeds_the_budget },
         ],
     },
-    Law {
+    Invariant {
         name: "kept-until-known",
         sentence: "A token that nothing has accepted yet is dropped only after refusals of 1.5 s: the server may learn of it a little later.",
         clauses: &[Clause { name: "dropped", objects: tokens::is_dropped_unknown }],
     },
-    Law {
+    Invariant {
         name: "one-failure",
         sentence: "A failed login is one failure for all: nobody logs in at that instant, nor before the one that those who wait were told, nor before the server's Retry-After.",
         clauses: &[
@@ -135,17 +135,17 @@ pub const LAWS: &[Law] = &[
             Clause { name: "told", objects: logins::starts_before_all_were_told },
         ],
     },
-    Law {
+    Invariant {
         name: "bounded-patience",
         sentence: "A call sits through three failed logins at most.",
         clauses: &[Clause { name: "three-failures", objects: calls::outlasts_its_patience }],
     },
-    Law {
+    Invariant {
         name: "strict-is-fine",
         sentence: "While nothing goes wrong, no call sees a 401: not with a server that revokes a token when it issues the next, and not with a lenient one.",
         clauses: &[Clause { name: "undisturbed", objects: answers::is_401_undisturbed }],
     },
-    Law {
+    Invariant {
         name: "no-needless-wait",
         sentence: "No call waits or is refused while a token is held that is good for it.",
         clauses: &[
@@ -153,7 +153,7 @@ pub const LAWS: &[Law] = &[
             Clause { name: "refused", objects: waits::is_refused_a_held_token },
         ],
     },
-    Law {
+    Invariant {
         name: "everyone-ends",
         sentence: "Every wait has a reason and ends at an instant in the future that its reason bounds, and every call ends.",
         clauses: &[
@@ -167,7 +167,7 @@ pub const LAWS: &[Law] = &[
             Clause { name: "recovery", objects: endings::does_not_recover },
         ],
     },
-    Law {
+    Invariant {
         name: "truthful",
         sentence: "A 401 is delivered only where sending again cannot help, and a call is refused only for a reason that is so.",
         clauses: &[
@@ -179,12 +179,12 @@ pub const LAWS: &[Law] = &[
             Clause { name: "deadline", objects: answers::is_refused_within_its_deadline },
         ],
     },
-    Law {
+    Invariant {
         name: "outage-ends",
         sentence: "Once the server accepts the tokens that it issues, no call is answered 401 later than half a minute after the first one.",
         clauses: &[Clause { name: "half-a-minute", objects: endings::is_refused_for_long }],
     },
-    Law {
+    Invariant {
         name: "silent",
         sentence: "No key, secret or token stands in anything that the client says of itself.",
         clauses: &[
@@ -195,30 +195,30 @@ pub const LAWS: &[Law] = &[
     },
 ];
 
-impl Law {
-    /// Its clauses, each as `law/clause`.
+impl Invariant {
+    /// Its clauses, each as `invariant/clause`.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         self.clauses.iter().map(|clause| path(self.name, clause.name))
     }
 }
 
 impl Violation {
-    /// The clause that objects, as `law/clause`.
+    /// The clause that objects, as `invariant/clause`.
     pub fn path(&self) -> String {
-        path(self.law, self.clause)
+        path(self.invariant, self.clause)
     }
 }
 
-fn path(law: &str, clause: &str) -> String {
-    format!("{law}/{clause}")
+fn path(invariant: &str, clause: &str) -> String {
+    format!("{invariant}/{clause}")
 }
 
-/// Judges a sight by every clause of these laws.
-pub(crate) fn judge(laws: &[Law], scene: &Scene<'_>, sight: &Sight) -> Result<(), Violation> {
-    for law in laws {
-        for clause in law.clauses {
+/// Judges a sight by every clause of these invariants.
+pub(crate) fn judge(invariants: &[Invariant], scene: &Scene<'_>, sight: &Sight) -> Result<(), Violation> {
+    for invariant in invariants {
+        for clause in invariant.clauses {
             if let Some(what) = (clause.objects)(scene, sight) {
-                return Err(Violation { law: law.name, clause: clause.name, what });
+                return Err(Violation { invariant: invariant.name, clause: clause.name, what });
             }
         }
     }
@@ -233,6 +233,6 @@ impl std::fmt::Debug for Clause {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.law, self.what)
+        write!(f, "{}: {}", self.invariant, self.what)
     }
 }

@@ -6,15 +6,15 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use waldo_auth_core::{Head, Now, Upload};
 
-use super::World;
+use super::Simulation;
 use super::site::{ABROAD, CALL, KEYS};
 use super::slot::{Answer, Flight, Slot, State};
-use crate::laws::Violation;
+use crate::invariants::Violation;
 use crate::machine::{LoginEnd, Machine, Step};
 use crate::server::{Reply, Rotation};
 use crate::watch::{Caller, Carries, End, What};
 
-impl<M: Machine> World<'_, M> {
+impl<M: Machine> Simulation<'_, M> {
     /// Time passes until the first that waits has waited long enough.
     pub(super) fn pass(&mut self) {
         let until = self.slots.iter().filter_map(|slot| match &slot.state {

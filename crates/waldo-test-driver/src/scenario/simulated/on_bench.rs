@@ -5,14 +5,14 @@ use std::time::Duration;
 use waldo_auth_core::{Outcome, Snapshot};
 
 use super::actor::{Actor, State};
-use super::{ELSEWHERE, Simulation, credentials, session};
+use super::{ELSEWHERE, SimulatedBench, credentials, session};
 use crate::scenario::bench::{Bench, Change, Observed, Obstacle, Parting, Shift};
 use crate::scenario::ending::Ending;
 use crate::scenario::order::{CallId, Order};
 use crate::scenario::step::Resumption;
 use crate::server::{Hold, Server};
 
-impl Bench for Simulation<'_> {
+impl Bench for SimulatedBench<'_> {
     fn elsewhere(&self) -> String {
         ELSEWHERE.to_owned()
     }

@@ -63,7 +63,7 @@ pub(super) fn is_older(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
 pub(super) fn is_not_held(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, token) = sent(sight)?;
     let held = scene.watch.held.filter(|held| held.token != token)?.token;
-    // A token that is brought back is a matter of the law before.
+    // A token that is brought back is a matter of the invariant before.
     (!is_brought_back(scene, token))
         .then(|| format!("{call} carries token {}, where token {} should be held", token.0, held.0))
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::World;
+use super::Simulation;
 use super::slot::Slot;
-use crate::laws::{HALF_A_MINUTE, RECOVERY, Violation};
+use crate::invariants::{HALF_A_MINUTE, RECOVERY, Violation};
 use crate::machine::Machine;
 use crate::server::{Policy, Servers};
 use crate::setup::Kind;
@@ -17,7 +17,7 @@ const AFTER_OUTAGE: Duration = HALF_A_MINUTE.saturating_add(Duration::from_secs(
 /// How long after any other call that was not answered 200 the next one comes.
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
-impl<M: Machine> World<'_, M> {
+impl<M: Machine> Simulation<'_, M> {
     /// No event is left. The server is made well again; then each client must be, too.
     pub(super) fn end(&mut self) -> Result<(), Violation> {
         let unanswered = self.slots.iter().filter(|slot| slot.state.is_under_way()).count();

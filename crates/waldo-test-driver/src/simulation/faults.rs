@@ -5,46 +5,46 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 
-use super::World;
+use super::Simulation;
 use super::moves::DELAYS;
 use super::site::{KEYS, credentials};
 use super::slot::{Answer, State};
-use crate::laws::Violation;
+use crate::invariants::Violation;
 use crate::machine::{LoginEnd, Machine};
 use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter};
-use crate::setup::Trouble;
+use crate::setup::InjectedFault;
 use crate::watch::{End, What};
 
 /// A token that no server of the model has issued, as another origin might send it.
 const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";
 
-impl<M: Machine> World<'_, M> {
-    pub(super) fn trouble(&mut self, trouble: Trouble, target: usize, way: usize) -> Result<(), Violation> {
-        match trouble {
-            Trouble::Expiry => self.expire(way == 0),
-            Trouble::Delay => self.delay(way),
-            Trouble::Suspend => self.suspend(),
-            Trouble::ClockStep => self.set_clock(way == 1),
-            Trouble::RevokedToken => {
+impl<M: Machine> Simulation<'_, M> {
+    pub(super) fn fault(&mut self, fault: InjectedFault, target: usize, way: usize) -> Result<(), Violation> {
+        match fault {
+            InjectedFault::Expiry => self.expire(way == 0),
+            InjectedFault::Delay => self.delay(way),
+            InjectedFault::Suspend => self.suspend(),
+            InjectedFault::ClockStep => self.set_clock(way == 1),
+            InjectedFault::RevokedToken => {
                 self.server.expire_all();
                 self.tell(&"server", || "forgets every token".to_owned());
             }
-            Trouble::RevokedKey => {
+            InjectedFault::RevokedKey => {
                 for (key, _) in KEYS {
                     self.server.revoke_key(key);
                 }
                 self.key_revoked = true;
                 self.tell(&"server", || "deactivates the keys".to_owned());
             }
-            Trouble::Reset => return self.reset(target, way == 0),
-            Trouble::Invalidate => return self.invalidate(target),
-            Trouble::SharedToken if way == 0 => self.store(target),
-            Trouble::SharedToken => return self.resume(target),
-            Trouble::CutConnection => return self.cut(target),
-            Trouble::BrokenUpload => return self.break_off(target),
-            Trouble::CancelledCall => self.cancel(target, way == 0),
-            Trouble::AbandonedLogin => return self.abandon(target),
-            Trouble::LoginUnavailable => {
+            InjectedFault::Reset => return self.reset(target, way == 0),
+            InjectedFault::Invalidate => return self.invalidate(target),
+            InjectedFault::SharedToken if way == 0 => self.store(target),
+            InjectedFault::SharedToken => return self.resume(target),
+            InjectedFault::CutConnection => return self.cut(target),
+            InjectedFault::BrokenUpload => return self.break_off(target),
+            InjectedFault::CancelledCall => self.cancel(target, way == 0),
+            InjectedFault::AbandonedLogin => return self.abandon(target),
+            InjectedFault::LoginUnavailable => {
                 let answer = match way {
                     0 => Faulty::status(503),
                     1 => Faulty::too_many_requests(RetryAfter::Seconds(90)),
@@ -54,28 +54,28 @@ impl<M: Machine> World<'_, M> {
                 self.server.push_fault(Fault::login(answer));
                 self.serve(target);
             }
-            Trouble::RouteRefuses => {
+            InjectedFault::RouteRefuses => {
                 self.server.push_fault(Fault::call(Faulty::Unauthorized));
                 self.serve(target);
             }
-            Trouble::Duplicate => {
+            InjectedFault::Duplicate => {
                 self.serve(target);
                 self.tell(&"network", || "loses that answer and repeats the request".to_owned());
                 if let Some(slot) = self.slots.get_mut(target) {
                     slot.state.set_answer(None);
                 }
             }
-            Trouble::ErrorAnswer => self.spoil(target, "makes a 500 of the answer to", |answer| {
+            InjectedFault::ErrorAnswer => self.spoil(target, "makes a 500 of the answer to", |answer| {
                 *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }),
-            Trouble::MalformedRenewal => {
+            InjectedFault::MalformedRenewal => {
                 let malformed = if way == 0 { " " } else { "from scheme response function" };
                 self.spoil(target, "puts malformed for the fresh token in the answer to", |answer| {
                     answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(malformed));
                     answer.token = None;
                 });
             }
-            Trouble::StaleRenewal => {
+            InjectedFault::StaleRenewal => {
                 let process = self.slots.get(target).map_or(0, |slot| slot.kind.process);
                 let stale = self.watches.get(process).and_then(|watch| watch.given_up.last().copied());
                 let value = stale
@@ -88,7 +88,7 @@ impl<M: Machine> World<'_, M> {
                     }
                 });
             }
-            Trouble::ForeignAnswer => self.spoil(target, "has another origin answer", |answer| {
+            InjectedFault::ForeignAnswer => self.spoil(target, "has another origin answer", |answer| {
                 answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(EVIL));
                 answer.token = None;
                 answer.own_origin = false;

@@ -1,7 +1,7 @@
-//! A small machine that keeps the laws. With a [`Fault`] set, it breaks them in one way.
+//! A small machine that keeps the invariants. With a [`Defect`] set, it breaks them in one way.
 //!
 //! It is the rules in their plainest form. It lacks the further parts of the shipping machine: it
-//! has no journal and no snapshot of another process, and its backoff has no jitter. Each [`Fault`]
+//! has no journal and no snapshot of another process, and its backoff has no jitter. Each [`Defect`]
 //! is one line of it, as such a line stands in real code.
 
 use std::hash::{Hash, Hasher};
@@ -15,7 +15,7 @@ use waldo_auth_core::{Config, Credentials, Head, Instant, Now, Upload};
 use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
-use crate::fault::{Fault, Wrong};
+use crate::defect::{Defect, Wrong};
 
 pub(crate) struct Plain<W> {
     held: Option<Token>,
@@ -88,23 +88,23 @@ const BURST: usize = 5;
 const EVERY: Duration = Duration::from_secs(30);
 
 impl<W: Wrong> Plain<W> {
-    fn has(fault: Fault) -> bool {
-        W::FAULT == fault
+    fn has(defect: Defect) -> bool {
+        W::DEFECT == defect
     }
 
     fn left(token: &Token, now: Now) -> Duration {
         let monotonic = now.monotonic.saturating_duration_since(token.sent.monotonic);
         let wall = now.wall.duration_since(token.sent.wall).unwrap_or_default();
-        let elapsed = match W::FAULT {
-            Fault::WallClockOnly => wall,
-            Fault::MonotonicOnly => monotonic,
+        let elapsed = match W::DEFECT {
+            Defect::WallClockOnly => wall,
+            Defect::MonotonicOnly => monotonic,
             _ => monotonic.max(wall),
         };
         token.span.saturating_sub(elapsed)
     }
 
     fn leeway(token: &Token, one_shot: bool) -> Duration {
-        if Self::has(Fault::LeewayTooLarge) {
+        if Self::has(Defect::LeewayTooLarge) {
             return Duration::from_secs(60);
         }
         let (at_most, share) = if one_shot { (300, 4) } else { (3, 10) };
@@ -125,22 +125,22 @@ impl<W: Wrong> Plain<W> {
 
     fn patience_ends(&self, call: &Call) -> bool {
         let failed = self.closed.is_some_and(|closed| !closed.rejected);
-        let endless = Self::has(Fault::EndlessPatience);
-        let patience = if Self::has(Fault::GivesUpEarly) { 1 } else { 3 };
+        let endless = Self::has(Defect::EndlessPatience);
+        let patience = if Self::has(Defect::GivesUpEarly) { 1 } else { 3 };
         failed && !endless && self.failures - Self::came(call).1 >= patience
     }
 
     fn wait(mut call: Call, until: Instant, now: Now) -> Step<Self> {
-        let latest = until.saturating_add(match W::FAULT {
-            Fault::DeadlineTooEarly => LEASE,
+        let latest = until.saturating_add(match W::DEFECT {
+            Defect::DeadlineTooEarly => LEASE,
             _ => Duration::ZERO,
         });
         let too_late = call.deadline.is_some_and(|deadline| deadline <= latest);
-        if too_late && !Self::has(Fault::WaitsBeyondDeadline) {
+        if too_late && !Self::has(Defect::WaitsBeyondDeadline) {
             return refuse(Why::Deadline, until);
         }
         call.has_waited = true;
-        Step::Wait(call, if Self::has(Fault::BusyLoop) { now.monotonic } else { until })
+        Step::Wait(call, if Self::has(Defect::BusyLoop) { now.monotonic } else { until })
     }
 
     fn hold(&mut self, text: String, claims: &Claims, sent: Now, from_login: bool) {
@@ -155,7 +155,7 @@ impl<W: Wrong> Plain<W> {
     fn renew(&mut self, attempt: &Attempt, headers: &HeaderMap) {
         let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return };
         let text = value.trim().trim_start_matches("Bearer ").to_owned();
-        if text.is_empty() && Self::has(Fault::BlankAdopted) {
+        if text.is_empty() && Self::has(Defect::BlankAdopted) {
             let claims = Claims { exp: 2e9, iat: 2e9 - 3600.0 };
             return self.hold(text, &claims, attempt.sent, false);
         }
@@ -164,13 +164,13 @@ impl<W: Wrong> Plain<W> {
         #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
         let ends_later = (claims.exp * 1000.0) as i64 > held.exp;
         let succeeds = held.generation == attempt.token.generation;
-        let adopt = match W::FAULT {
-            Fault::LastResponseWins => true,
-            Fault::ExpiryCompareOnly => ends_later,
-            Fault::RenewalsIgnored => false,
+        let adopt = match W::DEFECT {
+            Defect::LastResponseWins => true,
+            Defect::ExpiryCompareOnly => ends_later,
+            Defect::RenewalsIgnored => false,
             _ => attempt.token.epoch == self.epoch && (succeeds || ends_later),
         };
-        let given_up = self.given_up.contains(&text) && !Self::has(Fault::TakesGivenUpTokens);
+        let given_up = self.given_up.contains(&text) && !Self::has(Defect::TakesGivenUpTokens);
         if adopt && !given_up && text != held.text && text != attempt.token.text {
             self.hold(text, &claims, attempt.sent, false);
         }
@@ -179,17 +179,17 @@ impl<W: Wrong> Plain<W> {
     /// What a 401 means for the call.
     fn challenge(&mut self, attempt: Attempt, now: Now) -> Option<Call> {
         let Attempt { mut call, token: sent, .. } = attempt;
-        if Self::has(Fault::KeepsRefusedToken) {
+        if Self::has(Defect::KeepsRefusedToken) {
             return None;
         }
-        if Self::has(Fault::RetryWithoutBound) {
+        if Self::has(Defect::RetryWithoutBound) {
             return Some(call);
         }
         let newer = self.held.as_ref().map(|held| held.generation > sent.generation);
         let mut resend = &mut call.resent_after_login;
         match newer {
-            Some(true) if Self::has(Fault::UnconditionalDrop) => self.held = None,
-            Some(true) if Self::has(Fault::GivesUpWithNewerToken) => return None,
+            Some(true) if Self::has(Defect::UnconditionalDrop) => self.held = None,
+            Some(true) if Self::has(Defect::GivesUpWithNewerToken) => return None,
             Some(true) => resend = &mut call.resent_with_newer,
             Some(false) => {
                 let came = call.came.unwrap_or_default();
@@ -199,8 +199,8 @@ impl<W: Wrong> Plain<W> {
                 }
                 let since = *self.refused_since.get_or_insert(now.monotonic);
                 let lasted = now.monotonic.saturating_duration_since(since);
-                let grace = if Self::has(Fault::KeepsUnknownTokens) { GRACE * 80 } else { GRACE };
-                let unknown = !self.accepted && lasted < grace && !Self::has(Fault::DropsUnknownTokens);
+                let grace = if Self::has(Defect::KeepsUnknownTokens) { GRACE * 80 } else { GRACE };
+                let unknown = !self.accepted && lasted < grace && !Self::has(Defect::DropsUnknownTokens);
                 if !ended && (unknown || !self.pay(now)) {
                     return None;
                 }
@@ -209,7 +209,7 @@ impl<W: Wrong> Plain<W> {
             None => {}
         }
         let again = !std::mem::replace(resend, true);
-        (again && (!call.one_shot || Self::has(Fault::OneShotSentAgain))).then_some(call)
+        (again && (!call.one_shot || Self::has(Defect::OneShotSentAgain))).then_some(call)
     }
 
     fn give_up(&mut self) {
@@ -217,7 +217,7 @@ impl<W: Wrong> Plain<W> {
     }
 
     fn pay(&mut self, now: Now) -> bool {
-        if Self::has(Fault::DropsWithoutBudget) {
+        if Self::has(Defect::DropsWithoutBudget) {
             return true;
         }
         self.drops.retain(|drop| now.monotonic.saturating_duration_since(*drop) < EVERY * 5);
@@ -246,14 +246,14 @@ impl<W: Wrong> Plain<W> {
         } else {
             Duration::from_millis(200 << streak.min(6))
         };
-        let own = match W::FAULT {
-            Fault::PermanentOpenCircuit if rejected => Duration::from_secs(u64::from(u32::MAX)),
-            Fault::NoOpenCircuit if rejected => Duration::from_secs(1),
-            Fault::WaitersLogInInTurn => Duration::ZERO,
-            Fault::BacksOffForHours if !rejected => Duration::from_secs(2 * 60 * 60),
+        let own = match W::DEFECT {
+            Defect::PermanentOpenCircuit if rejected => Duration::from_secs(u64::from(u32::MAX)),
+            Defect::NoOpenCircuit if rejected => Duration::from_secs(1),
+            Defect::WaitersLogInInTurn => Duration::ZERO,
+            Defect::BacksOffForHours if !rejected => Duration::from_secs(2 * 60 * 60),
             _ => own,
         };
-        let asked = if Self::has(Fault::RetryAfterIgnored) { Duration::ZERO } else { asked };
+        let asked = if Self::has(Defect::RetryAfterIgnored) { Duration::ZERO } else { asked };
         self.closed = Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
     }
 
@@ -303,7 +303,7 @@ impl<W: Wrong> Machine for Plain<W> {
 
     fn admit(&mut self, mut call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
         if self.lease.take_if(|(_, expires_at)| *expires_at <= now.monotonic).is_some()
-            && !Self::has(Fault::ExpiryForgotten)
+            && !Self::has(Defect::ExpiryForgotten)
         {
             self.failures += 1;
             if self.closed.is_none() {
@@ -311,20 +311,24 @@ impl<W: Wrong> Machine for Plain<W> {
             }
         }
         call.came.get_or_insert((self.epoch, self.failures));
-        let looks = !(Self::has(Fault::NoSecondLook) && call.has_waited && self.lease.is_none());
+        let looks = !(Self::has(Defect::NoSecondLook) && call.has_waited && self.lease.is_none());
         if let Some(token) = self.token_for(&call, now).filter(|_| looks) {
             let here = request.uri().host() == Some("api.waldo.example");
-            if !here && !Self::has(Fault::SendsAnywhere) {
+            if !here && !Self::has(Defect::SendsAnywhere) {
                 let past = Instant::from_start(Duration::ZERO);
                 return refuse(
                     Why::Foreign,
-                    if Self::has(Fault::RefersToThePast) { past } else { now.monotonic },
+                    if Self::has(Defect::RefersToThePast) { past } else { now.monotonic },
                 );
             }
-            match (W::FAULT, call.deadline) {
-                (Fault::RefusesWhatItHolds, Some(deadline)) => return refuse(Why::Deadline, deadline),
-                (Fault::QueuesCalls, _) => return Self::wait(call, now.monotonic.saturating_add(GRACE), now),
-                (Fault::CallsTheLogin, _) => *request = Request::post(LOGIN).body(WRONG_PAIR.into()).unwrap(),
+            match (W::DEFECT, call.deadline) {
+                (Defect::RefusesWhatItHolds, Some(deadline)) => return refuse(Why::Deadline, deadline),
+                (Defect::QueuesCalls, _) => {
+                    return Self::wait(call, now.monotonic.saturating_add(GRACE), now);
+                }
+                (Defect::CallsTheLogin, _) => {
+                    *request = Request::post(LOGIN).body(WRONG_PAIR.into()).unwrap()
+                }
                 _ => {}
             }
             let value = HeaderValue::try_from(format!("Bearer {}", token.text)).unwrap();
@@ -336,11 +340,11 @@ impl<W: Wrong> Machine for Plain<W> {
             let closed = self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
             return refuse(Why::Unavailable, closed);
         }
-        if let Some((_, expires_at)) = self.lease.filter(|_| !Self::has(Fault::OneLoginPerWaiter)) {
+        if let Some((_, expires_at)) = self.lease.filter(|_| !Self::has(Defect::OneLoginPerWaiter)) {
             return Self::wait(call, expires_at, now);
         }
         if let Some(closed) = self.closed.filter(|closed| closed.until > now.monotonic) {
-            if closed.rejected || Self::has(Fault::FailureIsRejection) {
+            if closed.rejected || Self::has(Defect::FailureIsRejection) {
                 return refuse(Why::Rejected, closed.until);
             }
             return Self::wait(call, closed.until, now);
@@ -348,9 +352,9 @@ impl<W: Wrong> Machine for Plain<W> {
         if call.deadline.is_some_and(|deadline| deadline <= now.monotonic) {
             return refuse(Why::Deadline, now.monotonic);
         }
-        let waits_first = match W::FAULT {
-            Fault::WaitsForNothing => !call.has_waited,
-            Fault::WaitsForEver => self.logins > 0 && self.held.is_none() && self.closed.is_none(),
+        let waits_first = match W::DEFECT {
+            Defect::WaitsForNothing => !call.has_waited,
+            Defect::WaitsForEver => self.logins > 0 && self.held.is_none() && self.closed.is_none(),
             _ => false,
         };
         if waits_first {
@@ -358,7 +362,7 @@ impl<W: Wrong> Machine for Plain<W> {
         }
         call.has_waited = false;
         self.logins += 1;
-        let length = if Self::has(Fault::LeaseWithoutEnd) { Duration::MAX } else { LEASE };
+        let length = if Self::has(Defect::LeaseWithoutEnd) { Duration::MAX } else { LEASE };
         let expires_at = now.monotonic.saturating_add(length);
         self.lease = Some((self.logins, expires_at));
         let (number, epoch, generation) = (self.logins, self.epoch, self.generations);
@@ -366,19 +370,19 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn upload(_: &Attempt) -> Upload {
-        if Self::has(Fault::ProbesUnasked) { Upload::HeadOnly } else { Upload::Send }
+        if Self::has(Defect::ProbesUnasked) { Upload::HeadOnly } else { Upload::Send }
     }
 
     fn break_off(&mut self, attempt: Attempt, _: Now) -> Option<Call> {
-        Self::has(Fault::BrokenUploadSentAgain).then_some(attempt.call)
+        Self::has(Defect::BrokenUploadSentAgain).then_some(attempt.call)
     }
 
     fn conclude(&mut self, attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
         let status = head.status.as_u16();
         let foreign = head.uri().is_some_and(|uri| uri.host() != Some("api.waldo.example"));
-        let trusted = match W::FAULT {
-            Fault::AdoptsFromAnyOrigin => true,
-            Fault::TrustsForeign401 => status == 401,
+        let trusted = match W::DEFECT {
+            Defect::AdoptsFromAnyOrigin => true,
+            Defect::TrustsForeign401 => status == 401,
             _ => false,
         };
         if foreign && !trusted {
@@ -386,8 +390,8 @@ impl<W: Wrong> Machine for Plain<W> {
         }
         match status {
             401 => self.challenge(attempt, now),
-            403 if Self::has(Fault::ForbiddenIsUnauthorized) => self.challenge(attempt, now),
-            500 if Self::has(Fault::ErrorsSentAgain) && !attempt.call.resent_with_newer => {
+            403 if Self::has(Defect::ForbiddenIsUnauthorized) => self.challenge(attempt, now),
+            500 if Self::has(Defect::ErrorsSentAgain) && !attempt.call.resent_with_newer => {
                 Some(Call { resent_with_newer: true, ..attempt.call })
             }
             200..=299 => {
@@ -397,7 +401,7 @@ impl<W: Wrong> Machine for Plain<W> {
                 self.renew(&attempt, head.headers);
                 None
             }
-            500 if Self::has(Fault::RenewalsFromErrors) => {
+            500 if Self::has(Defect::RenewalsFromErrors) => {
                 self.renew(&attempt, head.headers);
                 None
             }
@@ -413,13 +417,13 @@ impl<W: Wrong> Machine for Plain<W> {
         let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
         let mut request = Request::post(LOGIN).body(body.to_string().into_bytes()).unwrap();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match W::FAULT {
-            Fault::LoginByGet => *request.method_mut() = Method::GET,
-            Fault::LoginElsewhere => {
+        match W::DEFECT {
+            Defect::LoginByGet => *request.method_mut() = Method::GET,
+            Defect::LoginElsewhere => {
                 *request.uri_mut() = Uri::from_static("https://waldo.example/authenticate");
             }
-            Fault::LoginAsText => drop(request.headers_mut().remove(CONTENT_TYPE)),
-            Fault::LoginWithToken => {
+            Defect::LoginAsText => drop(request.headers_mut().remove(CONTENT_TYPE)),
+            Defect::LoginWithToken => {
                 request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("Bearer none"));
             }
             _ => {}
@@ -428,10 +432,10 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn expires_at(login: &Login) -> Instant {
-        let length = match W::FAULT {
-            Fault::LeaseWithoutEnd => LEASE,
-            Fault::LeaseOfADay => Duration::from_secs(24 * 60 * 60),
-            Fault::LeaseOfNothing => Duration::ZERO,
+        let length = match W::DEFECT {
+            Defect::LeaseWithoutEnd => LEASE,
+            Defect::LeaseOfADay => Duration::from_secs(24 * 60 * 60),
+            Defect::LeaseOfNothing => Duration::ZERO,
             _ => return login.expires_at,
         };
         login.sent.monotonic.saturating_add(length)
@@ -440,7 +444,7 @@ impl<W: Wrong> Machine for Plain<W> {
     fn settle(&mut self, login: Login, end: LoginEnd<'_>, now: Now) {
         let current = self.lease.take_if(|(number, _)| *number == login.number).is_some();
         let newer = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
-        let late_is_fine = Self::has(Fault::LateGrantWins);
+        let late_is_fine = Self::has(Defect::LateGrantWins);
         if !current && !late_is_fine && (newer || login.epoch != self.epoch) {
             return;
         }
@@ -478,10 +482,10 @@ impl<W: Wrong> Machine for Plain<W> {
         if is_other || self.is_rejected() {
             self.closed = None;
         }
-        if is_other && Self::has(Fault::ResetKeepsToken) {
+        if is_other && Self::has(Defect::ResetKeepsToken) {
             self.epoch += 1;
             self.lease = None;
-        } else if is_other || Self::has(Fault::ResetForgetsAlways) {
+        } else if is_other || Self::has(Defect::ResetForgetsAlways) {
             self.forget();
         }
     }
@@ -489,7 +493,7 @@ impl<W: Wrong> Machine for Plain<W> {
     fn invalidate(&mut self, now: Now) {
         let is_led = self.lease.is_some_and(|(_, expires_at)| expires_at > now.monotonic);
         let helps = self.held.is_some() && !is_led && !self.is_rejected() && self.pay(now);
-        if helps || Self::has(Fault::InvalidationEndsLogin) {
+        if helps || Self::has(Defect::InvalidationEndsLogin) {
             self.forget();
         }
     }
@@ -499,10 +503,10 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn say(&self, _: Now) -> String {
-        match (&self.held, W::FAULT) {
-            (Some(token), Fault::SpeaksOfTokens) => format!("cache hit: {}", token.text),
-            (_, Fault::SpeaksOfKeys) => format!("logged in as {}", Server::KEY_ID),
-            (_, Fault::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),
+        match (&self.held, W::DEFECT) {
+            (Some(token), Defect::SpeaksOfTokens) => format!("cache hit: {}", token.text),
+            (_, Defect::SpeaksOfKeys) => format!("logged in as {}", Server::KEY_ID),
+            (_, Defect::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),
             (held, _) => format!("generation {:?}", held.as_ref().map(|held| held.generation)),
         }
     }

@@ -1,41 +1,41 @@
-//! Small faulty implementations, one for each known fault: the laws must catch every one.
+//! Small faulty implementations, one for each known defect: the invariants must catch every one.
 //!
 //! For each, the shortest story found is kept in `stories/`, where it can be read. `UPDATE=1` writes them anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "each fault is told from all others")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 
-mod fault;
+mod defect;
 mod plain;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use fault::{Fault, Wrong};
+use defect::{Defect, Wrong};
 use plain::Plain;
-use waldo_test_driver::laws::{LAWS, Law};
+use waldo_test_driver::invariants::{INVARIANTS, Invariant};
 use waldo_test_driver::server::{Policy, Rotation};
-use waldo_test_driver::{Failure, Kind, Plan, Setup, Trouble, exhaustive, replay, seeded};
+use waldo_test_driver::{Failure, InjectedFault, Kind, Plan, Setup, exhaustive, replay, seeded};
 
-/// The setup that shows a fault: which server, and what has to go wrong for it to be seen.
-fn setup(calls: usize, budget: u32, rotation: Rotation, troubles: &[Trouble]) -> Setup {
-    Setup::calls(calls, rotation).with(budget, troubles)
+/// The setup that shows a defect: which server, and what has to go wrong for it to be seen.
+fn setup(calls: usize, budget: u32, rotation: Rotation, faults: &[InjectedFault]) -> Setup {
+    Setup::calls(calls, rotation).with(budget, faults)
 }
 
-/// Searches ever larger worlds, so that the first failure is a small one.
-fn search<W: Wrong>(shape: &dyn Fn(Setup) -> Setup, rotation: Rotation, troubles: &[Trouble]) -> Failure {
+/// Searches ever larger simulations, so that the first failure is a small one.
+fn search<W: Wrong>(shape: &dyn Fn(Setup) -> Setup, rotation: Rotation, faults: &[InjectedFault]) -> Failure {
     for size in 1..=5_u32 {
         for budget in 0..size {
             let calls = usize::try_from(size - budget).unwrap();
             if calls > 3 {
                 continue;
             }
-            if let Err(failure) = exhaustive::<Plain<W>>(&shape(setup(calls, budget, rotation, troubles))) {
+            if let Err(failure) = exhaustive::<Plain<W>>(&shape(setup(calls, budget, rotation, faults))) {
                 return *failure;
             }
         }
     }
-    panic!("no law catches {:?}", W::FAULT)
+    panic!("no invariant catches {:?}", W::DEFECT)
 }
 
 fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
@@ -48,7 +48,7 @@ fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
         words.extend(letter.to_lowercase());
     }
     let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rogues/stories").join(format!("{words}.txt"));
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faulty/stories").join(format!("{words}.txt"));
     let story = format!("{}\n{}{}\n", words.replace('_', " "), failure.transcript, failure.violation);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &story).unwrap();
@@ -57,37 +57,37 @@ fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
     assert_eq!(story, kept, "the story is another one than in {}; UPDATE=1 keeps it", path.display());
 }
 
-/// A machine with this fault.
+/// A machine with this defect.
 macro_rules! wrong {
-    ($name:ident: $fault:ident) => {
+    ($name:ident: $defect:ident) => {
         struct $name;
         impl Wrong for $name {
-            const FAULT: Fault = Fault::$fault;
+            const DEFECT: Defect = Defect::$defect;
         }
     };
 }
 
-/// One test for each fault: the clause that catches it, the server, and the troubles to look among.
-macro_rules! rogues {
-    ($($test:ident: $fault:ident, $clause:literal, $rotation:expr, [$($trouble:ident),*] $(, $shape:expr)?;)*) => {
+/// One test for each defect: the clause that catches it, the server, and the faults to look among.
+macro_rules! faulty_machines {
+    ($($test:ident: $defect:ident, $clause:literal, $rotation:expr, [$($fault:ident),*] $(, $shape:expr)?;)*) => {
         $(
             #[test]
             fn $test() {
-                wrong!(This: $fault);
+                wrong!(This: $defect);
                 #[allow(unused_mut, unused_assignments, reason = "most need no other shape")]
                 let mut shape: &dyn Fn(Setup) -> Setup = &|setup| setup;
                 $(shape = &$shape;)?
-                let troubles = [$(Trouble::$trouble),*];
-                check::<This>(stringify!($fault), $clause, &search::<This>(shape, $rotation, &troubles));
+                let faults = [$(InjectedFault::$fault),*];
+                check::<This>(stringify!($defect), $clause, &search::<This>(shape, $rotation, &faults));
             }
         )*
 
         /// The faults that have a story, each with the clause that catches it.
-        const SEARCHED: &[(Fault, &str)] = &[$((Fault::$fault, $clause)),*];
+        const SEARCHED: &[(Defect, &str)] = &[$((Defect::$defect, $clause)),*];
     };
 }
 
-rogues! {
+faulty_machines! {
     the_last_response_wins: LastResponseWins, "no-resurrection/older", Rotation::Lenient, [], |setup: Setup| setup.at_pace(Duration::from_secs(1));
     only_expiries_are_compared: ExpiryCompareOnly, "freshest-wins/not-held", Rotation::Strict, [];
     a_401_drops_whatever_is_held: UnconditionalDrop, "no-resurrection/newer-dropped", Rotation::Strict, [];
@@ -167,23 +167,28 @@ fn second(setup: Setup) -> Setup {
     Setup { calls, processes: 2, ..setup }
 }
 
-/// A fault that another one's story tells already, or whose story is long.
-fn expect<W: Wrong>(clause: &str, shape: &dyn Fn(Setup) -> Setup, rotation: Rotation, troubles: &[Trouble]) {
-    let failure = search::<W>(shape, rotation, troubles);
+/// A defect that another one's story tells already, or whose story is long.
+fn expect<W: Wrong>(
+    clause: &str,
+    shape: &dyn Fn(Setup) -> Setup,
+    rotation: Rotation,
+    faults: &[InjectedFault],
+) {
+    let failure = search::<W>(shape, rotation, faults);
     assert_eq!(failure.violation.path(), clause, "{failure}");
 }
 
 #[test]
 fn a_call_waits_for_ever() {
     wrong!(This: WaitsForEver);
-    let troubles = [Trouble::AbandonedLogin];
-    expect::<This>("everyone-ends/unanswered", &|setup| setup, Rotation::Lenient, &troubles);
+    let faults = [InjectedFault::AbandonedLogin];
+    expect::<This>("everyone-ends/unanswered", &|setup| setup, Rotation::Lenient, &faults);
 }
 
 #[test]
 fn a_body_that_is_gone_is_sent_again() {
     wrong!(This: BrokenUploadSentAgain);
-    expect::<This>("bounded-call/body", &one_shot, Rotation::Lenient, &[Trouble::BrokenUpload]);
+    expect::<This>("bounded-call/body", &one_shot, Rotation::Lenient, &[InjectedFault::BrokenUpload]);
 }
 
 /// A lenient server retires no token, so nothing is disturbed by calls in flight.
@@ -193,7 +198,7 @@ fn a_lenient_server_disturbs_nothing() {
     expect::<This>("strict-is-fine/undisturbed", &|setup| setup, Rotation::Lenient, &[]);
 }
 
-/// A fault that only the second process shows is seen, in its steps and at the end of the run.
+/// A defect that only the second process shows is seen, in its steps and at the end of the run.
 #[test]
 fn the_second_process_is_judged() {
     wrong!(Ignores: RenewalsIgnored);
@@ -201,14 +206,14 @@ fn the_second_process_is_judged() {
     wrong!(Keeps: KeepsUnknownTokens);
     wrong!(Speaks: SpeaksOfTokens);
     expect::<Ignores>("freshest-wins/not-held", &second, Rotation::Lenient, &[]);
-    expect::<NeverCloses>("everyone-ends/recovery", &second, Rotation::Lenient, &[Trouble::RevokedKey]);
-    expect::<Keeps>("outage-ends/half-a-minute", &second, Rotation::Lenient, &[Trouble::RevokedToken]);
+    expect::<NeverCloses>("everyone-ends/recovery", &second, Rotation::Lenient, &[InjectedFault::RevokedKey]);
+    expect::<Keeps>("outage-ends/half-a-minute", &second, Rotation::Lenient, &[InjectedFault::RevokedToken]);
     expect::<Speaks>("silent/token", &second, Rotation::Lenient, &[]);
 }
 
-/// What takes many troubles to be seen is looked for by chance.
-fn chance<W: Wrong>(name: &str, clause: &str, trouble: Trouble) {
-    let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[trouble]) };
+/// What takes many faults to be seen is looked for by chance.
+fn chance<W: Wrong>(name: &str, clause: &str, fault: InjectedFault) {
+    let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[fault]) };
     let plan = Plan::Given(Box::new(setup));
     let failure = (0..500).find_map(|seed| seeded::<Plain<W>>(&plan, seed).err()).unwrap();
     assert!(failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap())));
@@ -221,23 +226,23 @@ fn chance<W: Wrong>(name: &str, clause: &str, trouble: Trouble) {
 #[test]
 fn every_refusal_drops_a_token() {
     wrong!(This: DropsWithoutBudget);
-    chance::<This>("DropsWithoutBudget", "bounded-logins/budget", Trouble::RouteRefuses);
+    chance::<This>("DropsWithoutBudget", "bounded-logins/budget", InjectedFault::RouteRefuses);
 }
 
 #[test]
 fn an_expiry_is_no_failure() {
     wrong!(This: ExpiryForgotten);
-    chance::<This>("ExpiryForgotten", "bounded-patience/three-failures", Trouble::Delay);
+    chance::<This>("ExpiryForgotten", "bounded-patience/three-failures", InjectedFault::Delay);
 }
 
 wrong!(Right: None);
 
-/// Without a fault, the same machine breaks no law: so it is the faults that are caught.
+/// Without a defect, the same machine breaks no invariant: so it is the faults that are caught.
 #[test]
-fn the_machine_without_a_fault_keeps_every_law() {
+fn the_machine_without_a_defect_keeps_every_invariant() {
     for rotation in [Rotation::Lenient, Rotation::Strict] {
         for (calls, budget) in [(1, 2), (2, 1), (3, 0)] {
-            let setup = setup(calls, budget, rotation, Trouble::TEN);
+            let setup = setup(calls, budget, rotation, InjectedFault::TEN);
             if let Err(failure) = exhaustive::<Plain<Right>>(&setup) {
                 panic!("{failure}");
             }
@@ -246,30 +251,30 @@ fn the_machine_without_a_fault_keeps_every_law() {
 }
 
 /// The clauses whose faulty machines have a test of their own.
-const APART: &[(Fault, &str)] = &[
-    (Fault::DropsWithoutBudget, "bounded-logins/budget"),
-    (Fault::ExpiryForgotten, "bounded-patience/three-failures"),
-    (Fault::WaitsForEver, "everyone-ends/unanswered"),
-    (Fault::BrokenUploadSentAgain, "bounded-call/body"),
+const APART: &[(Defect, &str)] = &[
+    (Defect::DropsWithoutBudget, "bounded-logins/budget"),
+    (Defect::ExpiryForgotten, "bounded-patience/three-failures"),
+    (Defect::WaitsForEver, "everyone-ends/unanswered"),
+    (Defect::BrokenUploadSentAgain, "bounded-call/body"),
 ];
 
 /// No machine breaks this clause alone: one that runs in a circle without a wait breaks another one
-/// before. `src/world/tests.rs` has it judged by itself.
+/// before. `src/simulation/tests.rs` has it judged by itself.
 const UNREACHABLE: &str = "everyone-ends/circle";
 
 #[test]
-fn every_fault_is_tried() {
+fn every_defect_is_tried() {
     let tried: BTreeSet<String> =
-        SEARCHED.iter().chain(APART).map(|(fault, _)| format!("{fault:?}")).collect();
-    let (_, source) = include_str!("fault.rs").split_once("enum Fault {").unwrap();
+        SEARCHED.iter().chain(APART).map(|(defect, _)| format!("{defect:?}")).collect();
+    let (_, source) = include_str!("defect.rs").split_once("enum Defect {").unwrap();
     let (variants, _) = source.split_once('}').unwrap();
-    let faults = variants.split(',').map(str::trim).filter(|fault| !matches!(*fault, "" | "None"));
+    let faults = variants.split(',').map(str::trim).filter(|defect| !matches!(*defect, "" | "None"));
     assert_eq!(tried, faults.map(str::to_owned).collect());
 }
 
 #[test]
 fn every_clause_catches_a_faulty_machine() {
     let catching = SEARCHED.iter().chain(APART).map(|(_, clause)| *clause).chain([UNREACHABLE]);
-    let clauses = LAWS.iter().flat_map(Law::paths);
+    let clauses = INVARIANTS.iter().flat_map(Invariant::paths);
     assert_eq!(catching.map(str::to_owned).collect::<BTreeSet<_>>(), clauses.collect());
 }

@@ -8,7 +8,7 @@ use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 
 /// What happens to the servers of one run. Times count from the start of the run.
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(super) struct Simulation {
     pub(super) policy: Policy,
     /// While servers with the old and with the new signing key answer by turns. Before, all have the old
     /// one; afterwards, the new one.
@@ -24,8 +24,8 @@ pub(super) struct World {
     pub(super) until: Duration,
 }
 
-impl World {
-    /// Servers that have no trouble, for so long.
+impl Simulation {
+    /// Servers that have no fault, for so long.
     pub(super) fn of(until: Duration) -> Self {
         Self {
             policy: Policy::default(),

@@ -44,14 +44,14 @@ impl Scenario {
     /// }
     /// ```
     pub fn run(&self) -> Vec<Unmet> {
-        match Simulation::new(self) {
+        match SimulatedBench::new(self) {
             Ok(mut simulation) => self.perform(&mut simulation, Precision::Exact),
             Err(obstacle) => vec![Unmet::no_client(&obstacle)],
         }
     }
 }
 
-pub(super) struct Simulation<'a> {
+pub(super) struct SimulatedBench<'a> {
     scenario: &'a Scenario,
     server: Server,
     witness: Witness,
@@ -66,7 +66,7 @@ pub(super) struct Simulation<'a> {
     objections: Vec<String>,
 }
 
-impl<'a> Simulation<'a> {
+impl<'a> SimulatedBench<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
         let mut clocks = Clocks::new();
         clocks.set(scenario.client.clock);
