@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use http::header::EXPECT;
 use http::{HeaderValue, Request, Response, StatusCode};
 use ureq::{Agent, AsSendBody, Body, SendBody};
-use waldo_auth_shared::core::{Call, Head, Login, Upload, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
+use waldo_auth_client::{Admission, Lead, SharedSession};
 
-use waldo_auth_shared::Refused;
-use waldo_auth_shared::core::{AdmitError, Credentials, Snapshot};
+use waldo_auth_client::Refused;
+use waldo_auth_client::{AdmitError, Credentials, Snapshot};
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
@@ -186,7 +186,7 @@ impl Adapter for Mine {
 
     fn client(&self, setup: &Setup) -> Result<Api, Box<dyn Error>> {
         let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
-        let config = waldo_auth_shared::config(credentials).origin(&setup.origin);
+        let config = waldo_auth_client::config(credentials).origin(&setup.origin);
         Ok(Api::new(SharedSession::new(setup.settings.apply(config).build()?)))
     }
 }

@@ -20,8 +20,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Sleep, sleep, timeout};
-use waldo_auth_shared::core::{Call, Head, Login, Upload, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
+use waldo_auth_client::{Admission, Lead, SharedSession};
 
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;

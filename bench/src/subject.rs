@@ -7,7 +7,7 @@ use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use waldo_auth_core::{Attempt, Call, Config, Credentials, Explanation, Head, Now, Session, Step, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_ureq::Client;
 
 use crate::jwt::SECRET;

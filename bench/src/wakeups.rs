@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use http::Request;
-use waldo_auth_shared::Lead;
+use waldo_auth_client::Lead;
 
 use crate::cpu;
 use crate::distribution::Distribution;

@@ -8,7 +8,7 @@ use std::thread;
 
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
-use waldo_auth_shared::core::{Config, Credentials};
+use waldo_auth_client::{Config, Credentials};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault, Server};
 
@@ -24,7 +24,7 @@ const CROWD: u64 = 16;
 /// When the emulator's origin is none, which it always is.
 pub fn config(emulator: &Emulator) -> Result<Config, Failure> {
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
-    Ok(waldo_auth_shared::config(credentials).origin(emulator.origin()).build()?)
+    Ok(waldo_auth_client::config(credentials).origin(emulator.origin()).build()?)
 }
 
 /// Plays every scene with an embedding that has sent nothing yet, and tells each.

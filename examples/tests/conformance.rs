@@ -19,8 +19,8 @@ use http::{Request, Response};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
-use waldo_auth_shared::core::{AdmitError, Call, Credentials, Snapshot};
-use waldo_auth_shared::{Refused, SharedSession};
+use waldo_auth_client::{AdmitError, Call, Credentials, Snapshot};
+use waldo_auth_client::{Refused, SharedSession};
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
 };
@@ -68,7 +68,7 @@ impl Adapter for Embedding {
 
     fn client(&self, setup: &Setup) -> Result<Embedded, Box<dyn Error>> {
         let credentials = Credentials::new(&setup.key.id, &setup.key.secret)?;
-        let config = waldo_auth_shared::config(credentials).origin(&setup.origin);
+        let config = waldo_auth_client::config(credentials).origin(&setup.origin);
         let session = Arc::new(SharedSession::new(setup.settings.apply(config).build()?));
         Ok(Embedded { embedding: *self, session })
     }

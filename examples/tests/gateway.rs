@@ -15,8 +15,8 @@ use http::header::{AUTHORIZATION, HOST};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
-use waldo_auth_shared::SharedSession;
-use waldo_auth_shared::core::Credentials;
+use waldo_auth_client::SharedSession;
+use waldo_auth_client::Credentials;
 use waldo_emulator::model::Server;
 
 #[path = "../axum.rs"]
@@ -57,7 +57,7 @@ async fn what_is_about_one_connection_and_who_calls_is_not_handed_on() {
     let api = Arc::new(Mutex::new(Api::default()));
     let upstream = serve(Router::new().fallback(answer).with_state(Arc::clone(&api))).await;
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();
-    let config = waldo_auth_shared::config(credentials).origin(format!("http://{upstream}")).build().unwrap();
+    let config = waldo_auth_client::config(credentials).origin(format!("http://{upstream}")).build().unwrap();
     let gateway = serve(over_axum::gateway(SharedSession::new(config))).await;
 
     let stream = Body::new(http_body_util::Full::from(r#"{"customerId": "7"}"#));

@@ -66,7 +66,7 @@ fn each_link_leads_somewhere() {
         "bench/README.md",
         "bench/peers/README.md",
         "crates/waldo-auth-core/README.md",
-        "crates/waldo-auth-shared/README.md",
+        "crates/waldo-auth-client/README.md",
         "crates/waldo-emulator/README.md",
         "crates/waldo-test-driver/INVARIANTS.md",
         "crates/waldo-test-driver/README.md",

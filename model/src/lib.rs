@@ -1,6 +1,6 @@
 //! Plays the shared session, in the files that ship, under chosen schedules of threads and tasks.
 //!
-//! `waldo-auth-shared`'s `session.rs`, `lead.rs` and `wait.rs` take their lock, their event and their
+//! `waldo-auth-client`'s `session.rs`, `lead.rs` and `wait.rs` take their lock, their event and their
 //! clocks from a module `sync`. There these are the standard library's and `event_listener`'s. Here
 //! the lock is shuttle's, and the event and the clock are this crate's own, because waits never end
 //! by time in shuttle. The clock stands still while any caller can go on. When all of them wait, it jumps to the next deadline. So a lost
@@ -22,13 +22,13 @@
     reason = "all of this is a test, which fails by a panic"
 )]
 
-#[path = "../../crates/waldo-auth-shared/src/lead.rs"]
+#[path = "../../crates/waldo-auth-client/src/lead.rs"]
 mod lead;
-#[path = "../../crates/waldo-auth-shared/src/refused.rs"]
+#[path = "../../crates/waldo-auth-client/src/refused.rs"]
 mod refused;
-#[path = "../../crates/waldo-auth-shared/src/session.rs"]
+#[path = "../../crates/waldo-auth-client/src/session.rs"]
 mod session;
-#[path = "../../crates/waldo-auth-shared/src/wait.rs"]
+#[path = "../../crates/waldo-auth-client/src/wait.rs"]
 mod wait;
 
 mod clock;

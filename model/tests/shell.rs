@@ -1,4 +1,4 @@
-//! The shell of `waldo-auth-shared` under every schedule of two callers, and under many of four.
+//! The shell of `waldo-auth-client` under every schedule of two callers, and under many of four.
 
 use waldo_model::Kind::{self, Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::explore;

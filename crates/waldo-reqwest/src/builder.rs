@@ -7,7 +7,7 @@ use http::Uri;
 use http::uri::Scheme;
 use reqwest::redirect::Policy;
 use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
-use waldo_auth_shared::{EnvError, SharedSession, config, config_from_env};
+use waldo_auth_client::{EnvError, SharedSession, config, config_from_env};
 
 use crate::client::Client;
 use crate::error::BuildError;
@@ -65,7 +65,7 @@ impl Client {
 
 impl ClientBuilder {
     /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
-    pub const DEFAULT_ORIGIN: &str = waldo_auth_shared::DEFAULT_ORIGIN;
+    pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
     /// How long a call waits for a login or a backoff, unless it is told otherwise.
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);

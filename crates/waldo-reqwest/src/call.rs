@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate, close_connection, is_upload, mark_sensitive};
+use waldo_auth_client::{Admission, Gate, close_connection, is_upload, mark_sensitive};
 
 use crate::client::Client;
 use crate::error::Error;

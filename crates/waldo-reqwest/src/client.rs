@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use reqwest::header::HeaderValue;
 use reqwest::{Request, Response};
 use waldo_auth_core::{Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot};
-use waldo_auth_shared::SharedSession;
+use waldo_auth_client::SharedSession;
 
 use crate::call;
 use crate::error::Error;

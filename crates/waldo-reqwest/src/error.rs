@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::uri::InvalidUri;
 use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
-use waldo_auth_shared::{EnvError, Refused};
+use waldo_auth_client::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
 ///

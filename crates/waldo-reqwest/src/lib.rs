@@ -35,4 +35,4 @@ pub use waldo_auth_core::{
     NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
     SnapshotError, Unavailable,
 };
-pub use waldo_auth_shared::{EnvError, Refused};
+pub use waldo_auth_client::{EnvError, Refused};

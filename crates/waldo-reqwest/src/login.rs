@@ -7,7 +7,7 @@ use http::Response;
 use reqwest::{Body, Request};
 use tokio::time::timeout;
 use waldo_auth_core::Head;
-use waldo_auth_shared::{AnswerBody, Lead};
+use waldo_auth_client::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back.

@@ -5,7 +5,7 @@ use http_body::SizeHint;
 use reqwest::{Body, Request, Response};
 use tokio::time::{sleep, timeout};
 use waldo_auth_core::Upload;
-use waldo_auth_shared::{Gate, HeldBody, expect_continue, is_break_off, is_upload};
+use waldo_auth_client::{Gate, HeldBody, expect_continue, is_break_off, is_upload};
 
 use crate::error::Error;
 

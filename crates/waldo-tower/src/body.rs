@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use waldo_auth_shared::{Gate, HeldBody, is_upload};
+use waldo_auth_client::{Gate, HeldBody, is_upload};
 
 /// The body of a request that this layer sends to the wrapped service: the caller's own body, or
 /// the body of a login.

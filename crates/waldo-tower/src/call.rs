@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 use waldo_auth_core::{Call, Instant, Upload, Verdict};
-use waldo_auth_shared::{Admission, Gate, Refused, close_connection};
+use waldo_auth_client::{Admission, Gate, Refused, close_connection};
 
 use crate::body::Body;
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use waldo_auth_core::{AdmitError, ForeignOrigin};
-use waldo_auth_shared::Refused;
+use waldo_auth_client::Refused;
 
 /// Why a call brought no response; each variant says what to do. A status is never an error here: 4xx and 5xx are responses.
 ///
@@ -29,7 +29,7 @@ pub enum Error {
     /// again, though not before `retry_in`.
     ///
     /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
-    /// `API_KEY_REVOKED` in its body; [`invalidate`](waldo_auth_shared::SharedSession::invalidate) the token, and the next login says so here.
+    /// `API_KEY_REVOKED` in its body; [`invalidate`](waldo_auth_client::SharedSession::invalidate) the token, and the next login says so here.
     Refused(Refused),
     /// The request does not go to the session's origin, the only one that may see the token. Nothing was sent.
     ForeignOrigin(ForeignOrigin),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tower_layer::Layer;
-use waldo_auth_shared::SharedSession;
+use waldo_auth_client::SharedSession;
 
 use crate::service::Waldo;
 use crate::sleep::Sleep;

@@ -44,4 +44,4 @@ pub use waldo_auth_core::{
     Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode,
     Snapshot, SnapshotError, Unavailable,
 };
-pub use waldo_auth_shared::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};
+pub use waldo_auth_client::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 use waldo_auth_core::Head;
-use waldo_auth_shared::{AnswerBody, Lead};
+use waldo_auth_client::{AnswerBody, Lead};
 use zeroize::Zeroizing;
 
 use crate::body::Body;

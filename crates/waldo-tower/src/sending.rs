@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode};
 use http_body::SizeHint;
 use tower_service::Service;
 use waldo_auth_core::Upload;
-use waldo_auth_shared::{Gate, HeldBody, expect_continue};
+use waldo_auth_client::{Gate, HeldBody, expect_continue};
 
 use crate::body::Body;
 use crate::error::Error;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::config::Config;
 use waldo_auth_core::{ConfigBuilder, Credentials};
-use waldo_auth_shared::{EnvError, config, config_from_env};
+use waldo_auth_client::{EnvError, config, config_from_env};
 
 use crate::agent;
 use crate::client::Client;
@@ -60,7 +60,7 @@ impl Client {
 
 impl ClientBuilder {
     /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
-    pub const DEFAULT_ORIGIN: &str = waldo_auth_shared::DEFAULT_ORIGIN;
+    pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
     /// How long a call waits for a login or a backoff, unless it is told otherwise.
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed, Origin,
     Snapshot, Upload, Verdict,
 };
-use waldo_auth_shared::{Admission, Lead, SharedSession, mark_sensitive};
+use waldo_auth_client::{Admission, Lead, SharedSession, mark_sensitive};
 
 use crate::agent::LONGEST;
 use crate::error::Error;

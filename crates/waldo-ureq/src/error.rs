@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
 use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
-use waldo_auth_shared::{EnvError, Refused};
+use waldo_auth_client::{EnvError, Refused};
 
 /// Why a call brought no response; each variant says what to do.
 ///

@@ -8,7 +8,7 @@ use std::{iter, mem, thread};
 use http::{HeaderMap, Request};
 use ureq::Body;
 use waldo_auth_core::{Head, Login, Origin};
-use waldo_auth_shared::Lead;
+use waldo_auth_client::Lead;
 use zeroize::Zeroizing;
 
 use crate::error::status_of;

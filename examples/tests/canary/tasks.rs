@@ -7,8 +7,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
-use waldo_auth_shared::core::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
-use waldo_auth_shared::{Admission, AnswerBody, HeldBody, SharedSession, config};
+use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
+use waldo_auth_client::{Admission, AnswerBody, HeldBody, SharedSession, config};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
@@ -82,7 +82,7 @@ fn a_session_by_hand(origin: &str) {
     EARS.read(session.explain());
     EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
     // Its own test makes one of every kind.
-    EARS.heard_inside(&["waldo_auth_shared::env::EnvError"]);
+    EARS.heard_inside(&["waldo_auth_client::env::EnvError"]);
 }
 
 async fn a_service(emulator: &Emulator) {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 const CRATES: [&str; 7] = [
     "waldo-auth-core",
-    "waldo-auth-shared",
+    "waldo-auth-client",
     "waldo-ureq",
     "waldo-tower",
     "waldo-reqwest",

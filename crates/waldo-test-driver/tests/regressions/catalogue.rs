@@ -12,7 +12,7 @@ fn files() -> Vec<PathBuf> {
     rooms
         .filter(|path| path.file_stem().unwrap() != "catalogue")
         .chain(
-            ["../waldo-auth-shared/tests/regressions.rs", "../waldo-ureq/tests/regressions.rs"]
+            ["../waldo-auth-client/tests/regressions.rs", "../waldo-ureq/tests/regressions.rs"]
                 .map(|path| root.join(path)),
         )
         .collect()

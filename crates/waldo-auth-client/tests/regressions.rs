@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use waldo_auth_shared::config_from_env;
+use waldo_auth_client::config_from_env;
 
 /// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It
 /// counts as not set.

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use waldo_auth_shared::core::{Call, Credentials};
-use waldo_auth_shared::{Lead, SharedSession};
+use waldo_auth_client::{Call, Credentials};
+use waldo_auth_client::{Lead, SharedSession};
 
 use crate::site::{admit, grant, lead, session, wait};
 

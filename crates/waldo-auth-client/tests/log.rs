@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use http::Request;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use waldo_auth_shared::core::{Call, Credentials};
-use waldo_auth_shared::{Admission, SharedSession, config};
+use waldo_auth_client::{Call, Credentials};
+use waldo_auth_client::{Admission, SharedSession, config};
 
 static HEARD: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 

@@ -15,7 +15,7 @@ pub const DEFAULT_ORIGIN: &str = "https://api.waldo.ai";
 /// ```
 /// use waldo_auth_core::Credentials;
 ///
-/// let config = waldo_auth_shared::config(Credentials::new("wk.4f…", "ws.9a…")?).build()?;
+/// let config = waldo_auth_client::config(Credentials::new("wk.4f…", "ws.9a…")?).build()?;
 /// assert_eq!(config.origin().to_string(), "https://api.waldo.ai");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

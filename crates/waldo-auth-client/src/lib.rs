@@ -36,4 +36,5 @@ pub use session::{Admission, SharedSession, mark_sensitive};
 pub use wait::Wait;
 
 /// The core, whose types cross this crate's border.
-pub use waldo_auth_core as core;
+#[doc(no_inline)]
+pub use waldo_auth_core::*;

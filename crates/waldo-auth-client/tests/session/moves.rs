@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::Response;
 use http::header::AUTHORIZATION;
-use waldo_auth_shared::core::{Call, Credentials, Explanation, Generation, NoToken, Verdict};
-use waldo_auth_shared::{Admission, Lead, SharedSession, Wait};
+use waldo_auth_client::{Call, Credentials, Explanation, Generation, NoToken, Verdict};
+use waldo_auth_client::{Admission, Lead, SharedSession, Wait};
 
 use crate::site::{admit, grant, lead, session, wait};
 

@@ -17,8 +17,8 @@ use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_shared::core::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
-use waldo_auth_shared::{Admission, Lead, Refused, SharedSession, config};
+use waldo_auth_client::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
+use waldo_auth_client::{Admission, Lead, Refused, SharedSession, config};
 
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
