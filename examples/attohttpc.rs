@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use attohttpc::{ProxySettings, RequestBuilder, ResponseReader};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
-use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -46,7 +46,10 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 }
 
 /// One exchange, up to the head of the response: no redirects, and every status is an answer.
-fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<Response<ResponseReader>> {
+fn exchange(
+    request: &Request<Vec<u8>>,
+    within: Duration,
+) -> attohttpc::Result<Response<ResponseReader>> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
         .proxy_settings(ProxySettings::builder().build())
@@ -77,7 +80,8 @@ fn answer(lead: &Lead) -> Result<Response<Vec<u8>>, attohttpc::Error> {
         None => Ok(Vec::new()),
     };
     // If the status is not a success, it says enough, even if the body breaks off.
-    let body = body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
+    let body =
+        body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
     Ok(answer.map(|_| body))
 }
 
@@ -111,7 +115,10 @@ pub(crate) fn call(
     let mut response = send(session, call, request)?;
     let body = read(response.body_mut(), usize::MAX, Duration::MAX)?;
     let response = response.map(|_| body);
-    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = response
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
     // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD is
     // of no body.
     if !is_head && length.is_some_and(|length: usize| response.body().len() < length) {

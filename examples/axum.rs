@@ -52,7 +52,8 @@ async fn forward(State(api): State<OneShot<Http>>, request: Request) -> Response
         }
         Err(Error::Refused(refused)) => {
             let seconds = refused.retry_in.as_secs().saturating_add(1).to_string();
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, seconds)], refused.to_string()).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, seconds)], refused.to_string())
+                .into_response()
         }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
@@ -117,9 +118,15 @@ fn main() -> Result<(), Failure> {
 
     emulator.expire_all();
     emulator.revoke_key(Server::KEY_ID);
-    check::scene(&emulator, "the key pair is rejected: a 503 says when to come again", 1, &[], || {
-        let response = ask(customer()?)?;
-        check::expect("the answer", response.status(), StatusCode::SERVICE_UNAVAILABLE)?;
-        check::expect("it says when", response.headers().contains_key(RETRY_AFTER), true)
-    })
+    check::scene(
+        &emulator,
+        "the key pair is rejected: a 503 says when to come again",
+        1,
+        &[],
+        || {
+            let response = ask(customer()?)?;
+            check::expect("the answer", response.status(), StatusCode::SERVICE_UNAVAILABLE)?;
+            check::expect("it says when", response.headers().contains_key(RETRY_AFTER), true)
+        },
+    )
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use curl::Error;
 use curl::easy::{Easy, List};
 use http::{Method, Request, Response, StatusCode};
-use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -28,7 +28,9 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
         call = match session.admit(call, &mut request)? {
             Admission::Send(attempt) => {
                 let (mut answer, whole) =
-                    exchange(&request, session.left(&attempt), usize::MAX, |_| Some(Duration::MAX))?;
+                    exchange(&request, session.left(&attempt), usize::MAX, |_| {
+                        Some(Duration::MAX)
+                    })?;
                 match session.conclude(attempt, &mut answer) {
                     Verdict::Deliver => return Ok((answer, whole)),
                     Verdict::Retry(again) => again,
@@ -58,7 +60,9 @@ fn log_in(lead: Lead) {
 
 /// The answer to a login. If the status is not a success, the part of the body that has come is
 /// enough.
-fn of_login((answer, whole): (Response<Vec<u8>>, Result<(), Error>)) -> Result<Response<Vec<u8>>, Failure> {
+fn of_login(
+    (answer, whole): (Response<Vec<u8>>, Result<(), Error>),
+) -> Result<Response<Vec<u8>>, Failure> {
     match whole {
         Err(_) if !answer.status().is_success() => Ok(answer),
         whole => Ok(whole.map(|()| answer)?),
@@ -83,22 +87,31 @@ fn exchange(
     easy.custom_request(request.method().as_str())?;
     easy.nobody(request.method() == Method::HEAD)?;
     // libcurl counts whole milliseconds, and zero would mean no limit.
-    easy.timeout(within.unwrap_or(Duration::from_secs(60)).saturating_add(Duration::from_millis(1)))?;
+    easy.timeout(
+        within.unwrap_or(Duration::from_secs(60)).saturating_add(Duration::from_millis(1)),
+    )?;
     easy.progress(true)?;
     // Without a value, for libcurl not to add its own.
     headers.append("Content-Type:")?;
     for (name, value) in request.headers() {
         // libcurl sends a header with an empty value only if the header ends in a semicolon.
         let value = std::str::from_utf8(value.as_bytes())?;
-        headers.append(&if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") })?;
+        headers.append(&if value.is_empty() {
+            format!("{name};")
+        } else {
+            format!("{name}: {value}")
+        })?;
     }
     easy.http_headers(headers)?;
     let is_worth_it = || {
         // `HTTP/1.1 200 OK`. After an interim response, the last status line counts.
         let head = String::from_utf8_lossy(&head.borrow()).into_owned();
-        let status = head.rsplit("HTTP/").next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let status =
+            head.rsplit("HTTP/").next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
         let patience = status.map_or(Some(Duration::MAX), &patience);
-        patience.is_some_and(|patience| read.get().is_none_or(|read: Instant| read.elapsed() <= patience))
+        patience.is_some_and(|patience| {
+            read.get().is_none_or(|read: Instant| read.elapsed() <= patience)
+        })
     };
     let mut transfer = easy.transfer();
     transfer.header_function(|line| {
@@ -115,7 +128,8 @@ fn exchange(
         Ok(bytes.len())
     })?;
     // libcurl calls this function even while no bytes come.
-    transfer.progress_function(|_, _, _, _| !head.borrow().ends_with(b"\r\n\r\n") || is_worth_it())?;
+    transfer
+        .progress_function(|_, _, _, _| !head.borrow().ends_with(b"\r\n\r\n") || is_worth_it())?;
     let whole = transfer.perform();
     drop(transfer);
     let status = u16::try_from(easy.response_code()?)?;
@@ -124,8 +138,10 @@ fn exchange(
     // A status line holds no header, even if it has a colon.
     let head = head.take();
     let head = String::from_utf8_lossy(&head);
-    let rows = head.lines().filter(|row| !row.starts_with("HTTP/")).filter_map(|row| row.split_once(':'));
-    let head = rows.fold(Response::builder(), |all, (name, value)| all.header(name, value.trim().as_bytes()));
+    let rows =
+        head.lines().filter(|row| !row.starts_with("HTTP/")).filter_map(|row| row.split_once(':'));
+    let head = rows
+        .fold(Response::builder(), |all, (name, value)| all.header(name, value.trim().as_bytes()));
     Ok((head.status(status).body(body)?, whole))
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use http::header::EXPECT;
 use http::{HeaderValue, Request, Response, StatusCode};
 use ureq::{Agent, AsSendBody, Body, SendBody};
-use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
 
 use waldo_auth_client::Refused;
 use waldo_auth_client::{AdmitError, Credentials, Snapshot};
@@ -34,7 +34,8 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 impl Api {
     fn new(session: SharedSession) -> Self {
         // No proxy at all, as the simplest way to have none for what goes out in clear.
-        let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+        let agent =
+            Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
         Self { session, agent: agent.build().into() }
     }
 
@@ -62,7 +63,8 @@ impl Api {
             return self.exchange(request, within);
         }
         let never_sent = io::Error::other("the server did not refuse the token on the head");
-        let probe = request.map(|_| SendBody::from_owned_reader(Unreadable(never_sent.to_string())));
+        let probe =
+            request.map(|_| SendBody::from_owned_reader(Unreadable(never_sent.to_string())));
         self.exchange(probe, within).and_then(|response| match response.status() {
             StatusCode::EXPECTATION_FAILED => Err(never_sent.into()),
             _ => Ok(response),
@@ -198,23 +200,27 @@ impl Client for Api {
             BodyKind::None | BodyKind::Replayable => Call::replayable(),
         };
         let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(A_MINUTE));
-        let ended =
-            self.send(call.with_deadline(deadline), ask.request().clone()).and_then(|mut response| {
+        let ended = self.send(call.with_deadline(deadline), ask.request().clone()).and_then(
+            |mut response| {
                 let body = response.body_mut().read_to_vec()?;
                 Ok(Ending::Answered { status: response.status().as_u16(), body })
-            });
+            },
+        );
         ended.unwrap_or_else(|error| match error.downcast_ref() {
             Some(Refused { refusal, retry_in, .. }) => Ending::refused(refusal, *retry_in),
             None if matches!(error.downcast_ref(), Some(AdmitError::ForeignOrigin(_))) => {
                 Ending::ForeignOrigin
             }
-            None if matches!(error.downcast_ref(), Some(ureq::Error::Timeout(_))) => Ending::TimedOut,
+            None if matches!(error.downcast_ref(), Some(ureq::Error::Timeout(_))) => {
+                Ending::TimedOut
+            }
             None => Ending::Failed,
         })
     }
 
     fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
-        self.session.reset(Credentials::new(&key.id, &key.secret).map_err(|_| Lacking(Need::Reset))?);
+        self.session
+            .reset(Credentials::new(&key.id, &key.secret).map_err(|_| Lacking(Need::Reset))?);
         Ok(())
     }
 
@@ -228,7 +234,8 @@ impl Client for Api {
     }
 
     fn resume(&self, stored: &str) -> Result<bool, Lacking> {
-        let snapshot = Snapshot::from_json(stored.as_bytes()).map_err(|_| Lacking(Need::Storage))?;
+        let snapshot =
+            Snapshot::from_json(stored.as_bytes()).map_err(|_| Lacking(Need::Storage))?;
         Ok(self.session.resume(&snapshot).is_ok())
     }
 }

@@ -20,8 +20,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Sleep, sleep, timeout};
-use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
 
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
@@ -42,7 +42,12 @@ type Answer = Result<Response<Incoming>, Failure>;
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// Makes one call.
-async fn send(http: &Http, session: &SharedSession, mut call: Call, mut request: Request<Bytes>) -> Answer {
+async fn send(
+    http: &Http,
+    session: &SharedSession,
+    mut call: Call,
+    mut request: Request<Bytes>,
+) -> Answer {
     let mut broke_off = None;
     loop {
         call = match session.admit(call, &mut request)? {
@@ -94,15 +99,21 @@ async fn exchange(http: &Http, mut request: Request<Bytes>, upload: Upload) -> A
         request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
     let (head, body) = request.into_parts();
-    let delayed =
-        |wait: Option<Duration>| Held { body: body.into(), wait: wait.map(|wait| Box::pin(sleep(wait))) };
+    let delayed = |wait: Option<Duration>| Held {
+        body: body.into(),
+        wait: wait.map(|wait| Box::pin(sleep(wait))),
+    };
     match upload {
         Upload::Send => Ok(http.request(Request::from_parts(head, delayed(None))).await?),
-        Upload::ExpectContinue => Ok(http.request(Request::from_parts(head, delayed(Some(SILENCE)))).await?),
+        Upload::ExpectContinue => {
+            Ok(http.request(Request::from_parts(head, delayed(Some(SILENCE)))).await?)
+        }
         Upload::HeadOnly => {
             let probe = http.request(Request::from_parts(head, delayed(Some(Duration::MAX))));
             match timeout(SILENCE, probe).await?? {
-                response if response.status() == 417 => Err("the server does not refuse on the head".into()),
+                response if response.status() == 417 => {
+                    Err("the server does not refuse on the head".into())
+                }
                 response => Ok(response),
             }
         }
@@ -141,7 +152,8 @@ impl Body for Held {
 
 /// The answer to a login, with its body within the limits of size and time.
 async fn log_in(http: &Http, lead: &Lead) -> Result<Response<Bytes>, Failure> {
-    let (head, mut body) = exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
+    let (head, mut body) =
+        exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
     let mut answer = Vec::new();
     let Some(patience) = lead.body_timeout(head.status) else {
         return Ok(Response::from_parts(head, Bytes::new()));
@@ -176,7 +188,8 @@ pub(crate) async fn call(
         Ok(Response::from_parts(head, body.collect().await?.to_bytes().into()))
     };
     // The session refuses the call at its deadline, and says why; so what only cuts it off comes a moment later.
-    timeout(deadline.saturating_duration_since(session.now()) + Duration::from_millis(50), whole).await?
+    timeout(deadline.saturating_duration_since(session.now()) + Duration::from_millis(50), whole)
+        .await?
 }
 
 fn main() -> Result<(), Failure> {
@@ -184,5 +197,7 @@ fn main() -> Result<(), Failure> {
     let emulator = Emulator::start(Server::default())?;
     let session = SharedSession::new(check::config(&emulator)?);
     let http = Client::builder(TokioExecutor::new()).build_http();
-    check::check(&emulator, |request| runtime.block_on(call(&http, &session, Call::replayable(), request)))
+    check::check(&emulator, |request| {
+        runtime.block_on(call(&http, &session, Call::replayable(), request))
+    })
 }

@@ -14,8 +14,8 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Request, Response};
 use minreq::Method::Custom;
 use minreq::{Error, ResponseLazy};
-use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Call, Head, Login, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -49,14 +49,16 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 /// One exchange, up to the head of the response: no redirects, and every status is an answer.
 fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<ResponseLazy>, Error> {
     // Its timeouts are whole seconds, rounded down lest a login outlives its lease; one of none would end before it begins.
-    let mut builder = minreq::Request::new(Custom(request.method().to_string()), request.uri().to_string())
-        .with_follow_redirects(false)
-        .with_timeout(within.as_secs().max(1))
-        .with_header("Connection", "close")
-        .with_body(request.body().as_slice());
+    let mut builder =
+        minreq::Request::new(Custom(request.method().to_string()), request.uri().to_string())
+            .with_follow_redirects(false)
+            .with_timeout(within.as_secs().max(1))
+            .with_header("Connection", "close")
+            .with_body(request.body().as_slice());
     // minreq keeps one value for each name. So join several values by commas, which means the same.
     for name in request.headers().keys() {
-        let values: Vec<&[u8]> = request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let values: Vec<&[u8]> =
+            request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
         let value = String::from_utf8(values.join(&b", "[..])).map_err(io::Error::other)?;
         builder = builder.with_header(name.as_str(), value);
     }
@@ -65,8 +67,10 @@ fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<Res
     if answer.reason_phrase == "Server did not provide a status line" {
         return Err(Error::IoError(ErrorKind::UnexpectedEof.into()));
     }
-    let head =
-        answer.headers.iter().fold(Response::builder(), |head, (name, value)| head.header(name, value));
+    let head = answer
+        .headers
+        .iter()
+        .fold(Response::builder(), |head, (name, value)| head.header(name, value));
     Ok(head.status(answer.status_code).body(answer).map_err(io::Error::other)?)
 }
 
@@ -88,7 +92,8 @@ fn answer(lead: &Lead) -> Result<Response<Vec<u8>>, Error> {
         None => Ok(Vec::new()),
     };
     // If the status is not a success, it says enough, even if the body breaks off.
-    let body = body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
+    let body =
+        body.or_else(|error| if status.is_success() { Err(error) } else { Ok(Vec::new()) })?;
     Ok(answer.map(|_| body))
 }
 
@@ -118,7 +123,10 @@ pub(crate) fn call(
     let mut response = send(session, call, request)?;
     let body = read(response.body_mut(), usize::MAX, Duration::MAX)?;
     let response = response.map(|_| body);
-    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = response
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
     // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD is
     // of no body.
     if !is_head && length.is_some_and(|length: usize| response.body().len() < length) {

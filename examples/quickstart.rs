@@ -55,9 +55,11 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     stage.scene("The first call logs in", &promise, || calls(&client, 1))?;
 
     let promise = Seen::default().status(200, 5);
-    stage.scene("Five more calls: each response renews the token, nobody logs in", &promise, || {
-        calls(&client, 5)
-    })?;
+    stage.scene(
+        "Five more calls: each response renews the token, nobody logs in",
+        &promise,
+        || calls(&client, 5),
+    )?;
 
     let promise = Seen::default().logins(1).status(200, 1 + 32);
     let cold = connect(&emulator)?;
@@ -73,10 +75,14 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     )?;
 
     let promise = Seen::default().logins(1).status(200, 2);
-    stage.scene("An idle spell past the token's end: the next call logs in first", &promise, || {
-        thread::sleep(LIFETIME + Duration::from_millis(200));
-        calls(&client, 1)
-    })?;
+    stage.scene(
+        "An idle spell past the token's end: the next call logs in first",
+        &promise,
+        || {
+            thread::sleep(LIFETIME + Duration::from_millis(200));
+            calls(&client, 1)
+        },
+    )?;
 
     let promise = Seen::default().logins(1).status(401, 1).status(200, 2);
     stage.scene(
@@ -109,7 +115,9 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
             match get(&client) {
                 Err(Error::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
-                Ok(status) => return Err(format!("a call with a revoked key was answered {status}").into()),
+                Ok(status) => {
+                    return Err(format!("a call with a revoked key was answered {status}").into());
+                }
             }
         }
         Ok(())
@@ -117,11 +125,15 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     println!("  client    {}", client.explain());
 
     let promise = Seen::default().logins(1).status(200, 2);
-    stage.scene("The key is restored and the client told so: the next call logs in", &promise, || {
-        emulator.restore_key(KEY);
-        client.reset(Credentials::new(KEY, SECRET)?);
-        calls(&client, 1)
-    })?;
+    stage.scene(
+        "The key is restored and the client told so: the next call logs in",
+        &promise,
+        || {
+            emulator.restore_key(KEY);
+            client.reset(Credentials::new(KEY, SECRET)?);
+            calls(&client, 1)
+        },
+    )?;
 
     println!("\n{}", client.explain());
     let failed = stage.failed;
@@ -209,7 +221,9 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     fn open(emulator: &'a Emulator) -> Result<Self, tracing::subscriber::SetGlobalDefaultError> {
         let timeline = Timeline { started: Instant::now(), moments: Arc::default() };
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(timeline.clone()))?;
+        tracing::subscriber::set_global_default(
+            tracing_subscriber::registry().with(timeline.clone()),
+        )?;
         Ok(Self { emulator, timeline, number: 0, failed: 0 })
     }
 
@@ -246,7 +260,8 @@ struct Moment {
 impl Timeline {
     /// What has happened since the last time, as lines; what happens many times is one line.
     fn take(&self) -> String {
-        let moments = std::mem::take(&mut *self.moments.lock().unwrap_or_else(PoisonError::into_inner));
+        let moments =
+            std::mem::take(&mut *self.moments.lock().unwrap_or_else(PoisonError::into_inner));
         let mut kinds: Vec<(&Moment, u32)> = Vec::new();
         for moment in &moments {
             match kinds.iter_mut().find(|(last, _)| last.name == moment.name) {
@@ -269,7 +284,8 @@ impl<S: tracing::Subscriber> Layer<S> for Timeline {
         if event.metadata().target() != "waldo_auth" {
             return;
         }
-        let mut moment = Moment { at: self.started.elapsed(), name: String::new(), message: String::new() };
+        let mut moment =
+            Moment { at: self.started.elapsed(), name: String::new(), message: String::new() };
         event.record(&mut moment);
         self.moments.lock().unwrap_or_else(PoisonError::into_inner).push(moment);
     }

@@ -31,11 +31,18 @@ async fn send(client: &Client, request: Request<Vec<u8>>) -> Result<Response, Fa
 // Here ends the embedding.
 
 /// The middleware around sees each call once. The middleware below sees each sending.
-fn stack(client: &Client, around: Arc<dyn Middleware>, below: Arc<dyn Middleware>) -> ClientWithMiddleware {
+fn stack(
+    client: &Client,
+    around: Arc<dyn Middleware>,
+    below: Arc<dyn Middleware>,
+) -> ClientWithMiddleware {
     client.middleware_stack([around]).with_arc(below).build()
 }
 
-async fn send_through(stack: &ClientWithMiddleware, request: Request<Vec<u8>>) -> Result<Response, Failure> {
+async fn send_through(
+    stack: &ClientWithMiddleware,
+    request: Request<Vec<u8>>,
+) -> Result<Response, Failure> {
     Ok(stack.execute(request.try_into()?).await?)
 }
 
@@ -63,7 +70,9 @@ fn main() -> Result<(), Failure> {
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
     let emulator = Emulator::start(Server::default())?;
     let client = client(credentials, emulator.origin())?;
-    check::check(&emulator, |request| runtime.block_on(send(&client, request)).map(http::Response::from))?;
+    check::check(&emulator, |request| {
+        runtime.block_on(send(&client, request)).map(http::Response::from)
+    })?;
 
     let (calls, sendings) = (Arc::new(Count::default()), Arc::new(Count::default()));
     let stack = stack(&client, calls.clone(), sendings.clone());
@@ -71,5 +80,9 @@ fn main() -> Result<(), Failure> {
         runtime.block_on(send_through(&stack, request)).map(http::Response::from)
     })?;
     check::expect("calls that the middleware around has seen", calls.0.load(Ordering::Relaxed), 1)?;
-    check::expect("sendings that the middleware below has seen", sendings.0.load(Ordering::Relaxed), 2)
+    check::expect(
+        "sendings that the middleware below has seen",
+        sendings.0.load(Ordering::Relaxed),
+        2,
+    )
 }

@@ -16,8 +16,9 @@ use waldo_ureq::{BuildError, Client, Credentials, Error};
 
 /// Its clones share one session, for as many threads as there are.
 fn client(credentials: Credentials, origin: String) -> Result<Client, BuildError> {
-    let agent =
-        Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+    let agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)));
     Client::builder(credentials).origin(origin).agent(agent.build()).build()
 }
 

@@ -53,9 +53,13 @@ pub fn repeated(size: usize) -> Group {
         Conclude::prepare(Core::holding(&held), operations, responses, 0)
     });
     let conclude = if size == 400 { conclude.instructions(AtMost(390.0)) } else { conclude };
-    Group::new(format!("B1-{size}"), format!("A response repeats the held token of {size} bytes"), compare)
-        .with(conclude.allocations(AtMost(0.0)))
-        .in_batches_of(TOKENS * WALKS)
+    Group::new(
+        format!("B1-{size}"),
+        format!("A response repeats the held token of {size} bytes"),
+        compare,
+    )
+    .with(conclude.allocations(AtMost(0.0)))
+    .in_batches_of(TOKENS * WALKS)
 }
 
 /// A response with a new token, whose signature nobody checks.
@@ -63,7 +67,9 @@ pub fn unverified(size: usize) -> Group {
     let chain = Arc::new(Chain::new(size, 1 + SEASONING + TOKENS));
     let conclude = |name, dated| {
         let chain = Arc::clone(&chain);
-        Contender::new(name, move |operations| Conclude::of_chain(Core::holding, &chain, operations, dated))
+        Contender::new(name, move |operations| {
+            Conclude::of_chain(Core::holding, &chain, operations, dated)
+        })
     };
     // What is spent on the response and not on the token weighs the more, the smaller the token is.
     let most = match size {
@@ -76,7 +82,11 @@ pub fn unverified(size: usize) -> Group {
         format!("A response brings a new token of {size} bytes"),
         walk("floor: base64 and serde_json, on the stack", &chain, read_on_stack),
     )
-    .with(conclude("waldo-auth-core: conclude", true).instructions(Times(most)).allocations(AtMost(1.0)))
+    .with(
+        conclude("waldo-auth-core: conclude", true)
+            .instructions(Times(most))
+            .allocations(AtMost(1.0)),
+    )
     .with(conclude("waldo-auth-core: conclude, no Date in the response", false))
     .with(walk("jsonwebtoken 11: insecure_decode", &chain, |token: &str| {
         black_box(dangerous::insecure_decode::<Claims>(token).unwrap().claims);
@@ -97,7 +107,8 @@ pub fn verified(size: usize) -> Group {
         1000.. => 1.32,
     };
     let keyed = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    let (key, validation) = (DecodingKey::from_secret(SECRET.as_bytes()), Validation::new(Algorithm::HS256));
+    let (key, validation) =
+        (DecodingKey::from_secret(SECRET.as_bytes()), Validation::new(Algorithm::HS256));
     Group::new(
         format!("B3-{size}"),
         format!("A response brings a new token of {size} bytes, its signature checked"),
@@ -168,7 +179,11 @@ impl Batch for Compare {
 }
 
 /// The same with each token of a chain that a session would take over.
-fn walk(name: &str, chain: &Arc<Chain>, read: impl Fn(&str) + Clone + Send + Sync + 'static) -> Contender {
+fn walk(
+    name: &str,
+    chain: &Arc<Chain>,
+    read: impl Fn(&str) + Clone + Send + Sync + 'static,
+) -> Contender {
     let chain = Arc::clone(chain);
     Contender::new(name, move |operations| {
         let tokens = chain.tokens().iter().skip(1 + SEASONING).take(operations).cloned().collect();
@@ -199,7 +214,12 @@ struct Conclude {
 }
 
 impl Conclude {
-    fn prepare(mut core: Core, operations: usize, responses: Vec<HeaderMap>, adoptions: usize) -> Self {
+    fn prepare(
+        mut core: Core,
+        operations: usize,
+        responses: Vec<HeaderMap>,
+        adoptions: usize,
+    ) -> Self {
         let mut request = Request::get(subject::ORIGIN).body(()).unwrap();
         let attempts = (0..operations).map(|_| core.attach(&mut request)).collect();
         let generations = core.generation() + adoptions as u64;
@@ -207,7 +227,12 @@ impl Conclude {
     }
 
     /// All attempts carry the token that is held now, and what comes back ends later and later: each is taken over.
-    fn of_chain(holding: impl Fn(&str) -> Core, chain: &Chain, operations: usize, dated: bool) -> Self {
+    fn of_chain(
+        holding: impl Fn(&str) -> Core,
+        chain: &Chain,
+        operations: usize,
+        dated: bool,
+    ) -> Self {
         let mut tokens = chain.tokens().iter().map(String::as_str);
         let core = holding(tokens.next().unwrap());
         let seasoning = responses(tokens.by_ref().take(SEASONING), dated);

@@ -15,7 +15,10 @@ pub struct Allocations {
 
 impl Allocations {
     /// Counts those of a second batch: what is allocated once, for good, falls into the first.
-    #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 allocations or bytes")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a batch is far below 2^53 allocations or bytes"
+    )]
     pub fn of(contender: &Contender, operations: usize) -> Self {
         contender.prepare(operations).perform();
         let mut batch = contender.prepare(operations);

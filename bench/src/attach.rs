@@ -53,10 +53,13 @@ pub fn shared() -> Group {
             .instructions(AtMost(660.0))
             .allocations(AtMost(0.0)),
         )
-        .with(Contender::repeating("waldo-ureq: Client::token, which attaches nothing", move || {
-            let client = Arc::clone(&client);
-            move || drop(black_box(client.token().unwrap()))
-        }))
+        .with(Contender::repeating(
+            "waldo-ureq: Client::token, which attaches nothing",
+            move || {
+                let client = Arc::clone(&client);
+                move || drop(black_box(client.token().unwrap()))
+            },
+        ))
 }
 
 fn floor(name: &str) -> Contender {

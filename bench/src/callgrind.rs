@@ -23,8 +23,11 @@ const OPERATIONS: usize = 512;
 
 /// Whether valgrind is on this machine.
 pub fn is_installed() -> bool {
-    let version =
-        Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let version = Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     version.is_ok_and(|status| status.success())
 }
 
@@ -35,7 +38,12 @@ pub fn is_installed() -> bool {
 pub fn count(group: &Group, contender: &Contender) -> io::Result<f64> {
     let operations = operations(group);
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no", TOGGLE])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--collect-atstart=no",
+            TOGGLE,
+        ])
         .arg(std::env::current_exe()?)
         .args([COMMAND, group.key(), contender.name(), &operations.to_string()])
         .stdin(Stdio::null())
@@ -51,7 +59,9 @@ pub fn count(group: &Group, contender: &Contender) -> io::Result<f64> {
     }
     let collected = collected(&told).filter(|instructions| *instructions > 0.0);
     let each = collected.map(|instructions| instructions / precise(operations));
-    each.ok_or_else(|| io::Error::other(format!("valgrind has counted nothing in {TOGGLE}:\n{told}")))
+    each.ok_or_else(|| {
+        io::Error::other(format!("valgrind has counted nothing in {TOGGLE}:\n{told}"))
+    })
 }
 
 /// Performs one batch to be counted, after one that is not.

@@ -25,13 +25,19 @@ impl Count {
     /// # Errors
     /// When a run under valgrind fails.
     pub fn all(group: &Group, with_instructions: bool) -> io::Result<Vec<Self>> {
-        group.contenders().iter().map(|contender| Self::of(group, contender, with_instructions)).collect()
+        group
+            .contenders()
+            .iter()
+            .map(|contender| Self::of(group, contender, with_instructions))
+            .collect()
     }
 
     fn of(group: &Group, contender: &Contender, with_instructions: bool) -> io::Result<Self> {
         Ok(Self {
             contender: contender.name().to_owned(),
-            instructions: with_instructions.then(|| callgrind::count(group, contender)).transpose()?,
+            instructions: with_instructions
+                .then(|| callgrind::count(group, contender))
+                .transpose()?,
             allocations: Allocations::of(contender, callgrind::operations(group)),
         })
     }
@@ -45,8 +51,14 @@ pub fn breaches(group: &Group, counts: &[Count]) -> Vec<String> {
     if !group.contenders().iter().any(is_limited) {
         return vec![format!("{}: no contender has a limit", group.key())];
     }
-    let Some(reference) = counts.first() else { return vec![format!("{}: nothing is counted", group.key())] };
-    let judge = |contender: &Contender, what: &str, limit: Option<Limit>, counted: f64, reference: f64| {
+    let Some(reference) = counts.first() else {
+        return vec![format!("{}: nothing is counted", group.key())];
+    };
+    let judge = |contender: &Contender,
+                 what: &str,
+                 limit: Option<Limit>,
+                 counted: f64,
+                 reference: f64| {
         let limit = limit.filter(|limit| !limit.holds(counted, reference))?;
         let (key, name, most) = (group.key(), contender.name(), limit.most(reference));
         Some(format!(

@@ -24,7 +24,8 @@ const TOKEN: usize = 400;
 ///
 /// The session keeps no list of them, so it must not matter how many there are.
 pub fn group() -> Group {
-    let group = Group::new("E", "A call from admission to conclusion, others in flight", in_flight(1));
+    let group =
+        Group::new("E", "A call from admission to conclusion, others in flight", in_flight(1));
     IN_FLIGHT.into_iter().fold(group, |group, calls| {
         group.with(in_flight(calls).instructions(Times(1.02)).allocations(AtMost(0.0)))
     })
@@ -53,7 +54,8 @@ impl Crowd {
         let core = Core::holding(&mint(TOKEN, 0));
         let request = Request::get(subject::ORIGIN).body(()).unwrap();
         let places = (0..PLACES).map(|_| None).collect();
-        let mut crowd = Self { core, request, response: HeaderMap::new(), places, oldest: 0, newest: 0 };
+        let mut crowd =
+            Self { core, request, response: HeaderMap::new(), places, oldest: 0, newest: 0 };
         // One of them is always the call that passes.
         (1..calls).for_each(|_| crowd.begin());
         crowd

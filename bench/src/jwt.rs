@@ -47,7 +47,8 @@ impl Chain {
     }
 
     pub(crate) fn tokens(&self) -> &[String] {
-        self.tokens.get_or_init(|| (0..self.length as u64).map(|number| mint(self.size, number)).collect())
+        self.tokens
+            .get_or_init(|| (0..self.length as u64).map(|number| mint(self.size, number)).collect())
     }
 }
 
@@ -74,6 +75,7 @@ pub(crate) fn mint(size: usize, number: u64) -> String {
 
 /// A claim with many roles, no longer than so many of them without their frame, for which it has one role less.
 fn roles(room: usize) -> String {
-    let roles: String = (1..room).map(|number| ROLE.replace("000", &format!("{number:03}"))).collect();
+    let roles: String =
+        (1..room).map(|number| ROLE.replace("000", &format!("{number:03}"))).collect();
     if roles.is_empty() { roles } else { format!(r#","roles":[{}]"#, roles.trim_end_matches(',')) }
 }

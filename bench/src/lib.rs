@@ -8,7 +8,12 @@
 // Its own tests are in `tests/`.
 #![cfg(not(test))]
 // A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a panic.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "it fails by a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "it fails by a panic"
+)]
 
 mod allocations;
 mod contender;

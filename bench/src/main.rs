@@ -12,7 +12,8 @@ use std::thread::available_parallelism;
 use clap::Parser;
 use waldo_bench::stampede::{IMPOSSIBLE, Outcome, SCENARIOS, Scenario};
 use waldo_bench::{
-    Count, Group, Pinned, Rounds, Server, Table, adopt, attach, breaches, callgrind, crowd, request, wakeups,
+    Count, Group, Pinned, Rounds, Server, Table, adopt, attach, breaches, callgrind, crowd,
+    request, wakeups,
 };
 
 use crate::options::{Command, Counting, Options, Pace};
@@ -39,7 +40,9 @@ fn run(command: Command) -> io::Result<()> {
         Command::All(pace) => all(seeded(pace))?,
         Command::Count(counting) => count(&counting)?,
         Command::Serve => waldo_bench::serve()?,
-        Command::Perform { group, contender, operations } => perform(&group, &contender, operations)?,
+        Command::Perform { group, contender, operations } => {
+            perform(&group, &contender, operations)?
+        }
     }
     Ok(())
 }
@@ -118,7 +121,9 @@ fn count(counting: &Counting) -> io::Result<()> {
     let with_instructions = callgrind::is_installed();
     if !with_instructions {
         if counting.require_valgrind {
-            return Err(io::Error::other("valgrind is missing, and --require-valgrind asks for it"));
+            return Err(io::Error::other(
+                "valgrind is missing, and --require-valgrind asks for it",
+            ));
         }
         println!(
             "\nvalgrind is missing: no instructions are counted, and only the limits of allocations are looked at."
@@ -133,7 +138,10 @@ fn count(counting: &Counting) -> io::Result<()> {
         counted += 1;
     }
     if counted == 0 {
-        return Err(io::Error::other(format!("no group has a key that begins with {:?}", counting.only)));
+        return Err(io::Error::other(format!(
+            "no group has a key that begins with {:?}",
+            counting.only
+        )));
     }
     if exceeded.is_empty() {
         println!("\nevery limit holds");

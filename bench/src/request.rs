@@ -53,7 +53,13 @@ fn bare(name: &str, path: &str, server: &Server) -> Contender {
 }
 
 /// A client whose every answer brings so many new tokens.
-fn client(name: &str, path: &'static str, fresh: usize, agent: Option<Agent>, server: &Server) -> Contender {
+fn client(
+    name: &str,
+    path: &'static str,
+    fresh: usize,
+    agent: Option<Agent>,
+    server: &Server,
+) -> Contender {
     let client = subject::client(server.origin(), &server::token(), agent);
     Contender::new(name, move |operations| {
         let generations = subject::generations(&client) + (fresh * operations) as u64;

@@ -53,7 +53,8 @@ impl Timing {
         reference: &[f64],
         allocations: Allocations,
     ) -> Self {
-        let ratio = Distribution::new(nanos.iter().zip(reference).map(|(own, reference)| own / reference));
+        let ratio =
+            Distribution::new(nanos.iter().zip(reference).map(|(own, reference)| own / reference));
         Self { contender: contender.into(), nanos: Distribution::new(nanos), ratio, allocations }
     }
 }
@@ -104,7 +105,10 @@ fn scale(operations: usize, share: f64) -> usize {
 }
 
 /// The nanoseconds of one operation of a batch.
-#[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 operations or nanoseconds")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a batch is far below 2^53 operations or nanoseconds"
+)]
 pub fn each(took: Duration, operations: usize) -> f64 {
     took.as_nanos() as f64 / operations as f64
 }
@@ -120,9 +124,9 @@ impl<'a> Lane<'a> {
     fn new(contender: &'a Contender, group: &Group, rounds: &Rounds) -> Self {
         // What is made at the first use is made now, and the caches are as they will be.
         time(contender, group.operations().unwrap_or(64), rounds.threads);
-        let operations = group
-            .operations()
-            .unwrap_or_else(|| fill(rounds.batch, |operations| time(contender, operations, rounds.threads)));
+        let operations = group.operations().unwrap_or_else(|| {
+            fill(rounds.batch, |operations| time(contender, operations, rounds.threads))
+        });
         Self { contender, operations, nanos: Vec::with_capacity(rounds.rounds) }
     }
 

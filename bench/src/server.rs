@@ -93,8 +93,9 @@ fn answer_all(mut connection: TcpStream) -> io::Result<()> {
         request.extend_from_slice(buffer.get(..read).unwrap_or_default());
         if request.ends_with(b"\r\n\r\n") {
             let wants_fresh = request.starts_with(format!("GET {FRESH} ").as_bytes());
-            connection
-                .write_all(&if wants_fresh { fresh.next() } else { None }.unwrap_or_else(|| same.clone()))?;
+            connection.write_all(
+                &if wants_fresh { fresh.next() } else { None }.unwrap_or_else(|| same.clone()),
+            )?;
             request.clear();
         }
     }

@@ -98,7 +98,9 @@ impl Outcome {
         let wrong = self.rounds.iter().filter(|round| !right(round)).count();
         let all = self.rounds.len();
         (wrong > 0).then(|| {
-            format!("{name}: {wrong} of {all} rounds without {logins} logins or with threads stalled")
+            format!(
+                "{name}: {wrong} of {all} rounds without {logins} logins or with threads stalled"
+            )
         })
     }
 
@@ -125,11 +127,17 @@ impl Outcome {
         let note = format!("A login takes {LOGIN:?}.");
         outcomes.iter().fold(Table::new(title, note, &columns), |table, outcome| {
             let logins = outcome.rounds.iter().map(|round| round.logins);
-            let took = Distribution::new(outcome.rounds.iter().map(|round| round.took.as_secs_f64() * 1e3));
+            let took = Distribution::new(
+                outcome.rounds.iter().map(|round| round.took.as_secs_f64() * 1e3),
+            );
             table.row([
                 outcome.scenario.name.to_owned(),
                 outcome.rounds.len().to_string(),
-                format!("{}–{}", logins.clone().min().unwrap_or_default(), logins.max().unwrap_or_default()),
+                format!(
+                    "{}–{}",
+                    logins.clone().min().unwrap_or_default(),
+                    logins.max().unwrap_or_default()
+                ),
                 outcome.scenario.logins.to_string(),
                 outcome.rounds.iter().map(|round| round.stalled).sum::<usize>().to_string(),
                 format!("{:.0}", took.median()),
@@ -208,7 +216,8 @@ fn resumption() -> Played {
 /// Half of the threads wait for a login when a token comes from a store, and half come later.
 fn resumed(hanging: usize, patience: Duration) -> Played {
     let emulator = emulator(Policy::default());
-    let (client, other) = (builder(&emulator).build().unwrap(), builder(&emulator).build().unwrap());
+    let (client, other) =
+        (builder(&emulator).build().unwrap(), builder(&emulator).build().unwrap());
     call(&other);
     let stored = other.snapshot().unwrap();
     emulator.reset_stats();
@@ -259,7 +268,10 @@ fn play(
 }
 
 fn wait_for_grant(emulator: &Emulator) {
-    assert!(wait_until(PATIENCE, || emulator.stats().server.logins_granted > 0), "a login must be granted");
+    assert!(
+        wait_until(PATIENCE, || emulator.stats().server.logins_granted > 0),
+        "a login must be granted"
+    );
 }
 
 /// Waits until it is so; false when patience ends first.
@@ -293,7 +305,9 @@ fn short() -> Policy {
 
 fn builder(emulator: &Emulator) -> ClientBuilder {
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();
-    let settings =
-        subject::settings().max_idle_connections(THREADS).max_idle_connections_per_host(THREADS).build();
+    let settings = subject::settings()
+        .max_idle_connections(THREADS)
+        .max_idle_connections_per_host(THREADS)
+        .build();
     Client::builder(credentials).origin(emulator.origin()).agent(settings)
 }

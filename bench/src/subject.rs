@@ -6,8 +6,10 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use waldo_auth_core::{Attempt, Call, Config, Credentials, Explanation, Head, Now, Session, Step, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Explanation, Head, Now, Session, Step, Verdict,
+};
 use waldo_ureq::Client;
 
 use crate::jwt::SECRET;
@@ -29,7 +31,8 @@ impl Core {
 
     /// One that checks signatures as well.
     pub(crate) fn verifying(token: &str) -> Self {
-        let config = Config::builder(ORIGIN, credentials()).verify_signatures(true).build().unwrap();
+        let config =
+            Config::builder(ORIGIN, credentials()).verify_signatures(true).build().unwrap();
         Self::with(config, token)
     }
 
@@ -110,10 +113,12 @@ impl Shared {
 fn session(config: Config, token: &str, now: Now) -> Session {
     let mut request = Request::get(config.origin().to_string()).body(()).unwrap();
     let mut session = Session::new(config);
-    let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now) else {
+    let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now)
+    else {
         panic!("nothing is held yet")
     };
-    let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
+    let outcome =
+        login.read(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
     session.settle(login, outcome, now);
     session
 }
@@ -132,7 +137,8 @@ pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client 
     let now = Now::new(Duration::ZERO, SystemTime::now());
     let session = session(config(origin), token, now);
     let builder = Client::builder(credentials()).origin(origin);
-    let client = if let Some(agent) = agent { builder.agent(agent) } else { builder }.build().unwrap();
+    let client =
+        if let Some(agent) = agent { builder.agent(agent) } else { builder }.build().unwrap();
     client.resume(&session.snapshot(now).unwrap()).unwrap();
     client
 }
@@ -143,7 +149,9 @@ pub(crate) fn generations(client: &Client) -> u64 {
 }
 
 fn generation(explanation: &Explanation) -> u64 {
-    let Explanation::Send { generation, .. } = explanation else { panic!("a token is held: {explanation}") };
+    let Explanation::Send { generation, .. } = explanation else {
+        panic!("a token is held: {explanation}")
+    };
     *generation
 }
 

@@ -40,14 +40,21 @@ impl Table {
             ),
         };
         let reference = group.contenders().first().map_or("", |contender| contender.name());
-        let note =
-            format!("{note}; {} rounds; the ratio is to \"{reference}\", within each round.", rounds.rounds);
-        let columns = ["contender", "ns, median", "ns, p05", "ratio [95 %]", "allocs/op", "bytes/op"];
+        let note = format!(
+            "{note}; {} rounds; the ratio is to \"{reference}\", within each round.",
+            rounds.rounds
+        );
+        let columns =
+            ["contender", "ns, median", "ns, p05", "ratio [95 %]", "allocs/op", "bytes/op"];
         let table = Self::new(format!("{}. {title}", group.key()), note, &columns);
         timings.iter().fold(table, |table, timing| {
             let interval = timing.ratio.median_interval();
-            let ratio =
-                format!("{:.3} [{:.3}, {:.3}]", timing.ratio.median(), interval.start(), interval.end());
+            let ratio = format!(
+                "{:.3} [{:.3}, {:.3}]",
+                timing.ratio.median(),
+                interval.start(),
+                interval.end()
+            );
             table.row([
                 timing.contender.clone(),
                 format!("{:.1}", timing.nanos.median()),
@@ -61,7 +68,8 @@ impl Table {
 
     /// What each contender of a group was counted at, and what it must not exceed.
     pub fn of_counts(group: &Group, counts: &[Count]) -> Self {
-        let columns = ["contender", "instructions/op", "ratio", "limit", "allocs/op", "bytes/op", "limit"];
+        let columns =
+            ["contender", "instructions/op", "ratio", "limit", "allocs/op", "bytes/op", "limit"];
         let table = Self::new(format!("{}. {}", group.key(), group.title()), "", &columns);
         let reference = counts.first().and_then(|count| count.instructions);
         let limit = |limit: Option<Limit>| limit.map(|limit| limit.to_string()).unwrap_or_default();

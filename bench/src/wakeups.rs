@@ -75,7 +75,12 @@ pub fn table(rounds: usize, seed: u64) -> Table {
         }
         let [(_, reference), _] = &woken;
         for (way, woken) in &woken {
-            table = table.row(row(&format!("{waiters} waiting, {}", way.name), waiters, woken, reference));
+            table = table.row(row(
+                &format!("{waiters} waiting, {}", way.name),
+                waiters,
+                woken,
+                reference,
+            ));
         }
         table
     })
@@ -87,7 +92,8 @@ fn row(name: &str, waiters: usize, woken: &[Wakeup], reference: &[Wakeup]) -> [S
     let of = |part: fn(&Wakeup) -> Duration| Distribution::new(woken.iter().map(part).map(micros));
     let last = of(|wakeup| wakeup.last);
     let pairs = woken.iter().zip(reference);
-    let ratio = Distribution::new(pairs.map(|(own, reference)| micros(own.last) / micros(reference.last)));
+    let ratio =
+        Distribution::new(pairs.map(|(own, reference)| micros(own.last) / micros(reference.last)));
     let interval = ratio.median_interval();
     [
         name.to_owned(),
@@ -156,12 +162,17 @@ fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce(&Barrier) -> I
         (Instant::now(), cpu::thread_time().saturating_sub(before))
     };
     thread::scope(|scope| {
-        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, waiter).unwrap();
+        let spawn =
+            |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, waiter).unwrap();
         let handles: Vec<_> = (0..waiters).map(spawn).collect();
         let began = lead(&start);
         let leader = began.elapsed();
         let ends: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap()).collect();
-        let last = ends.iter().map(|(at, _)| at.saturating_duration_since(began)).max().unwrap_or_default();
+        let last = ends
+            .iter()
+            .map(|(at, _)| at.saturating_duration_since(began))
+            .max()
+            .unwrap_or_default();
         Wakeup { last, leader, waiters: ends.iter().map(|(_, cpu)| *cpu).sum() }
     })
 }

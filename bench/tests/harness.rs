@@ -9,8 +9,8 @@ use waldo_bench::Limit::{AtMost, More, Times};
 use waldo_bench::callgrind::perform;
 use waldo_bench::rounds::{LARGEST, each, fill};
 use waldo_bench::{
-    Allocations, Batch, Contender, Count, Distribution, Group, Limit, Limits, Rounds, Server, Table, Timing,
-    adopt, attach, breaches, crowd, request,
+    Allocations, Batch, Contender, Count, Distribution, Group, Limit, Limits, Rounds, Server,
+    Table, Timing, adopt, attach, breaches, crowd, request,
 };
 
 fn rounds(rounds: usize) -> Rounds {
@@ -127,7 +127,8 @@ fn allocations_are_counted_and_those_of_the_preparation_are_not() {
 /// The machine is ten times as slow in the second round, for both of them.
 #[test]
 fn ratios_are_taken_within_a_round() {
-    let timing = Timing::new("ours", vec![20.0, 200.0, 22.0], &[10.0, 100.0, 11.0], Allocations::default());
+    let timing =
+        Timing::new("ours", vec![20.0, 200.0, 22.0], &[10.0, 100.0, 11.0], Allocations::default());
     assert_eq!(timing.ratio.median_interval(), 2.0..=2.0);
     assert!(near(timing.nanos.median(), 22.0));
 }
@@ -142,7 +143,8 @@ fn every_contender_has_its_turn_in_each_round_and_the_orders_differ() {
             Idle
         })
     };
-    let group = Group::new("X4", "Turns", tell("a")).with(tell("b")).with(tell("c")).in_batches_of(1);
+    let group =
+        Group::new("X4", "Turns", tell("a")).with(tell("b")).with(tell("c")).in_batches_of(1);
     rounds(30).time(&group);
     let turns = turns.lock().unwrap();
     // One turn each to warm up before, and two each to count allocations afterwards.
@@ -280,14 +282,18 @@ fn a_table_has_a_cell_for_every_column() {
 /// A limit that is dropped or raised in one place has to be changed in the other one, too.
 #[test]
 fn every_limit_is_still_there() {
-    let server = Server::start(Command::new(env!("CARGO_BIN_EXE_waldo-bench")).arg("serve")).unwrap();
+    let server =
+        Server::start(Command::new(env!("CARGO_BIN_EXE_waldo-bench")).arg("serve")).unwrap();
     let groups = attach::groups().into_iter().chain(adopt::groups());
     let mut limits = Vec::new();
     for group in groups.chain([request::group(&server), crowd::group()]) {
-        for contender in group.contenders().iter().filter(|contender| contender.limits() != Limits::default())
+        for contender in
+            group.contenders().iter().filter(|contender| contender.limits() != Limits::default())
         {
             let Limits { instructions, allocations } = contender.limits();
-            let told = |limit: Option<Limit>| limit.map_or_else(|| "–".to_owned(), |limit| limit.to_string());
+            let told = |limit: Option<Limit>| {
+                limit.map_or_else(|| "–".to_owned(), |limit| limit.to_string())
+            };
             let (key, name) = (group.key(), contender.name());
             limits.push(format!("{key}, {name}: {}, {}", told(instructions), told(allocations)));
         }

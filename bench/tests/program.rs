@@ -26,8 +26,14 @@ fn without_valgrind_allocations_are_still_judged() {
     let output = without_valgrind(&["--gate", "--only", "A1"]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{stdout}");
-    assert!(stdout.contains("valgrind is missing") && stdout.contains("every limit holds"), "{stdout}");
-    assert!(stdout.contains("| waldo-auth-core: admit | – | – | ≤ 470 | 0 | 0 | ≤ 0 |"), "{stdout}");
+    assert!(
+        stdout.contains("valgrind is missing") && stdout.contains("every limit holds"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("| waldo-auth-core: admit | – | – | ≤ 470 | 0 | 0 | ≤ 0 |"),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -52,8 +58,8 @@ fn a_group_that_does_not_exist_is_no_success() {
 fn with_valgrind(gate: &[&str], says: &str, code: u8) -> Output {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder =
-        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("valgrind-{}", fastrand::u64(..)));
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("valgrind-{}", fastrand::u64(..)));
     std::fs::create_dir_all(&folder).unwrap();
     // It runs the program as valgrind does, so a case that fails there fails here.
     let script = format!(
@@ -156,9 +162,11 @@ fn one_login_too_many_and_one_thread_stalled_are_told() {
     let breach = |wrong| Outcome::new(cold, vec![right, wrong]).breach();
     assert_eq!(breach(right), None);
     let told = "cold start: 1 of 2 rounds without 1 logins or with threads stalled";
-    for wrong in
-        [Played { logins: 2, ..right }, Played { logins: 0, ..right }, Played { stalled: 1, ..right }]
-    {
+    for wrong in [
+        Played { logins: 2, ..right },
+        Played { logins: 0, ..right },
+        Played { stalled: 1, ..right },
+    ] {
         assert_eq!(breach(wrong).as_deref(), Some(told));
     }
     let outcome = |round| Outcome::new(cold, vec![round]);

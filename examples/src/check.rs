@@ -64,7 +64,8 @@ pub fn crowds<B, E: Into<Failure>>(
 ) -> Result<(), Failure> {
     let crowd = || {
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..CROWD).map(|_| scope.spawn(|| customer(emulator, &send))).collect();
+            let threads: Vec<_> =
+                (0..CROWD).map(|_| scope.spawn(|| customer(emulator, &send))).collect();
             threads.into_iter().try_for_each(|thread| {
                 let status = thread.join().map_err(|_| "a thread panicked")??;
                 expect("an answer", status, StatusCode::OK)
@@ -123,10 +124,16 @@ pub fn delivered<B, E: Into<Failure>>(
     let elsewhere = Emulator::start(Server::default())?;
     let location = format!("{}/customer", elsewhere.origin());
     emulator.push_fault(Fault::call(Answer::Redirect { status: 307, location }));
-    scene(emulator, "a redirect to elsewhere is delivered, and not followed", 0, &[(307, 1)], || {
-        expect("the answer", customer(emulator, &send)?, StatusCode::TEMPORARY_REDIRECT)?;
-        expect("requests elsewhere", elsewhere.stats().server.total(), 0)
-    })?;
+    scene(
+        emulator,
+        "a redirect to elsewhere is delivered, and not followed",
+        0,
+        &[(307, 1)],
+        || {
+            expect("the answer", customer(emulator, &send)?, StatusCode::TEMPORARY_REDIRECT)?;
+            expect("requests elsewhere", elsewhere.stats().server.total(), 0)
+        },
+    )?;
 
     emulator.push_fault(Fault::call(Answer::status(503)));
     scene(emulator, "a 503 is delivered, and not retried", 0, &[(503, 1)], || {
@@ -138,7 +145,8 @@ fn customer<B, E: Into<Failure>>(
     emulator: &Emulator,
     send: impl Fn(Request<Vec<u8>>) -> Result<Response<B>, E>,
 ) -> Result<StatusCode, Failure> {
-    let request = Request::get(format!("{}/customer?field=id", emulator.origin())).body(Vec::new())?;
+    let request =
+        Request::get(format!("{}/customer?field=id", emulator.origin())).body(Vec::new())?;
     Ok(send(request).map_err(Into::into)?.status())
 }
 
@@ -188,6 +196,14 @@ fn compare(emulator: &Emulator, logins: u64, answers: &[(u16, u64)]) -> Result<(
 ///
 /// # Errors
 /// When it is.
-pub fn expect<T: Copy + PartialEq + Display>(what: &str, seen: T, expected: T) -> Result<(), Failure> {
-    if seen == expected { Ok(()) } else { Err(format!("{what}: expected {expected}; seen {seen}").into()) }
+pub fn expect<T: Copy + PartialEq + Display>(
+    what: &str,
+    seen: T,
+    expected: T,
+) -> Result<(), Failure> {
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: expected {expected}; seen {seen}").into())
+    }
 }

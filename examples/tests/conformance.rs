@@ -47,8 +47,12 @@ mod over_minreq;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes one call, within the deadline that it has; `None` when it was cancelled.
-type MakesCall =
-    fn(&Arc<SharedSession>, Call, Request<Vec<u8>>, &Ask) -> Option<Result<Response<Vec<u8>>, Failure>>;
+type MakesCall = fn(
+    &Arc<SharedSession>,
+    Call,
+    Request<Vec<u8>>,
+    &Ask,
+) -> Option<Result<Response<Vec<u8>>, Failure>>;
 
 /// What an embedding has to offer to be certified, and what its HTTP stack cannot do.
 #[derive(Clone, Copy)]
@@ -143,8 +147,9 @@ fn certify(embedding: Embedding) {
 #[test]
 fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
     // One thread for all tasks: where one of them blocks it, nobody goes on.
-    static RUNTIME: LazyLock<Runtime> =
-        LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    });
     static HTTP: LazyLock<over_hyper::Http> =
         LazyLock::new(|| HyperClient::builder(TokioExecutor::new()).build_http());
     certify(Embedding {
@@ -183,7 +188,9 @@ fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do()
     certify(Embedding {
         stack: "curl",
         call: |session, call, request, _| Some(over_curl::call(session, call, request)),
-        is_timeout: |failure| failure.downcast_ref().is_some_and(curl::Error::is_operation_timedout),
+        is_timeout: |failure| {
+            failure.downcast_ref().is_some_and(curl::Error::is_operation_timedout)
+        },
         lacks: &[Need::Cancellation, Need::TiedLogins],
     });
 }
@@ -213,7 +220,13 @@ fn the_session_in_minreq_passes_every_scenario_that_timeouts_of_whole_seconds_ca
 
 #[test]
 fn the_session_in_minreq_keeps_every_setting_but_a_lease_of_a_fraction_of_a_second() {
-    let lacks = &[Need::Cancellation, Need::TiedLogins, Need::Deadlines, Need::Uploads, Need::StalledUploads];
+    let lacks = &[
+        Need::Cancellation,
+        Need::TiedLogins,
+        Need::Deadlines,
+        Need::Uploads,
+        Need::StalledUploads,
+    ];
     let embedding = Embedding { lacks, ..MINREQ };
     let kept = |scenario: &Scenario| {
         scenario.needs().contains(&Need::Settings) && scenario.settings().lease.is_none()
@@ -275,7 +288,12 @@ fn lines_of(file: &str, end: &str) -> usize {
     let imports = lines.iter().rposition(|line| line.starts_with("use ")).unwrap();
     let begin = imports + lines.iter().skip(imports).position(|line| line.is_empty()).unwrap();
     let end = lines.iter().position(|line| *line == end).unwrap();
-    lines.iter().take(end).skip(begin).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+    lines
+        .iter()
+        .take(end)
+        .skip(begin)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .count()
 }
 
 /// The stacks of the table, each with the file of its embedding; one file ends two.

@@ -15,8 +15,8 @@ use http::header::{AUTHORIZATION, HOST};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
-use waldo_auth_client::SharedSession;
 use waldo_auth_client::Credentials;
+use waldo_auth_client::SharedSession;
 use waldo_emulator::model::Server;
 
 #[path = "../axum.rs"]
@@ -37,9 +37,12 @@ async fn answer(State(api): State<Arc<Mutex<Api>>>, request: Request) -> Respons
     api.sent.push((head.headers.clone(), body.clone()));
     let reply = api.server.handle(&Request::from_parts(head, body), SystemTime::now());
     let mut response = reply.response().unwrap();
-    for (name, value) in
-        [("connection", "X-Theirs"), ("x-theirs", "1"), ("keep-alive", "timeout=1"), ("x-end", "to end")]
-    {
+    for (name, value) in [
+        ("connection", "X-Theirs"),
+        ("x-theirs", "1"),
+        ("keep-alive", "timeout=1"),
+        ("x-end", "to end"),
+    ] {
         response.headers_mut().insert(name, value.parse().unwrap());
     }
     response.map(Body::from).into_response()
@@ -57,7 +60,10 @@ async fn what_is_about_one_connection_and_who_calls_is_not_handed_on() {
     let api = Arc::new(Mutex::new(Api::default()));
     let upstream = serve(Router::new().fallback(answer).with_state(Arc::clone(&api))).await;
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();
-    let config = waldo_auth_client::config(credentials).origin(format!("http://{upstream}")).build().unwrap();
+    let config = waldo_auth_client::config(credentials)
+        .origin(format!("http://{upstream}"))
+        .build()
+        .unwrap();
     let gateway = serve(over_axum::gateway(SharedSession::new(config))).await;
 
     let stream = Body::new(http_body_util::Full::from(r#"{"customerId": "7"}"#));
@@ -71,7 +77,8 @@ async fn what_is_about_one_connection_and_who_calls_is_not_handed_on() {
         .header("content-type", "application/json")
         .body(stream)
         .unwrap();
-    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let response =
+        Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
 
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["x-end"], "to end");

@@ -105,7 +105,10 @@ impl Scene {
     fn granted(&mut self) {
         self.settle(|login| {
             let headers = HeaderMap::new();
-            login.read(Head::new(StatusCode::OK, &headers), br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#)
+            login.read(
+                Head::new(StatusCode::OK, &headers),
+                br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#,
+            )
         });
     }
 
@@ -118,7 +121,8 @@ impl Scene {
 
     fn unavailable(&mut self) {
         self.settle(|login| {
-            let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("9"))]);
+            let headers =
+                HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("9"))]);
             login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"")
         });
     }
@@ -129,8 +133,8 @@ impl Scene {
 
     fn answered(&mut self, status: StatusCode, renewal: Option<&'static str>) {
         if let Some(attempt) = self.attempt.take() {
-            let renewal =
-                renewal.map(|renewal| (http::header::AUTHORIZATION, HeaderValue::from_static(renewal)));
+            let renewal = renewal
+                .map(|renewal| (http::header::AUTHORIZATION, HeaderValue::from_static(renewal)));
             let headers = HeaderMap::from_iter(renewal);
             let _ = self.session.conclude(attempt, Head::new(status, &headers), self.now());
         }
@@ -202,7 +206,8 @@ fn picture() -> String {
         writeln!(text, "    {name}: {meaning}").unwrap();
     }
     for ((from, to), happenings) in arrows {
-        writeln!(text, "    {} --> {}: {}", STATES[from].0, STATES[to].0, happenings.join(", ")).unwrap();
+        writeln!(text, "    {} --> {}: {}", STATES[from].0, STATES[to].0, happenings.join(", "))
+            .unwrap();
     }
     text.push_str("```\n");
     text
@@ -212,7 +217,8 @@ fn picture() -> String {
 fn the_picture_in_the_readme_is_what_the_machine_does() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README marks where the picture begins");
+    let (before, rest) =
+        readme.split_once(BEGIN).expect("the README marks where the picture begins");
     let (shown, after) = rest.split_once(END).expect("the README marks where the picture ends");
     let drawn = picture();
     if std::env::var_os("UPDATE").is_some() {

@@ -19,8 +19,8 @@ fn each_guarantee_is_proved_by_the_test_it_links_to() {
             .and_then(|(_, rest)| rest.split_once("`]("))
             .and_then(|(test, rest)| Some((test, rest.split_once(')')?.0)))
             .unwrap_or_else(|| panic!("no link to a test in: {line}"));
-        let source =
-            std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let source = std::fs::read_to_string(root.join(file))
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
         let proof = format!("#[test]\nfn {test}(");
         assert!(source.replace("\r\n", "\n").contains(&proof), "{file} has no test {test}");
         guarantees += 1;
@@ -42,7 +42,10 @@ fn all_code_of_the_guide_stands_in_a_program() {
         "the loop, its sibling with futures and the certificate, each with its imports"
     );
     for block in blocks {
-        assert!(programs.iter().any(|program| program.contains(block)), "in no program stands:\n{block}");
+        assert!(
+            programs.iter().any(|program| program.contains(block)),
+            "in no program stands:\n{block}"
+        );
     }
 }
 

@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
-use waldo_auth_core::{Call, Config, Credentials, Head, Login, Now, Outcome as Ended, Session, Step};
+use waldo_auth_core::{
+    Call, Config, Credentials, Head, Login, Now, Outcome as Ended, Session, Step,
+};
 
 use crate::node::node;
 use crate::{KEY, Outcome, SECRET};
@@ -61,7 +63,10 @@ pub(crate) fn meeting() -> Outcome {
 
 /// Compares what the client reads of each text with what `JSON.parse` said of it; answers how many of the
 /// texts are JSON.
-fn compare(texts: &[Vec<u8>], said: &[Value]) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+fn compare(
+    texts: &[Vec<u8>],
+    said: &[Value],
+) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
     let mut taken = 0;
     for (text, said) in texts.iter().zip(said) {
         let Some(codes) = said.as_array() else { continue };
@@ -69,7 +74,9 @@ fn compare(texts: &[Vec<u8>], said: &[Value]) -> Result<usize, Box<dyn std::erro
         let code = codes.first().and_then(Value::as_str).map(kept);
         let read = read(text)?;
         if read != code {
-            return Err(format!("{read:?} is read of {}, and not {code:?}", text.escape_ascii()).into());
+            return Err(
+                format!("{read:?} is read of {}, and not {code:?}", text.escape_ascii()).into()
+            );
         }
     }
     Ok(taken)
@@ -109,8 +116,10 @@ fn parsed(texts: &[Vec<u8>]) -> Result<Vec<Value>, Box<dyn std::error::Error + S
     let writing = std::thread::spawn(move || input.map(|mut input| input.write_all(&lines)));
     let output = child.wait_with_output()?;
     drop(writing.join());
-    let said: Vec<Value> =
-        String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let said: Vec<Value> = String::from_utf8(output.stdout)?
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
     if said.len() == texts.len() { Ok(said) } else { Err(format!("{} answers", said.len()).into()) }
 }
 

@@ -34,7 +34,9 @@ const MEETINGS: [(&str, Meeting); 10] = [
     ("a restart with a new signing key costs one login, and no call fails", restart),
     ("a token that is known 300 ms after its issue costs one login, as does a restart then", lag),
     ("a wrong secret is tried once", wrong_secret),
-    ("the API's own sample, bare renewals: ten calls, one login", || sample_logins(RenewalForm::Bare, 1)),
+    ("the API's own sample, bare renewals: ten calls, one login", || {
+        sample_logins(RenewalForm::Bare, 1)
+    }),
     ("the API's own sample, renewals with Bearer: ten calls, ten logins", || {
         sample_logins(RenewalForm::Bearer, 10)
     }),
@@ -107,7 +109,8 @@ fn restart() -> Outcome {
     server.expect(1, &[(200, 65)])?;
     let port = server.port();
     drop(server);
-    let server = Express::start(&Settings { port, signing_key: Some("another"), ..Settings::default() })?;
+    let server =
+        Express::start(&Settings { port, signing_key: Some("another"), ..Settings::default() })?;
     all_at_once(&client, 32, 2)?;
     expect("logins after the restart", server.stats()?.logins, 1)?;
     expect("calls answered after the restart", server.stats()?.answered(200), 65)
@@ -183,11 +186,17 @@ fn all_at_once(client: &Client, threads: usize, calls: usize) -> Outcome {
     };
     thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        running.into_iter().try_for_each(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
+        running
+            .into_iter()
+            .try_for_each(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
     })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "counts and literals are passed")]
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, wanted: T) -> Outcome {
-    if seen == wanted { Ok(()) } else { Err(format!("{what}: {seen:?}, and not {wanted:?}").into()) }
+    if seen == wanted {
+        Ok(())
+    } else {
+        Err(format!("{what}: {seen:?}, and not {wanted:?}").into())
+    }
 }

@@ -41,8 +41,9 @@ pub(crate) struct Stats {
 
 impl Stats {
     fn read(value: &Value) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let count =
-            |name: &str| value.get(name).and_then(Value::as_u64).ok_or(format!("no {name} in {value}"));
+        let count = |name: &str| {
+            value.get(name).and_then(Value::as_u64).ok_or(format!("no {name} in {value}"))
+        };
         let statuses = value.get("statuses").cloned().unwrap_or_default();
         Ok(Self { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
     }
@@ -65,7 +66,12 @@ impl Express {
     pub(crate) fn start(settings: &Settings) -> io::Result<Self> {
         let mut command = node("server.mjs");
         command.args(["--key", KEY, "--secret", SECRET]);
-        command.args(["--port", &settings.port.to_string(), "--lifetime", &settings.lifetime_s.to_string()]);
+        command.args([
+            "--port",
+            &settings.port.to_string(),
+            "--lifetime",
+            &settings.lifetime_s.to_string(),
+        ]);
         command.args(["--rotation", if settings.strict { "strict" } else { "lenient" }]);
         command.args(["--known-after", &settings.known_after_ms.to_string()]);
         command.args(settings.signing_key.map(|key| ["--signing-key", key]).into_iter().flatten());
@@ -75,8 +81,8 @@ impl Express {
             BufReader::new(output).read_line(&mut line)?;
         }
         let port = line.trim_end().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        server.port =
-            port.ok_or_else(|| io::Error::other(format!("the server said {line:?} and no address")))?;
+        server.port = port
+            .ok_or_else(|| io::Error::other(format!("the server said {line:?} and no address")))?;
         Ok(server)
     }
 
@@ -89,7 +95,8 @@ impl Express {
     }
 
     pub(crate) fn stats(&self) -> Result<Stats, Box<dyn std::error::Error + Send + Sync>> {
-        let body = ureq::get(format!("{}/_stats", self.origin())).call()?.body_mut().read_to_vec()?;
+        let body =
+            ureq::get(format!("{}/_stats", self.origin())).call()?.body_mut().read_to_vec()?;
         Stats::read(&serde_json::from_slice(&body)?)
     }
 
@@ -127,7 +134,8 @@ mod tests {
 
     #[test]
     fn each_count_that_differs_is_told() {
-        let expected = |stats: Value| Stats::read(&stats).and_then(|stats| stats.expect(1, &[(200, 2)]));
+        let expected =
+            |stats: Value| Stats::read(&stats).and_then(|stats| stats.expect(1, &[(200, 2)]));
         let right = json!({ "logins": 1, "loginsAtOnce": 1, "statuses": { "200": 2 } });
         assert!(expected(right.clone()).is_ok());
         for (name, count) in [

@@ -16,7 +16,8 @@ fn each_meeting_fails(folder: &str, node: Option<&str>) {
         fs::write(folder.join("node"), script).unwrap();
         fs::set_permissions(folder.join("node"), Permissions::from_mode(0o700)).unwrap();
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_waldo-interop")).env("PATH", &folder).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_waldo-interop")).env("PATH", &folder).output().unwrap();
     fs::remove_dir_all(&folder).unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{told}");

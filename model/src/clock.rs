@@ -131,12 +131,17 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        CLOCK.with_borrow_mut(|clock| clock.sleeping.retain(|sleeping| sleeping.number != self.number));
+        CLOCK.with_borrow_mut(|clock| {
+            clock.sleeping.retain(|sleeping| sleeping.number != self.number)
+        });
     }
 }
 
 /// Runs the future until `end`, and drops it then.
-pub(crate) async fn until<T>(end: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn until<T>(
+    end: impl Future<Output = ()>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     let (mut end, mut future) = (pin!(end), pin!(future));
     poll_fn(|context| match end.as_mut().poll(context) {
         Poll::Ready(()) => Poll::Ready(None),

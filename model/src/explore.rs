@@ -47,7 +47,10 @@ impl Plan {
 
 /// Plays the scene with four callers of each kind under random schedules. If the callers run beside
 /// each other, it also plays two callers of one kind under every schedule, up to a limit.
-#[expect(clippy::print_stdout, reason = "a test that fails shows what was printed, such as the seed")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that fails shows what was printed, such as the seed"
+)]
 pub fn explore(scene: Scene, kinds: &[Kind]) {
     let plan = Plan::from_env();
     println!("{plan:?}");

@@ -53,7 +53,10 @@ pub fn storm_of_401s(cast: Cast) {
 pub fn rejection(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Rejected]);
     let ends = stage.play(cast, call);
-    assert!(ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Rejected { .. }))), "{ends:?}");
+    assert!(
+        ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Rejected { .. }))),
+        "{ends:?}"
+    );
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
@@ -129,7 +132,9 @@ pub fn leaving(cast: Cast) {
     match &ends[0] {
         // A leader stays with its login, which is its sender's to end in time.
         Ended { end: End::Sent(1), at } => assert_eq!(*at, TEN_SECONDS),
-        Ended { end: End::Refused(Refusal::Deadline { .. }), at } => assert_eq!(*at, TEN_SECONDS / 2),
+        Ended { end: End::Refused(Refusal::Deadline { .. }), at } => {
+            assert_eq!(*at, TEN_SECONDS / 2)
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
@@ -153,7 +158,10 @@ pub fn reset(cast: Cast) {
     let ends = stage.play(cast, async |caller| {
         if caller.number == 0 {
             stage.session.change(|session, now| {
-                overtaken.store(matches!(session.explain(now), Explanation::WaitForLogin { .. }), SeqCst);
+                overtaken.store(
+                    matches!(session.explain(now), Explanation::WaitForLogin { .. }),
+                    SeqCst,
+                );
                 session.reset(others(), now);
             });
         }
@@ -197,7 +205,8 @@ fn send_until(cast: Cast, change: fn(&SharedSession)) {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
             assert!((oldest..=2).contains(&attempt.generation().number()), "{attempt:?}");
-            let verdict = stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
+            let verdict =
+                stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
         if caller.number == 0 {
@@ -324,5 +333,8 @@ fn take_dropped(ends: &mut Vec<Ended>) -> usize {
 }
 
 fn assert_sent(ends: &[Ended], generation: u64) {
-    assert!(ends.iter().all(|ended| matches!(ended.end, End::Sent(sent) if sent == generation)), "{ends:?}");
+    assert!(
+        ends.iter().all(|ended| matches!(ended.end, End::Sent(sent) if sent == generation)),
+        "{ends:?}"
+    );
 }

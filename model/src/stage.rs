@@ -129,7 +129,11 @@ impl Stage {
     }
 
     /// Runs callers to their ends: together in one thread, or each in a thread of its own.
-    pub(crate) fn play(&self, cast: Cast, run: impl AsyncFn(&Caller<'_>) -> End + Sync) -> Vec<Ended> {
+    pub(crate) fn play(
+        &self,
+        cast: Cast,
+        run: impl AsyncFn(&Caller<'_>) -> End + Sync,
+    ) -> Vec<Ended> {
         let Cast { callers, kind, .. } = cast;
         let perform = |number| self.perform(kind, number, &run);
         if kind == Kind::TasksOfOneThread {
@@ -151,13 +155,20 @@ impl Stage {
         })
     }
 
-    async fn perform(&self, kind: Kind, number: usize, run: &impl AsyncFn(&Caller<'_>) -> End) -> Ended {
+    async fn perform(
+        &self,
+        kind: Kind,
+        number: usize,
+        run: &impl AsyncFn(&Caller<'_>) -> End,
+    ) -> Ended {
         let caller = Caller::new(self, kind, number);
         let mut call = pin!(clock::until(caller.is_dropped(), run(&caller)));
-        let end = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
-            Ok(polled) => polled.map(|end| end.unwrap_or(End::Dropped)),
-            Err(payload) if payload.is::<OnPurpose>() => Poll::Ready(End::Lost),
-            Err(payload) => resume_unwind(payload),
+        let end = poll_fn(|context| {
+            match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+                Ok(polled) => polled.map(|end| end.unwrap_or(End::Dropped)),
+                Err(payload) if payload.is::<OnPurpose>() => Poll::Ready(End::Lost),
+                Err(payload) => resume_unwind(payload),
+            }
         });
         Ended { end: end.await, at: clock::passed() }
     }
@@ -187,7 +198,14 @@ impl<'a> Caller<'a> {
             Kind::Tasks | Kind::TasksOfOneThread => false,
             Kind::Both => number.is_multiple_of(2),
         };
-        Self { stage, number, blocks, led: Cell::default(), dropped: Cell::default(), kept: Cell::default() }
+        Self {
+            stage,
+            number,
+            blocks,
+            led: Cell::default(),
+            dropped: Cell::default(),
+            kept: Cell::default(),
+        }
     }
 
     /// Whether it has been the one that logs in.
@@ -265,20 +283,23 @@ impl<'a> Caller<'a> {
         }
         // Here the others run, while the login is on its way.
         future::yield_now().await;
-        let (status, body) = match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {
-            Answer::Granted => granted(number),
-            Answer::Late(span) => {
-                clock::sleep(span).await;
-                granted(number)
-            }
-            Answer::Rejected => (StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_API_KEY"}"#.to_owned()),
-            Answer::Unavailable => {
-                drop(under_way);
-                return lead.fail("no route to host");
-            }
-            Answer::Lost => unwind(),
-            Answer::Dropped => self.drop_here().await,
-        };
+        let (status, body) =
+            match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {
+                Answer::Granted => granted(number),
+                Answer::Late(span) => {
+                    clock::sleep(span).await;
+                    granted(number)
+                }
+                Answer::Rejected => {
+                    (StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_API_KEY"}"#.to_owned())
+                }
+                Answer::Unavailable => {
+                    drop(under_way);
+                    return lead.fail("no route to host");
+                }
+                Answer::Lost => unwind(),
+                Answer::Dropped => self.drop_here().await,
+            };
         drop(under_way);
         lead.answer(Head::new(status, &HeaderMap::new()), body.as_bytes());
     }

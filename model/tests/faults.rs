@@ -63,7 +63,8 @@ fn a_shell_that_unlocks_between_the_decision_and_the_wait_is_told() {
 /// Each bound of each scene has a shell here that breaks no other bound.
 #[test]
 fn a_shell_that_breaks_one_bound_is_told_by_it() {
-    let (often, beside, slow, forged) = (Notify::Often, Notify::Beside, Notify::Slow, Notify::Forged);
+    let (often, beside, slow, forged) =
+        (Notify::Often, Notify::Beside, Notify::Slow, Notify::Forged);
     let (unwinding, dropping, dozing) = (Notify::Unwinding, Notify::Dropping, Notify::Dozing);
     for (name, scene, bells) in [
         ("cold start", scene::cold_start as fn(_), &[often, beside, slow, forged][..]),
@@ -79,13 +80,21 @@ fn a_shell_that_breaks_one_bound_is_told_by_it() {
         ("reset", scene::reset, &[often, slow, forged, dozing]),
         ("invalidation", scene::invalidation, &[often, beside, slow, forged]),
         ("giving up", scene::giving_up, &[often, beside, slow, forged, Notify::Stale]),
-        ("giving up by reset", scene::giving_up_by_reset, &[often, beside, slow, forged, Notify::Stale]),
+        (
+            "giving up by reset",
+            scene::giving_up_by_reset,
+            &[often, beside, slow, forged, Notify::Stale],
+        ),
         ("telling", scene::telling, &[Notify::Muffled, Notify::Reversed]),
         ("dropped leader", scene::dropped_leader, &[often, beside, slow, forged, dropping]),
         ("dropped leaders", scene::dropped_leaders, &[often, beside, slow, forged, dropping]),
         ("timed out", scene::timed_out, &[often, beside, slow, forged, dropping]),
         ("dropped when woken", scene::dropped_when_woken, &[often, beside, slow, forged, dropping]),
-        ("dropped at any moment", scene::dropped_at_any_moment, &[often, beside, slow, forged, dropping]),
+        (
+            "dropped at any moment",
+            scene::dropped_at_any_moment,
+            &[often, beside, slow, forged, dropping],
+        ),
     ] {
         for &bell in bells {
             assert!(tells(scene, Tasks, bell), "{name}, {bell:?}");

@@ -86,8 +86,10 @@ fn serve(connection: TcpStream, answer: Answer) -> Option<()> {
         reader.read_exact(&mut sent).ok()?;
         let sent = String::from_utf8(sent).ok()?;
         // Behind the key, there is so much text that a buffer would have to grow.
-        let again = || sent.replace(['{', '}'], "").replace("apiKey\":\"", &format!("code\":\"{}", code()));
-        let echo = || format!(r#"{{"token":"{TOKEN}","echo":{sent},{},"token":"{TOKEN}"}}"#, again());
+        let again =
+            || sent.replace(['{', '}'], "").replace("apiKey\":\"", &format!("code\":\"{}", code()));
+        let echo =
+            || format!(r#"{{"token":"{TOKEN}","echo":{sent},{},"token":"{TOKEN}"}}"#, again());
         let (status, body) = match answer {
             _ if !login => (200, b"{}".to_vec()),
             Answer::Plain => (200, format!(r#"{{"token":"{TOKEN}"}}"#).into_bytes()),
@@ -95,8 +97,10 @@ fn serve(connection: TcpStream, answer: Answer) -> Option<()> {
             Answer::WideEchoIn(status) => (status, wide(&echo())),
         };
         // Another chunk follows the body. So a buffer that has room for the body would have to grow.
-        let head =
-            format!("HTTP/1.1 {status} Said\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Said\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+            body.len()
+        );
         let rest = b"\r\n4\r\n \0 \0\r\n0\r\n\r\n";
         reader.get_mut().write_all(&[head.as_bytes(), &body, rest].concat()).ok()?;
     }
@@ -126,14 +130,16 @@ fn with_ureq(origin: &str) {
 fn upload_with_ureq(origin: &str) {
     let client = waldo_ureq::Client::builder(pair()).origin(origin).build().unwrap();
     let document = Zeroizing::new(KEY.repeat(400_000));
-    let response = client.post("/document").http_status_as_error(false).send(document.as_bytes()).unwrap();
+    let response =
+        client.post("/document").http_status_as_error(false).send(document.as_bytes()).unwrap();
     assert_eq!(response.status(), 413);
 }
 
 /// Pairs that are refused.
 fn mistakes(_: &str) {
     let owned = |parts: [&str; 2]| parts.concat();
-    let padded = [(owned([" ", KEY]), owned([SECRET, ""])), (owned([KEY, ""]), owned([SECRET, "\n"]))];
+    let padded =
+        [(owned([" ", KEY]), owned([SECRET, ""])), (owned([KEY, ""]), owned([SECRET, "\n"]))];
     for (key, secret) in padded.into_iter().chain([(owned([KEY, ""]), String::new())]) {
         assert!(Credentials::new(key, secret).is_err());
     }
@@ -158,8 +164,10 @@ fn with_tower(origin: &str) {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let session = SharedSession::new(config(pair()).origin(origin).build().unwrap());
         let service =
-            WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login))).layer(client);
-        let request = Request::get(format!("{origin}/customer")).body(Full::new(Bytes::new())).unwrap();
+            WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)))
+                .layer(client);
+        let request =
+            Request::get(format!("{origin}/customer")).body(Full::new(Bytes::new())).unwrap();
         drop(service.oneshot(request).await);
     });
 }
@@ -191,7 +199,8 @@ fn rule_20_no_freed_block_holds_the_key_pair() {
     };
     play("mistakes", Answer::Plain, mistakes, None);
     play("an upload of waldo-ureq", Answer::Plain, upload_with_ureq, None);
-    let echoes = [200, 401, 500].map(Answer::EchoIn).into_iter().chain([200, 401].map(Answer::WideEchoIn));
+    let echoes =
+        [200, 401, 500].map(Answer::EchoIn).into_iter().chain([200, 401].map(Answer::WideEchoIn));
     for answer in echoes.chain([Answer::Plain]) {
         play("waldo-ureq", answer, with_ureq, None);
         play("waldo-reqwest", answer, with_reqwest, Some(HYPER));
@@ -218,7 +227,11 @@ fn rule_20_no_freed_block_holds_the_pair_of_the_environment() {
     for key in keys {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "rule_20_no_freed_block_holds_the_pair_of_the_environment"])
-            .envs([(CHILD, "1".into()), ("WALDO_API_KEY", key), ("WALDO_CLIENT_SECRET", SECRET.into())])
+            .envs([
+                (CHILD, "1".into()),
+                ("WALDO_API_KEY", key),
+                ("WALDO_CLIENT_SECRET", SECRET.into()),
+            ])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);

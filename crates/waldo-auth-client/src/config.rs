@@ -32,7 +32,9 @@ pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
     config_from(std::env::var_os)
 }
 
-fn config_from(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<ConfigBuilder, EnvError> {
+fn config_from(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> Result<ConfigBuilder, EnvError> {
     let (credentials, origin) = env::read(variable)?;
     let config = config(credentials);
     Ok(match origin {
@@ -64,7 +66,8 @@ mod tests {
     #[test]
     fn rule_03_the_origin_of_the_environment_is_used() {
         let origin = |value: &'static str| {
-            let config = config_from(|name| Some(if name == "WALDO_ORIGIN" { value } else { "x" }.into()));
+            let config =
+                config_from(|name| Some(if name == "WALDO_ORIGIN" { value } else { "x" }.into()));
             config.unwrap().build().unwrap().origin().to_string()
         };
         assert_eq!(origin("http://127.0.0.1:8787"), "http://127.0.0.1:8787");
@@ -73,10 +76,15 @@ mod tests {
 
     #[test]
     fn rule_14_no_two_sessions_share_a_seed() {
-        let from_env = || config_from(|name| (name != "WALDO_ORIGIN").then(|| name.into())).unwrap();
-        let from_pair = || config(Credentials::new("WALDO_API_KEY", "WALDO_CLIENT_SECRET").unwrap());
+        let from_env =
+            || config_from(|name| (name != "WALDO_ORIGIN").then(|| name.into())).unwrap();
+        let from_pair =
+            || config(Credentials::new("WALDO_API_KEY", "WALDO_CLIENT_SECRET").unwrap());
         // The seed is all that tells these sessions apart.
-        let all = [from_env, from_env].map(|config| config()).into_iter().chain([from_pair(), from_pair()]);
+        let all = [from_env, from_env]
+            .map(|config| config())
+            .into_iter()
+            .chain([from_pair(), from_pair()]);
         let seeded: BTreeSet<_> = all.clone().map(|config| digest(config.jitter_seed(7))).collect();
         assert_eq!(seeded.len(), 1);
         assert_eq!(all.map(digest).collect::<BTreeSet<_>>().len(), 4);

@@ -14,12 +14,16 @@ pub(crate) fn read(
     let text = |name| text(name, variable(name)?).transpose();
     let half = |name| {
         text(name).unwrap_or_else(|| {
-            Err(EnvError::of(name, "is not set, or is empty; its value comes from the Waldo dashboard"))
+            Err(EnvError::of(
+                name,
+                "is not set, or is empty; its value comes from the Waldo dashboard",
+            ))
         })
     };
     let (key, secret) = (half("WALDO_API_KEY")?, half("WALDO_CLIENT_SECRET")?);
-    let credentials = Credentials::new(key.as_str(), secret.as_str())
-        .map_err(|error| EnvError(format!("WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: {error}")))?;
+    let credentials = Credentials::new(key.as_str(), secret.as_str()).map_err(|error| {
+        EnvError(format!("WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: {error}"))
+    })?;
     let origin = text("WALDO_ORIGIN").transpose()?;
     Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
 }
@@ -43,14 +47,17 @@ fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>
 fn surroundings(value: &str) -> Option<&'static str> {
     let ends = [value.chars().next(), value.chars().next_back()];
     let any = |is: fn(char) -> bool| ends.into_iter().flatten().any(is);
-    let both = |is: fn(char) -> bool| value.chars().nth(1).is_some() && ends.into_iter().flatten().all(is);
+    let both =
+        |is: fn(char) -> bool| value.chars().nth(1).is_some() && ends.into_iter().flatten().all(is);
     if any(|end| matches!(end, '\n' | '\r')) {
         Some("begins or ends with a line end; remove it")
     } else if any(char::is_whitespace) {
         Some("begins or ends with white space; remove it")
     } else if any(|end| end.is_control() || end == '\u{feff}' || end == '\u{200b}') {
         Some("begins or ends with an invisible character; remove it")
-    } else if both(|end| matches!(end, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')) {
+    } else if both(|end| {
+        matches!(end, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
+    }) {
         Some("has quotation marks around it; remove them")
     } else {
         None
@@ -93,7 +100,8 @@ mod tests {
     use super::*;
 
     fn from(pairs: &[(&str, &str)]) -> Result<Option<String>, EnvError> {
-        let find = |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        let find =
+            |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
         read(find).map(|(_, origin)| origin)
     }
 
@@ -109,7 +117,10 @@ mod tests {
                 &[secret][..],
                 "WALDO_API_KEY is not set, or is empty; its value comes from the Waldo dashboard",
             ),
-            (&[key], "WALDO_CLIENT_SECRET is not set, or is empty; its value comes from the Waldo dashboard"),
+            (
+                &[key],
+                "WALDO_CLIENT_SECRET is not set, or is empty; its value comes from the Waldo dashboard",
+            ),
             (
                 &[key, ("WALDO_CLIENT_SECRET", "")],
                 "WALDO_CLIENT_SECRET is not set, or is empty; its value comes from the Waldo dashboard",

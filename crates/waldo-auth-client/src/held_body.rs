@@ -47,7 +47,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) -> Result
 
 /// Whether a body is an upload: more than 64 KiB, or of unknown length.
 pub fn is_upload(body: &impl Body) -> bool {
-    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > Upload::MAX_SHORT_BODY)
+    !body.is_end_stream()
+        && body.size_hint().upper().is_none_or(|length| length > Upload::MAX_SHORT_BODY)
 }
 
 /// The body of an upload, as the HTTP client gets it. It stays pending until its [`Gate`] opens.
@@ -168,7 +169,8 @@ pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
         // A timeout of the system's: nobody has acknowledged what was sent. The caller's own timeout
         // has no number.
         let is_timeout = cause.kind() == ErrorKind::TimedOut && cause.raw_os_error().is_some();
-        let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+        let kinds =
+            [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
         is_timeout || kinds.contains(&cause.kind())
     })
 }
@@ -217,8 +219,9 @@ where
             }
         }
         let Some(body) = &mut this.own else { return Poll::Ready(None) };
-        let polled =
-            Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+        let polled = Pin::new(body)
+            .poll_frame(context)
+            .map(|frame| frame.map(|frame| frame.map_err(Into::into)));
         if let Poll::Ready(Some(Err(_))) = polled {
             lock(&this.state).phase = Phase::Failed;
         }
@@ -292,7 +295,9 @@ mod tests {
     /// The next frame of a body as a text: its data, an error, its end, or that it is pending.
     fn next(body: &mut HeldBody<Frames>, waker: &Waker) -> String {
         match Pin::new(body).poll_frame(&mut Context::from_waker(waker)) {
-            Poll::Ready(Some(Ok(frame))) => String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap(),
+            Poll::Ready(Some(Ok(frame))) => {
+                String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
+            }
             Poll::Ready(Some(Err(error))) => error.to_string(),
             Poll::Ready(None) => "end".to_owned(),
             Poll::Pending => "pending".to_owned(),
@@ -409,7 +414,9 @@ mod tests {
     fn rule_24_only_a_cut_connection_is_a_break_off() {
         let (mut body, gate) = HeldBody::open(frames());
         assert_eq!(next(&mut body, Waker::noop()), "one");
-        for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted] {
+        for kind in
+            [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted]
+        {
             assert!(gate.broke_off(&io::Error::from(kind)), "{kind}");
             assert!(gate.broke_off(&io::Error::other(io::Error::from(kind))), "{kind} within");
         }
@@ -418,7 +425,8 @@ mod tests {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::TimedOut, ErrorKind::UnexpectedEof] {
             assert!(!gate.broke_off(&io::Error::from(kind)), "{kind}");
         }
-        let (mut body, gate) = HeldBody::open(Frames(VecDeque::new(), Some(ErrorKind::ConnectionReset)));
+        let (mut body, gate) =
+            HeldBody::open(Frames(VecDeque::new(), Some(ErrorKind::ConnectionReset)));
         next(&mut body, Waker::noop());
         assert!(!gate.broke_off(&reset()), "it was the caller's own connection");
     }

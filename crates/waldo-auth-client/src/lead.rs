@@ -36,7 +36,8 @@ impl Lead {
         // The login ends a little before its lease: the silence of a server is a failure that all
         // calls share, and after an expired lease the next call would wait as long again.
         let lease = login.expires_at().saturating_duration_since(now);
-        let ends = now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
+        let ends =
+            now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
         Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
     }
 
@@ -128,7 +129,9 @@ mod tests {
         let session = SharedSession::new(config.build().unwrap());
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
         let admission = session.admit(Call::replayable(), &mut request).unwrap();
-        let Admission::Authenticate(lead, _) = admission else { panic!("nothing is held: {admission:?}") };
+        let Admission::Authenticate(lead, _) = admission else {
+            panic!("nothing is held: {admission:?}")
+        };
         lead
     }
 
@@ -139,7 +142,10 @@ mod tests {
         assert_eq!(patience(503), None);
         for status in [200, 401] {
             let least = Duration::from_secs(1);
-            assert!(patience(status).is_some_and(|span| span > least && span < 30 * least), "{status}");
+            assert!(
+                patience(status).is_some_and(|span| span > least && span < 30 * least),
+                "{status}"
+            );
         }
     }
 
@@ -150,7 +156,11 @@ mod tests {
             let latest = Duration::from_millis(latest);
             let own = lead.ends.saturating_duration_since(Instant::from_start(Duration::ZERO));
             assert!(own >= latest && own < latest + Duration::from_secs(20), "{own:?}");
-            assert!(lead.timeout() <= latest && lead.timeout() > latest / 2, "{:?}", lead.timeout());
+            assert!(
+                lead.timeout() <= latest && lead.timeout() > latest / 2,
+                "{:?}",
+                lead.timeout()
+            );
         }
     }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use waldo_auth_core::{
-    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login, NotResumed,
-    Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
+    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login,
+    NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
@@ -103,8 +103,9 @@ impl SharedSession {
                 Admission::Send(attempt)
             }
             Step::Authenticate(login, then) => {
-                let until =
-                    then.deadline().map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
+                let until = then
+                    .deadline()
+                    .map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
                 let wait = self.listen(until, then);
                 // Emit nothing now, because all calls wait for this login. The end of the login
                 // emits the entries, or a call that waits does.
@@ -179,7 +180,9 @@ impl SharedSession {
     /// costs one login.
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
         let generation = generation.into();
-        generation.is_some_and(|generation| self.change(|session, now| session.invalidate(generation, now)))
+        generation.is_some_and(|generation| {
+            self.change(|session, now| session.invalidate(generation, now))
+        })
     }
 
     /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
@@ -351,7 +354,8 @@ mod tests {
     fn rule_19_a_poisoned_lock_is_recovered() {
         let session = shared();
         let leader = lead(&session);
-        let poisoning = catch_unwind(AssertUnwindSafe(|| session.with(|_, _| panic!("on purpose"))));
+        let poisoning =
+            catch_unwind(AssertUnwindSafe(|| session.with(|_, _| panic!("on purpose"))));
         assert!(poisoning.is_err());
         assert!(session.0.state.lock().is_err());
         let follower = wait(&session, Call::replayable());
@@ -360,7 +364,10 @@ mod tests {
         reject(lead(&session));
         let admission = admit(&session, Call::replayable());
         assert!(
-            matches!(admission, Admission::Refuse(Refused { refusal: Refusal::Rejected { .. }, .. })),
+            matches!(
+                admission,
+                Admission::Refuse(Refused { refusal: Refusal::Rejected { .. }, .. })
+            ),
             "{admission:?}"
         );
         let explanation = session.explain();
@@ -385,7 +392,8 @@ mod tests {
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer one"));
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer two"));
         for fill in [0, usize::MAX] {
-            let names = (0..fill).map(|number| HeaderName::try_from(format!("x-{number}")).unwrap());
+            let names =
+                (0..fill).map(|number| HeaderName::try_from(format!("x-{number}")).unwrap());
             for name in names {
                 if headers.try_insert(name, HeaderValue::from_static("x")).is_err() {
                     break;
@@ -433,9 +441,10 @@ mod tests {
     fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
         let session = shared();
         let mut state = session.lock();
-        state
-            .session
-            .reset(Credentials::new("k", "other").unwrap(), Now::new(Duration::ZERO, SystemTime::now()));
+        state.session.reset(
+            Credentials::new("k", "other").unwrap(),
+            Now::new(Duration::ZERO, SystemTime::now()),
+        );
         assert!(state.has_news());
         assert!(state.take_news().is_empty());
         assert_eq!(state.told, state.session.journal().written());

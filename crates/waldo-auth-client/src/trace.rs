@@ -55,7 +55,9 @@ fn level(event: &Event) -> Level {
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
         | Event::Accepted { .. } => Level::DEBUG,
-        Event::LoginGranted { .. } | Event::Reset | Event::Invalidated | Event::Resumed { .. } => Level::INFO,
+        Event::LoginGranted { .. } | Event::Reset | Event::Invalidated | Event::Resumed { .. } => {
+            Level::INFO
+        }
         Event::LoginRejected { .. }
         | Event::LoginUnavailable { .. }
         | Event::LoginAbandoned { .. }
@@ -80,7 +82,8 @@ mod tests {
     fn rule_22_the_more_often_it_comes_the_lower_its_level() {
         let lifetime = Duration::from_secs(60);
         let challenged = |outcome| Event::Challenged { generation: 1, outcome };
-        let rejected = Event::LoginRejected { login: 1, status: StatusCode::UNAUTHORIZED, code: "OTHER" };
+        let rejected =
+            Event::LoginRejected { login: 1, status: StatusCode::UNAUTHORIZED, code: "OTHER" };
         for (event, expected) in [
             (Event::Renewed { generation: 2, lifetime }, Level::TRACE),
             (Event::Coalesced { login: 1 }, Level::TRACE),

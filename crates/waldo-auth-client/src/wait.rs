@@ -79,7 +79,9 @@ impl Wait {
     ///
     /// Dropping the future ends the wait, and nobody else's.
     pub async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) -> Call {
-        let span = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let span = self
+            .until
+            .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         // Declared before the listener, and so dropped after it: the bell's own lock is never held where a waker is dropped.
         let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
         let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use http::Request;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use waldo_auth_client::{Call, Credentials};
 use waldo_auth_client::{Admission, SharedSession, config};
+use waldo_auth_client::{Call, Credentials};
 
 static HEARD: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -34,10 +34,15 @@ fn rule_22_a_logger_hears_the_journal() {
     let session = SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap());
     let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
     let admission = session.admit(Call::replayable(), &mut request).unwrap();
-    let Admission::Authenticate(lead, _) = admission else { panic!("nothing is held: {admission:?}") };
+    let Admission::Authenticate(lead, _) = admission else {
+        panic!("nothing is held: {admission:?}")
+    };
     lead.fail("no route to host");
     let heard = HEARD.lock().unwrap();
     let levels: Vec<_> = heard.iter().map(|(level, _)| *level).collect();
     assert_eq!(levels, [Level::Debug, Level::Warn], "{heard:?}");
-    assert!(heard[1].1.contains("login 1 failed") && heard[1].1.contains("login_unavailable"), "{heard:?}");
+    assert!(
+        heard[1].1.contains("login 1 failed") && heard[1].1.contains("login_unavailable"),
+        "{heard:?}"
+    );
 }

@@ -16,7 +16,12 @@ fn openai_python_2927_an_empty_origin_is_no_origin() {
     }
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "openai_python_2927_an_empty_origin_is_no_origin"])
-        .envs([(CHILD, "1"), ("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s"), ("WALDO_ORIGIN", "")])
+        .envs([
+            (CHILD, "1"),
+            ("WALDO_API_KEY", "k"),
+            ("WALDO_CLIENT_SECRET", "s"),
+            ("WALDO_ORIGIN", ""),
+        ])
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));

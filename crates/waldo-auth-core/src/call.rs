@@ -96,7 +96,8 @@ impl Call {
     /// Spends either resend. The upload of this call broke off, and another call got a 401 with the
     /// same token.
     pub(crate) fn spend_any_resend(&mut self) -> bool {
-        self.body == Body::Replayable && (self.spend_resend_with_newer() || self.spend_resend_after_login())
+        self.body == Body::Replayable
+            && (self.spend_resend_with_newer() || self.spend_resend_after_login())
     }
 
     /// Spends the resend with a newer token; false when it is spent.

@@ -253,7 +253,8 @@ impl ConfigBuilder {
             .filter(|uri| origin.contains(uri))
             .ok_or(ConfigError::LoginPath)?;
         self.limits.check()?;
-        let challenges = Challenges::with(&self.challenge_statuses).ok_or(ConfigError::ChallengeStatus)?;
+        let challenges =
+            Challenges::with(&self.challenge_statuses).ok_or(ConfigError::ChallengeStatus)?;
         let limits = Limits { challenges, ..self.limits };
         Ok(Config { origin, login_uri, credentials: Arc::new(self.credentials), limits })
     }
@@ -328,19 +329,21 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Origin(error) => error.fmt(f),
-            Self::LoginPath => {
-                f.write_str("the login path must be a path that begins with '/', such as /authenticate")
-            }
-            Self::LeewayTooLarge => {
-                f.write_str("the share of a leeway must be at least 2, or the leeway eats the lifetime")
-            }
+            Self::LoginPath => f.write_str(
+                "the login path must be a path that begins with '/', such as /authenticate",
+            ),
+            Self::LeewayTooLarge => f.write_str(
+                "the share of a leeway must be at least 2, or the leeway eats the lifetime",
+            ),
             Self::ChallengeStatus => {
                 f.write_str("challenge_statuses must be 4xx other than 417, such as 422")
             }
             Self::Duration { setting, least, most } => {
                 write!(f, "{setting} must be from {least:?} to {most:?}")
             }
-            Self::Count { setting, least, most } => write!(f, "{setting} must be from {least} to {most}"),
+            Self::Count { setting, least, most } => {
+                write!(f, "{setting} must be from {least} to {most}")
+            }
         }
     }
 }

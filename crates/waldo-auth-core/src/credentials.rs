@@ -69,7 +69,8 @@ impl Credentials {
         // A byte takes at most six in JSON. If the buffer grew, it would leave a copy of the secret
         // behind.
         let mut body = Vec::with_capacity(6 * (self.api_key.len() + self.client_secret.len()) + 64);
-        for (before, text) in [(r#"{"apiKey":"#, &self.api_key), (r#","clientSecret":"#, &self.client_secret)]
+        for (before, text) in
+            [(r#"{"apiKey":"#, &self.api_key), (r#","clientSecret":"#, &self.client_secret)]
         {
             body.extend_from_slice(before.as_bytes());
             let written = serde_json::to_writer(&mut body, text.as_str());
@@ -99,7 +100,10 @@ impl Credentials {
     }
 }
 
-fn checked(what: &'static str, text: Zeroizing<String>) -> Result<Zeroizing<String>, CredentialsError> {
+fn checked(
+    what: &'static str,
+    text: Zeroizing<String>,
+) -> Result<Zeroizing<String>, CredentialsError> {
     if text.is_empty() {
         return Err(CredentialsError { what, problem: "is empty" });
     }
@@ -152,7 +156,10 @@ mod tests {
     fn rule_1_the_body_is_json_whatever_the_pair_holds() {
         let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
         let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
-        assert_eq!(body, serde_json::json!({"apiKey": "a\"b\\\u{7}", "clientSecret": "ß\n\u{1f600}x"}));
+        assert_eq!(
+            body,
+            serde_json::json!({"apiKey": "a\"b\\\u{7}", "clientSecret": "ß\n\u{1f600}x"})
+        );
     }
 
     #[test]
@@ -160,7 +167,12 @@ mod tests {
         for text in ["\u{1}", "\"", "\\", "\n", "\u{7f}", "a", "ß", "\u{1f600}", "\u{2028}"] {
             let text = format!("x{}x", text.repeat(1000));
             let credentials = Credentials::new(text.as_str(), text.as_str()).unwrap();
-            assert_eq!(credentials.to_json().capacity(), 12 * text.len() + 64, "{:?}", text.get(..8));
+            assert_eq!(
+                credentials.to_json().capacity(),
+                12 * text.len() + 64,
+                "{:?}",
+                text.get(..8)
+            );
         }
     }
 

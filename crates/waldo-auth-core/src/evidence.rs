@@ -86,7 +86,8 @@ impl Evidence {
 
     /// How many of `burst` permits must be left after a refused token is dropped now; `None` if it is too early to drop it.
     pub(crate) fn reserve(self, burst: u32, now: Instant) -> Option<u32> {
-        let lasted = self.refused_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let lasted =
+            self.refused_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         if self.accepted {
             return Some(if lasted < RESERVE_WAIT { burst / 2 } else { 0 });
         }

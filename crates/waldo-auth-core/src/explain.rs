@@ -74,7 +74,9 @@ impl fmt::Display for Explanation {
                     "the next call would be sent with generation {generation}, which has {left:.1?} left"
                 )?;
                 if *doubtful {
-                    f.write_str("; an upload with this token broke off, so the server may refuse the token")
+                    f.write_str(
+                        "; an upload with this token broke off, so the server may refuse the token",
+                    )
                 } else {
                     Ok(())
                 }
@@ -87,10 +89,16 @@ impl fmt::Display for Explanation {
                 )
             }
             Self::BackOff { wait } => {
-                write!(f, "the next call would wait {wait:.1?}, because the last login brought no token")
+                write!(
+                    f,
+                    "the next call would wait {wait:.1?}, because the last login brought no token"
+                )
             }
             Self::Refuse { refusal, remaining } => {
-                write!(f, "the next call would be refused, and so for another {remaining:.1?}: {refusal}")
+                write!(
+                    f,
+                    "the next call would be refused, and so for another {remaining:.1?}: {refusal}"
+                )
             }
         }
     }

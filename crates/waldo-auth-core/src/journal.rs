@@ -68,7 +68,8 @@ impl Journal {
     /// The kept entries with a number above `number`, oldest first; above 0 that is all of them.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
         let Entries { of_calls, others } = &*self.entries;
-        let newer = |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.number <= number);
+        let newer =
+            |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.number <= number);
         let mut of_calls = of_calls.range(newer(of_calls)..).peekable();
         let mut others = others.range(newer(others)..).peekable();
         std::iter::from_fn(move || match (of_calls.peek(), others.peek()) {
@@ -201,7 +202,10 @@ impl Event {
     fn comes_with_calls(&self) -> bool {
         matches!(
             self,
-            Self::Renewed { .. } | Self::Coalesced { .. } | Self::Ignored { .. } | Self::Challenged { .. }
+            Self::Renewed { .. }
+                | Self::Coalesced { .. }
+                | Self::Ignored { .. }
+                | Self::Challenged { .. }
         )
     }
 
@@ -247,25 +251,38 @@ impl fmt::Display for Event {
                 )
             }
             Self::UploadBrokeOff { generation } => {
-                write!(f, "an upload broke off: the server may have refused generation {generation}")
+                write!(
+                    f,
+                    "an upload broke off: the server may have refused generation {generation}"
+                )
             }
             Self::DoubtfulDropped { generation } => {
                 write!(f, "a second upload broke off, so generation {generation} is dropped")
             }
-            Self::Accepted { generation } => write!(f, "the server accepted generation {generation}"),
+            Self::Accepted { generation } => {
+                write!(f, "the server accepted generation {generation}")
+            }
             Self::LoginStarted { login } => write!(f, "login {login} started"),
             Self::LoginGranted { login, generation, lifetime } => {
-                write!(f, "login {login} granted generation {generation}, which lasts {lifetime:.1?}")
+                write!(
+                    f,
+                    "login {login} granted generation {generation}, which lasts {lifetime:.1?}"
+                )
             }
             Self::LoginRejected { login, status, code } => {
                 write!(f, "login {login} rejected with {} {code}", status.as_u16())
             }
             Self::LoginUnavailable { login, reason } => write!(f, "login {login} failed: {reason}"),
             Self::LoginAbandoned { login } => {
-                write!(f, "login {login} was dropped before its answer came; let a login outlive its call")
+                write!(
+                    f,
+                    "login {login} was dropped before its answer came; let a login outlive its call"
+                )
             }
             Self::Coalesced { login } => write!(f, "a call waits for login {login}"),
-            Self::CircuitOpened { wait } => write!(f, "the credentials are not tried again for {wait:.1?}"),
+            Self::CircuitOpened { wait } => {
+                write!(f, "the credentials are not tried again for {wait:.1?}")
+            }
             Self::LeaseExpired { login } => write!(f, "the lease of login {login} expired"),
             Self::Reset => f.write_str("the credentials were replaced"),
             Self::Invalidated => f.write_str("the held token was given up on request"),
@@ -346,7 +363,9 @@ impl fmt::Display for Challenge {
         f.write_str(match self {
             Self::Dropped => "it is dropped",
             Self::NewerHeld => "a newer one is held already",
-            Self::FreshFromLogin => "it came straight from a login, so the refusal is about the route",
+            Self::FreshFromLogin => {
+                "it came straight from a login, so the refusal is about the route"
+            }
             Self::NothingHeld => "it was dropped already",
             Self::NotAccepted => "the server may not know it yet, so it stays for now",
         })
@@ -377,7 +396,10 @@ mod tests {
         let mut journal = Journal::new();
         let at = Instant::from_start(Duration::ZERO);
         for login in 1..=30 {
-            journal.note(Event::LoginGranted { login, generation: login, lifetime: Duration::ZERO }, at);
+            journal.note(
+                Event::LoginGranted { login, generation: login, lifetime: Duration::ZERO },
+                at,
+            );
             for _ in 0..100 {
                 journal.note(Event::Coalesced { login }, at);
             }

@@ -36,7 +36,12 @@ impl Lifetime {
     /// The lifetime of a token with these claims that came in the answer to a request sent at `sent`.
     ///
     /// `date` is the answer's own `Date`, absent when the answer comes from a cache (it has an `Age`).
-    pub(crate) fn of(claims: Claims, date: Option<NumericDate>, sent: Now, assumed: Duration) -> Self {
+    pub(crate) fn of(
+        claims: Claims,
+        date: Option<NumericDate>,
+        sent: Now,
+        assumed: Duration,
+    ) -> Self {
         let span = span(claims, date, sent.wall).unwrap_or(assumed);
         Self { sent, span, spent: Duration::ZERO }
     }
@@ -57,7 +62,10 @@ impl Lifetime {
 
     /// As long as more than the leeway is left.
     pub(crate) fn minus(self, leeway: Leeway) -> Expiry {
-        Expiry::new(self.sent, self.span.saturating_sub(self.spent).saturating_sub(leeway.of(self.span)))
+        Expiry::new(
+            self.sent,
+            self.span.saturating_sub(self.spent).saturating_sub(leeway.of(self.span)),
+        )
     }
 
     /// Whether a server with whole-second clocks may see this lifetime as ended (rule 16); `is_over` if the server's own `Date` says so.
@@ -88,7 +96,8 @@ impl Expiry {
     }
 
     pub(crate) fn holds(self, now: Now) -> bool {
-        self.monotonic.is_none_or(|end| now.monotonic < end) && self.wall.is_none_or(|end| now.wall < end)
+        self.monotonic.is_none_or(|end| now.monotonic < end)
+            && self.wall.is_none_or(|end| now.wall < end)
     }
 }
 
@@ -187,7 +196,10 @@ mod tests {
         assert_eq!(span(T_I + 24 * 3600 + 1), DOCUMENTED);
         assert_eq!(span(T_I), DOCUMENTED);
         assert_eq!(span(T_I - 5), DOCUMENTED);
-        assert_eq!(Lifetime::of(Claims::default(), Some(date(T_I)), at(0), secs(7)).span(), secs(7));
+        assert_eq!(
+            Lifetime::of(Claims::default(), Some(date(T_I)), at(0), secs(7)).span(),
+            secs(7)
+        );
     }
 
     #[test]

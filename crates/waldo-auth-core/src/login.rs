@@ -139,7 +139,8 @@ impl Login {
 
     /// Reads the server's answer (rule 2).
     pub fn read(&self, head: Head<'_>, body: &[u8]) -> Outcome {
-        match wire::read_answer(head, body, &self.credentials, self.sent.wall, self.retry_after_cap) {
+        match wire::read_answer(head, body, &self.credentials, self.sent.wall, self.retry_after_cap)
+        {
             Answer::Token(token) => self.check(&token, head),
             Answer::Rejected(rejection) => Outcome::Rejected(rejection),
             Answer::Unavailable(failure) => Outcome::Unavailable(failure),
@@ -185,7 +186,8 @@ mod tests {
     fn rule_02_only_success_and_rejection_need_their_body() {
         let of = |status, left| {
             let status = StatusCode::from_u16(status).unwrap();
-            Login::body_timeout(status, Duration::from_millis(left)).map(|patience| patience.as_millis())
+            Login::body_timeout(status, Duration::from_millis(left))
+                .map(|patience| patience.as_millis())
         };
         for status in [200, 201, 204, 299] {
             assert_eq!(of(status, 29_000), Some(29_000), "{status}");

@@ -122,10 +122,15 @@ fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
 
 /// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
 fn port(authority: &Authority, secure: bool) -> Option<u16> {
-    let host_and_port = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
+    let host_and_port =
+        authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
     match host_and_port.get(authority.host().len()..)? {
         "" | ":" => Some(default_port(secure)),
-        port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok(),
+        port => port
+            .strip_prefix(':')
+            .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?
+            .parse()
+            .ok(),
     }
 }
 
@@ -168,7 +173,9 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let uri: Uri = text.parse().map_err(|_| OriginError::NotAUri)?;
         let origin = Self::of(&uri)?;
-        if uri.path_and_query().is_some_and(|path| !matches!(path.as_str(), "" | "/")) || text.contains('#') {
+        if uri.path_and_query().is_some_and(|path| !matches!(path.as_str(), "" | "/"))
+            || text.contains('#')
+        {
             return Err(OriginError::HasPath);
         }
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -315,12 +322,24 @@ mod tests {
     #[test]
     fn rule_3_another_spelling_is_given_the_origins_own() {
         for (origin, uri, expected) in [
-            ("https://api.waldo.ai", "HTTPS://me:pw@API.waldo.AI:443/x?y", Some("https://api.waldo.ai/x?y")),
-            ("https://api.waldo.ai:8443", "https://Api.waldo.ai:08443", Some("https://api.waldo.ai:8443/")),
+            (
+                "https://api.waldo.ai",
+                "HTTPS://me:pw@API.waldo.AI:443/x?y",
+                Some("https://api.waldo.ai/x?y"),
+            ),
+            (
+                "https://api.waldo.ai:8443",
+                "https://Api.waldo.ai:08443",
+                Some("https://api.waldo.ai:8443/"),
+            ),
             ("http://LocalHost:1", "http://localhost:1/a", Some("http://127.0.0.1:1/a")),
             ("http://127.0.0.1:1", "http://localhost:1/a", Some("http://127.0.0.1:1/a")),
             ("http://[0:0:0:0:0:0:0:1]:1", "http://[0::1]:1/a", Some("http://[::1]:1/a")),
-            ("https://[2001:DB8::0:1]", "https://[2001:db8::1]:443/", Some("https://[2001:db8::1]/")),
+            (
+                "https://[2001:DB8::0:1]",
+                "https://[2001:db8::1]:443/",
+                Some("https://[2001:db8::1]/"),
+            ),
             ("https://localhost", "https://LOCALHOST/", Some("https://localhost/")),
             ("https://localhost", "https://127.0.0.1/", None),
             ("http://127.0.0.1:1", "http://[::1]:1/", None),

@@ -93,7 +93,10 @@ mod tests {
         assert_eq!([ahead(100), ahead(100)], [at(100); 2]);
         assert_eq!([ahead(100), ahead(100)], [at(130), at(160)]);
         assert_eq!(ahead(175), at(190), "earned at 190, not 30 from now on");
-        assert_eq!([ahead(10_000), ahead(10_000), ahead(10_000)], [at(10_000), at(10_000), at(10_030)]);
+        assert_eq!(
+            [ahead(10_000), ahead(10_000), ahead(10_000)],
+            [at(10_000), at(10_000), at(10_030)]
+        );
         assert!(!bucket.take(2, EVERY, at(10_059)));
         assert!(bucket.take(2, EVERY, at(10_060)));
     }

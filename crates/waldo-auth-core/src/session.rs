@@ -328,10 +328,13 @@ impl Session {
                 let why = if self.held.is_some() { NoToken::Expired } else { self.no_token };
                 Explanation::Authenticate { why }
             }
-            Decision::WaitForLogin(lease, until) => {
-                Explanation::WaitForLogin { login: lease.login, at_most: until.saturating_duration_since(at) }
+            Decision::WaitForLogin(lease, until) => Explanation::WaitForLogin {
+                login: lease.login,
+                at_most: until.saturating_duration_since(at),
+            },
+            Decision::BackOff(until) => {
+                Explanation::BackOff { wait: until.saturating_duration_since(at) }
             }
-            Decision::BackOff(until) => Explanation::BackOff { wait: until.saturating_duration_since(at) },
             Decision::Refuse(refusal) => {
                 let remaining = refusal.retry_at().saturating_duration_since(at);
                 Explanation::Refuse { refusal, remaining }
@@ -363,7 +366,10 @@ impl Session {
     pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
         let (jwt, header, lifetime) = self.accept_stored(snapshot, now)?;
         self.epoch += 1;
-        self.note(Event::Resumed { generation: self.next_generation(), left: lifetime.left(now) }, now);
+        self.note(
+            Event::Resumed { generation: self.next_generation(), left: lifetime.left(now) },
+            now,
+        );
         self.evidence.resume();
         self.hold(header, jwt.claims, lifetime, Source::Snapshot);
         Ok(())
@@ -416,7 +422,15 @@ impl Session {
             _ => Upload::HeadOnly,
         };
         let (session, generation, epoch) = (self.number, token.generation, token.epoch);
-        Ok(Step::Send(Attempt { call, session, generation, epoch, sent: now, untouched: false, upload }))
+        Ok(Step::Send(Attempt {
+            call,
+            session,
+            generation,
+            epoch,
+            sent: now,
+            untouched: false,
+            upload,
+        }))
     }
 
     fn lead(&mut self, now: Now) -> Login {
@@ -452,7 +466,10 @@ impl Session {
             return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), standing, now);
         }
         let generation = self.next_generation();
-        self.note(Event::LoginGranted { login: login.number, generation, lifetime: lifetime.span() }, now);
+        self.note(
+            Event::LoginGranted { login: login.number, generation, lifetime: lifetime.span() },
+            now,
+        );
         self.evidence.grant(self.held.is_none() && self.no_token == NoToken::Refused);
         self.epoch += 1;
         self.circuit.close();
@@ -511,7 +528,8 @@ impl Session {
             _ if !is_whole => false,
             // A newer token may be as dead; then a login that another call has made meanwhile is this one's too.
             Challenge::NewerHeld => {
-                call.spend_resend_with_newer() || (self.epoch > epoch && call.spend_resend_after_login())
+                call.spend_resend_with_newer()
+                    || (self.epoch > epoch && call.spend_resend_after_login())
             }
             Challenge::Dropped | Challenge::NothingHeld => call.spend_resend_after_login(),
             Challenge::FreshFromLogin | Challenge::NotAccepted => false,
@@ -549,12 +567,15 @@ impl Session {
     /// A success shows that the server accepts the token, unless it repeats one that was given up: that is a cache's.
     #[cold]
     fn note_acceptance(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
-        let values = response.renewals().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        let values =
+            response.renewals().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
         if values.into_iter().any(|value| self.given_up.contain(wire::bearer_credentials(value))) {
             return;
         }
-        let ends_doubt =
-            self.held.as_ref().is_some_and(|held| held.doubtful && held.generation == attempt.generation);
+        let ends_doubt = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.doubtful && held.generation == attempt.generation);
         let evidence = self.evidence.after_success();
         if evidence == self.evidence && !ends_doubt {
             return;
@@ -579,10 +600,17 @@ impl Session {
                 // Measured from the sending, a slow answer costs the successor as much lifetime; when in between it was issued
                 // cannot be known.
                 let date = response.own_date_after(&mut self.last_date);
-                let lifetime =
-                    Lifetime::of(jwt.claims, date, attempt.sent, self.config.limits.assumed_lifetime);
+                let lifetime = Lifetime::of(
+                    jwt.claims,
+                    date,
+                    attempt.sent,
+                    self.config.limits.assumed_lifetime,
+                );
                 self.note(
-                    Event::Renewed { generation: self.next_generation(), lifetime: lifetime.span() },
+                    Event::Renewed {
+                        generation: self.next_generation(),
+                        lifetime: lifetime.span(),
+                    },
                     now,
                 );
                 self.evidence.renew();
@@ -607,8 +635,16 @@ impl Session {
         let latest_exp = claims.exp.max(predecessor.and_then(|held| held.latest_exp));
         let usable = lifetime.minus(self.config.limits.leeway);
         let (generation, epoch) = (self.generation, self.epoch);
-        self.held =
-            Some(Token { header, generation, epoch, source, latest_exp, lifetime, usable, doubtful: false });
+        self.held = Some(Token {
+            header,
+            generation,
+            epoch,
+            source,
+            latest_exp,
+            lifetime,
+            usable,
+            doubtful: false,
+        });
     }
 
     fn forget(&mut self, why: NoToken) {

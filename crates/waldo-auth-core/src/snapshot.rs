@@ -74,7 +74,9 @@ impl Snapshot {
             origin: text("origin")?.parse().map_err(|_| SnapshotError::Field("origin"))?,
             key: u64::from_str_radix(text("key")?, 16).map_err(|_| SnapshotError::Field("key"))?,
             token: token.to_owned(),
-            began: UNIX_EPOCH.checked_add(millis("began_ms")?).ok_or(SnapshotError::Field("began_ms"))?,
+            began: UNIX_EPOCH
+                .checked_add(millis("began_ms")?)
+                .ok_or(SnapshotError::Field("began_ms"))?,
             lifetime: millis("lifetime_ms")?,
         })
     }
@@ -105,9 +107,14 @@ impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("the stored token is not JSON; remove it and log in"),
-            Self::OtherVersion => f.write_str("the stored token is of another version; remove it and log in"),
+            Self::OtherVersion => {
+                f.write_str("the stored token is of another version; remove it and log in")
+            }
             Self::Field(name) => {
-                write!(f, "the stored token's field {name} is missing or unreadable; remove it and log in")
+                write!(
+                    f,
+                    "the stored token's field {name} is missing or unreadable; remove it and log in"
+                )
             }
         }
     }

@@ -16,8 +16,8 @@ use attohttpc::{ErrorKind, RequestBuilder, ResponseReader};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use waldo_auth_core::{
-    AdmitError, Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot, Step,
-    Unavailable, Verdict,
+    AdmitError, Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot,
+    Step, Unavailable, Verdict,
 };
 use waldo_emulator::conformance::{
     self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
@@ -86,7 +86,8 @@ impl Client for AttoClient {
 
     fn resume(&self, stored: &str) -> Result<bool, Lacking> {
         let snapshot = Snapshot::from_json(stored.as_bytes());
-        let resumed = snapshot.is_ok_and(|snapshot| self.lock().resume(&snapshot, self.now()).is_ok());
+        let resumed =
+            snapshot.is_ok_and(|snapshot| self.lock().resume(&snapshot, self.now()).is_ok());
         self.settled.notify_all();
         Ok(resumed)
     }
@@ -104,23 +105,29 @@ impl AttoClient {
         let mut request = ask.request().clone();
         loop {
             let mut session = self.lock();
-            let step = session.admit(call, &mut request, self.now()).map_err(|error| match error {
-                AdmitError::ForeignOrigin(_) => Ending::ForeignOrigin,
-                error @ AdmitError::TooManyHeaders => Ending::Other(error.to_string()),
-            })?;
+            let step =
+                session.admit(call, &mut request, self.now()).map_err(|error| match error {
+                    AdmitError::ForeignOrigin(_) => Ending::ForeignOrigin,
+                    error @ AdmitError::TooManyHeaders => Ending::Other(error.to_string()),
+                })?;
             match step {
                 Step::Send(attempt) => {
                     drop(session);
                     let left = deadline.saturating_duration_since(self.now().monotonic);
-                    let (response, body) = exchange(&request, left).map_err(|error| ending(&error))?;
+                    let (response, body) =
+                        exchange(&request, left).map_err(|error| ending(&error))?;
                     // The head counts by itself: a fresh token came whole, even if the body breaks off.
                     // A statement of its own, so that the lock is not held while the body is read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());
                     match verdict {
                         Verdict::Retry(again) => call = again,
                         Verdict::Deliver => {
-                            let body = body.read(usize::MAX, left).map_err(|error| ending(&error))?;
-                            return Ok(Ending::Answered { status: response.status().as_u16(), body });
+                            let body =
+                                body.read(usize::MAX, left).map_err(|error| ending(&error))?;
+                            return Ok(Ending::Answered {
+                                status: response.status().as_u16(),
+                                body,
+                            });
                         }
                     }
                 }
@@ -138,7 +145,8 @@ impl AttoClient {
                     call = then;
                 }
                 Step::Refuse(refusal) => {
-                    let retry_in = refusal.retry_at().saturating_duration_since(self.now().monotonic);
+                    let retry_in =
+                        refusal.retry_at().saturating_duration_since(self.now().monotonic);
                     return Err(Ending::refused(&refusal, retry_in));
                 }
             }
@@ -185,7 +193,10 @@ impl AttoClient {
 
 /// One exchange. The HTTP stack follows no redirects, returns every status as an answer, and ends
 /// in time.
-fn exchange(request: &Request<Vec<u8>>, within: Duration) -> attohttpc::Result<(Response<()>, Unread)> {
+fn exchange(
+    request: &Request<Vec<u8>>,
+    within: Duration,
+) -> attohttpc::Result<(Response<()>, Unread)> {
     let mut builder = RequestBuilder::new(request.method().clone(), request.uri().to_string())
         .follow_redirects(false)
         .timeout(within);
@@ -216,7 +227,9 @@ impl Unread {
             match reader.read(&mut chunk)? {
                 0 => break,
                 // The stack's own timeout is that of the whole exchange, so check the time here.
-                _ if began.elapsed() > within => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                _ if began.elapsed() > within => {
+                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+                }
                 got => bytes.extend_from_slice(chunk.get(..got).unwrap_or_default()),
             }
         }

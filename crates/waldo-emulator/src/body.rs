@@ -103,7 +103,8 @@ impl Body for AnswerBody {
             Self::Trickle { rest, pause } => {
                 ready!(pause.as_mut().poll(context));
                 pause.set(tokio::time::sleep(PAUSE));
-                let byte = if rest.is_empty() { Bytes::from_static(b" ") } else { rest.split_to(1) };
+                let byte =
+                    if rest.is_empty() { Bytes::from_static(b" ") } else { rest.split_to(1) };
                 return Poll::Ready(Some(Ok(Frame::data(byte))));
             }
         };

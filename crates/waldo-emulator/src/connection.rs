@@ -82,8 +82,8 @@ async fn respond(
     let target = site.server().target(&request);
     let _under_way = (target == Target::Login).then(|| site.begin_login());
     // hyper reads a body only when it is polled.
-    let on_head =
-        !request.body().is_end_stream() && site.server().refuses_on_head(&request, SystemTime::now());
+    let on_head = !request.body().is_end_stream()
+        && site.server().refuses_on_head(&request, SystemTime::now());
     let request = if on_head {
         request.map(|_| Vec::new())
     } else {
@@ -122,10 +122,13 @@ async fn whole(request: Request<Incoming>) -> Result<Request<Vec<u8>>, Response<
     let (head, body) = request.into_parts();
     match timeout(LONGEST_BODY, Limited::new(body, LARGEST_BODY).collect()).await {
         Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes().into())),
-        Ok(Err(_)) => {
-            Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 12 MiB, or broke off.\n"))
+        Ok(Err(_)) => Err(refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than 12 MiB, or broke off.\n",
+        )),
+        Err(_) => {
+            Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took longer than a minute.\n"))
         }
-        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took longer than a minute.\n")),
     }
 }
 
@@ -152,7 +155,10 @@ mod tests {
         let began = Instant::now();
         client.write_all(sent.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        timeout(LONGEST_BODY * 3, client.read_to_string(&mut answer)).await.expect("an end").unwrap();
+        timeout(LONGEST_BODY * 3, client.read_to_string(&mut answer))
+            .await
+            .expect("an end")
+            .unwrap();
         (answer, began.elapsed())
     }
 
@@ -169,7 +175,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_answered_and_ends_its_connection() {
         for path in ["/authenticate", "/document", "/_emulator/policy"] {
-            let head = format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\ncontent-length: 9\r\n\r\n{{");
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\ncontent-length: 9\r\n\r\n{{"
+            );
             let (answer, after) = seen(&head).await;
             assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{path}: {answer}");
             assert!(after >= LONGEST_BODY && after < LONGEST_BODY * 2, "{path}: {after:?}");

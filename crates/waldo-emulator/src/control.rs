@@ -95,7 +95,9 @@ fn methods(control: &str) -> &'static [&'static str] {
         "stats" => &["GET", "DELETE"],
         "policy" => &["GET", "POST"],
         "faults" => &["GET", "POST", "DELETE"],
-        "expire" | "revoke" | "restore" | "signing-key" | "latency" | "hold" | "release" => &["POST"],
+        "expire" | "revoke" | "restore" | "signing-key" | "latency" | "hold" | "release" => {
+            &["POST"]
+        }
         _ => &[],
     }
 }
@@ -146,8 +148,8 @@ fn read<T: DeserializeOwned>(body: &[u8], sample: &str) -> Result<T, Mistake> {
         return Err(mistake("There is no body".to_owned()));
     }
     // In two steps, so that only what is not JSON is located in lines and columns.
-    let body: Value =
-        serde_json::from_slice(body).map_err(|error| mistake(format!("This is not JSON ({error})")))?;
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| mistake(format!("This is not JSON ({error})")))?;
     serde_json::from_value(body).map_err(|error| mistake(error.to_string()))
 }
 
@@ -167,7 +169,8 @@ fn read_key(body: &[u8], expected: &str) -> Result<Option<String>, Mistake> {
 }
 
 fn activate(request: &Request<Vec<u8>>, site: &Site, active: bool) -> Done {
-    const EXPECTED: &str = "Say which key: the JSON body {\"key\": \"ID\"}, or ?key=ID in the query.";
+    const EXPECTED: &str =
+        "Say which key: the JSON body {\"key\": \"ID\"}, or ?key=ID in the query.";
     let in_query = request.uri().query().and_then(|query| query.strip_prefix("key="));
     let id = match in_query {
         Some(id) => id.to_owned(),
@@ -197,7 +200,8 @@ fn sign_with(body: &[u8], site: &Site) -> Done {
 }
 
 fn change_policy(body: &[u8], site: &Site) -> Done {
-    let change: Map<String, Value> = read(body, "{\"lifetime\": \"10s\", \"rotation\": \"grace:5s\"}")?;
+    let change: Map<String, Value> =
+        read(body, "{\"lifetime\": \"10s\", \"rotation\": \"grace:5s\"}")?;
     let mut server = site.server();
     let mut policy = server.policy().clone();
     // One part after the other, so that the message can name the one that is wrong.
@@ -218,7 +222,9 @@ fn changed(policy: &Policy, name: &str, part: Value) -> Result<Policy, Mistake> 
     merge(&mut whole, Value::Object(Map::from_iter([(name.to_owned(), part)])));
     serde_json::from_value(whole).map_err(|error| {
         let example = now.map(|now| format!(" Now it is {now}.")).unwrap_or_default();
-        Mistake(format!("{name}: {error}.{example} GET /_emulator/policy shows every part of the policy."))
+        Mistake(format!(
+            "{name}: {error}.{example} GET /_emulator/policy shows every part of the policy."
+        ))
     })
 }
 
@@ -235,10 +241,11 @@ fn merge(whole: &mut Value, change: Value) {
 }
 
 fn add_faults(body: &[u8], site: &Site) -> Done {
-    let text =
-        std::str::from_utf8(body).map_err(|_| Mistake::new("The body is not JSON: it is not UTF-8."))?;
-    let faults = Fault::read_all(text)
-        .map_err(|error| Mistake(format!("{error}. GET /_emulator/ says what each control takes.")))?;
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Mistake::new("The body is not JSON: it is not UTF-8."))?;
+    let faults = Fault::read_all(text).map_err(|error| {
+        Mistake(format!("{error}. GET /_emulator/ says what each control takes."))
+    })?;
     if faults.iter().filter_map(Fault::path).any(is_meant) {
         return Err(Mistake::new(OWN_PATH));
     }
@@ -250,7 +257,8 @@ fn add_faults(body: &[u8], site: &Site) -> Done {
 }
 
 fn hold(body: &[u8], site: &Site) -> Done {
-    let hold: Hold = read(body, "{\"on\": \"calls\", \"stage\": \"after\", \"path\": \"/customer\"}")?;
+    let hold: Hold =
+        read(body, "{\"on\": \"calls\", \"stage\": \"after\", \"path\": \"/customer\"}")?;
     if hold.path().is_some_and(is_meant) {
         return Err(Mistake::new(OWN_PATH));
     }
@@ -269,7 +277,8 @@ const LATENCY: &str = "{\"login\": \"200ms\", \"calls\": \"0s\"}";
 
 fn set_latency(body: &[u8], site: &Site) -> Done {
     let LatencyBody { login, calls } = read(body, LATENCY)?;
-    let span = |text: Option<String>| text.as_deref().map(duration).transpose().map_err(Mistake::new);
+    let span =
+        |text: Option<String>| text.as_deref().map(duration).transpose().map_err(Mistake::new);
     let (login, calls) = (span(login)?, span(calls)?);
     if login.is_none() && calls.is_none() {
         return Err(Mistake(format!("Say whose latency: expected JSON such as {LATENCY}.")));
@@ -318,6 +327,8 @@ fn typed(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
 
 fn text(body: String) -> Response<Vec<u8>> {
     let mut response = Response::new(body.into_bytes());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

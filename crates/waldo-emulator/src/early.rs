@@ -19,7 +19,10 @@ pub(crate) struct Refusal {
 /// Writes the refusal, and closes the connection or leaves it open.
 pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: &Refusal) {
     // A client that has gone sees nothing.
-    if stream.write_all(&written(refusal)).await.is_ok() && stream.flush().await.is_ok() && !refusal.closes {
+    if stream.write_all(&written(refusal)).await.is_ok()
+        && stream.flush().await.is_ok()
+        && !refusal.closes
+    {
         // Wait for the client to close. The server closes after the time that a body may take.
         sleep(LONGEST_BODY).await;
     }
@@ -27,9 +30,12 @@ pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, refu
 
 fn written(Refusal { response, closes }: &Refusal) -> Vec<u8> {
     let status = response.status();
-    let mut bytes =
-        format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default())
-            .into_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    )
+    .into_bytes();
     for (name, value) in response.headers() {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             bytes.extend_from_slice(part);

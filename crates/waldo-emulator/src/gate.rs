@@ -81,7 +81,8 @@ impl Gates {
     }
 
     fn wait_until(&self, patience: Duration, done: impl Fn(&Standings) -> bool) -> bool {
-        let waited = self.changed.wait_timeout_while(self.standing(), patience, |standing| !done(standing));
+        let waited =
+            self.changed.wait_timeout_while(self.standing(), patience, |standing| !done(standing));
         let (standing, _) = waited.unwrap_or_else(PoisonError::into_inner);
         done(&standing)
     }

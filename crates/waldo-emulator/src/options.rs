@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
-    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault, IssuedAt,
-    LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation, Server, Servers,
-    UnknownPaths,
+    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault,
+    IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation, Server,
+    Servers, UnknownPaths,
 };
 
 /// What `--help` says first.
@@ -25,7 +25,10 @@ The first line on stdout says where it listens: listening on http://ADDR. While 
 /// The command line, read. Where a text has a name such as `lower_case`, it is an attribute: `--help` would show a comment's
 /// backticks.
 #[derive(Debug, Parser)]
-#[command(version, about = "The Waldo API's authentication on a local socket, with faults on request")]
+#[command(
+    version,
+    about = "The Waldo API's authentication on a local socket, with faults on request"
+)]
 #[command(long_about = ABOUT, after_long_help = endpoints())]
 pub(crate) struct Options {
     /// The address to listen on; port 0 takes a free one
@@ -114,7 +117,9 @@ pub(crate) struct Options {
     date: DateHeader,
 
     #[arg(long, value_name = "ANSWER", default_value = "echo", value_parser = word::<UnknownPaths>)]
-    #[arg(help = "How a path that the API does not have is answered: echo (200) or not_found (404)")]
+    #[arg(
+        help = "How a path that the API does not have is answered: echo (200) or not_found (404)"
+    )]
     unknown_paths: UnknownPaths,
 
     #[arg(long, value_name = "WHEN", default_value = "after_body", value_parser = word::<Refuses>)]
@@ -214,7 +219,9 @@ impl Options {
             match pair.split_once('=') {
                 Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
                     if !ids.insert(id) {
-                        refuse("--key: two pairs have the same id; give each id once, with its one secret");
+                        refuse(
+                            "--key: two pairs have the same id; give each id once, with its one secret",
+                        );
                     }
                     server.add_key(id, secret);
                 }
@@ -252,7 +259,8 @@ Only on (login or calls) and answer are required. The answers are:
 
 /// What `--help` says last.
 fn endpoints() -> String {
-    let endpoints: Vec<String> = Server::ENDPOINTS.iter().map(|endpoint| format!("  {endpoint}")).collect();
+    let endpoints: Vec<String> =
+        Server::ENDPOINTS.iter().map(|endpoint| format!("  {endpoint}")).collect();
     format!("Endpoints of the API that it knows, beside the login:\n{}", endpoints.join("\n"))
 }
 
@@ -267,14 +275,19 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn path(text: &str) -> Result<RequestPath, String> {
     if Emulator::is_control(text) {
-        return Err("what is under /_emulator controls the emulator; expected another path".to_owned());
+        return Err(
+            "what is under /_emulator controls the emulator; expected another path".to_owned()
+        );
     }
     text.parse().map_err(|error: BadWord| error.to_string())
 }
 
 fn span(text: &str) -> Result<Duration, String> {
     const EXPECTED: &str = "expected a duration such as 10s, 1500ms or 1h";
-    if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
+    if text
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    {
         return Err(format!("it cannot be negative: {EXPECTED}"));
     }
     humantime::parse_duration(text).map_err(|error| format!("{EXPECTED}: {error}"))
@@ -302,9 +315,9 @@ fn switches<T: DeserializeOwned + serde::Serialize + Default>(list: &str) -> Res
 fn faults(json: &str) -> Result<Faults, String> {
     let faults = Fault::read_all(json).map_err(|error| error.to_string())?;
     match faults.iter().filter_map(Fault::path).find(|path| Emulator::is_control(path)) {
-        Some(path) => {
-            Err(format!("{path:?} controls the emulator: expected another path, such as \"/customer\""))
-        }
+        Some(path) => Err(format!(
+            "{path:?} controls the emulator: expected another path, such as \"/customer\""
+        )),
         None => Ok(Faults(faults)),
     }
 }

@@ -55,7 +55,8 @@ impl Site {
         let now = SystemTime::now();
         let reply = server.handle(request, now);
         // Under the model's lock, so that the order is the model's.
-        if let Some(witness) = self.witness.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(witness) = self.witness.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+        {
             witness.note(target, request, &reply, now);
             if unread {
                 witness.leave_body_unread();

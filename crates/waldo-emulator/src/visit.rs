@@ -127,16 +127,26 @@ mod tests {
     fn a_control_has_exactly_one_host() {
         let own = ("host", "127.0.0.1:8787");
         assert_eq!(status("127.0.0.1:8787", "/_emulator/expire", &[]), 403);
-        assert_eq!(status("127.0.0.1:8787", "/_emulator/expire", &[own, ("host", "evil.example")]), 403);
+        assert_eq!(
+            status("127.0.0.1:8787", "/_emulator/expire", &[own, ("host", "evil.example")]),
+            403
+        );
         assert_eq!(status("127.0.0.1:8787", "/_emulator/expire", &[own, own]), 403);
-        assert_eq!(status("127.0.0.1:8787", "http://evil.example:8787/_emulator/expire", &[own]), 403);
+        assert_eq!(
+            status("127.0.0.1:8787", "http://evil.example:8787/_emulator/expire", &[own]),
+            403
+        );
         assert_eq!(status("127.0.0.1:8787", "http://127.0.0.1:8787/_emulator/expire", &[own]), 200);
     }
 
     #[test]
     fn a_web_page_may_not_use_a_control() {
         let page = |name, value| {
-            status("127.0.0.1:8787", "/_emulator/expire", &[("host", "127.0.0.1:8787"), (name, value)])
+            status(
+                "127.0.0.1:8787",
+                "/_emulator/expire",
+                &[("host", "127.0.0.1:8787"), (name, value)],
+            )
         };
         for origin in ["https://evil.example", "null", "", "http://127.0.0.1:8787"] {
             assert_eq!(page("origin", origin), 403, "{origin:?}");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::Scheme;
 use reqwest::redirect::Policy;
-use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
 use waldo_auth_client::{EnvError, SharedSession, config, config_from_env};
+use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
 
 use crate::client::Client;
 use crate::error::BuildError;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
-use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
 use waldo_auth_client::{Admission, Gate, close_connection, is_upload, mark_sensitive};
+use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -64,11 +64,13 @@ pub(crate) async fn run<E: Exchange>(
             request.headers_mut().clone_from(head.headers());
             if *head.uri() != asked {
                 // The request goes to exactly what was admitted.
-                *request.url_mut() = head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
+                *request.url_mut() =
+                    head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
             }
             if let Some(ends) = ends {
                 // reqwest's timeout begins anew with each sending.
-                *request.timeout_mut() = Some(ends.saturating_duration_since(client.session().now()));
+                *request.timeout_mut() =
+                    Some(ends.saturating_duration_since(client.session().now()));
             }
             Ok(request)
         };
@@ -124,7 +126,9 @@ pub(crate) async fn run<E: Exchange>(
                 call = then;
             }
             Sent::BrokeOff(error) => {
-                let Verdict::Retry(then) = client.session().break_off(attempt) else { return Err(error) };
+                let Verdict::Retry(then) = client.session().break_off(attempt) else {
+                    return Err(error);
+                };
                 stage = Stage::BrokeOff(error, copy);
                 call = then;
             }
@@ -170,15 +174,21 @@ fn after(client: &Client, span: Duration) -> Instant {
     client.session().now().saturating_add(span)
 }
 
-fn conclude<E: Exchange>(client: &Client, attempt: Attempt, result: &Result<Response, E::Error>) -> Verdict {
+fn conclude<E: Exchange>(
+    client: &Client,
+    attempt: Attempt,
+    result: &Result<Response, E::Error>,
+) -> Verdict {
     let none = HeaderMap::new();
     let (status, headers, url): (StatusCode, &HeaderMap, Option<&Url>) = match result {
         Ok(response) => (response.status(), response.headers(), Some(response.url())),
-        Err(error) => match E::failure(error).and_then(|error| Some((error.status()?, error.url()))) {
-            // A middleware made an error of it; a 401 is still a 401.
-            Some((status, url)) => (status, &none, url),
-            None => return Verdict::Deliver,
-        },
+        Err(error) => {
+            match E::failure(error).and_then(|error| Some((error.status()?, error.url()))) {
+                // A middleware made an error of it; a 401 is still a 401.
+                Some((status, url)) => (status, &none, url),
+                None => return Verdict::Deliver,
+            }
+        }
     };
     // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is no URI comes from elsewhere.
     let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());

@@ -7,8 +7,10 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use reqwest::header::HeaderValue;
 use reqwest::{Request, Response};
-use waldo_auth_core::{Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot};
 use waldo_auth_client::SharedSession;
+use waldo_auth_core::{
+    Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
+};
 
 use crate::call;
 use crate::error::Error;
@@ -201,7 +203,9 @@ impl Exchange for Direct<'_> {
     fn failure(error: &Error) -> Option<&reqwest::Error> {
         match error {
             Error::Reqwest(error) | Error::BrokeOff(error) => Some(error),
-            Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_) => None,
+            Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_) => {
+                None
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use http::uri::InvalidUri;
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 use waldo_auth_client::{EnvError, Refused};
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 
 /// Why a call brought no response; each variant says what to do.
 ///

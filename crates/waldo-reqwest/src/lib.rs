@@ -30,9 +30,9 @@ pub use reqwest;
 /// The crate of what stands around and below a call.
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
-pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, Generation,
-    NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
-    SnapshotError, Unavailable,
-};
 pub use waldo_auth_client::{EnvError, Refused};
+pub use waldo_auth_core::{
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
+    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
+    RejectionCode, Snapshot, SnapshotError, Unavailable,
+};

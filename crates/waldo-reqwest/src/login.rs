@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::Response;
 use reqwest::{Body, Request};
 use tokio::time::timeout;
-use waldo_auth_core::Head;
 use waldo_auth_client::{AnswerBody, Lead};
+use waldo_auth_core::Head;
 use zeroize::Zeroizing;
 
 /// Sends the login's request, and ends the lead with what comes back.

@@ -62,7 +62,10 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn middleware_stack(&self, around: impl IntoIterator<Item = Arc<dyn Middleware>>) -> ClientBuilder {
+    pub fn middleware_stack(
+        &self,
+        around: impl IntoIterator<Item = Arc<dyn Middleware>>,
+    ) -> ClientBuilder {
         let stack = ClientBuilder::new(self.http().clone());
         around.into_iter().fold(stack, ClientBuilder::with_arc).with(Calls(self.clone()))
     }

@@ -116,7 +116,10 @@ impl RequestBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn map(self, change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
+    pub fn map(
+        self,
+        change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Self {
         Self { inner: change(self.inner), ..self }
     }
 

@@ -4,8 +4,8 @@ use http::StatusCode;
 use http_body::SizeHint;
 use reqwest::{Body, Request, Response};
 use tokio::time::{sleep, timeout};
-use waldo_auth_core::Upload;
 use waldo_auth_client::{Gate, HeldBody, expect_continue, is_break_off, is_upload};
+use waldo_auth_core::Upload;
 
 use crate::error::Error;
 
@@ -14,7 +14,10 @@ pub(crate) trait Exchange {
     /// The error of a failed sending.
     type Error: From<Error>;
 
-    fn send(&mut self, request: Request) -> impl Future<Output = Result<Response, Self::Error>> + Send;
+    fn send(
+        &mut self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Self::Error>> + Send;
 
     /// The reqwest error in this error, if there is one.
     fn failure(error: &Self::Error) -> Option<&reqwest::Error>;
@@ -57,7 +60,9 @@ pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) ->
     let is_stream = request.body().is_some_and(|body| body.as_bytes().is_none());
     let gate = if is_upload && is_stream { hold(&mut request, HeldBody::open) } else { None };
     match exchange.send(request).await {
-        Err(error) if is_upload && is_lost::<E>(&error, gate.as_ref()) => Sent::BrokeOff(E::broke_off(error)),
+        Err(error) if is_upload && is_lost::<E>(&error, gate.as_ref()) => {
+            Sent::BrokeOff(E::broke_off(error))
+        }
         result => Sent::Ended(result, None),
     }
 }
@@ -106,7 +111,10 @@ pub(crate) async fn probe<E: Exchange>(
 }
 
 /// Puts the body behind a gate.
-fn hold(request: &mut Request, hold: fn(Body) -> (HeldBody<Body>, Gate<Body>)) -> Option<Gate<Body>> {
+fn hold(
+    request: &mut Request,
+    hold: fn(Body) -> (HeldBody<Body>, Gate<Body>),
+) -> Option<Gate<Body>> {
     let (body, gate) = hold(request.body_mut().take()?);
     *request.body_mut() = Some(Body::wrap(body));
     Some(gate)

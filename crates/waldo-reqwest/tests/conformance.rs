@@ -80,13 +80,16 @@ struct Certified {
 
 impl Certified {
     async fn call(&self, ask: &Ask) -> Ending {
-        let mut request = Request::new(ask.method().clone(), ask.uri().to_string().parse().unwrap());
+        let mut request =
+            Request::new(ask.method().clone(), ask.uri().to_string().parse().unwrap());
         request.headers_mut().clone_from(ask.headers());
         *request.timeout_mut() = ask.deadline();
         *request.body_mut() = match ask.body() {
             BodyKind::None => None,
             BodyKind::Replayable => Some(ask.bytes().to_vec().into()),
-            BodyKind::OneShot => Some(Chunks::of(ask.bytes(), ask.bytes().len().div_ceil(100).max(1)).into()),
+            BodyKind::OneShot => {
+                Some(Chunks::of(ask.bytes(), ask.bytes().len().div_ceil(100).max(1)).into())
+            }
         };
         let result = match &self.stack {
             None => self.client.execute(request).await,
@@ -103,7 +106,9 @@ impl Certified {
                     Err(error) => failure(&error),
                 }
             }
-            Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
+            Err(Error::Refused(Refused { refusal, retry_in, .. })) => {
+                Ending::refused(&refusal, retry_in)
+            }
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
             Err(Error::Reqwest(error) | Error::BrokeOff(error)) => failure(&error),
             Err(other) => Ending::Other(other.to_string()),
@@ -155,14 +160,18 @@ fn waldo_reqwest_passes_them_in_a_stack_of_middlewares() {
     assert_is_certified(Way::Stack, "| reqwest-middleware |");
 }
 
-#[expect(clippy::print_stdout, reason = "a test that fails shows what was printed, here the report")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that fails shows what was printed, here the report"
+)]
 fn assert_is_certified(way: Way, row: &str) {
     let report = conformance::certify(&way);
     println!("{report}");
     assert!(report.is_certified());
     // The scenarios whose logins end with their calls.
     assert_eq!(report.skipped(), 3);
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let row = readme.lines().find(|line| line.starts_with(row)).unwrap();
     let result = format!("| {} passed, {} skipped |", report.passed(), report.skipped());
     assert!(row.ends_with(&result), "README.md says {row}, and should say {result}");

@@ -96,14 +96,18 @@ fn cases() -> Vec<Case> {
         add(Bound::Ci, "2-calls-2-of-ten", calls(2).with(2, InjectedFault::TEN));
         let one_shot = Kind { one_shot: true, ..Kind::default() };
         let hurried = Kind { patience: Some(Duration::from_secs(10)), ..Kind::default() };
-        let mixed =
-            Setup { calls: vec![Kind::default(), one_shot, hurried], ..calls(3).with(1, InjectedFault::TEN) };
+        let mixed = Setup {
+            calls: vec![Kind::default(), one_shot, hurried],
+            ..calls(3).with(1, InjectedFault::TEN)
+        };
         add(Bound::Full, "3-mixed-calls-1-of-ten", mixed);
-        let mixed = Setup { calls: vec![one_shot, hurried], ..calls(2).with(1, InjectedFault::ALL) };
+        let mixed =
+            Setup { calls: vec![one_shot, hurried], ..calls(2).with(1, InjectedFault::ALL) };
         add(Bound::Ci, "2-mixed-calls-1-of-all", mixed);
         let other = Kind { process: 1, ..Kind::default() };
         let two = Setup { calls: vec![Kind::default(), other], processes: 2, ..calls(2) };
-        let shared = &[InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
+        let shared =
+            &[InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
         add(Bound::Ci, "2-processes-2-shared", two.with(2, shared));
         add(Bound::Ci, "2-calls-1-of-all", calls(2).with(1, InjectedFault::ALL).at_pace(second));
         add(Bound::Ci, "1-call-2-of-all", calls(1).with(2, InjectedFault::ALL));
@@ -120,7 +124,8 @@ fn within(bound: Bound) -> Vec<Case> {
 
 fn search<M: Machine>(cases: &[Case]) -> Result<Report, Box<Failure>> {
     println!("{:<36} {:>12} {:>12} {:>26} {:>8}", "case", "states", "runs", "schedules", "seconds");
-    let (next, total, failed) = (AtomicUsize::new(0), Mutex::new(Report::default()), Mutex::new(None));
+    let (next, total, failed) =
+        (AtomicUsize::new(0), Mutex::new(Report::default()), Mutex::new(None));
     let began = Instant::now();
     on_every_core(|| {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -191,7 +196,10 @@ fn chance<M: Machine>(hours: u64, seed: u64) -> Result<Report, Box<Failure>> {
     let total = total.into_inner().unwrap_or_default();
     let Report { runs, steps, time, .. } = total;
     let hours = time.as_secs() / 3600;
-    println!("{hours} virtual hours in {runs} runs of {steps} steps, {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "{hours} virtual hours in {runs} runs of {steps} steps, {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     Ok(total)
 }
 
@@ -200,8 +208,10 @@ fn retell<M: Machine>(case: Option<&str>, trail: &Trail) -> Result<(), String> {
         None => Plan::Drawn { steps: STEPS },
         Some(name) => {
             let case = cases().into_iter().find(|case| case.name == name);
-            let names = || cases().iter().map(|case| case.name.clone()).collect::<Vec<_>>().join(", ");
-            let case = case.ok_or_else(|| format!("{name:?} is no case; these are: {}", names()))?;
+            let names =
+                || cases().iter().map(|case| case.name.clone()).collect::<Vec<_>>().join(", ");
+            let case =
+                case.ok_or_else(|| format!("{name:?} is no case; these are: {}", names()))?;
             Plan::Given(Box::new(case.setup))
         }
     };
@@ -222,7 +232,8 @@ fn explore<M: Machine>(what: What) -> Result<(), String> {
         }
         What::Replay { case, choices } => {
             let given = Setting::Choices.read().map_err(|error| error.to_string())?;
-            let choices = choices.or(given).ok_or("give the choices of the run, or set WALDO_CHOICES")?;
+            let choices =
+                choices.or(given).ok_or("give the choices of the run, or set WALDO_CHOICES")?;
             retell::<M>(case.as_deref(), &choices)?;
         }
     }
@@ -314,7 +325,8 @@ mod tests {
 
     #[test]
     fn each_bound_has_its_cases() {
-        let names = |bound| within(bound).into_iter().map(|case| case.name).collect::<BTreeSet<_>>();
+        let names =
+            |bound| within(bound).into_iter().map(|case| case.name).collect::<BTreeSet<_>>();
         let (ci, full) = (names(Bound::Ci), names(Bound::Full));
         assert_eq!((ci.len(), full.len()), (14, 24), "{full:?}");
         assert!(ci.is_subset(&full));

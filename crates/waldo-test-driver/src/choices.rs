@@ -163,7 +163,10 @@ impl std::str::FromStr for Trail {
         if text.is_empty() {
             return Ok(Self(Vec::new()));
         }
-        text.split('.').map(|number| number.parse().map_err(|_| BadTrail)).collect::<Result<_, _>>().map(Self)
+        text.split('.')
+            .map(|number| number.parse().map_err(|_| BadTrail))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -185,9 +188,12 @@ mod tests {
 
     #[test]
     fn a_trail_is_read_as_it_is_written_but_for_its_final_zeros() {
-        for (list, text) in
-            [(vec![3, 0, 0, 2, 0, 0], "3.0.0.2"), (vec![], "0"), (vec![0, 0], "0"), (vec![0, 1], "0.1")]
-        {
+        for (list, text) in [
+            (vec![3, 0, 0, 2, 0, 0], "3.0.0.2"),
+            (vec![], "0"),
+            (vec![0, 0], "0"),
+            (vec![0, 1], "0.1"),
+        ] {
             assert_eq!(Trail(list.clone()).to_string(), text);
             let read: Trail = text.parse().unwrap();
             assert!(read.0.iter().eq(list.iter().chain([&0]).take(read.0.len())));

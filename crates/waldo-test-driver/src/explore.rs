@@ -138,11 +138,17 @@ pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<
     let (result, transcript) = told::<M>(plan, &trail.0);
     match result {
         Ok(()) => Ok(transcript),
-        Err(violation) => Err(Box::new(Failure { violation, seed: None, trail: trail.clone(), transcript })),
+        Err(violation) => {
+            Err(Box::new(Failure { violation, seed: None, trail: trail.clone(), transcript }))
+        }
     }
 }
 
-fn one<M: Machine>(plan: &Plan, mut choices: Choices, seed: Option<u64>) -> Result<Report, Box<Failure>> {
+fn one<M: Machine>(
+    plan: &Plan,
+    mut choices: Choices,
+    seed: Option<u64>,
+) -> Result<Report, Box<Failure>> {
     let setup = plan.setup(&mut choices);
     let mut simulation = Simulation::<M>::new(&setup, Transcript::default());
     match simulation.run(&mut choices) {
@@ -163,11 +169,17 @@ fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Trans
     (result, simulation.into_transcript())
 }
 
-fn failure<M: Machine>(plan: &Plan, choices: &Choices, seed: Option<u64>, found: Violation) -> Failure {
+fn failure<M: Machine>(
+    plan: &Plan,
+    choices: &Choices,
+    seed: Option<u64>,
+    found: Violation,
+) -> Failure {
     let taken = shrink::shorten(choices.taken().to_vec(), |taken| {
         let (result, transcript) = told::<M>(plan, taken);
-        let same =
-            |violation: Violation| (violation.invariant, violation.clause) == (found.invariant, found.clause);
+        let same = |violation: Violation| {
+            (violation.invariant, violation.clause) == (found.invariant, found.clause)
+        };
         result.is_err_and(same).then(|| transcript.len())
     });
     let (result, transcript) = told::<M>(plan, &taken);

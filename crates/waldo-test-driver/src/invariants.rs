@@ -214,7 +214,11 @@ fn path(invariant: &str, clause: &str) -> String {
 }
 
 /// Judges a sight by every clause of these invariants.
-pub(crate) fn judge(invariants: &[Invariant], scene: &Scene<'_>, sight: &Sight) -> Result<(), Violation> {
+pub(crate) fn judge(
+    invariants: &[Invariant],
+    scene: &Scene<'_>,
+    sight: &Sight,
+) -> Result<(), Violation> {
     for invariant in invariants {
         for clause in invariant.clauses {
             if let Some(what) = (clause.objects)(scene, sight) {

@@ -61,7 +61,10 @@ impl Setting {
                 read = Some(parse(name, &value)?);
             } else if !is_known(&variable) {
                 let known = Self::ALL.map(Self::name).join(", ");
-                return Err(SettingError(format!("{} means nothing; these do: {known}", variable.display())));
+                return Err(SettingError(format!(
+                    "{} means nothing; these do: {known}",
+                    variable.display()
+                )));
             }
         }
         Ok(read)
@@ -78,7 +81,12 @@ fn parse<T: FromStr<Err: fmt::Display>>(name: &str, value: &OsStr) -> Result<T, 
 
 fn is_known(variable: &OsStr) -> bool {
     let ours = variable.as_encoded_bytes().starts_with(b"WALDO_");
-    !ours || Setting::ALL.iter().map(|setting| setting.name()).chain(CLIENTS).any(|name| variable == name)
+    !ours
+        || Setting::ALL
+            .iter()
+            .map(|setting| setting.name())
+            .chain(CLIENTS)
+            .any(|name| variable == name)
 }
 
 /// Why a setting cannot be read: a sentence.
@@ -109,7 +117,8 @@ mod tests {
         let all = Setting::ALL.map(Setting::name).map(|name| (name, "7"));
         for setting in Setting::ALL {
             assert_eq!(read(setting, &all).map(|seven| seven.map(NonZeroU32::get)), Ok(Some(7)));
-            let others: Vec<_> = all.into_iter().filter(|(name, _)| *name != setting.name()).collect();
+            let others: Vec<_> =
+                all.into_iter().filter(|(name, _)| *name != setting.name()).collect();
             assert_eq!(others.len(), 4);
             assert_eq!(read(setting, &others), Ok(None), "{setting:?}");
         }
@@ -134,8 +143,7 @@ mod tests {
         assert_eq!(read(Setting::Seed, &[("PATH", ""), ("XWALDO_A", ""), ("WALDO", "")]), Ok(None));
         for misspelt in ["WALDO_STORM_ROUND", "WALDO_", "WALDO_SEEDS"] {
             let error = read(Setting::Seed, &[("WALDO_SEED", "7"), (misspelt, "7")]).unwrap_err();
-            let known =
-                "WALDO_SEED, WALDO_CHOICES, WALDO_MODEL_SEED, WALDO_MODEL_SCHEDULES, WALDO_STORM_ROUNDS";
+            let known = "WALDO_SEED, WALDO_CHOICES, WALDO_MODEL_SEED, WALDO_MODEL_SCHEDULES, WALDO_STORM_ROUNDS";
             assert_eq!(error, format!("{misspelt} means nothing; these do: {known}"));
         }
     }

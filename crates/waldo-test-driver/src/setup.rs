@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::choices::Choices;
-use crate::server::{ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers};
+use crate::server::{
+    ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers,
+};
 
 /// What can go wrong in a simulation, beside the order of everything.
 // Exhaustive on purpose: a simulation has to know how to do each.
@@ -236,15 +238,16 @@ mod tests {
                 ("processes", &setup.processes),
                 ("pace", &setup.pace),
             ];
-            let of_calls = setup.calls.iter().flat_map(|Kind { process, one_shot, patience, abroad }| {
-                let options: [(_, &dyn Debug); 4] = [
-                    ("process", process),
-                    ("one_shot", one_shot),
-                    ("patience", patience),
-                    ("abroad", abroad),
-                ];
-                options
-            });
+            let of_calls =
+                setup.calls.iter().flat_map(|Kind { process, one_shot, patience, abroad }| {
+                    let options: [(_, &dyn Debug); 4] = [
+                        ("process", process),
+                        ("one_shot", one_shot),
+                        ("patience", patience),
+                        ("abroad", abroad),
+                    ];
+                    options
+                });
             for (name, value) in options.into_iter().chain(of_calls) {
                 drawn.entry(name).or_default().insert(format!("{value:?}"));
             }

@@ -17,7 +17,12 @@ impl Transcript {
         Self { lines: Some(Vec::new()) }
     }
 
-    pub(crate) fn tell(&mut self, at: Duration, who: &dyn fmt::Display, what: impl FnOnce() -> String) {
+    pub(crate) fn tell(
+        &mut self,
+        at: Duration,
+        who: &dyn fmt::Display,
+        what: impl FnOnce() -> String,
+    ) {
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{:>11.3} s  {:<9} {}", at.as_secs_f64(), who.to_string(), what()));
         }

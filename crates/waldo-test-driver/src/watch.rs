@@ -101,7 +101,11 @@ impl Watch {
     /// Whether a token is held that is good for this call.
     pub(crate) fn is_good_for(&self, call: &Caller, now: Now) -> bool {
         self.held.is_some_and(|held| {
-            if call.one_shot { held.lifetime.usable_for_one_shot(now) } else { held.lifetime.usable(now) }
+            if call.one_shot {
+                held.lifetime.usable_for_one_shot(now)
+            } else {
+                held.lifetime.usable(now)
+            }
         })
     }
 
@@ -113,7 +117,8 @@ impl Watch {
 
     /// How long the server has refused the held token, up to a refusal now.
     pub(crate) fn refused_for(&self, now: Now) -> Duration {
-        self.refused_since.map_or(Duration::ZERO, |since| now.monotonic.saturating_duration_since(since))
+        self.refused_since
+            .map_or(Duration::ZERO, |since| now.monotonic.saturating_duration_since(since))
     }
 
     /// Whether a server with clocks of whole seconds may see the held token as ended (rule 16).
@@ -152,15 +157,19 @@ impl Watch {
             What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
                 self.refuse(*sent, *holds, now);
             }
-            What::Answered { sent, epoch, status: 200..=299, own_origin: true, renewal, .. } => {
+            What::Answered {
+                sent, epoch, status: 200..=299, own_origin: true, renewal, ..
+            } => {
                 let repeats = renewal.is_some_and(|(token, _)| self.given_up.contains(&token));
-                let renews =
-                    renewal.is_some_and(|renewal| !repeats && self.renew(*sent, *epoch, renewal, tokens));
+                let renews = renewal
+                    .is_some_and(|renewal| !repeats && self.renew(*sent, *epoch, renewal, tokens));
                 if *epoch == self.epoch && !repeats {
                     self.succeed(renews);
                 }
             }
-            What::Answered { epoch, status: ..=499, own_origin: true, .. } if *epoch == self.epoch => {
+            What::Answered { epoch, status: ..=499, own_origin: true, .. }
+                if *epoch == self.epoch =>
+            {
                 self.accepted = true;
             }
             What::BrokeOff { sent, holds } => drop(self.drop_held(*sent, *holds, now)),
@@ -260,7 +269,9 @@ impl Watch {
 
     /// Whether the token was dropped: the client holds no token any more.
     fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
-        let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else { return false };
+        let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else {
+            return false;
+        };
         self.give_up(dropped);
         if !may_have_ended(dropped.lifetime, now) {
             self.pay(now);
@@ -285,7 +296,8 @@ impl Watch {
         (token, lifetime): (TokenId, Lifetime),
         tokens: &Tokens,
     ) -> bool {
-        let Some(held) = self.held.filter(|held| epoch == self.epoch && token != sent && token != held.token)
+        let Some(held) =
+            self.held.filter(|held| epoch == self.epoch && token != sent && token != held.token)
         else {
             return false;
         };
@@ -300,7 +312,9 @@ impl Watch {
     }
 
     fn settle(&mut self, login: u64, end: End, now: Now, tokens: &Tokens) {
-        let Some(index) = self.under_way.iter().position(|lease| lease.login == login) else { return };
+        let Some(index) = self.under_way.iter().position(|lease| lease.login == login) else {
+            return;
+        };
         let started = self.under_way.swap_remove(index);
         let current = self.lease.take_if(|lease| lease.login == login).is_some();
         let overtaken = login != self.logins;
@@ -354,7 +368,9 @@ impl Watch {
     }
 
     fn streak(&self, by: By) -> u32 {
-        self.closed.filter(|closed| closed.by == by).map_or(1, |closed| closed.streak.saturating_add(1))
+        self.closed
+            .filter(|closed| closed.by == by)
+            .map_or(1, |closed| closed.streak.saturating_add(1))
     }
 
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {

@@ -18,8 +18,8 @@ static ELSEWHERE: CryptoProvider = CryptoProvider {
 fn a_provider_that_was_there_first_stays_and_one_without_hmac_is_a_500_that_says_so() {
     ELSEWHERE.install_default().unwrap();
     let mut server = Server::default();
-    let body =
-        serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET }).to_string();
+    let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET })
+        .to_string();
     let login = http::Request::post("/authenticate").body(body).unwrap();
     let answer = server.handle(&login, SystemTime::UNIX_EPOCH).response().unwrap();
     assert_eq!(answer.status(), 500);

@@ -6,8 +6,8 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_core::{Call, Instant, Upload, Verdict};
 use waldo_auth_client::{Admission, Gate, Refused, close_connection};
+use waldo_auth_core::{Call, Instant, Upload, Verdict};
 
 use crate::body::Body;
 use crate::error::Error;
@@ -57,8 +57,11 @@ impl<S> Exchange<S> {
         again: fn(&B) -> Option<B>,
     ) -> Result<Response<R>, Error>
     where
-        S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>
-            + Clone
+        S: Service<
+                Request<Body<B>>,
+                Response = Response<R>,
+                Error: Into<Box<dyn StdError + Send + Sync>>,
+            > + Clone
             + Send
             + 'static,
         S::Future: Send,
@@ -66,7 +69,9 @@ impl<S> Exchange<S> {
             + Unpin
             + Send
             + 'static,
-        R: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+        R: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>>
+            + Send
+            + 'static,
     {
         if request.headers().keys_len() > MAX_HEADERS {
             return Err(Error::TooManyHeaders);
@@ -108,7 +113,10 @@ impl<S> Exchange<S> {
                             let spare = body.again(again);
                             let sent = match how {
                                 Upload::Send => sending.send(body).await?,
-                                Upload::ExpectContinue | Upload::HeadOnly => match sending.ask(body).await? {
+                                Upload::ExpectContinue | Upload::HeadOnly => match sending
+                                    .ask(body)
+                                    .await?
+                                {
                                     Asked::Sent(sent) => sent,
                                     Asked::Refused(body) => {
                                         let service = self.ready().await?;
@@ -124,8 +132,10 @@ impl<S> Exchange<S> {
                     match sent {
                         Sent::Answered(mut response, gate) => {
                             let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
-                            let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
-                            let Verdict::Retry(then) = session.conclude(attempt, &mut response) else {
+                            let attempt =
+                                if is_untouched { attempt.with_untouched_body() } else { attempt };
+                            let Verdict::Retry(then) = session.conclude(attempt, &mut response)
+                            else {
                                 return Ok(response);
                             };
                             let untouched = gate.and_then(Gate::take_back).map(Body::from);
@@ -136,7 +146,9 @@ impl<S> Exchange<S> {
                         }
                         Sent::BrokeOff(error) => {
                             let error = Error::BrokeOff(error);
-                            let Verdict::Retry(then) = session.break_off(attempt) else { return Err(error) };
+                            let Verdict::Retry(then) = session.break_off(attempt) else {
+                                return Err(error);
+                            };
                             stage = Stage::BrokeOff(error, spare);
                             then
                         }
@@ -177,7 +189,9 @@ impl<S> Exchange<S> {
             return Ok(ready);
         }
         let mut service = self.spare.clone();
-        poll_fn(|context| service.poll_ready(context)).await.map_err(|error| Error::Inner(error.into()))?;
+        poll_fn(|context| service.poll_ready(context))
+            .await
+            .map_err(|error| Error::Inner(error.into()))?;
         Ok(service)
     }
 

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use waldo_auth_core::{AdmitError, ForeignOrigin};
 use waldo_auth_client::Refused;
+use waldo_auth_core::{AdmitError, ForeignOrigin};
 
 /// Why a call brought no response; each variant says what to do. A status is never an error here: 4xx and 5xx are responses.
 ///

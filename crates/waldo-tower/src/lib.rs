@@ -39,9 +39,11 @@ pub use spawn::LoginFuture;
 
 /// The HTTP types that requests and responses are made of.
 pub use http;
+pub use waldo_auth_client::{
+    DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env,
+};
 pub use waldo_auth_core::{
     Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode,
-    Snapshot, SnapshotError, Unavailable,
+    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
+    RejectionCode, Snapshot, SnapshotError, Unavailable,
 };
-pub use waldo_auth_client::{DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env};

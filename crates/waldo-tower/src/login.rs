@@ -5,8 +5,8 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_core::Head;
 use waldo_auth_client::{AnswerBody, Lead};
+use waldo_auth_core::Head;
 use zeroize::Zeroizing;
 
 use crate::body::Body;
@@ -15,7 +15,11 @@ use crate::sleep::Sleep;
 /// Sends the login's request through a service that is ready, and ends the lead with what comes back.
 pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
-    S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
+    S: Service<
+            Request<Body<B>>,
+            Response = Response<R>,
+            Error: Into<Box<dyn StdError + Send + Sync>>,
+        >,
     R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
 {
     // It holds the key pair; the memory is wiped when the service below lets go of it.

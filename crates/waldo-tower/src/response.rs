@@ -13,7 +13,9 @@ use crate::error::Error;
 pub struct ResponseFuture<R>(Pin<Box<dyn Future<Output = Result<Response<R>, Error>> + Send>>);
 
 impl<R> ResponseFuture<R> {
-    pub(crate) fn new(call: impl Future<Output = Result<Response<R>, Error>> + Send + 'static) -> Self {
+    pub(crate) fn new(
+        call: impl Future<Output = Result<Response<R>, Error>> + Send + 'static,
+    ) -> Self {
         Self(Box::pin(call))
     }
 }

@@ -5,8 +5,8 @@ use std::error::Error as StdError;
 use http::{Request, Response, StatusCode};
 use http_body::SizeHint;
 use tower_service::Service;
-use waldo_auth_core::Upload;
 use waldo_auth_client::{Gate, HeldBody, expect_continue};
+use waldo_auth_core::Upload;
 
 use crate::body::Body;
 use crate::error::Error;
@@ -41,10 +41,15 @@ impl<S> Sending<'_, S> {
     /// Sends head and body at once.
     pub(crate) async fn send<B, R>(mut self, body: Body<B>) -> Result<Sent<R, B>, Error>
     where
-        S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
+        S: Service<
+                Request<Body<B>>,
+                Response = Response<R>,
+                Error: Into<Box<dyn StdError + Send + Sync>>,
+            >,
         B: http_body::Body,
     {
-        let (body, gate) = if body.upload().is_some() { body.behind(HeldBody::open) } else { (body, None) };
+        let (body, gate) =
+            if body.upload().is_some() { body.behind(HeldBody::open) } else { (body, None) };
         let sent = self.service.call(self.head.clone().map(|()| body));
         drop(self.service);
         match sent.await {
@@ -60,7 +65,11 @@ impl<S> Sending<'_, S> {
     /// then.
     pub(crate) async fn ask<B, R>(mut self, body: Body<B>) -> Result<Asked<R, B>, Error>
     where
-        S: Service<Request<Body<B>>, Response = Response<R>, Error: Into<Box<dyn StdError + Send + Sync>>>,
+        S: Service<
+                Request<Body<B>>,
+                Response = Response<R>,
+                Error: Into<Box<dyn StdError + Send + Sync>>,
+            >,
         B: http_body::Body,
     {
         let (body, gate) = body.behind(HeldBody::held);
@@ -86,7 +95,10 @@ impl<S> Sending<'_, S> {
 
     /// Sends the head of a request whose body has this length, and never the body. Returns the
     /// server's answer to this head.
-    pub(crate) async fn probe<B, R>(mut self, length: SizeHint) -> Result<Option<Response<R>>, Error>
+    pub(crate) async fn probe<B, R>(
+        mut self,
+        length: SizeHint,
+    ) -> Result<Option<Response<R>>, Error>
     where
         S: Service<Request<Body<B>>, Response = Response<R>>,
         B: http_body::Body,
@@ -104,7 +116,10 @@ impl<S> Sending<'_, S> {
     }
 }
 
-fn failed<R, B>(error: Box<dyn StdError + Send + Sync>, gate: Option<&Gate<B>>) -> Result<Sent<R, B>, Error> {
+fn failed<R, B>(
+    error: Box<dyn StdError + Send + Sync>,
+    gate: Option<&Gate<B>>,
+) -> Result<Sent<R, B>, Error> {
     if gate.is_some_and(|gate| gate.broke_off(&*error)) {
         return Ok(Sent::BrokeOff(error));
     }

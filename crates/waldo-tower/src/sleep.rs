@@ -29,7 +29,11 @@ impl Sleep {
     }
 
     /// What comes of the work, unless it takes longer than this.
-    pub(crate) async fn unless<T>(&self, span: Duration, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless<T>(
+        &self,
+        span: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let (mut work, mut sleep) = (pin!(work), pin!(self.of(span)));
         poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),

@@ -76,7 +76,9 @@ impl Client for TowerClient {
         let task = self.runtime.spawn(async move { call(service, &asked).await });
         match self.runtime.block_on(task).unwrap() {
             Ok(ending) => ending,
-            Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
+            Err(Error::Refused(Refused { refusal, retry_in, .. })) => {
+                Ending::refused(&refusal, retry_in)
+            }
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
             Err(Error::Inner(_) | Error::BrokeOff(_)) => Ending::Failed,
             Err(other) => Ending::Other(other.to_string()),
@@ -110,7 +112,8 @@ fn waldo_tower_passes_every_scenario_that_sockets_can_do() {
     let report = conformance::certify(&Tower(runtime));
     println!("{report}");
     assert!(report.is_certified());
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let row = readme.lines().find(|line| line.starts_with("| tower |")).unwrap();
     let result = format!("| {} passed, {} skipped |", report.passed(), report.skipped());
     assert!(row.ends_with(&result), "README.md says {row}, and should say {result}");

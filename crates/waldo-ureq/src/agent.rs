@@ -23,8 +23,9 @@ pub(crate) fn default_config() -> Config {
         .max_redirects(0);
     // ureq's default is rustls, compiled in or not.
     #[cfg(all(feature = "native-tls", not(feature = "rustls-no-provider")))]
-    let settings = settings
-        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build());
+    let settings = settings.tls_config(
+        ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build(),
+    );
     settings.build()
 }
 
@@ -74,7 +75,10 @@ fn check_buffers(config: &Config) -> Result<(), BuildError> {
         ("output_buffer_size", config.output_buffer_size()),
     ] {
         if !(1..=MAX_BUFFER).contains(&size) {
-            return Err(refused(setting, "it must be 1 byte to 100 MiB; ureq's default is 128 KiB"));
+            return Err(refused(
+                setting,
+                "it must be 1 byte to 100 MiB; ureq's default is 128 KiB",
+            ));
         }
     }
     Ok(())
@@ -107,7 +111,10 @@ fn check_proxy(config: &Config) -> Result<(), BuildError> {
     let is_manual_socks =
         config.proxy().is_some_and(|proxy| !proxy.is_from_env() && !is_connect(proxy.protocol()));
     if is_manual_socks && !cfg!(feature = "socks-proxy") {
-        return Err(refused("proxy", "it is a SOCKS proxy; enable the feature socks-proxy of waldo-ureq"));
+        return Err(refused(
+            "proxy",
+            "it is a SOCKS proxy; enable the feature socks-proxy of waldo-ureq",
+        ));
     }
     Ok(())
 }

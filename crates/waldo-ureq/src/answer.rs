@@ -51,7 +51,9 @@ impl EarlyAnswer {
             bytes = rest;
         };
         let (body, is_whole) = match framing(&head) {
-            Framing::Length(length) => (rest.get(..length).unwrap_or(rest).to_vec(), rest.len() >= length),
+            Framing::Length(length) => {
+                (rest.get(..length).unwrap_or(rest).to_vec(), rest.len() >= length)
+            }
             Framing::Chunked => unchunk(rest)?,
             Framing::ToTheEnd => (rest.to_vec(), ended),
         };
@@ -110,9 +112,10 @@ impl Read for End {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Whole => Ok(0),
-            Self::CutOff => {
-                Err(io::Error::new(ErrorKind::UnexpectedEof, "the connection broke off during the answer"))
-            }
+            Self::CutOff => Err(io::Error::new(
+                ErrorKind::UnexpectedEof,
+                "the connection broke off during the answer",
+            )),
         }
     }
 }
@@ -121,10 +124,14 @@ impl Read for End {
 fn parse_head(bytes: &[u8]) -> Parsed<(Response<()>, &[u8])> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
-    let Status::Complete(length) = parsed.parse(bytes).map_err(|_| Malformed)? else { return Ok(None) };
+    let Status::Complete(length) = parsed.parse(bytes).map_err(|_| Malformed)? else {
+        return Ok(None);
+    };
     let mut head = Response::new(());
-    *head.status_mut() = StatusCode::from_u16(parsed.code.ok_or(Malformed)?).map_err(|_| Malformed)?;
-    *head.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    *head.status_mut() =
+        StatusCode::from_u16(parsed.code.ok_or(Malformed)?).map_err(|_| Malformed)?;
+    *head.version_mut() =
+        if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     for header in parsed.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed)?;
         let value = HeaderValue::from_bytes(header.value).map_err(|_| Malformed)?;
@@ -146,7 +153,9 @@ fn framing(head: &Response<()>) -> Framing {
         return Framing::Length(0);
     }
     let text = |name| HeaderMap::get(head.headers(), name).and_then(|value| value.to_str().ok());
-    if text(TRANSFER_ENCODING).is_some_and(|encoding| encoding.to_ascii_lowercase().contains("chunked")) {
+    if text(TRANSFER_ENCODING)
+        .is_some_and(|encoding| encoding.to_ascii_lowercase().contains("chunked"))
+    {
         return Framing::Chunked;
     }
     let length = text(CONTENT_LENGTH).and_then(|length| length.trim().parse().ok());
@@ -157,7 +166,8 @@ fn framing(head: &Response<()>) -> Framing {
 fn unchunk(mut bytes: &[u8]) -> Result<(Vec<u8>, bool), Malformed> {
     let mut body = Vec::with_capacity(bytes.len());
     loop {
-        let Status::Complete((start, length)) = httparse::parse_chunk_size(bytes).map_err(|_| Malformed)?
+        let Status::Complete((start, length)) =
+            httparse::parse_chunk_size(bytes).map_err(|_| Malformed)?
         else {
             return Ok((body, false));
         };
@@ -223,7 +233,8 @@ mod tests {
 
     #[test]
     fn an_answer_goes_through_an_error_unseen() {
-        let text = b"HTTP/1.1 413 No\r\nContent-Length: 9\r\nAuthorization: Bearer s3cret\r\n\r\ns3cret";
+        let text =
+            b"HTTP/1.1 413 No\r\nContent-Length: 9\r\nAuthorization: Bearer s3cret\r\n\r\ns3cret";
         let answer = EarlyAnswer::parse(text, true).unwrap().unwrap();
         let error = answer.into_error(Uri::from_static("http://127.0.0.1/"), ErrorKind::BrokenPipe);
         assert!(!format!("{error} {error:?} {error:#?}").contains("s3cret"));
@@ -231,7 +242,9 @@ mod tests {
         assert_eq!(response.status(), 413);
         assert_eq!(response.extensions().get::<AnsweredBy>().unwrap().0, "http://127.0.0.1/");
         let read = response.body_mut().read_to_string();
-        assert!(matches!(read, Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof));
+        assert!(
+            matches!(read, Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof)
+        );
     }
 
     #[test]

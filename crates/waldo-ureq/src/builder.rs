@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::config::Config;
-use waldo_auth_core::{ConfigBuilder, Credentials};
 use waldo_auth_client::{EnvError, config, config_from_env};
+use waldo_auth_core::{ConfigBuilder, Credentials};
 
 use crate::agent;
 use crate::client::Client;
@@ -129,7 +129,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
         let given = self.sender.as_ref();
-        let status_as_error = given.is_none_or(|given| given.agent().config().http_status_as_error());
+        let status_as_error =
+            given.is_none_or(|given| given.agent().config().http_status_as_error());
         let sender = self.sender.unwrap_or_else(Sender::own);
         agent::check(sender.agent(), config.origin())?;
         Ok(Client::new(sender, status_as_error, config, self.max_wait))

@@ -8,11 +8,11 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
-use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed, Origin,
-    Snapshot, Upload, Verdict,
-};
 use waldo_auth_client::{Admission, Lead, SharedSession, mark_sensitive};
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed,
+    Origin, Snapshot, Upload, Verdict,
+};
 
 use crate::agent::LONGEST;
 use crate::error::Error;
@@ -187,7 +187,10 @@ impl Client {
 impl Client {
     /// What a call does unless it says otherwise.
     pub(crate) fn options(&self) -> Options {
-        Options { budget: self.agent().config().timeouts().global, status_as_error: self.status_as_error }
+        Options {
+            budget: self.agent().config().timeouts().global,
+            status_as_error: self.status_as_error,
+        }
     }
 
     /// Sends a request until its response is the call's answer.
@@ -197,7 +200,8 @@ impl Client {
         options: Options,
     ) -> Result<Response<Body>, Error> {
         let ends = options.budget.map(|budget| self.session.now().saturating_add(budget));
-        let mut call = self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
+        let mut call =
+            self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
         // Before the token is there: a look into a map without headers costs nothing.
@@ -211,7 +215,8 @@ impl Client {
                 Err(error) => return Err(broken.unwrap_or(error)),
             };
             // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
-            let left = ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
+            let left =
+                ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
             let how = attempt.upload();
             let sent = self.sender.send(request, description, &mut payload, how, left);
             if !P::REPLAYABLE && !sent.touched {
@@ -266,7 +271,8 @@ impl Client {
     fn log_in_apart(&self, lead: Lead) {
         let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
         let lead = Arc::new(Mutex::new(Some(lead)));
-        let take = |lead: &Mutex<Option<Lead>>| lead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take =
+            |lead: &Mutex<Option<Lead>>| lead.lock().unwrap_or_else(PoisonError::into_inner).take();
         let shared = Arc::clone(&lead);
         let login = move || {
             if let Some(lead) = take(&shared) {

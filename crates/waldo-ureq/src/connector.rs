@@ -59,7 +59,11 @@ struct Connections {
 impl Connector for Connections {
     type Out = Connection;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Connection>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, Error> {
         #[cfg(not(feature = "socks-proxy"))]
         refuse_socks(details.config)?;
         let proxied: Option<Box<dyn Transport>> = None;
@@ -141,7 +145,9 @@ impl Connection {
             }
         }
         match EarlyAnswer::parse(self.buffers().input(), false) {
-            Ok(Some(answer)) if answer.refuses() => Err(io::Error::from(ErrorKind::ConnectionAborted).into()),
+            Ok(Some(answer)) if answer.refuses() => {
+                Err(io::Error::from(ErrorKind::ConnectionAborted).into())
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -171,7 +177,8 @@ impl Connection {
         let mut ended = false;
         loop {
             let input = self.buffers().input();
-            let (length, answer) = (input.len(), EarlyAnswer::parse(input, ended && ends_well).ok()?);
+            let (length, answer) =
+                (input.len(), EarlyAnswer::parse(input, ended && ends_well).ok()?);
             let left = ends.saturating_duration_since(Instant::now());
             let is_whole = answer.as_ref().is_some_and(EarlyAnswer::is_whole);
             if is_whole || ended || left.is_zero() || length >= MAX_ANSWER {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
 use waldo_auth_client::{EnvError, Refused};
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
 
 /// Why a call brought no response; each variant says what to do.
 ///
@@ -155,7 +155,10 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Target { .. } | Self::Status { .. } => None,
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Target { .. }
+            | Self::Status { .. } => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => Some(error),
             Self::BrokeOff(error) | Self::Ureq(error) => cause(error),

@@ -36,9 +36,9 @@ pub use request::RequestBuilder;
 pub use http;
 /// The agent's crate, for its configuration.
 pub use ureq;
-pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin, Generation,
-    NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection, RejectionCode, Snapshot,
-    SnapshotError, Unavailable,
-};
 pub use waldo_auth_client::{EnvError, Refused};
+pub use waldo_auth_core::{
+    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
+    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
+    RejectionCode, Snapshot, SnapshotError, Unavailable,
+};

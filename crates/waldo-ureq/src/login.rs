@@ -7,8 +7,8 @@ use std::{iter, mem, thread};
 
 use http::{HeaderMap, Request};
 use ureq::Body;
-use waldo_auth_core::{Head, Login, Origin};
 use waldo_auth_client::Lead;
+use waldo_auth_core::{Head, Login, Origin};
 use zeroize::Zeroizing;
 
 use crate::error::status_of;
@@ -140,7 +140,14 @@ mod tests {
             let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
             stream.write_all(&[head.as_slice(), &member.repeat(100)].concat()).unwrap();
         });
-        ureq::Agent::config_builder().proxy(None).build().new_agent().get(uri).call().unwrap().into_body()
+        ureq::Agent::config_builder()
+            .proxy(None)
+            .build()
+            .new_agent()
+            .get(uri)
+            .call()
+            .unwrap()
+            .into_body()
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl<'a> Watched<'a> {
         }
         self.left = left.checked_sub(count as u64);
         if self.left.is_none() {
-            return Err(io::Error::new(ErrorKind::InvalidData, "the body is longer than its stated length"));
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "the body is longer than its stated length",
+            ));
         }
         Ok(count)
     }
@@ -68,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
-        let read = |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
+        let read =
+            |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
         assert_eq!(read(13, 4), 4);
         assert_eq!(read(4, 4), 3);
         assert_eq!(read(1, 1), 1, "there must be room for something");

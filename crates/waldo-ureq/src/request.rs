@@ -129,7 +129,10 @@ impl<'a> RequestBuilder<'a> {
     /// # Errors
     /// When the value cannot be written as JSON: [`Error::Body`]. Else as [`send`](Self::send).
     #[cfg(feature = "json")]
-    pub fn send_json<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Result<Response<Body>, Error> {
+    pub fn send_json<T: serde::Serialize + ?Sized>(
+        mut self,
+        value: &T,
+    ) -> Result<Response<Body>, Error> {
         let body = serde_json::to_vec(value).map_err(|error| Error::Body(error.into()))?;
         if let Some(headers) = self.head.headers_mut() {
             let json = HeaderValue::from_static("application/json");
@@ -142,6 +145,8 @@ impl<'a> RequestBuilder<'a> {
 /// The target and the headers stay out of it: they may hold secrets of the caller's.
 impl fmt::Debug for RequestBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBuilder").field("method", &self.head.method_ref()).finish_non_exhaustive()
+        f.debug_struct("RequestBuilder")
+            .field("method", &self.head.method_ref())
+            .finish_non_exhaustive()
     }
 }

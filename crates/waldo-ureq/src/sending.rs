@@ -58,7 +58,11 @@ pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) -> Result<Descr
 }
 
 /// Adds a header unless it is there.
-pub(crate) fn add(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Error> {
+pub(crate) fn add(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), Error> {
     // `entry` would panic if the map is full.
     headers.try_entry(name).map_err(|_| Error::TooManyHeaders)?.or_insert(value);
     Ok(())
@@ -187,14 +191,19 @@ impl Sender {
             let limits = Limits { left, ..Limits::default() };
             return Sent::usual(self.run(request, limits).map_err(Error::Ureq));
         }
-        let is_upload =
-            payload.length().or(description.length).is_none_or(|length| length > Upload::MAX_SHORT_BODY);
+        let is_upload = payload
+            .length()
+            .or(description.length)
+            .is_none_or(|length| length > Upload::MAX_SHORT_BODY);
         let how = if is_upload { how } else { Upload::Send };
-        let limits = Limits { left, stall: is_upload.then(|| self.stall(left)), ..Limits::default() };
+        let limits =
+            Limits { left, stall: is_upload.then(|| self.stall(left)), ..Limits::default() };
         let (asks, wait) = match how {
             Upload::Send => (payload.expects() && !self.ignores_expect(), self.await_100()),
             // This crate, not the agent, decides how long the server may take to answer a probe.
-            Upload::ExpectContinue | Upload::HeadOnly => (true, self.within_a_read(Upload::CONTINUE_TIMEOUT)),
+            Upload::ExpectContinue | Upload::HeadOnly => {
+                (true, self.within_a_read(Upload::CONTINUE_TIMEOUT))
+            }
         };
         if !asks || request.headers().contains_key(EXPECT) && how != Upload::HeadOnly {
             return self.exchange(request, description, payload, limits);
@@ -212,7 +221,8 @@ impl Sender {
         if how == Upload::ExpectContinue && !sent.touched {
             sent = sent.or_broke_off();
         }
-        let is_417 = |response: &Response<Body>| response.status() == StatusCode::EXPECTATION_FAILED;
+        let is_417 =
+            |response: &Response<Body>| response.status() == StatusCode::EXPECTATION_FAILED;
         if sent.touched || !sent.result.as_ref().is_ok_and(is_417) {
             return sent;
         }
@@ -289,7 +299,11 @@ impl Sender {
         Sent { result, touched: false, ending }
     }
 
-    fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
+    fn run<S: AsSendBody>(
+        &self,
+        request: Request<S>,
+        limits: Limits,
+    ) -> Result<Response<Body>, ureq::Error> {
         let Limits { left, stall, await_100, answer } = limits;
         let needs_none = left.is_none() && stall.is_none() && await_100.is_none();
         if needs_none && self.is_as_configured(&request) {
@@ -313,14 +327,20 @@ impl Sender {
     }
 
     /// Sends a request. An answer counts although the request could not be sent whole.
-    pub(crate) fn perform<S: AsSendBody>(&self, request: Request<S>) -> Result<Response<Body>, ureq::Error> {
+    pub(crate) fn perform<S: AsSendBody>(
+        &self,
+        request: Request<S>,
+    ) -> Result<Response<Body>, ureq::Error> {
         self.agent.run(request).or_else(EarlyAnswer::from_error)
     }
 
     /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not
     /// followed (rule 21). A request in clear, which stays on this machine (rule 3), goes through
     /// no proxy.
-    pub(crate) fn configure<S: AsSendBody>(&self, request: Request<S>) -> ConfigBuilder<HttpCrateScope<S>> {
+    pub(crate) fn configure<S: AsSendBody>(
+        &self,
+        request: Request<S>,
+    ) -> ConfigBuilder<HttpCrateScope<S>> {
         let in_clear = is_in_clear(&request);
         let settings = self
             .agent
@@ -344,7 +364,9 @@ impl Sender {
 
     /// The agent's limit for `100 Continue`.
     fn await_100(&self) -> Duration {
-        self.within_a_read(self.agent.config().timeouts().await_100.unwrap_or(Upload::CONTINUE_TIMEOUT))
+        self.within_a_read(
+            self.agent.config().timeouts().await_100.unwrap_or(Upload::CONTINUE_TIMEOUT),
+        )
     }
 
     /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that
@@ -376,8 +398,10 @@ fn is_in_clear<S>(request: &Request<S>) -> bool {
 /// What an error shows about the token, if it came during the sending of an upload or during the
 /// wait for the response.
 fn ending(error: &ureq::Error, body_ended: bool) -> Ending {
-    let is_in_time =
-        !matches!(error, ureq::Error::Timeout(Timeout::Global | Timeout::PerCall | Timeout::SendBody));
+    let is_in_time = !matches!(
+        error,
+        ureq::Error::Timeout(Timeout::Global | Timeout::PerCall | Timeout::SendBody)
+    );
     if is_break_off(error) {
         Ending::BrokeOff
     } else if is_in_time || body_ended {
@@ -411,9 +435,11 @@ mod tests {
 
     #[test]
     fn a_request_has_settings_of_its_own_unless_the_agents_are_the_same() {
-        let plain = || Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+        let plain =
+            || Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
         let same = |settings: ConfigBuilder<AgentScope>, request: Request<()>| {
-            Sender { given: false, ..Sender::configured(settings.build()) }.is_as_configured(&request)
+            Sender { given: false, ..Sender::configured(settings.build()) }
+                .is_as_configured(&request)
         };
         let to = |uri: &str| Request::get(uri).body(()).unwrap();
         let (clear, secure) = (|| to("http://127.0.0.1/"), || to("https://api.waldo.ai/"));
@@ -427,7 +453,10 @@ mod tests {
         let own = Sender::own();
         let configured = own.agent.configure_request(secure()).build();
         assert!(own.is_as_configured(&secure()));
-        assert!(!own.is_as_configured(&configured), "the user has put settings of another kind on it");
+        assert!(
+            !own.is_as_configured(&configured),
+            "the user has put settings of another kind on it"
+        );
         let given = |settings: ConfigBuilder<AgentScope>| {
             Sender::configured(settings.build()).is_as_configured(&secure())
         };

@@ -301,7 +301,9 @@ impl Transport for Tcp {
 
 impl fmt::Debug for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tcp").field("address", &self.socket.stream.peer_addr().ok()).finish_non_exhaustive()
+        f.debug_struct("Tcp")
+            .field("address", &self.socket.stream.peer_addr().ok())
+            .finish_non_exhaustive()
     }
 }
 

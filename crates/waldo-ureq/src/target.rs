@@ -76,7 +76,11 @@ mod tests {
     #[test]
     fn what_is_no_path_and_no_url_says_so() {
         for text in ["", "customer", "api.waldo.ai/customer", "*", "/a b", "https://", "?a=b"] {
-            assert!(matches!(resolve(text), Err(Error::Target { .. })), "{text}: {:?}", resolve(text));
+            assert!(
+                matches!(resolve(text), Err(Error::Target { .. })),
+                "{text}: {:?}",
+                resolve(text)
+            );
         }
     }
 

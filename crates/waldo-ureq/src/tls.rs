@@ -72,8 +72,9 @@ mod rustls {
             .map_err(|error| failed("its crypto provider does not support TLS 1.2 and 1.3", error))?
             .with_root_certificates(RootCertStore::empty());
         if let Some(identity) = settings.client_cert() {
-            let key = key(identity.private_key())
-                .ok_or_else(|| refused("tls_config", "the key of its client certificate is unusable"))?;
+            let key = key(identity.private_key()).ok_or_else(|| {
+                refused("tls_config", "the key of its client certificate is unusable")
+            })?;
             builder.with_client_auth_cert(certificates(identity), key).map_err(|error| {
                 failed("its client certificate is unusable, or its key belongs to another", error)
             })?;

@@ -67,7 +67,9 @@ impl Certifiable for UreqClient {
     fn send(&self, ask: &Ask) -> Ending {
         match self.call(ask) {
             Ok(ending) => ending,
-            Err(Error::Refused(Refused { refusal, retry_in, .. })) => Ending::refused(&refusal, retry_in),
+            Err(Error::Refused(Refused { refusal, retry_in, .. })) => {
+                Ending::refused(&refusal, retry_in)
+            }
             Err(Error::ForeignOrigin(_)) => Ending::ForeignOrigin,
             Err(Error::Ureq(ureq::Error::Timeout(_))) => Ending::TimedOut,
             Err(Error::Ureq(_) | Error::BrokeOff(_)) => Ending::Failed,
@@ -100,7 +102,8 @@ fn waldo_ureq_passes_every_scenario_that_sockets_can_do() {
     let report = conformance::certify(&Ureq);
     println!("{report}");
     assert!(report.is_certified());
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let row = readme.lines().find(|line| line.starts_with("| ureq |")).unwrap();
     let result = format!("| {} passed, {} skipped |", report.passed(), report.skipped());
     assert!(row.ends_with(&result), "README.md says {row}, and should say {result}");

@@ -33,7 +33,8 @@ use waldo_ureq::{Client, Factory, OneShot, Payload};
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
 use crate::site::{
-    PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status, with_one_login_for_all,
+    PATIENCE, bounded, builder_over, client, emulator, on_threads, settings, status,
+    with_one_login_for_all,
 };
 
 const THREADS: usize = 16;
@@ -154,7 +155,8 @@ fn oauth2_500_no_hop_is_made_with_the_token() {
             "GET /hop" => exchange.answer(302, "Location: /away\r\n", ""),
             _ => exchange.answer(302, &location, ""),
         });
-        let follows = settings().max_redirects(10).redirect_auth_headers(RedirectAuthHeaders::SameHost);
+        let follows =
+            settings().max_redirects(10).redirect_auth_headers(RedirectAuthHeaders::SameHost);
         let client = builder_over(server.origin(), follows.build()).build().unwrap();
         for path in ["/hop", "/away"] {
             assert_eq!(client.get(path).call().unwrap().status(), 302);
@@ -181,9 +183,14 @@ fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
             format!("{fresh} {healed} {refused} {refused:?} {client:?} {}", client.explain())
         });
         let names = listener.names();
-        for step in
-            ["login_granted", "renewed", "challenged", "invalidated", "login_rejected", "circuit_opened"]
-        {
+        for step in [
+            "login_granted",
+            "renewed",
+            "challenged",
+            "invalidated",
+            "login_rejected",
+            "circuit_opened",
+        ] {
             assert!(names.iter().any(|name| name == step), "{step}: {names:?}");
         }
         told.extend(listener.heard().iter().map(|heard| format!(" {heard:?}")));
@@ -257,7 +264,9 @@ fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
         assert!(lost(&|client| assert_eq!(panics.during(|| status(client)), 200)));
         assert!(lost(&|client| panics.during(|| assert!(client.invalidate(client.generation())))));
         assert!(lost(&|client| {
-            let body = Factory::new(|| -> std::io::Result<Cursor<Vec<u8>>> { panic!("a body, on purpose") });
+            let body = Factory::new(|| -> std::io::Result<Cursor<Vec<u8>>> {
+                panic!("a body, on purpose")
+            });
             drop(client.post("/document").send(body));
         }));
         let statuses = on_threads(THREADS, &Listener::new(), |_| status(&client), || ());
@@ -338,7 +347,8 @@ fn cf_java_client_562_an_endless_error_body_delays_no_call() {
                 _ => return exchange.grant(&jwt(1)),
             };
             exchange.read_body();
-            let head = format!("HTTP/1.1 {status} No\r\nContent-Length: 1000000\r\n\r\nan error page");
+            let head =
+                format!("HTTP/1.1 {status} No\r\nContent-Length: 1000000\r\n\r\nan error page");
             exchange.write(head.as_bytes());
             exchange.wait_until_gone();
         });

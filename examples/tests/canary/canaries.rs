@@ -113,12 +113,21 @@ fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
         ("in hex", 16, joined("", &|text, byte| write!(text, "{byte:02x}").unwrap())),
         ("in capital hex", 16, joined("", &|text, byte| write!(text, "{byte:02X}").unwrap())),
         ("as an array of bytes", 18, joined(",", &|text, byte| write!(text, "{byte}").unwrap())),
-        ("as an array of bytes in hex", 18, joined(",", &|text, byte| write!(text, "{byte:x}").unwrap())),
-        ("as an array of bytes in 0x", 20, joined(",", &|text, byte| write!(text, "0x{byte:x}").unwrap())),
+        (
+            "as an array of bytes in hex",
+            18,
+            joined(",", &|text, byte| write!(text, "{byte:x}").unwrap()),
+        ),
+        (
+            "as an array of bytes in 0x",
+            20,
+            joined(",", &|text, byte| write!(text, "0x{byte:x}").unwrap()),
+        ),
     ];
     // Three ways, as it may begin anywhere in what is encoded; the ends may be mixed with what stands beside.
     for skipped in 0..3 {
-        for (name, engine) in [("in base64", &STANDARD_NO_PAD), ("in base64url", &URL_SAFE_NO_PAD)] {
+        for (name, engine) in [("in base64", &STANDARD_NO_PAD), ("in base64url", &URL_SAFE_NO_PAD)]
+        {
             let text = engine.encode(&bytes[skipped..]);
             spellings.push((name, 10, text[..text.len() - 2].to_owned()));
         }

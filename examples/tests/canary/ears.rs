@@ -30,7 +30,12 @@ struct Heard {
 
 impl Heard {
     const fn new() -> Self {
-        Self { output: String::new(), wire: String::new(), types: BTreeSet::new(), events: Vec::new() }
+        Self {
+            output: String::new(),
+            wire: String::new(),
+            types: BTreeSet::new(),
+            events: Vec::new(),
+        }
     }
 }
 
@@ -126,7 +131,12 @@ impl<S: tracing::Subscriber> Layer<S> for Tracing {
         EARS.read(line);
     }
 
-    fn on_new_span(&self, span: &tracing::span::Attributes<'_>, _: &tracing::Id, _: Context<'_, S>) {
+    fn on_new_span(
+        &self,
+        span: &tracing::span::Attributes<'_>,
+        _: &tracing::Id,
+        _: Context<'_, S>,
+    ) {
         let mut line = span.metadata().name().to_owned();
         span.record(&mut Fields(&mut line));
         EARS.read(line);

@@ -115,7 +115,8 @@ fn simulations() {
         };
         EARS.hear(&transcript);
         EARS.read(&transcript);
-        let violation = Violation { invariant: "silent", clause: "token", what: transcript.to_string() };
+        let violation =
+            Violation { invariant: "silent", clause: "token", what: transcript.to_string() };
         let failure = Failure { violation, seed: Some(7), trail, transcript };
         EARS.hear(&failure.violation);
         EARS.hear_error(&failure);

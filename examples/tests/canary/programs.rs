@@ -66,7 +66,9 @@ fn hear(output: &Output) {
 
 /// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
 fn examples() {
-    for name in ["quickstart", "ureq", "tower", "reqwest", "axum", "hyper", "attohttpc", "minreq", "curl"] {
+    for name in
+        ["quickstart", "ureq", "tower", "reqwest", "axum", "hyper", "attohttpc", "minreq", "curl"]
+    {
         let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         hear(&output);
@@ -85,7 +87,11 @@ fn requests() {
     ] {
         let output = Command::new(program("examples/request"))
             .arg("/customer?field=id")
-            .envs([("WALDO_API_KEY", key), ("WALDO_CLIENT_SECRET", secret), ("WALDO_ORIGIN", origin)])
+            .envs([
+                ("WALDO_API_KEY", key),
+                ("WALDO_CLIENT_SECRET", secret),
+                ("WALDO_ORIGIN", origin),
+            ])
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(status), "{output:?}");
@@ -104,8 +110,10 @@ fn the_emulator() {
         assert!(!output.status.success());
         hear(&output);
     }
-    let mut running: Child = emulator(&["--key", &pair, "--signing-key", OTHER_SECRET]).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(running.stdout.take().unwrap()));
+    let mut running: Child =
+        emulator(&["--key", &pair, "--signing-key", OTHER_SECRET]).spawn().unwrap();
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(running.stdout.take().unwrap()));
     let first = lines.next().unwrap().unwrap();
     let origin = first.strip_prefix("listening on ").unwrap();
     let output = Command::new(program("examples/request"))

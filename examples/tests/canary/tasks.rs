@@ -7,8 +7,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
-use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
 use waldo_auth_client::{Admission, AnswerBody, HeldBody, SharedSession, config};
+use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
@@ -35,7 +35,8 @@ fn pair() -> Credentials {
 
 /// Every answer of a session, at each of its stages.
 fn a_session_by_hand(origin: &str) {
-    let session = SharedSession::new(config(pair()).origin(origin).failures_per_call(1).build().unwrap());
+    let session =
+        SharedSession::new(config(pair()).origin(origin).failures_per_call(1).build().unwrap());
     let mut request = Request::get(format!("{origin}/customer?{OTHER_KEY}")).body(()).unwrap();
     let mut admit = |call| {
         let admission = session.admit(call, &mut request).unwrap();
@@ -48,7 +49,9 @@ fn a_session_by_hand(origin: &str) {
     EARS.hear_error(&error);
     let AdmitError::ForeignOrigin(foreign) = error else { panic!("{error}") };
     EARS.hear_error(&foreign);
-    let Admission::Authenticate(lead, started) = admit(Call::replayable()) else { panic!("nothing is held") };
+    let Admission::Authenticate(lead, started) = admit(Call::replayable()) else {
+        panic!("nothing is held")
+    };
     EARS.hear(&lead);
     EARS.hear(&started);
     EARS.hear(&AnswerBody::new());
@@ -72,12 +75,16 @@ fn a_session_by_hand(origin: &str) {
     }
     EARS.read(session.explain());
     session.invalidate(session.generation());
-    let Admission::Authenticate(lead, wait) = admit(Call::replayable()) else { panic!("nothing is held") };
+    let Admission::Authenticate(lead, wait) = admit(Call::replayable()) else {
+        panic!("nothing is held")
+    };
     lead.fail("no route to host");
     let Admission::Refuse(refused) = admit(wait.block()) else { panic!("one failure is enough") };
     EARS.hear_error(&refused);
     session.reset(Credentials::new(OTHER_KEY, OTHER_SECRET).unwrap());
-    let Admission::Authenticate(lead, _) = admit(Call::replayable()) else { panic!("another pair") };
+    let Admission::Authenticate(lead, _) = admit(Call::replayable()) else {
+        panic!("another pair")
+    };
     lead.time_out("too slow");
     EARS.read(session.explain());
     EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
@@ -87,12 +94,18 @@ fn a_session_by_hand(origin: &str) {
 
 async fn a_service(emulator: &Emulator) {
     let origin = emulator.origin();
-    let settings = config(pair()).origin(&origin).failures_per_call(1).lease(Duration::from_millis(400));
-    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep, |login| {
-        EARS.hear(&login);
-        drop(tokio::spawn(login));
-    });
-    let service = layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Body<Full<Bytes>>>());
+    let settings =
+        config(pair()).origin(&origin).failures_per_call(1).lease(Duration::from_millis(400));
+    let layer = WaldoLayer::new(
+        SharedSession::new(settings.build().unwrap()),
+        tokio::time::sleep,
+        |login| {
+            EARS.hear(&login);
+            drop(tokio::spawn(login));
+        },
+    );
+    let service =
+        layer.layer(Hyper::builder(TokioExecutor::new()).build_http::<Body<Full<Bytes>>>());
     EARS.hear(&layer);
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
@@ -105,7 +118,8 @@ async fn a_service(emulator: &Emulator) {
     let elsewhere = Request::get("https://evil.example/").body(Full::default()).unwrap();
     EARS.hear(&tower::Service::<Request<Full<Bytes>>>::call(&mut service.clone(), elsewhere));
     let call = async |uri: String| {
-        let request = Request::get(uri).header("x-own", OTHER_SECRET).body(Full::default()).unwrap();
+        let request =
+            Request::get(uri).header("x-own", OTHER_SECRET).body(Full::default()).unwrap();
         match service.clone().oneshot(request).await {
             Ok(response) => {
                 response

@@ -18,7 +18,8 @@ const CRATES: [&str; 7] = [
 pub(crate) fn public() -> BTreeSet<String> {
     let mut types = BTreeSet::new();
     for name in CRATES {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
+        let sources =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
         collect(&sources, &name.replace('-', "_"), &mut types);
     }
     assert!(types.len() > 80, "the sources are elsewhere: {types:?}");
@@ -35,7 +36,9 @@ fn collect(folder: &Path, module: &str, types: &mut BTreeSet<String>) {
         } else {
             let module = if matches!(stem, "lib" | "main" | "mod") { module } else { &inner };
             let source = fs::read_to_string(&path).unwrap();
-            types.extend(source.lines().filter_map(declared).map(|name| format!("{module}::{name}")));
+            types.extend(
+                source.lines().filter_map(declared).map(|name| format!("{module}::{name}")),
+            );
         }
     }
 }
@@ -48,7 +51,8 @@ fn declared(line: &str) -> Option<&str> {
 
 /// The names of all events of the journal.
 pub(crate) fn events() -> BTreeSet<String> {
-    let journal = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/waldo-auth-core/src/journal.rs");
+    let journal =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/waldo-auth-core/src/journal.rs");
     let source = fs::read_to_string(journal).unwrap();
     let (_, name) = source.split_once("pub fn name(&self)").unwrap();
     let (name, _) = name.split_once("\n    }\n").unwrap();

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode};
-use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Login, Now, Outcome, Session, Step};
+use waldo_auth_core::{
+    Attempt, Call, Config, Credentials, Head, Login, Now, Outcome, Session, Step,
+};
 
 use crate::token::jwt;
 
@@ -58,8 +60,8 @@ pub(crate) fn warm() -> (Session, String) {
 
 /// The documented answer of a login that is granted.
 pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome {
-    let outcome =
-        login.read(Head::new(StatusCode::OK, headers), format!(r#"{{"token":"{token}"}}"#).as_bytes());
+    let outcome = login
+        .read(Head::new(StatusCode::OK, headers), format!(r#"{{"token":"{token}"}}"#).as_bytes());
     assert!(matches!(outcome, Outcome::Granted(_)), "{outcome:?} of {token}");
     outcome
 }
@@ -77,6 +79,7 @@ pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
 
 /// The token that is held, whether or not its lifetime is over.
 pub(crate) fn held(session: &Session) -> Option<String> {
-    let stored: serde_json::Value = serde_json::from_str(&session.snapshot(now())?.to_json()).unwrap();
+    let stored: serde_json::Value =
+        serde_json::from_str(&session.snapshot(now())?.to_json()).unwrap();
     stored.get("token").and_then(serde_json::Value::as_str).map(str::to_owned)
 }

@@ -28,9 +28,10 @@ pub fn header(bytes: &[u8]) {
         assert!(response.status.is_success(), "adopted from a {}", response.status);
         assert!(may_be_a_jwt(&kept), "{kept}");
         assert!(
-            values
-                .iter()
-                .any(|value| value.as_bytes().windows(kept.len()).any(|part| part == kept.as_bytes())),
+            values.iter().any(|value| value
+                .as_bytes()
+                .windows(kept.len())
+                .any(|part| part == kept.as_bytes())),
             "{kept}"
         );
         // The lifetime of what was adopted may be over by this client's reckoning, and is not when it says nothing of its end.
@@ -46,7 +47,12 @@ pub fn header(bytes: &[u8]) {
     repeated(&mut session, again, &response, &kept);
 }
 
-fn repeated(session: &mut Session, again: waldo_auth_core::Attempt, response: &Response, kept: &str) {
+fn repeated(
+    session: &mut Session,
+    again: waldo_auth_core::Attempt,
+    response: &Response,
+    kept: &str,
+) {
     drop(session.conclude(again, response.head(), now()));
     assert_eq!(held(session).as_deref(), Some(kept), "the same response again");
     let shown = format!("{session:?} {}", session.explain(now()));

@@ -24,7 +24,8 @@ pub fn login(bytes: &[u8]) {
             assert!(plainly.may_be_rejected, "{shown} of {bytes:?}");
             assert_eq!(rejection.status(), response.status);
             if let RejectionCode::Other(code) = rejection.code() {
-                let is_printable = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_graphic());
+                let is_printable =
+                    code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_graphic());
                 assert!(is_printable || &**code == "…", "{code}");
             }
         }

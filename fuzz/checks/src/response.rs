@@ -35,7 +35,8 @@ impl Response {
                 break;
             }
             let Some((name, value)) = split(header, b':') else { continue };
-            let (name, value) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(&with_tokens(value)));
+            let (name, value) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(&with_tokens(value)));
             if let (Ok(name), Ok(value)) = (name, value) {
                 headers.append(name, value);
             }

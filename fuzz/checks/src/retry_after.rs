@@ -31,7 +31,10 @@ fn asked_wait(response: &Response) {
         panic!("no wait after a 503")
     };
     let ahead = until.saturating_duration_since(now().monotonic);
-    assert!(ahead >= wait.unwrap_or_default() && ahead <= HOUR && !ahead.is_zero(), "{ahead:?} of {wait:?}");
+    assert!(
+        ahead >= wait.unwrap_or_default() && ahead <= HOUR && !ahead.is_zero(),
+        "{ahead:?} of {wait:?}"
+    );
 }
 
 fn expected_wait(response: &Response) -> Option<Duration> {
@@ -57,10 +60,13 @@ fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
     let payload = exp.map_or("{}".to_owned(), |exp| format!(r#"{{"exp":{exp}}}"#));
     let outcome = grant(&login, headers, &jwt(payload.as_bytes()));
     session.settle(login, outcome, now());
-    let Explanation::Send { left, .. } = session.explain(now()) else { panic!("a token was granted") };
+    let Explanation::Send { left, .. } = session.explain(now()) else {
+        panic!("a token was granted")
+    };
 
     let from = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let by_date = date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
+    let by_date =
+        date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
     let by_local = || until(exp?, i128::from(UNIX)).filter(|left| *left <= 24 * 3600);
     let expected = by_date.or_else(by_local).unwrap_or(3600);
     // JSON's numbers are exact to the millisecond for some hundred thousand years; beyond, dates are rounded, and saturate.

@@ -14,7 +14,8 @@ pub(crate) fn may_be_a_jwt(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let [_, payload, _] = parts.as_slice() else { return false };
     let is_spelled = |part: &&str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let payload = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
     parts.iter().all(is_spelled) && payload.contains(&b'{') && payload.contains(&b'}')

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::Response;
 use http::header::AUTHORIZATION;
-use waldo_auth_client::{Call, Credentials, Explanation, Generation, NoToken, Verdict};
 use waldo_auth_client::{Admission, Lead, SharedSession, Wait};
+use waldo_auth_client::{Call, Credentials, Explanation, Generation, NoToken, Verdict};
 
 use crate::site::{admit, grant, lead, session, wait};
 
@@ -38,11 +38,15 @@ fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
 fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
     let session = session();
     let soon = session.now().saturating_add(Duration::from_millis(20));
-    let Admission::Authenticate(lead, own) = admit(&session, Call::replayable().with_deadline(soon)) else {
+    let Admission::Authenticate(lead, own) =
+        admit(&session, Call::replayable().with_deadline(soon))
+    else {
         panic!("nothing is held, and nobody leads")
     };
     assert!(lead.may_outlast(own.call()) && lead.timeout() > Duration::from_secs(20));
-    let Admission::Refuse(refused) = admit(&session, own.block()) else { panic!("its time is over") };
+    let Admission::Refuse(refused) = admit(&session, own.block()) else {
+        panic!("its time is over")
+    };
     assert!(refused.retry_in <= Duration::from_secs(1), "{refused}");
     let waits = wait(&session, Call::replayable());
     grant(lead);
@@ -100,7 +104,9 @@ fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
     let session = session();
     grant(lead(&session));
     let answered = |status: u16| {
-        let Admission::Send(attempt) = admit(&session, Call::replayable()) else { panic!("a token is held") };
+        let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
+            panic!("a token is held")
+        };
         let mut response = Response::builder().status(status).body(()).unwrap();
         drop(session.conclude(attempt, &mut response));
         Generation::of(response.extensions())
@@ -108,7 +114,9 @@ fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
     assert_eq!(answered(200), None, "nobody gives up such a token");
     let refused = answered(403);
     assert_eq!(refused, session.generation());
-    assert!(session.invalidate(refused) && !session.invalidate(refused) && !session.invalidate(None));
+    assert!(
+        session.invalidate(refused) && !session.invalidate(refused) && !session.invalidate(None)
+    );
     assert_eq!(session.generation(), None);
 }
 
@@ -116,7 +124,9 @@ fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
 fn rule_20_every_token_of_a_response_is_marked_sensitive() {
     let session = session();
     grant(lead(&session));
-    let Admission::Send(attempt) = admit(&session, Call::replayable()) else { panic!("a token is held") };
+    let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
+        panic!("a token is held")
+    };
     let mut response = Response::new(());
     for renewal in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
         response.headers_mut().append(AUTHORIZATION, renewal.parse().unwrap());
@@ -138,7 +148,8 @@ fn what_an_attempt_has_left_is_what_its_call_has() {
     };
     assert_eq!(left(Call::replayable()), None);
     let minute = Duration::from_secs(60);
-    let bounded = left(Call::replayable().with_deadline(session.now().saturating_add(minute))).unwrap();
+    let bounded =
+        left(Call::replayable().with_deadline(session.now().saturating_add(minute))).unwrap();
     assert!(bounded <= minute && bounded > minute / 2, "{bounded:?}");
     assert_eq!(left(Call::replayable().with_deadline(session.now())), Some(Duration::ZERO));
 }

@@ -1,8 +1,8 @@
 //! A session of the default configuration, and calls of it.
 
 use http::{Request, Response};
-use waldo_auth_client::{Call, Credentials, Head};
 use waldo_auth_client::{Admission, Lead, SharedSession, Wait, config};
+use waldo_auth_client::{Call, Credentials, Head};
 
 pub(crate) fn session() -> SharedSession {
     SharedSession::new(config(Credentials::new("k", "s").unwrap()).build().unwrap())

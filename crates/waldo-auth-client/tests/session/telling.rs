@@ -17,15 +17,17 @@ use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_client::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
 use waldo_auth_client::{Admission, Lead, Refused, SharedSession, config};
+use waldo_auth_client::{Call, Credentials, Reason, Refusal, Snapshot, Verdict};
 
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
 
 /// One that refuses a call after its first failure.
 fn hasty() -> SharedSession {
-    SharedSession::new(config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap())
+    SharedSession::new(
+        config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap(),
+    )
 }
 
 /// Numbers, names and levels of the events, in the order in which they were heard.
@@ -79,13 +81,16 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         lead(&session).fail("no route to host");
         let (snapshot, other) = (stored(), hasty());
         other.resume(&snapshot).unwrap();
-        let Admission::Send(attempt) = admit(&other, Call::replayable()) else { panic!("a token is held") };
+        let Admission::Send(attempt) = admit(&other, Call::replayable()) else {
+            panic!("a token is held")
+        };
         let mut response = Response::new(());
         response.headers_mut().insert(AUTHORIZATION, "Bearer e30.e30.bmV3".parse().unwrap());
         assert!(matches!(other.conclude(attempt, &mut response), Verdict::Deliver));
     });
     let heard = heard.0.lock().unwrap().clone();
-    let told: Vec<_> = heard.iter().map(|(number, name, level)| (*number, name.as_str(), *level)).collect();
+    let told: Vec<_> =
+        heard.iter().map(|(number, name, level)| (*number, name.as_str(), *level)).collect();
     assert_eq!(
         told,
         [
@@ -163,10 +168,10 @@ fn rule_22_events_of_a_login_in_another_thread_reach_the_calls_subscriber() {
     let heard = Heard::default();
     let ends: [fn(_); 2] = [grant, drop];
     for end in ends {
-        let lead =
-            tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
-                lead(&hasty())
-            });
+        let lead = tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(heard.clone()),
+            || lead(&hasty()),
+        );
         thread::spawn(move || end(lead)).join().unwrap();
     }
     let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
@@ -214,15 +219,22 @@ fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
     ];
     for (number, step) in steps.into_iter().enumerate() {
         let (heard, stored) = (Heard::default(), stored());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
-            let session = hasty();
-            assert!(catch_unwind(AssertUnwindSafe(|| unwind(lead(&session)))).is_err());
-            assert!(heard.0.lock().unwrap().is_empty());
-            step(&session, &stored);
-        });
-        let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(heard.clone()),
+            || {
+                let session = hasty();
+                assert!(catch_unwind(AssertUnwindSafe(|| unwind(lead(&session)))).is_err());
+                assert!(heard.0.lock().unwrap().is_empty());
+                step(&session, &stored);
+            },
+        );
+        let names: Vec<_> =
+            heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
         assert_eq!(names[..2], ["login_started", "login_unavailable"], "step {number}");
-        assert_eq!(names.get(2).map_or("", String::as_str), ["", "", "", "resumed", "reset"][number]);
+        assert_eq!(
+            names.get(2).map_or("", String::as_str),
+            ["", "", "", "resumed", "reset"][number]
+        );
     }
 }
 
@@ -255,13 +267,18 @@ fn rule_14_a_refusal_says_where_why_and_when() {
         end(lead);
         let call = wait.block();
         let before = session.now();
-        let Admission::Refuse(refused) = admit(&session, call) else { panic!("one failure is enough") };
+        let Admission::Refuse(refused) = admit(&session, call) else {
+            panic!("one failure is enough")
+        };
         // The time counts from the refusal, and not from the start of the session.
         let from = |now| refused.refusal.retry_at().saturating_duration_since(now);
         assert!(before.since_start() > Duration::ZERO);
         assert!((from(session.now())..=from(before)).contains(&refused.retry_in), "{refused:?}");
         let text = refused.to_string();
-        assert!(text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "), "{text}");
+        assert!(
+            text.starts_with("https://api.waldo.ai: ") && text.contains("; try again in "),
+            "{text}"
+        );
         let at_once = Refused { retry_in: Duration::ZERO, ..refused.clone() }.to_string();
         assert!(!at_once.contains("try again"), "{at_once}");
         assert_eq!(refused.source().unwrap().to_string(), "no route to host");

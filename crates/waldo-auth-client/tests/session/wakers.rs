@@ -42,7 +42,9 @@ fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker
         let lead = lead(&session);
         for (task, waker) in &tasks {
             let mut task = task.lock().unwrap();
-            assert!(task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+            assert!(
+                task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(waker)).is_pending()
+            );
         }
         drop(lead);
         // And the session goes on.
@@ -57,7 +59,8 @@ fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send 
     let slot = || Arc::new(Mutex::new(Some(waiting(session))));
     let (first, second) = (slot(), slot());
     let other = Arc::clone(&second);
-    let waker = Waker::from(Arc::new(Does { times: AtomicUsize::new(0), what: move || what(&other) }));
+    let waker =
+        Waker::from(Arc::new(Does { times: AtomicUsize::new(0), what: move || what(&other) }));
     ends(Arc::clone(session), vec![(first, waker), (second, Waker::noop().clone())]);
 }
 

@@ -73,14 +73,13 @@ impl Session {
         if !lifetime.usable(config.limits.leeway, now) {
             return Err(NotResumed::Expired);
         }
-        let is_stored =
-            |header: &HeaderValue| wire::bearer_credentials(header.as_bytes()) == snapshot.token.as_bytes();
+        let is_stored = |header: &HeaderValue| {
+            wire::bearer_credentials(header.as_bytes()) == snapshot.token.as_bytes()
+        };
         // The held token itself may seem to last longer here, where the clock was set back.
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.lifetime.left(now) >= lifetime.left(now) || is_stored(&held.header))
-        {
+        if self.held.as_ref().is_some_and(|held| {
+            held.lifetime.left(now) >= lifetime.left(now) || is_stored(&held.header)
+        }) {
             return Err(NotResumed::HeldLastsLonger);
         }
         if self.given_up.contain(snapshot.token.as_bytes()) {
@@ -89,7 +88,11 @@ impl Session {
         // A snapshot holds nothing that does not have the shape, so these two always succeed.
         let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
         let header = wire::bearer_header(jwt.as_bytes()).ok_or(NotResumed::Foreign)?;
-        if self.is_signed(jwt) { Ok((jwt, header, lifetime)) } else { Err(NotResumed::BadSignature) }
+        if self.is_signed(jwt) {
+            Ok((jwt, header, lifetime))
+        } else {
+            Err(NotResumed::BadSignature)
+        }
     }
 
     fn is_signed(&self, jwt: Jwt<'_>) -> bool {

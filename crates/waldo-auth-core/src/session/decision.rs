@@ -46,7 +46,8 @@ impl Session {
             Body::Replayable => token.usable.holds(now),
             // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
             Body::OneShot => {
-                token.usable.holds(now) && token.lifetime.usable(self.config.limits.one_shot_leeway, now)
+                token.usable.holds(now)
+                    && token.lifetime.usable(self.config.limits.one_shot_leeway, now)
             }
         };
         is_good.then_some(token)
@@ -60,7 +61,9 @@ impl Session {
             // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
             (Decision::BackOff(_) | Decision::Refuse(_), Some(token)) => Decision::Send(token),
             // Nor is a deadline, which the request itself will need, spent on waiting for somebody else's login.
-            (Decision::WaitForLogin(..), Some(token)) if call.deadline.is_some() => Decision::Send(token),
+            (Decision::WaitForLogin(..), Some(token)) if call.deadline.is_some() => {
+                Decision::Send(token)
+            }
             (way, _) => way,
         }
     }
@@ -75,7 +78,8 @@ impl Session {
         }
         if let Some(lease) = self.lease.filter(|lease| !lease.has_expired(now)) {
             // The login may end long before its lease does, so a deadline in between is worth waiting for.
-            let until = call.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
+            let until =
+                call.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
             if until <= now {
                 let retry_at = now.saturating_add(REJOIN).min(lease.expires_at);
                 return Decision::Refuse(Refusal::Deadline { retry_at, failure: None });
@@ -84,7 +88,10 @@ impl Session {
         }
         let failure = match self.circuit.state() {
             State::Open { rejection, .. } if blocked_until.is_some() => {
-                return Decision::Refuse(Refusal::Rejected { rejection: rejection.clone(), retry_at });
+                return Decision::Refuse(Refusal::Rejected {
+                    rejection: rejection.clone(),
+                    retry_at,
+                });
             }
             State::BackingOff { failure, .. } if blocked_until.is_some() => Some(failure),
             State::Closed | State::BackingOff { .. } | State::Open { .. } => None,
@@ -97,8 +104,9 @@ impl Session {
 
     /// Whether the call has waited for as many failed logins as a call may (rule 14).
     fn has_waited_enough(&self, call: &Call) -> bool {
-        let failures =
-            call.arrival.map_or(0, |arrival| self.circuit.failed_logins().since(arrival.failed_logins));
+        let failures = call
+            .arrival
+            .map_or(0, |arrival| self.circuit.failed_logins().since(arrival.failed_logins));
         failures >= self.config.limits.failures_per_call
     }
 }

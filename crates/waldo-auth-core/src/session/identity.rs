@@ -44,7 +44,9 @@ mod tests {
 
     use http::{HeaderMap, Request, StatusCode};
 
-    use crate::{Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable};
+    use crate::{
+        Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable,
+    };
 
     fn request() -> Request<()> {
         Request::get("https://api.waldo.ai/").body(()).unwrap()
@@ -61,11 +63,13 @@ mod tests {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
         let (mut one, mut other) = (Session::new(config.clone()), Session::new(config));
         assert_eq!(digest(&one), digest(&other));
-        let Ok(Step::Authenticate(login, _)) = one.admit(Call::replayable(), &mut request(), now) else {
+        let Ok(Step::Authenticate(login, _)) = one.admit(Call::replayable(), &mut request(), now)
+        else {
             panic!("it is cold")
         };
         assert_ne!(digest(&one), digest(&other));
-        let Ok(Step::Authenticate(same, _)) = other.admit(Call::replayable(), &mut request(), now) else {
+        let Ok(Step::Authenticate(same, _)) = other.admit(Call::replayable(), &mut request(), now)
+        else {
             panic!("it is cold")
         };
         assert_eq!(digest(&one), digest(&other));
@@ -98,8 +102,10 @@ mod tests {
                 }
                 let step = session.admit(Call::replayable(), &mut request(), now);
                 let Ok(Step::Authenticate(login, _)) = step else { panic!("nothing is held") };
-                let granted =
-                    login.read(Head::new(StatusCode::OK, &HeaderMap::new()), br#"{"token":"e30.e30.e30"}"#);
+                let granted = login.read(
+                    Head::new(StatusCode::OK, &HeaderMap::new()),
+                    br#"{"token":"e30.e30.e30"}"#,
+                );
                 session.settle(login, granted, now);
                 let step = session.admit(Call::replayable(), &mut request(), now);
                 let Ok(Step::Send(attempt)) = step else { panic!("a token is held") };
@@ -119,7 +125,8 @@ mod tests {
         let mut session = Session::new(config);
         let mut secrets = ["t", "u"].into_iter();
         let mut lead = || -> Login {
-            let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request(), now)
+            let Ok(Step::Authenticate(login, _)) =
+                session.admit(Call::replayable(), &mut request(), now)
             else {
                 panic!("nothing is held, and no login is under way")
             };

@@ -64,9 +64,10 @@ pub(crate) fn read(
         _ => text(body, "code"),
     };
     match code {
-        Some(code) => {
-            Answer::Rejected(Rejection { status: head.status, code: rejection_code(&code, credentials) })
-        }
+        Some(code) => Answer::Rejected(Rejection {
+            status: head.status,
+            code: rejection_code(&code, credentials),
+        }),
         None if is_compressed(head, body) => unavailable(Reason::Compressed(head.status)),
         None => unavailable(Reason::Status(head.status)),
     }
@@ -102,7 +103,8 @@ pub(crate) fn may_reject(status: StatusCode) -> bool {
 }
 
 fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> {
-    let jwt = |value: &[u8]| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_bytes().to_owned());
+    let jwt =
+        |value: &[u8]| Jwt::read(credentials(value)).ok().map(|jwt| jwt.as_bytes().to_owned());
     let of_header = |value: &HeaderValue| match joined(value) {
         Some(mut values) => values.find_map(|value| jwt(value.as_bytes())),
         None => jwt(value.as_bytes()),
@@ -118,7 +120,9 @@ fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
         "MISSING_PARAMETERS" => RejectionCode::MissingParameters,
         code => {
             let mut printable = Zeroizing::new(String::with_capacity(code.len()));
-            code.chars().filter(char::is_ascii_graphic).for_each(|character| printable.push(character));
+            code.chars()
+                .filter(char::is_ascii_graphic)
+                .for_each(|character| printable.push(character));
             // Looked for in both forms: what is filtered out may be what hides it.
             if credentials.occur_in(code) || credentials.occur_in(&printable) {
                 return RejectionCode::Other("…".into());
@@ -149,7 +153,11 @@ mod tests {
             Answer::Token(token) => String::from_utf8(token).unwrap(),
             Answer::Rejected(rejection) => format!("rejected {}", rejection.code),
             Answer::Unavailable(failure) => {
-                format!("unavailable {:?} {:?}", failure.reason(), failure.retry_after().map(|d| d.as_secs()))
+                format!(
+                    "unavailable {:?} {:?}",
+                    failure.reason(),
+                    failure.retry_after().map(|d| d.as_secs())
+                )
             }
         }
     }
@@ -165,10 +173,18 @@ mod tests {
     #[test]
     fn rule_2_failing_that_the_header() {
         let header = format!("bearer {JWT}");
-        let headers =
-            [("authorization", "from scheme response function"), ("authorization", header.as_str())];
-        for body in ["", "{}", "nonsense", r#"{"token":null}"#, r#"{"token":""}"#, r#"{"token":"undefined"}"#]
-        {
+        let headers = [
+            ("authorization", "from scheme response function"),
+            ("authorization", header.as_str()),
+        ];
+        for body in [
+            "",
+            "{}",
+            "nonsense",
+            r#"{"token":null}"#,
+            r#"{"token":""}"#,
+            r#"{"token":"undefined"}"#,
+        ] {
             assert_eq!(answer(200, &headers, body), JWT, "{body}");
             assert_eq!(answer(200, &[], body), "unavailable NoToken None", "{body}");
         }
@@ -182,9 +198,12 @@ mod tests {
 
     #[test]
     fn rule_2_a_rejection_is_a_json_object_with_a_code() {
-        for (status, code) in
-            [(400, "MISSING_PARAMETERS"), (401, "INVALID_API_KEY"), (403, "API_KEY_REVOKED"), (403, "NEW")]
-        {
+        for (status, code) in [
+            (400, "MISSING_PARAMETERS"),
+            (401, "INVALID_API_KEY"),
+            (403, "API_KEY_REVOKED"),
+            (403, "NEW"),
+        ] {
             let body = format!(r#"{{"code":"{code}","message":"m"}}"#);
             assert_eq!(answer(status, &[], &body), format!("rejected {code}"));
         }
@@ -217,7 +236,10 @@ mod tests {
         let body = |pad: usize| format!(r#"{{"token":"{JWT}","p":"{}"}}"#, "p".repeat(pad));
         let frame = body(0).len();
         assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame)), JWT);
-        assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame + 1)), "unavailable BodyTooLarge None");
+        assert_eq!(
+            answer(200, &[], &body(MAX_BODY_BYTES - frame + 1)),
+            "unavailable BodyTooLarge None"
+        );
     }
 
     /// The code of a large body counts, because a body of the same beginning that comes slowly is
@@ -229,7 +251,10 @@ mod tests {
             for body in [
                 format!(r#"{{"code":"INVALID_API_KEY","p":"{pad}"}}"#),
                 format!(r#"{{"code":"INVALID_API_KEY"}}{pad}"#),
-                format!(r#"{{"p":[["{}"]],"code":"INVALID_API_KEY","q":{{"{pad}"#, "p".repeat(60_000)),
+                format!(
+                    r#"{{"p":[["{}"]],"code":"INVALID_API_KEY","q":{{"{pad}"#,
+                    "p".repeat(60_000)
+                ),
             ] {
                 assert_eq!(answer(status, &[], &body), "rejected INVALID_API_KEY");
             }
@@ -240,7 +265,10 @@ mod tests {
                 format!(r#"<html>{{"code":"INVALID_API_KEY"}}{pad}"#),
                 format!(r#"{pad}{{"code":"INVALID_API_KEY"}}"#),
             ] {
-                assert_eq!(answer(status, &[], &body), format!("unavailable Status({status}) None"));
+                assert_eq!(
+                    answer(status, &[], &body),
+                    format!("unavailable Status({status}) None")
+                );
             }
         }
         let body = format!(r#"{{"code":"INVALID_API_KEY","p":"{pad}"}}"#);

@@ -95,9 +95,14 @@ mod tests {
 
     #[test]
     fn rule_3_a_header_that_came_in_our_form_is_taken_as_it_is_and_any_other_is_written_anew() {
-        for value in
-            ["Bearer a.b.c", "bearer a.b.c", "Bearer  a.b.c", "Bearer:a.b.c", "a.b.c", "Bearer a.b.c "]
-        {
+        for value in [
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "Bearer  a.b.c",
+            "Bearer:a.b.c",
+            "a.b.c",
+            "Bearer a.b.c ",
+        ] {
             let header = header_of(&HeaderValue::from_static(value), b"a.b.c").unwrap();
             assert_eq!(header.as_bytes(), b"Bearer a.b.c", "{value:?}");
             assert!(header.is_sensitive());

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn only_an_object_has_claims() {
-        for json in ["", "1", "[]", "null", r#""exp""#, "{", r#"{"exp":1"#, r#"x{"exp":1}"#, "\u{fffd}"] {
+        for json in
+            ["", "1", "[]", "null", r#""exp""#, "{", r#"{"exp":1"#, r#"x{"exp":1}"#, "\u{fffd}"]
+        {
             assert_eq!(Claims::read(json.as_bytes()), None, "{json}");
         }
     }

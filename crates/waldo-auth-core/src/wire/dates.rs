@@ -39,7 +39,11 @@ impl LastDate {
 /// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule 2).
 ///
 /// `local` stands in for the `Date` of an answer that has none.
-pub(super) fn retry_after(headers: &HeaderMap, local: SystemTime, cap: Duration) -> Option<Duration> {
+pub(super) fn retry_after(
+    headers: &HeaderMap,
+    local: SystemTime,
+    cap: Duration,
+) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     // If a gateway has joined two lines, the first one counts. It counts for two separate lines,
     // too.
@@ -63,7 +67,10 @@ mod tests {
     const CAP: Duration = Duration::from_secs(3600);
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     fn wait(pairs: &[(&'static str, &'static str)]) -> Option<u64> {

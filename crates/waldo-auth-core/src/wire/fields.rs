@@ -44,7 +44,11 @@ enum Text {
     Cut,
 }
 
-fn find<'a, const N: usize>(json: &'a [u8], text: Text, names: [&str; N]) -> Option<[Option<Value<'a>>; N]> {
+fn find<'a, const N: usize>(
+    json: &'a [u8],
+    text: Text,
+    names: [&str; N],
+) -> Option<[Option<Value<'a>>; N]> {
     let mut found = [None; N];
     let mut rest = without_marks(json).strip_prefix(b"{")?;
     loop {
@@ -372,12 +376,16 @@ mod tests {
 
     #[test]
     fn rule_02_a_cut_object_has_its_whole_members() {
-        let read = |json: &[u8]| match leading_members(json, ["a"], |[value]| value.and_then(Value::text)) {
-            None => Read::NoObject,
-            Some(None) => Read::NoText,
-            Some(Some(text)) => Read::Text(text.as_str().to_owned()),
-        };
-        for json in [r#"{"a":"x","#, r#"{"a":"x","b":"{"#, r#"{"a":"x","b":{"a":"y""#, r#"{"a":"x","a"#] {
+        let read =
+            |json: &[u8]| match leading_members(json, ["a"], |[value]| value.and_then(Value::text))
+            {
+                None => Read::NoObject,
+                Some(None) => Read::NoText,
+                Some(Some(text)) => Read::Text(text.as_str().to_owned()),
+            };
+        for json in
+            [r#"{"a":"x","#, r#"{"a":"x","b":"{"#, r#"{"a":"x","b":{"a":"y""#, r#"{"a":"x","a"#]
+        {
             assert_eq!(read(json.as_bytes()), text("x"), "{json}");
             let wide: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
             assert_eq!(read(&wide), text("x"), "{json}");
@@ -396,7 +404,10 @@ mod tests {
         for json in [r#"{"a":"x""y"}"#, r#"{"a":"x"y}"#, r#"{"a":y"x"}"#, r#"{"a":"x" "b":"y"}"#] {
             assert_eq!(read(json.as_bytes()), Read::NoText, "{json}");
         }
-        assert_eq!(read(b"{\"a\":\"\\x\\'\\u12\\\xff\xe9\"}"), text("x'\u{fffd}12\u{fffd}\u{fffd}\u{fffd}"));
+        assert_eq!(
+            read(b"{\"a\":\"\\x\\'\\u12\\\xff\xe9\"}"),
+            text("x'\u{fffd}12\u{fffd}\u{fffd}\u{fffd}")
+        );
     }
 
     #[test]
@@ -412,7 +423,11 @@ mod tests {
                 wide.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
             ] {
                 assert_eq!(read(&bytes), text("x😀"), "{}", bytes.escape_ascii());
-                assert_eq!(read(&[&bytes[..], &[0]].concat()), text("x😀"), "an odd byte behind it");
+                assert_eq!(
+                    read(&[&bytes[..], &[0]].concat()),
+                    text("x😀"),
+                    "an odd byte behind it"
+                );
             }
         }
         let halves: Vec<u8> = "{\"b\":\"\u{1}\",\"a\":\"x\"}"
@@ -430,7 +445,11 @@ mod tests {
         const MANY: usize = 10_000_000;
         for (open, close) in [("[", "]"), ("{\"b\":", "}"), ("[\"[\",", "]")] {
             let nested = [open.repeat(MANY / 5), close.repeat(MANY / 5)].concat();
-            assert_eq!(read(format!(r#"{{"b":{nested},"a":"x"}}"#).as_bytes()), text("x"), "{open}");
+            assert_eq!(
+                read(format!(r#"{{"b":{nested},"a":"x"}}"#).as_bytes()),
+                text("x"),
+                "{open}"
+            );
         }
         assert_eq!(read("{".repeat(MANY).as_bytes()), Read::NoObject);
         assert_eq!(read("{\"a\":".repeat(MANY / 5).as_bytes()), Read::NoObject);
@@ -443,7 +462,9 @@ mod tests {
 
     #[test]
     fn rule_20_the_buffer_of_a_text_never_grows() {
-        for inside in [&b"\xff"[..], b"\\\xff", b"\\u20ac", b"\\x", b"a\\ud83d", b"\\u1", b"\xe2\x82\xac"] {
+        for inside in
+            [&b"\xff"[..], b"\\\xff", b"\\u20ac", b"\\x", b"a\\ud83d", b"\\u1", b"\xe2\x82\xac"]
+        {
             let inside = inside.repeat(500);
             let json = [b"\"", &inside[..], b"\""].concat();
             let text = Value(&json).text().unwrap();

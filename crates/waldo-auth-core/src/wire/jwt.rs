@@ -38,8 +38,8 @@ impl<'a> Jwt<'a> {
 
     fn of(text: &'a [u8]) -> Option<Self> {
         let [header, payload, signature] = parts(text)?;
-        let claims =
-            (is_base64url(header) && is_base64url(signature)).then(|| decoded(payload, Claims::read))??;
+        let claims = (is_base64url(header) && is_base64url(signature))
+            .then(|| decoded(payload, Claims::read))??;
         Some(Self { text, claims })
     }
 
@@ -64,8 +64,9 @@ fn parts(text: &[u8]) -> Option<[&[u8]; 3]> {
 }
 
 /// The unused bits of the last character of a part may have any value.
-const CONFIG: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(RequireNone).with_decode_allow_trailing_bits(true);
+const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(RequireNone)
+    .with_decode_allow_trailing_bits(true);
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static BASE64URL: std::sync::LazyLock<base64::engine::simd::Simd> =
@@ -140,7 +141,9 @@ mod tests {
     /// Both ways to decode it, and where they meet.
     #[test]
     fn rule_4_the_claims_of_a_payload_of_any_size_are_read() {
-        for size in [0, 1, USUAL_BYTES - 100, USUAL_BYTES - 20, USUAL_BYTES, USUAL_BYTES + 1, 12_000] {
+        for size in
+            [0, 1, USUAL_BYTES - 100, USUAL_BYTES - 20, USUAL_BYTES, USUAL_BYTES + 1, 12_000]
+        {
             let payload = format!(r#"{{"pad":"{}","exp":7}}"#, "x".repeat(size));
             let text = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(payload));
             let claims = Jwt::read(text.as_bytes()).map(|jwt| jwt.claims.exp);

@@ -13,7 +13,8 @@ mod transport;
 
 pub(crate) use answer::{Answer, MAX_BODY_BYTES, may_reject, read as read_answer};
 pub(crate) use authorization::{
-    credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of, joined,
+    credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of,
+    joined,
 };
 pub(crate) use claims::{Claims, NumericDate};
 pub(crate) use dates::LastDate;

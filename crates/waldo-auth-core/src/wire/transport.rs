@@ -128,7 +128,10 @@ mod tests {
                 "native-tls: error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:../ssl/statem/statem_clnt.c:2123: (self-signed certificate)",
                 Reason::Certificate,
             ),
-            ("SSL certificate problem: unable to get local issuer certificate", Reason::Certificate),
+            (
+                "SSL certificate problem: unable to get local issuer certificate",
+                Reason::Certificate,
+            ),
             ("The certificate was not trusted.", Reason::Certificate),
             (
                 "A certificate chain processed, but terminated in a root certificate which is not trusted",
@@ -147,7 +150,10 @@ mod tests {
             ),
             ("rustls: received corrupt message of type InvalidContentType", Reason::Tls),
             ("rustls: received fatal alert: CertificateRequired", Reason::Tls),
-            ("native-tls: error:0A00010B:SSL routines:ssl3_get_record:wrong version number", Reason::Tls),
+            (
+                "native-tls: error:0A00010B:SSL routines:ssl3_get_record:wrong version number",
+                Reason::Tls,
+            ),
             ("io: Connection reset by peer (os error 104)", Reason::Transport),
             ("", Reason::Transport),
             // Words in a URL must not match.
@@ -162,7 +168,9 @@ mod tests {
 
     #[test]
     fn rule_02_the_sources_of_an_error_are_asked_too() {
-        let kind = |kind: io::ErrorKind| Said("client error (Connect)", Some(io::Error::from(kind).into()));
+        let kind = |kind: io::ErrorKind| {
+            Said("client error (Connect)", Some(io::Error::from(kind).into()))
+        };
         assert_eq!(reason_of(&kind(io::ErrorKind::ConnectionRefused)), Reason::ConnectionRefused);
         assert_eq!(reason_of(&kind(io::ErrorKind::TimedOut)), Reason::Timeout);
         assert_eq!(reason_of(&kind(io::ErrorKind::BrokenPipe)), Reason::Transport);

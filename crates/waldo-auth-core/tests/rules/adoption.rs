@@ -2,7 +2,9 @@
 
 use waldo_auth_core::{Call, Credentials, Event, Ignored};
 
-use crate::fixture::{Fixture, KEY, bearer, busy, credentials, headers, jwt, millis, rejection_of, secs};
+use crate::fixture::{
+    Fixture, KEY, bearer, busy, credentials, headers, jwt, millis, rejection_of, secs,
+};
 
 #[test]
 fn rule_05_the_successor_of_the_held_token_is_adopted_whatever_its_exp() {
@@ -245,9 +247,11 @@ fn rule_06_the_same_credentials_change_nothing() {
 #[test]
 fn rule_06_many_late_responses_to_one_token_give_it_up_once() {
     let (mut fixture, _) = Fixture::warm();
-    let sent: Vec<_> = (0..500).map(|_| fixture.send(Call::replayable()).attempt.generation()).collect();
-    let invalidate =
-        |fixture: &mut Fixture, generation| fixture.step(|session, now| session.invalidate(generation, now));
+    let sent: Vec<_> =
+        (0..500).map(|_| fixture.send(Call::replayable()).attempt.generation()).collect();
+    let invalidate = |fixture: &mut Fixture, generation| {
+        fixture.step(|session, now| session.invalidate(generation, now))
+    };
     assert!(invalidate(&mut fixture, sent[0]));
     assert!(!invalidate(&mut fixture, sent[1]), "it is given up");
     let (login, _) = fixture.lead(Call::replayable());
@@ -285,8 +289,9 @@ fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
     let (login, _) = fixture.lead(Call::one_shot());
     let (held, other) =
         (fixture.session.generation().unwrap(), Fixture::warm().0.session.generation().unwrap());
-    let invalidate =
-        |fixture: &mut Fixture, generation| fixture.step(|session, now| session.invalidate(generation, now));
+    let invalidate = |fixture: &mut Fixture, generation| {
+        fixture.step(|session, now| session.invalidate(generation, now))
+    };
     assert!(!invalidate(&mut fixture, held));
     assert_eq!(fixture.held(), token);
     let rejection = rejection_of(&login);

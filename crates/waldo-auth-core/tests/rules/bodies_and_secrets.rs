@@ -4,12 +4,13 @@ use std::fmt::{Debug, Write};
 
 use http::{HeaderMap, Request};
 use waldo_auth_core::{
-    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Reason, Refusal,
-    Session, Snapshot, Step, Unavailable, Verdict,
+    Attempt, Call, Challenge, Config, Credentials, Event, Explanation, Head, Login, Origin, Reason,
+    Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 use crate::fixture::{
-    Fixture, KEY, ORIGIN, SECRET, bearer, busy, credentials, down, grant_of, read, rejection_of, secs,
+    Fixture, KEY, ORIGIN, SECRET, bearer, busy, credentials, down, grant_of, read, rejection_of,
+    secs,
 };
 
 #[test]
@@ -155,7 +156,8 @@ fn rule_20_no_secret_is_shown_by_anything() {
     let snapshot = fixture.snapshot();
     ears.hear(&snapshot);
     ears.hear(
-        &Snapshot::from_json(snapshot.to_json().replace("token", second.as_str()).as_bytes()).unwrap_err(),
+        &Snapshot::from_json(snapshot.to_json().replace("token", second.as_str()).as_bytes())
+            .unwrap_err(),
     );
     ears.hear(&Snapshot::from_json(second.as_bytes()).unwrap_err());
     ears.read(&fixture.resume(&snapshot).unwrap_err());
@@ -180,7 +182,8 @@ fn rule_20_no_secret_is_shown_by_anything() {
             }
         }
     }
-    let rejection = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{KEY} is unknown"}}"#));
+    let rejection =
+        read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{KEY} is unknown"}}"#));
     fixture.settle(login, rejection);
     let refusal = fixture.refuse(call);
     ears.hear_error(&refusal);
@@ -192,9 +195,16 @@ fn rule_20_no_secret_is_shown_by_anything() {
     ears.hear(fixture.session.journal());
     ears.hear(&fixture.session);
 
-    for secret in
-        [KEY, SECRET, &first, &second, "key-canary", "secret-canary", "dG9rZW4tY2FuYXJ5", "Bearer e"]
-    {
+    for secret in [
+        KEY,
+        SECRET,
+        &first,
+        &second,
+        "key-canary",
+        "secret-canary",
+        "dG9rZW4tY2FuYXJ5",
+        "Bearer e",
+    ] {
         if let Some(at) = ears.0.find(secret) {
             panic!("{secret} is shown: …{}", &ears.0[at.saturating_sub(200)..at + secret.len()]);
         }
@@ -349,7 +359,12 @@ fn rule_22_every_outcome_of_a_401_is_told() {
     note(&fixture);
     assert_eq!(
         outcomes,
-        [Challenge::Dropped, Challenge::NothingHeld, Challenge::NewerHeld, Challenge::FreshFromLogin]
+        [
+            Challenge::Dropped,
+            Challenge::NothingHeld,
+            Challenge::NewerHeld,
+            Challenge::FreshFromLogin
+        ]
     );
 }
 
@@ -367,7 +382,9 @@ fn foretold(fixture: &mut Fixture) -> String {
             fixture.settle(login, waldo_auth_core::Outcome::Abandoned);
             true
         }
-        (Explanation::WaitForLogin { at_most, .. }, Step::Wait(_, until)) => fixture.after(*at_most) == until,
+        (Explanation::WaitForLogin { at_most, .. }, Step::Wait(_, until)) => {
+            fixture.after(*at_most) == until
+        }
         (Explanation::BackOff { wait }, Step::Wait(_, until)) => fixture.after(*wait) == until,
         (Explanation::Refuse { remaining, .. }, Step::Refuse(refusal)) => {
             fixture.after(*remaining) == refusal.retry_at()
@@ -381,7 +398,10 @@ fn foretold(fixture: &mut Fixture) -> String {
 #[test]
 fn rule_22_explain_agrees_with_admit_in_every_state() {
     let mut fixture = Fixture::new();
-    assert_eq!(foretold(&mut fixture), "the next call would log in, because there has been no token yet");
+    assert_eq!(
+        foretold(&mut fixture),
+        "the next call would log in, because there has been no token yet"
+    );
     let (login, call) = fixture.lead(Call::replayable());
     assert!(foretold(&mut fixture).starts_with("the next call would wait for login 2"));
     let failure = busy(&login, "7");
@@ -417,14 +437,24 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     );
     fixture.log_in();
     fixture.invalidate();
-    assert_eq!(foretold(&mut fixture), "the next call would log in, because the last token was invalidated");
+    assert_eq!(
+        foretold(&mut fixture),
+        "the next call would log in, because the last token was invalidated"
+    );
     fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
-    assert_eq!(foretold(&mut fixture), "the next call would log in, because the credentials were replaced");
+    assert_eq!(
+        foretold(&mut fixture),
+        "the next call would log in, because the credentials were replaced"
+    );
     let (login, _) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
     fixture.settle(login, rejection);
     let refused = foretold(&mut fixture);
-    assert!(refused.starts_with("the next call would be refused, and so for another 60.0s: login rejected"));
+    assert!(
+        refused.starts_with(
+            "the next call would be refused, and so for another 60.0s: login rejected"
+        )
+    );
     fixture.pass(secs(60));
     drop(fixture.lead(Call::replayable()));
     assert!(foretold(&mut fixture).contains("for at most 30.0s"));

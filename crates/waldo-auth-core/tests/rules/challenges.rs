@@ -127,7 +127,9 @@ fn rule_07_a_success_of_a_later_request_does_not_vouch_for_the_token() {
 
 #[test]
 fn rule_07_a_401_from_another_origin_proves_nothing() {
-    for from in ["https://evil.example/x", "https://api.waldo.ai:8443/x", "http://api.waldo.ai/x", "/x"] {
+    for from in
+        ["https://evil.example/x", "https://api.waldo.ai:8443/x", "http://api.waldo.ai/x", "/x"]
+    {
         let (mut fixture, token) = Fixture::warm();
         let sent = fixture.send(Call::replayable());
         let (map, from) = (HeaderMap::new(), uri(from));
@@ -398,9 +400,15 @@ fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
     drop(fixture.retry(sent.attempt));
     // The next login of this kind has twice the time.
     fixture.log_in();
-    assert!(matches!(refuse(&mut fixture), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    assert!(matches!(
+        refuse(&mut fixture),
+        Event::Challenged { outcome: Challenge::NotAccepted, .. }
+    ));
     fixture.pass(just_under(secs(6)));
-    assert!(matches!(refuse(&mut fixture), Event::Challenged { outcome: Challenge::NotAccepted, .. }));
+    assert!(matches!(
+        refuse(&mut fixture),
+        Event::Challenged { outcome: Challenge::NotAccepted, .. }
+    ));
     fixture.pass(millis(1));
     let sent = fixture.send(Call::replayable());
     drop(fixture.retry(sent.attempt));
@@ -408,13 +416,16 @@ fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
 
 #[test]
 fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
-    for (status, shows) in [(200, true), (302, true), (404, true), (403, true), (500, false), (503, false)] {
+    for (status, shows) in
+        [(200, true), (302, true), (404, true), (403, true), (500, false), (503, false)]
+    {
         let mut fixture = Fixture::new();
         fixture.log_in();
         let sent = fixture.send(Call::replayable());
         fixture.deliver(sent.attempt, status);
         let sent = fixture.send(Call::replayable());
-        let dropped = matches!(fixture.conclude(sent.attempt, 401, &HeaderMap::new()), Verdict::Retry(_));
+        let dropped =
+            matches!(fixture.conclude(sent.attempt, 401, &HeaderMap::new()), Verdict::Retry(_));
         assert_eq!(dropped, shows, "{status}");
     }
 }

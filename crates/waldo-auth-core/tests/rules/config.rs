@@ -17,7 +17,9 @@ fn build(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Result<Config, 
 #[track_caller]
 fn out_of_range(result: Result<Config, ConfigError>, name: &str) {
     match result.map(|_| ()) {
-        Err(error @ (ConfigError::Duration { setting, .. } | ConfigError::Count { setting, .. })) => {
+        Err(
+            error @ (ConfigError::Duration { setting, .. } | ConfigError::Count { setting, .. }),
+        ) => {
             assert_eq!(setting, name);
             assert!(error.to_string().starts_with(&format!("{name} must be from ")), "{error}");
         }
@@ -80,7 +82,10 @@ fn every_count_has_a_range() {
         assert!(build(|builder| builder.invalidation_budget(good, secs(1))).is_ok());
     }
     for bad in [1001, u32::MAX] {
-        out_of_range(build(|builder| builder.invalidation_budget(bad, secs(1))), "invalidation_budget burst");
+        out_of_range(
+            build(|builder| builder.invalidation_budget(bad, secs(1))),
+            "invalidation_budget burst",
+        );
     }
 }
 
@@ -121,7 +126,9 @@ fn an_origin_that_is_none_says_why() {
         ("https://api.waldo.ai#a", OriginError::HasPath),
         ("https://me:pass@api.waldo.ai", OriginError::HasUserInfo),
     ] {
-        let built = Config::builder(origin, credentials()).build().map(|config| config.origin().to_string());
+        let built = Config::builder(origin, credentials())
+            .build()
+            .map(|config| config.origin().to_string());
         assert_eq!(built, Err(ConfigError::Origin(error)), "{origin}");
     }
 }

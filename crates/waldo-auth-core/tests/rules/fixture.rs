@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use waldo_auth_core::{
-    AdmitError, Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login, NotResumed,
-    Now, Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
+    AdmitError, Attempt, Call, Config, ConfigBuilder, Credentials, Event, Head, Instant, Login,
+    NotResumed, Now, Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
 /// Where every fixture begins, by both the server's clock and the wall clock.
@@ -166,7 +166,11 @@ impl Fixture {
     }
 
     #[track_caller]
-    pub(crate) fn admit_with(&mut self, call: Call, request: &mut Request<()>) -> Result<Step, AdmitError> {
+    pub(crate) fn admit_with(
+        &mut self,
+        call: Call,
+        request: &mut Request<()>,
+    ) -> Result<Step, AdmitError> {
         let step = self.step(|session, now| session.admit(call, request, now))?;
         if matches!(step, Step::Authenticate(..)) {
             self.logins += 1;
@@ -220,7 +224,9 @@ impl Fixture {
                     self.pass_until(until);
                     call = then;
                 }
-                other @ (Step::Send(_) | Step::Refuse(_)) => panic!("expected to log in, got {other:?}"),
+                other @ (Step::Send(_) | Step::Refuse(_)) => {
+                    panic!("expected to log in, got {other:?}")
+                }
             }
         }
         panic!("expected to log in, but waited {MOST_WAITS} times");
@@ -260,7 +266,12 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn conclude(&mut self, attempt: Attempt, status: u16, headers: &HeaderMap) -> Verdict {
+    pub(crate) fn conclude(
+        &mut self,
+        attempt: Attempt,
+        status: u16,
+        headers: &HeaderMap,
+    ) -> Verdict {
         let head = Head::new(StatusCode::from_u16(status).unwrap(), headers);
         self.conclude_head(attempt, head)
     }
@@ -420,7 +431,10 @@ pub(crate) fn jwt_of(payload: &[u8]) -> String {
 pub(crate) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {
-        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        map.append(
+            HeaderName::from_static(name),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
     }
     map
 }

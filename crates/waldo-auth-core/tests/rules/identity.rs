@@ -130,7 +130,11 @@ fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
         }
     };
     told_apart("when it may start", asked_to_wait("5"), asked_to_wait("7"));
-    told_apart("what a refusal says of the server's wish", asked_to_wait("0"), asked_to_wait("soon"));
+    told_apart(
+        "what a refusal says of the server's wish",
+        asked_to_wait("0"),
+        asked_to_wait("soon"),
+    );
 }
 
 #[test]
@@ -197,5 +201,9 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
             lead(fixture)
         }
     };
-    logins_told_apart("which generation it would replace", after_an_hour(true), after_an_hour(false));
+    logins_told_apart(
+        "which generation it would replace",
+        after_an_hour(true),
+        after_an_hour(false),
+    );
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use waldo_auth_core::{Call, Credentials, Event, Explanation, Ignored, Outcome, Reason, Refusal, Step};
+use waldo_auth_core::{
+    Call, Credentials, Event, Explanation, Ignored, Outcome, Reason, Refusal, Step,
+};
 
 use crate::fixture::{
     Fixture, KEY, busy, credentials, down, grant_of, just_under, millis, rejection_of, secs,
@@ -111,7 +113,10 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let waits = failovers(&mut fixture, 60);
     let (at_once, spaced) = waits.split_at(5);
     assert!(at_once.iter().all(Duration::is_zero), "a few hand over at once: {waits:?}");
-    assert!(spaced.iter().all(|wait| *wait == millis(250)), "then as fast as retries begin: {waits:?}");
+    assert!(
+        spaced.iter().all(|wait| *wait == millis(250)),
+        "then as fast as retries begin: {waits:?}"
+    );
     // All is forgotten once somebody gets through.
     let (login, _) = fixture.lead_in_time(Call::replayable());
     let token = fixture.fresh();
@@ -370,7 +375,9 @@ fn rule_14_backoff_has_full_jitter_from_a_quarter_second_doubling_to_thirty_seco
     let mut sums = [Duration::ZERO; 10];
     for seed in 0..200 {
         let mut fixture = Fixture::with(|builder| builder.jitter_seed(seed));
-        for ((wait, limit), sum) in backoffs(&mut fixture, 10).into_iter().zip(limits).zip(&mut sums) {
+        for ((wait, limit), sum) in
+            backoffs(&mut fixture, 10).into_iter().zip(limits).zip(&mut sums)
+        {
             assert!(wait < limit, "{wait:?} of {limit:?}, seed {seed}");
             *sum += wait;
         }
@@ -451,7 +458,9 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
     fixture.pass_until(until);
     match fixture.refuse(call) {
         // By then the login is most likely over; otherwise the call waits for it again.
-        Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, fixture.after(secs(1))),
+        Refusal::Deadline { retry_at, failure: None } => {
+            assert_eq!(retry_at, fixture.after(secs(1)))
+        }
         other => panic!("{other:?}"),
     }
     fixture.pass(millis(19_500));
@@ -710,7 +719,10 @@ fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewa
 
 /// A leader's lease expires; the next one fails with `outcome`; then the first one's end arrives.
 /// Until when is the way closed?
-fn closed_by_a_later_login(outcome: impl Fn(&waldo_auth_core::Login) -> Outcome, late_end: Outcome) {
+fn closed_by_a_later_login(
+    outcome: impl Fn(&waldo_auth_core::Login) -> Outcome,
+    late_end: Outcome,
+) {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     fixture.pass(secs(31));
@@ -787,5 +799,9 @@ fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
     let (login, call) = fixture.lead(Call::replayable());
     let failure = busy(&login, "600");
     fixture.settle(login, failure);
-    assert_eq!(fixture.refuse(call).retry_at(), fixture.after(secs(600)), "but later, if the server says so");
+    assert_eq!(
+        fixture.refuse(call).retry_at(),
+        fixture.after(secs(600)),
+        "but later, if the server says so"
+    );
 }

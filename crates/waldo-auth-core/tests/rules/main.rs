@@ -2,7 +2,11 @@
 //!
 //! A test that is named `rule_NN_…` proves that sentence of rule NN.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by a panic, in its helpers too"
+)]
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a test that meets another variant than it expects fails"

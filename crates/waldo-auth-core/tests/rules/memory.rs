@@ -38,15 +38,25 @@ fn a_call_that_waits_or_is_refused_allocates_nothing() {
     let (login, _) = fixture.lead(Call::replayable());
     let (mut request, now) = (request(), fixture.now());
     let cost = measure(|| {
-        assert!(matches!(fixture.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
+        assert!(matches!(
+            fixture.session.admit(Call::replayable(), &mut request, now),
+            Ok(Step::Wait(..))
+        ));
     });
     assert_eq!(cost.count_total, 0);
     let failure = crate::fixture::busy(&login, "60");
     fixture.settle(login, failure);
     let cost = measure(|| {
-        assert!(matches!(fixture.session.admit(Call::replayable(), &mut request, now), Ok(Step::Wait(..))));
         assert!(matches!(
-            fixture.session.admit(Call::replayable().with_deadline(now.monotonic), &mut request, now),
+            fixture.session.admit(Call::replayable(), &mut request, now),
+            Ok(Step::Wait(..))
+        ));
+        assert!(matches!(
+            fixture.session.admit(
+                Call::replayable().with_deadline(now.monotonic),
+                &mut request,
+                now
+            ),
             Ok(Step::Refuse(_))
         ));
     });
@@ -68,7 +78,8 @@ fn an_adopted_token_costs_a_few_allocations_which_its_successor_frees() {
     let (mut fixture, _) = Fixture::warm();
     let mut request = request();
     let renewals: Vec<HeaderMap> = (0..1000).map(|_| bearer(&fixture.fresh())).collect();
-    let cost = measure(|| renewals.iter().for_each(|headers| call(&mut fixture, &mut request, headers)));
+    let cost =
+        measure(|| renewals.iter().for_each(|headers| call(&mut fixture, &mut request, headers)));
     assert!(cost.count_total <= 4 * 1000, "{cost:?}");
     drop(renewals);
     let cost = measure(|| {

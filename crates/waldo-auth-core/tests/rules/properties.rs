@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 use waldo_auth_core::{
-    Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode, Snapshot, Step,
+    Call, Config, Credentials, Event, Explanation, Head, Now, Origin, Outcome, RejectionCode,
+    Snapshot, Step,
 };
 
 use crate::fixture::{EPOCH, Fixture, ORIGIN, bearer, grant_of, jwt_of, read, request, secs};
@@ -26,7 +27,8 @@ use crate::fixture::{EPOCH, Fixture, ORIGIN, bearer, grant_of, jwt_of, read, req
     reason = "where a test fails, its output shows the seed"
 )]
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let mut config =
+        ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(TestRunner::default().rng().next_u64());
     }
@@ -50,7 +52,8 @@ fn json_value() -> impl Strategy<Value = String> {
 fn payload() -> impl Strategy<Value = String> {
     let name = select(vec!["exp", "iat", "nbf", "\\u0065xp", "EXP", "x", ""]);
     let members = vec((name, json_value()), 0..5);
-    let ends = select(vec![("{", "}"), ("{", "}"), ("{", "}"), ("{", ""), (" { ", " } "), ("[{", "}]")]);
+    let ends =
+        select(vec![("{", "}"), ("{", "}"), ("{", "}"), ("{", ""), (" { ", " } "), ("[{", "}]")]);
     (members, ends).prop_map(|(members, (open, close))| {
         let members: Vec<String> =
             members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
@@ -80,12 +83,15 @@ fn object() -> impl Strategy<Value = Vec<u8>> {
     let nested = {
         let members = members.clone();
         leaf.prop_recursive(4, 30, 5, move |value| {
-            let array = vec(value.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(" ,")));
+            let array =
+                vec(value.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(" ,")));
             prop_oneof![array, members(value.boxed())]
         })
     };
-    let edits =
-        vec((any::<prop::sample::Index>(), select(b"\"\\{}[]:, \t\n0u\xff".to_vec()), any::<bool>()), 0..3);
+    let edits = vec(
+        (any::<prop::sample::Index>(), select(b"\"\\{}[]:, \t\n0u\xff".to_vec()), any::<bool>()),
+        0..3,
+    );
     (members(nested.boxed()), prop_oneof![Just(Vec::new()), edits]).prop_map(|(json, edits)| {
         let mut json = json.into_bytes();
         for (at, byte, is_added) in edits {
@@ -144,8 +150,11 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         bytes(),
         (select(vec!["token", "code", "x"]), json_value())
             .prop_map(|(name, value)| format!(r#"{{"{name}":{value}}}"#).into_bytes()),
-        payload().prop_map(|payload| format!(r#"{{"token":"{}"}}"#, jwt_of(payload.as_bytes())).into_bytes()),
-        any::<String>().prop_map(|code| serde_json::json!({ "code": code }).to_string().into_bytes()),
+        payload().prop_map(
+            |payload| format!(r#"{{"token":"{}"}}"#, jwt_of(payload.as_bytes())).into_bytes()
+        ),
+        any::<String>()
+            .prop_map(|code| serde_json::json!({ "code": code }).to_string().into_bytes()),
         (65_000..66_000_usize).prop_map(|length| vec![b' '; length]),
     ]
 }
@@ -432,7 +441,9 @@ proptest! {
 fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     // The oracle takes a token without a signature; the reader does not.
     let (login, _) = Fixture::new().lead(Call::replayable());
-    assert!(jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Value>("e30.e30.").is_ok());
+    assert!(
+        jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Value>("e30.e30.").is_ok()
+    );
     for token in ["e30.e30.", "e30.e30", "e30.e30.e30.e30"] {
         let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
         assert!(matches!(outcome, Outcome::Unavailable(_)), "{token}");

@@ -158,14 +158,20 @@ impl Reference {
             Answer::Wait { login: Some(_), .. } => caller.deadline.is_none(),
             Answer::Wait { login: None, .. } | Answer::Refuse { .. } | Answer::Send { .. } => false,
         };
-        if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) { send } else { login }
+        if (of_own_login && left > 0) || (good && (good_enough || !login_helps)) {
+            send
+        } else {
+            login
+        }
     }
 
     fn decide_login(&self, caller: &Caller, (_, failures): (u64, u64), now: Time) -> Answer {
         let opens = self.shut_until.max(now.mono);
         let shut = now.mono < opens;
         let sat_through = self.failures - failures;
-        if self.cause == Some(Cause::Unavailable) && sat_through >= u64::from(self.limits.failures_per_call) {
+        if self.cause == Some(Cause::Unavailable)
+            && sat_through >= u64::from(self.limits.failures_per_call)
+        {
             return Answer::Refuse { why: Why::Unavailable, retry_at: opens };
         }
         let comes_before = |time: Nanos| caller.deadline.is_some_and(|deadline| deadline <= time);
@@ -176,7 +182,8 @@ impl Reference {
                     retry_at: (now.mono + SECOND).min(lease.expires_at),
                 };
             }
-            let until = caller.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
+            let until =
+                caller.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
             return Answer::Wait { until, login: Some(lease.number) };
         }
         if shut && self.cause == Some(Cause::Rejected) {
@@ -189,7 +196,9 @@ impl Reference {
         if shut {
             return Answer::Wait { until: opens, login: None };
         }
-        Answer::LogIn { because: if self.held.is_some() { NoToken::Expired } else { self.no_token } }
+        Answer::LogIn {
+            because: if self.held.is_some() { NoToken::Expired } else { self.no_token },
+        }
     }
 
     /// Rules 7, 8, 16, 17: whether a call that is answered 401 is sent again.
@@ -203,12 +212,14 @@ impl Reference {
     ) -> bool {
         let left = sent.lifetime.left(now);
         // The server's own `Date` may say that the lifetime is over, in its last two seconds.
-        let says_over = date.zip(sent.token.exp).is_some_and(|(date, exp)| date >= exp) && left <= 2 * SECOND;
+        let says_over =
+            date.zip(sent.token.exp).is_some_and(|(date, exp)| date >= exp) && left <= 2 * SECOND;
         let in_twilight = left <= sent.lifetime.twilight() || says_over;
         if self.held.as_ref().is_some_and(|held| held.generation == sent.generation) {
             self.refused_since.get_or_insert(now.mono);
         }
-        let of_own_login = sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
+        let of_own_login =
+            sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
         let outcome = match self.held.as_ref().map(|held| held.generation) {
             None => Challenge::NothingHeld,
             Some(generation) if generation > sent.generation => Challenge::NewerHeld,
@@ -217,7 +228,10 @@ impl Reference {
                 Challenge::NotAccepted
             }
             // Of an accepted token, half of the budget stays until the refusals have lasted for a second.
-            Some(_) if in_twilight || self.pay(self.accepted && self.refused_for(now) < SECOND, now) => {
+            Some(_)
+                if in_twilight
+                    || self.pay(self.accepted && self.refused_for(now) < SECOND, now) =>
+            {
                 self.give_up();
                 self.refused = Some(sent.generation);
                 self.no_token = NoToken::Refused;
@@ -235,7 +249,13 @@ impl Reference {
         self.is_sent_again(caller, sent, outcome, touched)
     }
 
-    fn is_sent_again(&self, caller: &mut Caller, sent: &Held, outcome: Challenge, touched: bool) -> bool {
+    fn is_sent_again(
+        &self,
+        caller: &mut Caller,
+        sent: &Held,
+        outcome: Challenge,
+        touched: bool,
+    ) -> bool {
         let stays = matches!(outcome, Challenge::FreshFromLogin | Challenge::NotAccepted);
         if (caller.one_shot && touched) || stays {
             return false;
@@ -250,7 +270,13 @@ impl Reference {
     }
 
     /// Rule 24: whether a call whose upload broke off goes on.
-    pub(crate) fn break_off(&mut self, caller: &mut Caller, sent: &Held, upload: Upload, now: Time) -> bool {
+    pub(crate) fn break_off(
+        &mut self,
+        caller: &mut Caller,
+        sent: &Held,
+        upload: Upload,
+        now: Time,
+    ) -> bool {
         self.said.push(Event::UploadBrokeOff { generation: sent.generation });
         if let Some(held) = self.held.as_mut().filter(|held| held.generation == sent.generation) {
             held.doubtful = true;
@@ -273,7 +299,8 @@ impl Reference {
             return false;
         }
         caller.broke_off = None;
-        let outcome = if self.held.is_some() { Challenge::NewerHeld } else { Challenge::NothingHeld };
+        let outcome =
+            if self.held.is_some() { Challenge::NewerHeld } else { Challenge::NothingHeld };
         self.is_sent_again(caller, sent, outcome, true)
     }
 
@@ -307,7 +334,8 @@ impl Reference {
         if !self.renewed {
             self.refused_since = None;
         }
-        let doubtful = self.held.as_mut().filter(|held| held.doubtful && held.generation == sent.generation);
+        let doubtful =
+            self.held.as_mut().filter(|held| held.doubtful && held.generation == sent.generation);
         let ends_doubt = doubtful.map(|held| held.doubtful = false).is_some();
         if ends_doubt || before != (self.accepted, self.refused_since) {
             self.said.push(Event::Accepted { generation: sent.generation });
@@ -358,13 +386,17 @@ impl Reference {
             (None, _) => Ignored::NothingHeld,
             (Some(_), Renewal::Malformed(why)) => *why,
             (Some(held), Renewal::Token(token)) if token.text == held.token.text => return,
-            (Some(_), Renewal::Token(token)) if self.given_up.contains(&token.text) => Ignored::GivenUp,
+            (Some(_), Renewal::Token(token)) if self.given_up.contains(&token.text) => {
+                Ignored::GivenUp
+            }
             (Some(held), Renewal::Token(token)) => {
                 if sent.generation == held.generation || token.exp > held.latest_exp {
                     let lifetime = self.lifetime(token, date, at);
                     let generation = self.hold(token, lifetime, false);
                     (self.accepted, self.renewed, self.refused_since) = (true, true, None);
-                    return self.said.push(Event::Renewed { generation, lifetime: duration(lifetime.span) });
+                    return self
+                        .said
+                        .push(Event::Renewed { generation, lifetime: duration(lifetime.span) });
                 }
                 Ignored::NotLater
             }
@@ -378,14 +410,19 @@ impl Reference {
 
     /// Rule 10.
     fn lifetime(&self, token: &Minted, date: Option<i64>, sent: Time) -> Lifetime {
-        let since = |from: i64| Some(Nanos::from(token.exp? - from) * SECOND).filter(|span| *span > 0);
+        let since =
+            |from: i64| Some(Nanos::from(token.exp? - from) * SECOND).filter(|span| *span > 0);
         let by_server = [date, token.iat].into_iter().flatten().filter_map(since).min();
         // Unix times are read down to the millisecond.
         let local = sent.wall.div_euclid(MILLI) * MILLI;
         let by_local = token.exp.map(|exp| Nanos::from(exp) * SECOND - local);
         let is_timed = date.is_some() || token.iat.is_some();
         let by_local = by_local.filter(|span| !is_timed && *span > 0 && *span <= 24 * HOUR);
-        Lifetime { from: sent, span: by_server.or(by_local).unwrap_or(self.limits.assumed_lifetime), over: 0 }
+        Lifetime {
+            from: sent,
+            span: by_server.or(by_local).unwrap_or(self.limits.assumed_lifetime),
+            over: 0,
+        }
     }
 
     fn hold(&mut self, token: &Minted, lifetime: Lifetime, from_login: bool) -> u64 {
@@ -393,8 +430,15 @@ impl Reference {
         let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
         let latest_exp = token.exp.max(before.and_then(|held| held.latest_exp));
         let (token, generation, epoch) = (token.clone(), self.generation, self.epoch);
-        self.held =
-            Some(Held { token, generation, lifetime, epoch, from_login, latest_exp, doubtful: false });
+        self.held = Some(Held {
+            token,
+            generation,
+            lifetime,
+            epoch,
+            from_login,
+            latest_exp,
+            doubtful: false,
+        });
         self.generation
     }
 
@@ -417,7 +461,8 @@ impl Reference {
                     return self.fail(number, Reason::DeadOnArrival, None, late, now);
                 }
                 self.unaccepted =
-                    match (self.held.is_none() && self.no_token == NoToken::Refused, self.accepted) {
+                    match (self.held.is_none() && self.no_token == NoToken::Refused, self.accepted)
+                    {
                         (false, _) => 1,
                         (true, true) => 0,
                         (true, false) => self.unaccepted + 1,
@@ -524,7 +569,9 @@ impl Reference {
     /// Gives up the held token, as after a response to it.
     pub(crate) fn invalidate(&mut self, now: Time) {
         let leads = self.lease.as_ref().is_some_and(|lease| now.mono < lease.expires_at);
-        let Some(held) = self.held.as_ref().filter(|_| !leads && self.cause != Some(Cause::Rejected)) else {
+        let Some(held) =
+            self.held.as_ref().filter(|_| !leads && self.cause != Some(Cause::Rejected))
+        else {
             return;
         };
         let generation = held.generation;
@@ -546,11 +593,17 @@ impl Reference {
     pub(crate) fn store(&self, now: Time) -> Option<Stored> {
         let held = self.held.as_ref()?;
         let (span, left) = (held.lifetime.span, held.lifetime.left(now));
-        Some(Stored { token: held.token.clone(), key: self.key, began: now.wall - (span - left), span })
+        Some(Stored {
+            token: held.token.clone(),
+            key: self.key,
+            began: now.wall - (span - left),
+            span,
+        })
     }
 
     pub(crate) fn resume(&mut self, stored: &Stored, now: Time) -> Result<(), NotResumed> {
-        let lifetime = Lifetime { from: now, span: stored.span, over: (now.wall - stored.began).max(0) };
+        let lifetime =
+            Lifetime { from: now, span: stored.span, over: (now.wall - stored.began).max(0) };
         let (left, text) = (lifetime.left(now), &stored.token.text);
         if stored.key != self.key {
             return Err(NotResumed::Foreign);
@@ -561,7 +614,10 @@ impl Reference {
         if left <= lifetime.reserve(self.limits.leeway) {
             return Err(NotResumed::Expired);
         }
-        if self.held.as_ref().is_some_and(|held| held.lifetime.left(now) >= left || held.token.text == *text)
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.lifetime.left(now) >= left || held.token.text == *text)
         {
             return Err(NotResumed::HeldLastsLonger);
         }
@@ -591,7 +647,9 @@ impl Reference {
             Landmark::LifeEnds => before_end(&|_| 0),
             Landmark::GraceEnds => self.refused_since.map(|since| since + self.grace() - now.mono),
             Landmark::ReserveOpens => self.refused_since.map(|since| since + SECOND - now.mono),
-            Landmark::CoinComes => Some(self.limits.drops.1 - self.earned - (now.mono - self.counted)),
+            Landmark::CoinComes => {
+                Some(self.limits.drops.1 - self.earned - (now.mono - self.counted))
+            }
         };
         ahead.filter(|ahead| *ahead > 0)
     }

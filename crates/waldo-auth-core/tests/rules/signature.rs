@@ -118,7 +118,11 @@ fn rule_23_at_login_a_forgery_is_a_typed_error() {
         assert_eq!(login_with(&forgery), Err(Reason::BadSignature), "{forgery}");
     }
     assert_eq!(login_with(&hs("HS256", SECRET, PAYLOAD)), Ok(()));
-    assert_eq!(login_with("malformed"), Err(Reason::NoToken), "malformed is malformed, signed or not");
+    assert_eq!(
+        login_with("malformed"),
+        Err(Reason::NoToken),
+        "malformed is malformed, signed or not"
+    );
 }
 
 #[test]
@@ -132,7 +136,11 @@ fn rule_23_a_forgery_in_a_response_is_malformed() {
     for forgery in forgeries() {
         let sent = fixture.send(Call::replayable());
         fixture.deliver_with(sent.attempt, 200, &bearer(&forgery));
-        assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::BadSignature }, "{forgery}");
+        assert_eq!(
+            fixture.last_event(),
+            Event::Ignored { why: Ignored::BadSignature },
+            "{forgery}"
+        );
         assert_eq!(fixture.held(), token);
     }
 }
@@ -172,7 +180,9 @@ fn rule_23_the_check_follows_the_credentials_in_use() {
     fixture.reset(Credentials::new(KEY, "rotated secret").unwrap());
     let (login, call) = fixture.lead(Call::replayable());
     let of_old = grant_of(&login, &hs("HS256", SECRET, PAYLOAD));
-    assert!(matches!(of_old, Outcome::Unavailable(failure) if failure.reason() == Reason::BadSignature));
+    assert!(
+        matches!(of_old, Outcome::Unavailable(failure) if failure.reason() == Reason::BadSignature)
+    );
     let rotated = hs("HS256", "rotated secret", PAYLOAD);
     fixture.grant(login, &rotated);
     assert_eq!(fixture.send(call).token, rotated);

@@ -108,7 +108,9 @@ fn a_snapshot_of_another_origin_or_key_is_foreign() {
     let (fixture, _) = Fixture::warm();
     let snapshot = fixture.snapshot();
     let session = |origin: &str, key: &str, secret: &str| {
-        Session::new(Config::builder(origin, Credentials::new(key, secret).unwrap()).build().unwrap())
+        Session::new(
+            Config::builder(origin, Credentials::new(key, secret).unwrap()).build().unwrap(),
+        )
     };
     let now = fixture.now();
     let resume = |mut session: Session| session.resume(&snapshot, now);
@@ -123,9 +125,11 @@ fn a_snapshot_of_another_origin_or_key_is_foreign() {
 fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
     let (fixture, _) = Fixture::warm();
     let snapshot = fixture.snapshot();
-    for (seconds, result) in
-        [(3596, Ok(())), (3597, Err(NotResumed::Expired)), (1_000_000_000, Err(NotResumed::Expired))]
-    {
+    for (seconds, result) in [
+        (3596, Ok(())),
+        (3597, Err(NotResumed::Expired)),
+        (1_000_000_000, Err(NotResumed::Expired)),
+    ] {
         let mut after = Fixture::new();
         after.pass(secs(seconds));
         assert_eq!(after.resume(&snapshot), result, "{seconds}");

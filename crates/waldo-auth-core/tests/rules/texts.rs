@@ -48,7 +48,10 @@ fn rule_22_every_entry_says_what_happened() {
             Event::UploadBrokeOff { generation },
             "an upload broke off: the server may have refused generation 7",
         ),
-        (Event::DoubtfulDropped { generation }, "a second upload broke off, so generation 7 is dropped"),
+        (
+            Event::DoubtfulDropped { generation },
+            "a second upload broke off, so generation 7 is dropped",
+        ),
         (Event::Accepted { generation }, "the server accepted generation 7"),
         (Event::LoginStarted { login }, "login 8 started"),
         (
@@ -97,7 +100,10 @@ fn rule_22_every_reason_to_ignore_something_says_which() {
     say(&[
         (Challenge::Dropped, "it is dropped"),
         (Challenge::NewerHeld, "a newer one is held already"),
-        (Challenge::FreshFromLogin, "it came straight from a login, so the refusal is about the route"),
+        (
+            Challenge::FreshFromLogin,
+            "it came straight from a login, so the refusal is about the route",
+        ),
         (Challenge::NothingHeld, "it was dropped already"),
         (Challenge::NotAccepted, "the server may not know it yet, so it stays for now"),
     ]);
@@ -215,7 +221,10 @@ fn an_error_says_what_is_wrong() {
         (Reason::NoToken, "holds no usable token; check the origin and the login path"),
         (Reason::Compressed(StatusCode::OK), "answered 200 with a compressed body"),
         (Reason::BodyTooLarge, "larger than 64 KiB; check the origin and the login path"),
-        (Reason::BadSignature, "is not signed with the client secret; switch the signature check off"),
+        (
+            Reason::BadSignature,
+            "is not signed with the client secret; switch the signature check off",
+        ),
         (Reason::DeadOnArrival, "had ended when it arrived"),
     ]);
     tell(&[
@@ -245,11 +254,14 @@ fn an_error_says_what_is_wrong() {
 
 #[test]
 fn a_status_that_the_api_does_not_answer_with_sends_its_reader_to_the_settings() {
-    let advises = |status: StatusCode| Reason::Status(status).to_string().contains("check the origin");
+    let advises =
+        |status: StatusCode| Reason::Status(status).to_string().contains("check the origin");
     for status in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND] {
         assert!(advises(status), "{status}");
     }
-    for status in [StatusCode::FOUND, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+    for status in
+        [StatusCode::FOUND, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE]
+    {
         assert!(!advises(status), "{status}");
     }
 }

@@ -80,7 +80,9 @@ fn rule_10_a_local_clock_before_1970_is_a_clock_too() {
     let (login, _) = fixture.lead(Call::replayable());
     let token = jwt(r#"{"exp":60}"#);
     fixture.grant(login, &token);
-    assert!(matches!(fixture.last_event(), Event::LoginGranted { lifetime, .. } if lifetime == secs(100)));
+    assert!(
+        matches!(fixture.last_event(), Event::LoginGranted { lifetime, .. } if lifetime == secs(100))
+    );
 }
 
 #[test]
@@ -274,7 +276,8 @@ fn rule_11_one_shot_calls_want_a_quarter_of_the_lifetime_at_most_five_minutes() 
 
 #[test]
 fn rule_11_a_one_shot_call_keeps_the_reserve_of_the_others_too() {
-    let mut fixture = Fixture::with(|builder| builder.leeway(secs(60), 2).one_shot_leeway(Duration::ZERO, 2));
+    let mut fixture =
+        Fixture::with(|builder| builder.leeway(secs(60), 2).one_shot_leeway(Duration::ZERO, 2));
     fixture.log_in();
     fixture.pass(secs(3540));
     fixture.leads(Call::one_shot());
@@ -316,11 +319,15 @@ fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
     let token = fixture.lasting(10);
     let date = http_date(fixture.unix());
     fixture.pass(millis(8999)); // a millisecond more, and the leeway is reached
-    let outcome = read(&login, 200, &headers(&[("date", &date)]), &format!(r#"{{"token":"{token}"}}"#));
+    let outcome =
+        read(&login, 200, &headers(&[("date", &date)]), &format!(r#"{{"token":"{token}"}}"#));
     fixture.settle(login, outcome);
     fixture.pass(millis(500));
     assert_eq!(fixture.send(call).token, token);
-    assert!(matches!(fixture.admit(Call::replayable()), Step::Authenticate(..)), "others keep to the leeway");
+    assert!(
+        matches!(fixture.admit(Call::replayable()), Step::Authenticate(..)),
+        "others keep to the leeway"
+    );
     assert_eq!(fixture.logins, 2);
 }
 
@@ -379,7 +386,11 @@ fn no_time_is_too_early_or_too_late() {
             let now = Now::new(monotonic.saturating_add(secs(1)), later);
             session.settle(login, outcome, now);
             drop(session.explain(now).to_string());
-            drop(session.snapshot(now).map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))));
+            drop(
+                session
+                    .snapshot(now)
+                    .map(|snapshot| (snapshot.to_json(), session.resume(&snapshot, now))),
+            );
             drop(session.admit(Call::one_shot(), &mut request(), now));
             if let Some(generation) = session.generation() {
                 session.invalidate(generation, now);

@@ -122,7 +122,10 @@ fn rule_24_one_401_counts_for_all_broken_uploads() {
     let latest = fixture.break_off(latest);
     for call in [healed, late, latest] {
         let upload = fixture.send(call);
-        assert_eq!((upload.token.as_str(), upload.attempt.upload()), (token.as_str(), Upload::Send));
+        assert_eq!(
+            (upload.token.as_str(), upload.attempt.upload()),
+            (token.as_str(), Upload::Send)
+        );
     }
     fixture.fail_upload(once);
 }
@@ -189,7 +192,8 @@ fn rule_7_a_configured_status_counts_as_a_401() {
     let (mut plain, _) = Fixture::warm();
     let sent = plain.send(Call::replayable());
     plain.deliver(sent.attempt, 422);
-    let mut fixture = Fixture::with(|config| config.challenge_statuses([StatusCode::UNPROCESSABLE_ENTITY]));
+    let mut fixture =
+        Fixture::with(|config| config.challenge_statuses([StatusCode::UNPROCESSABLE_ENTITY]));
     fixture.log_in();
     let sent = fixture.send(Call::replayable());
     fixture.deliver(sent.attempt, 200);
@@ -212,9 +216,12 @@ fn rule_7_a_configured_status_counts_as_a_401() {
 
 #[test]
 fn rule_7_only_a_4xx_can_refuse_a_token() {
-    for status in
-        [StatusCode::OK, StatusCode::FOUND, StatusCode::SERVICE_UNAVAILABLE, StatusCode::EXPECTATION_FAILED]
-    {
+    for status in [
+        StatusCode::OK,
+        StatusCode::FOUND,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::EXPECTATION_FAILED,
+    ] {
         let config = waldo_auth_core::Config::builder("https://api.waldo.ai", credentials());
         let error = config.challenge_statuses([status]).build().unwrap_err();
         assert_eq!(error, ConfigError::ChallengeStatus);
@@ -228,7 +235,10 @@ fn rule_3_a_request_with_a_full_header_map_is_an_error() {
     let mut number = 0;
     while full
         .headers_mut()
-        .try_append(HeaderName::try_from(format!("x-{number}")).unwrap(), HeaderValue::from_static("1"))
+        .try_append(
+            HeaderName::try_from(format!("x-{number}")).unwrap(),
+            HeaderValue::from_static("1"),
+        )
         .is_ok()
     {
         number += 1;
@@ -240,7 +250,8 @@ fn rule_3_a_request_with_a_full_header_map_is_an_error() {
 #[test]
 fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
     let (mut fixture, _) = Fixture::warm();
-    let mut request = Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
+    let mut request =
+        Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
     drop(fixture.attach(&mut request).unwrap());
     assert_eq!(request.uri(), "https://api.waldo.ai/customer?field=id");
     let mut localhost = Request::get("https://localhost/x").body(()).unwrap();

@@ -13,16 +13,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use waldo_auth_core::{
-    Attempt, Call, Credentials, Explanation, Head, Ignored, Login, Outcome, Reason, Refusal, Snapshot, Step,
-    Upload, Verdict,
+    Attempt, Call, Credentials, Explanation, Head, Ignored, Login, Outcome, Reason, Refusal,
+    Snapshot, Step, Upload, Verdict,
 };
 
 use self::event::{Claims, Event, LoginAnswer, Moment, Nudge, Response, Stamp, Value, event};
-use crate::fixture::{Fixture, KEY, SECRET, down, headers, http_date, jwt, read, request, secs, uri};
+use crate::fixture::{
+    Fixture, KEY, SECRET, down, headers, http_date, jwt, read, request, secs, uri,
+};
 use crate::properties::cases;
 use crate::reference::{
-    Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Renewal, Stored, Time, Why, duration,
-    nanos,
+    Answer, Caller, Ending, Held, Leading, Limits, Minted, Reference, Renewal, Stored, Time, Why,
+    duration, nanos,
 };
 
 /// A call, as the session and as the reference know it, and how often it was sent.
@@ -118,7 +120,8 @@ impl Walk {
                 self.reference.invalidate(now);
             }
         }
-        let said: Vec<_> = self.fixture.session.journal().since(written).map(|entry| entry.event).collect();
+        let said: Vec<_> =
+            self.fixture.session.journal().since(written).map(|entry| entry.event).collect();
         assert_eq!(said, self.reference.said, "the journal");
         self.compare();
     }
@@ -128,7 +131,9 @@ impl Walk {
         let now = self.fixture.now();
         let stored = self.fixture.session.snapshot(now).map(|snapshot| snapshot.to_json());
         match &self.reference.held {
-            Some(held) => assert!(stored.unwrap().contains(&held.token.text), "another token is held"),
+            Some(held) => {
+                assert!(stored.unwrap().contains(&held.token.text), "another token is held")
+            }
             None => assert_eq!(stored, None),
         }
         let explanation = self.fixture.session.explain(now);
@@ -148,7 +153,11 @@ impl Walk {
             }
             other => panic!("{other}"),
         };
-        assert_eq!(explained, self.reference.decide(&Caller::default(), self.now()), "{explanation}");
+        assert_eq!(
+            explained,
+            self.reference.decide(&Caller::default(), self.now()),
+            "{explanation}"
+        );
     }
 
     fn comes(&mut self, one_shot: bool, deadline: Option<Moment>) {
@@ -172,7 +181,10 @@ impl Walk {
                 let sent = self.reference.held.clone().unwrap();
                 assert_eq!(
                     expected,
-                    Answer::Send { generation: attempt.generation().number(), left: sent.lifetime.left(now) }
+                    Answer::Send {
+                        generation: attempt.generation().number(),
+                        left: sent.lifetime.left(now)
+                    }
                 );
                 let upload = self.reference.upload(&mut caller);
                 assert_eq!(attempt.upload(), upload);
@@ -347,7 +359,8 @@ impl Walk {
         let now = self.server_time();
         let (exp, iat) = (exp.map(|ahead| now + ahead), iat.map(|behind| now - behind));
         let dates = [("exp", exp), ("iat", iat)];
-        let dates = dates.iter().filter_map(|(name, date)| Some(format!(r#""{name}":{},"#, (*date)?)));
+        let dates =
+            dates.iter().filter_map(|(name, date)| Some(format!(r#""{name}":{},"#, (*date)?)));
         let text = jwt(&format!(r#"{{{}"jti":{}}}"#, dates.collect::<String>(), self.issued.len()));
         let token = Minted { text, exp, iat };
         self.issued.push(token.clone());
@@ -366,7 +379,8 @@ impl Walk {
 
     /// Everyone ends once the server answers and time passes.
     fn ends(&mut self) {
-        let granted = LoginAnswer::Granted(Claims { exp: Some(3600), iat: Some(0) }, Stamp::Date(0));
+        let granted =
+            LoginAnswer::Granted(Claims { exp: Some(3600), iat: Some(0) }, Stamp::Date(0));
         let ok = Response {
             status: 200,
             renewals: Vec::new(),

@@ -17,7 +17,10 @@ fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
     assert_eq!(request.headers()[CONTENT_TYPE], "application/json");
     assert_eq!(request.headers()[ACCEPT], "application/json");
     let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
-    assert_eq!(body, serde_json::json!({"apiKey": "wk.key-canary", "clientSecret": "ws.secret-canary"}));
+    assert_eq!(
+        body,
+        serde_json::json!({"apiKey": "wk.key-canary", "clientSecret": "ws.secret-canary"})
+    );
 }
 
 #[test]
@@ -70,7 +73,8 @@ fn rule_02_a_bearer_prefix_in_the_body_is_tolerated_and_sent_once() {
         let mut fixture = Fixture::new();
         let (login, call) = fixture.lead(Call::replayable());
         let token = fixture.fresh();
-        let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{prefix}{token}"}}"#));
+        let outcome =
+            read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{prefix}{token}"}}"#));
         fixture.settle(login, outcome);
         assert_eq!(fixture.send(call).token, token, "{prefix:?}");
     }
@@ -100,7 +104,8 @@ fn rule_02_bodies_over_64_kib_and_tokens_over_16_kib_are_refused() {
     };
     assert_eq!(reason(&padded(64 * 1024 - frame)), None);
     assert_eq!(reason(&padded(64 * 1024 - frame + 1)), Some(Reason::BodyTooLarge));
-    let with_token_of = |length: usize| format!(r#"{{"token":"e30.e30.{}"}}"#, "c".repeat(length - 8));
+    let with_token_of =
+        |length: usize| format!(r#"{{"token":"e30.e30.{}"}}"#, "c".repeat(length - 8));
     assert_eq!(reason(&with_token_of(16 * 1024)), None);
     assert_eq!(reason(&with_token_of(16 * 1024 + 4)), Some(Reason::NoToken));
 }
@@ -114,7 +119,12 @@ fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
         (403, "SOMETHING_NEW", RejectionCode::Other("SOMETHING_NEW".into())),
     ] {
         let (login, _) = Fixture::new().lead(Call::replayable());
-        match read(&login, status, &HeaderMap::new(), &format!(r#"{{"message":"m","code":"{text}"}}"#)) {
+        match read(
+            &login,
+            status,
+            &HeaderMap::new(),
+            &format!(r#"{{"message":"m","code":"{text}"}}"#),
+        ) {
             Outcome::Rejected(rejection) => {
                 assert_eq!(*rejection.code(), code);
                 assert_eq!(rejection.status(), status);
@@ -146,7 +156,12 @@ fn rule_02_everything_else_is_unavailable() {
         match read(&login, status, &HeaderMap::new(), body) {
             Outcome::Unavailable(failure) => {
                 assert_eq!(failure.reason(), Reason::Status(StatusCode::from_u16(status).unwrap()));
-                assert!(failure.reason().to_string().starts_with(&format!("the server answered {status}")));
+                assert!(
+                    failure
+                        .reason()
+                        .to_string()
+                        .starts_with(&format!("the server answered {status}"))
+                );
             }
             other => panic!("{status} {body}: {other:?}"),
         }
@@ -164,7 +179,8 @@ fn rule_02_everything_else_is_unavailable() {
 fn rule_02_faults_beside_token_or_code_do_no_harm() {
     let bodies = |name: &str, text: &str| {
         let member = format!(r#""{name}":"{text}""#);
-        let utf_16 = |json: String| json.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let utf_16 =
+            |json: String| json.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         let bytes = |before: &[u8], after: &[u8]| [before, member.as_bytes(), after].concat();
         vec![
             bytes(b"\xef\xbb\xbf{", b"}"),
@@ -176,7 +192,9 @@ fn rule_02_faults_beside_token_or_code_do_no_harm() {
             bytes(b"{", b"}\r\n<!-- cached -->"),
             bytes(br#"{"token":7,"code":7,"#, b"}"),
             bytes(
-                [&br#"{"deep":"#[..], &b"[".repeat(500), &b"]".repeat(500), b","].concat().as_slice(),
+                [&br#"{"deep":"#[..], &b"[".repeat(500), &b"]".repeat(500), b","]
+                    .concat()
+                    .as_slice(),
                 b"}",
             ),
             utf_16(format!("{{{member}}}")),
@@ -203,7 +221,9 @@ fn rule_02_a_compressed_answer_says_so() {
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0";
     let zstd = b"\x28\xb5\x2f\xfd\x04";
     let reason = |status: u16, coding: Option<&str>, body: &[u8]| {
-        let map = headers(&coding.map(|coding| ("content-encoding", coding)).into_iter().collect::<Vec<_>>());
+        let map = headers(
+            &coding.map(|coding| ("content-encoding", coding)).into_iter().collect::<Vec<_>>(),
+        );
         let (login, _) = Fixture::new().lead(Call::replayable());
         match login.read(Head::new(StatusCode::from_u16(status).unwrap(), &map), body) {
             Outcome::Unavailable(failure) => Some(failure.reason()),
@@ -222,13 +242,25 @@ fn rule_02_a_compressed_answer_says_so() {
             (None, b"\x78\x9c\x03\0"),
             (Some("gzip"), &vec![0; 70_000]),
         ] {
-            assert_eq!(reason(status, coding, body), compressed, "{status} {coding:?} {}", body.len());
+            assert_eq!(
+                reason(status, coding, body),
+                compressed,
+                "{status} {coding:?} {}",
+                body.len()
+            );
         }
     }
-    assert_eq!(reason(503, Some("gzip"), gzip), Some(Reason::Status(StatusCode::SERVICE_UNAVAILABLE)));
+    assert_eq!(
+        reason(503, Some("gzip"), gzip),
+        Some(Reason::Status(StatusCode::SERVICE_UNAVAILABLE))
+    );
     assert_eq!(reason(200, Some("identity"), b"{}"), Some(Reason::NoToken));
     assert_eq!(reason(200, Some(""), b"{}"), Some(Reason::NoToken));
-    assert_eq!(reason(200, Some("gzip"), br#"{"token":"e30.e30.e30"}"#), None, "a stack that has undone it");
+    assert_eq!(
+        reason(200, Some("gzip"), br#"{"token":"e30.e30.e30"}"#),
+        None,
+        "a stack that has undone it"
+    );
     assert_eq!(reason(401, Some("gzip"), br#"{"code":"INVALID_API_KEY"}"#), None);
     let said = Reason::Compressed(StatusCode::OK).to_string();
     assert!(said.contains("compressed") && said.contains("switch compression off"), "{said}");
@@ -291,7 +323,11 @@ fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
         let (mut fixture, _) = Fixture::warm();
         let newer = fixture.fresh();
         let sent = fixture.send(Call::replayable());
-        fixture.deliver_with(sent.attempt, 200, &headers(&[("authorization", &form.replace("{}", &newer))]));
+        fixture.deliver_with(
+            sent.attempt,
+            200,
+            &headers(&[("authorization", &form.replace("{}", &newer))]),
+        );
         let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
         let _attempt = fixture.attach(&mut request).unwrap();
         assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {newer}"), "{form}");
@@ -360,7 +396,8 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
         ("/x", false),
     ] {
         let (mut fixture, _) = Fixture::warm();
-        let mut request = Request::get(uri(target)).header(AUTHORIZATION, "Basic mine").body(()).unwrap();
+        let mut request =
+            Request::get(uri(target)).header(AUTHORIZATION, "Basic mine").body(()).unwrap();
         match fixture.attach(&mut request) {
             Ok(_attempt) => assert!(allowed, "{target}"),
             Err(error) => {
@@ -376,7 +413,9 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
 #[test]
 fn rule_03_https_is_required_except_on_loopback() {
     let build = |origin: &str| Config::builder(origin, credentials()).build();
-    for origin in ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1", "https://example.com"] {
+    for origin in
+        ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1", "https://example.com"]
+    {
         assert!(build(origin).is_ok(), "{origin}");
     }
     for origin in [
@@ -410,8 +449,16 @@ fn renewed(values: &[&str]) -> Result<String, Option<Ignored>> {
 #[test]
 fn rule_04_a_fresh_token_is_read_in_every_form() {
     let newer = jwt(r#"{"exp":1800009000}"#);
-    for form in ["Bearer {}", "bearer {}", "bEaReR {}", "Bearer:{}", "Bearer: {}", "Bearer\t{}", "{}", " {} "]
-    {
+    for form in [
+        "Bearer {}",
+        "bearer {}",
+        "bEaReR {}",
+        "Bearer:{}",
+        "Bearer: {}",
+        "Bearer\t{}",
+        "{}",
+        " {} ",
+    ] {
         assert_eq!(renewed(&[&form.replace("{}", &newer)]), Ok(newer.clone()), "{form:?}");
     }
 }

@@ -25,7 +25,10 @@ pub fn certify(adapter: &impl Adapter) -> Report {
 }
 
 /// Runs these scenarios, which may be one's own.
-pub fn certify_all(adapter: &impl Adapter, scenarios: impl IntoIterator<Item = Scenario>) -> Report {
+pub fn certify_all(
+    adapter: &impl Adapter,
+    scenarios: impl IntoIterator<Item = Scenario>,
+) -> Report {
     let began = Instant::now();
     let waiting = Mutex::new(scenarios.into_iter().enumerate().collect::<VecDeque<_>>());
     let done = Mutex::new(Vec::new());
@@ -91,7 +94,8 @@ pub struct NoSuchScenario {
 
 impl NoSuchScenario {
     fn new(name: &str) -> Self {
-        let mut names: Vec<String> = scenario::all().map(|scenario| scenario.name().to_owned()).collect();
+        let mut names: Vec<String> =
+            scenario::all().map(|scenario| scenario.name().to_owned()).collect();
         names.sort_by_key(|other| (!other.contains(name), distance(name, other)));
         names.truncate(PROPOSALS);
         Self { name: name.to_owned(), nearest: names }
@@ -114,7 +118,12 @@ fn distance(one: &str, other: &str) -> usize {
 
 impl fmt::Display for NoSuchScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no scenario {:?}; the nearest are {}", self.name, self.nearest.join(", "))
+        write!(
+            f,
+            "there is no scenario {:?}; the nearest are {}",
+            self.name,
+            self.nearest.join(", ")
+        )
     }
 }
 

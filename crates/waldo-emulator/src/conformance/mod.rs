@@ -44,4 +44,6 @@ pub use adapter::{Adapter, Client, Lacking, Setup};
 pub use ask::Ask;
 pub use certify::{NoSuchScenario, certify, certify_all, certify_one};
 pub use report::{Certified, Report, Verdict};
-pub use waldo_test_driver::scenario::{BodyKind, Demand, Ending, KeyPair, Need, Scenario, Settings, Unmet};
+pub use waldo_test_driver::scenario::{
+    BodyKind, Demand, Ending, KeyPair, Need, Scenario, Settings, Unmet,
+};

@@ -112,7 +112,8 @@ impl Report {
 
     /// Whether no scenario has failed, and at least one has passed.
     pub fn is_certified(&self) -> bool {
-        self.results.iter().any(Certified::is_passed) && !self.results.iter().any(Certified::is_failed)
+        self.results.iter().any(Certified::is_passed)
+            && !self.results.iter().any(Certified::is_failed)
     }
 
     /// How many scenarios passed.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use http::Request;
 use tokio::sync::watch;
 use waldo_test_driver::scenario::{
-    Bench, CallId, Change, Ending, Need, Observed, Obstacle, Order, Parting, Resumption, Scenario, Shift,
+    Bench, CallId, Change, Ending, Need, Observed, Obstacle, Order, Parting, Resumption, Scenario,
+    Shift,
 };
 use waldo_test_driver::server::{Hold, Server};
 
@@ -49,7 +50,8 @@ struct UnderWay {
 
 impl<'a, A: Adapter> Stage<'a, A> {
     pub(super) fn new(adapter: &'a A, scenario: &Scenario) -> Result<Self, Obstacle> {
-        let closed = |error: std::io::Error| Obstacle::new(format!("no emulator can be started: {error}"));
+        let closed =
+            |error: std::io::Error| Obstacle::new(format!("no emulator can be started: {error}"));
         let elsewhere = Emulator::start(Server::default()).map_err(closed)?;
         let emulator = Emulator::start(scenario.server(&elsewhere.origin())).map_err(closed)?;
         let setup = Setup {
@@ -89,7 +91,8 @@ impl<'a, A: Adapter> Stage<'a, A> {
 
 fn make<A: Adapter>(adapter: &A, setup: &Setup) -> Result<Arc<A::Client>, Obstacle> {
     let made = adapter.client(setup);
-    made.map(Arc::new).map_err(|error| Obstacle::new(format!("the adapter made no client: {error}")))
+    made.map(Arc::new)
+        .map_err(|error| Obstacle::new(format!("the adapter made no client: {error}")))
 }
 
 impl<A: Adapter> Bench for Stage<'_, A> {
@@ -121,12 +124,12 @@ impl<A: Adapter> Bench for Stage<'_, A> {
                     Resumption::Refused
                 };
                 match (expected, seen) {
-                    (Resumption::Refused, Resumption::Resumed) => {
-                        Err(Obstacle::new("the client holds the stored token, which it should refuse"))
-                    }
-                    (Resumption::Resumed, Resumption::Refused) => {
-                        Err(Obstacle::new("the client refuses the stored token, which it should hold"))
-                    }
+                    (Resumption::Refused, Resumption::Resumed) => Err(Obstacle::new(
+                        "the client holds the stored token, which it should refuse",
+                    )),
+                    (Resumption::Resumed, Resumption::Refused) => Err(Obstacle::new(
+                        "the client refuses the stored token, which it should hold",
+                    )),
                     (Resumption::Resumed, Resumption::Resumed)
                     | (Resumption::Refused, Resumption::Refused) => Ok(()),
                 }
@@ -163,7 +166,8 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             let (id, began) = (order.id().clone(), self.began);
             thread::spawn(move || {
                 let ending = catch_unwind(AssertUnwindSafe(|| client.send(&ask)));
-                let ending = ending.unwrap_or_else(|_| Ending::Other("the client panicked".to_owned()));
+                let ending =
+                    ending.unwrap_or_else(|_| Ending::Other("the client panicked".to_owned()));
                 // If the scenario has ended before, the ending has no receiver.
                 drop(ends.send((id, ending, began.elapsed())));
             });
@@ -185,7 +189,9 @@ impl<A: Adapter> Bench for Stage<'_, A> {
 
     fn cut_off(&mut self, id: &CallId, how: Parting) -> Result<(), Obstacle> {
         match how {
-            Parting::Killed => return Err(Obstacle::new("a thread of a real machine is not killed")),
+            Parting::Killed => {
+                return Err(Obstacle::new("a thread of a real machine is not killed"));
+            }
             Parting::Cancelled => {}
         }
         let (held, deserted) = (self.emulator.stats().held, self.emulator.deserted());
@@ -194,8 +200,13 @@ impl<A: Adapter> Bench for Stage<'_, A> {
         }
         self.finish(id)?;
         // Its request must be off the gate before that opens; where it does not go, what is seen will tell.
-        let gone = held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
-        if gone { Ok(()) } else { Err(Obstacle::new("a cancelled call has left its connection open")) }
+        let gone =
+            held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
+        if gone {
+            Ok(())
+        } else {
+            Err(Obstacle::new("a cancelled call has left its connection open"))
+        }
     }
 
     fn hold(&mut self, hold: &Hold) {
@@ -215,7 +226,9 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             return Ok(());
         }
         let held = self.emulator.stats().held;
-        Err(Obstacle::new(format!("{held} requests were held after {PATIENCE:?}, and {count} should be")))
+        Err(Obstacle::new(format!(
+            "{held} requests were held after {PATIENCE:?}, and {count} should be"
+        )))
     }
 
     fn pass(&mut self, span: Duration) {

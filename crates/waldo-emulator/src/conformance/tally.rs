@@ -26,7 +26,8 @@ impl<'a> Tally<'a> {
                 *counts.entry(gist).or_default() += 1;
             }
         }
-        let mut findings: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
+        let mut findings: Vec<(&str, usize)> =
+            counts.into_iter().filter(|(_, count)| *count > 1).collect();
         findings.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         findings.truncate(MOST);
         Self { findings, failures }

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use waldo_auth_core::{
-    Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable, Verdict,
+    Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable,
+    Verdict,
 };
 use waldo_emulator::conformance::{Adapter, Ask, BodyKind, Client, Ending, Need, Setup};
 
@@ -127,7 +128,8 @@ impl CancellableClient {
                     call = then;
                 }
                 Step::Refuse(refusal) => {
-                    let retry_in = refusal.retry_at().saturating_duration_since(self.now().monotonic);
+                    let retry_in =
+                        refusal.retry_at().saturating_duration_since(self.now().monotonic);
                     return Err(Ending::refused(&refusal, retry_in));
                 }
             }

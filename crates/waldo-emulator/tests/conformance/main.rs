@@ -40,7 +40,8 @@ fn expect(habit: Habit, fails: &[&str], meets: &[&str]) {
         assert!(failed.contains(name), "{habit:?} passes {name}");
     }
     for name in meets {
-        let passed = report.results().iter().any(|result| result.name() == *name && result.is_passed());
+        let passed =
+            report.results().iter().any(|result| result.name() == *name && result.is_passed());
         assert!(passed, "{habit:?} does not pass {name}:\n{report}");
     }
 }
@@ -98,7 +99,12 @@ fn a_client_where_the_last_one_wins_fails() {
             "login-status-503",
             "a-one-shot-gets-its-401",
         ],
-        &["cold-start", "held-token-is-reused", "each-answer-brings-the-next-token", "a-401-is-healed"],
+        &[
+            "cold-start",
+            "held-token-is-reused",
+            "each-answer-brings-the-next-token",
+            "a-401-is-healed",
+        ],
     );
 }
 
@@ -123,7 +129,9 @@ fn odd_headers_are_told_by_what_they_should_be() {
         assert!(text.contains(told), "{told}:\n{text}");
     }
     assert!(
-        text.contains("all that was seen:\n           1. a login as the first pair, given 200, at "),
+        text.contains(
+            "all that was seen:\n           1. a login as the first pair, given 200, at "
+        ),
         "{text}"
     );
     assert!(!text.contains("eyJ"), "a token is in the report:\n{text}");
@@ -134,7 +142,8 @@ fn what_fails_everywhere_is_said_once_more_at_the_end() {
     let (_, report) = REPORTS.iter().find(|(habit, _)| *habit == Habit::OddHeaders).unwrap();
     let (text, failures) = (report.to_string(), report.failed().len());
     let end: Vec<&str> = text.lines().rev().take(6).collect();
-    let said = " failures say: expected that a login carries exactly one Content-Type: application/json";
+    let said =
+        " failures say: expected that a login carries exactly one Content-Type: application/json";
     assert!(end.iter().any(|line| line.ends_with(&format!(" of {failures}{said}"))), "{end:#?}");
 }
 
@@ -186,7 +195,10 @@ fn a_client_with_futures_passes_what_blocking_ones_cannot_do() {
     let report = conformance::certify(&cancellable::Cancellable::default());
     assert!(report.is_certified(), "{report}");
     for name in ["a-cancelled-leader-hands-over", "a-cancelled-call-leaves-no-trace"] {
-        assert!(report.results().iter().any(|result| result.name() == name && result.is_passed()), "{name}");
+        assert!(
+            report.results().iter().any(|result| result.name() == name && result.is_passed()),
+            "{name}"
+        );
     }
 }
 
@@ -200,7 +212,9 @@ fn a_client_that_is_not_send_passes() {
 #[test]
 fn the_guide_shows_how_futures_are_certified() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
-    let read = |file: &str| std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n");
+    let read = |file: &str| {
+        std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n")
+    };
     let guide = read("../../docs/conformance.md");
     for file in ["tests/conformance/cancellable.rs", "tests/conformance/one_thread.rs"] {
         let source = read(file);
@@ -216,7 +230,9 @@ fn the_guide_shows_how_futures_are_certified() {
 #[test]
 fn the_guide_shows_the_example_as_it_is() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
-    let read = |file: &str| std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n");
+    let read = |file: &str| {
+        std::fs::read_to_string(format!("{folder}{file}")).unwrap().replace("\r\n", "\n")
+    };
     let (guide, example) = (read("../../docs/conformance.md"), read("examples/certify.rs"));
     assert!(
         guide.contains(&format!("```rust\n{example}```")),

@@ -40,7 +40,12 @@ impl Adapter for Naive {
 
     fn client(&self, setup: &Setup) -> Result<NaiveClient, Box<dyn Error>> {
         let key = Mutex::new(setup.key.clone());
-        Ok(NaiveClient { habit: self.0, origin: setup.origin.clone(), key, token: Mutex::default() })
+        Ok(NaiveClient {
+            habit: self.0,
+            origin: setup.origin.clone(),
+            key,
+            token: Mutex::default(),
+        })
     }
 }
 
@@ -53,9 +58,11 @@ pub(crate) struct NaiveClient {
 
 impl NaiveClient {
     fn log_in(&self) -> Result<String, Ending> {
-        let KeyPair { id, secret } = self.key.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let KeyPair { id, secret } =
+            self.key.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let body = json!({ "apiKey": id, "clientSecret": secret }).to_string();
-        let content_type = if self.habit == Habit::OddHeaders { "text/plain" } else { "application/json" };
+        let content_type =
+            if self.habit == Habit::OddHeaders { "text/plain" } else { "application/json" };
         let request = attohttpc::post(format!("{}/authenticate", self.origin))
             .header("content-type", content_type)
             .header("accept", "application/json")
@@ -114,7 +121,8 @@ fn fresh(headers: &HeaderMap) -> Option<String> {
 }
 
 fn ending(error: &attohttpc::Error) -> Ending {
-    let timed_out = matches!(error.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::TimedOut);
+    let timed_out =
+        matches!(error.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::TimedOut);
     if timed_out { Ending::TimedOut } else { Ending::Failed }
 }
 

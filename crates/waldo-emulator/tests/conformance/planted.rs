@@ -5,7 +5,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, AGE, AUTHORIZATION, COOKIE, DATE, HOST, HeaderMap, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, COOKIE, DATE, HOST, HeaderMap, HeaderValue,
+};
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use waldo_auth_core::Login;
@@ -68,7 +70,8 @@ impl Defect {
     ) -> Request<Vec<u8>> {
         let mut sent = request.clone();
         let Some(defect) = defect else { return sent };
-        let (path, query) = (sent.uri().path().to_owned(), sent.uri().query().unwrap_or_default().to_owned());
+        let (path, query) =
+            (sent.uri().path().to_owned(), sent.uri().query().unwrap_or_default().to_owned());
         let mut retarget = |path: &str, query: &str| {
             let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
             *sent.uri_mut() = with_target(sent.uri(), &target);
@@ -87,7 +90,9 @@ impl Defect {
             Self::MergesSlashes => retarget(&path.replace("//", "/"), &query),
             Self::DecodesPath => retarget(&path.replace("%7E", "~").replace("%41", "A"), &query),
             Self::GetsForHead if *sent.method() == Method::HEAD => *sent.method_mut() = Method::GET,
-            Self::PostsForOthers if [Method::PUT, Method::PATCH, Method::DELETE].contains(sent.method()) => {
+            Self::PostsForOthers
+                if [Method::PUT, Method::PATCH, Method::DELETE].contains(sent.method()) =>
+            {
                 *sent.method_mut() = Method::POST;
             }
             Self::GetsOnResend if resend => *sent.method_mut() = Method::GET,
@@ -126,14 +131,17 @@ impl Defect {
             }
             Self::JoinsValues => {
                 for name in users.keys() {
-                    let values: Vec<&[u8]> = users.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-                    headers.insert(name, HeaderValue::from_bytes(&values.join(&b", "[..])).unwrap());
+                    let values: Vec<&[u8]> =
+                        users.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+                    headers
+                        .insert(name, HeaderValue::from_bytes(&values.join(&b", "[..])).unwrap());
                 }
             }
             Self::CollapsesSpaces => {
                 for value in headers.values_mut() {
                     let Ok(text) = value.to_str() else { continue };
-                    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+                    let words: Vec<&str> =
+                        text.split(' ').filter(|word| !word.is_empty()).collect();
                     *value = HeaderValue::try_from(words.join(" ")).unwrap();
                 }
             }
@@ -150,7 +158,8 @@ impl Defect {
         let own = |name: &'static str| HeaderValue::from_static(name);
         match defect {
             Some(Self::LogsInWithHeaders) => {
-                for (name, value) in ask.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-"))
+                for (name, value) in
+                    ask.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-"))
                 {
                     login.headers_mut().append(name, value.clone());
                 }
@@ -161,7 +170,9 @@ impl Defect {
             Some(Self::LogsInForGzip) => {
                 login.headers_mut().insert(ACCEPT_ENCODING, own("gzip"));
             }
-            Some(Self::LogsInWithQuery) => *login.uri_mut() = with_target(login.uri(), "/authenticate?v=1"),
+            Some(Self::LogsInWithQuery) => {
+                *login.uri_mut() = with_target(login.uri(), "/authenticate?v=1")
+            }
             Some(Self::LogsInWithQueryOfCall) => {
                 if let Some(query) = ask.uri().query() {
                     *login.uri_mut() = with_target(login.uri(), &format!("/authenticate?{query}"));
@@ -182,7 +193,10 @@ impl Defect {
     }
 
     /// Changes a response as the defective adapter does, before `conclude` gets the response.
-    pub(crate) fn plant_in_status(defect: Option<Self>, response: &mut Response<Incoming>) -> StatusCode {
+    pub(crate) fn plant_in_status(
+        defect: Option<Self>,
+        response: &mut Response<Incoming>,
+    ) -> StatusCode {
         let status = response.status();
         let loses = match defect {
             Some(Self::SkipsBodilessSuccess) => status == StatusCode::NO_CONTENT,
@@ -219,7 +233,9 @@ impl Defect {
         left: Duration,
     ) -> Option<Duration> {
         match (defect, Login::body_timeout(status, left)) {
-            (Some(Self::ReadsEveryBody), None) | (Some(Self::WaitsForRejection), Some(_)) => Some(left),
+            (Some(Self::ReadsEveryBody), None) | (Some(Self::WaitsForRejection), Some(_)) => {
+                Some(left)
+            }
             (_, patience) => patience,
         }
     }
@@ -229,7 +245,9 @@ impl Defect {
         let authority = ask.uri().authority().unwrap().as_str();
         let host = match defect {
             Some(Self::SendsUserInformation) => authority.to_owned(),
-            Some(Self::SendsSpelledHost) if authority.contains("me:secret@") => format!("{authority}."),
+            Some(Self::SendsSpelledHost) if authority.contains("me:secret@") => {
+                format!("{authority}.")
+            }
             _ => return,
         };
         sent.headers_mut().insert(HOST, HeaderValue::try_from(host).unwrap());
@@ -273,9 +291,21 @@ fn each_planted_defect_is_found_and_named() {
         (TrimsEmptyHeaders, "headers-arrive-as-they-are", "its x-empty, \"\"; it had none"),
         (SendsTextHeadersOnly, "headers-beyond-ascii", "it had none"),
         (GetsOnResend, "headers-arrive-as-they-are", "its method, POST; it had GET"),
-        (LogsInWithHeaders, "headers-arrive-as-they-are", "and those of an HTTP stack; it carried x-note"),
-        (SkipsBodilessSuccess, "every-success-brings-the-next-token", "expected /with-205 with renewal 5"),
-        (TakesTokensFrom200Only, "every-success-brings-the-next-token", "expected /with-202 with renewal 2"),
+        (
+            LogsInWithHeaders,
+            "headers-arrive-as-they-are",
+            "and those of an HTTP stack; it carried x-note",
+        ),
+        (
+            SkipsBodilessSuccess,
+            "every-success-brings-the-next-token",
+            "expected /with-205 with renewal 5",
+        ),
+        (
+            TakesTokensFrom200Only,
+            "every-success-brings-the-next-token",
+            "expected /with-202 with renewal 2",
+        ),
         (ReadsFloods, "login-floods", "call a did not end within 5s"),
         (ReadsEveryBody, "login-503-without-an-end", "call a did not end within 5s"),
         (WaitsForRejection, "login-401-without-an-end", "call a did not end within 5s"),
@@ -298,12 +328,32 @@ fn each_planted_defect_is_found_and_named() {
         (DropsTrailingSlash, "a-query-arrives-as-it-is", "seen /odd//Path/%7Euser%2F;v=1,2 with"),
         (MergesSlashes, "a-query-arrives-as-it-is", "seen /odd/Path/%7Euser%2F;v=1,2/ with"),
         (DecodesPath, "a-query-arrives-as-it-is", "seen /odd//Path/~user%2F;v=1,2/ with"),
-        (AddsHeader, "headers-arrive-as-they-are", "no header is added to its user's; it had x-extra"),
+        (
+            AddsHeader,
+            "headers-arrive-as-they-are",
+            "no header is added to its user's; it had x-extra",
+        ),
         (CollapsesSpaces, "headers-arrive-as-they-are", "its x-gaps, \"a  b"),
-        (LogsInWithCookie, "headers-arrive-as-they-are", "and those of an HTTP stack; it carried cookie"),
-        (LogsInForGzip, "headers-arrive-as-they-are", "of an HTTP stack; it carried accept-encoding"),
-        (LogsInWithQuery, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
-        (LogsInWithQueryOfCall, "a-query-arrives-as-it-is", "expected that a login has no query; it had one"),
+        (
+            LogsInWithCookie,
+            "headers-arrive-as-they-are",
+            "and those of an HTTP stack; it carried cookie",
+        ),
+        (
+            LogsInForGzip,
+            "headers-arrive-as-they-are",
+            "of an HTTP stack; it carried accept-encoding",
+        ),
+        (
+            LogsInWithQuery,
+            "a-query-arrives-as-it-is",
+            "expected that a login has no query; it had one",
+        ),
+        (
+            LogsInWithQueryOfCall,
+            "a-query-arrives-as-it-is",
+            "expected that a login has no query; it had one",
+        ),
         (RemovesDate, "date-of-a-renewal", "seen /b with renewal 1, given 401"),
         (RemovesAge, "age-of-a-renewal", "seen /b with renewal 1, given 401"),
         (RemovesDateOfLogin, "date-of-a-login", "seen /b with login 1, given 401"),

@@ -97,9 +97,11 @@ fn expire_and_signing_key_end_every_token() {
 #[test]
 fn keys_are_revoked_and_restored_by_query_or_by_json() {
     let emulator = emulator();
-    let by_query = |control: &str| ask(&emulator, "POST", &format!("{control}?key={}", Server::KEY_ID), "");
-    let by_json =
-        |control: &str| ask(&emulator, "POST", control, &json!({ "key": Server::KEY_ID }).to_string());
+    let by_query =
+        |control: &str| ask(&emulator, "POST", &format!("{control}?key={}", Server::KEY_ID), "");
+    let by_json = |control: &str| {
+        ask(&emulator, "POST", control, &json!({ "key": Server::KEY_ID }).to_string())
+    };
     for way in [&by_query as &dyn Fn(&str) -> _, &by_json] {
         assert_eq!(way("/_emulator/revoke").status, 200);
         assert_eq!(Visitor::to(emulator.addr()).log_in().status, 403);
@@ -111,8 +113,7 @@ fn keys_are_revoked_and_restored_by_query_or_by_json() {
 #[test]
 fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
     let emulator = emulator();
-    let change =
-        r#"{"lifetime": "10s", "rotation": "grace:2s", "renewal": "bare", "claims": {"jti": false}}"#;
+    let change = r#"{"lifetime": "10s", "rotation": "grace:2s", "renewal": "bare", "claims": {"jti": false}}"#;
     let answer = ask(&emulator, "POST", "/_emulator/policy", change);
     assert_eq!(answer.status, 200);
     let expected: Policy = serde_json::from_str(
@@ -125,7 +126,10 @@ fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
     assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": "1m"}"#).status, 200);
     assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"chain_limit": null}"#).status, 200);
     assert_eq!(emulator.policy(), expected);
-    assert_eq!(ask(&emulator, "POST", "/_emulator/policy", r#"{"claims": {"sub": false}}"#).status, 200);
+    assert_eq!(
+        ask(&emulator, "POST", "/_emulator/policy", r#"{"claims": {"sub": false}}"#).status,
+        200
+    );
     let Claims { jti, sub, .. } = emulator.policy().claims;
     assert_eq!((jti, sub), (false, false), "what was switched off before stays off");
 }
@@ -189,7 +193,11 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
         ("faults", r#"{"on": "login", "answer": 5030}"#, "200 to 999"),
         ("faults", r#"{"on": "login", "answer": 503, "times": "ever"}"#, r#"or "forever""#),
         ("faults", r#"{"on": "calls", "answer": 503, "path": "customer"}"#, "must begin with /"),
-        ("faults", r#"[{"on": "calls", "answer": 503, "path": "/_emulator/x"}]"#, "controls the emulator"),
+        (
+            "faults",
+            r#"[{"on": "calls", "answer": 503, "path": "/_emulator/x"}]"#,
+            "controls the emulator",
+        ),
         ("revoke", "", "?key=ID"),
         ("revoke", r#"{"key": null}"#, "?key=ID"),
         ("revoke", r#"{"key": "nobody"}"#, "No such key"),
@@ -222,7 +230,9 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
 #[test]
 fn a_misplaced_key_is_not_repeated_in_the_error() {
     let emulator = emulator();
-    for (control, body) in [("signing-key", r#""ws.planted""#), ("revoke", r#"{"key": {"ws.planted": 1}}"#)] {
+    for (control, body) in
+        [("signing-key", r#""ws.planted""#), ("revoke", r#"{"key": {"ws.planted": 1}}"#)]
+    {
         let answer = ask(&emulator, "POST", &format!("/_emulator/{control}"), body);
         assert_eq!(answer.status, 400);
         assert!(!String::from_utf8_lossy(&answer.body).contains("planted"));
@@ -254,8 +264,9 @@ fn a_control_with_another_method_is_a_405_that_names_the_right_ones() {
     }
     assert_eq!(known.len(), 11);
     for (path, methods) in known {
-        for wrong in
-            ["GET", "PUT", "POST", "DELETE", "PATCH"].iter().filter(|method| !methods.contains(method))
+        for wrong in ["GET", "PUT", "POST", "DELETE", "PATCH"]
+            .iter()
+            .filter(|method| !methods.contains(method))
         {
             let answer = ask(&emulator, wrong, path, "");
             assert_eq!(answer.status, 405, "{wrong} {path}");
@@ -284,8 +295,9 @@ fn the_samples_of_the_help_work() {
     let mut tried = 0;
     for line in help.lines().filter(|line| line.starts_with("POST")) {
         let control = line.split_whitespace().nth(1).unwrap();
-        let Some(at) =
-            line.find('{').filter(|_| !control.ends_with("revoke") && !control.ends_with("restore"))
+        let Some(at) = line
+            .find('{')
+            .filter(|_| !control.ends_with("revoke") && !control.ends_with("restore"))
         else {
             continue; // those take a key of one's own
         };

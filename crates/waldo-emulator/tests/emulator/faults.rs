@@ -131,10 +131,15 @@ fn a_token_that_is_refused_on_the_head_leaves_the_body_unread() {
         let emulator = emulator_of(Policy { refuses, ..Policy::default() });
         let mut visitor = Visitor::to(emulator.addr());
         let token = visitor.token();
-        assert_eq!(visitor.ask("POST", "/document", &bearer(&token), b"whole").status, 200, "{refuses:?}");
+        assert_eq!(
+            visitor.ask("POST", "/document", &bearer(&token), b"whole").status,
+            200,
+            "{refuses:?}"
+        );
         // A request without a body is refused as usual, because there is no body to leave unread.
         assert_eq!(visitor.get("/x", "dead").header("connection"), None);
-        let head = format!("{}expect: 100-continue\r\ntransfer-encoding: chunked\r\n", bearer("dead"));
+        let head =
+            format!("{}expect: 100-continue\r\ntransfer-encoding: chunked\r\n", bearer("dead"));
         visitor.send_head("POST", "/document", &head);
         let answer = visitor.receive().unwrap();
         assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("INVALID_TOKEN")));

@@ -29,7 +29,8 @@ impl Running {
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
-        let addr = first.strip_prefix("listening on http://").map(|addr| addr.trim_end().parse().unwrap());
+        let addr =
+            first.strip_prefix("listening on http://").map(|addr| addr.trim_end().parse().unwrap());
         Self { child, lines, addr: addr.unwrap_or_else(|| panic!("first line: {first:?}")) }
     }
 }
@@ -204,7 +205,10 @@ fn a_fault_may_be_short_and_may_be_a_list() {
         r#"[{"on": "calls", "answer": {"status": 429, "retry_after": 5}}, {"on": "calls", "answer": "cut"}]"#,
     ]);
     let mut visitor = Visitor::to(running.addr);
-    assert_eq!(visitor.ask("GET", "/_emulator/faults", "", b"").json().as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        visitor.ask("GET", "/_emulator/faults", "", b"").json().as_array().map(Vec::len),
+        Some(3)
+    );
     assert_eq!(visitor.log_in().status, 503);
     let limited = visitor.get("/customer", "x");
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("5")));
@@ -223,12 +227,18 @@ fn the_help_shows_the_endpoints_the_answers_and_no_backticks() {
         assert_eq!(status.code(), Some(0));
         let help = String::from_utf8(stdout).unwrap();
         assert!(!help.contains('`'), "{help}");
-        assert!(help.contains("bare,doubled,lower_case") && help.contains("bearer, lower_case, colon"));
+        assert!(
+            help.contains("bare,doubled,lower_case") && help.contains("bearer, lower_case, colon")
+        );
         if flag == "--help" {
-            assert!(Server::ENDPOINTS.iter().all(|endpoint| help.contains(&endpoint.to_string())), "{help}");
+            assert!(
+                Server::ENDPOINTS.iter().all(|endpoint| help.contains(&endpoint.to_string())),
+                "{help}"
+            );
             assert!(Answer::FORMS.lines().all(|form| help.contains(form)), "{help}");
             let samples = help.lines().filter_map(|line| line.trim().strip_prefix("--fault '"));
-            let samples: Vec<&str> = samples.filter_map(|sample| sample.strip_suffix('\'')).collect();
+            let samples: Vec<&str> =
+                samples.filter_map(|sample| sample.strip_suffix('\'')).collect();
             assert!(samples.iter().all(|sample| Fault::read_all(sample).is_ok()), "{samples:?}");
             assert_eq!(samples.len(), 2);
         }
@@ -321,7 +331,10 @@ fn a_port_in_use_ends_it_with_code_1() {
     let running = Running::with(&[]);
     let (code, stderr) = ends_with(&["--listen", &running.addr.to_string()]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("cannot listen") && stderr.contains("--listen 127.0.0.1:0"), "{stderr}");
+    assert!(
+        stderr.contains("cannot listen") && stderr.contains("--listen 127.0.0.1:0"),
+        "{stderr}"
+    );
 }
 
 #[cfg(unix)]

@@ -22,7 +22,10 @@ fn a_login_and_calls_work_on_one_connection() {
         token = answer.header("authorization").unwrap().strip_prefix("Bearer ").unwrap().to_owned();
     }
     let stats = emulator.stats();
-    assert_eq!((stats.server.logins_granted, stats.server.renewals_issued, stats.connections), (1, 10, 1));
+    assert_eq!(
+        (stats.server.logins_granted, stats.server.renewals_issued, stats.connections),
+        (1, 10, 1)
+    );
     assert_eq!(stats.server.requests.get(&200), Some(&11));
 }
 
@@ -144,7 +147,9 @@ fn the_api_s_curl_sample_gets_a_token() {
 
     let body = String::from_utf8(pair()).unwrap();
     let url = format!("{}/authenticate", emulator.origin());
-    let Ok(output) = Command::new("curl").args(["-s", "--noproxy", "*", "-d", &body, &url]).output() else {
+    let Ok(output) =
+        Command::new("curl").args(["-s", "--noproxy", "*", "-d", &body, &url]).output()
+    else {
         return; // no curl here: the request above is what it sends
     };
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

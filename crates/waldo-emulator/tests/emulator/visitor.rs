@@ -85,10 +85,13 @@ impl Visitor {
         let head = String::from_utf8(seen[..head_end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let header =
-            |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        let mut answer = Answer { status, headers: lines.filter_map(header).collect(), body: Vec::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse::<usize>().unwrap());
+        let header = |line: &str| {
+            line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        };
+        let mut answer =
+            Answer { status, headers: lines.filter_map(header).collect(), body: Vec::new() };
+        let length =
+            answer.header("content-length").map_or(0, |length| length.parse::<usize>().unwrap());
         let mut body = seen.split_off(head_end + 4);
         while body.len() < length {
             if self.more(&mut body).is_err() {

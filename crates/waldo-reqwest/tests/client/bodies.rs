@@ -34,9 +34,11 @@ fn rule_17_bytes_are_sent_again_in_full() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
-        let bodies: [Body; 3] = [document().into(), "x".repeat(300_000).into(), b"x".repeat(300_000).into()];
+        let bodies: [Body; 3] =
+            [document().into(), "x".repeat(300_000).into(), b"x".repeat(300_000).into()];
         for body in bodies {
-            let (status, told) = after_expiry(&emulator, &client, |request| request.body(body)).await;
+            let (status, told) =
+                after_expiry(&emulator, &client, |request| request.body(body)).await;
             assert_eq!(status, 200);
             // The server says how much it has got.
             assert!(told.contains("300000"), "{told}");
@@ -54,7 +56,12 @@ fn rule_17_json_is_sent_again() {
         assert_eq!(status(&client).await, 200);
         emulator.expire_all();
         let response = client.post("/flag").json(&["customerId"]).send().await.unwrap();
-        assert_eq!(response.status(), 400, "no object, but JSON: {}", response.text().await.unwrap());
+        assert_eq!(
+            response.status(),
+            400,
+            "no object, but JSON: {}",
+            response.text().await.unwrap()
+        );
         let object = std::collections::BTreeMap::from([("customerId", "7")]);
         emulator.expire_all();
         assert_eq!(client.post("/flag").json(&object).send().await.unwrap().status(), 200);
@@ -67,7 +74,8 @@ fn rule_17_a_stream_is_sent_once_gets_its_401_and_the_next_call_heals() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
-        let (refused, told) = after_expiry(&emulator, &client, |request| request.body(stream())).await;
+        let (refused, told) =
+            after_expiry(&emulator, &client, |request| request.body(stream())).await;
         assert_eq!(refused, 401);
         assert!(told.contains("INVALID_TOKEN"), "{told}");
         let stats = emulator.stats().server;

@@ -30,7 +30,11 @@ fn rule_13_a_login_outlives_each_call_that_is_dropped() {
             abort.abort();
             tokio::task::yield_now().await;
         }
-        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
+        assert!(
+            matches!(client.explain(), Explanation::WaitForLogin { .. }),
+            "{}",
+            client.explain()
+        );
         emulator.release(Target::Login);
         let mut answered = 0;
         while let Some(ended) = calls.join_next().await {
@@ -57,7 +61,10 @@ fn rule_13_calls_with_less_time_than_a_login_takes_cause_one_login() {
                 .collect();
             for result in calls.join_all().await {
                 let error = result.unwrap_err();
-                assert!(error.retry_in().is_some_and(|wait| wait <= Duration::from_secs(1)), "{error:?}");
+                assert!(
+                    error.retry_in().is_some_and(|wait| wait <= Duration::from_secs(1)),
+                    "{error:?}"
+                );
             }
         }
         emulator.release(Target::Login);
@@ -118,7 +125,8 @@ fn rule_13_an_answer_that_came_while_the_runtime_rested_is_used() {
     let statuses: Vec<_> = (0..6)
         .map(|_| {
             let call = client.get("/customer?field=id").timeout(Duration::from_millis(80));
-            let status = runtime.block_on(call.send()).ok().map(|response| response.status().as_u16());
+            let status =
+                runtime.block_on(call.send()).ok().map(|response| response.status().as_u16());
             std::thread::sleep(lease + Duration::from_millis(100));
             status
         })

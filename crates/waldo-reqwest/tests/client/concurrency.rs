@@ -23,9 +23,9 @@ async fn with_one_login_for_all(
     emulator.hold(Hold::logins());
     let tasks = spawn(TASKS, || {
         let (client, listener) = (client.clone(), listener.clone());
-        Box::pin(
-            async move { listener.during(call(&client)).await.map(|response| response.status().as_u16()) },
-        )
+        Box::pin(async move {
+            listener.during(call(&client)).await.map(|response| response.status().as_u16())
+        })
     });
     listener.wait_for("coalesced", TASKS - 1);
     emulator.release(Target::Login);
@@ -77,12 +77,18 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
 fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
     bounded(async {
         let emulator = emulator();
-        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let client = builder(emulator.origin())
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
         emulator.push_fault(Fault::login(Answer::status(503)).forever());
         for result in with_one_login_for_all(&client, &emulator).await {
             let error = result.unwrap_err();
             assert!(
-                matches!(&error, Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })),
+                matches!(
+                    &error,
+                    Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })
+                ),
                 "{error:?}"
             );
         }

@@ -51,6 +51,9 @@ fn a_client_is_made_from_the_environment() {
         "{missing}"
     );
     let insecure = child(&[pair[0], pair[1], ("WALDO_ORIGIN", "http://canary")]);
-    assert!(insecure.starts_with("error=the environment variable WALDO_ORIGIN is unusable"), "{insecure}");
+    assert!(
+        insecure.starts_with("error=the environment variable WALDO_ORIGIN is unusable"),
+        "{insecure}"
+    );
     assert!(insecure.contains("must use https"), "{insecure}");
 }

@@ -15,12 +15,15 @@ use crate::site::{bounded, builder, call, client, emulator, reason, status};
 fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
     bounded(async {
         let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        let client =
-            builder(format!("http://{nobody}")).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let client = builder(format!("http://{nobody}"))
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
         let error = call(&client).await.unwrap_err();
         assert_eq!(reason(&error), Reason::ConnectionRefused);
-        let expected =
-            format!("http://{nobody}: login unavailable: the server refused the connection; check the port");
+        let expected = format!(
+            "http://{nobody}: login unavailable: the server refused the connection; check the port"
+        );
         assert!(error.to_string().starts_with(&expected), "{error}");
         let source = error.source().unwrap().downcast_ref::<reqwest::Error>().unwrap();
         assert!(source.is_connect(), "{source:?}");
@@ -43,25 +46,32 @@ fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
             assert!(error.to_string().contains(&server.origin()), "{error}");
         }
         // What looks like another host behind the origin is a path there.
-        for path in ["//evil.example/x", "/\\evil.example/x", "/@evil.example/x", "/..//evil.example"] {
+        for path in
+            ["//evil.example/x", "/\\evil.example/x", "/@evil.example/x", "/..//evil.example"]
+        {
             let request = client.get(path).build().unwrap();
             assert_eq!(request.url().host_str(), Some("127.0.0.1"), "{path}");
             assert_eq!(request.url().port(), Some(server.port()), "{path}");
         }
         for target in ["", "customer", "?a=b", "https://", "data:text/plain,x"] {
             let error = client.get(target).send().await.unwrap_err();
-            assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{target}: {error:?}");
+            assert!(
+                matches!(&error, Error::Reqwest(error) if error.is_builder()),
+                "{target}: {error:?}"
+            );
             assert!(error.to_string().contains("a path like /customer or a URL"), "{error}");
         }
         let error = client.get("customer").send().await.unwrap_err().to_string();
-        let expected = "the request could not be built (relative URL without a base), and nothing was sent;";
+        let expected =
+            "the request could not be built (relative URL without a base), and nothing was sent;";
         assert!(error.starts_with(expected), "{error}");
         for (name, value) in [("a b", "c"), ("a", "b\n")] {
             let error = client.get("/x").header(name, value).send().await.unwrap_err();
             assert!(matches!(&error, Error::Reqwest(error) if error.is_builder()), "{error:?}");
         }
         let long = format!("{}/{}", server.origin(), "x".repeat(70_000));
-        let error = client.execute(Request::new(Method::GET, long.parse().unwrap())).await.unwrap_err();
+        let error =
+            client.execute(Request::new(Method::GET, long.parse().unwrap())).await.unwrap_err();
         assert!(matches!(error, Error::Url(_)), "{error:?}");
         assert_eq!(error.to_string(), "no request can be sent to this URL: uri too long");
         assert!(server.seen().is_empty());
@@ -120,14 +130,27 @@ async fn reason_of(login: String, cut: bool) -> Reason {
 #[test]
 fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
     bounded(async {
-        let head = |status| format!("HTTP/1.1 {status} Scripted\r\nContent-Length: 100000000\r\n\r\n");
+        let head =
+            |status| format!("HTTP/1.1 {status} Scripted\r\nContent-Length: 100000000\r\n\r\n");
         let started = |status, length| head(status) + &"x".repeat(length);
         // What is too large is not waited for, and a status that is no success says enough without the rest of its body.
         assert_eq!(reason_of(started(200, 100_000), false).await, Reason::BodyTooLarge);
-        assert_eq!(reason_of(started(503, 100_000), false).await, Reason::Status(503.try_into().unwrap()));
-        assert_eq!(reason_of(started(503, 10), true).await, Reason::Status(503.try_into().unwrap()));
-        assert_eq!(reason_of(started(503, 10), false).await, Reason::Status(503.try_into().unwrap()));
-        assert_eq!(reason_of(started(401, 10), true).await, Reason::Status(401.try_into().unwrap()));
+        assert_eq!(
+            reason_of(started(503, 100_000), false).await,
+            Reason::Status(503.try_into().unwrap())
+        );
+        assert_eq!(
+            reason_of(started(503, 10), true).await,
+            Reason::Status(503.try_into().unwrap())
+        );
+        assert_eq!(
+            reason_of(started(503, 10), false).await,
+            Reason::Status(503.try_into().unwrap())
+        );
+        assert_eq!(
+            reason_of(started(401, 10), true).await,
+            Reason::Status(401.try_into().unwrap())
+        );
         // Of a success, all of it is.
         assert_eq!(reason_of(started(200, 10), true).await, Reason::Transport);
         assert_eq!(reason_of(started(200, 10), false).await, Reason::Timeout);
@@ -157,7 +180,9 @@ fn a_token_is_had_for_others_as_a_call_has_it() {
 fn a_header_map_without_room_is_an_error() {
     bounded(async {
         let server =
-            Scripted::start(|seen| if seen.is_login() { grant(&jwt(1)) } else { answer(200, "", "") });
+            Scripted::start(
+                |seen| if seen.is_login() { grant(&jwt(1)) } else { answer(200, "", "") },
+            );
         let client = client(server.origin());
         let mut headers = HeaderMap::new();
         while let Ok(name) = format!("x-{}", headers.len()).parse::<HeaderName>() {
@@ -172,7 +197,8 @@ fn a_header_map_without_room_is_an_error() {
                 headers.remove(format!("x-{number}"));
             }
             // Not by the builder, which adds headers of its own.
-            let mut request = Request::new(Method::GET, format!("{}/x", server.origin()).parse().unwrap());
+            let mut request =
+                Request::new(Method::GET, format!("{}/x", server.origin()).parse().unwrap());
             *request.headers_mut() = headers;
             let error = client.execute(request).await.unwrap_err();
             assert!(matches!(error, Error::TooManyHeaders), "{removed}: {error:?}");

@@ -44,8 +44,10 @@ impl Listener {
     /// Waits until the event was heard so often; a test that waits in vain fails.
     pub(crate) fn wait_for(&self, event: &str, times: usize) {
         let (heard, more) = &*self.heard;
-        let too_few = |heard: &mut Vec<Heard>| heard.iter().filter(|h| h.event == event).count() < times;
-        let (heard, waited) = more.wait_timeout_while(heard.lock().unwrap(), PATIENCE, too_few).unwrap();
+        let too_few =
+            |heard: &mut Vec<Heard>| heard.iter().filter(|h| h.event == event).count() < times;
+        let (heard, waited) =
+            more.wait_timeout_while(heard.lock().unwrap(), PATIENCE, too_few).unwrap();
         assert!(!waited.timed_out(), "{event} was not heard {times} times: {heard:?}");
     }
 }

@@ -37,9 +37,17 @@ fn rule_13_five_hundred_calls_in_flight_with_a_dead_token_are_one_login() {
             emulator.release_all();
             assert!(tasks.join_all().await.iter().all(|status| *status == 200), "round {round}");
             let stats = emulator.stats();
-            assert_eq!((stats.server.logins(), stats.most_logins_at_once), (1 + round, 1), "round {round}");
+            assert_eq!(
+                (stats.server.logins(), stats.most_logins_at_once),
+                (1 + round, 1),
+                "round {round}"
+            );
             assert_eq!(stats.server.calls_unauthorized, round * AT_ONCE as u64, "round {round}");
-            assert_eq!(stats.server.total(), 2 + round + round * 2 * AT_ONCE as u64, "round {round}");
+            assert_eq!(
+                stats.server.total(),
+                2 + round + round * 2 * AT_ONCE as u64,
+                "round {round}"
+            );
         }
     });
 }
@@ -88,7 +96,9 @@ fn rule_16_no_trouble_of_a_servers_is_more_logins_than_it_has_caused() {
         let times = |count: u64| u32::try_from(count).unwrap();
         emulator.push_fault(Fault::call(Answer::status(503)).times(times(BUSY)).on_path("/busy"));
         emulator.push_fault(Fault::call(Answer::Cut).times(times(CUTS)).on_path("/cut"));
-        emulator.push_fault(Fault::call(Answer::Unauthorized).times(times(REFUSALS)).on_path("/refused"));
+        emulator.push_fault(
+            Fault::call(Answer::Unauthorized).times(times(REFUSALS)).on_path("/refused"),
+        );
         let ends = Arc::new(Ends::default());
         let mut tasks = JoinSet::new();
         for task in 0..AT_ONCE {
@@ -113,8 +123,8 @@ fn rule_16_no_trouble_of_a_servers_is_more_logins_than_it_has_caused() {
         }
         let stats = emulator.stats();
         println!("{ends:?}: {stats:?}");
-        let [served, refused, busy, cut] =
-            [&ends.served, &ends.refused, &ends.busy, &ends.cut].map(|end| end.load(Ordering::SeqCst));
+        let [served, refused, busy, cut] = [&ends.served, &ends.refused, &ends.busy, &ends.cut]
+            .map(|end| end.load(Ordering::SeqCst));
         assert_eq!(served + refused + busy + cut, CALLS);
         // What is no 401 is delivered, and costs nothing else.
         assert_eq!((busy, cut), (BUSY, CUTS));

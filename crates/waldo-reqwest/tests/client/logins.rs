@@ -10,7 +10,8 @@ use crate::site::{bounded, builder, call, reason};
 /// Why a login with this answer brought no token. The connection stays open behind the answer.
 async fn failed(answer: &'static str) -> Reason {
     let server = Scripted::start(|_| answer.to_owned());
-    let client = builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+    let client =
+        builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
     // A login alone may take 29 seconds.
     let error = tokio::time::timeout(Duration::from_secs(10), call(&client)).await;
     reason(&error.expect("the body is not waited for").unwrap_err())
@@ -49,7 +50,8 @@ fn rule_02_a_token_before_an_endless_answer_is_too_much() {
             let spaces = " ".repeat(100_000);
             format!("HTTP/1.1 200 Scripted\r\nContent-Length: 1000000000\r\n\r\n{token}{spaces}")
         });
-        let client = builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let client =
+            builder(server.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
         let error = tokio::time::timeout(Duration::from_secs(10), call(&client)).await.unwrap();
         assert_eq!(reason(&error.unwrap_err()), Reason::BodyTooLarge);
     });

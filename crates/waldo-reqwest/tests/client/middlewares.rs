@@ -188,7 +188,11 @@ fn a_401_that_a_middleware_below_makes_an_error_of_is_healed_all_the_same() {
         assert_eq!(stack.get(&url).send().await.unwrap().status(), 200);
         let stats = emulator.stats().server;
         assert_eq!((stats.logins(), stats.calls_unauthorized), (2, 1));
-        let error = stack.get(format!("{}/history/kyc/unknown", emulator.origin())).send().await.unwrap_err();
+        let error = stack
+            .get(format!("{}/history/kyc/unknown", emulator.origin()))
+            .send()
+            .await
+            .unwrap_err();
         assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
     });
 }
@@ -271,7 +275,10 @@ fn an_error_of_this_crates_is_found_in_that_of_the_stack() {
         client.reset(crate::site::credentials());
         emulator.push_fault(Fault::call(Answer::Cut));
         let cut = stack.get(format!("{}/customer", emulator.origin())).send().await.unwrap_err();
-        assert!(matches!(&cut, reqwest_middleware::Error::Reqwest(error) if error.is_request()), "{cut:?}");
+        assert!(
+            matches!(&cut, reqwest_middleware::Error::Reqwest(error) if error.is_request()),
+            "{cut:?}"
+        );
     });
 }
 
@@ -281,12 +288,19 @@ fn a_stack_that_is_taken_apart_and_built_anew_ends_in_the_same_client() {
     bounded(async {
         let emulator = emulator();
         emulator.push_fault(
-            Fault::call(Answer::Redirect { status: 302, location: "/customer?field=id".to_owned() })
-                .on_path("/x"),
+            Fault::call(Answer::Redirect {
+                status: 302,
+                location: "/customer?field=id".to_owned(),
+            })
+            .on_path("/x"),
         );
         let client: Client = client(emulator.origin());
         let stack = client.middleware_stack(around(Record::default())).build();
-        let stack = reqwest_middleware::ClientBuilder::from_client(stack).with(Record::default()).build();
-        assert_eq!(stack.get(format!("{}/x", emulator.origin())).send().await.unwrap().status(), 302);
+        let stack =
+            reqwest_middleware::ClientBuilder::from_client(stack).with(Record::default()).build();
+        assert_eq!(
+            stack.get(format!("{}/x", emulator.origin())).send().await.unwrap().status(),
+            302
+        );
     });
 }

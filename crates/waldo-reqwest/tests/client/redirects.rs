@@ -39,7 +39,8 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
     bounded(async {
         let evil = evil();
         // Another port of the same host, another host, and the very same origin.
-        let elsewhere = ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{}/steal", evil.port()));
+        let elsewhere =
+            ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{}/steal", evil.port()));
         for location in elsewhere.into_iter().chain(["/here".to_owned()]) {
             for status in STATUSES {
                 let server = moved(status, location.clone());

@@ -134,7 +134,8 @@ impl Drop for Refuser {
     }
 }
 
-const REFUSED: &str = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
+const REFUSED: &str =
+    "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
 
 fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -213,7 +214,9 @@ fn answer(stream: &mut BufReader<TcpStream>, status: u16, body: &str) -> std::io
 /// Reads a body to its end, and says how long it was.
 fn read_body(stream: &mut BufReader<TcpStream>, head: &str) -> std::io::Result<usize> {
     let header = |name: &str| {
-        head.split("\r\n").find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+        head.split("\r\n")
+            .find_map(|line| line.strip_prefix(name))
+            .map(|value| value.trim().to_owned())
     };
     if let Some(length) = header("content-length:") {
         return skip(stream, length.parse().unwrap());

@@ -39,7 +39,9 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
             "POST /authenticate" if seen.body.windows(6).any(|part| part == b"reject") => {
                 answer(401, "", r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#)
             }
-            "POST /authenticate" if seen.body.windows(4).any(|part| part == b"hang") => String::new(),
+            "POST /authenticate" if seen.body.windows(4).any(|part| part == b"hang") => {
+                String::new()
+            }
             "POST /authenticate" => answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
             "GET /cut" => String::new(),
             "GET /401" => answer(401, "", ""),
@@ -58,7 +60,8 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         listener
             .during(async {
                 for target in ["/renewal", "/401", "/401", "/cut", "/renewal"] {
-                    let request = client.get(target).header("x-own", "canary").timeout(crate::site::PATIENCE);
+                    let request =
+                        client.get(target).header("x-own", "canary").timeout(crate::site::PATIENCE);
                     output.debug(&request);
                     match request.send().await {
                         // Somebody will log a response, whose headers may hold a fresh token.
@@ -74,7 +77,10 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                 client.reset(pair("ws.reject-canary"));
                 let error = client.get("/").send().await.unwrap_err();
                 assert!(
-                    matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),
+                    matches!(
+                        error,
+                        Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })
+                    ),
                     "{error:?}"
                 );
                 output.error(&error);
@@ -88,19 +94,28 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         let foreign = client.get("http://canary.example/?own=canary").send().await.unwrap_err();
         assert!(matches!(foreign, Error::ForeignOrigin(_)));
         output.error(&foreign);
-        let long: Url = format!("{}/?canary={}", server.origin(), "x".repeat(70_000)).parse().unwrap();
-        let url = client.execute(reqwest::Request::new(reqwest::Method::GET, long)).await.unwrap_err();
+        let long: Url =
+            format!("{}/?canary={}", server.origin(), "x".repeat(70_000)).parse().unwrap();
+        let url =
+            client.execute(reqwest::Request::new(reqwest::Method::GET, long)).await.unwrap_err();
         assert!(matches!(url, Error::Url(_)));
         output.error(&url);
-        let config = Client::builder(pair("ws.canary")).origin("http://canary").build().unwrap_err();
+        let config =
+            Client::builder(pair("ws.canary")).origin("http://canary").build().unwrap_err();
         assert!(matches!(config, BuildError::Config(_)));
         output.error(&config);
         // A stack's Debug is not ours, and shows the caller's own headers.
         let plain = Client::builder(pair("ws.canary")).origin(server.origin()).build().unwrap();
         output.debug(&plain.middleware_stack([]).build());
 
-        for name in ["login_granted", "renewed", "challenged", "reset", "login_rejected", "login_unavailable"]
-        {
+        for name in [
+            "login_granted",
+            "renewed",
+            "challenged",
+            "reset",
+            "login_rejected",
+            "login_unavailable",
+        ] {
             // The task of a login emits its events after it has woken the call.
             listener.wait_for(name, 1);
         }
@@ -118,6 +133,9 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         );
         let builder = Client::builder(pair("ws.canary")).timeout(Duration::from_secs(7));
         let said = format!("{builder:?}");
-        assert!(said.contains("https://api.waldo.ai") && said.contains("timeout: Some(7s)"), "{said}");
+        assert!(
+            said.contains("https://api.waldo.ai") && said.contains("timeout: Some(7s)"),
+            "{said}"
+        );
     });
 }

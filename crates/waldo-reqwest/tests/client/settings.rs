@@ -24,7 +24,10 @@ fn rule_01_a_login_carries_what_the_core_says_and_no_authorization() {
         assert_eq!(login.header("authorization"), None);
         assert_eq!(login.header("content-type"), Some("application/json"));
         assert_eq!(login.header("accept"), Some("application/json"));
-        assert_eq!(login.header("user-agent"), Some(concat!("waldo-reqwest/", env!("CARGO_PKG_VERSION"))));
+        assert_eq!(
+            login.header("user-agent"),
+            Some(concat!("waldo-reqwest/", env!("CARGO_PKG_VERSION")))
+        );
     });
 }
 
@@ -42,8 +45,9 @@ fn default_headers_replace_nothing_that_is_the_cores() {
         let client = builder_over(server.origin(), settings).build().unwrap();
         assert_eq!(status(&client).await, 200);
         let [login, called] = server.seen().try_into().unwrap();
-        let count =
-            |seen: &crate::scripted::Seen, name| seen.headers.iter().filter(|(n, _)| n == name).count();
+        let count = |seen: &crate::scripted::Seen, name| {
+            seen.headers.iter().filter(|(n, _)| n == name).count()
+        };
         assert_eq!((called.bears(&jwt(1)), count(&called, "authorization")), (true, 1));
         assert_eq!(called.header("x-own"), Some("own"));
         assert_eq!(login.header("content-type"), Some("application/json"));
@@ -62,7 +66,8 @@ fn rule_03_an_authorization_of_the_callers_own_is_replaced() {
         let userinfo = server.origin().replace("http://", "http://me:own@");
         assert_eq!(client.get(format!("{userinfo}/x")).send().await.unwrap().status(), 200);
         for called in server.seen_as("GET /x") {
-            let values: Vec<_> = called.headers.iter().filter(|(name, _)| name == "authorization").collect();
+            let values: Vec<_> =
+                called.headers.iter().filter(|(name, _)| name == "authorization").collect();
             assert_eq!((values.len(), called.bears(&jwt(1))), (1, true));
         }
         assert_eq!(server.seen_as("GET /x").len(), 2);
@@ -88,8 +93,8 @@ fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
     bounded(async {
         let proxy = Scripted::start(|_| answer(200, "", ""));
         let through = reqwest::Client::builder().proxy(Proxy::all(proxy.origin()).unwrap());
-        let secure =
-            builder_over("https://127.0.0.1:9", through).limits(|limits| limits.failures_per_call(1));
+        let secure = builder_over("https://127.0.0.1:9", through)
+            .limits(|limits| limits.failures_per_call(1));
         match secure.build() {
             Ok(client) => {
                 call(&client).await.unwrap_err();
@@ -139,7 +144,8 @@ fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
 #[test]
 fn rule_02_a_read_timeout_of_the_settings_is_a_timeout_of_the_login() {
     bounded(async {
-        let hanging = ["HTTP/1.1 200 Scripted\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 Scripted\r\n"];
+        let hanging =
+            ["HTTP/1.1 200 Scripted\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 Scripted\r\n"];
         for answer in hanging {
             let server = Scripted::start(|_| answer.to_owned());
             let settings = reqwest::Client::builder().read_timeout(Duration::from_millis(50));
@@ -167,8 +173,12 @@ fn settings_that_make_no_client_say_so() {
     let settings = reqwest::Client::builder().user_agent("two\nlines");
     let error = builder_over("http://127.0.0.1:9", settings).build().unwrap_err();
     assert!(matches!(error, BuildError::Reqwest(_)), "{error:?}");
-    assert!(error.to_string().starts_with("reqwest cannot make a client of its settings: "), "{error}");
-    let error = builder_over("http://api.waldo.ai", reqwest::Client::builder()).build().unwrap_err();
+    assert!(
+        error.to_string().starts_with("reqwest cannot make a client of its settings: "),
+        "{error}"
+    );
+    let error =
+        builder_over("http://api.waldo.ai", reqwest::Client::builder()).build().unwrap_err();
     assert!(matches!(error, BuildError::Config(_)), "{error:?}");
     assert!(error.to_string().contains("https"), "{error}");
 }
@@ -194,14 +204,19 @@ fn rule_03_a_request_goes_to_exactly_the_origin() {
         for url in &urls {
             let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
             for response in [client.get(url).send().await, client.execute(request).await] {
-                assert_eq!(response.unwrap().url().as_str(), format!("{}/x", server.origin()), "{url}");
+                assert_eq!(
+                    response.unwrap().url().as_str(),
+                    format!("{}/x", server.origin()),
+                    "{url}"
+                );
             }
         }
         let seen = server.seen_as("GET /x");
         assert_eq!(seen.len(), 2 * urls.len());
         for seen in seen {
             assert_eq!(seen.header("host"), Some(&*authority));
-            let values: Vec<_> = seen.headers.iter().filter(|(name, _)| name == "authorization").collect();
+            let values: Vec<_> =
+                seen.headers.iter().filter(|(name, _)| name == "authorization").collect();
             assert_eq!((values.len(), seen.bears(&jwt(1))), (1, true));
         }
     });

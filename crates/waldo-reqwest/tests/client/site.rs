@@ -26,7 +26,10 @@ pub(crate) fn builder(origin: impl Into<String>) -> ClientBuilder {
     Client::builder(credentials()).origin(origin).timeout(PATIENCE).max_wait(PATIENCE)
 }
 
-pub(crate) fn builder_over(origin: impl Into<String>, settings: reqwest::ClientBuilder) -> ClientBuilder {
+pub(crate) fn builder_over(
+    origin: impl Into<String>,
+    settings: reqwest::ClientBuilder,
+) -> ClientBuilder {
     builder(origin).client_builder(settings)
 }
 
@@ -49,7 +52,8 @@ pub(crate) async fn status(client: &Client) -> u16 {
 
 /// Why a login brought no token.
 pub(crate) fn reason(error: &Error) -> Reason {
-    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error else {
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error
+    else {
         panic!("not an unavailable login: {error:?}")
     };
     failure.reason()
@@ -58,7 +62,9 @@ pub(crate) fn reason(error: &Error) -> Reason {
 /// Runs a test on a runtime of its own, and fails it when it does not end. The test's own future may block: nothing else is on its thread.
 pub(crate) fn bounded<T>(test: impl Future<Output = T>) -> T {
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(PATIENCE * 6, test).await.expect("the test did not end") })
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE * 6, test).await.expect("the test did not end")
+    })
 }
 
 /// Makes a task of each future.

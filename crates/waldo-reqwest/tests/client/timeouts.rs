@@ -10,7 +10,9 @@ use waldo_reqwest::{Client, Error, Explanation, Reason, Refusal, Refused};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, answer, grant, jwt};
-use crate::site::{PATIENCE, bounded, builder, call, client, credentials, emulator, reason, status};
+use crate::site::{
+    PATIENCE, bounded, builder, call, client, credentials, emulator, reason, status,
+};
 
 /// Far above every limit that is tested here, and far below those that are not.
 const SOON: Duration = Duration::from_secs(10);
@@ -27,7 +29,8 @@ fn is_deadline(error: &Error) -> bool {
 fn a_call_that_hangs_ends_with_its_timeout() {
     bounded(async {
         let emulator = emulator();
-        let client = builder(emulator.origin()).timeout(Duration::from_millis(300)).build().unwrap();
+        let client =
+            builder(emulator.origin()).timeout(Duration::from_millis(300)).build().unwrap();
         let patient = client.get("/customer?field=id").timeout(PATIENCE).send();
         assert_eq!(patient.await.unwrap().status(), 200);
         emulator.push_fault(Fault::call(Answer::Hang).forever());
@@ -79,7 +82,8 @@ fn the_budget_covers_reading_the_answer() {
             "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_owned()
         });
         let client = client(server.origin());
-        let response = client.get("/half").timeout(Duration::from_millis(300)).send().await.unwrap();
+        let response =
+            client.get("/half").timeout(Duration::from_millis(300)).send().await.unwrap();
         let error = response.bytes().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
     });
@@ -149,7 +153,11 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
         assert!(is_deadline(&error), "{error:?}");
         assert!(began.elapsed() < SOON);
         assert!(error.retry_in().unwrap() <= Duration::from_secs(1), "{error}");
-        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
+        assert!(
+            matches!(client.explain(), Explanation::WaitForLogin { .. }),
+            "{}",
+            client.explain()
+        );
         emulator.release(Target::Login);
         assert_eq!(status(&client).await, 200);
         assert_eq!(emulator.stats().server.logins(), 1);

@@ -99,7 +99,9 @@ fn rule_24_refused_uploads_block_no_later_call() {
                     assert_eq!(server.logins(), 1 + 5 * (round + 1));
                 }
             };
-            timeout(PROMPT, calls).await.unwrap_or_else(|_| panic!("a call hangs behind {length} bytes"));
+            timeout(PROMPT, calls)
+                .await
+                .unwrap_or_else(|_| panic!("a call hangs behind {length} bytes"));
         }
     });
 }
@@ -149,7 +151,9 @@ fn rule_24_after_a_lost_401_the_next_upload_asks() {
             assert!(is_lost || manner != Manner::Cuts, "there was nothing to be read");
             if is_lost {
                 let [sent, probed] = server.take_heads().try_into().unwrap();
-                assert!(!sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n"));
+                assert!(
+                    !sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n")
+                );
                 assert!(probed.contains("\r\ncontent-length: 8000000\r\n"), "{probed}");
             }
             server.take_stored();

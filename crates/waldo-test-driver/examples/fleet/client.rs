@@ -159,7 +159,13 @@ impl<M: Machine> Client<M> {
     }
 
     /// A leader reads the store again, if there is one, before it logs in.
-    fn look(&mut self, login: M::Login, call: M::Call, site: &mut Site, now: Duration) -> Option<Next> {
+    fn look(
+        &mut self,
+        login: M::Login,
+        call: M::Call,
+        site: &mut Site,
+        now: Duration,
+    ) -> Option<Next> {
         if let Some(store) = &mut site.store {
             if store.locked {
                 self.state = State::AtStore(login, call);
@@ -189,7 +195,8 @@ impl<M: Machine> Client<M> {
     ) -> Option<Next> {
         let refused = response.status() == StatusCode::UNAUTHORIZED;
         self.ending.refused += u32::from(refused);
-        if let Some(call) = self.machine.conclude(attempt, Head::from(response), site::clocks(now)) {
+        if let Some(call) = self.machine.conclude(attempt, Head::from(response), site::clocks(now))
+        {
             self.state = State::Ready(call);
             return None;
         }
@@ -238,7 +245,8 @@ mod tests {
         let at_once = Ways::default();
         let (first, sent) = client.alone(false, at_once, &mut site, ms(1000));
         assert_eq!(first, Ending { logins: 1, ..Ending::default() });
-        let ways = Ways { connect: ms(20), first: way(30, 1), login: way(2, 400), again: way(5, 600) };
+        let ways =
+            Ways { connect: ms(20), first: way(30, 1), login: way(2, 400), again: way(5, 600) };
         client.alone(one_shot, ways, &mut site, sent + gap).0
     }
 
@@ -257,8 +265,13 @@ mod tests {
 
     #[test]
     fn a_token_that_dies_on_the_way_costs_a_login_and_a_resend_or_the_call() {
-        let died =
-            Ending { logins: 1, refused: 1, extra: ms(402 + 605), in_logins: ms(402), ..Ending::default() };
+        let died = Ending {
+            logins: 1,
+            refused: 1,
+            extra: ms(402 + 605),
+            in_logins: ms(402),
+            ..Ending::default()
+        };
         assert_eq!(after(ms(3_599_950), Leeway::NONE.config(), false), died);
         let delivered = Ending { refused: 1, delivered: true, ..Ending::default() };
         assert_eq!(after(ms(3_599_950), Leeway::NONE.one_shot_config(), true), delivered);

@@ -67,7 +67,8 @@ impl Case {
         let mut ended = Duration::ZERO;
         for gap in self.gaps.drawn(self.lifetime, &mut rng) {
             // The last call before the gap, which renews the token. Where in a second it comes is luck too.
-            let sent = Duration::from_secs(ended.as_secs() + 2) + Duration::from_secs_f64(rng.f64());
+            let sent =
+                Duration::from_secs(ended.as_secs() + 2) + Duration::from_secs_f64(rng.f64());
             (_, ended) = client.alone(false, network.warm(&mut rng), &mut site, sent);
             let mut ways = network.cold(&mut rng);
             ways.first.forth += self.upload.unwrap_or_default();
@@ -99,7 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_takes_time_and_ends_are_exact_a_leeway_costs_the_logins_of_its_share_of_the_gaps() {
+    fn where_nothing_takes_time_and_ends_are_exact_a_leeway_costs_the_logins_of_its_share_of_the_gaps()
+     {
         let [none, some, more] = costs(Manner::EXACT, Gaps::Even, [0, 30, 300]);
         assert_near(some.logins, 1000.0 * 30.0 / 3600.0);
         assert_near(more.logins, 1000.0 * 300.0 / 3600.0);
@@ -110,7 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_leeway_of_one_is_enough() {
+    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_leeway_of_one_is_enough()
+    {
         let [none, one, three] = costs(Manner::COMMON, Gaps::Even, [0, 1, 3]);
         assert_near(none.refused, 1000.0 * 0.5 / 3600.0);
         assert_near(one.logins, 1000.0 * 0.5 / 3600.0);

@@ -46,7 +46,10 @@ impl Gaps {
                     if width > 0.0 {
                         gaps.extend((0..count).map(|nth| {
                             let left = from + (f64::from(nth) + rng.f64()) * width;
-                            Gap { length: Duration::from_secs_f64(lifetime - left), weight: width / lifetime }
+                            Gap {
+                                length: Duration::from_secs_f64(lifetime - left),
+                                weight: width / lifetime,
+                            }
                         }));
                     }
                 }

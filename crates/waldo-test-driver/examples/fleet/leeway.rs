@@ -19,13 +19,15 @@ const fn s(s: u64) -> Duration {
 
 const HOUR: Duration = s(60 * 60);
 const ROUND_TRIPS: [Duration; 7] = [ms(10), ms(50), ms(100), ms(200), ms(500), s(1), s(2)];
-const LEEWAYS: [Duration; 11] = [ms(500), s(1), s(2), s(3), s(5), s(10), s(20), s(30), s(60), s(120), s(300)];
+const LEEWAYS: [Duration; 11] =
+    [ms(500), s(1), s(2), s(3), s(5), s(10), s(20), s(30), s(60), s(120), s(300)];
 
 /// Prints the tables.
 pub(crate) fn print(seed: u64) {
     let leeways = [LEEWAYS.map(Leeway::half).as_slice(), &[Leeway::Default]].concat();
     let even = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Even), &leeways, Leeway::config, seed);
-    let hourly = Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Period), &leeways, Leeway::config, seed);
+    let hourly =
+        Sweep::new(&cases(&Manner::ALL, HOUR, Gaps::Period), &leeways, Leeway::config, seed);
     print_leeways(&even, &hourly);
     print_manners(&even);
     print_regrets(&even);
@@ -78,11 +80,16 @@ together: logins beyond those, and 401s; and the 401s of 1,000 calls that come o
         );
     }
     let failed = even.samples.iter().chain(&hourly.samples).map(|sample| sample.cost.failed);
-    println!("401s that were delivered, of 1,000 calls, at worst: {:.2}", failed.fold(0.0, f64::max));
+    println!(
+        "401s that were delivered, of 1,000 calls, at worst: {:.2}",
+        failed.fold(0.0, f64::max)
+    );
 }
 
 fn print_manners(even: &Sweep) {
-    println!("\nThe leeway with the least latency, by what the server tells of its tokens and by round trip");
+    println!(
+        "\nThe leeway with the least latency, by what the server tells of its tokens and by round trip"
+    );
     println!("{:<30}{}", "", columns(&ROUND_TRIPS.map(text)));
     for manner in Manner::ALL {
         let best = |trip: &Duration| {
@@ -122,7 +129,8 @@ fn print_shares(seed: u64) {
     let of = |at_most: Duration, shares: &[u32]| {
         shares.iter().map(|share| Leeway::Of { at_most, share: *share }).collect::<Vec<_>>()
     };
-    let shares = [of(s(3), &[2, 4, 7, 10, 20, 50]), of(s(30), &[10]), vec![Leeway::Default]].concat();
+    let shares =
+        [of(s(3), &[2, 4, 7, 10, 20, 50]), of(s(30), &[10]), vec![Leeway::Default]].concat();
     let fixed: Vec<Leeway> = LEEWAYS.iter().take(5).map(|time| Leeway::half(*time)).collect();
     let lives = [s(5), s(10), s(20), s(60), s(300)];
     let sweeps = lives.map(|lifetime| {

@@ -98,15 +98,17 @@ impl Fleet {
         let times = if self.processes == 1 { TIMES } else { 1 };
         let mut tally = Tally::default();
         for _ in 0..times {
-            tally += Tally { span: self.traffic.latest_exp(), times: 1, ..self.run(config, &mut rng) };
+            tally +=
+                Tally { span: self.traffic.latest_exp(), times: 1, ..self.run(config, &mut rng) };
         }
         tally
     }
 
     fn run(self, config: &Config, rng: &mut Rng) -> Tally {
         let latest_exp = self.traffic.latest_exp();
-        let plans: Vec<Plan> =
-            (0..self.processes).map(|_| Plan::new(self.traffic, Rng::with_seed(rng.u64(..)))).collect();
+        let plans: Vec<Plan> = (0..self.processes)
+            .map(|_| Plan::new(self.traffic, Rng::with_seed(rng.u64(..))))
+            .collect();
         let policy = Policy { rotation: self.rotation, ..Policy::default() };
         if self.shared {
             return together(plans, Site::new(policy, Some(Store::default())), config, latest_exp);
@@ -141,7 +143,8 @@ fn together(plans: Vec<Plan>, mut site: Site, config: &Config, latest_exp: Durat
     let mut tally = Tally::default();
     while let Some(Reverse((now, index))) = queue.pop() {
         let Some(process) = processes.get_mut(index) else { continue };
-        let client = process.client.get_or_insert_with(|| Client::start(config.clone(), &site, now));
+        let client =
+            process.client.get_or_insert_with(|| Client::start(config.clone(), &site, now));
         if !process.busy {
             let dice = process.plan.dice();
             let ways = if process.cold { network.cold(dice) } else { network.warm(dice) };
@@ -180,14 +183,19 @@ pub(crate) fn print(seed: u64) {
     let fleets: Vec<(u64, Fleet)> = rows
         .iter()
         .flat_map(|(seed, traffic, processes)| {
-            let fleet =
-                |(shared, rotation)| Fleet { traffic: *traffic, processes: *processes, shared, rotation };
+            let fleet = |(shared, rotation)| Fleet {
+                traffic: *traffic,
+                processes: *processes,
+                shared,
+                rotation,
+            };
             sharing.map(|how| (*seed, fleet(how)))
         })
         .filter(|(_, fleet)| fleet.tells_more())
         .collect();
     let config = site::config(|defaults| defaults);
-    let tallies = in_parallel(&fleets, |_, (seed, fleet)| fleet.tally(&config, Rng::with_seed(*seed)));
+    let tallies =
+        in_parallel(&fleets, |_, (seed, fleet)| fleet.tally(&config, Rng::with_seed(*seed)));
 
     println!(
         "\nLogins in the first hour, in which all start, and per hour after it; 401s per hour. Calls take 100 ms, tokens last 1 h."

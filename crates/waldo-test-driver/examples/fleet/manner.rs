@@ -42,8 +42,12 @@ impl Manner {
     pub(crate) const EXACT: Self =
         Self { name: "fractions of seconds", dates: DateStyle::Fractional, ..Self::COMMON };
 
-    const LATE: Self =
-        Self { name: "no iat, Date late by 1 s", iat: false, stale: Duration::from_secs(1), ..Self::COMMON };
+    const LATE: Self = Self {
+        name: "no iat, Date late by 1 s",
+        iat: false,
+        stale: Duration::from_secs(1),
+        ..Self::COMMON
+    };
 
     pub(crate) const WORST: Self =
         Self { name: "nodes 2 s, no iat, Date late", skew: Duration::from_secs(2), ..Self::LATE };

@@ -50,8 +50,10 @@ fn rows(cases: &[&Case], seed: u64) -> Vec<Row> {
         }
     }
     let cases = cases.iter().flat_map(|case| Mix::ALL.map(|mix| (case, mix)));
-    let judged =
-        |((case, mix), results): ((&&Case, Mix), Vec<_>)| Row { mix, finding: case.goal.judge(&results) };
+    let judged = |((case, mix), results): ((&&Case, Mix), Vec<_>)| Row {
+        mix,
+        finding: case.goal.judge(&results),
+    };
     cases.zip(of_rows).map(judged).collect()
 }
 
@@ -78,7 +80,13 @@ pub(crate) fn print(sections: &[Section], seed: u64) -> ExitCode {
     for section in sections {
         let columns = section.cases.first().map_or(&[][..], |case| case.goal.columns());
         let names = columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        println!("\n{}\n{:<46}{} | before{}", section.goal, "", line(columns, &names), line(columns, &names));
+        println!(
+            "\n{}\n{:<46}{} | before{}",
+            section.goal,
+            "",
+            line(columns, &names),
+            line(columns, &names)
+        );
         for case in &section.cases {
             for row in rows.by_ref().take(Mix::ALL.len()) {
                 let name = if row.mix == Mix::Plain { case.name } else { "  and mixed calls" };

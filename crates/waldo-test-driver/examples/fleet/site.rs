@@ -13,7 +13,8 @@ use crate::network::Way;
 const ORIGIN: &str = "https://api.waldo.example";
 static CALL: LazyLock<Uri> =
     LazyLock::new(|| Uri::from_static("https://api.waldo.example/customer?field=id"));
-static LOGIN: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("https://api.waldo.example/authenticate"));
+static LOGIN: LazyLock<Uri> =
+    LazyLock::new(|| Uri::from_static("https://api.waldo.example/authenticate"));
 
 /// Where a machine's monotonic clock starts.
 const UPTIME: Duration = Duration::from_secs(1000);
@@ -43,15 +44,24 @@ impl Site {
     }
 
     /// The server handles a request, by the clock of the node that the way leads to.
-    pub(crate) fn answer(&mut self, request: &Request<Vec<u8>>, way: Way, at: Duration) -> Response<Vec<u8>> {
+    pub(crate) fn answer(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        way: Way,
+        at: Duration,
+    ) -> Response<Vec<u8>> {
         let shift = Duration::from_secs_f64(way.skew.abs());
         let clock = BEGAN + at;
         let clock = if way.skew < 0.0 { clock.saturating_sub(shift) } else { clock + shift };
         // It is given no faults, so it always answers.
-        let mut response =
-            self.server.handle(request, SystemTime::UNIX_EPOCH + clock).response().unwrap_or_default();
+        let mut response = self
+            .server
+            .handle(request, SystemTime::UNIX_EPOCH + clock)
+            .response()
+            .unwrap_or_default();
         if !way.stale.is_zero() {
-            let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + clock.saturating_sub(way.stale));
+            let date =
+                httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + clock.saturating_sub(way.stale));
             if let Ok(date) = HeaderValue::try_from(date) {
                 response.headers_mut().insert(DATE, date);
             }

@@ -96,7 +96,9 @@ pub(crate) struct Sample {
 impl Sample {
     fn price(&self, prices: Prices) -> f64 {
         let Cost { extra, logins, refused, .. } = self.cost;
-        extra / self.case.round_trip.as_secs_f64() + prices.login * logins + prices.refused * refused
+        extra / self.case.round_trip.as_secs_f64()
+            + prices.login * logins
+            + prices.refused * refused
     }
 }
 
@@ -109,12 +111,19 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     /// Tries them. No leeway is tried first, as the others are compared with it.
-    pub(crate) fn new(cases: &[Case], leeways: &[Leeway], config: fn(Leeway) -> Config, seed: u64) -> Self {
+    pub(crate) fn new(
+        cases: &[Case],
+        leeways: &[Leeway],
+        config: fn(Leeway) -> Config,
+        seed: u64,
+    ) -> Self {
         let leeways = [&[Leeway::NONE], leeways].concat();
         let configs: Vec<Config> = leeways.iter().map(|leeway| config(*leeway)).collect();
-        let costs = in_parallel(cases, |index, case| case.costs(&configs, seed.wrapping_add(index as u64)));
+        let costs =
+            in_parallel(cases, |index, case| case.costs(&configs, seed.wrapping_add(index as u64)));
         let samples = cases.iter().zip(costs).flat_map(|(case, costs)| {
-            let of_leeway = |(leeway, cost): (&Leeway, Cost)| Sample { case: *case, leeway: *leeway, cost };
+            let of_leeway =
+                |(leeway, cost): (&Leeway, Cost)| Sample { case: *case, leeway: *leeway, cost };
             leeways.iter().zip(costs).map(of_leeway).collect::<Vec<_>>()
         });
         Self { samples: samples.collect(), leeways }
@@ -127,8 +136,10 @@ impl Sweep {
         among: impl Fn(&Case) -> bool,
         value: impl Fn(&Sample) -> f64,
     ) -> f64 {
-        let those = self.samples.iter().filter(|sample| sample.leeway == leeway && among(&sample.case));
-        let (count, sum) = those.fold((0.0, 0.0), |(count, sum), sample| (count + 1.0, sum + value(sample)));
+        let those =
+            self.samples.iter().filter(|sample| sample.leeway == leeway && among(&sample.case));
+        let (count, sum) =
+            those.fold((0.0, 0.0), |(count, sum), sample| (count + 1.0, sum + value(sample)));
         if count > 0.0 { sum / count } else { 0.0 }
     }
 
@@ -144,10 +155,12 @@ impl Sweep {
         key: impl Fn(&Case) -> K,
         prices: Prices,
     ) -> f64 {
-        let price =
-            |leeway, of: &K| self.mean(leeway, |case| key(case) == *of, |sample| sample.price(prices));
+        let price = |leeway, of: &K| {
+            self.mean(leeway, |case| key(case) == *of, |sample| sample.price(prices))
+        };
         let over_best = |of: K| {
-            let best = self.leeways.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
+            let best =
+                self.leeways.iter().map(|other| price(*other, &of)).fold(f64::INFINITY, f64::min);
             price(leeway, &of) - best
         };
         let those = self.samples.iter().filter(|sample| sample.leeway == leeway);

@@ -36,9 +36,13 @@ impl Traffic {
     pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Steady => "a call every 20 to 100 s; for 2 h",
-            Self::Bursts => "5 to 15 calls, a second apart, then nothing for 65 to 180 min; for 12 h",
+            Self::Bursts => {
+                "5 to 15 calls, a second apart, then nothing for 65 to 180 min; for 12 h"
+            }
             Self::Nightly => "a call every 10 to 20 min, ten hours a day; for 48 h",
-            Self::Jobs => "every 15 min another process starts, makes three calls and ends; for 4 h",
+            Self::Jobs => {
+                "every 15 min another process starts, makes three calls and ends; for 4 h"
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use crate::watch::{By, Caller, Sight, TokenId, What};
 
 /// A first 401 that is delivered to a call that could be sent again, and the token that it refuses.
 fn delivered(sight: &Sight) -> Option<(&Caller, TokenId)> {
-    let What::Answered { call, sent, status: 401, own_origin: true, retried: false, .. } = &sight.what else {
+    let What::Answered { call, sent, status: 401, own_origin: true, retried: false, .. } =
+        &sight.what
+    else {
         return None;
     };
     (call.attempts == 1 && !call.one_shot).then_some((call, *sent))
@@ -32,7 +34,8 @@ pub(super) fn is_401_that_a_login_heals(scene: &Scene<'_>, sight: &Sight) -> Opt
 
 pub(super) fn is_referred_to_the_past(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let What::Refused { call, retry_at, .. } = &sight.what else { return None };
-    (*retry_at < sight.now.monotonic).then(|| format!("{call} is referred to an instant that has passed"))
+    (*retry_at < sight.now.monotonic)
+        .then(|| format!("{call} is referred to an instant that has passed"))
 }
 
 pub(super) fn is_refused_without_rejection(scene: &Scene<'_>, sight: &Sight) -> Option<String> {

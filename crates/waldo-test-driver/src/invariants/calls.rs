@@ -34,7 +34,9 @@ pub(super) fn is_sent_without_a_401(scene: &Scene<'_>, sight: &Sight) -> Option<
 /// An answer after which the call is to be sent again: the call, the status, and whether it came
 /// from the call's own origin.
 fn retried(sight: &Sight) -> Option<(&Caller, u16, bool)> {
-    let What::Answered { call, status, own_origin, retried: true, .. } = &sight.what else { return None };
+    let What::Answered { call, status, own_origin, retried: true, .. } = &sight.what else {
+        return None;
+    };
     Some((call, *status, *own_origin))
 }
 
@@ -57,5 +59,6 @@ pub(super) fn outlasts_its_patience(scene: &Scene<'_>, sight: &Sight) -> Option<
     let (What::Waits { call, .. } | What::LoggedIn { call, .. }) = &sight.what else { return None };
     let failed = scene.watch.closed.is_some_and(|closed| closed.by == By::Failure);
     let sat_through = scene.watch.failures.saturating_sub(call.failures);
-    (failed && sat_through >= PATIENCE).then(|| format!("{call} goes on after {sat_through} failed logins"))
+    (failed && sat_through >= PATIENCE)
+        .then(|| format!("{call} goes on after {sat_through} failed logins"))
 }

@@ -17,7 +17,11 @@ struct Case {
     kept: Vec<Stage>,
 }
 
-fn case<const B: usize, const K: usize>(clause: &'static str, broken: [Stage; B], kept: [Stage; K]) -> Case {
+fn case<const B: usize, const K: usize>(
+    clause: &'static str,
+    broken: [Stage; B],
+    kept: [Stage; K],
+) -> Case {
     Case { clause, broken: broken.into(), kept: kept.into() }
 }
 
@@ -33,7 +37,8 @@ fn each_clause_alone_objects_to_its_cases() {
     let mut wrong = Vec::new();
     for Case { clause, broken, kept } in cases() {
         for stage in &broken {
-            let judged = judge(INVARIANTS, &stage.scene(), &stage.sight()).map_err(|found| found.path());
+            let judged =
+                judge(INVARIANTS, &stage.scene(), &stage.sight()).map_err(|found| found.path());
             if stage.objectors() != [clause] || judged != Err(clause.to_owned()) {
                 wrong.push(format!(
                     "{clause} alone must object to this, not {:?}: {:?}",
@@ -45,7 +50,11 @@ fn each_clause_alone_objects_to_its_cases() {
         for stage in &kept {
             let judged = judge(INVARIANTS, &stage.scene(), &stage.sight());
             if !stage.objectors().is_empty() || judged.is_err() {
-                wrong.push(format!("close to {clause}: {:?} object to {:?}", stage.objectors(), stage.what));
+                wrong.push(format!(
+                    "close to {clause}: {:?} object to {:?}",
+                    stage.objectors(),
+                    stage.what
+                ));
             }
         }
     }

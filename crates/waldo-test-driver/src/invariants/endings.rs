@@ -32,7 +32,8 @@ pub(super) fn does_not_recover(_: &Scene<'_>, sight: &Sight) -> Option<String> {
 
 pub(super) fn is_refused_for_long(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let What::Recovers { process, refused_for: Some(span), .. } = &sight.what else { return None };
-    (*span > HALF_A_MINUTE).then(|| format!("process {process} is still answered 401 half a minute later"))
+    (*span > HALF_A_MINUTE)
+        .then(|| format!("process {process} is still answered 401 half a minute later"))
 }
 
 pub(super) fn shows_a_key(_: &Scene<'_>, sight: &Sight) -> Option<String> {

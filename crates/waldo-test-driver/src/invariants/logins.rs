@@ -58,14 +58,16 @@ pub(super) fn probes_early(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (login, now) = (started(sight)?, sight.now.monotonic);
     let closed = scene.watch.closed.filter(|closed| closed.by == By::Rejection)?;
     let early = closed.at_least_until.saturating_duration_since(now);
-    (!early.is_zero()).then(|| format!("login {login} tries a rejected key pair {early:?} too early"))
+    (!early.is_zero())
+        .then(|| format!("login {login} tries a rejected key pair {early:?} too early"))
 }
 
 pub(super) fn exceeds_the_budget(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (login, drops) = (started(sight)?, &scene.watch.drops);
     let span = drops.back()?.saturating_duration_since(*drops.front()?);
-    (drops.len() > BURST && span < EVERY)
-        .then(|| format!("login {login} follows the drop of {} tokens within {span:?}", drops.len()))
+    (drops.len() > BURST && span < EVERY).then(|| {
+        format!("login {login} follows the drop of {} tokens within {span:?}", drops.len())
+    })
 }
 
 pub(super) fn starts_as_another_fails(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -76,7 +78,8 @@ pub(super) fn starts_as_another_fails(scene: &Scene<'_>, sight: &Sight) -> Optio
 
 pub(super) fn starts_before_all_were_told(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (login, closed) = (started(sight)?, failed(scene)?);
-    let opens: Instant = closed.told.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
+    let opens: Instant =
+        closed.told.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
     let early = opens.saturating_duration_since(sight.now.monotonic);
     (!early.is_zero()).then(|| format!("login {login} starts {early:?} before all were told"))
 }

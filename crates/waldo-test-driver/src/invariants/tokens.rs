@@ -11,7 +11,8 @@ fn sent(sight: &Sight) -> Option<(&Caller, TokenId)> {
 
 /// Whether an older token than the held one is sent, after a newer one was.
 fn is_brought_back(scene: &Scene<'_>, token: TokenId) -> bool {
-    scene.watch.held.is_some_and(|held| token < held.token) && scene.watch.newest_sent != Some(token)
+    scene.watch.held.is_some_and(|held| token < held.token)
+        && scene.watch.newest_sent != Some(token)
 }
 
 pub(super) fn goes_abroad(_: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -28,7 +29,10 @@ pub(super) fn is_dead(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, token) = sent(sight)?;
     let held = scene.watch.held.filter(|held| held.token == token)?;
     held.lifetime.left(sight.now).is_zero().then(|| {
-        format!("{call} carries token {}, whose lifetime of {:?} is over", token.0, held.lifetime.span)
+        format!(
+            "{call} carries token {}, whose lifetime of {:?} is over",
+            token.0, held.lifetime.span
+        )
     })
 }
 
@@ -42,7 +46,9 @@ pub(super) fn was_refused(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
 }
 
 pub(super) fn drops_a_newer_one(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
-    let What::Answered { call, sent, status: 401, holds: false, .. } = &sight.what else { return None };
+    let What::Answered { call, sent, status: 401, holds: false, .. } = &sight.what else {
+        return None;
+    };
     let newer = scene.watch.held.filter(|held| held.token != *sent)?.token;
     Some(format!("the 401 of {call} to token {} drops token {}", sent.0, newer.0))
 }
@@ -69,11 +75,14 @@ pub(super) fn is_not_held(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
 }
 
 pub(super) fn is_dropped_unknown(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
-    let What::Answered { call, sent, status: 401, own_origin: true, holds: false, .. } = &sight.what else {
+    let What::Answered { call, sent, status: 401, own_origin: true, holds: false, .. } =
+        &sight.what
+    else {
         return None;
     };
     let (watch, now) = (scene.watch, sight.now);
     let unknown = watch.held.is_some_and(|held| held.token == *sent) && !watch.accepted;
-    (unknown && !watch.may_have_ended(now) && watch.refused_for(now) < GRACE)
-        .then(|| format!("the 401 of {call} drops token {}, which nothing has accepted yet", sent.0))
+    (unknown && !watch.may_have_ended(now) && watch.refused_for(now) < GRACE).then(|| {
+        format!("the 401 of {call} drops token {}, which nothing has accepted yet", sent.0)
+    })
 }

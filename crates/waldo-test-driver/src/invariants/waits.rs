@@ -29,7 +29,8 @@ pub(super) fn waits_for_a_held_token(scene: &Scene<'_>, sight: &Sight) -> Option
 }
 
 pub(super) fn is_refused_a_held_token(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
-    let What::Refused { call, why: Why::Rejected | Why::Unavailable | Why::Deadline, .. } = &sight.what
+    let What::Refused { call, why: Why::Rejected | Why::Unavailable | Why::Deadline, .. } =
+        &sight.what
     else {
         return None;
     };
@@ -39,7 +40,8 @@ pub(super) fn is_refused_a_held_token(scene: &Scene<'_>, sight: &Sight) -> Optio
 
 pub(super) fn ends_in_the_past(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
-    (until <= sight.now.monotonic).then(|| format!("{call} is told to wait for an instant that has passed"))
+    (until <= sight.now.monotonic)
+        .then(|| format!("{call} is told to wait for an instant that has passed"))
 }
 
 pub(super) fn outlasts_the_deadline(_: &Scene<'_>, sight: &Sight) -> Option<String> {

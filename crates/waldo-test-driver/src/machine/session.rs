@@ -2,8 +2,8 @@
 
 use http::Request;
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Instant, Login, NotResumed, Now, Outcome, Reason, Refusal,
-    Session, Snapshot, Unavailable, Upload, Verdict,
+    Attempt, Call, Config, Credentials, Head, Instant, Login, NotResumed, Now, Outcome, Reason,
+    Refusal, Session, Snapshot, Unavailable, Upload, Verdict,
 };
 
 use super::{LoginEnd, Machine, Refused, Step, Why};

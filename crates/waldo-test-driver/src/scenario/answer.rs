@@ -80,15 +80,19 @@ impl ExpectedAnswer {
                 Some(*retry_in)
             }
             (Kind::Refused(Refused::Unavailable), Ending::Unavailable { retry_in, .. })
-            | (Kind::Refused(Refused::Deadline), Ending::Deadline { retry_in, .. }) => Some(*retry_in),
+            | (Kind::Refused(Refused::Deadline), Ending::Deadline { retry_in, .. }) => {
+                Some(*retry_in)
+            }
             (Kind::Refused(Refused::ForeignOrigin), Ending::ForeignOrigin)
             | (Kind::Failed(Failed::Transport), Ending::Failed)
             | (Kind::Failed(Failed::Timeout), Ending::TimedOut)
             | (Kind::Cancelled, Ending::Cancelled) => None,
             _ => return false,
         };
-        let in_time = |window: Window| retry_in.is_some_and(|rest| window.admits_rest(rest, precision));
-        self.retry_in.is_none_or(in_time) && self.at.is_none_or(|window| window.admits(at, precision))
+        let in_time =
+            |window: Window| retry_in.is_some_and(|rest| window.admits_rest(rest, precision));
+        self.retry_in.is_none_or(in_time)
+            && self.at.is_none_or(|window| window.admits(at, precision))
     }
 }
 
@@ -188,10 +192,15 @@ impl<'de> Deserialize<'de> for ExpectedAnswers {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpectedAnswers, A::Error> {
                 let form = Form::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                form.try_into().map(|answer| ExpectedAnswers(vec![answer])).map_err(de::Error::custom)
+                form.try_into()
+                    .map(|answer| ExpectedAnswers(vec![answer]))
+                    .map_err(de::Error::custom)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ExpectedAnswers, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<ExpectedAnswers, A::Error> {
                 let mut answers = Vec::new();
                 while let Some(ExpectedAnswers(more)) = list.next_element()? {
                     answers.extend(more);

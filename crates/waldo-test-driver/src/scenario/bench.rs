@@ -192,7 +192,9 @@ impl Scenario {
             Step::RevokeKey(id) => bench.change_server(&mut |server| _ = server.revoke_key(id)),
             Step::RestoreKey(id) => bench.change_server(&mut |server| _ = server.restore_key(id)),
             Step::RotateSigningKey => bench.change_server(&mut Server::rotate_signing_key),
-            Step::Policy(policy) => bench.change_server(&mut |server| server.set_policy(policy.clone())),
+            Step::Policy(policy) => {
+                bench.change_server(&mut |server| server.set_policy(policy.clone()))
+            }
             Step::Fault(fault) => {
                 let fault = placed(fault, &bench.elsewhere());
                 bench.change_server(&mut |server| server.push_fault(fault.clone()));

@@ -85,9 +85,9 @@ impl fmt::Display for Breach {
                     None => f.write_str("something else before the token"),
                 }
             }
-            Self::UnknownToken => {
-                f.write_str("a call carries a token that this server has issued; it carried none of them")
-            }
+            Self::UnknownToken => f.write_str(
+                "a call carries a token that this server has issued; it carried none of them",
+            ),
         }
     }
 }

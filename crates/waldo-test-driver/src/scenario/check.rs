@@ -53,14 +53,17 @@ impl Scenario {
             );
         }
         if self.logins_at_once == 0 {
-            return wrong("logins_at_once: this is the most that may be under way at once, so at least 1");
+            return wrong(
+                "logins_at_once: this is the most that may be under way at once, so at least 1",
+            );
         }
         Ok(())
     }
 
     /// No clock is moved to where it could show nothing.
     fn check_clocks(&self) -> Result<(), ScenarioError> {
-        let too_far = "a thousand years of 365 days are the most that a clock is moved at once; take less";
+        let too_far =
+            "a thousand years of 365 days are the most that a clock is moved at once; take less";
         let (ClockOffset::Ahead(by) | ClockOffset::Behind(by)) = self.client.clock;
         if by > FARTHEST {
             return wrong(format!("client.clock: {too_far}"));
@@ -81,7 +84,9 @@ impl Scenario {
         let say = "add \"virtual_only\" with the reason";
         for (number, step) in self.steps.iter().enumerate() {
             if let Some(what) = step.needs_virtual_time() {
-                return wrong(format!("steps[{number}]: {what}, which only virtual time can do: {say}"));
+                return wrong(format!(
+                    "steps[{number}]: {what}, which only virtual time can do: {say}"
+                ));
             }
         }
         if self.client.clock != ClockOffset::EXACT || self.client.patient_logins {
@@ -95,7 +100,8 @@ impl Scenario {
         });
         let instants = self.seen.iter().flat_map(|seen| &seen.0).filter_map(|request| request.at);
         let ends = self.orders().flat_map(|order| &order.answer.0).filter_map(|answer| answer.at);
-        let latest = instants.chain(ends).map(super::window::Window::from).max().unwrap_or_default();
+        let latest =
+            instants.chain(ends).map(super::window::Window::from).max().unwrap_or_default();
         if passes.sum::<Duration>().max(latest) > LONGEST {
             return wrong(format!(
                 "steps: on real sockets nobody waits longer than {LONGEST:?}; take shorter times, or {say}"
@@ -113,7 +119,10 @@ impl Scenario {
             match step {
                 Step::Call(order) | Step::Start(order) => {
                     if !started.insert(&order.id) {
-                        return here(format!("there is a call {} already; name each differently", order.id));
+                        return here(format!(
+                            "there is a call {} already; name each differently",
+                            order.id
+                        ));
                     }
                     if order.times == 0 {
                         return here(format!("call {} is made no times; leave it out", order.id));
@@ -130,14 +139,17 @@ impl Scenario {
                 }
                 Step::Release(hold) if !holds.contains(&hold) => {
                     return here(
-                        "this is not held; release what a hold before it says, word by word".to_owned(),
+                        "this is not held; release what a hold before it says, word by word"
+                            .to_owned(),
                     );
                 }
                 Step::Release(hold) => holds.retain(|other| *other != hold),
                 Step::ReleaseAll => holds.clear(),
                 Step::RevokeKey(id) | Step::RestoreKey(id) => {
                     if !self.server.keys.iter().any(|pair| pair.id == *id) {
-                        return here(format!("the server has no key {id:?}; name one of server.keys"));
+                        return here(format!(
+                            "the server has no key {id:?}; name one of server.keys"
+                        ));
                     }
                 }
                 Step::Store => stored = true,
@@ -181,12 +193,17 @@ impl Scenario {
             let granted = |request: &&ExpectedRequest| {
                 matches!(request.kind, RequestKind::Login { .. })
                     && match request.given {
-                        Given::CutShort | Given::Trickle | Given::Flood | Given::Status(200..=299) => true,
+                        Given::CutShort
+                        | Given::Trickle
+                        | Given::Flood
+                        | Given::Status(200..=299) => true,
                         Given::Nothing | Given::Status(_) => false,
                     }
             };
-            let called = |request: &&ExpectedRequest| matches!(request.kind, RequestKind::Call { .. });
-            logins += group.0.iter().filter(granted).map(|request| request.times.most).sum::<usize>();
+            let called =
+                |request: &&ExpectedRequest| matches!(request.kind, RequestKind::Call { .. });
+            logins +=
+                group.0.iter().filter(granted).map(|request| request.times.most).sum::<usize>();
             calls += group.0.iter().filter(called).map(|request| request.times.most).sum::<usize>();
             for ExpectedRequest { kind, at, .. } in &group.0 {
                 if let RequestKind::Call { id, token } = kind {
@@ -198,7 +215,9 @@ impl Scenario {
                         TokenName::Renewal(number) => (calls, *number),
                     };
                     if issued < usize::try_from(number).unwrap_or(usize::MAX) {
-                        return here(format!("{token} was never issued before, so nobody can send it"));
+                        return here(format!(
+                            "{token} was never issued before, so nobody can send it"
+                        ));
                     }
                 }
                 if let Some(at) = at {
@@ -227,10 +246,13 @@ impl Scenario {
                 "call {id}: it is seen {total} times, but a call is sent {ATTEMPTS} times at most"
             ));
         }
-        let empty =
-            |window: Option<super::window::Window>| window.is_some_and(super::window::Window::is_empty);
+        let empty = |window: Option<super::window::Window>| {
+            window.is_some_and(super::window::Window::is_empty)
+        };
         if order.answer.0.iter().any(|answer| empty(answer.at) || empty(answer.retry_in)) {
-            return wrong(format!("call {id}: its answer cannot come: time does not run backwards"));
+            return wrong(format!(
+                "call {id}: its answer cannot come: time does not run backwards"
+            ));
         }
         if order.uri("http://127.0.0.1:1", "http://127.0.0.1:2").is_err() {
             return wrong(format!(
@@ -240,15 +262,19 @@ impl Scenario {
         // If several answers may come, each may come alone.
         let Some(answer) = order.answer.only() else { return Ok(()) };
         match &answer.kind {
-            Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => wrong(
-                format!("call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"),
-            ),
-            Kind::Failed(_) if total == 0 => {
-                wrong(format!("call {id}: it fails after it was sent, but nothing in \"seen\" is of it"))
+            Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => {
+                wrong(format!(
+                    "call {id}: it is answered {status}, but nothing in \"seen\" is given that so often"
+                ))
             }
-            Kind::Status(_) | Kind::Rejected(_) | Kind::Refused(_) | Kind::Failed(_) | Kind::Cancelled => {
-                Ok(())
-            }
+            Kind::Failed(_) if total == 0 => wrong(format!(
+                "call {id}: it fails after it was sent, but nothing in \"seen\" is of it"
+            )),
+            Kind::Status(_)
+            | Kind::Rejected(_)
+            | Kind::Refused(_)
+            | Kind::Failed(_)
+            | Kind::Cancelled => Ok(()),
         }
     }
 }
@@ -284,7 +310,9 @@ mod tests {
             ))
         };
         for verb in ["pass", "suspend", "set_clock"] {
-            for sign in ["", "-", "+"].into_iter().filter(|sign| sign.is_empty() || verb == "set_clock") {
+            for sign in
+                ["", "-", "+"].into_iter().filter(|sign| sign.is_empty() || verb == "set_clock")
+            {
                 let step = |span: &str| format!(r#"{{"{verb}": "{sign}{span}"}}"#);
                 assert_eq!(read(&step(&most), &most, &most).unwrap().run(), [], "{verb} {sign}");
                 assert_eq!(read(&step(&more), "1s", "0s"), error("steps[0]"), "{verb} {sign}");

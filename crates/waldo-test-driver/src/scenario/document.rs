@@ -121,12 +121,16 @@ impl Scenario {
     /// server has not issued, an answer that the server does not give. The text says where, and
     /// what to do.
     pub fn read(json: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
-            .map_err(|error| {
-                let (place, cause) = (error.path().to_string(), error.into_inner().to_string());
-                // The one word of it that is about Rust, and not about JSON.
-                ScenarioError(format!("{place}: {}", cause.replace("unknown variant", "unknown word")))
-            })?;
+        let scenario: Self =
+            serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
+                .map_err(|error| {
+                    let (place, cause) = (error.path().to_string(), error.into_inner().to_string());
+                    // The one word of it that is about Rust, and not about JSON.
+                    ScenarioError(format!(
+                        "{place}: {}",
+                        cause.replace("unknown variant", "unknown word")
+                    ))
+                })?;
         scenario.check()?;
         Ok(scenario)
     }

@@ -70,7 +70,9 @@ impl Ending {
             Refusal::Rejected { rejection, .. } => {
                 Self::Rejected { code: rejection.code().as_str().to_owned(), retry_in }
             }
-            Refusal::Unavailable { .. } => Self::Unavailable { retry_in, why: with_sources(refusal) },
+            Refusal::Unavailable { .. } => {
+                Self::Unavailable { retry_in, why: with_sources(refusal) }
+            }
             Refusal::Deadline { .. } => Self::Deadline { retry_in, why: with_sources(refusal) },
             other => Self::Other(format!("an unknown refusal: {other}")),
         }

@@ -25,7 +25,9 @@ impl Case {
         let told: Vec<String> = found.iter().map(ToString::to_string).collect();
         let agree = match (found.as_slice(), expected) {
             ([], None) => true,
-            ([found], Some((demand, words))) => found.demand() == *demand && told.concat().contains(words),
+            ([found], Some((demand, words))) => {
+                found.demand() == *demand && told.concat().contains(words)
+            }
             _ => false,
         };
         (!agree).then(|| format!("{what}: expected {expected:?}; found {told:#?}"))
@@ -34,8 +36,11 @@ impl Case {
 
 #[test]
 fn each_demand_is_broken_and_found_alone() {
-    let cases: Vec<Case> =
-        observations::cases().into_iter().chain(requests::cases()).chain(benches::cases()).collect();
+    let cases: Vec<Case> = observations::cases()
+        .into_iter()
+        .chain(requests::cases())
+        .chain(benches::cases())
+        .collect();
     let differences: Vec<String> = cases.iter().filter_map(Case::difference).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     let broken: BTreeSet<Demand> = cases.iter().filter_map(|case| Some(case.expected?.0)).collect();

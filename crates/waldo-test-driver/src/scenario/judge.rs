@@ -57,7 +57,8 @@ impl Scenario {
         let mut unmet = Vec::new();
         for order in self.orders() {
             let (path, body) = (order.path(), order.bytes());
-            let attempts = sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path);
+            let attempts =
+                sightings.iter().filter(|seen| seen.target == Target::Calls && seen.path == path);
             let altered = attempts.flat_map(|seen| alterations(order, &body, seen));
             unmet.extend(altered.map(|unmet| unmet.at(format!("call {}", order.id))));
         }
@@ -80,10 +81,15 @@ impl Scenario {
                 *seen += 1;
                 rest = later;
             }
-            if let Some((request, _)) = waiting.iter().find(|(request, seen)| *seen < request.times.least) {
+            if let Some((request, _)) =
+                waiting.iter().find(|(request, seen)| *seen < request.times.least)
+            {
                 let expected = self.tell(request, sightings);
-                let seen = rest.first().map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
-                return Some(Unmet::new(Demand::Request, format!("expected {expected}; {seen}")).at(from));
+                let seen =
+                    rest.first().map_or("no more was seen".to_owned(), |odd| format!("seen {odd}"));
+                return Some(
+                    Unmet::new(Demand::Request, format!("expected {expected}; {seen}")).at(from),
+                );
             }
         }
         let number = sightings.len() - rest.len() + 1;
@@ -96,7 +102,9 @@ impl Scenario {
         let named = match &expected.kind {
             RequestKind::Login { key } => {
                 sighting.target == Target::Login
-                    && key.as_ref().is_none_or(|key| sighting.pair.as_ref().is_some_and(|pair| pair.is(key)))
+                    && key
+                        .as_ref()
+                        .is_none_or(|key| sighting.pair.as_ref().is_some_and(|pair| pair.is(key)))
             }
             RequestKind::Call { id, token } => {
                 sighting.target == Target::Calls
@@ -120,7 +128,11 @@ impl Scenario {
                 }
             }
             RequestKind::Call { id, token } => {
-                let path = self.orders().find(|order| order.id == *id).map(Order::path).unwrap_or_default();
+                let path = self
+                    .orders()
+                    .find(|order| order.id == *id)
+                    .map(Order::path)
+                    .unwrap_or_default();
                 format!("{path} with {token}")
             }
         };
@@ -132,7 +144,10 @@ impl Scenario {
 fn judge_endings(order: &Order, observed: &Observed, precision: Precision) -> Vec<Unmet> {
     let (id, expected) = (&order.id, &order.answer);
     let Some(endings) = observed.endings.get(id) else {
-        return vec![Unmet::new(Demand::CallMade, format!("call {id} was never made; expected {expected}"))];
+        return vec![Unmet::new(
+            Demand::CallMade,
+            format!("call {id} was never made; expected {expected}"),
+        )];
     };
     let mut unmet = Vec::new();
     if endings.len() < order.times {
@@ -167,7 +182,8 @@ fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<Unmet> {
         );
     }
     if seen.query.as_deref() != order.query() {
-        let tell = |query: Option<&str>| query.map_or("none".to_owned(), |query| format!("?{query}"));
+        let tell =
+            |query: Option<&str>| query.map_or("none".to_owned(), |query| format!("?{query}"));
         let (expected, seen) = (tell(order.query()), tell(seen.query.as_deref()));
         differs(
             Demand::Query,
@@ -185,7 +201,8 @@ fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<Unmet> {
             );
         }
     }
-    let is_made_up = |name: &&HeaderName| !order.headers().contains_key(*name) && !stack::may_add(name);
+    let is_made_up =
+        |name: &&HeaderName| !order.headers().contains_key(*name) && !stack::may_add(name);
     if let Some(name) = seen.headers.keys().find(is_made_up) {
         differs(
             Demand::NoOtherHeader,
@@ -197,7 +214,9 @@ fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<Unmet> {
         let other = if seen == all { ", and others" } else { "" };
         differs(
             Demand::Body,
-            format!("expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"),
+            format!(
+                "expected that each attempt carries its body of {all} bytes; it carried {seen}{other}"
+            ),
         );
     }
     unmet
@@ -217,9 +236,9 @@ fn tell(values: &[&[u8]]) -> String {
 fn half_body(order: &Order, ending: &Ending, sightings: &[Sighting]) -> Option<String> {
     let Ending::Answered { body, .. } = ending else { return None };
     let (path, delivered) = (order.path(), body.len());
-    let mut cut = sightings
-        .iter()
-        .filter(|seen| seen.target == Target::Calls && seen.path == path && seen.given == Given::CutShort);
+    let mut cut = sightings.iter().filter(|seen| {
+        seen.target == Target::Calls && seen.path == path && seen.given == Given::CutShort
+    });
     let all = cut.next().map(|seen| seen.given_body.len())?;
     Some(format!(
         "expected that a body which breaks off is an error; it was delivered as a whole one, with {delivered} of {all} bytes"

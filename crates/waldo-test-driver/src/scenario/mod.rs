@@ -102,7 +102,8 @@ mod tests {
         let error = serde_json::from_str::<Step>("\"?\"").unwrap_err().to_string();
         assert_eq!(shown, known(error));
         let error = serde_json::from_str::<Scenario>("{\"?\": 1}").unwrap_err().to_string();
-        let members: BTreeSet<String> = column("| member |").into_iter().map(str::to_owned).collect();
+        let members: BTreeSet<String> =
+            column("| member |").into_iter().map(str::to_owned).collect();
         assert_eq!(members, known(error));
     }
 }

@@ -148,7 +148,8 @@ impl Order {
             let (scheme, authority) = origin.split_once("://").unwrap_or((origin, ""));
             (scheme.to_owned(), authority.to_owned())
         };
-        let ((home_scheme, home_authority), (_, elsewhere_authority)) = (split(home), split(elsewhere));
+        let ((home_scheme, home_authority), (_, elsewhere_authority)) =
+            (split(home), split(elsewhere));
         let spelled = match &self.origin {
             Some(spelled) => spelled
                 .replace("{scheme}", &home_scheme)
@@ -199,9 +200,12 @@ struct Verb(Method);
 impl<'de> Deserialize<'de> for Verb {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let method = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
+        let method =
+            Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
         method.map(Self).ok_or_else(|| {
-            de::Error::custom(format!("{text:?} is no method of a call: expected one such as \"PATCH\""))
+            de::Error::custom(format!(
+                "{text:?} is no method of a call: expected one such as \"PATCH\""
+            ))
         })
     }
 }
@@ -216,7 +220,9 @@ impl<'de> Deserialize<'de> for Query {
         let target = format!("/?{text}");
         let kept = target.parse::<Uri>().is_ok_and(|uri| uri.query() == Some(text.as_str()));
         if !kept || text.contains(char::is_whitespace) {
-            return Err(de::Error::custom(format!("{text:?} is no query: expected one such as \"a=1&b=2\"")));
+            return Err(de::Error::custom(format!(
+                "{text:?} is no query: expected one such as \"a=1&b=2\""
+            )));
         }
         Ok(Self(text))
     }

@@ -74,7 +74,9 @@ impl TryFrom<Form> for ExpectedRequest {
         let Form { login, key, call, token, given, times, at } = form;
         let (kind, given) = match (login, key, call, token, given) {
             (Some(given), key, None, None, None) => (RequestKind::Login { key }, given),
-            (None, None, Some(id), Some(token), Some(given)) => (RequestKind::Call { id, token }, given),
+            (None, None, Some(id), Some(token), Some(given)) => {
+                (RequestKind::Call { id, token }, given)
+            }
             _ => {
                 return Err(format!(
                     r#"this is neither a login, with "login" and perhaps "key", nor a call, with "call", "token" and "given": expected {EXAMPLE}"#
@@ -106,11 +108,15 @@ impl<'de> Deserialize<'de> for ExpectedSeen {
             type Value = ExpectedSeen;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a request such as {EXAMPLE}, or a list of requests that come in any order")
+                write!(
+                    f,
+                    "a request such as {EXAMPLE}, or a list of requests that come in any order"
+                )
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpectedSeen, A::Error> {
-                let request = ExpectedRequest::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let request =
+                    ExpectedRequest::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 Ok(ExpectedSeen(vec![request]))
             }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step, Unavailable,
-    Verdict,
+    Attempt, Call, Config, Credentials, Head, Instant, Login, Outcome, Reason, Session, Step,
+    Unavailable, Verdict,
 };
 
 use self::actor::{Actor, Flight, Place, State};
@@ -89,13 +89,15 @@ impl<'a> SimulatedBench<'a> {
     fn progress(&mut self) {
         for _ in 0..MOST_TURNS {
             let moved = (0..self.actors.len()).any(|index| self.turn(index)) || self.turn_logins();
-            let of_calls = self.actors.iter().filter(|actor| matches!(actor.state, State::LoggingIn(..)));
+            let of_calls =
+                self.actors.iter().filter(|actor| matches!(actor.state, State::LoggingIn(..)));
             self.logins_at_once = self.logins_at_once.max(of_calls.count() + self.logins.len());
             if !moved {
                 return;
             }
         }
-        self.objections.push(format!("after {MOST_TURNS} turns at one instant the client was not done"));
+        self.objections
+            .push(format!("after {MOST_TURNS} turns at one instant the client was not done"));
     }
 
     /// Lets one call do its next thing, if there is one.
@@ -113,7 +115,9 @@ impl<'a> SimulatedBench<'a> {
                 Some(flight) => (State::LoggingIn(flight, call), false),
             },
             State::Sending(flight) => self.fly_attempt(flight),
-            State::Reading(Some(until)) if until <= now.monotonic => (self.ended(Ending::TimedOut), true),
+            State::Reading(Some(until)) if until <= now.monotonic => {
+                (self.ended(Ending::TimedOut), true)
+            }
             still @ (State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone) => {
                 (still, false)
             }
@@ -142,8 +146,8 @@ impl<'a> SimulatedBench<'a> {
                 let request = login.request();
                 let lease = login.expires_at().saturating_duration_since(now.monotonic);
                 let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
-                let silence =
-                    (!self.scenario.client.patient_logins).then(|| now.monotonic.saturating_add(patience));
+                let silence = (!self.scenario.client.patient_logins)
+                    .then(|| now.monotonic.saturating_add(patience));
                 if self.scenario.client.logins == LoginTask::OfItsCall {
                     let until = [silence, then.deadline()].into_iter().flatten().min();
                     return State::LoggingIn(Flight::new(login, request, until), then);
@@ -155,8 +159,9 @@ impl<'a> SimulatedBench<'a> {
             }
             Step::Wait(call, until) => {
                 if until <= now.monotonic {
-                    self.objections
-                        .push("the session asked to wait until an instant that has passed".to_owned());
+                    self.objections.push(
+                        "the session asked to wait until an instant that has passed".to_owned(),
+                    );
                 }
                 State::Waiting(call, until)
             }
@@ -175,7 +180,11 @@ impl<'a> SimulatedBench<'a> {
     }
 
     /// Lets a login go on. Returns it, unless it has ended. `deadline` is that of the call to which the login belongs.
-    fn fly_login(&mut self, mut flight: Flight<Login>, deadline: Option<Instant>) -> Option<Flight<Login>> {
+    fn fly_login(
+        &mut self,
+        mut flight: Flight<Login>,
+        deadline: Option<Instant>,
+    ) -> Option<Flight<Login>> {
         let now = self.clocks.now();
         if flight.until.is_some_and(|until| until <= now.monotonic) {
             // If the call's own deadline ends the login, silence says nothing about the server.
@@ -193,9 +202,13 @@ impl<'a> SimulatedBench<'a> {
         let outcome = match arrived {
             Reply::Respond(response) => login.read(Head::from(&response), response.body()),
             Reply::CutShort(response) if response.status().is_success() => lost(),
-            Reply::CutShort(response) | Reply::Trickle(response) => login.read(Head::from(&response), &[]),
+            Reply::CutShort(response) | Reply::Trickle(response) => {
+                login.read(Head::from(&response), &[])
+            }
             // Enough bytes to show that the body is too large.
-            Reply::Flood(response) => login.read(Head::from(&response), &vec![b' '; Login::MAX_BODY + 1]),
+            Reply::Flood(response) => {
+                login.read(Head::from(&response), &vec![b' '; Login::MAX_BODY + 1])
+            }
             Reply::Cut | Reply::Hang => lost(),
         };
         self.settle(login, outcome);
@@ -239,7 +252,8 @@ impl<'a> SimulatedBench<'a> {
     /// Takes a request through the gates and the server; answers what comes back, once it does.
     fn advance<T>(&mut self, flight: &mut Flight<T>, target: Target) -> Option<Reply> {
         let path = flight.request.uri().path().to_owned();
-        let held = |holds: &[Hold], stage| holds.iter().any(|hold| hold.covers(target, stage, &path));
+        let held =
+            |holds: &[Hold], stage| holds.iter().any(|hold| hold.covers(target, stage, &path));
         if matches!(flight.place, Place::BeforeServer) && !held(&self.holds, Stage::Before) {
             let now = self.clocks.truth();
             let reply = self.server.handle(&flight.request, now);
@@ -254,7 +268,9 @@ impl<'a> SimulatedBench<'a> {
                 let now = self.clocks.now().monotonic;
                 match counts_at(&reply, target, flight.until, now) {
                     Some(at) if flight.reading.is_none() && at > now => flight.reading = Some(at),
-                    Some(_) if flight.reading.is_none_or(|until| until <= now) => return Some(reply),
+                    Some(_) if flight.reading.is_none_or(|until| until <= now) => {
+                        return Some(reply);
+                    }
                     Some(_) | None => {}
                 }
                 flight.place = Place::BehindServer(reply);
@@ -280,9 +296,11 @@ impl<'a> SimulatedBench<'a> {
         let at = |actor: &&Actor| match &actor.state {
             State::LoggingIn(flight, _) => self.stands(flight, Target::Login),
             State::Sending(flight) => self.stands(flight, Target::Calls),
-            State::Ready(_) | State::Waiting(..) | State::Reading(_) | State::Ended(..) | State::Gone => {
-                false
-            }
+            State::Ready(_)
+            | State::Waiting(..)
+            | State::Reading(_)
+            | State::Ended(..)
+            | State::Gone => false,
         };
         let logins = self.logins.iter().filter(|flight| self.stands(flight, Target::Login));
         self.actors.iter().filter(at).count() + logins.count()
@@ -322,7 +340,12 @@ impl<'a> SimulatedBench<'a> {
 
 /// When a reply that comes `now` takes effect, or `None` for never. A call's reply takes effect
 /// with its head. A login's reply takes effect with its body, as far as the body is read.
-fn counts_at(reply: &Reply, target: Target, until: Option<Instant>, now: Instant) -> Option<Instant> {
+fn counts_at(
+    reply: &Reply,
+    target: Target,
+    until: Option<Instant>,
+    now: Instant,
+) -> Option<Instant> {
     match (reply, target) {
         (Reply::Hang, _) => None,
         (Reply::Trickle(response), Target::Login) => {
@@ -352,5 +375,6 @@ fn session(scenario: &Scenario, pair: &KeyPair) -> Result<Session, Obstacle> {
 }
 
 fn credentials(pair: &KeyPair) -> Result<Credentials, Obstacle> {
-    Credentials::new(pair.id.as_str(), pair.secret.as_str()).map_err(|error| Obstacle::new(error.to_string()))
+    Credentials::new(pair.id.as_str(), pair.secret.as_str())
+        .map_err(|error| Obstacle::new(error.to_string()))
 }

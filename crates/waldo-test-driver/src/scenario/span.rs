@@ -41,7 +41,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         humantime::parse_duration(&text).map(Self).map_err(|error| {
-            de::Error::custom(format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"))
+            de::Error::custom(format!(
+                "{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"
+            ))
         })
     }
 }

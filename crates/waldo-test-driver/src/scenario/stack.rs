@@ -1,8 +1,8 @@
 //! What an HTTP stack may add to a request by itself.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
-    EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONNECTION, CONTENT_LENGTH,
+    CONTENT_TYPE, EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -31,8 +31,8 @@ pub(super) fn may_add(name: &HeaderName) -> bool {
 /// content coding, so that its answer can be read by every client.
 pub(super) fn stranger(login: &HeaderMap) -> Option<&HeaderName> {
     let is_stranger = |name: &HeaderName, value: &HeaderValue| {
-        let asks =
-            *name == ACCEPT_ENCODING && !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+        let asks = *name == ACCEPT_ENCODING
+            && !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
         asks || (*name != AUTHORIZATION && !may_add(name))
     };
     login.iter().find(|(name, value)| is_stranger(name, value)).map(|(name, _)| name)

@@ -216,10 +216,15 @@ pub fn read_all<'a>(
         let wrong = |what: String| ScenarioError(format!("{file}.json: {what}"));
         let scenario = Scenario::read(json).map_err(|error| wrong(error.to_string()))?;
         if scenario.name() != file {
-            return Err(wrong(format!("name: it is {:?} in the file; give both the same", scenario.name())));
+            return Err(wrong(format!(
+                "name: it is {:?} in the file; give both the same",
+                scenario.name()
+            )));
         }
         if !names.insert(file.to_owned()) {
-            return Err(wrong("name: another scenario has it already; give each its own".to_owned()));
+            return Err(wrong(
+                "name: another scenario has it already; give each its own".to_owned(),
+            ));
         }
         Ok(scenario)
     };
@@ -238,7 +243,13 @@ mod tests {
         let mut found: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .filter_map(|entry| {
-                entry.unwrap().file_name().to_str().unwrap().strip_suffix(".json").map(str::to_owned)
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()
+                    .unwrap()
+                    .strip_suffix(".json")
+                    .map(str::to_owned)
             })
             .collect();
         found.sort();

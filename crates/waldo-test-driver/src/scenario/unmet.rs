@@ -59,6 +59,9 @@ impl fmt::Display for Unmet {
         if sightings.is_empty() {
             f.write_str(" nothing")?;
         }
-        sightings.iter().enumerate().try_for_each(|(number, seen)| write!(f, "\n  {}. {seen}", number + 1))
+        sightings
+            .iter()
+            .enumerate()
+            .try_for_each(|(number, seen)| write!(f, "\n  {}. {seen}", number + 1))
     }
 }

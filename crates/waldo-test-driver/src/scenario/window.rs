@@ -30,7 +30,9 @@ impl Precision {
     pub(super) fn tell(self, at: Duration) -> Span {
         match self {
             Self::Exact => at.into(),
-            Self::Bounds => Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)).into(),
+            Self::Bounds => {
+                Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)).into()
+            }
         }
     }
 
@@ -128,7 +130,10 @@ mod tests {
         assert!(!at.admits(second / 2, Precision::Bounds));
         assert!(!at.admits(second * 4, Precision::Bounds));
         let range = window(r#"["1s", "2s"]"#);
-        assert!(range.admits(second * 2, Precision::Exact) && !range.admits(second * 3, Precision::Exact));
+        assert!(
+            range.admits(second * 2, Precision::Exact)
+                && !range.admits(second * 3, Precision::Exact)
+        );
         assert!(window(r#""60s""#).admits_rest(second * 59, Precision::Bounds));
         assert!(!window(r#""60s""#).admits_rest(second * 61, Precision::Bounds));
     }

@@ -30,7 +30,14 @@ pub struct Witness {
 impl Witness {
     /// A witness who has seen nothing yet; instants are counted from `began`.
     pub fn new(began: SystemTime) -> Self {
-        Self { began, host: None, tokens: Vec::new(), logins: 0, renewals: 0, sightings: Vec::new() }
+        Self {
+            began,
+            host: None,
+            tokens: Vec::new(),
+            logins: 0,
+            renewals: 0,
+            sightings: Vec::new(),
+        }
     }
 
     /// The same witness, which also reports requests with another `Host` than this one.
@@ -74,7 +81,8 @@ impl Witness {
             Target::Calls => {
                 // The response to a HEAD has no content, even if its head describes some.
                 let has_content = *request.method() != Method::HEAD;
-                let given = response.filter(|_| has_content).map(|response| response.body().clone());
+                let given =
+                    response.filter(|_| has_content).map(|response| response.body().clone());
                 (Some(request.body().as_ref().to_vec()), given.unwrap_or_default())
             }
         };
@@ -138,13 +146,23 @@ impl Witness {
         let (api_key, client_secret) = (text("apiKey"), text("clientSecret").is_some());
         let seen = match &body {
             None => Some(LoginBody::NotJson),
-            Some(Value::Object(parts)) if parts.len() == 2 && api_key.is_some() && client_secret => None,
-            Some(Value::Object(parts)) => {
-                Some(LoginBody::Members { count: parts.len(), api_key: api_key.is_some(), client_secret })
+            Some(Value::Object(parts))
+                if parts.len() == 2 && api_key.is_some() && client_secret =>
+            {
+                None
             }
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                Some(LoginBody::NotObject)
-            }
+            Some(Value::Object(parts)) => Some(LoginBody::Members {
+                count: parts.len(),
+                api_key: api_key.is_some(),
+                client_secret,
+            }),
+            Some(
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_),
+            ) => Some(LoginBody::NotObject),
         };
         breaches.extend(seen.map(|seen| Breach::LoginBody { seen }));
         api_key.map(|id| self.pair_of(id))
@@ -175,7 +193,9 @@ impl Witness {
         };
         if text.strip_prefix("Bearer ") != Some(bare) {
             let is_plain = |byte: u8| byte.is_ascii_alphabetic() || byte == b' ' || byte == b':';
-            let scheme = text.strip_suffix(bare).filter(|text| text.len() < 16 && text.bytes().all(is_plain));
+            let scheme = text
+                .strip_suffix(bare)
+                .filter(|text| text.len() < 16 && text.bytes().all(is_plain));
             breaches.push(Breach::TokenForm { scheme: scheme.map(str::to_owned) });
         }
         let name = self.name_of(bare);
@@ -188,10 +208,14 @@ impl Witness {
     /// Names the token of a response, if it is one that was not seen before.
     fn name_token(&mut self, target: Target, response: &Response<Vec<u8>>) {
         let values = response.headers().get_all(AUTHORIZATION).iter();
-        let in_header = || values.filter_map(|value| value.to_str().ok()).filter_map(jwt_in).next_back();
+        let in_header =
+            || values.filter_map(|value| value.to_str().ok()).filter_map(jwt_in).next_back();
         let body: Option<Value> = serde_json::from_slice(response.body()).ok();
-        let in_body =
-            body.as_ref().and_then(|body| body.get("token")).and_then(Value::as_str).and_then(jwt_in);
+        let in_body = body
+            .as_ref()
+            .and_then(|body| body.get("token"))
+            .and_then(Value::as_str)
+            .and_then(jwt_in);
         let token = match target {
             Target::Login if !response.status().is_success() => None,
             Target::Login => in_body.or_else(in_header),
@@ -221,7 +245,8 @@ impl Witness {
 }
 
 fn values(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("…")).collect();
+    let values: Vec<_> =
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("…")).collect();
     if values.is_empty() { "none".to_owned() } else { values.join(" and ") }
 }
 

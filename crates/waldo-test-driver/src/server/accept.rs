@@ -27,7 +27,8 @@ impl Accept {
 
     fn strip(self, value: &str) -> Option<&str> {
         let (scheme, rest) = value.split_once(' ')?;
-        let known = scheme == "Bearer" || (self.lower_case && scheme.eq_ignore_ascii_case("Bearer"));
+        let known =
+            scheme == "Bearer" || (self.lower_case && scheme.eq_ignore_ascii_case("Bearer"));
         known.then_some(rest)
     }
 }
@@ -40,9 +41,15 @@ mod tests {
     fn only_bearer_with_a_capital_and_one_space_is_accepted_unless_asked_otherwise() {
         let strict = Accept::default();
         assert_eq!(strict.token("Bearer a.b.c"), Some("a.b.c"));
-        for other in
-            ["a.b.c", "bearer a.b.c", "Bearer  a.b.c", "Bearer Bearer a.b.c", "Basic a.b.c", "Bearer ", ""]
-        {
+        for other in [
+            "a.b.c",
+            "bearer a.b.c",
+            "Bearer  a.b.c",
+            "Bearer Bearer a.b.c",
+            "Basic a.b.c",
+            "Bearer ",
+            "",
+        ] {
             assert_eq!(strict.token(other), None, "{other:?}");
         }
         let lenient = Accept { bare: true, doubled: true, lower_case: true };

@@ -91,8 +91,9 @@ impl std::error::Error for BadWord {}
 
 /// Reads `"10s"`, `"1500ms"`, `"1h 30m"`.
 pub(super) fn duration(text: &str) -> Result<Duration, BadWord> {
-    humantime::parse_duration(text)
-        .map_err(|error| BadWord(format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}")))
+    humantime::parse_duration(text).map_err(|error| {
+        BadWord(format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"))
+    })
 }
 
 /// A reading of the server's clock, since the Unix epoch; never before it.
@@ -145,11 +146,16 @@ pub(super) mod spelled {
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(in crate::server) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::server) fn serialize<S: Serializer>(
+        span: &Duration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_str(&humantime::format_duration(*span))
     }
 
-    pub(in crate::server) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(in crate::server) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Duration, D::Error> {
         super::duration(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
@@ -203,7 +209,10 @@ mod tests {
         for text in ["0s", "+30s", "-1m 500ms"] {
             assert_eq!(text.parse::<ClockOffset>().unwrap().to_string(), text);
         }
-        assert_eq!("30s".parse::<ClockOffset>().unwrap(), ClockOffset::Ahead(Duration::from_secs(30)));
+        assert_eq!(
+            "30s".parse::<ClockOffset>().unwrap(),
+            ClockOffset::Ahead(Duration::from_secs(30))
+        );
         assert!("soon".parse::<ClockOffset>().is_err());
     }
 }

@@ -252,7 +252,10 @@ impl Answer {
 
     /// 429 with this `Retry-After`.
     pub fn too_many_requests(retry_after: RetryAfter) -> Self {
-        Self::Status { status: StatusCode::TOO_MANY_REQUESTS.as_u16(), retry_after: Some(retry_after) }
+        Self::Status {
+            status: StatusCode::TOO_MANY_REQUESTS.as_u16(),
+            retry_after: Some(retry_after),
+        }
     }
 }
 
@@ -289,8 +292,10 @@ impl Faults {
     /// The fault of this request, if there is one; it is one time less from then on.
     pub(super) fn take(&mut self, on: Target, path: &str) -> Option<(Answer, Stage)> {
         self.0.retain(|fault| fault.times != Times::Count(0));
-        let meant = |fault: &Fault| fault.on == on && fault.path.as_deref().is_none_or(|only| only == path);
-        let counted = self.0.iter_mut().find(|fault| meant(fault) && matches!(fault.times, Times::Count(_)));
+        let meant =
+            |fault: &Fault| fault.on == on && fault.path.as_deref().is_none_or(|only| only == path);
+        let counted =
+            self.0.iter_mut().find(|fault| meant(fault) && matches!(fault.times, Times::Count(_)));
         if let Some(fault) = counted {
             if let Times::Count(left) = &mut fault.times {
                 *left -= 1;
@@ -348,9 +353,10 @@ mod tests {
             Answer::Padded { bytes: 70_000 },
         ];
         for answer in answers {
-            for fault in
-                [Fault::call(answer.clone()).forever(), Fault::login(answer).times(7).after_handling()]
-            {
+            for fault in [
+                Fault::call(answer.clone()).forever(),
+                Fault::login(answer).times(7).after_handling(),
+            ] {
                 let json = serde_json::to_string(&fault).unwrap();
                 assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault, "{json}");
             }
@@ -370,12 +376,19 @@ mod tests {
                 r#"{"status": {"status": 429, "retry_after": 5}}"#,
                 r#"{"status": {"status": 429, "retry_after": {"seconds": 5}}}"#,
             ),
-            (r#"{"status": {"status": 429, "retry_after": null}}"#, r#"{"status": {"status": 429}}"#),
+            (
+                r#"{"status": {"status": 429, "retry_after": null}}"#,
+                r#"{"status": {"status": 429}}"#,
+            ),
         ];
         for (short, long) in cases {
             let answers = [short, long].map(|json| serde_json::from_str::<Answer>(json).unwrap());
             assert_eq!(answers[0], answers[1], "{short}");
-            assert_eq!(serde_json::to_string(&answers[0]).unwrap(), long.replace(' ', ""), "{short}");
+            assert_eq!(
+                serde_json::to_string(&answers[0]).unwrap(),
+                long.replace(' ', ""),
+                "{short}"
+            );
         }
     }
 
@@ -386,9 +399,15 @@ mod tests {
             ("on: login", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
             ("[5]", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
             ("{}", r#"no "on": expected {"on": "login", "answer": 503, "times": 2}"#),
-            (r#"{"on": "login"}"#, r#"no "answer": expected {"on": "login", "answer": 503, "times": 2}"#),
+            (
+                r#"{"on": "login"}"#,
+                r#"no "answer": expected {"on": "login", "answer": 503, "times": 2}"#,
+            ),
             (r#"{"on": "login", "answer": 503, "tims": 2}"#, "on, answer, times, stage, path"),
-            (r#"{"on": "nobody", "answer": 503}"#, r#""nobody" is no "on": expected "login" or "calls""#),
+            (
+                r#"{"on": "nobody", "answer": 503}"#,
+                r#""nobody" is no "on": expected "login" or "calls""#,
+            ),
             (r#"{"on": "login", "answer": 503, "stage": 1}"#, r#"expected "before" or "after""#),
             (r#"{"on": "login", "answer": 503, "times": "ever"}"#, r#"4294967295, or "forever""#),
             (r#"{"on": "login", "answer": 503, "times": -1}"#, "-1 is no"),
@@ -396,23 +415,44 @@ mod tests {
             (r#"{"on": "calls", "answer": 503, "path": "customer"}"#, "must begin with /"),
             (r#"{"on": "calls", "answer": 503, "path": 7}"#, r#"such as "/customer""#),
             (r#"{"on": "login", "answer": "explode"}"#, r#""cut", "cut_short""#),
-            (r#"{"on": "login", "answer": {"explode": 1}}"#, r#"{"status": 429, "retry_after": 5}"#),
+            (
+                r#"{"on": "login", "answer": {"explode": 1}}"#,
+                r#"{"status": 429, "retry_after": 5}"#,
+            ),
             (r#"{"on": "login", "answer": null}"#, "expected one of 503"),
             (r#"{"on": "login", "answer": 5030}"#, "200 to 999"),
             (r#"{"on": "login", "answer": 100}"#, "200 to 999"),
             (r#"{"on": "login", "answer": {"status": "503"}}"#, "200 to 999"),
             (r#"{"on": "login", "answer": {"status": {"status": 99999}}}"#, "200 to 999"),
-            (r#"{"on": "login", "answer": {"status": {}}}"#, r#"{"status": 429, "retry_after": 5}"#),
-            (r#"{"on": "login", "answer": {"status": 503, "after": 5}}"#, "which are status, retry_after"),
+            (
+                r#"{"on": "login", "answer": {"status": {}}}"#,
+                r#"{"status": 429, "retry_after": 5}"#,
+            ),
+            (
+                r#"{"on": "login", "answer": {"status": 503, "after": 5}}"#,
+                "which are status, retry_after",
+            ),
             (
                 r#"{"on": "login", "answer": {"status": 503, "retry_after": "soon"}}"#,
                 r#"or {"text": "soon"}"#,
             ),
-            (r#"{"on": "login", "answer": {"status": 503, "retry_after": -5}}"#, r#"{"seconds": 5}"#),
-            (r#"{"on": "login", "answer": {"status": 503, "retry_after": {"date": "x"}}}"#, "such as 10s"),
-            (r#"{"on": "login", "answer": {"status": 503, "retry_after": {"text": "\n"}}}"#, "in a header"),
+            (
+                r#"{"on": "login", "answer": {"status": 503, "retry_after": -5}}"#,
+                r#"{"seconds": 5}"#,
+            ),
+            (
+                r#"{"on": "login", "answer": {"status": 503, "retry_after": {"date": "x"}}}"#,
+                "such as 10s",
+            ),
+            (
+                r#"{"on": "login", "answer": {"status": 503, "retry_after": {"text": "\n"}}}"#,
+                "in a header",
+            ),
             (r#"{"on": "login", "answer": {"refusal": 403}}"#, r#"{"status": 403, "code": "ODD"}"#),
-            (r#"{"on": "login", "answer": {"refusal": {"status": 403, "code": 5}}}"#, "expected a string"),
+            (
+                r#"{"on": "login", "answer": {"refusal": {"status": 403, "code": 5}}}"#,
+                "expected a string",
+            ),
             (r#"{"on": "login", "answer": {"redirect": {"status": 302}}}"#, r#""location": "/x""#),
             (r#"{"on": "login", "answer": {"oversize": {"bytes": "many"}}}"#, "such as 100000"),
         ];

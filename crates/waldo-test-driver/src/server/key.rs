@@ -57,7 +57,8 @@ impl Keys {
     /// The pair with this id and this secret, active or not.
     pub(super) fn find(&self, id: &str, secret: &str) -> Option<(KeyIndex, &Key)> {
         let mut pairs = self.0.iter().enumerate();
-        let (index, key) = pairs.find(|(_, key)| key.id.expose() == id && key.secret.expose() == secret)?;
+        let (index, key) =
+            pairs.find(|(_, key)| key.id.expose() == id && key.secret.expose() == secret)?;
         Some((KeyIndex(index), key))
     }
 

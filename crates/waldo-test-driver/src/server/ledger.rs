@@ -138,19 +138,23 @@ impl Ledger {
             && limit.is_none_or(|limit| now < chain.opened.plus(limit));
         let in_turn = match rotation {
             Rotation::Lenient | Rotation::Strict | Rotation::Grace(_) => true,
-            Rotation::Batch { window, .. } => match chain.generation.saturating_sub(entry.generation) {
-                0 | 1 => true,
-                2 => chain.in_window(window, now),
-                _ => false,
-            },
+            Rotation::Batch { window, .. } => {
+                match chain.generation.saturating_sub(entry.generation) {
+                    0 | 1 => true,
+                    2 => chain.in_window(window, now),
+                    _ => false,
+                }
+            }
         };
         in_time && in_turn
     }
 
     fn sweep(&mut self, now: Moment) {
-        self.entries.retain(|_, entry| now < entry.expires && entry.dies.is_none_or(|dies| now < dies));
+        self.entries
+            .retain(|_, entry| now < entry.expires && entry.dies.is_none_or(|dies| now < dies));
         self.forget_oldest();
-        let used: std::collections::BTreeSet<_> = self.entries.values().map(|entry| entry.chain).collect();
+        let used: std::collections::BTreeSet<_> =
+            self.entries.values().map(|entry| entry.chain).collect();
         self.chains.retain(|id, _| used.contains(id));
         self.sweep_at = (self.entries.len() * 2).clamp(SWEEP_FROM, MOST);
     }
@@ -196,7 +200,16 @@ mod tests {
         let (key, _) = keys.find("wk", "ws").unwrap();
         (
             stamp,
-            Entry { key, chain, generation: 0, serial, issued: expires, expires, known: None, dies: None },
+            Entry {
+                key,
+                chain,
+                generation: 0,
+                serial,
+                issued: expires,
+                expires,
+                known: None,
+                dies: None,
+            },
         )
     }
 
@@ -217,7 +230,9 @@ mod tests {
         assert!(most <= MOST + 1, "{most}");
         let alive = |serial| {
             let (stamp, _) = token(serial, ChainId(serial), expires);
-            ledger.find(stamp).is_some_and(|entry| ledger.alive(entry, Rotation::Lenient, None, now))
+            ledger
+                .find(stamp)
+                .is_some_and(|entry| ledger.alive(entry, Rotation::Lenient, None, now))
         };
         assert!(!alive(1) && !alive(MOST as u64 / 4) && alive(total - 1) && alive(total));
     }

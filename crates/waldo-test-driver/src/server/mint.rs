@@ -46,7 +46,12 @@ pub(super) fn dates(policy: &Policy, at: Moment) -> (Moment, Moment) {
 }
 
 /// Signs a token; none where the process has a provider that cannot do HMAC.
-pub(super) fn sign(facts: Facts<'_>, claims: Claims, algorithm: Algorithm, secret: &str) -> Option<String> {
+pub(super) fn sign(
+    facts: Facts<'_>,
+    claims: Claims,
+    algorithm: Algorithm,
+    secret: &str,
+) -> Option<String> {
     provider::install();
     let payload = Payload {
         sub: claims.sub.then(|| facts.subject.to_owned()),
@@ -54,7 +59,8 @@ pub(super) fn sign(facts: Facts<'_>, claims: Claims, algorithm: Algorithm, secre
         iat: claims.iat.then(|| facts.issued.numeric_date()),
         exp: claims.exp.then(|| facts.expires.numeric_date()),
     };
-    encode(&Header::new(algorithm.into()), &payload, &EncodingKey::from_secret(secret.as_bytes())).ok()
+    encode(&Header::new(algorithm.into()), &payload, &EncodingKey::from_secret(secret.as_bytes()))
+        .ok()
 }
 
 /// Whether a token was signed with this secret. Its dates are not looked at: the model has its own clock.

@@ -31,8 +31,8 @@ pub use hold::Hold;
 pub use model::Server;
 pub use path::RequestPath;
 pub use policy::{
-    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn,
-    Servers, UnknownPaths,
+    Algorithm, Claims, DateHeader, DateStyle, IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm,
+    RenewalOn, Servers, UnknownPaths,
 };
 pub use reply::Reply;
 pub use rotation::{Echo, Rotation};

@@ -141,7 +141,8 @@ impl Server {
     ///
     /// Tokens signed with it earlier are valid again, as far as they have not expired.
     pub fn set_signing_key(&mut self, secret: Option<&str>) {
-        self.signing = secret.map_or(Signing::ClientSecret, |secret| Signing::Own(Secret::new(secret)));
+        self.signing =
+            secret.map_or(Signing::ClientSecret, |secret| Signing::Own(Secret::new(secret)));
     }
 
     /// Makes every token issued so far invalid, as if its lifetime had ended.
@@ -195,7 +196,8 @@ impl Server {
 
     /// Whether a call with this token would be accepted now. It leaves no trace, not even in the stats.
     pub fn accepts(&self, token: &str, now: SystemTime) -> bool {
-        self.examine(token, Moment::read(now, self.policy.clock_offset), self.is_seconds_turn()).is_ok()
+        self.examine(token, Moment::read(now, self.policy.clock_offset), self.is_seconds_turn())
+            .is_ok()
     }
 
     /// Whether the server refuses this call at `now` without reading its body
@@ -239,7 +241,12 @@ impl Server {
     }
 
     /// The documented answer, or what a fault makes of it.
-    fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>, target: Target, at: Moment) -> Reply {
+    fn answer<B: AsRef<[u8]>>(
+        &mut self,
+        request: &Request<B>,
+        target: Target,
+        at: Moment,
+    ) -> Reply {
         let fault = self.faults.take(target, request.uri().path());
         let (answer, stage) = match fault {
             Some((answer, _)) if answer.is_of_the_handled() => (Some(answer), Stage::After),
@@ -258,10 +265,14 @@ impl Server {
             let mut response = instead.unwrap_or(handled);
             let renewals =
                 self.policy.renewal_on.covers(response.status()) && answer != Some(Answer::NoToken);
-            if let Some(text) = bearer.filter(|_| renewals).and_then(|bearer| match &self.first_renewal {
-                Some(first) if answer == Some(Answer::StaleRenewal) => Some(first.expose().to_owned()),
-                _ => self.renew(&bearer, at),
-            }) {
+            if let Some(text) =
+                bearer.filter(|_| renewals).and_then(|bearer| match &self.first_renewal {
+                    Some(first) if answer == Some(Answer::StaleRenewal) => {
+                        Some(first.expose().to_owned())
+                    }
+                    _ => self.renew(&bearer, at),
+                })
+            {
                 self.first_renewal.get_or_insert_with(|| Secret::new(text.as_str()));
                 let several = self.policy.renewal == RenewalForm::Several;
                 if several {
@@ -284,7 +295,9 @@ impl Server {
             Some(Answer::Hang) => Reply::Hang,
             Some(Answer::Cut) => Reply::Cut,
             Some(Answer::CutShort) => Reply::CutShort(response),
-            Some(Answer::Trickle | Answer::Endless { flood: false, .. }) => Reply::Trickle(response),
+            Some(Answer::Trickle | Answer::Endless { flood: false, .. }) => {
+                Reply::Trickle(response)
+            }
             Some(Answer::Flood | Answer::Endless { flood: true, .. }) => Reply::Flood(response),
             _ => Reply::Respond(response),
         }
@@ -296,7 +309,9 @@ impl Server {
                 self.stats.logins_granted += 1;
                 let (status, body) = match self.policy.login_answer {
                     LoginAnswer::Body => (StatusCode::OK, json!({ "token": token })),
-                    LoginAnswer::Prefixed => (StatusCode::OK, json!({ "token": format!("Bearer {token}") })),
+                    LoginAnswer::Prefixed => {
+                        (StatusCode::OK, json!({ "token": format!("Bearer {token}") }))
+                    }
                     LoginAnswer::Created => (StatusCode::CREATED, json!({ "token": token })),
                     LoginAnswer::Header => (StatusCode::OK, json!({})),
                 };
@@ -321,7 +336,8 @@ impl Server {
         match self.authenticate(request.headers(), at) {
             Ok(bearer) => {
                 let serial = self.stats.total();
-                let (method, uri, body) = (request.method(), request.uri(), request.body().as_ref());
+                let (method, uri, body) =
+                    (request.method(), request.uri(), request.body().as_ref());
                 (route::answer(method, uri, body, serial, self.policy.unknown_paths), Some(bearer))
             }
             Err(refusal) => (refusal.response(), None),

@@ -72,7 +72,9 @@ pub(super) mod checked {
 
     use super::RequestPath;
 
-    pub(in crate::server) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    pub(in crate::server) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<String, D::Error> {
         RequestPath::deserialize(from).map(String::from)
     }
 }

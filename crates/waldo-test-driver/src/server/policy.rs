@@ -136,7 +136,10 @@ pub enum Algorithm {
 // Exhaustive on purpose: tests build one with `..Claims::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches, each named after its claim")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent switches, each named after its claim"
+)]
 pub struct Claims {
     /// The expiry. Without it the server still forgets the token when its lifetime ends.
     pub exp: bool,
@@ -313,9 +316,9 @@ impl FromStr for DateHeader {
             None if text == "present" => Ok(Self::Present),
             None if text == "absent" => Ok(Self::Absent),
             Some(("aged", age)) => duration(age).map(Self::Aged),
-            _ => {
-                Err(BadWord(format!("{text:?} is no date header: expected present, absent or aged:DURATION")))
-            }
+            _ => Err(BadWord(format!(
+                "{text:?} is no date header: expected present, absent or aged:DURATION"
+            ))),
         }
     }
 }
@@ -352,7 +355,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy, "{json}");
         let error = serde_json::from_str::<Policy>(r#"{"lifetme": "5s"}"#).unwrap_err().to_string();
         assert!(error.contains("lifetme") && error.contains("lifetime"), "{error}");
-        let error = serde_json::from_str::<Policy>(r#"{"login_path": "login"}"#).unwrap_err().to_string();
+        let error =
+            serde_json::from_str::<Policy>(r#"{"login_path": "login"}"#).unwrap_err().to_string();
         assert!(error.contains("must begin with /"), "{error}");
         for bad in ["late", "aged", "aged:soon", "present:5s"] {
             assert!(bad.parse::<DateHeader>().is_err(), "{bad}");

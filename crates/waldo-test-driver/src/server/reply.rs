@@ -5,7 +5,9 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::header::{
+    AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -49,7 +51,9 @@ impl fmt::Debug for Reply {
             Self::Trickle(response) => {
                 f.debug_tuple("Trickle").field(&response.status()).finish_non_exhaustive()
             }
-            Self::Flood(response) => f.debug_tuple("Flood").field(&response.status()).finish_non_exhaustive(),
+            Self::Flood(response) => {
+                f.debug_tuple("Flood").field(&response.status()).finish_non_exhaustive()
+            }
             Self::Hang => f.write_str("Hang"),
             Self::Cut => f.write_str("Cut"),
         }
@@ -85,9 +89,10 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::MissingParameters | Self::InvalidData | Self::InvalidQuery | Self::MissingData => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MissingParameters
+            | Self::InvalidData
+            | Self::InvalidQuery
+            | Self::MissingData => StatusCode::BAD_REQUEST,
             Self::InvalidApiKey | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::ApiKeyRevoked | Self::NotAuthorized => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -125,7 +130,9 @@ impl Refusal {
             }
             Self::MissingData => "Missing data.",
             Self::NotFound => "Not found.",
-            Self::Unsignable => "This process cannot sign tokens: its jsonwebtoken provider knows no HMAC.",
+            Self::Unsignable => {
+                "This process cannot sign tokens: its jsonwebtoken provider knows no HMAC."
+            }
         }
     }
 
@@ -143,7 +150,11 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>> {
     json(status, &json!({ "code": code, "message": message }))
 }
 
-fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {
+fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Vec<u8>>,
+) -> Response<Vec<u8>> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -239,7 +250,8 @@ pub(super) fn compress(response: &mut Response<Vec<u8>>) {
 fn valid(status: u16) -> StatusCode {
     // Statuses below 200 are interim: no answer ends with one.
     let last = (status >= 200).then_some(status);
-    last.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    last.and_then(|status| StatusCode::from_u16(status).ok())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Puts what the policy tells of the clock on a response.

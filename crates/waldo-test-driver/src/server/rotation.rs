@@ -137,14 +137,18 @@ mod tests {
 
     #[test]
     fn rotations_are_read_and_written_alike() {
-        for text in ["lenient", "strict", "grace:1s 500ms", "batch:5s", "batch:5s:sent", "batch:5s:blank"] {
+        for text in
+            ["lenient", "strict", "grace:1s 500ms", "batch:5s", "batch:5s:sent", "batch:5s:blank"]
+        {
             assert_eq!(text.parse::<Rotation>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn an_unknown_rotation_is_answered_with_the_known_ones() {
-        for text in ["", "loose", "strict:5s", "grace", "grace:soon", "batch:5s:other", "batch:5s:sent:x"] {
+        for text in
+            ["", "loose", "strict:5s", "grace", "grace:soon", "batch:5s:other", "batch:5s:sent:x"]
+        {
             let error = text.parse::<Rotation>().unwrap_err().to_string();
             assert!(error.contains("expected") || error.contains("such as"), "{text}: {error}");
         }

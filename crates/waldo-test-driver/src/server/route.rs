@@ -79,7 +79,8 @@ fn known(method: &Method, uri: &Uri, body: &[u8], serial: u64) -> Option<Result<
         (&Method::POST, "/document") => document(body, serial),
         (&Method::GET, "/customer") => customer(uri.query()),
         (&Method::GET, _) => {
-            let (kind, id) = path.strip_prefix("/history/").and_then(|rest| rest.split_once('/'))?;
+            let (kind, id) =
+                path.strip_prefix("/history/").and_then(|rest| rest.split_once('/'))?;
             match kind {
                 "kyc" | "fraud" if !id.contains('/') => history(kind, id),
                 _ => return None,
@@ -110,15 +111,16 @@ fn flag(body: &[u8]) -> Result<Value, Refusal> {
 fn document(body: &[u8], serial: u64) -> Result<Value, Refusal> {
     match body.len() {
         0 => Err(Refusal::MissingData),
-        1..=LARGEST_DOCUMENT => {
-            Ok(json!({ "requestId": format!("request-{serial}"), "event": "document", "bytes": body.len() }))
-        }
+        1..=LARGEST_DOCUMENT => Ok(
+            json!({ "requestId": format!("request-{serial}"), "event": "document", "bytes": body.len() }),
+        ),
         _ => Err(Refusal::InvalidData),
     }
 }
 
 fn customer(query: Option<&str>) -> Result<Value, Refusal> {
-    let (field, value) = query.and_then(|query| query.split_once('=')).ok_or(Refusal::InvalidQuery)?;
+    let (field, value) =
+        query.and_then(|query| query.split_once('=')).ok_or(Refusal::InvalidQuery)?;
     match (field, value) {
         ("", _) | (_, "") => Err(Refusal::InvalidQuery),
         (_, NOBODY) => Err(Refusal::NotFound),

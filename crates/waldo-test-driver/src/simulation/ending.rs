@@ -31,10 +31,15 @@ impl<M: Machine> Simulation<'_, M> {
             self.restore_key();
         }
         self.server.clear_faults();
-        let policy =
-            Policy { known_after: Duration::ZERO, servers: Servers::Alike, ..self.setup.policy.clone() };
+        let policy = Policy {
+            known_after: Duration::ZERO,
+            servers: Servers::Alike,
+            ..self.setup.policy.clone()
+        };
         self.server.set_policy(policy);
-        self.tell(&"the end", || "all is well again, and each process must answer one more call".to_owned());
+        self.tell(&"the end", || {
+            "all is well again, and each process must answer one more call".to_owned()
+        });
         for process in 0..self.machines.len() {
             self.recover(process)?;
         }

@@ -19,7 +19,12 @@ use crate::watch::{End, What};
 const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";
 
 impl<M: Machine> Simulation<'_, M> {
-    pub(super) fn fault(&mut self, fault: InjectedFault, target: usize, way: usize) -> Result<(), Violation> {
+    pub(super) fn fault(
+        &mut self,
+        fault: InjectedFault,
+        target: usize,
+        way: usize,
+    ) -> Result<(), Violation> {
         match fault {
             InjectedFault::Expiry => self.expire(way == 0),
             InjectedFault::Delay => self.delay(way),
@@ -65,19 +70,29 @@ impl<M: Machine> Simulation<'_, M> {
                     slot.state.set_answer(None);
                 }
             }
-            InjectedFault::ErrorAnswer => self.spoil(target, "makes a 500 of the answer to", |answer| {
-                *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            }),
+            InjectedFault::ErrorAnswer => {
+                self.spoil(target, "makes a 500 of the answer to", |answer| {
+                    *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                })
+            }
             InjectedFault::MalformedRenewal => {
                 let malformed = if way == 0 { " " } else { "from scheme response function" };
-                self.spoil(target, "puts malformed for the fresh token in the answer to", |answer| {
-                    answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(malformed));
-                    answer.token = None;
-                });
+                self.spoil(
+                    target,
+                    "puts malformed for the fresh token in the answer to",
+                    |answer| {
+                        answer
+                            .response
+                            .headers_mut()
+                            .insert(AUTHORIZATION, HeaderValue::from_static(malformed));
+                        answer.token = None;
+                    },
+                );
             }
             InjectedFault::StaleRenewal => {
                 let process = self.slots.get(target).map_or(0, |slot| slot.kind.process);
-                let stale = self.watches.get(process).and_then(|watch| watch.given_up.last().copied());
+                let stale =
+                    self.watches.get(process).and_then(|watch| watch.given_up.last().copied());
                 let value = stale
                     .and_then(|token| self.tokens.fact(token))
                     .and_then(|fact| HeaderValue::try_from(format!("Bearer {}", fact.text)).ok());
@@ -88,14 +103,19 @@ impl<M: Machine> Simulation<'_, M> {
                     }
                 });
             }
-            InjectedFault::ForeignAnswer => self.spoil(target, "has another origin answer", |answer| {
-                answer.response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(EVIL));
-                answer.token = None;
-                answer.own_origin = false;
-                if way == 1 {
-                    *answer.response.status_mut() = StatusCode::UNAUTHORIZED;
-                }
-            }),
+            InjectedFault::ForeignAnswer => {
+                self.spoil(target, "has another origin answer", |answer| {
+                    answer
+                        .response
+                        .headers_mut()
+                        .insert(AUTHORIZATION, HeaderValue::from_static(EVIL));
+                    answer.token = None;
+                    answer.own_origin = false;
+                    if way == 1 {
+                        *answer.response.status_mut() = StatusCode::UNAUTHORIZED;
+                    }
+                })
+            }
         }
         Ok(())
     }
@@ -104,7 +124,11 @@ impl<M: Machine> Simulation<'_, M> {
     fn expire(&mut self, nearly: bool) {
         let lifetime = self.setup.policy.lifetime;
         let reserve = Duration::from_secs(3).min(lifetime / 20);
-        let span = if nearly { lifetime.saturating_sub(reserve) } else { lifetime + Duration::from_secs(1) };
+        let span = if nearly {
+            lifetime.saturating_sub(reserve)
+        } else {
+            lifetime + Duration::from_secs(1)
+        };
         self.clocks.pass(span);
         let share = if nearly { "nearly the" } else { "more than the" };
         self.tell(&"time", || format!("passes: {span:.0?}, {share} lifetime of a token"));
@@ -167,7 +191,8 @@ impl<M: Machine> Simulation<'_, M> {
 
     fn store(&mut self, process: usize) {
         let now = self.clocks.now();
-        if let Some(snapshot) = self.machines.get(process).and_then(|machine| machine.snapshot(now)) {
+        if let Some(snapshot) = self.machines.get(process).and_then(|machine| machine.snapshot(now))
+        {
             self.stored = Some(snapshot);
             self.tell(&"process", || format!("{process} stores its token"));
         }
@@ -181,7 +206,9 @@ impl<M: Machine> Simulation<'_, M> {
             self.tell(&"process", || format!("{process} does not use the stored token: {why}"));
             return Ok(());
         }
-        let Some((token, lifetime)) = self.tokens.stored(&stored.to_json(), now) else { return Ok(()) };
+        let Some((token, lifetime)) = self.tokens.stored(&stored.to_json(), now) else {
+            return Ok(());
+        };
         self.tell(&"process", || format!("{process} takes up the stored token {}", token.0));
         self.see(process, What::Resumed { token, lifetime })?;
         self.wake(process);
@@ -269,7 +296,9 @@ impl<M: Machine> Simulation<'_, M> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let process = slot.kind.process;
-        let State::Leading { call, login, flight } = std::mem::replace(&mut slot.state, State::Done) else {
+        let State::Leading { call, login, flight } =
+            std::mem::replace(&mut slot.state, State::Done)
+        else {
             return Ok(());
         };
         slot.state = State::from(call);

@@ -96,11 +96,15 @@ impl<M: Machine> Simulation<'_, M> {
             InjectedFault::Suspend | InjectedFault::ClockStep | InjectedFault::Delay => vec![0],
             InjectedFault::Expiry | InjectedFault::RevokedToken if self.tokens_issued() => vec![0],
             InjectedFault::RevokedKey if !self.key_revoked => vec![0],
-            InjectedFault::Expiry | InjectedFault::RevokedToken | InjectedFault::RevokedKey => vec![],
+            InjectedFault::Expiry | InjectedFault::RevokedToken | InjectedFault::RevokedKey => {
+                vec![]
+            }
             InjectedFault::Reset | InjectedFault::Invalidate | InjectedFault::SharedToken => {
                 (0..self.machines.len()).collect()
             }
-            InjectedFault::CutConnection => self.slots_that(|state| state.is_served() || state.is_unserved()),
+            InjectedFault::CutConnection => {
+                self.slots_that(|state| state.is_served() || state.is_unserved())
+            }
             InjectedFault::CancelledCall => self.slots_that(State::has_call),
             InjectedFault::AbandonedLogin => self.slots_that(State::is_leading),
             InjectedFault::LoginUnavailable => {

@@ -41,7 +41,9 @@ fn the_digest_covers_every_part_of_a_simulation() {
     let changes: &[(&str, Change)] = &[
         ("the true time", |simulation| simulation.clocks.pass(Duration::from_secs(1))),
         ("the wall clock", |simulation| simulation.clocks.suspend(Duration::from_secs(1))),
-        ("the server's faults", |simulation| simulation.server.push_fault(Fault::call(Answer::Unauthorized))),
+        ("the server's faults", |simulation| {
+            simulation.server.push_fault(Fault::call(Answer::Unauthorized))
+        }),
         ("the server's tokens", |simulation| simulation.server.expire_all()),
         ("the revoked keys", |simulation| simulation.key_revoked = true),
         ("the second machine", |simulation| {
@@ -57,7 +59,10 @@ fn the_digest_covers_every_part_of_a_simulation() {
             *answer(simulation).response.status_mut() = StatusCode::NOT_FOUND
         }),
         ("an answer's headers", |simulation| {
-            answer(simulation).response.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("x"));
+            answer(simulation)
+                .response
+                .headers_mut()
+                .insert(AUTHORIZATION, HeaderValue::from_static("x"));
         }),
         ("an answer's origin", |simulation| answer(simulation).own_origin = false),
         ("an answer's token", |simulation| answer(simulation).token = None),
@@ -144,7 +149,11 @@ fn every_fault_strikes_in_each_of_its_ways() {
 
 /// The ways of a fault after which the state is another one than after each other way at the same
 /// place, after no step, and after an answer. `after` says what the state is after a step.
-fn telling_ways(of: InjectedFault, moves: &[Move], after: impl Fn(Option<Move>) -> u64) -> BTreeSet<usize> {
+fn telling_ways(
+    of: InjectedFault,
+    moves: &[Move],
+    after: impl Fn(Option<Move>) -> u64,
+) -> BTreeSet<usize> {
     let mut struck: BTreeMap<usize, Vec<(usize, u64)>> = BTreeMap::new();
     for step in moves {
         if let Move::InjectedFault(fault, target, way) = *step
@@ -158,7 +167,8 @@ fn telling_ways(of: InjectedFault, moves: &[Move], after: impl Fn(Option<Move>) 
         let served = moves.contains(&Move::Serve(target)).then(|| after(Some(Move::Serve(target))));
         let others = [Some(after(None)), served];
         let is_alone = |digest| ways.iter().filter(|(_, other)| *other == digest).count() == 1;
-        let tells = |(way, digest)| (is_alone(digest) && !others.contains(&Some(digest))).then_some(way);
+        let tells =
+            |(way, digest)| (is_alone(digest) && !others.contains(&Some(digest))).then_some(way);
         telling.extend(ways.iter().copied().filter_map(tells));
     }
     telling

@@ -19,7 +19,11 @@ impl<M: Machine> Simulation<'_, M> {
     pub(super) fn pass(&mut self) {
         let until = self.slots.iter().filter_map(|slot| match &slot.state {
             State::Waiting(_, until) => Some(*until),
-            State::Away | State::Ready(_) | State::Leading { .. } | State::Sent { .. } | State::Done => None,
+            State::Away
+            | State::Ready(_)
+            | State::Leading { .. }
+            | State::Sent { .. }
+            | State::Done => None,
         });
         if let Some(until) = until.min() {
             self.clocks.pass_until(until);
@@ -44,8 +48,14 @@ impl<M: Machine> Simulation<'_, M> {
         let Some(watch) = self.watches.get(slot.kind.process) else { return Ok(()) };
         let deadline = slot.kind.patience.map(|patience| now.monotonic.saturating_add(patience));
         let (epoch, failures) = (watch.epoch, watch.failures);
-        slot.caller =
-            Caller { number, one_shot: slot.kind.one_shot, deadline, epoch, failures, ..Caller::default() };
+        slot.caller = Caller {
+            number,
+            one_shot: slot.kind.one_shot,
+            deadline,
+            epoch,
+            failures,
+            ..Caller::default()
+        };
         slot.state = State::Ready(M::call(slot.kind.one_shot, deadline));
         self.ask(index)
     }
@@ -127,7 +137,8 @@ impl<M: Machine> Simulation<'_, M> {
         let flight = Flight { login: 0, sent: now, request, answer: None };
         self.put(index, State::Sent { attempt, flight, token, epoch, probe });
         let retires = !matches!(self.setup.policy.rotation, Rotation::Lenient);
-        let in_flight = self.slots.iter().filter(|slot| matches!(slot.state, State::Sent { .. })).count();
+        let in_flight =
+            self.slots.iter().filter(|slot| matches!(slot.state, State::Sent { .. })).count();
         self.undisturbed &= !(retires && in_flight > 1);
         self.see(process, What::Sent { call, carries, probe })
     }
@@ -151,7 +162,8 @@ impl<M: Machine> Simulation<'_, M> {
         let truth = self.clocks.truth();
         let Some(slot) = self.slots.get_mut(index) else { return };
         let Some(flight) = slot.state.flight() else { return };
-        let text = flight.request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let text =
+            flight.request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = text.and_then(|value| value.strip_prefix("Bearer "));
         if matches!(slot.state, State::Sent { probe: true, .. })
             && text.is_some_and(|text| self.server.accepts(text, truth))
@@ -203,20 +215,27 @@ impl<M: Machine> Simulation<'_, M> {
                 self.settled(process, number, end)
             }
             State::Sent {
-                attempt, token, epoch, flight: Flight { sent, answer: Some(answer), .. }, ..
+                attempt,
+                token,
+                epoch,
+                flight: Flight { sent, answer: Some(answer), .. },
+                ..
             } => {
                 let status = answer.response.status();
-                let renewal = answer
-                    .token
-                    .map(|renewal| (renewal, self.tokens.lifetime(renewal, answer.response.headers(), sent)));
+                let renewal = answer.token.map(|renewal| {
+                    (renewal, self.tokens.lifetime(renewal, answer.response.headers(), sent))
+                });
                 (slot.caller.last, slot.caller.broke_off) = (Some(status.as_u16()), None);
                 let head = Head::new(status, answer.response.headers());
                 let head = if answer.own_origin { head } else { head.with_uri(&ABROAD) };
-                let again =
-                    self.machines.get_mut(process).and_then(|machine| machine.conclude(attempt, head, now));
+                let again = self
+                    .machines
+                    .get_mut(process)
+                    .and_then(|machine| machine.conclude(attempt, head, now));
                 let retried = again.is_some();
                 let refused = status == StatusCode::UNAUTHORIZED;
-                let holds = refused && self.machines.get(process).is_some_and(|machine| machine.holds(now));
+                let holds =
+                    refused && self.machines.get(process).is_some_and(|machine| machine.holds(now));
                 let call = slot.caller;
                 if let Some(again) = again {
                     slot.state = State::Ready(again);
@@ -229,7 +248,16 @@ impl<M: Machine> Simulation<'_, M> {
                 let (status, own_origin) = (status.as_u16(), answer.own_origin);
                 self.see(
                     process,
-                    What::Answered { call, sent, epoch, status, own_origin, renewal, retried, holds },
+                    What::Answered {
+                        call,
+                        sent,
+                        epoch,
+                        status,
+                        own_origin,
+                        renewal,
+                        retried,
+                        holds,
+                    },
                 )
             }
             other @ (State::Away
@@ -257,11 +285,17 @@ impl<M: Machine> Simulation<'_, M> {
         if matches!(status.as_u16(), 400 | 401 | 403) && says_why() {
             return End::Rejected;
         }
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let seconds =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         End::Failed { retry_after: seconds.map(Duration::from_secs) }
     }
 
-    pub(super) fn settled(&mut self, process: usize, login: u64, end: End) -> Result<(), Violation> {
+    pub(super) fn settled(
+        &mut self,
+        process: usize,
+        login: u64,
+        end: End,
+    ) -> Result<(), Violation> {
         self.see(process, What::Settled { login, end })?;
         self.wake(process);
         Ok(())
@@ -314,7 +348,8 @@ fn token_in(response: &Response<Vec<u8>>) -> Option<String> {
         let value = response.headers().get(AUTHORIZATION)?.to_str().ok()?.trim();
         let text = match value.get(..7) {
             Some(scheme)
-                if scheme.eq_ignore_ascii_case("bearer ") || scheme.eq_ignore_ascii_case("bearer:") =>
+                if scheme.eq_ignore_ascii_case("bearer ")
+                    || scheme.eq_ignore_ascii_case("bearer:") =>
             {
                 value.get(7..)?
             }

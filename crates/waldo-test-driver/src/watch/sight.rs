@@ -128,7 +128,9 @@ impl std::fmt::Display for End {
                 write!(f, "granted token {}, which lasts {:.0?}", token.0, lifetime.span)
             }
             Self::Rejected => f.write_str("rejected"),
-            Self::Failed { retry_after: Some(span) } => write!(f, "failed, to be tried after {span:.0?}"),
+            Self::Failed { retry_after: Some(span) } => {
+                write!(f, "failed, to be tried after {span:.0?}")
+            }
             Self::Failed { retry_after: None } => f.write_str("failed"),
             Self::Abandoned => f.write_str("given up"),
         }

@@ -58,11 +58,27 @@ impl Observer {
     }
 
     /// An answer to a request that carried this token, and whether a token is held afterwards.
-    fn is_answered(&mut self, status: u16, sent: u64, epoch: u64, renewal: Option<u64>, holds: bool) {
+    fn is_answered(
+        &mut self,
+        status: u16,
+        sent: u64,
+        epoch: u64,
+        renewal: Option<u64>,
+        holds: bool,
+    ) {
         let renewal = renewal.map(|token| (TokenId(token), self.lifetime()));
         let (call, sent) = (Caller::default(), TokenId(sent));
         let retried = false;
-        self.sees(What::Answered { call, sent, epoch, status, own_origin: true, renewal, retried, holds });
+        self.sees(What::Answered {
+            call,
+            sent,
+            epoch,
+            status,
+            own_origin: true,
+            renewal,
+            retried,
+            holds,
+        });
     }
 
     /// The held token is refused and kept, or dropped for that.
@@ -82,7 +98,9 @@ impl Observer {
     /// For how many seconds no login may start, and why.
     fn closed(&self) -> Option<(By, Duration)> {
         let now = self.now().monotonic;
-        self.watch.closed.map(|closed| (closed.by, closed.at_least_until.saturating_duration_since(now)))
+        self.watch
+            .closed
+            .map(|closed| (closed.by, closed.at_least_until.saturating_duration_since(now)))
     }
 }
 
@@ -183,9 +201,16 @@ fn an_invalidation_gives_up_a_token_that_a_login_may_replace() {
     assert_eq!(invalidated(&|_| ()), (true, 1));
     assert_eq!(invalidated(&|observer| leads(observer, LEASE - 1)), (false, 0));
     assert_eq!(invalidated(&|observer| leads(observer, LEASE)), (true, 1));
-    assert_eq!(invalidated(&|observer| ends(observer, End::Failed { retry_after: None })), (true, 1));
+    assert_eq!(
+        invalidated(&|observer| ends(observer, End::Failed { retry_after: None })),
+        (true, 1)
+    );
     assert_eq!(invalidated(&|observer| ends(observer, End::Rejected)), (false, 0));
-    assert_eq!(invalidated(&|observer| observer.is_refused(1, false)), (true, 0), "nothing is held");
+    assert_eq!(
+        invalidated(&|observer| observer.is_refused(1, false)),
+        (true, 0),
+        "nothing is held"
+    );
 }
 
 #[test]
@@ -199,20 +224,31 @@ fn rejections_keep_logins_away_for_a_minute_up_to_fifteen() {
         observer.seconds += 60 * minutes;
     }
     // A failure takes no rejection back, and a Retry-After counts if it is the longer one.
-    for (login, asked, until) in [(8, 60, 15 * 60), (9, 20 * 60, 20 * 60), (10, 3 * 60 * 60, 60 * 60)] {
+    for (login, asked, until) in
+        [(8, 60, 15 * 60), (9, 20 * 60, 20 * 60), (10, 3 * 60 * 60, 60 * 60)]
+    {
         observer.logs_in(login);
         observer.ends(login, End::Failed { retry_after: Some(Duration::from_secs(asked)) });
-        assert_eq!(observer.closed(), Some((By::Rejection, Duration::from_secs(until))), "login {login}");
+        assert_eq!(
+            observer.closed(),
+            Some((By::Rejection, Duration::from_secs(until))),
+            "login {login}"
+        );
     }
 }
 
 #[test]
 fn failures_keep_logins_away_as_long_as_the_server_asks() {
     let mut observer = Observer::holding(1);
-    for (login, asked, until) in [(2, None, 0), (3, Some(60), 60), (4, Some(3 * 60 * 60), 60 * 60)] {
+    for (login, asked, until) in [(2, None, 0), (3, Some(60), 60), (4, Some(3 * 60 * 60), 60 * 60)]
+    {
         observer.logs_in(login);
         observer.ends(login, End::Failed { retry_after: asked.map(Duration::from_secs) });
-        assert_eq!(observer.closed(), Some((By::Failure, Duration::from_secs(until))), "login {login}");
+        assert_eq!(
+            observer.closed(),
+            Some((By::Failure, Duration::from_secs(until))),
+            "login {login}"
+        );
         assert_eq!(observer.watch.closed.unwrap().failed_at, Some(observer.now().monotonic));
         assert_eq!(observer.watch.failures, login - 1);
     }
@@ -271,7 +307,9 @@ fn the_end_of_an_overtaken_login_changes_nothing() {
 
 #[test]
 fn an_expired_lease_takes_no_rejection_back() {
-    for (end, by) in [(End::Rejected, By::Rejection), (End::Failed { retry_after: None }, By::Failure)] {
+    for (end, by) in
+        [(End::Rejected, By::Rejection), (End::Failed { retry_after: None }, By::Failure)]
+    {
         let mut observer = Observer::holding(1);
         observer.logs_in(2);
         observer.ends(2, end);
@@ -284,7 +322,8 @@ fn an_expired_lease_takes_no_rejection_back() {
 
 #[test]
 fn a_short_lifetime_may_have_ended_in_its_second_half() {
-    let lifetime = |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+    let lifetime =
+        |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
     assert!(!may_have_ended(lifetime(2), at(10)));
     assert!(may_have_ended(lifetime(2), at(11)));
     assert!(!may_have_ended(lifetime(60), at(67)));

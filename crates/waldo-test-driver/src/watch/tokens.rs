@@ -227,9 +227,14 @@ mod tests {
 
     #[test]
     fn a_short_lifetime_is_usable_down_to_its_share() {
-        let lifetime =
-            |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
+        let lifetime = |span| Lifetime {
+            sent: at(10),
+            span: Duration::from_secs(span),
+            spent: Duration::ZERO,
+        };
         assert!(lifetime(20).usable(at(27)) && !lifetime(20).usable(at(28)));
-        assert!(lifetime(60).usable_for_one_shot(at(54)) && !lifetime(60).usable_for_one_shot(at(55)));
+        assert!(
+            lifetime(60).usable_for_one_shot(at(54)) && !lifetime(60).usable_for_one_shot(at(55))
+        );
     }
 }

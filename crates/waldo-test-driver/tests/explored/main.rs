@@ -13,7 +13,9 @@ use waldo_auth_core::Session;
 use waldo_test_driver::invariants::INVARIANTS;
 use waldo_test_driver::server::Rotation;
 use waldo_test_driver::setting::Setting;
-use waldo_test_driver::{InjectedFault, Kind, Plan, Report, Setup, Trail, bytes, exhaustive, replay, seeded};
+use waldo_test_driver::{
+    InjectedFault, Kind, Plan, Report, Setup, Trail, bytes, exhaustive, replay, seeded,
+};
 
 /// How many steps a run of chance makes before it comes to its end.
 const STEPS: u64 = 3000;
@@ -29,7 +31,8 @@ fn searches() -> Vec<(String, Setup)> {
     let other = Kind { process: 1, ..Kind::default() };
     let mut searches = Vec::new();
     for rotation in [Rotation::Lenient, Rotation::Strict] {
-        let mut add = |name: &str, setup: Setup| searches.push((format!("{name}, {rotation}"), setup));
+        let mut add =
+            |name: &str, setup: Setup| searches.push((format!("{name}, {rotation}"), setup));
         let calls = |count| Setup::calls(count, rotation);
         let two = || calls(2).with(1, InjectedFault::ALL);
         let of = |calls: [Kind; 2], setup: Setup| Setup { calls: calls.to_vec(), ..setup };
@@ -40,7 +43,8 @@ fn searches() -> Vec<(String, Setup)> {
         add("kinds one-shot and hurried, 1 fault", of([one_shot, hurried], two()));
         add("kinds one-shot and plain, 1 fault", of([one_shot, Kind::default()], two()));
         add("kinds hurried and abroad, 1 fault", of([hurried, abroad], two()));
-        let shared = [InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
+        let shared =
+            [InjectedFault::SharedToken, InjectedFault::RevokedToken, InjectedFault::Expiry];
         let two = of([Kind::default(), other], calls(2).with(1, &shared));
         add("processes, 1 fault", Setup { processes: 2, ..two });
         add("none of the faults", calls(2));
@@ -57,9 +61,11 @@ fn search(names: &str) -> Vec<Report> {
     let searches = searches().into_iter().filter(|(name, _)| name.starts_with(names));
     let reports: Vec<Report> = searches
         .map(|(name, setup)| {
-            let report = exhaustive::<Session>(&setup).unwrap_or_else(|failure| panic!("{failure}"));
+            let report =
+                exhaustive::<Session>(&setup).unwrap_or_else(|failure| panic!("{failure}"));
             let Report { states, schedules, runs, steps, .. } = &report;
-            let count = format!("{states} states, {schedules} schedules, {runs} runs, {steps} steps");
+            let count =
+                format!("{states} states, {schedules} schedules, {runs} runs, {steps} steps");
             counts::compare(&name, &count);
             report
         })
@@ -127,8 +133,9 @@ fn long_runs_of_chance_keep_the_invariants() {
         None => (RandomState::new().hash_one(0), 60),
     };
     let run = |seed| seeded::<Session>(&plan, seed).unwrap_or_else(|failure| panic!("{failure}"));
-    let report =
-        (0..runs).map(|further: u64| run(first.wrapping_add(further))).fold(Report::default(), Report::and);
+    let report = (0..runs)
+        .map(|further: u64| run(first.wrapping_add(further)))
+        .fold(Report::default(), Report::and);
     assert!(given.is_some() || report.time > Duration::from_secs(1000 * 3600), "{report:?}");
 }
 
@@ -142,7 +149,8 @@ fn a_call_to_elsewhere_notices_no_expiry() {
     let calls = vec![Kind::default(), Kind::default(), Kind::default(), abroad];
     let plan = Plan::Given(Box::new(Setup { calls, steps: 300, ..setup }));
     for seed in 0..1000 {
-        let _: Report = seeded::<Session>(&plan, seed).unwrap_or_else(|failure| panic!("{failure}"));
+        let _: Report =
+            seeded::<Session>(&plan, seed).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
 
@@ -172,7 +180,8 @@ fn every_invariant_stands_in_the_documents_with_its_sentence() {
     for invariant in INVARIANTS {
         let clauses: Vec<String> =
             invariant.clauses.iter().map(|clause| format!("`{}`", clause.name)).collect();
-        let line = format!("| `{}` | {} | {} |", invariant.name, invariant.sentence, clauses.join(", "));
+        let line =
+            format!("| `{}` | {} | {} |", invariant.name, invariant.sentence, clauses.join(", "));
         assert!(document.contains(&line), "INVARIANTS.md does not have: {line}");
     }
 }

@@ -23,14 +23,20 @@ fn setup(calls: usize, budget: u32, rotation: Rotation, faults: &[InjectedFault]
 }
 
 /// Searches ever larger simulations, so that the first failure is a small one.
-fn search<W: Wrong>(shape: &dyn Fn(Setup) -> Setup, rotation: Rotation, faults: &[InjectedFault]) -> Failure {
+fn search<W: Wrong>(
+    shape: &dyn Fn(Setup) -> Setup,
+    rotation: Rotation,
+    faults: &[InjectedFault],
+) -> Failure {
     for size in 1..=5_u32 {
         for budget in 0..size {
             let calls = usize::try_from(size - budget).unwrap();
             if calls > 3 {
                 continue;
             }
-            if let Err(failure) = exhaustive::<Plain<W>>(&shape(setup(calls, budget, rotation, faults))) {
+            if let Err(failure) =
+                exhaustive::<Plain<W>>(&shape(setup(calls, budget, rotation, faults)))
+            {
                 return *failure;
             }
         }
@@ -47,14 +53,21 @@ fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
         }
         words.extend(letter.to_lowercase());
     }
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faulty/stories").join(format!("{words}.txt"));
-    let story = format!("{}\n{}{}\n", words.replace('_', " "), failure.transcript, failure.violation);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/faulty/stories")
+        .join(format!("{words}.txt"));
+    let story =
+        format!("{}\n{}{}\n", words.replace('_', " "), failure.transcript, failure.violation);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &story).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(story, kept, "the story is another one than in {}; UPDATE=1 keeps it", path.display());
+    assert_eq!(
+        story,
+        kept,
+        "the story is another one than in {}; UPDATE=1 keeps it",
+        path.display()
+    );
 }
 
 /// A machine with this defect.
@@ -149,11 +162,17 @@ faulty_machines! {
 }
 
 fn one_shot(setup: Setup) -> Setup {
-    Setup { calls: setup.calls.iter().map(|kind| Kind { one_shot: true, ..*kind }).collect(), ..setup }
+    Setup {
+        calls: setup.calls.iter().map(|kind| Kind { one_shot: true, ..*kind }).collect(),
+        ..setup
+    }
 }
 
 fn abroad(setup: Setup) -> Setup {
-    Setup { calls: setup.calls.iter().map(|kind| Kind { abroad: true, ..*kind }).collect(), ..setup }
+    Setup {
+        calls: setup.calls.iter().map(|kind| Kind { abroad: true, ..*kind }).collect(),
+        ..setup
+    }
 }
 
 fn hurried(setup: Setup) -> Setup {
@@ -188,7 +207,12 @@ fn a_call_waits_for_ever() {
 #[test]
 fn a_body_that_is_gone_is_sent_again() {
     wrong!(This: BrokenUploadSentAgain);
-    expect::<This>("bounded-call/body", &one_shot, Rotation::Lenient, &[InjectedFault::BrokenUpload]);
+    expect::<This>(
+        "bounded-call/body",
+        &one_shot,
+        Rotation::Lenient,
+        &[InjectedFault::BrokenUpload],
+    );
 }
 
 /// A lenient server retires no token, so nothing is disturbed by calls in flight.
@@ -206,8 +230,18 @@ fn the_second_process_is_judged() {
     wrong!(Keeps: KeepsUnknownTokens);
     wrong!(Speaks: SpeaksOfTokens);
     expect::<Ignores>("freshest-wins/not-held", &second, Rotation::Lenient, &[]);
-    expect::<NeverCloses>("everyone-ends/recovery", &second, Rotation::Lenient, &[InjectedFault::RevokedKey]);
-    expect::<Keeps>("outage-ends/half-a-minute", &second, Rotation::Lenient, &[InjectedFault::RevokedToken]);
+    expect::<NeverCloses>(
+        "everyone-ends/recovery",
+        &second,
+        Rotation::Lenient,
+        &[InjectedFault::RevokedKey],
+    );
+    expect::<Keeps>(
+        "outage-ends/half-a-minute",
+        &second,
+        Rotation::Lenient,
+        &[InjectedFault::RevokedToken],
+    );
     expect::<Speaks>("silent/token", &second, Rotation::Lenient, &[]);
 }
 
@@ -216,7 +250,9 @@ fn chance<W: Wrong>(name: &str, clause: &str, fault: InjectedFault) {
     let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[fault]) };
     let plan = Plan::Given(Box::new(setup));
     let failure = (0..500).find_map(|seed| seeded::<Plain<W>>(&plan, seed).err()).unwrap();
-    assert!(failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap())));
+    assert!(
+        failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap()))
+    );
     // What was found is found again from its choices.
     let again = replay::<Plain<W>>(&plan, &failure.trail).unwrap_err();
     assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
@@ -268,7 +304,8 @@ fn every_defect_is_tried() {
         SEARCHED.iter().chain(APART).map(|(defect, _)| format!("{defect:?}")).collect();
     let (_, source) = include_str!("defect.rs").split_once("enum Defect {").unwrap();
     let (variants, _) = source.split_once('}').unwrap();
-    let faults = variants.split(',').map(str::trim).filter(|defect| !matches!(*defect, "" | "None"));
+    let faults =
+        variants.split(',').map(str::trim).filter(|defect| !matches!(*defect, "" | "None"));
     assert_eq!(tried, faults.map(str::to_owned).collect());
 }
 

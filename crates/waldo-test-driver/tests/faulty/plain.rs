@@ -119,7 +119,8 @@ impl<W: Wrong> Plain<W> {
         let token = self.held.as_ref()?;
         let left = Self::left(token, now);
         let of_own_login = token.from_login && token.epoch > Self::came(call).0;
-        let good = left > Self::leeway(token, call.one_shot) || (of_own_login && left > Duration::ZERO);
+        let good =
+            left > Self::leeway(token, call.one_shot) || (of_own_login && left > Duration::ZERO);
         good.then_some(token)
     }
 
@@ -153,13 +154,17 @@ impl<W: Wrong> Plain<W> {
     }
 
     fn renew(&mut self, attempt: &Attempt, headers: &HeaderMap) {
-        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return };
+        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+            return;
+        };
         let text = value.trim().trim_start_matches("Bearer ").to_owned();
         if text.is_empty() && Self::has(Defect::BlankAdopted) {
             let claims = Claims { exp: 2e9, iat: 2e9 - 3600.0 };
             return self.hold(text, &claims, attempt.sent, false);
         }
-        let Ok(claims) = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text) else { return };
+        let Ok(claims) = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text) else {
+            return;
+        };
         let Some(held) = &self.held else { return };
         #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
         let ends_later = (claims.exp * 1000.0) as i64 > held.exp;
@@ -200,7 +205,8 @@ impl<W: Wrong> Plain<W> {
                 let since = *self.refused_since.get_or_insert(now.monotonic);
                 let lasted = now.monotonic.saturating_duration_since(since);
                 let grace = if Self::has(Defect::KeepsUnknownTokens) { GRACE * 80 } else { GRACE };
-                let unknown = !self.accepted && lasted < grace && !Self::has(Defect::DropsUnknownTokens);
+                let unknown =
+                    !self.accepted && lasted < grace && !Self::has(Defect::DropsUnknownTokens);
                 if !ended && (unknown || !self.pay(now)) {
                     return None;
                 }
@@ -254,7 +260,8 @@ impl<W: Wrong> Plain<W> {
             _ => own,
         };
         let asked = if Self::has(Defect::RetryAfterIgnored) { Duration::ZERO } else { asked };
-        self.closed = Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
+        self.closed =
+            Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
     }
 
     /// A login brought no token. The current one counts as a failure; an overtaken one closes nothing.
@@ -322,7 +329,9 @@ impl<W: Wrong> Machine for Plain<W> {
                 );
             }
             match (W::DEFECT, call.deadline) {
-                (Defect::RefusesWhatItHolds, Some(deadline)) => return refuse(Why::Deadline, deadline),
+                (Defect::RefusesWhatItHolds, Some(deadline)) => {
+                    return refuse(Why::Deadline, deadline);
+                }
                 (Defect::QueuesCalls, _) => {
                     return Self::wait(call, now.monotonic.saturating_add(GRACE), now);
                 }
@@ -337,10 +346,12 @@ impl<W: Wrong> Machine for Plain<W> {
             return Step::Send(Attempt { call, token, sent: now });
         }
         if self.patience_ends(&call) {
-            let closed = self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
+            let closed =
+                self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
             return refuse(Why::Unavailable, closed);
         }
-        if let Some((_, expires_at)) = self.lease.filter(|_| !Self::has(Defect::OneLoginPerWaiter)) {
+        if let Some((_, expires_at)) = self.lease.filter(|_| !Self::has(Defect::OneLoginPerWaiter))
+        {
             return Self::wait(call, expires_at, now);
         }
         if let Some(closed) = self.closed.filter(|closed| closed.until > now.monotonic) {
@@ -414,7 +425,8 @@ impl<W: Wrong> Machine for Plain<W> {
     }
 
     fn request(_: &Login) -> Request<Vec<u8>> {
-        let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
+        let body =
+            serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
         let mut request = Request::post(LOGIN).body(body.to_string().into_bytes()).unwrap();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match W::DEFECT {
@@ -424,7 +436,9 @@ impl<W: Wrong> Machine for Plain<W> {
             }
             Defect::LoginAsText => drop(request.headers_mut().remove(CONTENT_TYPE)),
             Defect::LoginWithToken => {
-                request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("Bearer none"));
+                request
+                    .headers_mut()
+                    .insert(AUTHORIZATION, HeaderValue::from_static("Bearer none"));
             }
             _ => {}
         }
@@ -451,9 +465,13 @@ impl<W: Wrong> Machine for Plain<W> {
         match end {
             LoginEnd::Answer(head, body) => {
                 let body: Body = serde_json::from_slice(body).unwrap_or_default();
-                let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let asked = head
+                    .headers
+                    .get(RETRY_AFTER)
+                    .and_then(|value| value.to_str().ok()?.parse().ok());
                 if let Some(text) = body.token.filter(|_| head.status.is_success()) {
-                    let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text).unwrap();
+                    let claims =
+                        jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(&text).unwrap();
                     let arrived = now.elapsed_since(login.sent);
                     let span = Duration::from_secs_f64(claims.exp - claims.iat);
                     if span.saturating_sub(arrived) <= Duration::from_secs(3).min(span / 10) {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// The files with regression tests from public issues, of this crate and of the other crates.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rooms = fs::read_dir(root.join("tests/regressions")).unwrap().map(|entry| entry.unwrap().path());
+    let rooms =
+        fs::read_dir(root.join("tests/regressions")).unwrap().map(|entry| entry.unwrap().path());
     rooms
         .filter(|path| path.file_stem().unwrap() != "catalogue")
         .chain(
@@ -85,7 +86,10 @@ fn each_thread_has_a_test_that_is_named_after_it_and_tells_of_it() {
         assert!(!names.is_empty(), "{thread} has no test");
         for name in names {
             assert!(name.starts_with(&prefix(thread)), "{thread}: {name}");
-            assert!(tests[name].contains(&format!("`{thread}`")), "{name} does not tell of {thread}");
+            assert!(
+                tests[name].contains(&format!("`{thread}`")),
+                "{name} does not tell of {thread}"
+            );
         }
     }
 }

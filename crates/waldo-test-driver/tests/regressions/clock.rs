@@ -12,7 +12,11 @@ fn librespot_1617_sleep_counts() {
 /// `ltratt/pizauth#47`: the same; and a wall clock alone would not do either, as it is set back and forward.
 #[test]
 fn pizauth_47_sleep_counts_and_a_clock_that_is_set_does_no_harm() {
-    meets(["a-suspended-machine-sends-no-dead-token", "wall-clock-set-back", "wall-clock-set-forward"]);
+    meets([
+        "a-suspended-machine-sends-no-dead-token",
+        "wall-clock-set-back",
+        "wall-clock-set-forward",
+    ]);
 }
 
 /// `koala73/worldmonitor#5932`: a client whose clock was 50 seconds fast never had a usable token. A lifetime is the difference of two times of

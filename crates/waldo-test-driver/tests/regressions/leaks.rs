@@ -9,7 +9,11 @@ use crate::stage::Stage;
 /// redirect is delivered, and the token is attached to one origin's requests only.
 #[test]
 fn oauth2_500_no_hop_carries_the_token_elsewhere() {
-    meets(["a-redirect-is-delivered", "a-redirect-at-home-is-delivered", "a-foreign-origin-sees-nothing"]);
+    meets([
+        "a-redirect-is-delivered",
+        "a-redirect-at-home-is-delivered",
+        "a-foreign-origin-sees-nothing",
+    ]);
 }
 
 /// `specklesystems/speckle-server#1644`: with every header redacted nobody could tell which token a request had carried. The journal names a
@@ -20,9 +24,12 @@ fn speckle_server_1644_the_journal_tells_tokens_apart_without_showing_them() {
     assert_eq!(stage.call("/a"), 200);
     stage.server.expire_all();
     assert_eq!(stage.call("/b"), 200);
-    let told: Vec<String> = stage.session.journal().since(0).map(|entry| entry.event.to_string()).collect();
+    let told: Vec<String> =
+        stage.session.journal().since(0).map(|entry| entry.event.to_string()).collect();
     let told = told.join("\n");
-    for step in ["login 1", "generation 1", "generation 2", "login 2", "generation 3", "generation 4"] {
+    for step in
+        ["login 1", "generation 1", "generation 2", "login 2", "generation 3", "generation 4"]
+    {
         assert!(told.contains(step), "{step}:\n{told}");
     }
     assert!(!told.contains("eyJ"), "{told}");

@@ -6,7 +6,11 @@
 //! thread lies in an adapter, its test is in `waldo-ureq`'s `tests/regressions.rs`. `docs/regressions.md`
 //! lists all threads, and the [`catalogue`] compares the list with the tests.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by a panic, in its helpers too"
+)]
 
 mod body;
 mod catalogue;
@@ -27,7 +31,8 @@ use waldo_test_driver::scenario;
 #[track_caller]
 fn meets<const N: usize>(names: [&str; N]) {
     for name in names {
-        let scenario = scenario::find(name).unwrap_or_else(|| panic!("there is no scenario {name:?}"));
+        let scenario =
+            scenario::find(name).unwrap_or_else(|| panic!("there is no scenario {name:?}"));
         let unmet: Vec<String> = scenario.run().iter().map(ToString::to_string).collect();
         assert!(unmet.is_empty(), "{name}:\n{}", unmet.join("\n"));
     }

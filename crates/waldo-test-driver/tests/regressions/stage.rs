@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use waldo_auth_core::{
-    Attempt, Call, Config, ConfigBuilder, Credentials, Head, Login, Now, Outcome, Session, Step, Upload,
-    Verdict,
+    Attempt, Call, Config, ConfigBuilder, Credentials, Head, Login, Now, Outcome, Session, Step,
+    Upload, Verdict,
 };
 use waldo_test_driver::server::{Policy, Server};
 
@@ -44,7 +44,10 @@ impl Stage {
     }
 
     /// A session whose limits are not the defaults.
-    pub(crate) fn with(policy: Policy, limits: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+    pub(crate) fn with(
+        policy: Policy,
+        limits: impl FnOnce(ConfigBuilder) -> ConfigBuilder,
+    ) -> Self {
         let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();
         let config = limits(Config::builder(ORIGIN, credentials)).build().unwrap();
         let server = Server::new(policy).with_key(Server::KEY_ID, Server::KEY_SECRET);
@@ -138,7 +141,9 @@ impl Stage {
     pub(crate) fn lead(&mut self, call: Call) -> (Login, Call) {
         match self.session.admit(call, &mut get("/"), self.now()).unwrap() {
             Step::Authenticate(login, call) => (login, call),
-            step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => panic!("it does not lead: {step:?}"),
+            step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
+                panic!("it does not lead: {step:?}")
+            }
         }
     }
 

@@ -30,7 +30,8 @@ fn auth_app_js_65_a_fresh_token_is_kept_until_all_servers_know_it() {
 /// `coder/coder#8956`: another replica refused a fresh token. Here a call may be answered 401, but no further login follows.
 #[test]
 fn coder_8956_a_replica_that_lags_causes_no_further_login() {
-    let mut stage = Stage::new(Policy { known_after: Duration::from_millis(1400), ..Policy::default() });
+    let mut stage =
+        Stage::new(Policy { known_after: Duration::from_millis(1400), ..Policy::default() });
     for _ in 0..14 {
         assert_eq!(stage.call("/a"), 401);
         stage.pass(Duration::from_millis(100));
@@ -123,7 +124,8 @@ fn calls_of_one_moment_are_one_login(leeway: Duration) {
             renewal: RenewalForm::None,
             ..Policy::default()
         };
-        let mut stage = Stage::with(policy, |limits| limits.leeway(leeway, 2).one_shot_leeway(leeway, 2));
+        let mut stage =
+            Stage::with(policy, |limits| limits.leeway(leeway, 2).one_shot_leeway(leeway, 2));
         for _ in 0..10 {
             assert_eq!(stage.call("/a"), 200, "{lifetime:?}");
         }

@@ -22,7 +22,9 @@ fn log_in(stage: &mut Stage, spell: impl FnOnce(&str) -> Vec<u8>) -> Call {
 #[test]
 fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
     let mut stage = Stage::new(Policy::default());
-    let call = log_in(&mut stage, |token| format!(r#"{{"name":"\ud83d","token":"{token}"}}"#).into_bytes());
+    let call = log_in(&mut stage, |token| {
+        format!(r#"{{"name":"\ud83d","token":"{token}"}}"#).into_bytes()
+    });
     assert_eq!(stage.finish(call, "/a"), 200);
     let (login, _) = Stage::new(Policy::default()).lead(Call::replayable());
     let rejected = br#"{"message":"\ude00","code":"INVALID_API_KEY"}"#;
@@ -34,10 +36,13 @@ fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
 /// unreadable. Here a byte-order mark and a number out of range do no harm.
 #[test]
 fn mcp_server_2520_faults_around_a_token_do_no_harm() {
-    for (before, after) in [("\u{feff}", ""), ("", r#","n":1e999"#), ("\u{feff}\n", r#","n":-1e999"#)] {
+    for (before, after) in
+        [("\u{feff}", ""), ("", r#","n":1e999"#), ("\u{feff}\n", r#","n":-1e999"#)]
+    {
         let mut stage = Stage::new(Policy::default());
-        let call =
-            log_in(&mut stage, |token| format!(r#"{before}{{"token":"{token}"{after}}}"#).into_bytes());
+        let call = log_in(&mut stage, |token| {
+            format!(r#"{before}{{"token":"{token}"{after}}}"#).into_bytes()
+        });
         assert_eq!(stage.finish(call, "/a"), 200);
     }
 }

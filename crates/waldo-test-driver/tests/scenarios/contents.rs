@@ -21,7 +21,9 @@ fn the_contents_name_each_scenario_with_its_size() {
         sums = [0, 1, 2].map(|column| sums[column] + sizes[column]);
         let [steps, seen, values] = sizes;
         let (name, rules) = (scenario.name(), rules.join(", "));
-        rows.push(format!("| [`{name}`]({name}.json) | {rules} | {place} | {steps} | {seen} | {values} |\n"));
+        rows.push(format!(
+            "| [`{name}`]({name}.json) | {rules} | {place} | {steps} | {seen} | {values} |\n"
+        ));
     }
     let [steps, seen, values] = sums;
     let drawn = format!(

@@ -27,7 +27,11 @@ pub(crate) fn expectations(json: &Value) -> Vec<(String, String)> {
                     collect(format!("{place}/{number}"), member, value, found);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {
                 found.push((place, member.to_owned()));
             }
         }
@@ -41,7 +45,8 @@ pub(crate) fn expectations(json: &Value) -> Vec<(String, String)> {
         }
     }
     found.extend(
-        json.get("logins_at_once").map(|_| ("/logins_at_once".to_owned(), "logins_at_once".to_owned())),
+        json.get("logins_at_once")
+            .map(|_| ("/logins_at_once".to_owned(), "logins_at_once".to_owned())),
     );
     found
 }
@@ -56,14 +61,22 @@ fn others(member: &str, value: &Value) -> Vec<Value> {
     let before = |value| span(value).checked_sub(moment);
     let written = |span: Duration| Value::from(humantime::format_duration(span).to_string());
     match member {
-        "at" | "retry_in" => before(first).into_iter().chain([span(last) + moment]).map(written).collect(),
-        "times" => {
-            number(first).checked_sub(1).into_iter().chain([number(last) + 1]).map(Value::from).collect()
+        "at" | "retry_in" => {
+            before(first).into_iter().chain([span(last) + moment]).map(written).collect()
         }
+        "times" => number(first)
+            .checked_sub(1)
+            .into_iter()
+            .chain([number(last) + 1])
+            .map(Value::from)
+            .collect(),
         "logins_at_once" => vec![Value::from(number(value) - 1)],
         "token" => {
             let (kind, number) = value.as_str().unwrap().split_once(' ').unwrap();
-            vec![Value::from(format!("{} {number}", if kind == "login" { "renewal" } else { "login" }))]
+            vec![Value::from(format!(
+                "{} {number}",
+                if kind == "login" { "renewal" } else { "login" }
+            ))]
         }
         "refused" => ["unavailable", "deadline", "foreign_origin"].map(Value::from).into(),
         "failed" => ["transport", "timeout"].map(Value::from).into(),

@@ -21,7 +21,8 @@ fn files() -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let json = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
-    json.map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
+    json.map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+        .collect()
 }
 
 #[test]
@@ -43,10 +44,11 @@ fn there_are_a_hundred_at_least_and_most_of_them_run_on_sockets() {
 #[test]
 fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
     let cold =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/cold-start.json")).unwrap();
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/cold-start.json"))
+            .unwrap();
     assert_eq!(scenario::read_all([("cold-start", cold.as_str())]).unwrap().len(), 1);
-    let twice =
-        scenario::read_all([("cold-start", cold.as_str()), ("cold-start", cold.as_str())]).unwrap_err();
+    let twice = scenario::read_all([("cold-start", cold.as_str()), ("cold-start", cold.as_str())])
+        .unwrap_err();
     assert_eq!(
         twice.to_string(),
         "cold-start.json: name: another scenario has it already; give each its own"
@@ -60,9 +62,11 @@ fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
 
 #[test]
 fn rule_20_what_was_seen_shows_no_secret() {
-    let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let (mut server, now) =
+        (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let mut witness = Witness::new(now);
-    let body = format!(r#"{{"apiKey": "{}", "clientSecret": "{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+    let body =
+        format!(r#"{{"apiKey": "{}", "clientSecret": "{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
     let login = http::Request::post("/authenticate").body(body).unwrap();
     let granted = server.handle(&login, now);
     witness.note(Target::Login, &login, &granted, now);
@@ -78,7 +82,8 @@ fn rule_20_what_was_seen_shows_no_secret() {
     parts.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     let login = http::Request::from_parts(parts, body);
     witness.note(Target::Login, &login, &server.handle(&login, now), now);
-    let told: Vec<String> = witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
+    let told: Vec<String> =
+        witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
     let told = format!("{} {witness:?}", told.join("\n"));
     for secret in [Server::KEY_ID, Server::KEY_SECRET, token] {
         let bytes = format!("{:?}", secret.as_bytes());

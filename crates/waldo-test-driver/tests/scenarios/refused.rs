@@ -9,7 +9,9 @@ use crate::files;
 fn unknown_fields_are_refused_everywhere() {
     fn objects(place: String, value: &Value, found: &mut Vec<String>) {
         let parts: Vec<(String, &Value)> = match value {
-            Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| (name.clone(), value)).collect()
+            }
             Value::Array(list) => {
                 list.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect()
             }
@@ -42,11 +44,23 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
     let cases = [
         ("{".to_owned(), "EOF while parsing"),
         (scenario(r#""sted": []"#), "sted: unknown field `sted`, expected one of `name`, `why`"),
-        (steps(r#""explode""#), "steps[0]: unknown word `explode`, expected one of `call`, `start`"),
-        (steps(r#"{"call": {"id": "a", "anwser": 200}}"#), "steps[0].call.anwser: unknown field `anwser`"),
+        (
+            steps(r#""explode""#),
+            "steps[0]: unknown word `explode`, expected one of `call`, `start`",
+        ),
+        (
+            steps(r#"{"call": {"id": "a", "anwser": 200}}"#),
+            "steps[0].call.anwser: unknown field `anwser`",
+        ),
         (steps(r#"{"call": {"id": "a"}}"#), "steps[0].call: missing field `answer`"),
-        (steps(r#"{"call": {"id": "A b", "answer": 200}}"#), "steps[0].call.id: \"A b\" cannot name a call"),
-        (steps(r#"{"call": {"id": "a", "answer": 20}}"#), r#"a status such as 200, "cancelled", an object"#),
+        (
+            steps(r#"{"call": {"id": "A b", "answer": 200}}"#),
+            "steps[0].call.id: \"A b\" cannot name a call",
+        ),
+        (
+            steps(r#"{"call": {"id": "a", "answer": 20}}"#),
+            r#"a status such as 200, "cancelled", an object"#,
+        ),
         (
             steps(r#"{"call": {"id": "a", "answer": {"refused": "rejected"}}}"#),
             r#"a rejection has the server's "code""#,
@@ -74,16 +88,28 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
         (steps(""), "steps: no call is made, so nothing is expected; make a call"),
         (steps("\"expire_all\""), "steps: no call is made, so nothing is expected"),
         (seen(r#"{"login": 200, "token": "login 1"}"#), "neither a login"),
-        (seen(r#"{"call": "b", "token": "login 1", "given": 200}"#), "seen[0]: no step makes a call b"),
-        (seen(r#"{"call": "a", "token": "key 1", "given": 200}"#), "seen[0].token: \"key 1\" names no token"),
+        (
+            seen(r#"{"call": "b", "token": "login 1", "given": 200}"#),
+            "seen[0]: no step makes a call b",
+        ),
+        (
+            seen(r#"{"call": "a", "token": "key 1", "given": 200}"#),
+            "seen[0].token: \"key 1\" names no token",
+        ),
         (seen(r#"{"call": "a", "token": "login 1", "given": 200}"#), "login 1 was never issued"),
         (
             seen(r#"{"login": 401}, {"call": "a", "token": "login 1", "given": 200}"#),
             "login 1 was never issued",
         ),
-        (seen(r#"{"login": 200, "at": "2s"}, {"login": 200, "at": "1s"}"#), "time does not run backwards"),
+        (
+            seen(r#"{"login": 200, "at": "2s"}, {"login": 200, "at": "1s"}"#),
+            "time does not run backwards",
+        ),
         (seen(r#"{"login": 200, "at": ["2s", "1s"]}"#), "time does not run backwards"),
-        (seen(r#"{"login": 200}"#), "call a: it is answered 200, but nothing in \"seen\" is given that"),
+        (
+            seen(r#"{"login": 200}"#),
+            "call a: it is answered 200, but nothing in \"seen\" is given that",
+        ),
         (
             seen(r#"{"login": 200}, {"call": "a", "token": "login 1", "given": 200, "times": 4}"#),
             "3 times at most",

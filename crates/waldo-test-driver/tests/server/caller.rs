@@ -84,8 +84,10 @@ pub(crate) fn login_request(body: &Value) -> Request<Vec<u8>> {
 }
 
 pub(crate) fn call_request(method: &str, path: &str, token: &str, body: &str) -> Request<Vec<u8>> {
-    let request =
-        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {token}"));
     request.body(body.as_bytes().to_vec()).unwrap()
 }
 

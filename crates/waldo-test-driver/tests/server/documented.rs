@@ -47,7 +47,9 @@ fn a_login_without_both_parameters_is_a_400() {
 fn a_login_with_a_wrong_key_or_secret_is_a_401() {
     let mut caller = Caller::new();
     let expected = refusal(401, "INVALID_API_KEY", "Invalid API key");
-    for (id, secret) in [(Server::KEY_ID, "wrong"), ("wrong", Server::KEY_SECRET), ("wrong", "wrong")] {
+    for (id, secret) in
+        [(Server::KEY_ID, "wrong"), ("wrong", Server::KEY_SECRET), ("wrong", "wrong")]
+    {
         let response = caller.login_with(&json!({ "apiKey": id, "clientSecret": secret }));
         assert_eq!(error(&response), expected);
     }
@@ -76,7 +78,8 @@ fn a_login_is_json_whatever_its_content_type_says() {
 
 #[test]
 fn the_path_of_the_login_can_be_another() {
-    let mut caller = Caller::of(Policy { login_path: "/authentication".to_owned(), ..Policy::default() });
+    let mut caller =
+        Caller::of(Policy { login_path: "/authentication".to_owned(), ..Policy::default() });
     assert_eq!(caller.try_login().status(), 403, "the usual path is an ordinary one then");
     let request = Request::post("/authentication").body(pair().to_string().into_bytes()).unwrap();
     assert_eq!(caller.answer(&request).status(), 200);
@@ -95,8 +98,11 @@ fn a_call_with_an_invalid_token_is_a_401() {
     let mut caller = Caller::new();
     let good = caller.login();
     let tampered = format!("{}x", &good[..good.len() - 1]);
-    let other_claims = good.replacen(good.split('.').nth(1).unwrap(), "eyJleHAiOjk5OTk5OTk5OTl9", 1);
-    for bad in ["", "x", "a.b.c", "a.b.c.d", &tampered, &other_claims, &format!("{good}.x"), "not a token"] {
+    let other_claims =
+        good.replacen(good.split('.').nth(1).unwrap(), "eyJleHAiOjk5OTk5OTk5OTl9", 1);
+    for bad in
+        ["", "x", "a.b.c", "a.b.c.d", &tampered, &other_claims, &format!("{good}.x"), "not a token"]
+    {
         let response = caller.get("/customer?email=a", bad);
         assert_eq!(error(&response), refusal(401, "INVALID_TOKEN", "Invalid token."), "{bad}");
         assert_eq!(authorization(&response), None, "no renewal on a refusal");
@@ -110,7 +116,10 @@ fn a_call_with_a_revoked_key_is_a_403_that_says_so() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.revoke_key(Server::KEY_ID);
-    assert_eq!(error(&caller.get("/customer?email=a", &token)), refusal(403, "API_KEY_REVOKED", REVOKED));
+    assert_eq!(
+        error(&caller.get("/customer?email=a", &token)),
+        refusal(403, "API_KEY_REVOKED", REVOKED)
+    );
 }
 
 #[test]
@@ -132,7 +141,9 @@ fn the_endpoints_answer_in_small() {
     for part in ["requestId", "customerId", "uri"] {
         assert!(onboard[part].is_string(), "{part}");
     }
-    assert!(onboard["evaluation"]["type"].is_string() && onboard["evaluation"]["status"].is_string());
+    assert!(
+        onboard["evaluation"]["type"].is_string() && onboard["evaluation"]["status"].is_string()
+    );
     assert_eq!(body(&caller.post("/check-fraud", &token, "{}"))["event"], "check-fraud");
     assert_eq!(body(&caller.post("/flag", &token, r#"{"customerId": "c"}"#))["customerId"], "c");
     assert_eq!(body(&caller.post("/document", &token, "multipart"))["bytes"], 9);
@@ -168,7 +179,8 @@ fn the_endpoints_refuse_what_they_cannot_use() {
 fn a_customer_without_a_query_is_told_the_whole_request_to_send() {
     let mut caller = Caller::new();
     let token = caller.login();
-    for target in ["/customer", "/customer?", "/customer?email", "/customer?email=", "/customer?=a"] {
+    for target in ["/customer", "/customer?", "/customer?email", "/customer?email=", "/customer?=a"]
+    {
         let (status, code, message) = error(&caller.get(target, &token));
         assert_eq!((status, code.as_str()), (400, "INVALID_QUERY"), "{target}");
         let (_, example) = message.split_once("such as ").unwrap();
@@ -189,7 +201,8 @@ fn any_other_path_is_echoed() {
 
 #[test]
 fn a_path_that_the_api_does_not_have_can_be_a_404() {
-    let mut caller = Caller::of(Policy { unknown_paths: UnknownPaths::NotFound, ..Policy::default() });
+    let mut caller =
+        Caller::of(Policy { unknown_paths: UnknownPaths::NotFound, ..Policy::default() });
     let token = caller.login();
     for endpoint in Server::ENDPOINTS {
         let target = endpoint.path.replace("FIELD=VALUE", "email=a").replace("ID", "7");
@@ -200,9 +213,14 @@ fn a_path_that_the_api_does_not_have_can_be_a_404() {
         assert_eq!(response.status(), 200, "{endpoint:?}");
     }
     let expected = refusal(404, "NOT_FOUND", "Not found.");
-    for unknown in
-        ["/", "/costumer?email=a", "/customer/7", "/history/kyc", "/history/aml/7", "/history/kyc/7/8"]
-    {
+    for unknown in [
+        "/",
+        "/costumer?email=a",
+        "/customer/7",
+        "/history/kyc",
+        "/history/aml/7",
+        "/history/kyc/7/8",
+    ] {
         let response = caller.get(unknown, &token);
         assert_eq!(error(&response), expected, "{unknown}");
         assert_eq!(authorization(&response), None, "a refusal brings no fresh token");

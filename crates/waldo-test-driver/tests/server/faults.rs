@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use waldo_test_driver::server::{Answer, Fault, Reply, RetryAfter, Server};
 
-use crate::caller::{Caller, authorization, body, call_request, error, header, login_request, pair};
+use crate::caller::{
+    Caller, authorization, body, call_request, error, header, login_request, pair,
+};
 
 #[test]
 fn a_fault_happens_as_often_as_it_says() {
@@ -125,7 +127,10 @@ fn a_200_can_come_without_a_token_without_json_or_far_too_large() {
     assert_eq!(body(&caller.try_login()), serde_json::json!({}));
     caller.server.push_fault(Fault::login(Answer::NotJson));
     let response = caller.try_login();
-    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, Some("text/html")));
+    assert_eq!(
+        (response.status().as_u16(), header(&response, "content-type")),
+        (200, Some("text/html"))
+    );
     caller.server.push_fault(Fault::login(Answer::Oversize { bytes: 70_000 }));
     assert!(caller.try_login().body().len() >= 70_000);
     caller.server.push_fault(Fault::call(Answer::NoToken).after_handling());
@@ -149,9 +154,14 @@ fn a_redirect_names_its_location() {
     let mut caller = Caller::new();
     let token = caller.login();
     let location = "http://127.0.0.1:1/elsewhere".to_owned();
-    caller.server.push_fault(Fault::call(Answer::Redirect { status: 307, location: location.clone() }));
+    caller
+        .server
+        .push_fault(Fault::call(Answer::Redirect { status: 307, location: location.clone() }));
     let response = caller.get("/x", &token);
-    assert_eq!((response.status().as_u16(), header(&response, "location")), (307, Some(location.as_str())));
+    assert_eq!(
+        (response.status().as_u16(), header(&response, "location")),
+        (307, Some(location.as_str()))
+    );
 }
 
 #[test]

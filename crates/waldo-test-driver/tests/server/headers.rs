@@ -30,7 +30,8 @@ fn an_offset_moves_iat_exp_and_date_alike_and_nobody_but_the_clock_notices() {
         let mut caller = Caller::of(Policy { clock_offset: offset, ..Policy::default() });
         let response = caller.try_login();
         let date = httpdate::parse_http_date(header(&response, "date").unwrap()).unwrap();
-        let date = i64::try_from(date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        let date =
+            i64::try_from(date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
         assert_eq!(date, i64::try_from(START).unwrap() + shift);
         let token = caller.login();
         assert_eq!(claims(&token)["iat"], date);

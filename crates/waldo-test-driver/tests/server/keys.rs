@@ -59,9 +59,14 @@ fn debug_shows_no_key_no_secret_and_no_token() {
     caller.server.set_signing_key(Some("planted signing key"));
     caller.login();
     let shown = format!("{:?} {:#?} {:?}", caller.server, caller.server, caller.server.stats());
-    for secret in
-        [Server::KEY_ID, Server::KEY_SECRET, "planted", &token, &renewal, token.rsplit('.').next().unwrap()]
-    {
+    for secret in [
+        Server::KEY_ID,
+        Server::KEY_SECRET,
+        "planted",
+        &token,
+        &renewal,
+        token.rsplit('.').next().unwrap(),
+    ] {
         assert!(!shown.contains(secret), "{secret} is shown");
     }
     assert!(shown.contains("logins_granted"));

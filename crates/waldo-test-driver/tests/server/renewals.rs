@@ -1,6 +1,8 @@
 //! How a fresh token is sent, and on which responses.
 
-use waldo_test_driver::server::{Accept, Answer, Fault, LoginAnswer, Policy, RenewalForm, RenewalOn};
+use waldo_test_driver::server::{
+    Accept, Answer, Fault, LoginAnswer, Policy, RenewalForm, RenewalOn,
+};
 
 use crate::caller::{Caller, authorization, body, call_request};
 
@@ -137,7 +139,9 @@ fn only_bearer_is_accepted_from_a_client_unless_the_policy_is_lenient() {
             let mut caller = Caller::of(Policy { accept, ..Policy::default() });
             let token = caller.login();
             let mut request = call_request("GET", "/x", &token, "");
-            request.headers_mut().insert("authorization", format!("{prefix}{token}").parse().unwrap());
+            request
+                .headers_mut()
+                .insert("authorization", format!("{prefix}{token}").parse().unwrap());
             assert_eq!(caller.answer(&request).status(), expected, "{prefix:?}");
         }
     }

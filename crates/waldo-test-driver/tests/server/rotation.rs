@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use waldo_test_driver::server::{Answer, Claims, Echo, Fault, Policy, RenewalForm, Reply, Rotation};
+use waldo_test_driver::server::{
+    Answer, Claims, Echo, Fault, Policy, RenewalForm, Reply, Rotation,
+};
 
 use crate::caller::{Caller, authorization, call_request, claims};
 
@@ -56,7 +58,8 @@ fn strict_a_lost_response_takes_the_only_live_token_with_it() {
 #[test]
 fn strict_a_renewal_that_is_no_token_retires_nothing() {
     for renewal in [RenewalForm::None, RenewalForm::Blank, RenewalForm::Malformed] {
-        let mut caller = Caller::of(Policy { rotation: Rotation::Strict, renewal, ..Policy::default() });
+        let mut caller =
+            Caller::of(Policy { rotation: Rotation::Strict, renewal, ..Policy::default() });
         let token = caller.login();
         assert_eq!(caller.status(&token), 200);
         assert_eq!(caller.status(&token), 200, "{renewal:?}");
@@ -147,7 +150,11 @@ fn batch_inside_the_window_the_sent_token_comes_back_with_the_newest_expiry() {
     caller.pass(6_000);
     let _newest = caller.renew(&newer);
     caller.pass(6_000);
-    assert_eq!(caller.status(&echo), 401, "who stepped back to it is logged out two rotations later");
+    assert_eq!(
+        caller.status(&echo),
+        401,
+        "who stepped back to it is logged out two rotations later"
+    );
     let stats = caller.server.stats();
     assert_eq!((stats.renewals_issued, stats.renewals_echoed), (3, 3));
 }

@@ -25,7 +25,8 @@ fn by_default_a_token_lives_one_hour_to_the_second() {
 
 #[test]
 fn whole_dates_cut_iat_and_round_the_lifetime_up() {
-    let mut caller = Caller::of(Policy { lifetime: Duration::from_millis(1500), ..Policy::default() });
+    let mut caller =
+        Caller::of(Policy { lifetime: Duration::from_millis(1500), ..Policy::default() });
     caller.pass(900);
     let token = caller.login();
     assert_eq!(claims(&token)["iat"], START);
@@ -38,8 +39,11 @@ fn whole_dates_cut_iat_and_round_the_lifetime_up() {
 
 #[test]
 fn fractional_dates_are_exact_to_the_millisecond() {
-    let policy =
-        Policy { lifetime: Duration::from_millis(1500), dates: DateStyle::Fractional, ..Policy::default() };
+    let policy = Policy {
+        lifetime: Duration::from_millis(1500),
+        dates: DateStyle::Fractional,
+        ..Policy::default()
+    };
     let mut caller = Caller::of(policy);
     caller.pass(250);
     let token = caller.login();
@@ -158,7 +162,8 @@ fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
 
 #[test]
 fn a_login_may_be_known_a_little_later_and_its_renewals_at_once() {
-    let mut caller = Caller::of(Policy { known_after: Duration::from_millis(300), ..Policy::default() });
+    let mut caller =
+        Caller::of(Policy { known_after: Duration::from_millis(300), ..Policy::default() });
     let token = caller.login();
     caller.pass(299);
     assert_eq!(caller.status(&token), 401);

@@ -37,9 +37,13 @@ fn rule_17_a_body_that_is_clone_is_sent_again_as_it_was() {
             let response = service.clone().oneshot(post(Full::from(body))).await.unwrap();
             assert_eq!(response.status(), 200);
         }
-        let sent =
-            |login: usize, body: &'static str| (format!("Bearer e30.e30.{login:04}"), Bytes::from(body));
-        assert_eq!(seen.calls(), [sent(1, "the first"), sent(1, "the second"), sent(2, "the second")]);
+        let sent = |login: usize, body: &'static str| {
+            (format!("Bearer e30.e30.{login:04}"), Bytes::from(body))
+        };
+        assert_eq!(
+            seen.calls(),
+            [sent(1, "the first"), sent(1, "the second"), sent(2, "the second")]
+        );
     });
 }
 
@@ -49,12 +53,17 @@ fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
         for (body, status) in [("the first", 200), ("the second", 401), ("the third", 200)] {
-            let response = service.clone().one_shot().oneshot(post(Full::from(body))).await.unwrap();
+            let response =
+                service.clone().one_shot().oneshot(post(Full::from(body))).await.unwrap();
             assert_eq!(response.status(), status, "{body}");
         }
-        let sent =
-            |login: usize, body: &'static str| (format!("Bearer e30.e30.{login:04}"), Bytes::from(body));
-        assert_eq!(seen.calls(), [sent(1, "the first"), sent(1, "the second"), sent(2, "the third")]);
+        let sent = |login: usize, body: &'static str| {
+            (format!("Bearer e30.e30.{login:04}"), Bytes::from(body))
+        };
+        assert_eq!(
+            seen.calls(),
+            [sent(1, "the first"), sent(1, "the second"), sent(2, "the third")]
+        );
     });
 }
 
@@ -103,8 +112,8 @@ fn one_shot_sends_a_body_of_any_type() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[]);
         // The mock takes bodies of one frame only, and this body has one frame.
-        let inner =
-            inner.map_request(|request: Request<Body<Foreign>>| request.map(|body| whole(body).into()));
+        let inner = inner
+            .map_request(|request: Request<Body<Foreign>>| request.map(|body| whole(body).into()));
         let service = layer(settings(ORIGIN)).one_shot().layer(inner);
         let response = service.oneshot(post(Foreign(Full::from("streamed")))).await.unwrap();
         assert_eq!(response.status(), 200);
@@ -116,7 +125,9 @@ fn one_shot_sends_a_body_of_any_type() {
 fn whole(mut body: Body<Foreign>) -> Full<Bytes> {
     let mut bytes = Vec::new();
     let mut context = Context::from_waker(std::task::Waker::noop());
-    while let Poll::Ready(Some(frame)) = http_body::Body::poll_frame(Pin::new(&mut body), &mut context) {
+    while let Poll::Ready(Some(frame)) =
+        http_body::Body::poll_frame(Pin::new(&mut body), &mut context)
+    {
         bytes.extend_from_slice(&frame.unwrap().into_data().unwrap());
     }
     Full::from(bytes)
@@ -134,7 +145,8 @@ fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
         );
         let service = layer(settings(ORIGIN)).layer(inner);
         for _ in 0..2 {
-            let response: Response<_> = service.clone().oneshot(post(Full::default())).await.unwrap();
+            let response: Response<_> =
+                service.clone().oneshot(post(Full::default())).await.unwrap();
             assert!(response.headers()[AUTHORIZATION].is_sensitive());
         }
         let tokens: Vec<_> = seen.calls().into_iter().map(|(token, _)| token).collect();
@@ -148,7 +160,9 @@ fn rule_01_bodies_say_how_long_they_are() {
         let lengths = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&lengths);
         let inner = service_fn(move |request: Request<Body<Full<Bytes>>>| {
-            seen.lock().unwrap().push((request.body().size_hint().exact(), request.body().is_end_stream()));
+            seen.lock()
+                .unwrap()
+                .push((request.body().size_hint().exact(), request.body().is_end_stream()));
             std::future::ready(Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(
                 r#"{"token":"e30.e30.sig"}"#,
             ))))
@@ -158,7 +172,9 @@ fn rule_01_bodies_say_how_long_they_are() {
             service.clone().oneshot(post(Full::from(body))).await.unwrap();
             service.clone().one_shot().oneshot(post(Full::from(body))).await.unwrap();
         }
-        let [(Some(login), false), calls @ ..] = &lengths.lock().unwrap()[..] else { panic!("no login") };
+        let [(Some(login), false), calls @ ..] = &lengths.lock().unwrap()[..] else {
+            panic!("no login")
+        };
         assert!(*login > 20, "{login}");
         assert_eq!(calls, [(Some(0), true), (Some(0), true), (Some(4), false), (Some(4), false)]);
     });

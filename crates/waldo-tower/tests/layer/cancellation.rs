@@ -26,7 +26,8 @@ fn call(service: &Waldo<Inner>) -> Call {
     let mut service = service.clone();
     let request = Request::get(format!("{ORIGIN}/customer")).body(Full::default()).unwrap();
     Box::pin(async move {
-        poll_fn(|context| Service::<Request<Full<Bytes>>>::poll_ready(&mut service, context)).await?;
+        poll_fn(|context| Service::<Request<Full<Bytes>>>::poll_ready(&mut service, context))
+            .await?;
         service.call(request).await
     })
 }
@@ -37,7 +38,9 @@ fn poll(call: &mut Call) -> Poll<u16> {
 }
 
 /// A login that hangs, but for the one of this number.
-fn hanging_until(last: usize) -> impl Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone {
+fn hanging_until(
+    last: usize,
+) -> impl Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone {
     move |number| if number < last { Box::pin(pending()) } else { Box::pin(ready(())) }
 }
 
@@ -96,7 +99,8 @@ fn rule_14_each_dropped_login_is_replaced_by_one() {
     let (inner, seen) = mock(hanging_until(LOGINS), |_| (200, HeaderMap::new()));
     let (service, logins) = {
         let backoff = Duration::from_millis(1);
-        let session = SharedSession::new(settings(ORIGIN).backoff(backoff, backoff).build().unwrap());
+        let session =
+            SharedSession::new(settings(ORIGIN).backoff(backoff, backoff).build().unwrap());
         // Whoever is polled looks whether the backoff is over; no login times out.
         let timer = move |span| async move {
             if span > backoff { pending().await } else { tokio::task::yield_now().await }

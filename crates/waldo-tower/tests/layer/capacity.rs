@@ -28,7 +28,10 @@ use crate::site::{
 /// Calls that find their token dead need a login while all the capacity is with calls that wait for it.
 async fn heals_within<S, R>(service: impl Fn(&str) -> S)
 where
-    S: Service<Request<Full<bytes::Bytes>>, Response = Response<R>, Error = Error> + Clone + Send + 'static,
+    S: Service<Request<Full<bytes::Bytes>>, Response = Response<R>, Error = Error>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
     R: Send + 'static,
 {
@@ -52,12 +55,16 @@ where
 
 #[test]
 fn a_limit_of_one_below_starves_no_login() {
-    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 1))));
+    on_a_runtime(heals_within(|origin| {
+        layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 1))
+    }));
 }
 
 #[test]
 fn a_limit_of_two_below_starves_no_login() {
-    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 2))));
+    on_a_runtime(heals_within(|origin| {
+        layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 2))
+    }));
 }
 
 #[test]
@@ -83,13 +90,17 @@ fn the_idioms_of_tower_need_no_types_named() {
         let emulator = Arc::new(emulator());
         let service = service(&emulator);
         let mut plain = service.clone();
-        let response = plain.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
+        let response =
+            plain.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
         assert_eq!(response.status(), 200);
-        let mapped =
-            service.clone().map_response(|response| response.status()).map_err(|error| error.to_string());
+        let mapped = service
+            .clone()
+            .map_response(|response| response.status())
+            .map_err(|error| error.to_string());
         assert_eq!(mapped.oneshot(get(&emulator, "/customer?field=id")).await.unwrap(), 200);
         let mut once = service.one_shot();
-        let response = once.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
+        let response =
+            once.ready().await.unwrap().call(get(&emulator, "/customer?field=id")).await.unwrap();
         assert_eq!(response.status(), 200);
     });
 }
@@ -99,12 +110,16 @@ fn the_idioms_of_tower_need_no_types_named() {
 fn a_buffer_around_starves_no_login() {
     on_a_runtime(async {
         let emulator = Arc::new(emulator());
-        let service =
-            ServiceBuilder::new().buffer(4).layer(layer(settings(&emulator.origin()))).service(hyper());
+        let service = ServiceBuilder::new()
+            .buffer(4)
+            .layer(layer(settings(&emulator.origin())))
+            .service(hyper());
         let mut tasks = JoinSet::new();
         for _ in 0..32 {
             let (service, request) = (service.clone(), get(&emulator, "/customer?field=id"));
-            tasks.spawn(async move { ServiceExt::oneshot(service, request).await.unwrap().status() });
+            tasks.spawn(
+                async move { ServiceExt::oneshot(service, request).await.unwrap().status() },
+            );
         }
         while let Some(ended) = tasks.join_next().await {
             assert_eq!(ended.unwrap(), 200);
@@ -203,7 +218,10 @@ fn a_wait_is_bounded_by_what_the_layer_says() {
 
 #[test]
 fn a_wait_is_bounded_by_what_the_request_says_instead() {
-    on_a_runtime(refused_while_another_logs_in(PATIENCE * 2, Some(MaxWait(Duration::from_millis(20)))));
+    on_a_runtime(refused_while_another_logs_in(
+        PATIENCE * 2,
+        Some(MaxWait(Duration::from_millis(20))),
+    ));
 }
 
 #[test]
@@ -227,7 +245,9 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
             pending::<()>()
         };
         let session = SharedSession::new(settings(ORIGIN).lease(LEASE).build().unwrap());
-        let layer = WaldoLayer::new(session.clone(), timer, move |login| started.lock().unwrap().push(login));
+        let layer = WaldoLayer::new(session.clone(), timer, move |login| {
+            started.lock().unwrap().push(login)
+        });
         let mut service = change(layer).layer(willing().0);
         let mut request = customer();
         own.map(|own| request.extensions_mut().insert(own));
@@ -241,17 +261,21 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
         let passed = session.now().saturating_duration_since(before);
         let (longest, spans) = (Duration::from_secs(bound), spans.lock().unwrap());
         let [span] = spans[..] else { panic!("one timer for one wait: {spans:?}") };
-        assert!((longest.saturating_sub(passed)..=longest).contains(&span), "{span:?} of {longest:?}");
+        assert!(
+            (longest.saturating_sub(passed)..=longest).contains(&span),
+            "{span:?} of {longest:?}"
+        );
     }
 }
 
 #[test]
 fn what_bounds_a_wait_is_not_handed_on() {
     let (inner, seen) = willing();
-    let inner = BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
-        assert!(request.extensions().get::<MaxWait>().is_none());
-        request
-    }));
+    let inner =
+        BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
+            assert!(request.extensions().get::<MaxWait>().is_none());
+            request
+        }));
     let service = layer(settings(ORIGIN)).layer(inner);
     let mut request = Request::get(ORIGIN).body(Full::default()).unwrap();
     request.extensions_mut().insert(MaxWait(PATIENCE));
@@ -312,7 +336,8 @@ fn a_call_is_admitted_when_the_service_is_ready() {
     let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &is_busy));
     assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);
     let mut call = service.call(customer());
-    let polled = on_a_runtime(async { Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) });
+    let polled =
+        on_a_runtime(async { Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) });
     assert!(polled.is_pending());
     // A call that had been admitted already would keep everybody from logging in.
     let explanation = service.layer().session().explain();
@@ -360,7 +385,8 @@ fn no_capacity_is_kept_while_an_answer_is_awaited() {
     });
     let inner = BoxCloneSyncService::new(inner);
     let mut service = layer(settings(ORIGIN)).layer(Counted::over(inner, &Arc::default()));
-    let document = || Request::post(format!("{ORIGIN}/document")).body(Full::from(vec![7; 100_000])).unwrap();
+    let document =
+        || Request::post(format!("{ORIGIN}/document")).body(Full::from(vec![7; 100_000])).unwrap();
     for (request, status) in [(customer(), 200), (document(), 404), (document(), 200)] {
         assert_eq!(on_a_runtime(service.call(request)).unwrap().status(), status);
     }

@@ -45,7 +45,9 @@ fn only_a_refusal_says_when_to_try_again() {
 fn rule_3_a_request_to_elsewhere_is_an_error_and_nothing_is_sent() {
     let (inner, seen) = willing();
     let service = layer(settings(ORIGIN)).layer(inner);
-    for uri in ["https://evil.example/", "http://api.waldo.ai/", "https://api.waldo.ai:8443/", "/customer"] {
+    for uri in
+        ["https://evil.example/", "http://api.waldo.ai/", "https://api.waldo.ai:8443/", "/customer"]
+    {
         let error = on_a_runtime(status(service.clone(), to(uri))).unwrap_err();
         assert!(matches!(error, Error::ForeignOrigin(_)), "{uri}: {error:?}");
         assert!(error.to_string().contains(ORIGIN), "{error}");
@@ -81,8 +83,12 @@ fn rule_03_a_scheme_that_is_built_in_capitals_is_not_sent() {
     let (inner, seen) = willing();
     let service = layer(settings(ORIGIN)).layer(inner);
     for scheme in ["HTTPS", "Https", "hTTPS", "HTTP", "Http", "ws", "wss", "https+unix"] {
-        let uri =
-            Uri::builder().scheme(scheme).authority("api.waldo.ai").path_and_query("/x").build().unwrap();
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority("api.waldo.ai")
+            .path_and_query("/x")
+            .build()
+            .unwrap();
         let request = Request::get(uri).body(Full::default()).unwrap();
         match on_a_runtime(status(service.clone(), request)) {
             Err(Error::ForeignOrigin(_)) => {}
@@ -154,7 +160,9 @@ impl Body for Broken {
 /// What becomes of a call whose login is answered with this status, and a body that breaks off behind this text.
 fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
     let inner = service_fn(move |_: Request<Sent>| async move {
-        Ok::<_, BoxError>(Response::builder().status(status_of_login).body(Broken(Some(text))).unwrap())
+        Ok::<_, BoxError>(
+            Response::builder().status(status_of_login).body(Broken(Some(text))).unwrap(),
+        )
     });
     let settings = settings(ORIGIN).failures_per_call(1);
     match on_a_runtime(status(layer(settings).layer(inner), to(ORIGIN))) {
@@ -167,7 +175,9 @@ fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
 fn rule_2_what_came_of_an_answer_that_breaks_off_counts_where_it_is_no_success() {
     let rejected = broken_login(401, r#"{"code":"INVALID_API_KEY"}"#);
     assert!(matches!(rejected, Refusal::Rejected { .. }), "{rejected:?}");
-    let Refusal::Unavailable { failure, .. } = broken_login(503, "<html>") else { panic!("it is down") };
+    let Refusal::Unavailable { failure, .. } = broken_login(503, "<html>") else {
+        panic!("it is down")
+    };
     assert_eq!(failure.reason(), Reason::Status(503.try_into().unwrap()));
     let token = broken_login(200, r#"{"token":"e30.e30.sig"}"#);
     let Refusal::Unavailable { failure, .. } = token else { panic!("half an answer is none") };
@@ -195,7 +205,10 @@ impl Body for Stalls {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         Poll::Pending
     }
 }
@@ -203,11 +216,14 @@ impl Body for Stalls {
 #[test]
 fn rule_2_the_status_of_a_failed_login_counts_though_its_error_page_never_ends() {
     let inner = service_fn(|_: Request<Sent>| async {
-        Ok::<_, BoxError>(Response::builder().status(429).header("retry-after", "600").body(Stalls).unwrap())
+        Ok::<_, BoxError>(
+            Response::builder().status(429).header("retry-after", "600").body(Stalls).unwrap(),
+        )
     });
     let settings = settings(ORIGIN).lease(Duration::from_millis(100)).failures_per_call(1);
     let error = on_a_runtime(status(layer(settings).layer(inner), to(ORIGIN))).unwrap_err();
-    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, retry_in, .. }) = &error
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, retry_in, .. }) =
+        &error
     else {
         panic!("{error:?}")
     };
@@ -222,8 +238,11 @@ fn rule_15_a_rejected_key_pair_is_everybodys_answer() {
         let service = service(&emulator);
         emulator.revoke_key(Server::KEY_ID);
         for _ in 0..3 {
-            let error = status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap_err();
-            let Error::Refused(Refused { refusal: Refusal::Rejected { .. }, retry_in, .. }) = &error else {
+            let error =
+                status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap_err();
+            let Error::Refused(Refused { refusal: Refusal::Rejected { .. }, retry_in, .. }) =
+                &error
+            else {
                 panic!("{error:?}")
             };
             assert!(!retry_in.is_zero());
@@ -268,7 +287,8 @@ fn a_status_is_a_response() {
         let emulator = emulator();
         for code in [302, 404, 500] {
             emulator.push_fault(Fault::call(Answer::status(code)).times(1));
-            let answered = status(service(&emulator), get(&emulator, "/customer?field=id")).await.unwrap();
+            let answered =
+                status(service(&emulator), get(&emulator, "/customer?field=id")).await.unwrap();
             assert_eq!(answered, code);
         }
     });

@@ -12,7 +12,9 @@ use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_emulator::{Emulator, Hold};
 use waldo_tower::{Error, Refusal, Refused, Waldo};
 
-use crate::site::{Hyper, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held};
+use crate::site::{
+    Hyper, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
+};
 
 const TASKS: usize = 500;
 
@@ -42,7 +44,10 @@ fn rule_13_a_storm_of_500_answers_401_is_one_login() {
     on_a_runtime(async {
         let emulator = Arc::new(emulator());
         let service = service(&emulator);
-        assert_eq!(status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap(), 200);
+        assert_eq!(
+            status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap(),
+            200
+        );
         emulator.reset_stats();
         emulator.hold(Hold::calls());
         let mut tasks = JoinSet::new();
@@ -67,9 +72,11 @@ fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
     on_a_runtime(async {
         let emulator = Arc::new(emulator());
         let (budget, backoff) = (Duration::from_millis(1), Duration::from_millis(2));
-        let settings =
-            settings(&emulator.origin()).invalidation_budget(1000, budget).backoff(backoff, backoff);
-        let load = Load { service: layer(settings).layer(hyper()), emulator: Arc::clone(&emulator) };
+        let settings = settings(&emulator.origin())
+            .invalidation_budget(1000, budget)
+            .backoff(backoff, backoff);
+        let load =
+            Load { service: layer(settings).layer(hyper()), emulator: Arc::clone(&emulator) };
         emulator.set_latency(Target::Calls, Duration::from_millis(1));
         emulator.push_fault(Fault::login(Answer::status(503)).times(2));
         assert_eq!(load.run(1, |_| ()).await, HashMap::from([(200, TASKS)]));
@@ -78,11 +85,16 @@ fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
             let answers = load.run(2, Emulator::rotate_signing_key).await;
             assert_eq!(answers, HashMap::from([(200, 2 * TASKS)]), "restart {restart}");
         }
-        let answers =
-            load.run(2, |emulator| emulator.push_fault(Fault::call(Answer::status(500)).times(20))).await;
+        let answers = load
+            .run(2, |emulator| emulator.push_fault(Fault::call(Answer::status(500)).times(20)))
+            .await;
         assert_eq!(answers, HashMap::from([(200, 2 * TASKS - 20), (500, 20)]));
         let stats = emulator.stats();
-        assert_eq!((stats.server.logins(), stats.server.logins_granted), (5, 3), "one for each restart");
+        assert_eq!(
+            (stats.server.logins(), stats.server.logins_granted),
+            (5, 3),
+            "one for each restart"
+        );
         assert_eq!(stats.most_logins_at_once, 1);
     });
 }
@@ -103,8 +115,11 @@ impl Load {
             tasks.spawn(async move {
                 let mut answers = Vec::new();
                 for _ in 0..calls {
-                    answers
-                        .push(status(service.clone(), get(&emulator, "/customer?field=id")).await.unwrap());
+                    answers.push(
+                        status(service.clone(), get(&emulator, "/customer?field=id"))
+                            .await
+                            .unwrap(),
+                    );
                     if ended.fetch_add(1, SeqCst) + 1 == calls * TASKS / 2 {
                         happen(&emulator);
                     }

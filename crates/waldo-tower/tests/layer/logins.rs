@@ -14,7 +14,8 @@ use http_body_util::Full;
 use tower::{BoxError, Layer, Service, service_fn};
 use waldo_tower::http::{HeaderMap, Request, Response};
 use waldo_tower::{
-    Error, Explanation, LoginFuture, Reason, Refusal, Refused, SharedSession, Unavailable, WaldoLayer,
+    Error, Explanation, LoginFuture, Reason, Refusal, Refused, SharedSession, Unavailable,
+    WaldoLayer,
 };
 
 use crate::mock::ORIGIN;
@@ -53,7 +54,9 @@ impl Body for Counted {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = self.1.fetch_add(1, SeqCst);
         match self.0 {
-            Endless::Bytes(length) => Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b' '; length]))))),
+            Endless::Bytes(length) => {
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b' '; length])))))
+            }
             Endless::Trailers => Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::new())))),
             Endless::WakeUps => {
                 context.waker().wake_by_ref();
@@ -87,11 +90,13 @@ fn login(code: u16, body: Endless, lease: Duration) -> (Unavailable, usize, Vec<
             }
         }
     };
-    let session = SharedSession::new(settings(ORIGIN).lease(lease).failures_per_call(1).build().unwrap());
+    let session =
+        SharedSession::new(settings(ORIGIN).lease(lease).failures_per_call(1).build().unwrap());
     let service = WaldoLayer::new(session, timer, |login| drop(tokio::spawn(login))).layer(inner);
     let request = Request::get(ORIGIN).body(Full::default()).unwrap();
     let error = on_a_runtime(status(service, request)).unwrap_err();
-    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error else {
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error
+    else {
         panic!("{error:?}")
     };
     (failure, polled.load(SeqCst), spans.lock().unwrap().clone())
@@ -173,13 +178,16 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
             assert_ne!(place, Panics::Spawn, "on purpose");
             started.lock().unwrap().push(login);
         };
-        let mut service = WaldoLayer::new(session, |_| std::future::pending::<()>(), spawn).layer(inner);
+        let mut service =
+            WaldoLayer::new(session, |_| std::future::pending::<()>(), spawn).layer(inner);
         let mut call = service.call(Request::get(ORIGIN).body(Full::default()).unwrap());
         let mut context = Context::from_waker(Waker::noop());
-        let called = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut call).poll(&mut context).is_pending()));
+        let called =
+            catch_unwind(AssertUnwindSafe(|| Pin::new(&mut call).poll(&mut context).is_pending()));
         assert_eq!(called.ok(), (place != Panics::Spawn).then_some(true), "{place:?}");
         if let Some(mut login) = logins.lock().unwrap().pop() {
-            let panicked = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut login).poll(&mut context)));
+            let panicked =
+                catch_unwind(AssertUnwindSafe(|| Pin::new(&mut login).poll(&mut context)));
             assert!(panicked.is_err(), "{place:?}");
         }
         let explanation = service.layer().session().explain();

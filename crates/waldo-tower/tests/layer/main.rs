@@ -1,6 +1,10 @@
 //! The layer as a neighbour: of the service below it, of the tasks beside it, of the runtime around it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed, and says where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, and says where"
+)]
 
 mod bodies;
 mod cancellation;

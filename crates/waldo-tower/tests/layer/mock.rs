@@ -14,7 +14,8 @@ use waldo_tower::http::{HeaderMap, Request, Response};
 /// Where its requests go.
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
 
-pub(crate) type Inner = BoxCloneSyncService<Request<Body<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
+pub(crate) type Inner =
+    BoxCloneSyncService<Request<Body<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
 
 /// What a service was asked, and what is under way.
 #[derive(Default)]
@@ -79,7 +80,9 @@ where
             if head.uri.path() == "/authenticate" {
                 let (_under_way, number) = UnderWay::begin(&seen);
                 login(number).await;
-                return Ok(Response::new(Full::from(format!(r#"{{"token":"e30.e30.{number:04}"}}"#))));
+                return Ok(Response::new(Full::from(format!(
+                    r#"{{"token":"e30.e30.{number:04}"}}"#
+                ))));
             }
             let token = head.headers.get(AUTHORIZATION).map_or("", |value| value.to_str().unwrap());
             let number = {
@@ -89,7 +92,8 @@ where
             };
             let (status, headers) = call(number);
             let mut response = Response::new(Full::default());
-            (*response.status_mut(), *response.headers_mut()) = (status.try_into().unwrap(), headers);
+            (*response.status_mut(), *response.headers_mut()) =
+                (status.try_into().unwrap(), headers);
             Ok::<_, BoxError>(response)
         }
     });

@@ -63,7 +63,8 @@ fn rule_13_a_login_without_an_answer_ends_by_the_timer_that_was_given() {
     });
     let settings = settings(ORIGIN).failures_per_call(1);
     // Each wait is over at once, so the login's time ends long before its lease.
-    let layer = WaldoLayer::new(SharedSession::new(settings.build().unwrap()), |_| ready(()), spawn);
+    let layer =
+        WaldoLayer::new(SharedSession::new(settings.build().unwrap()), |_| ready(()), spawn);
     let error = block_on(status(layer.layer(inner), request())).unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
     assert!(

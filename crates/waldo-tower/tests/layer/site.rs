@@ -13,7 +13,9 @@ use tower::{Layer, Service, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{Body, ConfigBuilder, Credentials, Error, SharedSession, Waldo, WaldoLayer, config};
+use waldo_tower::{
+    Body, ConfigBuilder, Credentials, Error, SharedSession, Waldo, WaldoLayer, config,
+};
 
 /// A test that takes longer hangs; so does one that is ended by a login's lease of half a minute.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,7 +59,8 @@ where
 
 /// Runs a test on a runtime of several threads, and fails it when it hangs.
 pub(crate) fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
     ended.unwrap_or_else(|_| panic!("no end within {PATIENCE:?}"))
 }
@@ -65,6 +68,8 @@ pub(crate) fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
 /// Waits, on a thread where that hurts nobody, until so many requests stand at gates.
 pub(crate) async fn until_held(emulator: &Arc<Emulator>, count: usize) {
     let emulator = Arc::clone(emulator);
-    let held = tokio::task::spawn_blocking(move || emulator.wait_until_held(count, PATIENCE)).await.unwrap();
+    let held = tokio::task::spawn_blocking(move || emulator.wait_until_held(count, PATIENCE))
+        .await
+        .unwrap();
     assert!(held, "no {count} requests at the gate");
 }

@@ -54,7 +54,10 @@ impl Body for Stream {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let length = self.left.min(10_000);
         self.left -= length;
         Poll::Ready((length > 0).then(|| Ok(Frame::data(Bytes::from(vec![7; length])))))
@@ -100,7 +103,8 @@ fn rule_24_refused_uploads_block_no_later_call() {
             for round in 0..3 {
                 for _ in 0..2 {
                     server.kill_tokens();
-                    let healed = service.clone().oneshot(request(&server, frame.clone())).await.unwrap();
+                    let healed =
+                        service.clone().oneshot(request(&server, frame.clone())).await.unwrap();
                     assert_eq!(healed.status(), 200);
                 }
                 server.kill_tokens();
@@ -162,7 +166,9 @@ fn rule_24_after_a_lost_401_the_next_upload_asks() {
             assert!(is_lost || manner != Manner::Cuts, "there was nothing to be read");
             if is_lost {
                 let [sent, probed] = server.take_heads().try_into().unwrap();
-                assert!(!sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n"));
+                assert!(
+                    !sent.contains("expect:") && probed.contains("\r\nexpect: 100-continue\r\n")
+                );
                 assert!(probed.contains("\r\ncontent-length: 8000000\r\n"), "{probed}");
             }
             server.take_stored();
@@ -212,7 +218,8 @@ fn rule_24_a_stream_that_breaks_off_gets_its_401() {
     on_a_runtime(async {
         for is_known in [true, false] {
             let server = Refuser::start(Manner::Closes);
-            let settings = settings(&server.origin()).invalidation_budget(1000, Duration::from_millis(1));
+            let settings =
+                settings(&server.origin()).invalidation_budget(1000, Duration::from_millis(1));
             let service = layer(settings).layer(Client::builder(TokioExecutor::new()).build_http());
             for round in 1..=10 {
                 assert_eq!(stream(&service, &server, is_known).await.unwrap(), 200);
@@ -289,18 +296,19 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
 #[test]
 fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
     for (answer, delivered) in [(None, None), (Some(417), None), (Some(404), Some(404))] {
-        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| async move {
-            let status = if request.uri().path() == "/authenticate" {
-                200
-            } else if request.headers().contains_key(EXPECT) {
-                answer.ok_or("no answer")?
-            } else {
-                drop(request.into_body().frame().await);
-                return Err(io::Error::from(ErrorKind::ConnectionReset).into());
-            };
-            let token = Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
-            Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
-        });
+        let inner =
+            service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| async move {
+                let status = if request.uri().path() == "/authenticate" {
+                    200
+                } else if request.headers().contains_key(EXPECT) {
+                    answer.ok_or("no answer")?
+                } else {
+                    drop(request.into_body().frame().await);
+                    return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+                };
+                let token = Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
+                Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
+            });
         let request = Request::post(ORIGIN).body(Full::from(vec![7; MB])).unwrap();
         match on_a_runtime(layer(settings(ORIGIN)).layer(inner).oneshot(request)) {
             Ok(response) => assert_eq!(Some(response.status().as_u16()), delivered),
@@ -318,7 +326,8 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
         let (sends, waits) = (Arc::clone(&is_sent), Arc::clone(&is_refused));
         let logins = Arc::new(AtomicUsize::new(0));
         let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
-            let (sends, waits, logins) = (Arc::clone(&sends), Arc::clone(&waits), Arc::clone(&logins));
+            let (sends, waits, logins) =
+                (Arc::clone(&sends), Arc::clone(&waits), Arc::clone(&logins));
             async move {
                 let (status, body) = match request.uri().path() {
                     "/authenticate" if logins.fetch_add(1, SeqCst) == 0 => {
@@ -334,12 +343,15 @@ fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
                     }
                     _ => (200, ""),
                 };
-                Ok::<_, BoxError>(Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap())
+                Ok::<_, BoxError>(
+                    Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap(),
+                )
             }
         });
         let service = layer(settings(ORIGIN)).layer(inner);
         let call = |path: &str, length: usize| {
-            let request = Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
+            let request =
+                Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
             service.clone().oneshot(request.unwrap())
         };
         assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);

@@ -29,7 +29,10 @@ fn a_status_is_an_error_only_where_the_agent_says_so_and_only_at_the_end() {
             if as_error {
                 let error = missing.unwrap_err();
                 assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
-                assert!(matches!(error, Error::Status { status: StatusCode::NOT_FOUND, .. }), "{error:?}");
+                assert!(
+                    matches!(error, Error::Status { status: StatusCode::NOT_FOUND, .. }),
+                    "{error:?}"
+                );
             } else {
                 assert_eq!(missing.unwrap().status(), 404);
             }
@@ -47,7 +50,8 @@ fn without_an_agent_a_deadline_holds() {
         let client = Client::builder(credentials()).origin(emulator.origin()).build().unwrap();
         assert_eq!(status(&client), 200);
         emulator.hold(Hold::calls());
-        let error = client.get("/customer").deadline(Duration::from_millis(200)).call().unwrap_err();
+        let error =
+            client.get("/customer").deadline(Duration::from_millis(200)).call().unwrap_err();
         assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
         emulator.release_all();
     });
@@ -129,16 +133,18 @@ fn the_agents_user_agent_and_middleware_see_calls_and_logins() {
 fn a_401_that_a_middleware_turns_into_an_error_is_healed_all_the_same() {
     bounded(|| {
         let emulator = emulator();
-        let middleware =
-            |request: Request<SendBody>, next: MiddlewareNext| -> Result<Response<Body>, ureq::Error> {
-                let response = next.handle(request)?;
-                match response.status() {
-                    StatusCode::UNAUTHORIZED => Err(ureq::Error::StatusCode(401)),
-                    _ => Ok(response),
-                }
-            };
-        let client =
-            builder_over(emulator.origin(), settings().middleware(middleware).build()).build().unwrap();
+        let middleware = |request: Request<SendBody>,
+                          next: MiddlewareNext|
+         -> Result<Response<Body>, ureq::Error> {
+            let response = next.handle(request)?;
+            match response.status() {
+                StatusCode::UNAUTHORIZED => Err(ureq::Error::StatusCode(401)),
+                _ => Ok(response),
+            }
+        };
+        let client = builder_over(emulator.origin(), settings().middleware(middleware).build())
+            .build()
+            .unwrap();
         assert_eq!(status(&client), 200);
         emulator.expire_all();
         assert_eq!(status(&client), 200);
@@ -155,7 +161,8 @@ fn the_login_carries_the_documented_request_and_no_token() {
                 assert_eq!(exchange.header("accept"), Some("application/json"));
                 assert_eq!(exchange.header("authorization"), None);
                 let body = exchange.read_body();
-                let expected = br#"{"apiKey":"wk.sandbox.example","clientSecret":"ws.sandbox.example"}"#;
+                let expected =
+                    br#"{"apiKey":"wk.sandbox.example","clientSecret":"ws.sandbox.example"}"#;
                 assert_eq!(body, expected);
                 exchange.answer(200, "", &format!("{{\"token\":\"Bearer {}\"}}", jwt(7)));
             } else {

@@ -121,7 +121,9 @@ fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time(
         let meanwhile = Arc::clone(&other);
         let server = Scripted::start(move |exchange| match exchange.line.as_str() {
             "POST /authenticate" => exchange.grant(&jwt(1)),
-            "GET /renewal" => exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), ""),
+            "GET /renewal" => {
+                exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), "")
+            }
             // The head is refused untouched, but not before another call has brought a newer token.
             _ if exchange.bears(&jwt(1)) => {
                 assert_eq!(meanwhile.get().unwrap().get("/renewal").call().unwrap().status(), 200);
@@ -189,7 +191,8 @@ fn a_body_of_nothing_has_no_length_or_length_zero() {
             exchange.answer(200, &format!("X-Length: {length}\r\n"), "");
         });
         let client = client(server.origin());
-        let length = |request: Request<()>| client.run(request).unwrap().headers()["x-length"].clone();
+        let length =
+            |request: Request<()>| client.run(request).unwrap().headers()["x-length"].clone();
         for (method, expected) in [
             ("GET", "none"),
             ("DELETE", "none"),
@@ -228,14 +231,20 @@ fn a_reader_goes_out_in_chunks_unless_its_length_is_known() {
             (client.post("/").send("text"), "4 - text"),
             (client.delete("/").send("text"), "4 - text"),
             // What the user says of the length counts.
-            (client.post("/").header("transfer-encoding", "chunked").send("text"), "- chunked text"),
+            (
+                client.post("/").header("transfer-encoding", "chunked").send("text"),
+                "- chunked text",
+            ),
             (client.post("/").header("transfer-encoding", "chunked").call(), "- chunked "),
             (client.delete("/").header("transfer-encoding", "chunked").call(), "- chunked "),
             (
                 client.post("/").header("transfer-encoding", "chunked").send(once().with_length(4)),
                 "- chunked text",
             ),
-            (client.post("/").header("content-length", "4").send(once().with_length(9)), "4 - text"),
+            (
+                client.post("/").header("content-length", "4").send(once().with_length(9)),
+                "4 - text",
+            ),
         ] {
             assert_eq!(response.unwrap().body_mut().read_to_string().unwrap(), expected);
         }
@@ -290,7 +299,8 @@ fn a_body_that_is_shorter_or_longer_than_stated_is_the_bodys_error() {
             let factory = Factory::new(|| Ok(document.as_slice())).with_length(stated as u64);
             assert_eq!(body_error(&client, client.post("/document").send(factory)), longer);
         }
-        for (text, ending) in [("a text", "the body ended 3 bytes"), ("", "the body ended 9 bytes")] {
+        for (text, ending) in [("a text", "the body ended 3 bytes"), ("", "the body ended 9 bytes")]
+        {
             let expected = format!("{ending} before its stated length");
             let once = OneShot::new(text.as_bytes()).with_length(9);
             assert_eq!(body_error(&client, client.post("/document").send(once)), expected);
@@ -331,8 +341,11 @@ fn a_content_length_that_contradicts_a_body_in_memory_is_the_bodys_error() {
             emulator.reset_stats();
         }
         // Two of them, and one that is no number, are refused by ureq.
-        let twice =
-            client.post("/x").header("content-length", "4").header("content-length", "4").send("text");
+        let twice = client
+            .post("/x")
+            .header("content-length", "4")
+            .header("content-length", "4")
+            .send("text");
         assert!(matches!(twice, Err(Error::Ureq(_))), "{twice:?}");
         let word = client.post("/x").header("content-length", "four").send("text");
         assert!(matches!(word, Err(Error::Ureq(_))), "{word:?}");

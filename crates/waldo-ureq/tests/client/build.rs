@@ -20,8 +20,9 @@ fn plain() -> Scripted {
 /// Builds with the configuration, and with an agent that was made from it.
 #[track_caller]
 fn build(origin: &str, config: impl Fn() -> Config) -> Result<(), BuildError> {
-    let builder =
-        || Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1));
+    let builder = || {
+        Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1))
+    };
     let over_config = builder().agent(config()).build();
     let over_agent = builder().agent(Agent::new_with_config(config())).build();
     let (over_config, over_agent) = match (over_config, over_agent) {
@@ -44,7 +45,10 @@ fn build(origin: &str, config: impl Fn() -> Config) -> Result<(), BuildError> {
 #[track_caller]
 fn refused(result: Result<(), BuildError>, setting: &str) {
     let Err(error) = result else { panic!("{setting} is not refused") };
-    assert!(matches!(&error, BuildError::Agent { setting: named, .. } if *named == setting), "{error}");
+    assert!(
+        matches!(&error, BuildError::Agent { setting: named, .. } if *named == setting),
+        "{error}"
+    );
     assert!(error.to_string().contains(setting), "{error}");
 }
 
@@ -105,7 +109,8 @@ fn a_limit_that_no_clock_can_show_is_refused_or_cut() {
         // These are none that ureq adds to a clock.
         let far = Some(Duration::MAX);
         let config = || {
-            let settings = settings().timeout_global(far).timeout_per_read(far).timeout_per_write(far);
+            let settings =
+                settings().timeout_global(far).timeout_per_read(far).timeout_per_write(far);
             settings.max_idle_age(Duration::MAX).build()
         };
         build(&server.origin(), config).unwrap();
@@ -214,7 +219,8 @@ mod tls {
     }
 
     fn roots() -> [RootCerts; 3] {
-        let none = RootCerts::new_with_certs(&[Certificate::from_der(b"no certificate").to_owned()]);
+        let none =
+            RootCerts::new_with_certs(&[Certificate::from_der(b"no certificate").to_owned()]);
         [RootCerts::WebPki, RootCerts::PlatformVerifier, none]
     }
 
@@ -225,7 +231,9 @@ mod tls {
                 for (number, roots) in roots().into_iter().enumerate() {
                     for verifies in [true, false] {
                         let result = over(|tls| {
-                            tls.provider(provider).root_certs(roots.clone()).disable_verification(!verifies)
+                            tls.provider(provider)
+                                .root_certs(roots.clone())
+                                .disable_verification(!verifies)
                         });
                         let has_roots = match number {
                             0 => cfg!(feature = "rustls"),
@@ -272,8 +280,10 @@ mod tls {
                     assert!(std::error::Error::source(&error).is_some());
                 }
                 if cfg!(feature = "native-tls") {
-                    over(|tls| tls.provider(TlsProvider::NativeTls).client_cert(Some(identity(key))))
-                        .unwrap();
+                    over(|tls| {
+                        tls.provider(TlsProvider::NativeTls).client_cert(Some(identity(key)))
+                    })
+                    .unwrap();
                 }
             }
         });
@@ -293,7 +303,8 @@ mod tls {
                 CryptoProvider { kx_groups: Vec::new(), ..whole() },
             ] {
                 let provider = Arc::new(provider);
-                let result = over(|tls| tls.unversioned_rustls_crypto_provider(Arc::clone(&provider)));
+                let result =
+                    over(|tls| tls.unversioned_rustls_crypto_provider(Arc::clone(&provider)));
                 refused(result, "tls_config");
             }
             over(|tls| tls.unversioned_rustls_crypto_provider(Arc::new(whole()))).unwrap();

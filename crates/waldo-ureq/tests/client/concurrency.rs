@@ -14,7 +14,8 @@ use waldo_ureq::{Credentials, Error, Refusal, Refused};
 
 use crate::listener::{Heard, Listener};
 use crate::site::{
-    PATIENCE, bounded, bounded_by, builder, client, emulator, on_threads, status, with_one_login_for_all,
+    PATIENCE, bounded, bounded_by, builder, client, emulator, on_threads, status,
+    with_one_login_for_all,
 };
 
 const THREADS: usize = 64;
@@ -70,14 +71,21 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
 fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
-        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let client = builder(emulator.origin())
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
         emulator.push_fault(Fault::login(Answer::status(503)).forever());
-        let results =
-            with_one_login_for_all(THREADS, &emulator, &listener, || client.get("/customer").call());
+        let results = with_one_login_for_all(THREADS, &emulator, &listener, || {
+            client.get("/customer").call()
+        });
         for result in results {
             let error = result.unwrap_err();
             assert!(
-                matches!(&error, Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })),
+                matches!(
+                    &error,
+                    Error::Refused(Refused { refusal: Refusal::Unavailable { .. }, .. })
+                ),
                 "{error:?}"
             );
         }
@@ -152,7 +160,12 @@ fn rule_22_each_entry_is_emitted_once_and_each_threads_in_order() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
-        on_threads(16, &listener, |_| (0..20).for_each(|_| assert_eq!(status(&client), 200)), || ());
+        on_threads(
+            16,
+            &listener,
+            |_| (0..20).for_each(|_| assert_eq!(status(&client), 200)),
+            || (),
+        );
         let heard = listener.heard();
         let mut numbers: Vec<u64> = heard.iter().map(|heard| heard.number).collect();
         numbers.sort_unstable();

@@ -27,7 +27,10 @@ fn connections(server: &Scripted) -> usize {
         let mut response = client.get("/").call().unwrap();
         assert_eq!(response.body_mut().read_to_string().unwrap(), "fine");
     }
-    assert_eq!(server.seen(), ["POST /authenticate", "GET /", "GET /", "POST /authenticate", "GET /"]);
+    assert_eq!(
+        server.seen(),
+        ["POST /authenticate", "GET /", "GET /", "POST /authenticate", "GET /"]
+    );
     server.connections()
 }
 
@@ -52,7 +55,9 @@ fn a_refusal_with_a_body_is_dropped_with_its_connection_and_the_logins_serves_th
 #[test]
 fn a_refusal_whose_body_never_comes_is_not_waited_for() {
     bounded(|| {
-        for framing in ["Content-Length: 1000000", "Content-Length: 24", "Transfer-Encoding: chunked"] {
+        for framing in
+            ["Content-Length: 1000000", "Content-Length: 24", "Transfer-Encoding: chunked"]
+        {
             let server = refusing(move |exchange| {
                 exchange.write(format!("HTTP/1.1 401 No\r\n{framing}\r\n\r\n").as_bytes());
                 // The rest never comes; the script ends when the client has hung up.

@@ -66,8 +66,9 @@ fn home() -> Scripted {
 /// A client by settings and one by an agent, each with the rewriting.
 fn clients(origin: &str, rewrite: &Rewrite) -> [Client; 2] {
     let config = || settings().middleware(rewrite.clone()).build();
-    let builder =
-        || Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1));
+    let builder = || {
+        Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1))
+    };
     [builder().agent(config()), builder().agent(Agent::new_with_config(config()))]
         .map(|builder| builder.build().unwrap())
 }
@@ -81,7 +82,11 @@ fn rule_07_an_answer_from_elsewhere_says_nothing_about_the_token() {
     bounded(|| {
         let elsewhere = Scripted::start(|exchange| match exchange.line.as_str() {
             "GET /refused" => exchange.answer(401, "", "elsewhere"),
-            _ => exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(666)), "elsewhere"),
+            _ => exchange.answer(
+                200,
+                &format!("Authorization: Bearer {}\r\n", jwt(666)),
+                "elsewhere",
+            ),
         });
         for agent in agents() {
             let (home, rewrite) = (home(), Rewrite::to(&elsewhere, agent));
@@ -138,8 +143,10 @@ fn rule_02_a_login_that_was_answered_elsewhere_is_not_believed() {
                 for client in clients(&home.origin(), &rewrite) {
                     rewrite.logins.store(true, Ordering::SeqCst);
                     let error = client.get("/").call().unwrap_err();
-                    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) =
-                        &error
+                    let Error::Refused(Refused {
+                        refusal: Refusal::Unavailable { failure, .. },
+                        ..
+                    }) = &error
                     else {
                         panic!("{error:?}")
                     };
@@ -149,7 +156,10 @@ fn rule_02_a_login_that_was_answered_elsewhere_is_not_believed() {
                     rewrite.logins.store(false, Ordering::SeqCst);
                     assert_eq!(client.get("/").call().unwrap().status(), 200);
                 }
-                assert_eq!(home.seen(), ["POST /authenticate", "GET /", "POST /authenticate", "GET /"]);
+                assert_eq!(
+                    home.seen(),
+                    ["POST /authenticate", "GET /", "POST /authenticate", "GET /"]
+                );
             }
         }
     });

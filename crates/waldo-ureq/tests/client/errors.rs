@@ -8,7 +8,9 @@ use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_ureq::http::Request;
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::middleware::MiddlewareNext;
-use waldo_ureq::{Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq};
+use waldo_ureq::{
+    Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq,
+};
 
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
@@ -18,15 +20,19 @@ use crate::site::{bounded, builder, builder_over, client, emulator, settings};
 fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
     bounded(|| {
         let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        let client =
-            builder(format!("http://{nobody}")).limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let client = builder(format!("http://{nobody}"))
+            .limits(|limits| limits.failures_per_call(1))
+            .build()
+            .unwrap();
         let error = client.get("/customer").call().unwrap_err();
-        let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = &error else {
+        let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = &error
+        else {
             panic!("{error:?}");
         };
         assert_eq!(failure.reason(), Reason::ConnectionRefused);
-        let expected =
-            format!("http://{nobody}: login unavailable: the server refused the connection; check the port");
+        let expected = format!(
+            "http://{nobody}: login unavailable: the server refused the connection; check the port"
+        );
         assert!(error.to_string().starts_with(&expected), "{error}");
         let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
         assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
@@ -39,9 +45,18 @@ fn an_error_says_what_to_do_and_leads_to_its_cause() {
     for (error, said) in [
         (Error::Body(broken()), "the request's body could not be produced: the pipe is broken"),
         (Error::Ureq(broken().into()), "the request failed: io: the pipe is broken"),
-        (Error::BrokeOff(broken().into()), "io: the pipe is broken); the token may have been refused"),
-        (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)), "the call's deadline has passed"),
-        (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Resolve)), "the request failed: timeout: resolve"),
+        (
+            Error::BrokeOff(broken().into()),
+            "io: the pipe is broken); the token may have been refused",
+        ),
+        (
+            Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)),
+            "the call's deadline has passed",
+        ),
+        (
+            Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Resolve)),
+            "the request failed: timeout: resolve",
+        ),
     ] {
         let text = error.to_string();
         assert!(text.contains(said), "{text}");
@@ -87,7 +102,8 @@ fn an_error_of_rustls_is_a_cause() {
     use waldo_ureq::ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
 
     let key =
-        PrivateKey::from_pem(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+        PrivateKey::from_pem(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+            .unwrap();
     let identity = ClientCert::new_with_certs(&[Certificate::from_der(b"none").to_owned()], key);
     let tls = TlsConfig::builder().client_cert(Some(identity)).build();
     let agent = settings().tls_config(tls).build();
@@ -107,15 +123,18 @@ fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
             exchange.answer(status, "", "");
         });
         // The agent makes an error of the status, or a middleware does.
-        let middleware = |request: Request<SendBody>, next: MiddlewareNext| match next.handle(request)? {
-            response if response.status().is_success() => Ok(response),
-            response => Err(ureq::Error::StatusCode(response.status().as_u16())),
-        };
+        let middleware =
+            |request: Request<SendBody>, next: MiddlewareNext| match next.handle(request)? {
+                response if response.status().is_success() => Ok(response),
+                response => Err(ureq::Error::StatusCode(response.status().as_u16())),
+            };
         for agent in [settings().http_status_as_error(true), settings().middleware(middleware)] {
             let client = builder_over(server.origin(), agent.build()).build().unwrap();
-            for (status, said) in
-                [(401, "make the call again"), (403, "API_KEY_REVOKED"), (503, "the server answered 503")]
-            {
+            for (status, said) in [
+                (401, "make the call again"),
+                (403, "API_KEY_REVOKED"),
+                (503, "the server answered 503"),
+            ] {
                 let error = client.get(format!("/{status}")).call().unwrap_err();
                 assert_eq!(error.status().unwrap(), status);
                 assert!(error.to_string().contains(said) && error.source().is_none(), "{error}");
@@ -123,7 +142,9 @@ fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
                 assert!(generation.is_some() && generation == client.generation(), "{error:?}");
             }
             let error = client.get("/403").call().unwrap_err();
-            assert!(client.invalidate(error.generation()) && !client.invalidate(error.generation()));
+            assert!(
+                client.invalidate(error.generation()) && !client.invalidate(error.generation())
+            );
         }
     });
 }
@@ -228,7 +249,9 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                     let body = r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#;
                     exchange.answer(401, "", body);
                 }
-                "POST /authenticate" => exchange.answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
+                "POST /authenticate" => {
+                    exchange.answer(200, "", &format!("{{\"token\":\"{granted}\"}}"))
+                }
                 "GET /cut?own=canary" => exchange.close(),
                 "GET /401?own=canary" => exchange.answer(401, "", ""),
                 _ => exchange.answer(200, &format!("Authorization: Bearer {sent}\r\n"), ""),
@@ -260,7 +283,9 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                 "{error:?}"
             );
         });
-        for name in ["login_granted", "renewed", "challenged", "reset", "login_rejected", "circuit_opened"] {
+        for name in
+            ["login_granted", "renewed", "challenged", "reset", "login_rejected", "circuit_opened"]
+        {
             assert!(listener.count(name) > 0, "{name} was not heard: {:?}", listener.names());
         }
         output.extend(listener.heard().iter().map(|heard| format!("{heard:?}")));

@@ -18,7 +18,8 @@ pub(crate) fn reason(origin: String) -> Reason {
 
 pub(crate) fn reason_of(client: &Client) -> Reason {
     let error = client.get("/customer").call().unwrap_err();
-    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error else {
+    let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = error
+    else {
         panic!("{error:?}");
     };
     failure.reason()
@@ -104,11 +105,13 @@ fn rule_22_a_failed_login_is_a_warning_among_quieter_events() {
 #[test]
 fn rule_02_a_status_that_a_middleware_turns_into_an_error_is_still_the_servers_word() {
     bounded(|| {
-        let middleware = |_: Request<SendBody>, _: MiddlewareNext| Err(ureq::Error::StatusCode(503));
-        let client = builder_over("http://127.0.0.1:8080", settings().middleware(middleware).build())
-            .limits(|limits| limits.failures_per_call(1))
-            .build()
-            .unwrap();
+        let middleware =
+            |_: Request<SendBody>, _: MiddlewareNext| Err(ureq::Error::StatusCode(503));
+        let client =
+            builder_over("http://127.0.0.1:8080", settings().middleware(middleware).build())
+                .limits(|limits| limits.failures_per_call(1))
+                .build()
+                .unwrap();
         assert_eq!(reason_of(&client), Reason::Status(StatusCode::SERVICE_UNAVAILABLE));
     });
 }

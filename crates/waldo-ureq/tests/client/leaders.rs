@@ -15,7 +15,9 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Explanation};
 
 use crate::listener::Listener;
-use crate::site::{PATIENCE, bounded, builder, builder_over, client, emulator, on_threads, settings, status};
+use crate::site::{
+    PATIENCE, bounded, builder, builder_over, client, emulator, on_threads, settings, status,
+};
 
 const THREADS: usize = 16;
 
@@ -35,8 +37,12 @@ fn panicked(client: impl FnOnce(String, ConfigBuilder<AgentScope>) -> Client) ->
         next.handle(request)
     };
     let client = client(emulator.origin(), settings().middleware(middleware));
-    let results =
-        on_threads(THREADS, &listener, |_| catch_unwind(AssertUnwindSafe(|| status(&client))).ok(), || ());
+    let results = on_threads(
+        THREADS,
+        &listener,
+        |_| catch_unwind(AssertUnwindSafe(|| status(&client))).ok(),
+        || (),
+    );
     assert_eq!(emulator.stats().server.logins(), 1);
     assert_eq!((listener.count("login_unavailable"), listener.count("lease_expired")), (1, 0));
     assert!(results.iter().flatten().all(|status| *status == 200), "{results:?}");
@@ -72,7 +78,8 @@ fn rule_13_a_login_without_a_thread_has_failed() {
         assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
         return;
     }
-    let client = builder("http://127.0.0.1:1").limits(|limits| limits.failures_per_call(1)).build().unwrap();
+    let client =
+        builder("http://127.0.0.1:1").limits(|limits| limits.failures_per_call(1)).build().unwrap();
     let error = client.get("/").deadline(PATIENCE / 2).call().unwrap_err();
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::WouldBlock), "{error}");
@@ -83,7 +90,8 @@ fn rule_13_a_login_without_a_thread_has_failed() {
 fn rule_22_what_happens_while_a_thread_unwinds_is_told_by_the_next_step() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
-        let middleware = |_: Request<SendBody>, _: MiddlewareNext| panic!("the leader is lost, on purpose");
+        let middleware =
+            |_: Request<SendBody>, _: MiddlewareNext| panic!("the leader is lost, on purpose");
         let client = patient(emulator.origin(), settings().middleware(middleware));
         listener.during(|| {
             assert!(catch_unwind(AssertUnwindSafe(|| status(&client))).is_err());
@@ -99,7 +107,8 @@ fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
-        let listener = Listener::reacting(|heard| assert_ne!(heard.event, "login_started", "on purpose"));
+        let listener =
+            Listener::reacting(|heard| assert_ne!(heard.event, "login_started", "on purpose"));
         // The entries are emitted when the login has ended, so its token is there, whichever thread panics.
         drop(catch_unwind(AssertUnwindSafe(|| listener.during(|| status(&client)))));
         let listener = Listener::new();

@@ -44,7 +44,8 @@ impl Listener {
     }
 
     pub(crate) fn reacting(reaction: impl Fn(&Heard) + Send + Sync + 'static) -> Self {
-        let inner = Inner { heard: Mutex::default(), more: Condvar::new(), reaction: Box::new(reaction) };
+        let inner =
+            Inner { heard: Mutex::default(), more: Condvar::new(), reaction: Box::new(reaction) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -62,7 +63,8 @@ impl Listener {
 
     /// Waits until the event was heard so often; a test that waits in vain fails.
     pub(crate) fn wait_for(&self, event: &str, times: usize) {
-        let too_few = |heard: &mut Vec<Heard>| heard.iter().filter(|h| h.event == event).count() < times;
+        let too_few =
+            |heard: &mut Vec<Heard>| heard.iter().filter(|h| h.event == event).count() < times;
         let heard = self.inner.heard.lock().unwrap();
         let (heard, waited) =
             self.inner.more.wait_timeout_while(heard, Duration::from_secs(20), too_few).unwrap();

@@ -30,7 +30,8 @@ fn load(client: &Client, calls: usize, happen: impl Fn() + Sync) -> HashMap<u16,
         (0..calls).map(|_| one()).collect::<Vec<_>>()
     };
     thread::scope(|scope| {
-        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, answers).unwrap();
+        let spawn =
+            |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, answers).unwrap();
         let threads: Vec<_> = (0..THREADS).map(spawn).collect();
         let mut counts = HashMap::new();
         for status in threads.into_iter().flat_map(|thread| thread.join().unwrap()) {
@@ -61,7 +62,11 @@ fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
         let broken = || emulator.push_fault(Fault::call(Answer::status(500)).times(20));
         assert_eq!(load(&client, 2, broken), HashMap::from([(200, 2 * THREADS - 20), (500, 20)]));
         let stats = emulator.stats();
-        assert_eq!((stats.server.logins(), stats.server.logins_granted), (5, 3), "one for each restart");
+        assert_eq!(
+            (stats.server.logins(), stats.server.logins_granted),
+            (5, 3),
+            "one for each restart"
+        );
         assert_eq!(stats.most_logins_at_once, 1);
     });
 }

@@ -75,7 +75,9 @@ fn rule_02_a_rejection_counts_though_its_body_does_not_end() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             exchange.read_body();
-            exchange.write(b"HTTP/1.1 401 No\r\nContent-Length: 999\r\n\r\n{\"code\":\"INVALID_API_KEY\"}");
+            exchange.write(
+                b"HTTP/1.1 401 No\r\nContent-Length: 999\r\n\r\n{\"code\":\"INVALID_API_KEY\"}",
+            );
             exchange.wait_until_gone();
         });
         let error = client(server.origin()).get("/").call().unwrap_err();
@@ -130,7 +132,10 @@ fn rule_02_a_compressed_body_of_nothing_is_left_behind() {
 fn rule_02_a_compressed_token_is_read() {
     let body = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01-\0\xd2\xff\
         {\"token\":\"eyJhbGciOiJIUzI1NiJ9.e30.00000001\"}\x07\x93ZY-\0\0\0";
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     bounded(move || {
         let server = Scripted::start(move |exchange| {
             if !exchange.is_login() {

@@ -14,8 +14,9 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
         let evil = Scripted::start(|exchange| {
             exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(666)), "gotcha");
         });
-        for (host, status) in
-            ["127.0.0.1", "localhost"].into_iter().flat_map(|host| [301, 302, 307, 308].map(|s| (host, s)))
+        for (host, status) in ["127.0.0.1", "localhost"]
+            .into_iter()
+            .flat_map(|host| [301, 302, 307, 308].map(|s| (host, s)))
         {
             let location = format!("Location: http://{host}:{}/steal\r\n", evil.port());
             let server = Scripted::start(move |exchange| {
@@ -28,13 +29,16 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
                     _ => exchange.answer(status, &location, "moved"),
                 }
             });
-            let follows =
-                settings().max_redirects(10).redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
+            let follows = settings()
+                .max_redirects(10)
+                .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+                .build();
             // ureq's own defaults follow, too, and set no timeout, which would be a setting for each request.
             let defaults = Agent::config_builder().proxy(None).build();
             let origin = || server.origin();
             let without_agent = Client::builder(credentials()).origin(origin());
-            let clients = [builder_over(origin(), follows), builder_over(origin(), defaults), without_agent];
+            let clients =
+                [builder_over(origin(), follows), builder_over(origin(), defaults), without_agent];
             for (logins, client) in (1..).zip(clients) {
                 let client = client.build().unwrap();
                 let mut response = client.get("/away").call().unwrap();

@@ -6,7 +6,9 @@ use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, Rotation};
 use waldo_ureq::{Error, Explanation, NoToken, Refusal, Refused, ureq};
 
 use crate::listener::Listener;
-use crate::site::{PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status};
+use crate::site::{
+    PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status,
+};
 
 #[test]
 fn a_rolling_server_is_logged_in_to_once() {
@@ -30,7 +32,8 @@ fn a_rolling_server_is_logged_in_to_once() {
 fn rule_20_the_fresh_token_in_a_delivered_response_is_marked_sensitive() {
     bounded(|| {
         let emulator = emulator();
-        let response = client(emulator.origin()).get("/customer").query("field", "id").call().unwrap();
+        let response =
+            client(emulator.origin()).get("/customer").query("field", "id").call().unwrap();
         let fresh = response.headers().get("authorization").unwrap();
         assert!(fresh.is_sensitive());
         assert!(!format!("{response:?}").contains("eyJ"));
@@ -78,8 +81,11 @@ fn a_restart_with_another_signing_key_costs_one_login() {
 fn rule_11_a_token_whose_lifetime_is_over_is_not_sent() {
     bounded(|| {
         let second = Duration::from_secs(1);
-        let emulator =
-            emulator_with(Policy { lifetime: second, renewal: RenewalForm::None, ..Policy::default() });
+        let emulator = emulator_with(Policy {
+            lifetime: second,
+            renewal: RenewalForm::None,
+            ..Policy::default()
+        });
         let client = client(emulator.origin());
         assert_eq!(status(&client), 200);
         let mut waited = Duration::ZERO;
@@ -122,7 +128,9 @@ fn rule_15_a_rejection_opens_the_circuit_until_a_reset() {
             for _ in 0..5 {
                 let error = client.get("/customer").call().unwrap_err();
                 let Error::Refused(Refused {
-                    refusal: Refusal::Rejected { rejection, .. }, retry_in, ..
+                    refusal: Refusal::Rejected { rejection, .. },
+                    retry_in,
+                    ..
                 }) = &error
                 else {
                     panic!("{error:?}");
@@ -206,7 +214,8 @@ fn clones_share_one_session() {
 #[test]
 fn the_cores_limits_are_the_users() {
     bounded(|| {
-        let emulator = emulator_with(Policy { login_path: "/elsewhere".to_owned(), ..Policy::default() });
+        let emulator =
+            emulator_with(Policy { login_path: "/elsewhere".to_owned(), ..Policy::default() });
         let client = builder(emulator.origin())
             .limits(|limits| limits.login_path("/nowhere"))
             .limits(|limits| limits.login_path("/elsewhere"))
@@ -214,6 +223,8 @@ fn the_cores_limits_are_the_users() {
             .unwrap();
         assert_eq!(status(&client), 200);
         assert!(builder("http://example.com").build().is_err());
-        assert!(builder(emulator.origin()).limits(|limits| limits.leeway(PATIENCE, 1)).build().is_err());
+        assert!(
+            builder(emulator.origin()).limits(|limits| limits.leeway(PATIENCE, 1)).build().is_err()
+        );
     });
 }

@@ -15,7 +15,8 @@ fn mirror() -> Scripted {
         }
         assert!(exchange.bears(&jwt(1)));
         let body = String::from_utf8(exchange.read_body()).unwrap();
-        let said = ["content-type", "x-own"].map(|name| exchange.header(name).unwrap_or("-").to_owned());
+        let said =
+            ["content-type", "x-own"].map(|name| exchange.header(name).unwrap_or("-").to_owned());
         let text = format!("{} | {} | {body}", exchange.line, said.join(" "));
         exchange.answer(200, "", &text);
     })
@@ -26,10 +27,14 @@ fn each_method_sends_what_it_is_told() {
     bounded(|| {
         let server = mirror();
         let client = client(server.origin());
-        let said =
-            |response: Result<Response<Body>, Error>| response.unwrap().body_mut().read_to_string().unwrap();
+        let said = |response: Result<Response<Body>, Error>| {
+            response.unwrap().body_mut().read_to_string().unwrap()
+        };
         let url = format!("{}/full?a=b", server.origin());
-        assert_eq!(said(client.get(&url).query("c d", "e&f").call()), "GET /full?a=b&c%20d=e%26f | - - | ");
+        assert_eq!(
+            said(client.get(&url).query("c d", "e&f").call()),
+            "GET /full?a=b&c%20d=e%26f | - - | "
+        );
         assert_eq!(said(client.delete("/x").header("x-own", "1").call()), "DELETE /x | - 1 | ");
         assert_eq!(said(client.post("/x").send("text")), "POST /x | - - | text");
         assert_eq!(said(client.put("/x").send(b"bytes")), "PUT /x | - - | bytes");
@@ -38,7 +43,10 @@ fn each_method_sends_what_it_is_told() {
         let request = Request::post("/run").header("x-own", "2").body(vec![b'v']).unwrap();
         assert_eq!(said(client.run(request)), "POST /run | - 2 | v");
         // The header is the client's own.
-        assert_eq!(said(client.get("/x").header("authorization", "Basic x").call()), "GET /x | - - | ");
+        assert_eq!(
+            said(client.get("/x").header("authorization", "Basic x").call()),
+            "GET /x | - - | "
+        );
         // A setting of ureq's that is put on the request stays there.
         let request = Request::get("/agent").body("").unwrap();
         let request = client.agent().configure_request(request).user_agent("probe").build();
@@ -57,7 +65,10 @@ fn json_is_sent_with_its_type_unless_another_is_given() {
             response.body_mut().read_to_string().unwrap(),
             "POST /onboard | application/json - | [\"a\",\"ß\"]"
         );
-        let own = client.post("/x").header("content-type", "application/json; charset=utf-8").send_json(&1);
+        let own = client
+            .post("/x")
+            .header("content-type", "application/json; charset=utf-8")
+            .send_json(&1);
         let said = own.unwrap().body_mut().read_to_string().unwrap();
         assert_eq!(said, "POST /x | application/json; charset=utf-8 - | 1");
         let unwritable = std::collections::BTreeMap::from([([1], 1)]);
@@ -69,7 +80,10 @@ fn json_is_sent_with_its_type_unless_another_is_given() {
 fn what_may_hold_a_secret_still_says_what_it_is() {
     let client = client("http://127.0.0.1:8080");
     assert_eq!(format!("{client:?}"), "Client { origin: \"http://127.0.0.1:8080\", .. }");
-    assert_eq!(format!("{:?}", client.get("/customer")), "RequestBuilder { method: Some(GET), .. }");
+    assert_eq!(
+        format!("{:?}", client.get("/customer")),
+        "RequestBuilder { method: Some(GET), .. }"
+    );
     let factory = Factory::new(|| Ok(&b"text"[..])).with_length(4);
     assert_eq!(format!("{factory:?}"), "Factory { length: Some(4), .. }");
     assert_eq!(format!("{:?}", OneShot::new(&b"text"[..])), "OneShot { length: None, .. }");

@@ -124,7 +124,9 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<(String, 
     loop {
         let header = next()?;
         match header.split_once(':') {
-            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
+            Some((name, value)) => {
+                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()))
+            }
             None => return Some((line.to_owned(), headers)),
         }
     }
@@ -189,7 +191,10 @@ impl Exchange {
 
     /// Answers with a status, header lines that each end with `\r\n`, and a body, which a `HEAD` is spared.
     pub(crate) fn answer(&mut self, status: u16, headers: &str, body: &str) {
-        let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
         self.write(head.as_bytes());
         if !self.line.starts_with("HEAD ") {
             self.write(body.as_bytes());

@@ -89,8 +89,9 @@ pub(crate) fn on_threads<T: Send>(
 ) -> Vec<T> {
     thread::scope(|scope| {
         let call = &call;
-        let threads: Vec<_> =
-            (0..count).map(|number| scope.spawn(move || listener.during(|| call(number)))).collect();
+        let threads: Vec<_> = (0..count)
+            .map(|number| scope.spawn(move || listener.during(|| call(number))))
+            .collect();
         meanwhile();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })

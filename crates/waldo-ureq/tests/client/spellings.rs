@@ -17,8 +17,9 @@ fn uri(scheme: &str, authority: &str) -> Uri {
 fn clients(origin: &str, proxy: Option<&Scripted>) -> [Client; 2] {
     let proxy = proxy.map(|proxy| Proxy::new(&proxy.origin()).unwrap());
     let config = || settings().proxy(proxy.clone()).build();
-    let builder =
-        || Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1));
+    let builder = || {
+        Client::builder(credentials()).origin(origin).limits(|limits| limits.failures_per_call(1))
+    };
     [builder().agent(config()), builder().agent(Agent::new_with_config(config()))]
         .map(|builder| builder.build().unwrap())
 }
@@ -64,7 +65,8 @@ fn a_request_does_not_go_around_its_socks_proxy() {
         client.resume(&snapshot(&authority)).unwrap();
         let request = Request::get(uri("https", &authority)).body(()).unwrap();
         let proxy = Some(Proxy::new("socks5://127.0.0.1:9").unwrap());
-        let error = client.run(client.agent().configure_request(request).proxy(proxy).build()).unwrap_err();
+        let error =
+            client.run(client.agent().configure_request(request).proxy(proxy).build()).unwrap_err();
         assert!(matches!(error, Error::Ureq(ureq::Error::InvalidProxyUrl)), "{error:?}");
         assert_eq!(plain.connections(), 0);
     });

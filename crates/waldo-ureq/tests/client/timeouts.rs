@@ -107,7 +107,11 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
         assert!(began.elapsed() < SOON);
         assert!(error.retry_in().unwrap() <= Duration::from_secs(1), "{error}");
         assert_eq!(listener.names(), ["login_started"]);
-        assert!(matches!(client.explain(), Explanation::WaitForLogin { .. }), "{}", client.explain());
+        assert!(
+            matches!(client.explain(), Explanation::WaitForLogin { .. }),
+            "{}",
+            client.explain()
+        );
         emulator.release(Target::Login);
         assert_eq!(status(&client), 200);
         assert_eq!(emulator.stats().server.logins(), 1);

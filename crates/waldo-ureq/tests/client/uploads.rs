@@ -18,7 +18,9 @@ use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
 
 use crate::listener::Listener;
 use crate::scripted::{Exchange, Scripted, jwt};
-use crate::site::{PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings};
+use crate::site::{
+    PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings,
+};
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -140,8 +142,8 @@ fn answer_upload(
         Some(Asked::Looks) | None => {}
     }
     let is_short = |length: &str| length.parse::<usize>().unwrap() <= 64 * 1024;
-    let answers =
-        exchange.header("expect").is_some() || exchange.header("content-length").is_some_and(is_short);
+    let answers = exchange.header("expect").is_some()
+        || exchange.header("content-length").is_some_and(is_short);
     if is_known || refusal == Refusal::ReadFirst {
         let body = exchange.read_body();
         return exchange.answer(if is_known { 200 } else { 401 }, "", &body.len().to_string());
@@ -201,7 +203,11 @@ fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
                 let client = site.client();
                 site.forget_token();
                 let logins = site.server.logins();
-                assert_eq!(upload(&client, &document).unwrap(), arrived(megabytes), "round {round}");
+                assert_eq!(
+                    upload(&client, &document).unwrap(),
+                    arrived(megabytes),
+                    "round {round}"
+                );
                 assert_eq!(site.server.logins(), logins + 1, "round {round}");
             }
         }
@@ -224,7 +230,11 @@ fn rule_24_a_refusal_is_read_after_a_failed_write() {
                 }
                 site.forget_token();
                 let chunks = Factory::new(|| Ok(document.as_slice()));
-                assert_eq!(upload(&client, chunks).unwrap(), arrived(8), "{refusal:?} {when_asked:?}");
+                assert_eq!(
+                    upload(&client, chunks).unwrap(),
+                    arrived(8),
+                    "{refusal:?} {when_asked:?}"
+                );
             }
         }
     });
@@ -295,12 +305,13 @@ fn an_early_answer_is_delivered() {
                 return exchange.grant(&jwt(1));
             }
             let (framing, body) = match exchange.line.as_str() {
-                "POST /chunks" => ("Transfer-Encoding: chunked\r\n", "3\r\ntoo\r\n6\r\n large\r\n0\r\n\r\n"),
+                "POST /chunks" => {
+                    ("Transfer-Encoding: chunked\r\n", "3\r\ntoo\r\n6\r\n large\r\n0\r\n\r\n")
+                }
                 "POST /to-the-end" => ("", "too large"),
                 _ => ("Content-Length: 9\r\n", "too large"),
             };
-            let head =
-                "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 413 No\r\nConnection: close\r\nx-why: size\r\n";
+            let head = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 413 No\r\nConnection: close\r\nx-why: size\r\n";
             exchange.write(format!("{head}{framing}\r\n{body}").as_bytes());
             exchange.close();
         });
@@ -330,7 +341,9 @@ fn a_slow_reader_gets_the_whole_upload() {
             }
             let is_interim = exchange.line == "POST /interim";
             let head = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n";
-            exchange.write(if is_interim { "HTTP/1.1 102 Processing\r\n\r\n" } else { head }.as_bytes());
+            exchange.write(
+                if is_interim { "HTTP/1.1 102 Processing\r\n\r\n" } else { head }.as_bytes(),
+            );
             // The client fills all buffers, and looks for an answer a few times.
             thread::sleep(Duration::from_millis(500));
             let length = exchange.read_body().len().to_string();
@@ -365,7 +378,9 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
     bounded(|| {
         let site = Site::start(Refusal::Hold, Asked::Looks);
         let limited = || settings().timeout_per_write(Some(Duration::from_millis(500)));
-        for client in [site.client_with(limited()), site.client_with(limited().timeout_global(None))] {
+        for client in
+            [site.client_with(limited()), site.client_with(limited().timeout_global(None))]
+        {
             site.forget_token();
             assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
         }
@@ -387,7 +402,8 @@ fn rule_24_an_upload_over_an_agent_heals() {
             if exchange.is_login() {
                 return exchange.grant(&jwt(granted.fetch_add(1, Ordering::SeqCst) + 1));
             }
-            if exchange.line == "GET /first" || exchange.bears(&jwt(granted.load(Ordering::SeqCst))) {
+            if exchange.line == "GET /first" || exchange.bears(&jwt(granted.load(Ordering::SeqCst)))
+            {
                 let length = exchange.read_body().len();
                 // This token is refused next.
                 granted.fetch_add(1, Ordering::SeqCst);
@@ -534,7 +550,9 @@ fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
         let shared = Arc::new(OnceLock::<Client>::new());
         let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
         let server = Scripted::start(move |exchange| match exchange.line.as_str() {
-            "POST /authenticate" if logins.fetch_add(1, Ordering::SeqCst) == 0 => exchange.grant(&jwt(1)),
+            "POST /authenticate" if logins.fetch_add(1, Ordering::SeqCst) == 0 => {
+                exchange.grant(&jwt(1))
+            }
             "POST /authenticate" => exchange.answer(401, "", r#"{"code":"INVALID_API_KEY"}"#),
             "POST /up" => {
                 let error = client.get().unwrap().get("/refused").call().unwrap_err();
@@ -598,7 +616,10 @@ fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
         let client = site.client_with(hasty);
         site.forget_token();
         let error = upload(&client, document(8)).unwrap_err();
-        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(ureq::Timeout::SendBody))), "{error:?}");
+        assert!(
+            matches!(error, Error::Ureq(ureq::Error::Timeout(ureq::Timeout::SendBody))),
+            "{error:?}"
+        );
         assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
         assert_eq!(site.asked(), [false, true, false]);
     });
@@ -697,8 +718,12 @@ fn an_upload_waits_no_longer_than_its_client() {
         drop(client.token().unwrap());
         site.forget_token();
         let began = Instant::now();
-        let error = client.post("/up").deadline(Duration::from_secs(2)).send(document(8)).unwrap_err();
+        let error =
+            client.post("/up").deadline(Duration::from_secs(2)).send(document(8)).unwrap_err();
         assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
-        assert!(matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
+        assert!(
+            matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))),
+            "{error:?}"
+        );
     });
 }

@@ -138,7 +138,11 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
 }
 
 fn span() -> impl Strategy<Value = Duration> {
-    prop_oneof![(0..2000_u64).prop_map(millis), (0..90_u64).prop_map(secs), (0..8000_u64).prop_map(secs)]
+    prop_oneof![
+        (0..2000_u64).prop_map(millis),
+        (0..90_u64).prop_map(secs),
+        (0..8000_u64).prop_map(secs)
+    ]
 }
 
 fn moment() -> impl Strategy<Value = Moment> {
@@ -195,15 +199,14 @@ fn response() -> impl Strategy<Value = Response> {
         ]),
     ];
     let status = select(vec![200, 200, 200, 200, 201, 299, 302, 400, 401, 401, 401, 403, 503]);
-    (status, vec(value, 0..3), stamp(), prop::bool::weighted(0.03), prop::bool::weighted(0.2)).prop_map(
-        |(status, renewals, date, foreign, untouched)| Response {
+    (status, vec(value, 0..3), stamp(), prop::bool::weighted(0.03), prop::bool::weighted(0.2))
+        .prop_map(|(status, renewals, date, foreign, untouched)| Response {
             status,
             renewals,
             date,
             foreign,
             untouched,
-        },
-    )
+        })
 }
 
 fn login_answer() -> impl Strategy<Value = LoginAnswer> {

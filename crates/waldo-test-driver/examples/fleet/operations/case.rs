@@ -61,7 +61,8 @@ impl Case {
         let is_compared = self.goal.is_compared();
         let mut trials = Vec::new();
         for Scene { simulation, load, runs } in &self.scenes {
-            let trial = |_| Trial { simulation, load: *load, mix, is_compared, seed: seeds.u64(..) };
+            let trial =
+                |_| Trial { simulation, load: *load, mix, is_compared, seed: seeds.u64(..) };
             trials.extend((0..*runs).map(trial));
         }
         trials
@@ -72,12 +73,20 @@ impl<'a> Trial<'a> {
     /// Makes the run, and the one to compare it with.
     pub(super) fn run<M: Machine>(&self) -> Outcome<'a> {
         let run = |config| {
-            Run::<M>::record(config, self.simulation, self.load, self.mix, Rng::with_seed(self.seed))
+            Run::<M>::record(
+                config,
+                self.simulation,
+                self.load,
+                self.mix,
+                Rng::with_seed(self.seed),
+            )
         };
         let record = run(site::config(|defaults| defaults.jitter_seed(self.seed)));
         let kept = if self.is_compared {
             let every = Duration::from_secs(30);
-            run(site::config(|defaults| defaults.jitter_seed(self.seed).invalidation_budget(0, every)))
+            run(site::config(|defaults| {
+                defaults.jitter_seed(self.seed).invalidation_budget(0, every)
+            }))
         } else {
             Record::default()
         };

@@ -41,7 +41,10 @@ pub(crate) fn sections() -> Vec<Section> {
             goal: "A cache repeats old renewals in 20 % of the responses for 120 s: one more login for each dead token",
             cases: [1, 4, 10].into_iter().map(cache).collect(),
         },
-        Section { goal: "Tokens last one second, for 60 s: no call is lost", cases: vec![short_lives()] },
+        Section {
+            goal: "Tokens last one second, for 60 s: no call is lost",
+            cases: vec![short_lives()],
+        },
         Section {
             goal: "Servers that cannot be pleased: at most 12 logins in the first minute, and 125 an hour",
             cases: hopeless(),
@@ -65,11 +68,19 @@ fn deployments() -> Vec<Case> {
     for (overlap, [fleet, six, lone]) in [
         (
             1,
-            ["deploy 1 s, 12 sessions of 4 x 0.05 s", "deploy 1 s, six loads", "deploy 1 s, one lone caller"],
+            [
+                "deploy 1 s, 12 sessions of 4 x 0.05 s",
+                "deploy 1 s, six loads",
+                "deploy 1 s, one lone caller",
+            ],
         ),
         (
             3,
-            ["deploy 3 s, 12 sessions of 4 x 0.05 s", "deploy 3 s, six loads", "deploy 3 s, one lone caller"],
+            [
+                "deploy 3 s, 12 sessions of 4 x 0.05 s",
+                "deploy 3 s, six loads",
+                "deploy 3 s, one lone caller",
+            ],
         ),
         (
             10,
@@ -89,8 +100,11 @@ fn deployments() -> Vec<Case> {
         ),
     ] {
         let simulation = deployment(secs(overlap), 32);
-        let scene =
-            |threads, gap, runs| Scene { simulation: simulation.clone(), load: Load::of(threads, gap), runs };
+        let scene = |threads, gap, runs| Scene {
+            simulation: simulation.clone(),
+            load: Load::of(threads, gap),
+            runs,
+        };
         let of_fleet = vec![scene(4, 50, 12 * 10)];
         let mut of_six = Vec::new();
         for (threads, gap, runs) in
@@ -101,7 +115,8 @@ fn deployments() -> Vec<Case> {
             of_six.push(Scene { simulation: simulation.clone(), load, runs });
             of_six.push(Scene { simulation: simulation.without_renewals(), load, runs });
         }
-        let of_one = vec![scene(1, 1000, 300), scene(1, 500, 300), scene(1, 300, 200), scene(1, 100, 100)];
+        let of_one =
+            vec![scene(1, 1000, 300), scene(1, 500, 300), scene(1, 300, 200), scene(1, 100, 100)];
         // A slow caller may spend all permits by chance, or log in three times at a server that is about
         // to be replaced.
         let of_slow = if overlap == 1 { NONE } else { BOTH };
@@ -218,7 +233,10 @@ fn hopeless() -> Vec<Case> {
             "two keys for ever, half the routes are public",
             Simulation { routes: routes(0, 50), ..two_keys },
         ),
-        case("one route of ten always refuses", Simulation { routes: routes(10, 0), ..ever.clone() }),
+        case(
+            "one route of ten always refuses",
+            Simulation { routes: routes(10, 0), ..ever.clone() },
+        ),
         case("every route always refuses", Simulation { routes: routes(100, 0), ..ever.clone() }),
         case(
             "10 % refuse, half the routes are public",
@@ -240,8 +258,14 @@ fn exact() -> Vec<Case> {
         ..Simulation::of(secs(899))
     };
     let in_sequence = Simulation::of(secs(120)).with_single_use_tokens();
-    let case = |name, logins, scenes, missed| Case { name, goal: Goal::Exactly { logins }, scenes, missed };
-    let scene = |simulation: &Simulation, load| Scene { simulation: simulation.clone(), load, runs: 3 };
+    let case = |name, logins, scenes, missed| Case {
+        name,
+        goal: Goal::Exactly { logins },
+        scenes,
+        missed,
+    };
+    let scene =
+        |simulation: &Simulation, load| Scene { simulation: simulation.clone(), load, runs: 3 };
     vec![
         case("all revoked with 64 calls in flight: 1 + 1", 2, busy(revoked.clone()), BOTH),
         case("the same, no renewals: 1 + 1", 2, busy(revoked.without_renewals()), NONE),
@@ -253,6 +277,11 @@ fn exact() -> Vec<Case> {
             // one is held when its 401 arrives.
             BOTH,
         ),
-        case("single-use tokens in sequence: 1", 1, vec![scene(&in_sequence, Load::of(1, 50))], NONE),
+        case(
+            "single-use tokens in sequence: 1",
+            1,
+            vec![scene(&in_sequence, Load::of(1, 50))],
+            NONE,
+        ),
     ]
 }

@@ -86,11 +86,16 @@ fn outage_ends(runs: &[Outcome<'_>]) -> Finding {
         late.to_string(),
         format!("{:.1} s", worst.as_secs_f64()),
     ];
-    Finding { figures, met: late * 100 <= runs.len() && worst <= ALWAYS, close: late * 20 <= runs.len() }
+    Finding {
+        figures,
+        met: late * 100 <= runs.len() && worst <= ALWAYS,
+        close: late * 20 <= runs.len(),
+    }
 }
 
 fn lag(runs: &[Outcome<'_>], allowed: u32, keeps: bool) -> Finding {
-    let revoked = |run: &Outcome<'_>| run.simulation.revoked.first().copied().unwrap_or(Duration::MAX);
+    let revoked =
+        |run: &Outcome<'_>| run.simulation.revoked.first().copied().unwrap_or(Duration::MAX);
     let first = |run: &Outcome<'_>| run.record.logins_within(Duration::ZERO, revoked(run));
     let then = |run: &Outcome<'_>| run.record.logins_within(revoked(run), Duration::MAX);
     let lost = |run: &Outcome<'_>| run.record.lost_within(Duration::ZERO, revoked(run));
@@ -132,7 +137,8 @@ fn few_logins(runs: &[Outcome<'_>]) -> Finding {
     let first = most(runs, |run| run.record.logins_within(Duration::ZERO, Duration::from_secs(60)));
     let hourly = |run: &Outcome<'_>| {
         let span = run.simulation.until.saturating_sub(STEADY);
-        f64::from(run.record.logins_within(STEADY, run.simulation.until)) * HOUR.div_duration_f64(span)
+        f64::from(run.record.logins_within(STEADY, run.simulation.until))
+            * HOUR.div_duration_f64(span)
     };
     let hourly = runs.iter().map(hourly).fold(0.0, f64::max);
     let figures = vec![first.to_string(), format!("{hourly:.0}"), share_lost(runs)];
@@ -145,9 +151,14 @@ fn exactly(runs: &[Outcome<'_>], allowed: u32) -> Finding {
     let most = most(runs, logins);
     let lost = sum(runs, |run| run.record.lost_that(false));
     let one_shot = sum(runs, |run| run.record.lost_that(true));
-    let figures = [u64::from(least), u64::from(most), lost, one_shot].map(|figure| figure.to_string());
+    let figures =
+        [u64::from(least), u64::from(most), lost, one_shot].map(|figure| figure.to_string());
     let exact = least == allowed && most == allowed;
-    Finding { figures: figures.to_vec(), met: exact && lost == 0, close: exact && is_rare(lost, runs) }
+    Finding {
+        figures: figures.to_vec(),
+        met: exact && lost == 0,
+        close: exact && is_rare(lost, runs),
+    }
 }
 
 /// At most two of a thousand calls: three seeds lost 2, 8 and 11 of some 10,900 mixed calls.
@@ -179,7 +190,8 @@ fn share_lost(runs: &[Outcome<'_>]) -> String {
         let lost = run.record.lost_within(Duration::ZERO, Duration::MAX);
         (f64::from(lost), f64::from(run.record.calls))
     };
-    let (lost, calls) = runs.iter().map(of_run).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let (lost, calls) =
+        runs.iter().map(of_run).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     format!("{:.1}", if calls > 0.0 { 100.0 * lost / calls } else { 0.0 })
 }
 
@@ -205,10 +217,13 @@ mod tests {
         let overlap = Some(Duration::from_secs(3)..Duration::from_secs(6));
         let simulation = Simulation { overlap, ..Simulation::of(Duration::from_secs(60)) };
         let judge = |latest: &[f64]| {
-            let mut runs: Vec<_> =
-                (latest.len()..100).map(|_| outcome(&simulation, &[], &[lost(8.0, false)])).collect();
+            let mut runs: Vec<_> = (latest.len()..100)
+                .map(|_| outcome(&simulation, &[], &[lost(8.0, false)]))
+                .collect();
             runs.extend(
-                latest.iter().map(|at| outcome(&simulation, &[], &[lost(*at, false), lost(20.0, true)])),
+                latest
+                    .iter()
+                    .map(|at| outcome(&simulation, &[], &[lost(*at, false), lost(20.0, true)])),
             );
             Goal::OutageEnds.judge(&runs).met
         };
@@ -219,8 +234,10 @@ mod tests {
 
     #[test]
     fn a_lag_costs_what_keeping_costs() {
-        let simulation =
-            Simulation { revoked: vec![Duration::from_secs(30)], ..Simulation::of(Duration::from_secs(60)) };
+        let simulation = Simulation {
+            revoked: vec![Duration::from_secs(30)],
+            ..Simulation::of(Duration::from_secs(60))
+        };
         let judge = |logins: &[f64], losses: &[Lost], keeps| {
             let mut run = outcome(&simulation, logins, losses);
             run.kept.lost = vec![lost(1.0, false)];
@@ -238,7 +255,8 @@ mod tests {
         let simulation = Simulation::of(Duration::from_secs(65 * 60));
         let judge = |first: u32, later: u32| {
             let first = (0..first).map(f64::from);
-            let logins: Vec<f64> = first.chain((0..later).map(|index| 300.0 + f64::from(index))).collect();
+            let logins: Vec<f64> =
+                first.chain((0..later).map(|index| 300.0 + f64::from(index))).collect();
             Goal::FewLogins.judge(&[outcome(&simulation, &logins, &[])]).met
         };
         assert!(judge(12, 125));
@@ -255,9 +273,12 @@ mod tests {
         assert!(judge(&[0.0], &[lost(1.0, true)]));
         assert!(!judge(&[0.0], &[lost(1.0, false)]));
         assert!(!judge(&[], &[]) && !judge(&[0.0, 1.0], &[]));
-        let none_lost = |losses: &[Lost]| Goal::NoneLost.judge(&[outcome(&simulation, &[], losses)]).met;
+        let none_lost =
+            |losses: &[Lost]| Goal::NoneLost.judge(&[outcome(&simulation, &[], losses)]).met;
         assert!(none_lost(&[lost(1.0, true)]) && !none_lost(&[lost(1.0, false)]));
-        let cache = |logins: &[f64]| Goal::Cache { dead: 1 }.judge(&[outcome(&simulation, logins, &[])]).met;
+        let cache = |logins: &[f64]| {
+            Goal::Cache { dead: 1 }.judge(&[outcome(&simulation, logins, &[])]).met
+        };
         assert!(cache(&[0.0, 1.0]) && !cache(&[0.0, 1.0, 2.0]));
     }
 

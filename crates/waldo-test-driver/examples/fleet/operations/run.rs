@@ -171,7 +171,8 @@ impl<'a, M: Machine> Run<'a, M> {
                 let way = self.load.login_way(&mut self.rng);
                 let deadline = self.threads.get(index).and_then(|thread| thread.deadline);
                 let expires_at = time_of(M::expires_at(&login));
-                let until = deadline.map_or(expires_at, |deadline| deadline.min(expires_at)).max(now);
+                let until =
+                    deadline.map_or(expires_at, |deadline| deadline.min(expires_at)).max(now);
                 self.plan(index, State::Waiting(call), until);
                 let own = self.threads.len();
                 let state = State::LoginSent(login, way.back);
@@ -195,8 +196,10 @@ impl<'a, M: Machine> Run<'a, M> {
     /// A login has ended: all who wait look again.
     fn wake(&mut self, now: Duration) {
         for index in 0..self.threads.len() {
-            let waits =
-                self.threads.get(index).is_some_and(|thread| matches!(thread.state, State::Waiting(_)));
+            let waits = self
+                .threads
+                .get(index)
+                .is_some_and(|thread| matches!(thread.state, State::Waiting(_)));
             if waits {
                 self.plan_anew(index, now);
             }
@@ -219,7 +222,13 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn record(simulation: &Simulation, load: Load, mix: Mix, seed: u64) -> Record {
-        Run::<Session>::record(site::config(|defaults| defaults), simulation, load, mix, Rng::with_seed(seed))
+        Run::<Session>::record(
+            site::config(|defaults| defaults),
+            simulation,
+            load,
+            mix,
+            Rng::with_seed(seed),
+        )
     }
 
     #[test]

@@ -175,7 +175,12 @@ mod tests {
         (servers, token)
     }
 
-    fn call(servers: &mut Servers<'_>, token: &HeaderValue, route: Route, at: f64) -> Response<Vec<u8>> {
+    fn call(
+        servers: &mut Servers<'_>,
+        token: &HeaderValue,
+        route: Route,
+        at: f64,
+    ) -> Response<Vec<u8>> {
         let mut request = site::call();
         request.headers_mut().insert(AUTHORIZATION, token.clone());
         servers.call(&request, route, secs(at), &mut Rng::with_seed(1))
@@ -203,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_deployment_ends_the_tokens_of_the_old_key() {
-        let simulation = Simulation { overlap: Some(secs(3.0)..secs(6.0)), ..Simulation::of(secs(60.0)) };
+        let simulation =
+            Simulation { overlap: Some(secs(3.0)..secs(6.0)), ..Simulation::of(secs(60.0)) };
         let (mut servers, token) = logged_in(&simulation);
         assert_eq!(status(&mut servers, &token, 2.9), 200);
         let mut dice = Rng::with_seed(7);
@@ -237,7 +243,8 @@ mod tests {
 
     #[test]
     fn each_route_and_each_taste_answers_as_named() {
-        let simulation = Simulation { takes: Takes::Once, ..Simulation::of(secs(60.0)) }.without_renewals();
+        let simulation =
+            Simulation { takes: Takes::Once, ..Simulation::of(secs(60.0)) }.without_renewals();
         let (mut servers, token) = logged_in(&simulation);
         assert_eq!([2.0, 2.1, 2.2].map(|at| status(&mut servers, &token, at)), [200, 401, 401]);
         let public = call(&mut servers, &token, Route::Public, 2.3);
@@ -249,7 +256,10 @@ mod tests {
 
         let simulation = Simulation::of(secs(60.0));
         let (mut servers, token) = logged_in(&simulation);
-        assert_eq!(call(&mut servers, &token, Route::Refusing, 2.0).status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            call(&mut servers, &token, Route::Refusing, 2.0).status(),
+            StatusCode::UNAUTHORIZED
+        );
         assert_eq!(status(&mut servers, &token, 2.0), 200);
         let failed = servers.log_in(&site::login(), true, secs(3.0), &mut Rng::with_seed(1));
         assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,8 +1,8 @@
 //! Cases of what callers are told.
 
 use super::stage::{
-    CALL, NEW, NOW, OLD, SECOND, TICK, ago, answered, close, hold, later, one_shot, refuse, refuse_until,
-    see_answer, sent_before, until,
+    CALL, NEW, NOW, OLD, SECOND, TICK, ago, answered, close, hold, later, one_shot, refuse,
+    refuse_until, see_answer, sent_before, until,
 };
 use super::{Case, case};
 use crate::machine::Why;
@@ -58,7 +58,10 @@ pub(super) fn cases() -> Vec<Case> {
                 refuse(CALL, Why::Rejected).knowing(close(By::Failure, NOW)),
                 refuse(CALL, Why::Rejected).knowing(close(By::Abandonment, NOW)),
             ],
-            [refuse(CALL, Why::Rejected).knowing(close(By::Rejection, NOW)), refuse(CALL, Why::Foreign)],
+            [
+                refuse(CALL, Why::Rejected).knowing(close(By::Rejection, NOW)),
+                refuse(CALL, Why::Foreign),
+            ],
         ),
         case(
             "truthful/unavailable",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, lifetime, log_in, log_in_for,
-    one_shot, see, wait,
+    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, lifetime, log_in,
+    log_in_for, one_shot, see, wait,
 };
 use super::{Case, case};
 use crate::watch::{BURST, By, Caller, Closed, EVERY, Held, Watch, What};
@@ -63,8 +63,9 @@ pub(super) fn cases() -> Vec<Case> {
                 }),
             ],
             [
-                log_in(CALL)
-                    .knowing(|watch| watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND) })),
+                log_in(CALL).knowing(|watch| {
+                    watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND) })
+                }),
                 log_in(one_shot(CALL)).knowing(|watch| {
                     watch.held = Some(Held { token: OLD, lifetime: lifetime(300 * SECOND) });
                 }),
@@ -78,7 +79,10 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "bounded-logins/budget",
             [log_in(CALL).knowing(drops(BURST + 1, EVERY.saturating_sub(TICK)))],
-            [log_in(CALL).knowing(drops(BURST + 1, EVERY)), log_in(CALL).knowing(drops(BURST, TICK))],
+            [
+                log_in(CALL).knowing(drops(BURST + 1, EVERY)),
+                log_in(CALL).knowing(drops(BURST, TICK)),
+            ],
         ),
         case(
             "one-failure/same-instant",

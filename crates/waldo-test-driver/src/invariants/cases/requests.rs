@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, NEW, OLD, SECOND, TICK, ago, answered, hold, lifetime, one_shot, probe, refused, see, see_answer,
-    send, send_held, sent_before,
+    CALL, NEW, OLD, SECOND, TICK, ago, answered, hold, lifetime, one_shot, probe, refused, see,
+    see_answer, send, send_held, sent_before,
 };
 use super::{Case, case};
 use crate::watch::{Caller, Carries, GRACE, Held, TokenId, Watch, What};
@@ -13,8 +13,9 @@ pub(super) fn cases() -> Vec<Case> {
     let carries = |carries| see(What::Sent { call: CALL, carries, probe: false });
     let first = answered(sent_before(1, 401), OLD, 401);
     let broke_off = Caller { attempts: 1, broke_off: Some(OLD), ..CALL };
-    let lasts =
-        |left| move |watch: &mut Watch| watch.held = Some(Held { token: OLD, lifetime: lifetime(left) });
+    let lasts = |left| {
+        move |watch: &mut Watch| watch.held = Some(Held { token: OLD, lifetime: lifetime(left) })
+    };
     let was_sent = |token| move |watch: &mut Watch| watch.newest_sent = Some(token);
     vec![
         case("own-origin/abroad", [carries(Carries::Abroad)], [send_held(CALL)]),
@@ -40,7 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
                 send_held(sent_before(1, 500)),
                 send_held(Caller { attempts: 1, ..CALL }),
                 send_held(broke_off),
-                send(broke_off, NEW).knowing(hold(NEW)).knowing(|watch| watch.refused.push(TokenId(7))),
+                send(broke_off, NEW)
+                    .knowing(hold(NEW))
+                    .knowing(|watch| watch.refused.push(TokenId(7))),
             ],
             [
                 send_held(sent_before(1, 401)),
@@ -78,17 +81,26 @@ pub(super) fn cases() -> Vec<Case> {
                 see_answer(first.retried().drops()).knowing(hold(NEW)),
                 see_answer(first.elsewhere().drops()).knowing(hold(NEW)),
             ],
-            [see_answer(first.drops()), see_answer(answered(CALL, OLD, 500).drops()).knowing(hold(NEW))],
+            [
+                see_answer(first.drops()),
+                see_answer(answered(CALL, OLD, 500).drops()).knowing(hold(NEW)),
+            ],
         ),
         case("no-resurrection/given-up", [send(CALL, OLD)], [send_held(CALL)]),
         case(
             "no-resurrection/older",
-            [send(CALL, OLD).knowing(hold(NEW)), send(CALL, OLD).knowing(hold(NEW)).knowing(was_sent(NEW))],
+            [
+                send(CALL, OLD).knowing(hold(NEW)),
+                send(CALL, OLD).knowing(hold(NEW)).knowing(was_sent(NEW)),
+            ],
             [send(CALL, NEW).knowing(hold(NEW)).knowing(was_sent(OLD))],
         ),
         case(
             "freshest-wins/not-held",
-            [send(CALL, OLD).knowing(hold(NEW)).knowing(was_sent(OLD)), send(CALL, NEW).knowing(hold(OLD))],
+            [
+                send(CALL, OLD).knowing(hold(NEW)).knowing(was_sent(OLD)),
+                send(CALL, NEW).knowing(hold(OLD)),
+            ],
             [send_held(CALL)],
         ),
         case(
@@ -103,7 +115,9 @@ pub(super) fn cases() -> Vec<Case> {
             [
                 see_answer(first.drops()).knowing(hold(OLD)).knowing(refused(OLD, ago(GRACE))),
                 see_answer(first.drops()).knowing(lasts(2 * SECOND)),
-                see_answer(first.retried().drops()).knowing(hold(OLD)).knowing(|watch| watch.accepted = true),
+                see_answer(first.retried().drops())
+                    .knowing(hold(OLD))
+                    .knowing(|watch| watch.accepted = true),
                 see_answer(first).knowing(hold(OLD)),
                 see_answer(answered(CALL, OLD, 403).drops()).knowing(hold(OLD)),
                 see_answer(first.elsewhere().drops()).knowing(hold(OLD)),

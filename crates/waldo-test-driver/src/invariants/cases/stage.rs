@@ -6,7 +6,9 @@ use waldo_auth_core::{Instant, Now};
 
 use crate::invariants::{INVARIANTS, Scene};
 use crate::machine::Why;
-use crate::watch::{By, Caller, Carries, Closed, Held, Lifetime, Sight, TokenId, Tokens, Watch, What};
+use crate::watch::{
+    By, Caller, Carries, Closed, Held, Lifetime, Sight, TokenId, Tokens, Watch, What,
+};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const TICK: Duration = Duration::from_nanos(1);
@@ -55,7 +57,8 @@ impl Stage {
 
     /// All clauses that object, as `invariant/clause`.
     pub(super) fn objectors(&self) -> Vec<String> {
-        let clauses = INVARIANTS.iter().flat_map(|invariant| invariant.paths().zip(invariant.clauses));
+        let clauses =
+            INVARIANTS.iter().flat_map(|invariant| invariant.paths().zip(invariant.clauses));
         clauses
             .filter(|(_, clause)| (clause.objects)(&self.scene(), &self.sight()).is_some())
             .map(|(path, _)| path)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, one_shot, refuse, until, wait,
+    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, one_shot, refuse, until,
+    wait,
 };
 use super::{Case, case};
 use crate::machine::Why;
@@ -26,7 +27,9 @@ pub(super) fn cases() -> Vec<Case> {
             "no-needless-wait/refused",
             [
                 refuse(CALL, Why::Rejected).knowing(hold(OLD)).knowing(close(By::Rejection, NOW)),
-                refuse(CALL, Why::Unavailable).knowing(hold(OLD)).knowing(|watch| watch.failures = 3),
+                refuse(CALL, Why::Unavailable)
+                    .knowing(hold(OLD))
+                    .knowing(|watch| watch.failures = 3),
                 refuse(until(NOW), Why::Deadline).knowing(hold(OLD)),
             ],
             [refuse(CALL, Why::Foreign).knowing(hold(OLD)), refuse(until(NOW), Why::Deadline)],

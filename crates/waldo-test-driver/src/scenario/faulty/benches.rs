@@ -131,14 +131,16 @@ impl Bench for Scripted {
 
 fn scenario(steps: &[&str], seen: &str) -> Scenario {
     let steps = steps.join(", ");
-    let json =
-        format!(r#"{{"name": "n", "why": "w", "virtual_only": "v", "steps": [{steps}], "seen": [{seen}]}}"#);
+    let json = format!(
+        r#"{{"name": "n", "why": "w", "virtual_only": "v", "steps": [{steps}], "seen": [{seen}]}}"#
+    );
     Scenario::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 
 pub(super) fn cases() -> Vec<Case> {
     let steps: Vec<&str> = STEPS.iter().map(|(step, _)| *step).collect();
-    let all_asked: Vec<&str> = STEPS.iter().flat_map(|(_, asked)| asked.split(", ")).chain(END).collect();
+    let all_asked: Vec<&str> =
+        STEPS.iter().flat_map(|(_, asked)| asked.split(", ")).chain(END).collect();
     let scenario_of_all = scenario(&steps, "");
     let mut cases = vec![no_client(), client()];
     for obstacle in (0..all_asked.len()).map(Some).chain([None]) {
@@ -165,7 +167,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 #[test]
 fn an_obstacle_is_told_with_its_step() {
-    let scenario = scenario(&[r#"{"start": {"id": "a", "answer": "cancelled"}}"#, r#"{"cancel": "a"}"#], "");
+    let scenario =
+        scenario(&[r#"{"start": {"id": "a", "answer": "cancelled"}}"#, r#"{"cancel": "a"}"#], "");
     let told = |obstacle| {
         let mut bench = Scripted { obstacle: Some(obstacle), ..Scripted::default() };
         scenario.perform(&mut bench, Precision::Exact).first().unwrap().to_string()
@@ -257,7 +260,10 @@ fn the_simulation_tells_what_it_cannot_do() {
             None => assert_eq!(found, [], "{steps:?}"),
             Some(told) => {
                 let step = found.iter().find(|unmet| unmet.demand() == Demand::Step);
-                assert!(step.is_some_and(|step| step.to_string().starts_with(told)), "{told}: {found:#?}");
+                assert!(
+                    step.is_some_and(|step| step.to_string().starts_with(told)),
+                    "{told}: {found:#?}"
+                );
             }
         }
     }

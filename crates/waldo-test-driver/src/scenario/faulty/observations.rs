@@ -100,7 +100,10 @@ fn body(seen: &Observed, number: usize) -> Vec<u8> {
 }
 
 fn note(value: &'static str) -> HeaderMap {
-    HeaderMap::from_iter([(http::HeaderName::from_static("x-note"), HeaderValue::from_static(value))])
+    HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-note"),
+        HeaderValue::from_static(value),
+    )])
 }
 
 fn healed() -> Vec<(Expected, Change)> {
@@ -122,25 +125,41 @@ fn endings() -> Vec<(Expected, Change)> {
             )),
             |seen| seen.elsewhere = 1,
         ),
-        (Some((Demand::LoginsAtOnce, "logins under way at once: expected 1 at most; seen 2")), |seen| {
-            seen.logins_at_once = 2;
-        }),
+        (
+            Some((Demand::LoginsAtOnce, "logins under way at once: expected 1 at most; seen 2")),
+            |seen| {
+                seen.logins_at_once = 2;
+            },
+        ),
         (Some((Demand::CallMade, "call c was never made; expected 200")), |seen| {
             seen.endings.retain(|id, _| id.as_str() != "c");
         }),
-        (Some((Demand::CallEnded, "2 of 3 calls c ended; expected 200")), |seen| drop(call(seen, "c").pop())),
+        (Some((Demand::CallEnded, "2 of 3 calls c ended; expected 200")), |seen| {
+            drop(call(seen, "c").pop())
+        }),
         (
-            Some((Demand::Ending, "call a ended otherwise: expected 200, at 0s; seen cancelled, at 0s")),
+            Some((
+                Demand::Ending,
+                "call a ended otherwise: expected 200, at 0s; seen cancelled, at 0s",
+            )),
             |seen| end(seen, "a", Ending::Cancelled),
         ),
-        (Some((Demand::Ending, "call a ended otherwise: expected 200, at 0s; seen 200, at 1ns")), |seen| {
-            call(seen, "a")[0].1 = MOMENT;
-        }),
-        (Some((Demand::Ending, "call b ended otherwise: expected 200 or 401; seen failed")), |seen| {
-            end(seen, "b", Ending::Failed);
-        }),
+        (
+            Some((Demand::Ending, "call a ended otherwise: expected 200, at 0s; seen 200, at 1ns")),
+            |seen| {
+                call(seen, "a")[0].1 = MOMENT;
+            },
+        ),
+        (
+            Some((Demand::Ending, "call b ended otherwise: expected 200 or 401; seen failed")),
+            |seen| {
+                end(seen, "b", Ending::Failed);
+            },
+        ),
         // The last of several that are alike.
-        (Some((Demand::Ending, "call c ended otherwise")), |seen| call(seen, "c")[2].0 = Ending::TimedOut),
+        (Some((Demand::Ending, "call c ended otherwise")), |seen| {
+            call(seen, "c")[2].0 = Ending::TimedOut
+        }),
         // The body of the answer to another call.
         (Some((Demand::OwnResponse, "call a: expected that it is delivered")), |seen| {
             let body = body(seen, 2);
@@ -168,11 +187,17 @@ fn attempts() -> Vec<(Expected, Change)> {
     }
     vec![
         (
-            Some((Demand::Method, "call b: expected that each attempt has its method, POST; it had GET")),
+            Some((
+                Demand::Method,
+                "call b: expected that each attempt has its method, POST; it had GET",
+            )),
             |seen| seen.sightings[4].method = Method::GET,
         ),
         (
-            Some((Demand::Query, "call b: expected that each attempt has its query, ?x=1; it had none")),
+            Some((
+                Demand::Query,
+                "call b: expected that each attempt has its query, ?x=1; it had none",
+            )),
             |seen| seen.sightings[4].query = None,
         ),
         (Some((Demand::Query, "its query, none; it had ?")), |seen| {
@@ -184,7 +209,9 @@ fn attempts() -> Vec<(Expected, Change)> {
         (Some((Demand::UserHeaders, "its x-note, \"one\" and \"two\"; it had \"two\"")), |seen| {
             headers(seen).extend(note("two"));
         }),
-        (Some((Demand::UserHeaders, "it had \"two, one\"")), |seen| headers(seen).extend(note("two, one"))),
+        (Some((Demand::UserHeaders, "it had \"two, one\"")), |seen| {
+            headers(seen).extend(note("two, one"))
+        }),
         (None, |seen| headers(seen).extend(note("one, two"))),
         (
             Some((
@@ -234,7 +261,8 @@ fn order() -> Vec<(Expected, Change)> {
         &mut seen.sightings[0]
     }
     let request = |words| Some((Demand::Request, words));
-    let nothing = "from request 9 on: nothing more was expected; seen /c with login 2, given 200, at 0s";
+    let nothing =
+        "from request 9 on: nothing more was expected; seen /c with login 2, given 200, at 0s";
     vec![
         (
             request(
@@ -248,42 +276,59 @@ fn order() -> Vec<(Expected, Change)> {
         (request("from request 4 on: expected a login, given 200; seen /c with login 2"), |seen| {
             missing(seen, 3);
         }),
-        (request("from request 6 on: expected /c with login 2, given 200; no more was seen"), |seen| {
-            missing(seen, 6);
-        }),
+        (
+            request("from request 6 on: expected /c with login 2, given 200; no more was seen"),
+            |seen| {
+                missing(seen, 6);
+            },
+        ),
         (Some((Demand::NoOtherRequest, nothing)), |seen| twice(seen, 7)),
         (None, |seen| twice(seen, 2)),
         (
-            request("from request 5 on: expected a login, given 200; seen /b with login 1, given 401"),
+            request(
+                "from request 5 on: expected a login, given 200; seen /b with login 1, given 401",
+            ),
             |seen| {
                 twice(seen, 2);
                 twice(seen, 2);
             },
         ),
-        (request("from request 4 on: expected /b with login 2, given 200; seen a login as"), |seen| {
-            twice(seen, 3);
-        }),
+        (
+            request("from request 4 on: expected /b with login 2, given 200; seen a login as"),
+            |seen| {
+                twice(seen, 3);
+            },
+        ),
         (None, |seen| seen.sightings.swap(3, 4)),
-        (request("from request 3 on: expected /b with login 1, given 401; seen a login as"), |seen| {
-            seen.sightings.swap(2, 3);
-        }),
+        (
+            request("from request 3 on: expected /b with login 1, given 401; seen a login as"),
+            |seen| {
+                seen.sightings.swap(2, 3);
+            },
+        ),
         (request("from request 1 on"), |seen| login(seen).given = Given::Status(201)),
         (request("from request 1 on"), |seen| login(seen).given = Given::CutShort),
         (
-            request("expected a login as the first pair, given 200, at 0s; seen a login as the first pair"),
+            request(
+                "expected a login as the first pair, given 200, at 0s; seen a login as the first pair",
+            ),
             |seen| {
                 login(seen).at = MOMENT;
             },
         ),
         (
-            request("expected a login as a pair that was not seen, given 200, at 0s; seen a login as nobody"),
+            request(
+                "expected a login as a pair that was not seen, given 200, at 0s; seen a login as nobody",
+            ),
             |seen| {
                 seen.sightings[3].pair = None;
                 login(seen).pair = None;
             },
         ),
         (
-            request("expected a login as the first pair, given 200, at 0s; seen a login as the second pair"),
+            request(
+                "expected a login as the first pair, given 200, at 0s; seen a login as the second pair",
+            ),
             |seen| {
                 login(seen).pair = Some(PairName::new(2, "wk.other".to_owned()));
             },
@@ -300,9 +345,12 @@ fn order() -> Vec<(Expected, Change)> {
         (request("expected /b with login 1, given 401; seen a login as nobody"), |seen| {
             seen.sightings[2].target = Target::Login;
         }),
-        (request("expected a login as the first pair, given 200, at 0s; seen /authenticate"), |seen| {
-            login(seen).target = Target::Calls;
-        }),
+        (
+            request("expected a login as the first pair, given 200, at 0s; seen /authenticate"),
+            |seen| {
+                login(seen).target = Target::Calls;
+            },
+        ),
     ]
 }
 
@@ -336,7 +384,9 @@ fn rejected() -> Vec<(Expected, Change)> {
         (ending, |seen| rejected(seen, "INVALID_API_KEY", MINUTE + MOMENT)),
         (ending, |seen| rejected(seen, "INVALID_API_KEY", MINUTE.saturating_sub(MOMENT))),
         (ending, |seen| call(seen, "a")[0].1 = MOMENT),
-        (ending, |seen| end(seen, "a", Ending::Unavailable { retry_in: MINUTE, why: String::new() })),
+        (ending, |seen| {
+            end(seen, "a", Ending::Unavailable { retry_in: MINUTE, why: String::new() })
+        }),
         (ending, |seen| end(seen, "a", Ending::Other(Server::KEY_ID.to_owned()))),
     ]
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT,
+};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
@@ -20,11 +22,12 @@ const OWN_HOST: &str = "127.0.0.1:8787";
 pub(super) fn cases() -> Vec<Case> {
     let logins = logins().into_iter().map(|case| (Target::Login, case));
     let calls = calls().into_iter().map(|case| (Target::Calls, case));
-    let case = |(number, (target, (expected, change))): (usize, (Target, (Expected, Change)))| Case {
-        what: format!("{target:?}, change {number}"),
-        found: found(target, change),
-        expected,
-    };
+    let case =
+        |(number, (target, (expected, change))): (usize, (Target, (Expected, Change)))| Case {
+            what: format!("{target:?}, change {number}"),
+            found: found(target, change),
+            expected,
+        };
     logins.chain(calls).enumerate().map(case).collect()
 }
 
@@ -33,7 +36,8 @@ fn found(target: Target, change: Change) -> Vec<Unmet> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let (mut server, mut witness) = (Server::default(), Witness::new(now).expecting_host(OWN_HOST));
     let body = json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET }).to_string();
-    let login = Request::post("/authenticate").header(HOST, OWN_HOST).header(USER_AGENT, "a client");
+    let login =
+        Request::post("/authenticate").header(HOST, OWN_HOST).header(USER_AGENT, "a client");
     let json = "application/json";
     let login = login.header(CONTENT_TYPE, json).header(ACCEPT, json).body(body).unwrap();
     let granted = server.handle(&login, now);
@@ -70,31 +74,46 @@ fn logins() -> Vec<(Expected, Change)> {
     let mut logins: Vec<(Expected, Change)> = vec![
         (None, |_, _| {}),
         (
-            Some((Demand::LoginWithoutToken, "a login carries no Authorization header; it carried login 1")),
+            Some((
+                Demand::LoginWithoutToken,
+                "a login carries no Authorization header; it carried login 1",
+            )),
             |login, token| set(login.headers_mut(), AUTHORIZATION, &format!("Bearer {token}")),
         ),
-        (Some((Demand::LoginWithoutToken, "it carried one without a token of this server")), |login, _| {
-            set(login.headers_mut(), AUTHORIZATION, &format!("Bearer {FORGED}"));
-        }),
+        (
+            Some((Demand::LoginWithoutToken, "it carried one without a token of this server")),
+            |login, _| {
+                set(login.headers_mut(), AUTHORIZATION, &format!("Bearer {FORGED}"));
+            },
+        ),
         (Some((Demand::LoginQuery, "a login has no query; it had one")), |login, _| {
             *login.uri_mut() = "/authenticate?a=1".parse().unwrap();
         }),
-        (Some((Demand::NoOtherLoginHeader, "and those of an HTTP stack; it carried cookie")), |login, _| {
-            set(login.headers_mut(), "cookie", "a=1");
-        }),
+        (
+            Some((Demand::NoOtherLoginHeader, "and those of an HTTP stack; it carried cookie")),
+            |login, _| {
+                set(login.headers_mut(), "cookie", "a=1");
+            },
+        ),
         (Some((Demand::NoOtherLoginHeader, "it carried accept-encoding")), |login, _| {
             set(login.headers_mut(), ACCEPT_ENCODING, "gzip");
         }),
         (None, |login, _| set(login.headers_mut(), ACCEPT_ENCODING, "Identity")),
         (
-            Some((Demand::LoginHeader, "exactly one Content-Type: application/json; it carried none")),
+            Some((
+                Demand::LoginHeader,
+                "exactly one Content-Type: application/json; it carried none",
+            )),
             |login, _| {
                 drop(login.headers_mut().remove(CONTENT_TYPE));
             },
         ),
-        (Some((Demand::LoginHeader, "exactly one Accept: application/json; it carried none")), |login, _| {
-            drop(login.headers_mut().remove(ACCEPT));
-        }),
+        (
+            Some((Demand::LoginHeader, "exactly one Accept: application/json; it carried none")),
+            |login, _| {
+                drop(login.headers_mut().remove(ACCEPT));
+            },
+        ),
         (Some((Demand::LoginHeader, "it carried application/json and */*")), |login, _| {
             add(login.headers_mut(), ACCEPT, "*/*");
         }),
@@ -137,19 +156,28 @@ fn calls() -> Vec<(Expected, Change)> {
         (Some((Demand::Host, "it carried 127.0.0.1:8787 and 127.0.0.1:8787")), |call, _| {
             add(call.headers_mut(), HOST, OWN_HOST);
         }),
-        (Some((Demand::Token, "a call carries an Authorization header; it carried none")), |call, _| {
-            drop(call.headers_mut().remove(AUTHORIZATION));
-        }),
-        (Some((Demand::OneToken, "a call carries one Authorization header; it carried 2")), |call, token| {
-            add(call.headers_mut(), AUTHORIZATION, &format!("Bearer {token}"));
-        }),
+        (
+            Some((Demand::Token, "a call carries an Authorization header; it carried none")),
+            |call, _| {
+                drop(call.headers_mut().remove(AUTHORIZATION));
+            },
+        ),
+        (
+            Some((Demand::OneToken, "a call carries one Authorization header; it carried 2")),
+            |call, token| {
+                add(call.headers_mut(), AUTHORIZATION, &format!("Bearer {token}"));
+            },
+        ),
         (Some((Demand::OneToken, "it carried 3")), |call, _| {
             add(call.headers_mut(), AUTHORIZATION, "Basic YTpi");
             add(call.headers_mut(), AUTHORIZATION, &format!("Bearer {FORGED}"));
         }),
-        (form("exactly `Authorization: Bearer <token>`; it carried `bearer …`"), |call, token| {
-            set(call.headers_mut(), AUTHORIZATION, &format!("bearer {token}"));
-        }),
+        (
+            form("exactly `Authorization: Bearer <token>`; it carried `bearer …`"),
+            |call, token| {
+                set(call.headers_mut(), AUTHORIZATION, &format!("bearer {token}"));
+            },
+        ),
         (form("it carried `Bearer: …`"), |call, token| {
             set(call.headers_mut(), AUTHORIZATION, &format!("Bearer: {token}"));
         }),
@@ -167,9 +195,14 @@ fn calls() -> Vec<(Expected, Change)> {
         (form("it carried something else before the token"), |call, token| {
             set(call.headers_mut(), AUTHORIZATION, &format!("Bearer a1 {token}"));
         }),
-        (issued("a call carries a token that this server has issued; it carried none of them"), |call, _| {
-            set(call.headers_mut(), AUTHORIZATION, &format!("Bearer {FORGED}"));
+        (
+            issued("a call carries a token that this server has issued; it carried none of them"),
+            |call, _| {
+                set(call.headers_mut(), AUTHORIZATION, &format!("Bearer {FORGED}"));
+            },
+        ),
+        (issued("it carried none of them"), |call, _| {
+            set(call.headers_mut(), AUTHORIZATION, "Bearer a.b")
         }),
-        (issued("it carried none of them"), |call, _| set(call.headers_mut(), AUTHORIZATION, "Bearer a.b")),
     ]
 }

@@ -32,7 +32,8 @@ impl Bench for SimulatedBench<'_> {
             Change::Reset(pair) => self.session.reset(credentials(pair)?, now),
             Change::Store => {
                 let snapshot = self.session.snapshot(now);
-                let snapshot = snapshot.ok_or_else(|| Obstacle::new("the client holds no token to store"))?;
+                let snapshot =
+                    snapshot.ok_or_else(|| Obstacle::new("the client holds no token to store"))?;
                 self.stored = Some(snapshot.to_json());
             }
             Change::Resume(expected) => {
@@ -47,7 +48,9 @@ impl Bench for SimulatedBench<'_> {
                         ));
                     }
                     (Err(why), Resumption::Resumed) => {
-                        return Err(Obstacle::new(format!("the client refuses the stored token: {why}")));
+                        return Err(Obstacle::new(format!(
+                            "the client refuses the stored token: {why}"
+                        )));
                     }
                 }
             }
@@ -89,7 +92,9 @@ impl Bench for SimulatedBench<'_> {
     fn cut_off(&mut self, id: &CallId, how: Parting) -> Result<(), Obstacle> {
         let at = self.clocks.elapsed();
         let mut settled = Vec::new();
-        for actor in self.actors.iter_mut().filter(|actor| actor.order.id == *id && !actor.has_ended()) {
+        for actor in
+            self.actors.iter_mut().filter(|actor| actor.order.id == *id && !actor.has_ended())
+        {
             let state = std::mem::replace(&mut actor.state, State::Ended(Ending::Cancelled, at));
             // If a call is cancelled, an adapter's guard gives up the login that belongs to it. If a
             // call is killed, no code runs.
@@ -122,7 +127,10 @@ impl Bench for SimulatedBench<'_> {
         if self.pass_until(|simulation| simulation.held() >= count) {
             return Ok(());
         }
-        Err(Obstacle::new(format!("{} requests are held, and no more come; {count} should be", self.held())))
+        Err(Obstacle::new(format!(
+            "{} requests are held, and no more come; {count} should be",
+            self.held()
+        )))
     }
 
     fn pass(&mut self, span: Duration) {

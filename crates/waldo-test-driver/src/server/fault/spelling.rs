@@ -34,9 +34,9 @@ impl Fault {
         match serde_json::from_str(json) {
             Ok(Value::Array(faults)) => faults.into_iter().map(Self::try_from).collect(),
             Ok(fault) => Self::try_from(fault).map(|fault| vec![fault]),
-            Err(error) => {
-                Err(BadWord(format!("this is not JSON ({error}): expected a fault such as {EXAMPLE}")))
-            }
+            Err(error) => Err(BadWord(format!(
+                "this is not JSON ({error}): expected a fault such as {EXAMPLE}"
+            ))),
         }
     }
 }
@@ -143,15 +143,18 @@ impl Answer {
     }
 
     fn of_refusal(parts: Value) -> Result<Self, BadWord> {
-        let mut parts = Parts::of(parts, "refusal", r#"{"refusal": {"status": 403, "code": "ODD"}}"#)?;
+        let mut parts =
+            Parts::of(parts, "refusal", r#"{"refusal": {"status": 403, "code": "ODD"}}"#)?;
         let (status, code) = (status(&parts.needed("status")?)?, parts.text("code")?);
         parts.end()?;
         Ok(Self::Refusal { status, code })
     }
 
     fn of_redirect(parts: Value) -> Result<Self, BadWord> {
-        let mut parts = Parts::of(parts, "redirect", r#"{"redirect": {"status": 302, "location": "/x"}}"#)?;
-        let (status, location) = (status(&parts.needed("status")?)?, header(parts.text("location")?)?);
+        let mut parts =
+            Parts::of(parts, "redirect", r#"{"redirect": {"status": 302, "location": "/x"}}"#)?;
+        let (status, location) =
+            (status(&parts.needed("status")?)?, header(parts.text("location")?)?);
         parts.end()?;
         Ok(Self::Redirect { status, location })
     }
@@ -244,7 +247,9 @@ struct Parts {
 impl Parts {
     fn of(json: Value, of: &'static str, example: &'static str) -> Result<Self, BadWord> {
         let Value::Object(rest) = json else {
-            return Err(BadWord(format!("{json} is no {of}: expected an object such as {example}")));
+            return Err(BadWord(format!(
+                "{json} is no {of}: expected an object such as {example}"
+            )));
         };
         Ok(Self { rest, of, example, known: Vec::new() })
     }
@@ -255,14 +260,18 @@ impl Parts {
     }
 
     fn needed(&mut self, name: &'static str) -> Result<Value, BadWord> {
-        self.take(name)
-            .ok_or_else(|| BadWord(format!("this {} has no {name:?}: expected {}", self.of, self.example)))
+        self.take(name).ok_or_else(|| {
+            BadWord(format!("this {} has no {name:?}: expected {}", self.of, self.example))
+        })
     }
 
     fn text(&mut self, name: &'static str) -> Result<String, BadWord> {
         let json = self.needed(name)?;
         let Value::String(text) = json else {
-            return Err(BadWord(format!("{json} is no {name:?}: expected a string, as in {}", self.example)));
+            return Err(BadWord(format!(
+                "{json} is no {name:?}: expected a string, as in {}",
+                self.example
+            )));
         };
         Ok(text)
     }
@@ -272,7 +281,9 @@ impl Parts {
         let bytes = self.needed("bytes")?;
         self.end()?;
         let number = bytes.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
-        number.ok_or_else(|| BadWord(format!(r#"{bytes} is no "bytes": expected a number such as 100000"#)))
+        number.ok_or_else(|| {
+            BadWord(format!(r#"{bytes} is no "bytes": expected a number such as 100000"#))
+        })
     }
 
     /// Nothing may be left.
@@ -302,7 +313,9 @@ fn status(json: &Value) -> Result<u16, BadWord> {
 
 fn path_of(json: Value) -> Result<String, BadWord> {
     let Value::String(text) = json else {
-        return Err(BadWord(format!(r#"{json} is no "path": expected a string such as "/customer""#)));
+        return Err(BadWord(format!(
+            r#"{json} is no "path": expected a string such as "/customer""#
+        )));
     };
     text.parse::<RequestPath>().map(String::from)
 }
@@ -310,8 +323,8 @@ fn path_of(json: Value) -> Result<String, BadWord> {
 fn header(text: String) -> Result<String, BadWord> {
     match HeaderValue::try_from(&text) {
         Ok(_) => Ok(text),
-        Err(_) => {
-            Err(BadWord(format!("{text:?} cannot stand in a header: expected a text such as \"soon\"")))
-        }
+        Err(_) => Err(BadWord(format!(
+            "{text:?} cannot stand in a header: expected a text such as \"soon\""
+        ))),
     }
 }

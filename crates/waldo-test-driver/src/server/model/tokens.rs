@@ -27,7 +27,8 @@ impl Server {
     pub(super) fn grant(&mut self, body: &[u8], at: Moment) -> Result<String, Refusal> {
         // Whatever the content type says: the API's own curl sample sends JSON under curl's default one.
         let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::MissingParameters)?;
-        let parameter = |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
+        let parameter =
+            |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
         let (Some(id), Some(secret)) = (parameter("apiKey"), parameter("clientSecret")) else {
             return Err(Refusal::MissingParameters);
         };
@@ -56,12 +57,18 @@ impl Server {
     }
 
     /// Looks at a token, as one of the two servers does.
-    pub(super) fn examine<'a>(&self, text: &'a str, at: Moment, second: bool) -> Result<Bearer<'a>, Refusal> {
+    pub(super) fn examine<'a>(
+        &self,
+        text: &'a str,
+        at: Moment,
+        second: bool,
+    ) -> Result<Bearer<'a>, Refusal> {
         let stamp = Stamp::of(text).ok_or(Refusal::InvalidToken)?;
         let entry = self.ledger.find(stamp).ok_or(Refusal::InvalidToken)?;
         let key = self.keys.at(entry.key).ok_or(Refusal::InvalidToken)?;
         let genuine = mint::verify(text, self.policy.algorithm, self.signing_secret(key, second));
-        if !genuine || !self.ledger.alive(entry, self.policy.rotation, self.policy.chain_limit, at) {
+        if !genuine || !self.ledger.alive(entry, self.policy.rotation, self.policy.chain_limit, at)
+        {
             return Err(Refusal::InvalidToken);
         }
         if !key.active {
@@ -109,7 +116,8 @@ impl Server {
         };
         let serial = self.next_serial();
         let generation = self.ledger.advance(bearer.entry.chain, expires, at);
-        let entry = Entry { generation, serial, issued, expires, known: None, dies: None, ..bearer.entry };
+        let entry =
+            Entry { generation, serial, issued, expires, known: None, dies: None, ..bearer.entry };
         let (token, stamp) = self.issue(entry, at)?;
         self.stats.renewals_issued += 1;
         if stamp != bearer.stamp {
