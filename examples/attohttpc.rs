@@ -119,8 +119,8 @@ pub(crate) fn call(
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD is
-    // of no body.
+    // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD
+    // is of no body.
     if !is_head && length.is_some_and(|length: usize| response.body().len() < length) {
         return Err(attohttpc::Error::from(io::Error::from(ErrorKind::UnexpectedEof)).into());
     }

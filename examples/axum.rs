@@ -2,9 +2,10 @@
 //!
 //!     cargo run --example axum
 //!
-//! Who calls the gateway needs no key pair, and sees no token. Bodies are streamed both ways. The embedding is what stands above the
-//! line that ends it: a service, and the handler.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! Who calls the gateway needs no key pair, and sees no token. Bodies are streamed both ways. The
+//! embedding is what stands above the line that ends it: a service, and the handler.
+//! What follows shows it at work against an emulator, and exits non-zero when that has counted
+//! otherwise than it should.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
-//! The embedding that [the guide](../docs/embedding.md) quotes, over a bare agent of ureq, and its certificate.
+//! The embedding that [the guide](../docs/embedding.md) quotes, over a bare agent of ureq, and its
+//! certificate.
 //!
 //!     cargo run --example guide
 
@@ -181,8 +182,8 @@ impl Adapter for Mine {
 
     // What they cannot do, honestly: it is skipped, and the report says so.
     fn lacks(&self) -> &[Need] {
-        // Here: a thread that blocks is not cancelled, a login goes on behind its call, and ureq hands out a 401 to a held-back body
-        // only once the server closes.
+        // Here: a thread that blocks is not cancelled, a login goes on behind its call, and ureq
+        // hands out a 401 to a held-back body only once the server closes.
         &[Need::Cancellation, Need::TiedLogins, Need::StalledUploads]
     }
 

@@ -1,10 +1,12 @@
-//! The session in `hyper`, by the client of `hyper-util`: in anything with futures, without an adapter.
+//! The session in `hyper`, by the client of `hyper-util`: in anything with futures, without an
+//! adapter.
 //!
 //!     cargo run --example hyper
 //!
-//! The embedding is what stands above the line that ends it: a loop, and one login. How long a call may take is a timeout around it,
-//! as a call ends where its future is dropped, and nobody else's does.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above the line that ends it: a loop, and one login. How long a call
+//! may take is a timeout around it, as a call ends where its future is dropped, and nobody else's
+//! does. What follows shows it at work against an emulator, and exits non-zero when that has
+//! counted otherwise than it should.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -175,7 +177,8 @@ async fn log_in(http: &Http, lead: &Lead) -> Result<Response<Bytes>, Failure> {
 
 // Here ends the embedding.
 
-/// One call with its whole body, within its deadline or else a minute: what the program and the conformance suite ask.
+/// One call with its whole body, within its deadline or else a minute: what the program and the
+/// conformance suite ask.
 pub(crate) async fn call(
     http: &Http,
     session: &SharedSession,
@@ -187,7 +190,8 @@ pub(crate) async fn call(
         let (head, body) = send(http, session, call, request.map(Bytes::from)).await?.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes().into()))
     };
-    // The session refuses the call at its deadline, and says why; so what only cuts it off comes a moment later.
+    // The session refuses the call at its deadline, and says why; so what only cuts it off comes a
+    // moment later.
     timeout(deadline.saturating_duration_since(session.now()) + Duration::from_millis(50), whole)
         .await?
 }

@@ -48,7 +48,8 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 
 /// One exchange, up to the head of the response: no redirects, and every status is an answer.
 fn exchange(request: &Request<Vec<u8>>, within: Duration) -> Result<Response<ResponseLazy>, Error> {
-    // Its timeouts are whole seconds, rounded down lest a login outlives its lease; one of none would end before it begins.
+    // Its timeouts are whole seconds, rounded down lest a login outlives its lease; one of none
+    // would end before it begins.
     let mut builder =
         minreq::Request::new(Custom(request.method().to_string()), request.uri().to_string())
             .with_follow_redirects(false)
@@ -127,8 +128,8 @@ pub(crate) fn call(
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD is
-    // of no body.
+    // This stack takes a body that breaks off for a whole one. The length in a response to a HEAD
+    // is of no body.
     if !is_head && length.is_some_and(|length: usize| response.body().len() < length) {
         return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
     }

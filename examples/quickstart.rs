@@ -1,9 +1,10 @@
-//! A token's lifetime in eight scenes, without an account: the API is an emulator inside this program.
+//! A token's lifetime in eight scenes, without an account: the API is an emulator inside this
+//! program.
 //!
 //!     cargo run --example quickstart
 //!
-//! Each scene shows what the client did (its `tracing` events) and what the server counted. The program exits non-zero when
-//! the two do not agree with what the scene promises.
+//! Each scene shows what the client did (its `tracing` events) and what the server counted. The
+//! program exits non-zero when the two do not agree with what the scene promises.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 

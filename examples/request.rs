@@ -4,7 +4,8 @@
 //!     cargo run --example request -- '/customer?field=id'
 //!     cargo run --example request -- --origin http://127.0.0.1:8787 '/customer?field=id'
 //!
-//! It prints the status and the body, and exits non-zero when there is no answer. The token is never printed.
+//! It prints the status and the body, and exits non-zero when there is no answer. The token is
+//! never printed.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 

@@ -2,8 +2,9 @@
 //!
 //!     cargo run --example reqwest
 //!
-//! The embedding is what stands above the lines that end it: the client and a call, then the stack that is made of that client.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above the lines that end it: the client and a call, then the stack
+//! that is made of that client. What follows shows it at work against an emulator, and exits
+//! non-zero when that has counted otherwise than it should.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,8 +2,9 @@
 //!
 //!     cargo run --example tower
 //!
-//! The embedding is what stands above the line that ends it: the stacks, for bodies that can be sent again, and for others.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! The embedding is what stands above the line that ends it: the stacks, for bodies that can be
+//! sent again, and for others. What follows shows it at work against an emulator, and exits
+//! non-zero when that has counted otherwise than it should.
 
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ type Below = ConcurrencyLimit<Client<HttpConnector, Body<Full<Bytes>>>>;
 struct Api {
     /// A body that is `Clone` is sent again when its token is refused.
     again: Timeout<Waldo<Below>>,
-    /// A body that can be sent once. If its token is refused, its caller gets the 401, and the next
-    /// call logs in.
+    /// A body that can be sent once. If its token is refused, its caller gets the 401, and the
+    /// next call logs in.
     once: Timeout<OneShot<Below>>,
 }
 

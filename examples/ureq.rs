@@ -3,7 +3,8 @@
 //!     cargo run --example ureq
 //!
 //! The embedding is what stands above the line that ends it: the client and a call.
-//! What follows shows it at work against an emulator, and exits non-zero when that has counted otherwise than it should.
+//! What follows shows it at work against an emulator, and exits non-zero when that has counted
+//! otherwise than it should.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Taking over the token of a response.
 //!
-//! Every contender of a group walks over the same number of distinct tokens. What belongs to a response is made anew for each
-//! batch, as it would come from an HTTP stack: a header value whose bytes nobody shares yet.
+//! Every contender of a group walks over the same number of distinct tokens. What belongs to a
+//! response is made anew for each batch, as it would come from an HTTP stack: a header value whose
+//! bytes nobody shares yet.
 
 use std::hint::black_box;
 use std::sync::{Arc, Once};
@@ -31,10 +32,12 @@ const TOKENS: usize = 512;
 /// How often a batch walks over them where the operation is so short that the clock would show.
 const WALKS: usize = 16;
 
-/// How many tokens a session has taken over before it is measured: enough that its journal is full, as it is in use.
+/// How many tokens a session has taken over before it is measured: enough that its journal is full,
+/// as it is in use.
 const SEASONING: usize = 128;
 
-/// What this bench compares, for each size: a token that is repeated, one that is new, and one whose signature is checked.
+/// What this bench compares, for each size: a token that is repeated, one that is new, and one
+/// whose signature is checked.
 pub fn groups() -> impl Iterator<Item = Group> {
     SIZES.into_iter().flat_map(|size| [repeated(size), unverified(size), verified(size)])
 }
@@ -226,7 +229,8 @@ impl Conclude {
         Self { core, attempts, responses, generations }
     }
 
-    /// All attempts carry the token that is held now, and what comes back ends later and later: each is taken over.
+    /// All attempts carry the token that is held now, and what comes back ends later and later:
+    /// each is taken over.
     fn of_chain(
         holding: impl Fn(&str) -> Core,
         chain: &Chain,

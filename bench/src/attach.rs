@@ -1,7 +1,7 @@
 //! Putting a held token on a request.
 //!
-//! The request has five headers, and the fifth, `authorization`, is replaced. The least that this can cost is to clone a shared
-//! `HeaderValue` and to insert it.
+//! The request has five headers, and the fifth, `authorization`, is replaced. The least that this
+//! can cost is to clone a shared `HeaderValue` and to insert it.
 
 use std::hint::black_box;
 use std::sync::Arc;

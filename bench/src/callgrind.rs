@@ -1,7 +1,8 @@
 //! Instructions, counted by valgrind's callgrind.
 //!
-//! They hardly depend on who else uses the machine, so a limit can be set on them. They are those of user space alone, and
-//! of the CPU that valgrind shows, which has neither the SHA extensions nor AVX-512: there, hashing runs the portable code.
+//! They hardly depend on who else uses the machine, so a limit can be set on them. They are those
+//! of user space alone, and of the CPU that valgrind shows, which has neither the SHA extensions
+//! nor AVX-512: there, hashing runs the portable code.
 
 use std::hint::black_box;
 use std::io;
@@ -10,15 +11,18 @@ use std::process::{Command, Stdio};
 use crate::contender::{Batch, Contender};
 use crate::group::Group;
 
-/// The command by which a program that counts is asked for one case: `perform GROUP CONTENDER OPERATIONS`.
+/// The command by which a program that counts is asked for one case: `perform GROUP CONTENDER
+/// OPERATIONS`.
 ///
 /// It has to end in [`perform`].
 pub const COMMAND: &str = "perform";
 
-/// Everything in this function is counted, and nothing else. The pattern finds it however names are mangled.
+/// Everything in this function is counted, and nothing else. The pattern finds it however names are
+/// mangled.
 const TOGGLE: &str = "--toggle-collect=*counted_by_callgrind*";
 
-/// How many operations are counted where the group does not say; the rest of a batch is a few instructions.
+/// How many operations are counted where the group does not say; the rest of a batch is a few
+/// instructions.
 const OPERATIONS: usize = 512;
 
 /// Whether valgrind is on this machine.

@@ -31,7 +31,8 @@ type Prepare = dyn Fn(usize) -> Box<dyn Batch> + Send + Sync;
 
 /// One way of doing the operation: it prepares batches of as many as it is told.
 ///
-/// What threads share when several run it at once, it keeps; what each thread has for itself is in the batch.
+/// What threads share when several run it at once, it keeps; what each thread has for itself is in
+/// the batch.
 pub struct Contender {
     name: String,
     prepare: Box<Prepare>,
@@ -39,7 +40,8 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// A contender whose operations need something of their own each, such as a request that is under way.
+    /// A contender whose operations need something of their own each, such as a request that is
+    /// under way.
     pub fn new<B: Batch + 'static>(
         name: impl Into<String>,
         prepare: impl Fn(usize) -> B + Send + Sync + 'static,

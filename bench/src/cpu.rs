@@ -1,6 +1,7 @@
 //! The CPU time of a thread, and the CPU that it runs on.
 //!
-//! Elsewhere than on Linux, a thread's time is that of the clock on the wall, and nothing is pinned.
+//! Elsewhere than on Linux, a thread's time is that of the clock on the wall, and nothing is
+//! pinned.
 
 pub use imp::Pinned;
 pub(crate) use imp::thread_time;
@@ -24,7 +25,8 @@ mod imp {
     }
 
     impl Pinned {
-        /// To the `index`-th of the CPUs on which this thread may run; where that is not allowed, it runs as before.
+        /// To the `index`-th of the CPUs on which this thread may run; where that is not allowed,
+        /// it runs as before.
         pub fn to(index: usize) -> Self {
             let before = sched_getaffinity(None).ok().filter(|allowed| {
                 let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));

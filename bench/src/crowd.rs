@@ -15,7 +15,8 @@ use crate::subject::{self, Core};
 /// How many calls are in flight.
 const IN_FLIGHT: [usize; 3] = [10, 1_000, PLACES];
 
-/// How many attempts there is room for. All contenders walk over as much memory, since all have as many places.
+/// How many attempts there is room for. All contenders walk over as much memory, since all have as
+/// many places.
 const PLACES: usize = 100_000;
 
 const TOKEN: usize = 400;

@@ -18,7 +18,8 @@ impl Distribution {
         Self { sorted }
     }
 
-    /// The value below which this share of all lies, from 0 to 1; what falls between two values is interpolated.
+    /// The value below which this share of all lies, from 0 to 1; what falls between two values is
+    /// interpolated.
     pub fn quantile(&self, share: f64) -> f64 {
         let place = share.clamp(0.0, 1.0) * (self.count() - 1.0);
         let (below, above) = (self.at(place.floor()), self.at(place.ceil()));
@@ -32,8 +33,9 @@ impl Distribution {
 
     /// Where the median of all rounds that there could be lies, with a confidence of 95 %.
     ///
-    /// It rests on the ranks alone, so it holds whatever the shape of the distribution: how many of the values fall below the true
-    /// median is a matter of tossing a fair coin. With fewer than six values it is the whole range, which says less than 95 %.
+    /// It rests on the ranks alone, so it holds whatever the shape of the distribution: how many of
+    /// the values fall below the true median is a matter of tossing a fair coin. With fewer
+    /// than six values it is the whole range, which says less than 95 %.
     pub fn median_interval(&self) -> RangeInclusive<f64> {
         let reach = 1.96 * self.count().sqrt();
         let lower = ((self.count() - reach) / 2.0).round().max(1.0);

@@ -2,7 +2,8 @@
 
 use crate::contender::Contender;
 
-/// Contenders for one operation. The first one is the reference: every other is told as a ratio to it.
+/// Contenders for one operation. The first one is the reference: every other is told as a ratio to
+/// it.
 #[derive(Debug)]
 pub struct Group {
     key: String,
@@ -24,7 +25,8 @@ impl Group {
         self
     }
 
-    /// Gives every batch of every contender this many operations, instead of as many as fill the time.
+    /// Gives every batch of every contender this many operations, instead of as many as fill the
+    /// time.
     ///
     /// So all of them touch as much memory, and no one has the caches to itself.
     #[must_use]

@@ -11,7 +11,8 @@ use sha2::Sha256;
 /// The secret that every token is signed with.
 pub(crate) const SECRET: &str = "ws.a-secret-of-32-bytes-to-sign.";
 
-/// The `iat` of every token, in a year that no machine here will see, so that no peer takes one as expired.
+/// The `iat` of every token, in a year that no machine here will see, so that no peer takes one as
+/// expired.
 const ISSUED: u64 = 4_000_000_000;
 
 /// The same instant as the server of the tokens tells it in its `Date`.
@@ -32,7 +33,8 @@ pub(crate) struct Claims {
     pub(crate) iat: u64,
 }
 
-/// The tokens of one chain: each ends a second later than the one before. They are minted when they are first asked for.
+/// The tokens of one chain: each ends a second later than the one before. They are minted when they
+/// are first asked for.
 #[derive(Debug)]
 pub(crate) struct Chain {
     size: usize,
@@ -52,8 +54,8 @@ impl Chain {
     }
 }
 
-/// A token of exactly `size` bytes. Both dates come last, which is the worst place for who looks for them; a large one has
-/// many roles.
+/// A token of exactly `size` bytes. Both dates come last, which is the worst place for who looks
+/// for them; a large one has many roles.
 ///
 /// # Panics
 /// When no token has this size.
@@ -73,7 +75,8 @@ pub(crate) fn mint(size: usize, number: u64) -> String {
     token
 }
 
-/// A claim with many roles, no longer than so many of them without their frame, for which it has one role less.
+/// A claim with many roles, no longer than so many of them without their frame, for which it has
+/// one role less.
 fn roles(room: usize) -> String {
     let roles: String =
         (1..room).map(|number| ROLE.replace("000", &format!("{number:03}"))).collect();

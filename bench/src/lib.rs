@@ -1,13 +1,14 @@
 //! What the token lifecycle costs, beside the least that it could cost.
 //!
-//! A [`Group`] is about one operation. Its [`Contender`]s are the ways of doing it, the first of them the reference: as a rule
-//! the least that has to be done anyway. [`Rounds`] times them side by side, and [`Count`] counts their instructions and
-//! allocations, which a [`Limit`] can stand beside.
-//!
+//! A [`Group`] is about one operation. Its [`Contender`]s are the ways of doing it, the first of
+//! them the reference: as a rule the least that has to be done anyway. [`Rounds`] times them side
+//! by side, and [`Count`] counts their instructions and allocations, which a [`Limit`] can stand
+//! beside.
 #![doc = include_str!("../README.md")]
 // Its own tests are in `tests/`.
 #![cfg(not(test))]
-// A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a panic.
+// A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a
+// panic.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

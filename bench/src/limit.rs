@@ -1,6 +1,8 @@
-//! What a contender must not exceed: what it takes today and some per cent more, as another compiler may inline something else.
+//! What a contender must not exceed: what it takes today and some per cent more, as another
+//! compiler may inline something else.
 //!
-//! So a limit tells a step back. What the goals are, and which of them are met, is in `docs/performance.md`.
+//! So a limit tells a step back. What the goals are, and which of them are met, is in
+//! `docs/performance.md`.
 
 use std::fmt;
 

@@ -74,7 +74,8 @@ fn adopt(pace: Pace) {
 }
 
 fn request(pace: Pace) -> io::Result<()> {
-    // The server inherits it. On two virtual CPUs, to wake the other one costs more than the request.
+    // The server inherits it. On two virtual CPUs, to wake the other one costs more than the
+    // request.
     let _pinned = Pinned::to(0);
     let server = server()?;
     time(&request::group(&server), rounds(pace, 1001));

@@ -16,7 +16,8 @@ use crate::subject;
 /// The key of the group.
 pub const KEY: &str = "C";
 
-/// What this bench compares: ureq with a header that never changes, and the client around it. The server must live as long.
+/// What this bench compares: ureq with a header that never changes, and the client around it. The
+/// server must live as long.
 pub fn group(server: &Server) -> Group {
     let agent = || Some(subject::settings().build().into());
     Group::new(KEY, "A request over loopback", bare("ureq, a static header", SAME, server))

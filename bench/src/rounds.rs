@@ -1,7 +1,8 @@
 //! Contenders timed side by side.
 //!
-//! A machine that others use changes its pace within seconds. Contenders that are timed one after the other get that change
-//! as a difference. So each round runs one short batch of each, in an order of its own, and they are compared within the round.
+//! A machine that others use changes its pace within seconds. Contenders that are timed one after
+//! the other get that change as a difference. So each round runs one short batch of each, in an
+//! order of its own, and they are compared within the round.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,8 +28,8 @@ pub struct Rounds {
     pub seed: u64,
     /// How many threads run the same contender at once.
     ///
-    /// One is timed by the CPU time that it takes. Several are on a CPU each, begin at one moment, and are timed by the clock on the
-    /// wall until the last one is done.
+    /// One is timed by the CPU time that it takes. Several are on a CPU each, begin at one moment,
+    /// and are timed by the clock on the wall until the last one is done.
     pub threads: usize,
 }
 
@@ -70,7 +71,8 @@ impl Rounds {
         let mut dice = Rng::with_seed(self.seed);
         for _ in 0..self.rounds {
             let mut order: Vec<&mut Lane<'_>> = lanes.iter_mut().collect();
-            // Whoever comes after a contender that leaves the caches cold pays for it, so nobody may have a fixed neighbour.
+            // Whoever comes after a contender that leaves the caches cold pays for it, so nobody
+            // may have a fixed neighbour.
             dice.shuffle(&mut order);
             for lane in order {
                 lane.run(self.threads);

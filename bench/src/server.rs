@@ -1,4 +1,5 @@
-//! The least server that a client can talk to: fixed answers over kept connections, in a process of its own.
+//! The least server that a client can talk to: fixed answers over kept connections, in a process of
+//! its own.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

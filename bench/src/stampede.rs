@@ -1,7 +1,9 @@
-//! Many threads that need a token at one moment: how many logins that makes, and who waits without need.
+//! Many threads that need a token at one moment: how many logins that makes, and who waits without
+//! need.
 //!
-//! Nothing here is a matter of pace. A round counts what the server has seen. And once a token is granted, logins are held at
-//! the server's gate: whoever is not done until the gate opens has waited for a login although there was a token to use.
+//! Nothing here is a matter of pace. A round counts what the server has seen. And once a token is
+//! granted, logins are held at the server's gate: whoever is not done until the gate opens has
+//! waited for a login although there was a token to use.
 
 use std::io;
 use std::sync::Barrier;
@@ -236,8 +238,8 @@ fn resumed(hanging: usize, patience: Duration) -> Played {
     })
 }
 
-/// Runs the calls of all threads, but for so many that hang by right. Once there is a token, which is when `granted` ends, nobody
-/// else may wait for a login any more.
+/// Runs the calls of all threads, but for so many that hang by right. Once there is a token, which
+/// is when `granted` ends, nobody else may wait for a login any more.
 fn play(
     emulator: &Emulator,
     hanging: usize,

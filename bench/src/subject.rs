@@ -1,4 +1,5 @@
-//! What is measured. Only here are the core and the adapter called, so that a change of theirs is a change of this file.
+//! What is measured. Only here are the core and the adapter called, so that a change of theirs is a
+//! change of this file.
 
 use std::time::{Duration, SystemTime};
 
@@ -87,7 +88,8 @@ impl Shared {
         self.log_in(request, |_| panic!("a token is held"))
     }
 
-    /// How many entries the journal has had: the login that was started, and those who have joined it.
+    /// How many entries the journal has had: the login that was started, and those who have joined
+    /// it.
     pub(crate) fn written(&self) -> u64 {
         self.0.inspect(|session, _| session.journal().written())
     }
@@ -132,7 +134,8 @@ fn granting(token: &str) -> String {
     format!(r#"{{"token":"{token}"}}"#)
 }
 
-/// A client that holds this token and has not logged in for it, over the agent that it makes by itself, or over this one.
+/// A client that holds this token and has not logged in for it, over the agent that it makes by
+/// itself, or over this one.
 pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client {
     let now = Now::new(Duration::ZERO, SystemTime::now());
     let session = session(config(origin), token, now);

@@ -152,7 +152,8 @@ fn calm(all_there: impl Fn() -> bool) {
     thread::sleep(CALM);
 }
 
-/// Runs the waiters and their leader. The leader lets them start, and says when it began to wake them.
+/// Runs the waiters and their leader. The leader lets them start, and says when it began to wake
+/// them.
 fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce(&Barrier) -> Instant) -> Wakeup {
     let start = Barrier::new(waiters + 1);
     let waiter = || {

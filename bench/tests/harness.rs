@@ -46,7 +46,8 @@ fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
     }
 }
 
-/// A fair sample of a known distribution: the interval must hold its median nineteen times in twenty.
+/// A fair sample of a known distribution: the interval must hold its median nineteen times in
+/// twenty.
 #[test]
 fn the_interval_of_the_median_holds_the_median_as_often_as_it_says() {
     let mut dice = fastrand::Rng::with_seed(1);
@@ -213,7 +214,8 @@ fn threads_at_once_all_perform_a_batch_of_their_own() {
     });
     let group = Group::new("X6", "Shared", contender).in_batches_of(100);
     Rounds { threads: 2, ..rounds(3) }.time(&group);
-    // Two threads to warm up and three rounds of two, and two batches on one thread to count allocations.
+    // Two threads to warm up and three rounds of two, and two batches on one thread to count
+    // allocations.
     assert_eq!(performed.load(Ordering::Relaxed), 100 * (2 + 6 + 2));
 }
 
@@ -232,7 +234,8 @@ fn no_thread_performs_before_all_are_ready() {
     assert_eq!((ready.load(Ordering::SeqCst), early.load(Ordering::SeqCst)), (2 * 21 + 2, 1));
 }
 
-/// Counts the batches that begin while an odd number of batches is ready: another thread is missing.
+/// Counts the batches that begin while an odd number of batches is ready: another thread is
+/// missing.
 struct Together {
     ready: Arc<AtomicUsize>,
     early: Arc<AtomicUsize>,
@@ -321,7 +324,8 @@ fn every_limit_is_still_there() {
     );
 }
 
-/// Each contender checks itself that it did what it is called: that every token was taken over, and no other.
+/// Each contender checks itself that it did what it is called: that every token was taken over, and
+/// no other.
 #[test]
 fn what_is_measured_does_what_it_says() {
     for group in attach::groups().into_iter().chain(adopt::groups()) {

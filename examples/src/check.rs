@@ -1,4 +1,5 @@
-//! What the program of each embedding does: the same few scenes, in which an emulator counts what the embedding makes of them.
+//! What the program of each embedding does: the same few scenes, in which an emulator counts what
+//! the embedding makes of them.
 
 #![expect(clippy::print_stdout, reason = "it is the programs' voice")]
 
@@ -29,11 +30,12 @@ pub fn config(emulator: &Emulator) -> Result<Config, Failure> {
 
 /// Plays every scene with an embedding that has sent nothing yet, and tells each.
 ///
-/// `send` makes one call, which may be sent again, and blocks until it has its answer; it is called from several threads at once. An
-/// embedding with futures blocks on one there.
+/// `send` makes one call, which may be sent again, and blocks until it has its answer; it is called
+/// from several threads at once. An embedding with futures blocks on one there.
 ///
 /// # Errors
-/// At the first scene in which a call is answered otherwise, or the emulator has counted otherwise, than it should be.
+/// At the first scene in which a call is answered otherwise, or the emulator has counted otherwise,
+/// than it should be.
 ///
 /// ```
 /// use waldo_emulator::Emulator;
@@ -161,7 +163,8 @@ fn flag<B, E: Into<Failure>>(
     Ok(send(request).map_err(Into::into)?.status())
 }
 
-/// Plays one scene, tells it, and compares what the emulator has counted in it: logins, and answers (the logins' too) by status.
+/// Plays one scene, tells it, and compares what the emulator has counted in it: logins, and answers
+/// (the logins' too) by status.
 ///
 /// # Errors
 /// When it fails, or the counts are others.

@@ -1,5 +1,5 @@
-//! Each embedding among the examples passes the conformance suite, from the very file that is shown, and the README's table of HTTP
-//! stacks says so.
+//! Each embedding among the examples passes the conformance suite, from the very file that is
+//! shown, and the README's table of HTTP stacks says so.
 
 #![expect(
     clippy::unwrap_used,
@@ -195,7 +195,8 @@ fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do()
     });
 }
 
-/// Its timeouts are whole seconds, where the deadlines of the suite, and the lease in one of its settings, are fractions of one.
+/// Its timeouts are whole seconds, where the deadlines of the suite, and the lease in one of its
+/// settings, are fractions of one.
 const MINREQ: Embedding = Embedding {
     stack: "minreq",
     call: |session, call, request, _| Some(over_minreq::call(session, call, request)),
@@ -320,6 +321,7 @@ fn the_readme_says_of_each_stack_how_many_lines_its_embedding_has() {
         let correct = Row { lines, ..row.clone() };
         assert!(row == correct, "README.md says {row} where this is so: {correct}");
     }
-    // The suite asks clients, and not servers: what it says of the gateway is what it says of the client in there.
+    // The suite asks clients, and not servers: what it says of the gateway is what it says of the
+    // client in there.
     assert_eq!(Row::of("axum").conformance, "that of tower");
 }

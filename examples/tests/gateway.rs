@@ -1,4 +1,5 @@
-//! The gateway among the examples hands on what is between its caller and the API, and nothing else.
+//! The gateway among the examples hands on what is between its caller and the API, and nothing
+//! else.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says why")]
 
@@ -23,7 +24,8 @@ use waldo_emulator::model::Server;
 #[expect(dead_code, reason = "its program is the example's")]
 mod over_axum;
 
-/// The model of the API behind a server that remembers what it was sent, and that says more about its connections than need be.
+/// The model of the API behind a server that remembers what it was sent, and that says more about
+/// its connections than need be.
 #[derive(Default)]
 struct Api {
     server: Server,

@@ -61,8 +61,8 @@ pub(crate) fn meeting() -> Outcome {
     if taken < TEXTS / 10 { Err(format!("only {taken} texts are JSON").into()) } else { Ok(()) }
 }
 
-/// Compares what the client reads of each text with what `JSON.parse` said of it; answers how many of the
-/// texts are JSON.
+/// Compares what the client reads of each text with what `JSON.parse` said of it; answers how many
+/// of the texts are JSON.
 fn compare(
     texts: &[Vec<u8>],
     said: &[Value],

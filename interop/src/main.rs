@@ -1,8 +1,9 @@
-//! Meetings of this project with programs whose libraries it did not write: a server on express and jsonwebtoken that follows the
-//! API's documents, the API's own Node sample, and the JSON reader of Node and of browsers.
+//! Meetings of this project with programs whose libraries it did not write: a server on express and
+//! jsonwebtoken that follows the API's documents, the API's own Node sample, and the JSON reader of
+//! Node and of browsers.
 //!
-//! Each meeting counts what the other side has seen and compares it with what it must be. `bash interop/run` installs the
-//! libraries first.
+//! Each meeting counts what the other side has seen and compares it with what it must be. `bash
+//! interop/run` installs the libraries first.
 
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 

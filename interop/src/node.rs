@@ -48,7 +48,8 @@ impl Stats {
         Ok(Self { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
     }
 
-    /// Compares the counts: the logins that were granted, and the answers by status, which are all there are.
+    /// Compares the counts: the logins that were granted, and the answers by status, which are all
+    /// there are.
     fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
         expect("logins", self.logins, logins)?;
         expect("several logins at once", self.at_once > 1, false)?;

@@ -1,6 +1,8 @@
-//! Time that stands still while any caller can go on, and jumps to the next deadline when all of them wait.
+//! Time that stands still while any caller can go on, and jumps to the next deadline when all of
+//! them wait.
 //!
-//! The callers of a schedule are coroutines of one thread of the machine, so what they share here needs no lock.
+//! The callers of a schedule are coroutines of one thread of the machine, so what they share here
+//! needs no lock.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -32,7 +34,8 @@ struct Sleeping {
     waker: Waker,
 }
 
-/// How old the session is when the callers begin, so that an instant is not its own distance from now.
+/// How old the session is when the callers begin, so that an instant is not its own distance from
+/// now.
 const AGE: Duration = Duration::from_secs(100);
 
 /// Puts the clock back to its zero, for the one who makes a session.

@@ -34,7 +34,8 @@ pub fn cold_start(cast: Cast) {
 pub fn storm_of_401s(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     let sent = || stage.send(Call::replayable());
-    // The first call's own login is too fresh to be doubted, until the server has accepted its token.
+    // The first call's own login is too fresh to be doubted, until the server has accepted its
+    // token.
     drop(stage.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
     let attempts: Vec<_> = (0..cast.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
     let ends = stage.play(cast, async |caller| {
@@ -79,7 +80,8 @@ pub fn outage(cast: Cast) {
         "{ends:?}"
     );
     let Seen { logins, at_once, passed } = stage.seen();
-    // A caller that comes when others have sat through some failures sits through as many more by itself.
+    // A caller that comes when others have sat through some failures sits through as many more by
+    // itself.
     assert!((3..=3 * cast.callers).contains(&logins), "{logins} logins");
     assert_eq!(at_once, 1);
     assert!(passed < LEASE * 3, "{passed:?}");
@@ -100,7 +102,8 @@ pub fn outliving_login(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
-/// A login whose code panics has failed for all. They wait out one backoff, and one of them tries again.
+/// A login whose code panics has failed for all. They wait out one backoff, and one of them tries
+/// again.
 pub fn lost_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Lost, Answer::Granted]);
     let mut ends = stage.play(cast, call);
@@ -112,7 +115,8 @@ pub fn lost_leader(cast: Cast) {
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
-/// A leader that hangs delays the others by its lease, and its late answer takes nobody's token away.
+/// A leader that hangs delays the others by its lease, and its late answer takes nobody's token
+/// away.
 pub fn hanging_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TWO_LEASES), Answer::Granted]);
     let ends = stage.play(cast, call);
@@ -255,7 +259,8 @@ pub fn dropped_leader(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// However many leaders are dropped one after the other, all that are left are sent with what the next one brings, and at once.
+/// However many leaders are dropped one after the other, all that are left are sent with what the
+/// next one brings, and at once.
 pub fn dropped_leaders(cast: Cast) {
     for dropped in 1..cast.callers {
         let mut script = vec![Answer::Dropped; dropped];
@@ -268,8 +273,8 @@ pub fn dropped_leaders(cast: Cast) {
     }
 }
 
-/// A future that is dropped in the middle of a login ends its own call: the others go on when they would have without it, or
-/// at once where it was the one that logged in.
+/// A future that is dropped in the middle of a login ends its own call: the others go on when they
+/// would have without it, or at once where it was the one that logged in.
 pub fn timed_out(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let leads = AtomicBool::new(false);
@@ -288,7 +293,8 @@ pub fn timed_out(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed });
 }
 
-/// A follower that is dropped once it has been woken, before it is polled again, takes nobody's wake-up with it.
+/// A follower that is dropped once it has been woken, before it is polled again, takes nobody's
+/// wake-up with it.
 pub fn dropped_when_woken(cast: Cast) {
     dropped_when_polled_again(cast, async || {
         let mut polls = 0;
@@ -300,9 +306,11 @@ pub fn dropped_when_woken(cast: Cast) {
     });
 }
 
-/// A future that is dropped at any moment, wherever its call stands, costs its own call and nobody's time.
+/// A future that is dropped at any moment, wherever its call stands, costs its own call and
+/// nobody's time.
 pub fn dropped_at_any_moment(cast: Cast) {
-    // It is woken without a reason, so others have come as far as they happen to when it is polled again.
+    // It is woken without a reason, so others have come as far as they happen to when it is polled
+    // again.
     dropped_when_polled_again(cast, future::yield_now);
 }
 

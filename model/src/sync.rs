@@ -38,8 +38,8 @@ pub enum Notify {
     Beside,
     /// It is sound, but each leader goes on only two leases after its login.
     Slow,
-    /// It is sound, but each call except those of the first caller is sent with a token that was attached
-    /// for the call before.
+    /// It is sound, but each call except those of the first caller is sent with a token that was
+    /// attached for the call before.
     Stale,
     /// It is sound, but each call is sent with a token that nobody has granted.
     Forged,
@@ -65,15 +65,16 @@ pub(crate) fn hang(bell: Notify) {
     BELL.set(bell);
 }
 
-/// Lets others run, as they may between any two steps that they can see. A sleep is a place to switch at here, and takes no time.
+/// Lets others run, as they may between any two steps that they can see. A sleep is a place to
+/// switch at here, and takes no time.
 fn pause() {
     thread::sleep(Duration::ZERO);
 }
 
 /// What rings for its listeners.
 ///
-/// A listener that it has rung for may be dropped without having heard it. `event_listener` rings for another one then; this one does
-/// not, so that nothing depends on it.
+/// A listener that it has rung for may be dropped without having heard it. `event_listener` rings
+/// for another one then; this one does not, so that nothing depends on it.
 #[derive(Debug)]
 pub(crate) struct Event(Arc<Listening>);
 

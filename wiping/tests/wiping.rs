@@ -96,7 +96,8 @@ fn serve(connection: TcpStream, answer: Answer) -> Option<()> {
             Answer::EchoIn(status) => (status, echo().into_bytes()),
             Answer::WideEchoIn(status) => (status, wide(&echo())),
         };
-        // Another chunk follows the body. So a buffer that has room for the body would have to grow.
+        // Another chunk follows the body. So a buffer that has room for the body would have to
+        // grow.
         let head = format!(
             "HTTP/1.1 {status} Said\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
             body.len()

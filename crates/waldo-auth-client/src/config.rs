@@ -27,7 +27,8 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
 /// `WALDO_ORIGIN`, if this variable is set and not empty.
 ///
 /// # Errors
-/// Which variable is missing or unusable, and why; never its value. The origin is checked by [`ConfigBuilder::build`].
+/// Which variable is missing or unusable, and why; never its value. The origin is checked by
+/// [`ConfigBuilder::build`].
 pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
     config_from(std::env::var_os)
 }

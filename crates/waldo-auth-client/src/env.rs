@@ -64,7 +64,8 @@ fn surroundings(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Why the environment gives no client: a sentence for a person that names the variable, and never its value.
+/// Why the environment gives no client: a sentence for a person that names the variable, and never
+/// its value.
 ///
 /// Its `Debug` is the same sentence, as that is what a `main` that returns it prints.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,7 +76,8 @@ impl EnvError {
         Self(format!("the environment variable {name} {problem}"))
     }
 
-    /// What the configuration has against the origin from `WALDO_ORIGIN`: for a client of which nothing else was set.
+    /// What the configuration has against the origin from `WALDO_ORIGIN`: for a client of which
+    /// nothing else was set.
     pub fn of_origin(error: &ConfigError) -> Self {
         Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
     }

@@ -166,8 +166,8 @@ pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
         within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source())
     });
     causes.filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {
-        // A timeout of the system's: nobody has acknowledged what was sent. The caller's own timeout
-        // has no number.
+        // A timeout of the system's: nobody has acknowledged what was sent. The caller's own
+        // timeout has no number.
         let is_timeout = cause.kind() == ErrorKind::TimedOut && cause.raw_os_error().is_some();
         let kinds =
             [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];

@@ -41,7 +41,8 @@ impl Lead {
         Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
     }
 
-    /// The request to send, to its own absolute URI: without an `Authorization` header, and without following redirects.
+    /// The request to send, to its own absolute URI: without an `Authorization` header, and without
+    /// following redirects.
     ///
     /// The request's body holds the key pair in clear: wipe the body after it was sent, for example
     /// with `zeroize::Zeroizing`. The body of the answer may hold the key pair, too.
@@ -54,8 +55,8 @@ impl Lead {
         self.ends.saturating_duration_since(self.session.now())
     }
 
-    /// Whether the login may end after the call's deadline. If so, do not run the login in the place
-    /// of the call: move the lead to a task or a thread, and let the call wait.
+    /// Whether the login may end after the call's deadline. If so, do not run the login in the
+    /// place of the call: move the lead to a task or a thread, and let the call wait.
     pub fn may_outlast(&self, call: &Call) -> bool {
         call.deadline().is_some_and(|deadline| deadline < self.ends)
     }

@@ -9,11 +9,12 @@ use waldo_auth_core::{Origin, Refusal};
 
 /// There is no token to send a call with, and none in time.
 ///
-/// The server did not see the call, or answered it with a 401 and no login followed; so it is safe to make it again, though not
-/// before [`retry_in`](Self::retry_in).
+/// The server did not see the call, or answered it with a 401 and no login followed; so it is safe
+/// to make it again, though not before [`retry_in`](Self::retry_in).
 ///
-/// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
-/// `API_KEY_REVOKED` in its body; [invalidate](crate::SharedSession::invalidate) the token, and the next login says so here.
+/// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
+/// with the code `API_KEY_REVOKED` in its body; [invalidate](crate::SharedSession::invalidate) the
+/// token, and the next login says so here.
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// Where the login goes.
@@ -33,7 +34,8 @@ impl fmt::Display for Refused {
 }
 
 impl Error for Refused {
-    /// What lies behind the message: it repeats the refusal's own words, so the chain goes on behind that.
+    /// What lies behind the message: it repeats the refusal's own words, so the chain goes on
+    /// behind that.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.refusal.source()
     }

@@ -1,11 +1,13 @@
 //! The session behind a lock, and the bell that wakes those who wait for it.
 //!
-//! The lock is held around the core's methods only, never over IO, never while a waiter is woken and never while an event is emitted
-//! (rule 19). A call that is told to wait listens for the bell before the lock is free, so no bell can ring in between.
+//! The lock is held around the core's methods only, never over IO, never while a waiter is woken
+//! and never while an event is emitted (rule 19). A call that is told to wait listens for the bell
+//! before the lock is free, so no bell can ring in between.
 //!
-//! Each call that has the lock emits the journal's entries that nobody has taken before it, once it has unlocked. So a slow subscriber
-//! delays a call by one batch of entries, whatever the others do meanwhile; the price is that batches of several threads may be
-//! heard out of order, and so each entry carries its number.
+//! Each call that has the lock emits the journal's entries that nobody has taken before it, once it
+//! has unlocked. So a slow subscriber delays a call by one batch of entries, whatever the others do
+//! meanwhile; the price is that batches of several threads may be heard out of order, and so each
+//! entry carries its number.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -25,7 +27,8 @@ use crate::wait::{Notify, Wait};
 
 /// A session that threads and tasks share, with its lock and its clocks.
 ///
-/// Its clones are the same session. Make each call with the loop of the [crate documentation](crate).
+/// Its clones are the same session. Make each call with the loop of the [crate
+/// documentation](crate).
 #[derive(Clone, Debug)]
 pub struct SharedSession(Arc<Shared>);
 
@@ -44,7 +47,8 @@ struct Shared {
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
 pub enum Admission {
-    /// The request carries the token: send it right away, without following redirects, and [`conclude`](SharedSession::conclude).
+    /// The request carries the token: send it right away, without following redirects, and
+    /// [`conclude`](SharedSession::conclude).
     Send(Attempt),
     /// Log in for everyone, and admit the call that comes back.
     ///
@@ -125,12 +129,13 @@ impl SharedSession {
         })
     }
 
-    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
+    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the
+    /// response is the call's answer.
     ///
-    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even if the body breaks off. The
-    /// token is marked sensitive in the response, so that no `Debug` shows it; but it is still there for whoever gets the response.
-    /// If the response is no success, its extensions get the [`Generation`] of the token that was
-    /// sent.
+    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even
+    /// if the body breaks off. The token is marked sensitive in the response, so that no
+    /// `Debug` shows it; but it is still there for whoever gets the response. If the response
+    /// is no success, its extensions get the [`Generation`] of the token that was sent.
     pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
         let generation = attempt.generation();
         let verdict = self.conclude_head(attempt, Head::from(&*response));
@@ -139,8 +144,9 @@ impl SharedSession {
         verdict
     }
 
-    /// The same for the head alone: of a response of another type, in which [`mark_sensitive`] marks the token, or of an error that stands for a
-    /// status, or with the [place](Head::with_uri) that the response came from.
+    /// The same for the head alone: of a response of another type, in which [`mark_sensitive`]
+    /// marks the token, or of an error that stands for a status, or with the
+    /// [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
         self.with(|session, now| session.conclude(attempt, head, now))
     }
@@ -185,8 +191,8 @@ impl SharedSession {
         })
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
-    /// the old pair and are forgotten.
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
+    /// to the old pair and are forgotten.
     ///
     /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
     /// another account, use another session. The same pair only ends a rejection, for when the key
@@ -213,8 +219,8 @@ impl SharedSession {
         self.change(|session, now| session.resume(snapshot, now))
     }
 
-    /// Looks at the session itself, such as for its journal or its configuration. The lock is held meanwhile, so a call that is made from
-    /// in here may never end.
+    /// Looks at the session itself, such as for its journal or its configuration. The lock is held
+    /// meanwhile, so a call that is made from in here may never end.
     pub fn inspect<R>(&self, look: impl FnOnce(&Session, Now) -> R) -> R {
         self.with(|session, now| look(session, now))
     }
@@ -294,7 +300,8 @@ impl State {
     }
 
     fn has_news(&self) -> bool {
-        // A subscriber that panics on top of a panic would end the process; the next step takes what is left.
+        // A subscriber that panics on top of a panic would end the process; the next step takes
+        // what is left.
         !self.is_told() && !std::thread::panicking()
     }
 
@@ -305,7 +312,8 @@ impl State {
         }
         let journal = self.session.journal();
         let told = std::mem::replace(&mut self.told, journal.written());
-        // A fresh token comes with every response; copying that down for nobody would cost an allocation each time.
+        // A fresh token comes with every response; copying that down for nobody would cost an
+        // allocation each time.
         if trace::is_heard() { journal.since(told).copied().collect() } else { Vec::new() }
     }
 }

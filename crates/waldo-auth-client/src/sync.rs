@@ -1,7 +1,8 @@
 //! What threads and tasks share the session by, and the clocks they read.
 //!
-//! They have one place here, so that `model/` can put others in their stead, which it schedules and moves, and so check
-//! [`session`](crate::session), [`lead`](crate::lead) and [`wait`](crate::wait) as they stand.
+//! They have one place here, so that `model/` can put others in their stead, which it schedules and
+//! moves, and so check [`session`](crate::session), [`lead`](crate::lead) and [`wait`](crate::wait)
+//! as they stand.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use std::time::{Instant, SystemTime};

@@ -1,8 +1,9 @@
 //! A call's wait for its token, and the bell that ends it.
 //!
-//! Whoever rings the bell wakes tasks by their wakers, and a waker is anybody's code: it may drop its task, run it on the spot or come back
-//! to the session. So no waker is called while any lock is held. Waking a [`DeferredWaker`] only notes the waker behind it, and whoever
-//! has rung calls what was noted when it is done.
+//! Whoever rings the bell wakes tasks by their wakers, and a waker is anybody's code: it may drop
+//! its task, run it on the spot or come back to the session. So no waker is called while any lock
+//! is held. Waking a [`DeferredWaker`] only notes the waker behind it, and whoever has rung calls
+//! what was noted when it is done.
 
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -41,8 +42,8 @@ impl Notify {
     }
 }
 
-/// A registered wait. It ends with the next change of the session, such as the end of a login, even if
-/// that comes before [`block`](Self::block) or [`or`](Self::or) is called.
+/// A registered wait. It ends with the next change of the session, such as the end of a login, even
+/// if that comes before [`block`](Self::block) or [`or`](Self::or) is called.
 #[derive(Debug)]
 #[must_use = "a call that does not wait asks again at once, and is told the same"]
 pub struct Wait {
@@ -59,13 +60,15 @@ impl Wait {
         &self.call
     }
 
-    /// Returns the call without waiting. Use this after the login ran in the same place. If the login
-    /// runs elsewhere, use [`block`](Self::block) or [`or`](Self::or): the call would spin otherwise.
+    /// Returns the call without waiting. Use this after the login ran in the same place. If the
+    /// login runs elsewhere, use [`block`](Self::block) or [`or`](Self::or): the call would
+    /// spin otherwise.
     pub fn into_call(self) -> Call {
         self.call
     }
 
-    /// Blocks this thread until something has settled, or the time is over. The call that comes back is to be admitted again.
+    /// Blocks this thread until something has settled, or the time is over. The call that comes
+    /// back is to be admitted again.
     pub fn block(self) -> Call {
         match self.until {
             Some(until) => drop(self.settled.wait_deadline(until)),
@@ -74,15 +77,17 @@ impl Wait {
         self.call
     }
 
-    /// Waits until something has settled, or the time is over, which `sleep` tells: such as `wait.or(tokio::time::sleep)`, or any
-    /// function that makes a future which ends after so long, by the real clock. The call that comes back is to be admitted again.
+    /// Waits until something has settled, or the time is over, which `sleep` tells: such as
+    /// `wait.or(tokio::time::sleep)`, or any function that makes a future which ends after so
+    /// long, by the real clock. The call that comes back is to be admitted again.
     ///
     /// Dropping the future ends the wait, and nobody else's.
     pub async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) -> Call {
         let span = self
             .until
             .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
-        // Declared before the listener, and so dropped after it: the bell's own lock is never held where a waker is dropped.
+        // Declared before the listener, and so dropped after it: the bell's own lock is never held
+        // where a waker is dropped.
         let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
         let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));
         poll_fn(|context| {

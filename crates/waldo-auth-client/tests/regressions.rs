@@ -1,4 +1,5 @@
-//! Tests for public issues about a client and its environment. `docs/regressions.md` lists the issues.
+//! Tests for public issues about a client and its environment. `docs/regressions.md` lists the
+//! issues.
 
 use std::process::Command;
 

@@ -11,9 +11,9 @@ use crate::time::{Instant, Now};
 
 /// A request that the user wants sent, until its response is delivered or it is refused.
 ///
-/// It is a value that moves through the session: [`admit`](crate::Session::admit) takes it and gives it back inside
-/// its answer. It can be dropped anywhere, without a message. It is neither `Clone` nor `Copy`, so that a call can only be in
-/// one place.
+/// It is a value that moves through the session: [`admit`](crate::Session::admit) takes it and
+/// gives it back inside its answer. It can be dropped anywhere, without a message. It is neither
+/// `Clone` nor `Copy`, so that a call can only be in one place.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,8 +35,8 @@ pub struct Call {
     pub(crate) resent_after_login: bool,
     /// The last login it has waited for, so that the journal says so once.
     pub(crate) waited_for: u64,
-    /// The generation of the token with which the call's upload broke off; 0 if none did, or after a
-    /// response.
+    /// The generation of the token with which the call's upload broke off; 0 if none did, or after
+    /// a response.
     pub(crate) broke_off: u64,
 }
 
@@ -60,14 +60,16 @@ impl Call {
         Self::new(Body::Replayable)
     }
 
-    /// A call whose body can be produced once: a stream. Once that was touched it is not sent again, so a 401 is delivered (rule 17).
+    /// A call whose body can be produced once: a stream. Once that was touched it is not sent
+    /// again, so a 401 is delivered (rule 17).
     pub fn one_shot() -> Self {
         Self::new(Body::OneShot)
     }
 
     /// Refuses the call rather than letting it wait beyond this instant (rule 14).
     ///
-    /// The deadline bounds waiting for a login or a backoff only; how long a request may take is the HTTP stack's business.
+    /// The deadline bounds waiting for a login or a backoff only; how long a request may take is
+    /// the HTTP stack's business.
     pub fn with_deadline(self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
@@ -75,8 +77,8 @@ impl Call {
     /// The deadline. Do not bound a login by it, if you can: a login outlives its call (rule 13).
     ///
     /// If your stack ends a login at the deadline of its call, settle the login as
-    /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): the deadline says nothing about the server,
-    /// and the other calls need not back off.
+    /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): the deadline says nothing about the
+    /// server, and the other calls need not back off.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -111,12 +113,12 @@ impl Call {
     }
 }
 
-/// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it with the head of its
-/// response, or drop it when there is none.
+/// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it
+/// with the head of its response, or drop it when there is none.
 ///
 /// Only [`Session::admit`](crate::Session::admit) makes it, and only when it has put the token on a
-/// request. An attempt names its token by the generation and shares nothing with the session, so any
-/// number of attempts costs the session nothing.
+/// request. An attempt names its token by the generation and shares nothing with the session, so
+/// any number of attempts costs the session nothing.
 #[derive(Debug)]
 #[must_use = "conclude the attempt when its response has come"]
 pub struct Attempt {
@@ -134,9 +136,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Says that this attempt did not touch the body of its one-shot call, which can therefore be sent again after all.
+    /// Says that this attempt did not touch the body of its one-shot call, which can therefore be
+    /// sent again after all.
     ///
-    /// That is so when the server refused the head of a request with `Expect: 100-continue`. It holds for this attempt alone.
+    /// That is so when the server refused the head of a request with `Expect: 100-continue`. It
+    /// holds for this attempt alone.
     pub fn with_untouched_body(self) -> Self {
         Self { untouched: true, ..self }
     }
@@ -209,17 +213,20 @@ impl Upload {
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
 pub enum Step {
-    /// The request carries the token: send it right away, as its successor is taken to have been issued no earlier than now.
+    /// The request carries the token: send it right away, as its successor is taken to have been
+    /// issued no earlier than now.
     Send(Attempt),
     /// Log in for everyone, settle the login, and admit the call again.
     Authenticate(Login, Call),
-    /// Wait until the instant, or until something has settled, and admit the call again. The instant lies in the future.
+    /// Wait until the instant, or until something has settled, and admit the call again. The
+    /// instant lies in the future.
     Wait(Call, Instant),
     /// Give the call up with this error.
     Refuse(Refusal),
 }
 
-/// What is to be done with a response; the answer of [`Session::conclude`](crate::Session::conclude).
+/// What is to be done with a response; the answer of
+/// [`Session::conclude`](crate::Session::conclude).
 #[derive(Debug)]
 #[must_use = "a call that is to be sent again does not go on by itself"]
 pub enum Verdict {

@@ -11,7 +11,8 @@ pub(crate) struct Challenges {
 }
 
 impl Challenges {
-    /// 401 and the added statuses; `None` if an added status is not a 4xx, or is 417, which answers a question (rule 24).
+    /// 401 and the added statuses; `None` if an added status is not a 4xx, or is 417, which answers
+    /// a question (rule 24).
     pub(crate) fn with(added: &[StatusCode]) -> Option<Self> {
         let can_refuse = |status: &StatusCode| {
             status.is_client_error() && *status != StatusCode::EXPECTATION_FAILED

@@ -13,7 +13,8 @@ const FAILOVERS: u32 = 5;
 
 /// When the next login may start, and why it may not start earlier.
 ///
-/// All calls share it, so all calls that wait for a failed login wait for the same instant (rule 14).
+/// All calls share it, so all calls that wait for a failed login wait for the same instant (rule
+/// 14).
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct CircuitBreaker {
     state: State,
@@ -110,7 +111,8 @@ impl CircuitBreaker {
                 self.jitter.below(doubled(limits.backoff_base, failures, limits.backoff_cap))
             }
         };
-        // The server can slow the client down, and cannot hurry it: `Retry-After: 0` must not cause a storm.
+        // The server can slow the client down, and cannot hurry it: `Retry-After: 0` must not cause
+        // a storm.
         self.not_before = now.saturating_add(retry_after.max(delay));
     }
 
@@ -123,10 +125,11 @@ impl CircuitBreaker {
         }
     }
 
-    /// A leader abandoned its login. This says nothing about the server, so the next call takes over
-    /// at once. After a few failovers in a row, the next ones are paced, because leaders that are all
-    /// cancelled early must not cause a storm of logins. A failover waits until `expires_at` at most,
-    /// when the lease would have ended. A probe is not repeated before that instant.
+    /// A leader abandoned its login. This says nothing about the server, so the next call takes
+    /// over at once. After a few failovers in a row, the next ones are paced, because leaders
+    /// that are all cancelled early must not cause a storm of logins. A failover waits until
+    /// `expires_at` at most, when the lease would have ended. A probe is not repeated before
+    /// that instant.
     pub(crate) fn abandon(&mut self, expires_at: Instant, limits: &Limits, now: Instant) {
         self.not_before = if self.is_open() {
             expires_at

@@ -54,7 +54,8 @@ impl Config {
     }
 }
 
-/// The numbers of the rules. Each is documented, with its range and reason, at the builder's method of its name.
+/// The numbers of the rules. Each is documented, with its range and reason, at the builder's method
+/// of its name.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) leeway: Leeway,
@@ -115,7 +116,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// The path of the login, `/authenticate` by default, which is what the API's reference and samples use.
+    /// The path of the login, `/authenticate` by default, which is what the API's reference and
+    /// samples use.
     ///
     /// The guide's prose says `/authentication` once; hence the setting.
     pub fn login_path(mut self, path: impl Into<String>) -> Self {
@@ -125,10 +127,11 @@ impl ConfigBuilder {
 
     /// The reserve at the end of a token's lifetime in which it is not sent any more (rule 11).
     ///
-    /// It is `at_most`, but never more than the `share`-th part of the lifetime. Default: 3 s and 10. `share` must be at least 2, since a leeway that eats
-    /// the lifetime makes every call log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
-    /// request to the server. A token that dies all the same is healed by one login, so a larger reserve costs
-    /// more than it spares.
+    /// It is `at_most`, but never more than the `share`-th part of the lifetime. Default: 3 s and
+    /// 10. `share` must be at least 2, since a leeway that eats the lifetime makes every call
+    /// log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
+    /// request to the server. A token that dies all the same is healed by one login, so a larger
+    /// reserve costs more than it spares.
     pub fn leeway(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.leeway = Leeway { at_most, share };
         self
@@ -155,17 +158,18 @@ impl ConfigBuilder {
     /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below
     /// the lease. So a login that hangs ends as a failure, and its lease expires only if its leader
     /// is gone. The lease must be longer than a login takes. The answer of a login whose lease has
-    /// expired is used with caution: a rejection then opens the circuit only if no other login has started
-    /// since.
+    /// expired is used with caution: a rejection then opens the circuit only if no other login has
+    /// started since.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self
     }
 
-    /// The backoff after failed logins: full jitter below `base`, doubled with each further failure, at most `cap` (rule 14).
+    /// The backoff after failed logins: full jitter below `base`, doubled with each further
+    /// failure, at most `cap` (rule 14).
     ///
-    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h. Where more than five leaders in a row give up, the
-    /// further ones come `base` apart.
+    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h. Where more than
+    /// five leaders in a row give up, the further ones come `base` apart.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.limits.backoff_base, self.limits.backoff_cap) = (base, cap);
         self
@@ -179,7 +183,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How many failed logins one call sits through before it is refused with the last failure (rule 14).
+    /// How many failed logins one call sits through before it is refused with the last failure
+    /// (rule 14).
     ///
     /// Default: 3. From 1 to 100.
     pub fn failures_per_call(mut self, failures: u32) -> Self {
@@ -187,19 +192,22 @@ impl ConfigBuilder {
         self
     }
 
-    /// When rejected credentials are tried again: after `first`, doubled with each further rejection, at most `cap` (rule 15).
+    /// When rejected credentials are tried again: after `first`, doubled with each further
+    /// rejection, at most `cap` (rule 15).
     ///
-    /// Default: 60 s and 15 min, as keys can be activated again on the dashboard at any time. `first` from 1 ms on,
-    /// `cap` from `first` to 24 h.
+    /// Default: 60 s and 15 min, as keys can be activated again on the dashboard at any time.
+    /// `first` from 1 ms on, `cap` from `first` to 24 h.
     pub fn probe(mut self, first: Duration, cap: Duration) -> Self {
         (self.limits.probe_first, self.limits.probe_cap) = (first, cap);
         self
     }
 
-    /// How many refused tokens may be dropped: `burst` at once, and one more `every` so often (rule 16).
+    /// How many refused tokens may be dropped: `burst` at once, and one more `every` so often (rule
+    /// 16).
     ///
-    /// Default: 10, and one more every 30 s. The second half of `burst` is spent only after the server has refused the token for a
-    /// second. `burst` from 0 to 1000, where 0 delivers every 401 to a live token; `every` from 1 ms to 24 h.
+    /// Default: 10, and one more every 30 s. The second half of `burst` is spent only after the
+    /// server has refused the token for a second. `burst` from 0 to 1000, where 0 delivers
+    /// every 401 to a live token; `every` from 1 ms to 24 h.
     pub fn invalidation_budget(mut self, burst: u32, every: Duration) -> Self {
         (self.limits.invalidation_burst, self.limits.invalidation_interval) = (burst, every);
         self
@@ -226,7 +234,8 @@ impl ConfigBuilder {
 
     /// The seed of the backoff's jitter.
     ///
-    /// Default: 0, which is right for tests only: processes with the same seed fall into step. Adapters draw one.
+    /// Default: 0, which is right for tests only: processes with the same seed fall into step.
+    /// Adapters draw one.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.limits.jitter_seed = seed;
         self
@@ -234,7 +243,8 @@ impl ConfigBuilder {
 
     /// Whether a token must be signed with the client secret: HS256, HS384 or HS512 (rule 23).
     ///
-    /// Default: off. The API's sample verifies tokens so, but the API documents no algorithm and no key.
+    /// Default: off. The API's sample verifies tokens so, but the API documents no algorithm and no
+    /// key.
     #[cfg(feature = "verify")]
     pub fn verify_signatures(mut self, verify: bool) -> Self {
         self.limits.verify = verify;
@@ -301,7 +311,8 @@ pub enum ConfigError {
     Origin(OriginError),
     /// The login path does not begin with `/`, or is no path.
     LoginPath,
-    /// The `share` of a leeway is below 2: the leeway would take the whole lifetime, and every call would log in.
+    /// The `share` of a leeway is below 2: the leeway would take the whole lifetime, and every call
+    /// would log in.
     LeewayTooLarge,
     /// A status in [`challenge_statuses`](ConfigBuilder::challenge_statuses) is not a 4xx.
     ChallengeStatus,

@@ -46,7 +46,8 @@ impl Credentials {
     /// Takes the pair as the dashboard shows it.
     ///
     /// # Errors
-    /// When one of them is empty, or begins or ends with white space (a line end from a file, most often).
+    /// When one of them is empty, or begins or ends with white space (a line end from a file, most
+    /// often).
     pub fn new(
         api_key: impl Into<String>,
         client_secret: impl Into<String>,
@@ -87,8 +88,9 @@ impl Credentials {
 
     /// A number that tells key pairs apart without telling the key: FNV-1a over the API key.
     ///
-    /// It keeps a stored token from being used with another key, as sandbox and production share one origin.
-    /// It guards against mix-ups, not against an attacker, who would have the stored token anyway.
+    /// It keeps a stored token from being used with another key, as sandbox and production share
+    /// one origin. It guards against mix-ups, not against an attacker, who would have the
+    /// stored token anyway.
     pub(crate) fn fingerprint(&self) -> u64 {
         fingerprint(self.api_key.as_bytes())
     }
@@ -127,7 +129,8 @@ impl fmt::Debug for Credentials {
 
 /// A key pair that can never be meant; it says which half and why, not what it holds.
 ///
-/// Its `Debug` is the same sentence as its `Display`, because a `main` that returns it prints its `Debug`.
+/// Its `Debug` is the same sentence as its `Display`, because a `main` that returns it prints its
+/// `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CredentialsError {
     what: &'static str,

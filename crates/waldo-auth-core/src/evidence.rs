@@ -7,14 +7,17 @@ use crate::time::Instant;
 /// How long refusals must have lasted before the second half of the invalidation budget is spent.
 const RESERVE_WAIT: Duration = Duration::from_secs(1);
 
-/// How long an unaccepted token is kept: servers behind one name may learn of it one after the other.
+/// How long an unaccepted token is kept: servers behind one name may learn of it one after the
+/// other.
 const GRACE: Duration = Duration::from_millis(1500);
 const LONGEST_GRACE: Duration = Duration::from_secs(30);
 
-/// What the responses to the tokens of one login have shown: accepted or not, and since when refused (rule 16).
+/// What the responses to the tokens of one login have shown: accepted or not, and since when
+/// refused (rule 16).
 ///
-/// A 401 alone does not say whether the token is dead. The server may not know it yet, or one of several servers may refuse what
-/// the others accept. What came before the 401 makes the difference.
+/// A 401 alone does not say whether the token is dead. The server may not know it yet, or one of
+/// several servers may refuse what the others accept. What came before the 401 makes the
+/// difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Evidence {
     /// A response has shown that the server accepts the login.
@@ -62,8 +65,8 @@ impl Evidence {
 
     /// What a success makes of it that renews nothing.
     ///
-    /// Routes that do not look at the token succeed too. Once the server has renewed a token, only another renewal shows that it
-    /// looked.
+    /// Routes that do not look at the token succeed too. Once the server has renewed a token, only
+    /// another renewal shows that it looked.
     #[must_use]
     pub(crate) fn after_success(self) -> Self {
         Self { accepted: true, refused_since: self.refused_since.filter(|_| self.renewed), ..self }
@@ -84,7 +87,8 @@ impl Evidence {
         self.accepted
     }
 
-    /// How many of `burst` permits must be left after a refused token is dropped now; `None` if it is too early to drop it.
+    /// How many of `burst` permits must be left after a refused token is dropped now; `None` if it
+    /// is too early to drop it.
     pub(crate) fn reserve(self, burst: u32, now: Instant) -> Option<u32> {
         let lasted =
             self.refused_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));

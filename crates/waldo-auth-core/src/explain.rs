@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::failure::Refusal;
 
-/// What a replayable call without a deadline would do if it came now; `Display` says it in one sentence (rule 22).
+/// What a replayable call without a deadline would do if it came now; `Display` says it in one
+/// sentence (rule 22).
 ///
 /// [`admit`](crate::Session::admit) acts on the same decision, so the explanation always agrees
 /// with it.
@@ -18,7 +19,8 @@ pub enum Explanation {
         generation: u64,
         /// How much of its lifetime is left, leeway included.
         left: Duration,
-        /// Whether an upload with this token broke off. Then the next upload asks the server first.
+        /// Whether an upload with this token broke off. Then the next upload asks the server
+        /// first.
         doubtful: bool,
     },
     /// It would log in.

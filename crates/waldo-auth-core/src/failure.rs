@@ -60,7 +60,8 @@ pub enum RejectionCode {
     ApiKeyRevoked,
     /// `MISSING_PARAMETERS`: the server did not find `apiKey` and `clientSecret` in the request.
     MissingParameters,
-    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text held the key or the secret.
+    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text
+    /// held the key or the secret.
     Other(Box<str>),
 }
 
@@ -87,7 +88,8 @@ impl fmt::Display for RejectionCode {
     }
 }
 
-/// Why a login brought no token, though the key pair may be fine (rule 2). Worth trying again, within bounds.
+/// Why a login brought no token, though the key pair may be fine (rule 2). Worth trying again,
+/// within bounds.
 #[derive(Clone, Debug)]
 pub struct Unavailable {
     reason: Reason,
@@ -178,7 +180,8 @@ pub enum Reason {
     Timeout,
     /// The code that sent the login panicked.
     Panicked,
-    /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a firewall's 403, a redirect.
+    /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a
+    /// firewall's 403, a redirect.
     Status(StatusCode),
     /// The answer is a success, but neither its body nor its headers hold a usable JWT.
     NoToken,
@@ -186,9 +189,11 @@ pub enum Reason {
     Compressed(StatusCode),
     /// The answer's body is larger than 64 KiB.
     BodyTooLarge,
-    /// The answer's token is not signed with the client secret, and the configuration asks for that.
+    /// The answer's token is not signed with the client secret, and the configuration asks for
+    /// that.
     BadSignature,
-    /// The answer's token had ended by the time it arrived: logging in takes longer than a token lasts.
+    /// The answer's token had ended by the time it arrived: logging in takes longer than a token
+    /// lasts.
     DeadOnArrival,
 }
 
@@ -223,8 +228,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why a call was not sent, or, after a 401, not sent again. The server has not acted on a refused call: it did not see it, or
-/// answered it with a 401.
+/// Why a call was not sent, or, after a 401, not sent again. The server has not acted on a refused
+/// call: it did not see it, or answered it with a 401.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -2,11 +2,12 @@
 
 use http::{Extensions, StatusCode};
 
-/// Identifies one token of one session, without its text. Logs and [`explain`](crate::Session::explain)
-/// show its [number](Self::number).
+/// Identifies one token of one session, without its text. Logs and
+/// [`explain`](crate::Session::explain) show its [number](Self::number).
 ///
 /// Adapters put it into the [extensions](Extensions) of each delivered response that is no success.
-/// So a caller can [give up](crate::Session::invalidate) exactly the token that the request carried.
+/// So a caller can [give up](crate::Session::invalidate) exactly the token that the request
+/// carried.
 ///
 /// ```
 /// use waldo_auth_core::Generation;
@@ -33,8 +34,9 @@ impl Generation {
         self.number
     }
 
-    /// Puts the generation into the extensions of a response with this status, for [`of`](Self::of).
-    /// A success gets none: it shows that the token is good, and nobody gives up such a token.
+    /// Puts the generation into the extensions of a response with this status, for
+    /// [`of`](Self::of). A success gets none: it shows that the token is good, and nobody gives
+    /// up such a token.
     pub fn attach(self, status: StatusCode, extensions: &mut Extensions) {
         if !status.is_success() {
             extensions.insert(self);

@@ -5,7 +5,8 @@ use crate::fingerprint::fingerprint;
 /// How many tokens are remembered. A cache repeats a few old responses, and each of them once.
 const CAPACITY: usize = 16;
 
-/// The last sixteen tokens that were given up. Neither a response nor a store brings one of them back (rules 5, 16).
+/// The last sixteen tokens that were given up. Neither a response nor a store brings one of them
+/// back (rules 5, 16).
 ///
 /// Each is kept as a number, so that a token that was given up does not stay in memory.
 #[derive(Clone, Debug, Hash)]

@@ -17,7 +17,8 @@ const CAPACITY: usize = 64;
 /// It keeps the last 64 entries that come with calls, and the last 64 others. So a busy hour does
 /// not push out what became of the last logins.
 ///
-/// Attaching a held token and seeing it repeated are not recorded: they are the normal case, and cost nothing here.
+/// Attaching a held token and seeing it repeated are not recorded: they are the normal case, and
+/// cost nothing here.
 ///
 /// ```
 /// # use waldo_auth_core::{Config, Credentials, Session};
@@ -59,8 +60,8 @@ impl Journal {
         entries.push_back(Entry { number: self.written, at, event });
     }
 
-    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there is nothing new: while this number
-    /// stands, the session decides as it did.
+    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there
+    /// is nothing new: while this number stands, the session decides as it did.
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -350,11 +351,13 @@ pub enum Challenge {
     Dropped,
     /// A newer token is held already, and stays.
     NewerHeld,
-    /// The token came straight from this call's login: the refusal is about the route, and the token stays.
+    /// The token came straight from this call's login: the refusal is about the route, and the
+    /// token stays.
     FreshFromLogin,
     /// Nothing is held any more.
     NothingHeld,
-    /// The server has not accepted the token yet, and may learn of it a little later. The token stays for now.
+    /// The server has not accepted the token yet, and may learn of it a little later. The token
+    /// stays for now.
     NotAccepted,
 }
 

@@ -6,11 +6,13 @@
 //! again. It has no sockets, clocks, threads, randomness or logging: facts go in (the time, a
 //! status, headers) and decisions come out.
 //!
-//! Most programs want an adapter such as `waldo-ureq` instead, which is this crate wired to an HTTP client.
+//! Most programs want an adapter such as `waldo-ureq` instead, which is this crate wired to an HTTP
+//! client.
 //!
 //! # The loop
 //!
-//! An embedding is one loop around four answers. This one is blocking; an async one is the same with `.await`.
+//! An embedding is one loop around four answers. This one is blocking; an async one is the same
+//! with `.await`.
 //!
 //! ```
 //! use waldo_auth_core::{Call, Head, Outcome, Session, Step, Unavailable, Verdict};
@@ -76,22 +78,27 @@
 //!
 //! The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
 //!
-//! The rules that the documentation names by number are those of the repository's `docs/protocol.md`.
+//! The rules that the documentation names by number are those of the repository's
+//! `docs/protocol.md`.
 //!
 //! # What cannot be done wrong
 //!
-//! [`Call`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to conclude what was not admitted, to
-//! conclude an attempt twice, or to settle one login twice. Any of them can be dropped at any time without a message.
+//! [`Call`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to conclude
+//! what was not admitted, to conclude an attempt twice, or to settle one login twice. Any of them
+//! can be dropped at any time without a message.
 //!
 //! # Security
 //!
-//! The token is attached to requests of the configured [`Origin`] only, in a header marked sensitive. Keys, secrets and tokens appear
-//! in no `Debug`, error, journal or explanation; a token is named by its generation. The key pair is wiped on drop. A token is not,
-//! as `http::HeaderValue` shares its bytes with the requests that carry it. Nothing here verifies tokens as a security boundary.
+//! The token is attached to requests of the configured [`Origin`] only, in a header marked
+//! sensitive. Keys, secrets and tokens appear in no `Debug`, error, journal or explanation; a token
+//! is named by its generation. The key pair is wiped on drop. A token is not,
+//! as `http::HeaderValue` shares its bytes with the requests that carry it. Nothing here verifies
+//! tokens as a security boundary.
 //!
 //! # Features
 //!
-//! `verify` (off): check that tokens are signed with the client secret, which `ConfigBuilder::verify_signatures` then asks for.
+//! `verify` (off): check that tokens are signed with the client secret, which
+//! `ConfigBuilder::verify_signatures` then asks for.
 
 #![forbid(unsafe_code)]
 

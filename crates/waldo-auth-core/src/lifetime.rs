@@ -8,17 +8,20 @@ use crate::wire::{Claims, NumericDate};
 /// The documented lifetime of a token, used when a token says nothing usable about its own.
 pub(crate) const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
 
-/// A lifetime read off the local wall clock that is longer than this tells of a wrong clock, not of a long lifetime.
+/// A lifetime read off the local wall clock that is longer than this tells of a wrong clock, not of
+/// a long lifetime.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much sooner than computed a lifetime may end. `exp`, `iat` and `Date` are whole seconds in practice, which takes up to one;
-/// and servers that compose `Date` once a second send it up to another one late.
+/// How much sooner than computed a lifetime may end. `exp`, `iat` and `Date` are whole seconds in
+/// practice, which takes up to one; and servers that compose `Date` once a second send it up to
+/// another one late.
 const GRANULARITY: Duration = Duration::from_secs(2);
 
-/// The span for which a token can be used, measured from the moment its request was *sent* (rule 10).
+/// The span for which a token can be used, measured from the moment its request was *sent* (rule
+/// 10).
 ///
-/// No server clock is ever compared with a local one where the response allows otherwise: the span is the
-/// difference of two times of the same server.
+/// No server clock is ever compared with a local one where the response allows otherwise: the span
+/// is the difference of two times of the same server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lifetime {
     sent: Now,
@@ -33,9 +36,11 @@ impl Lifetime {
         Self { sent: at, span, spent }
     }
 
-    /// The lifetime of a token with these claims that came in the answer to a request sent at `sent`.
+    /// The lifetime of a token with these claims that came in the answer to a request sent at
+    /// `sent`.
     ///
-    /// `date` is the answer's own `Date`, absent when the answer comes from a cache (it has an `Age`).
+    /// `date` is the answer's own `Date`, absent when the answer comes from a cache (it has an
+    /// `Age`).
     pub(crate) fn of(
         claims: Claims,
         date: Option<NumericDate>,
@@ -68,10 +73,11 @@ impl Lifetime {
         )
     }
 
-    /// Whether a server with whole-second clocks may see this lifetime as ended (rule 16); `is_over` if the server's own `Date` says so.
+    /// Whether a server with whole-second clocks may see this lifetime as ended (rule 16);
+    /// `is_over` if the server's own `Date` says so.
     ///
-    /// Without that, at least half of the lifetime must have passed, so that a server of very short lives cannot pass every refusal
-    /// off as an end.
+    /// Without that, at least half of the lifetime must have passed, so that a server of very short
+    /// lives cannot pass every refusal off as an end.
     pub(crate) fn may_have_ended(self, is_over: bool, now: Now) -> bool {
         let left = self.left(now);
         left <= GRANULARITY && (is_over || left <= self.span / 2)
@@ -115,12 +121,14 @@ fn span(claims: Claims, date: Option<NumericDate>, local: SystemTime) -> Option<
     }
 }
 
-/// How much of a lifetime is kept in reserve: a fixed time, but never more than a share of the lifetime.
+/// How much of a lifetime is kept in reserve: a fixed time, but never more than a share of the
+/// lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leeway {
     /// The reserve of a long lifetime.
     pub(crate) at_most: Duration,
-    /// The reserve of a short lifetime is its `share`-th part. At least 2, so that no leeway eats the lifetime.
+    /// The reserve of a short lifetime is its `share`-th part. At least 2, so that no leeway eats
+    /// the lifetime.
     pub(crate) share: u32,
 }
 

@@ -16,8 +16,9 @@ use crate::wire::{self, Answer, Claims, Head, Jwt, NumericDate};
 /// The permission to log in, held by one call for all.
 ///
 /// Send [`request`](Login::request), hand what comes back to [`read`](Login::read), and end it with
-/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for longer than the lease; a call
-/// without a deadline may wait one lease for each leader that is gone.
+/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for
+/// longer than the lease; a call without a deadline may wait one lease for each leader that is
+/// gone.
 #[derive(Debug)]
 #[must_use = "others wait for this login: settle it"]
 pub struct Login {
@@ -68,7 +69,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// There is no token, but there may be one later.
     Unavailable(Unavailable),
-    /// The leader gave up before there was an answer: it was cancelled, it panicked, or its own call ran out of time.
+    /// The leader gave up before there was an answer: it was cancelled, it panicked, or its own
+    /// call ran out of time.
     Abandoned,
 }
 
@@ -87,7 +89,8 @@ impl Login {
     /// larger body is noticed.
     pub const MAX_BODY: usize = wire::MAX_BODY_BYTES;
 
-    /// The request to send. It must go out without an `Authorization` header and must not follow redirects (rule 1).
+    /// The request to send. It must go out without an `Authorization` header and must not follow
+    /// redirects (rule 1).
     ///
     /// The body holds the key pair in clear: wipe the body after it was sent, for example with
     /// `zeroize::Zeroizing`. The body's buffer never grew, so there is no other copy of the key

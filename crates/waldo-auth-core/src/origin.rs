@@ -8,7 +8,8 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-/// A scheme, a host and a port: where the API lives, and the only place the token is ever sent to (rule 3).
+/// A scheme, a host and a port: where the API lives, and the only place the token is ever sent to
+/// (rule 3).
 ///
 /// ```
 /// use waldo_auth_core::Origin;
@@ -36,7 +37,8 @@ impl Origin {
     /// The origin of an absolute URI. Its path does not matter.
     ///
     /// # Errors
-    /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is not this machine.
+    /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is
+    /// not this machine.
     pub fn of(uri: &Uri) -> Result<Self, OriginError> {
         let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
         if !secure && !is_loopback(host) {
@@ -120,7 +122,8 @@ fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
     Some((secure, authority.host(), port(authority, secure)?))
 }
 
-/// The port that is meant; `None` where something stands there that is not a port, lest the default be assumed for it.
+/// The port that is meant; `None` where something stands there that is not a port, lest the default
+/// be assumed for it.
 fn port(authority: &Authority, secure: bool) -> Option<u16> {
     let host_and_port =
         authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
@@ -166,7 +169,8 @@ fn address(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Reads an origin alone: a URI with a path, a query or user information is refused, as it would be ignored.
+/// Reads an origin alone: a URI with a path, a query or user information is refused, as it would be
+/// ignored.
 impl FromStr for Origin {
     type Err = OriginError;
 
@@ -223,7 +227,8 @@ impl Error for OriginError {}
 
 /// The request does not go to the session's origin, so no token may be sent with it.
 ///
-/// It says where the token may go, and not where the request was meant to go, as that URI may hold secrets of its own.
+/// It says where the token may go, and not where the request was meant to go, as that URI may hold
+/// secrets of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignOrigin {
     /// The only origin that may see the token.

@@ -2,15 +2,19 @@
 //!
 //! Two rules make the rest small:
 //!
-//! 1. **Every input has one addressee.** What a method has to say, it says to its caller: there is no queue to drain and no
-//!    timer to fire. The one broadcast there is, "something has settled, look again", is the embedder's to make after
-//!    [`settle`](Session::settle), [`reset`](Session::reset), [`invalidate`](Session::invalidate) and [`resume`](Session::resume).
-//! 2. **Permits are values that move.** [`Call`], [`Attempt`] and [`Login`] are used up by the step they
-//!    permit. The session keeps no list of them, so dropping one needs no message, and its size does not depend on how many there are.
+//! 1. **Every input has one addressee.** What a method has to say, it says to its caller: there is
+//!    no queue to drain and no timer to fire. The one broadcast there is, "something has settled,
+//!    look again", is the embedder's to make after [`settle`](Session::settle),
+//!    [`reset`](Session::reset), [`invalidate`](Session::invalidate) and
+//!    [`resume`](Session::resume).
+//! 2. **Permits are values that move.** [`Call`], [`Attempt`] and [`Login`] are used up by the step
+//!    they permit. The session keeps no list of them, so dropping one needs no message, and its
+//!    size does not depend on how many there are.
 //!
-//! What is held changes in four places only. Three hold another token, under a new generation: a login is granted, a renewal is
-//! adopted, a snapshot is resumed. The fourth holds nothing: after a 401, `invalidate` or `reset`. Everything that arrives names the
-//! generation and the epoch it was sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
+//! What is held changes in four places only. Three hold another token, under a new generation: a
+//! login is granted, a renewal is adopted, a snapshot is resumed. The fourth holds nothing: after a
+//! 401, `invalidate` or `reset`. Everything that arrives names the generation and the epoch it was
+//! sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
 //! an older token back, nor take a newer one away.
 //!
 //! Each change is noted in the journal before it is made, because a token that is dropped may run
@@ -47,11 +51,12 @@ use crate::wire::{self, Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
 ///
-/// It is a plain value: adapters that share it put it behind a lock, and hold that lock around these methods only, never over IO.
-/// See the [crate documentation](crate) for the loop around it.
+/// It is a plain value: adapters that share it put it behind a lock, and hold that lock around
+/// these methods only, never over IO. See the [crate documentation](crate) for the loop around it.
 #[derive(Debug)]
 pub struct Session {
-    /// Tells this session's attempts and logins from those of any other; nothing else is decided by it.
+    /// Tells this session's attempts and logins from those of any other; nothing else is decided
+    /// by it.
     number: usize,
     /// Apart, as it is large and seldom looked at as a whole.
     config: Box<Config>,
@@ -122,7 +127,8 @@ impl Session {
             self.expire(lease, now);
         }
         call.arrival.get_or_insert(self.arrival());
-        // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing else.
+        // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing
+        // else.
         if let Some(token) = self.token_for(&call, now) {
             return self.send(token, call, request, now);
         }
@@ -141,7 +147,8 @@ impl Session {
         })
     }
 
-    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the response is the call's answer.
+    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the
+    /// response is the call's answer.
     pub fn conclude(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
         if attempt.session != self.number {
             self.ignore(Ignored::OtherSession, now);
@@ -178,11 +185,12 @@ impl Session {
     /// The server may have refused the token before it read the body. So the token is doubtful from
     /// now on, and the next upload asks the server first.
     ///
-    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a [`HeadOnly`](Upload::HeadOnly),
-    ///   or goes out with another token, as after a 401.
+    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a
+    ///   [`HeadOnly`](Upload::HeadOnly), or goes out with another token, as after a 401.
     /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
     ///
-    /// If an upload that asked first breaks off too, the token is dropped, as after a 401 (rule 16). The next call logs in.
+    /// If an upload that asked first breaks off too, the token is dropped, as after a 401 (rule
+    /// 16). The next call logs in.
     ///
     /// If an attempt has no body, or a short one, drop the attempt instead (rule 24).
     pub fn break_off(&mut self, attempt: Attempt, now: Now) -> Verdict {
@@ -200,7 +208,8 @@ impl Session {
                         call.broke_off = generation;
                         return Verdict::Retry(call);
                     }
-                    // The second upload in a row broke off, and the server does not answer the question.
+                    // The second upload in a row broke off, and the server does not answer the
+                    // question.
                     Upload::ExpectContinue => self.drop_doubtful(generation, now),
                     // A call probes once: a second probe would most likely break off, too.
                     Upload::HeadOnly => {}
@@ -233,8 +242,9 @@ impl Session {
         let mixed_up = matches!(&outcome, Outcome::Granted(grant)
             if (grant.login, grant.session) != (number, login.session));
         let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
-        // A grant counts however late it is; a failure or a verdict only until another login has started. And nothing of one
-        // that is not current counts once something newer has come: a grant, a reset, an invalidation or a renewal.
+        // A grant counts however late it is; a failure or a verdict only until another login has
+        // started. And nothing of one that is not current counts once something newer has
+        // come: a grant, a reset, an invalidation or a renewal.
         let lease = self.lease.take_if(|lease| lease.login == number);
         let newer_held = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
         if lease.is_none() && (login.epoch != self.epoch || newer_held) {
@@ -260,7 +270,8 @@ impl Session {
             }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
-                // A leader that found a token in a store has no need of its login, which is no giving up.
+                // A leader that found a token in a store has no need of its login, which is no
+                // giving up.
                 if !newer_held {
                     self.circuit.abandon(login.expires_at, &self.config.limits, now.monotonic);
                 }
@@ -271,10 +282,12 @@ impl Session {
     /// Replaces the credentials. Afterwards, wake everyone who waits.
     ///
     /// Other credentials forget the held token, a login under way, a backoff and a rejection,
-    /// because these belong to the old credentials. Calls that wait, and calls that are answered 401
-    /// afterwards, go on under the new credentials. For another account, use another session.
+    /// because these belong to the old credentials. Calls that wait, and calls that are answered
+    /// 401 afterwards, go on under the new credentials. For another account, use another
+    /// session.
     ///
-    /// The same credentials only end a rejection (rule 15), for when the key is known to work again.
+    /// The same credentials only end a rejection (rule 15), for when the key is known to work
+    /// again.
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.note(Event::Reset, now);
         if *self.config.credentials == credentials {
@@ -298,8 +311,9 @@ impl Session {
     /// whether the token was given up; if so, wake everyone who waits.
     ///
     /// Nothing changes while a login is under way, or the credentials are rejected (rule 15): the
-    /// next token comes anyway, or not at all. So many late responses to one token cost one login. It
-    /// costs a permit of the budget for refused tokens (rule 16), and does nothing without one.
+    /// next token comes anyway, or not at all. So many late responses to one token cost one login.
+    /// It costs a permit of the budget for refused tokens (rule 16), and does nothing without
+    /// one.
     pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
         let is_settled = self.lease.is_none_or(|lease| lease.has_expired(now.monotonic));
         if self.generation() != Some(generation) || !is_settled || self.circuit.is_open() {
@@ -345,7 +359,8 @@ impl Session {
     /// The held token for a store, if there is one.
     pub fn snapshot(&self, now: Now) -> Option<Snapshot> {
         let token = self.held.as_ref()?;
-        // By the wall clock of this moment, and not of the request's: it may have been set right in between.
+        // By the wall clock of this moment, and not of the request's: it may have been set right in
+        // between.
         let spent = token.lifetime.span().saturating_sub(token.lifetime.left(now));
         Some(Snapshot {
             origin: self.config.origin.clone(),
@@ -358,8 +373,8 @@ impl Session {
 
     /// Holds a token from a store, if it is worth holding. Afterwards, wake everyone who waits.
     ///
-    /// A leader that shares a store with other processes locks the store, reads it again, resumes what it finds, and
-    /// settles its login as [`Outcome::Abandoned`] when that worked.
+    /// A leader that shares a store with other processes locks the store, reads it again, resumes
+    /// what it finds, and settles its login as [`Outcome::Abandoned`] when that worked.
     ///
     /// # Errors
     /// Why the snapshot is not used. The session is as it was.
@@ -494,7 +509,8 @@ impl Session {
             Some(held) if held.generation > generation => Challenge::NewerHeld,
             Some(sent) => {
                 let is_over = sent.has_ended_by(response.own_date());
-                // A refusal that the token's own end explains is free, as lives bound how often that happens.
+                // A refusal that the token's own end explains is free, as lives bound how often
+                // that happens.
                 let has_ended = sent.lifetime.may_have_ended(is_over, now);
                 let is_fresh = granted_since(&call, sent);
                 self.evidence.refuse(now.monotonic);
@@ -526,7 +542,8 @@ impl Session {
         call.broke_off = 0;
         let resend = match outcome {
             _ if !is_whole => false,
-            // A newer token may be as dead; then a login that another call has made meanwhile is this one's too.
+            // A newer token may be as dead; then a login that another call has made meanwhile is
+            // this one's too.
             Challenge::NewerHeld => {
                 call.spend_resend_with_newer()
                     || (self.epoch > epoch && call.spend_resend_after_login())
@@ -559,12 +576,14 @@ impl Session {
         )
     }
 
-    /// Whether the held token is accepted and not refused since, so that a success shows nothing more.
+    /// Whether the held token is accepted and not refused since, so that a success shows nothing
+    /// more.
     fn is_trusted(&self) -> bool {
         self.evidence.is_clear() && self.held.as_ref().is_none_or(|held| !held.doubtful)
     }
 
-    /// A success shows that the server accepts the token, unless it repeats one that was given up: that is a cache's.
+    /// A success shows that the server accepts the token, unless it repeats one that was given up:
+    /// that is a cache's.
     #[cold]
     fn note_acceptance(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
         let values =
@@ -593,12 +612,13 @@ impl Session {
         }
     }
 
-    /// Takes a value of a successful response's `Authorization` header, if it is worth holding (rules 4, 5, 6).
+    /// Takes a value of a successful response's `Authorization` header, if it is worth holding
+    /// (rules 4, 5, 6).
     fn renew(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
         match self.accept_renewal(attempt, value) {
             Ok(Some((jwt, header))) => {
-                // Measured from the sending, a slow answer costs the successor as much lifetime; when in between it was issued
-                // cannot be known.
+                // Measured from the sending, a slow answer costs the successor as much lifetime;
+                // when in between it was issued cannot be known.
                 let date = response.own_date_after(&mut self.last_date);
                 let lifetime = Lifetime::of(
                     jwt.claims,

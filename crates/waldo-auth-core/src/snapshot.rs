@@ -14,8 +14,9 @@ const VERSION: u64 = 1;
 
 /// The held token with its lifetime, for a store that other processes or later runs read.
 ///
-/// It holds the token in clear, so it belongs where only this user can read. It is bound to the origin and the
-/// API key that it was made with: sandbox and production share one origin, and a token of one must not be used for the other.
+/// It holds the token in clear, so it belongs where only this user can read. It is bound to the
+/// origin and the API key that it was made with: sandbox and production share one origin, and a
+/// token of one must not be used for the other.
 ///
 /// ```
 /// # use waldo_auth_core::Snapshot;

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 /// A reading of the embedder's monotonic clock: the time since a start that the embedder chooses.
 ///
-/// `std::time::Instant` can only be made by reading a clock, which some targets do not have and which a
-/// simulation must not do; this one can be made from a number. Its arithmetic saturates, so no input overflows it.
+/// `std::time::Instant` can only be made by reading a clock, which some targets do not have and
+/// which a simulation must not do; this one can be made from a number. Its arithmetic saturates, so
+/// no input overflows it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,9 +45,9 @@ impl Instant {
 
 /// Both clocks, read together: the argument that stands for time in every method that needs it.
 ///
-/// Waits and leases are measured on the monotonic clock alone. The lifetime of a token is measured on both, because
-/// a monotonic clock may stand still while the machine sleeps and a wall clock may be set back; the larger
-/// elapsed time counts.
+/// Waits and leases are measured on the monotonic clock alone. The lifetime of a token is measured
+/// on both, because a monotonic clock may stand still while the machine sleeps and a wall clock may
+/// be set back; the larger elapsed time counts.
 ///
 /// ```
 /// use std::time::{Instant, SystemTime};
@@ -73,7 +74,8 @@ impl Now {
     /// The time since `earlier`: the larger of what the two clocks say, and never negative.
     pub fn elapsed_since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
-        // An error means that the wall clock was set back: it then says nothing, and the other one counts.
+        // An error means that the wall clock was set back: it then says nothing, and the other one
+        // counts.
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         monotonic.max(wall)
     }

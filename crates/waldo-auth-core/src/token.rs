@@ -9,7 +9,8 @@ use crate::admit_error::AdmitError;
 use crate::lifetime::{Expiry, Lifetime};
 use crate::wire::{Jwt, NumericDate, bearer_credentials};
 
-/// A token with all that was learnt when it was taken. It never changes; another token is another value.
+/// A token with all that was learnt when it was taken. It never changes; another token is another
+/// value.
 ///
 /// Its header shares its bytes with the requests that carry it, so attaching it copies nothing.
 #[derive(Hash)]
@@ -21,7 +22,8 @@ pub(crate) struct Token {
     /// Which login it descends from.
     pub(crate) epoch: u64,
     pub(crate) source: Source,
-    /// The latest `exp` of this token and its predecessors since the login: what a token of unknown order must exceed.
+    /// The latest `exp` of this token and its predecessors since the login: what a token of
+    /// unknown order must exceed.
     pub(crate) latest_exp: Option<NumericDate>,
     pub(crate) lifetime: Lifetime,
     /// Its lifetime but for the leeway: asked for each call, and so kept.
@@ -45,7 +47,8 @@ impl Token {
         bearer_credentials(self.header.as_bytes())
     }
 
-    /// Whether the server's own clock says that it has ended. Its claims are read again for that, as it is asked seldom.
+    /// Whether the server's own clock says that it has ended. Its claims are read again for that,
+    /// as it is asked seldom.
     pub(crate) fn has_ended_by(&self, date: Option<NumericDate>) -> bool {
         let exp = Jwt::read(self.jwt()).ok().and_then(|jwt| jwt.claims.exp);
         exp.is_some_and(|exp| date.is_some_and(|date| exp <= date))

@@ -5,7 +5,8 @@
 use crate::credentials::Credentials;
 use crate::wire::Jwt;
 
-/// Whether the token may be used: it is signed with the client secret, or the configuration does not ask.
+/// Whether the token may be used: it is signed with the client secret, or the configuration does
+/// not ask.
 #[cfg(feature = "verify")]
 pub(crate) fn passes(asked: bool, jwt: Jwt<'_>, credentials: &Credentials) -> bool {
     !asked || credentials.signing_key().has_signed(jwt)
@@ -48,7 +49,8 @@ mod hs {
             }
         }
 
-        /// By HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never `none`.
+        /// By HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never
+        /// `none`.
         pub(super) fn has_signed(&self, jwt: Jwt<'_>) -> bool {
             self.check(jwt).is_some()
         }

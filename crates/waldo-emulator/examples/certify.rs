@@ -116,8 +116,9 @@ impl AttoClient {
                     let left = deadline.saturating_duration_since(self.now().monotonic);
                     let (response, body) =
                         exchange(&request, left).map_err(|error| ending(&error))?;
-                    // The head counts by itself: a fresh token came whole, even if the body breaks off.
-                    // A statement of its own, so that the lock is not held while the body is read.
+                    // The head counts by itself: a fresh token came whole, even if the body breaks
+                    // off. A statement of its own, so that the lock is not held
+                    // while the body is read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());
                     match verdict {
                         Verdict::Retry(again) => call = again,

@@ -1,4 +1,5 @@
-//! One connection: what arrives is given to the model or to the control endpoints, and the reply is carried out.
+//! One connection: what arrives is given to the model or to the control endpoints, and the reply is
+//! carried out.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::early::{self, Refusal};
 use crate::site::Site;
 use crate::visit;
 
-/// The largest body that is read, in bytes: the API's largest document with room for its multipart frame.
+/// The largest body that is read, in bytes: the API's largest document with room for its multipart
+/// frame.
 const LARGEST_BODY: usize = 12 << 20;
 
 /// How long the head of a request may take. The time includes the idle time before the request.

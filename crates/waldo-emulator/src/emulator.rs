@@ -195,12 +195,14 @@ impl Emulator {
         self.site.watch(self.addr.to_string());
     }
 
-    /// What was seen since [`watch`](Self::watch), in the order of the server; nothing without that.
+    /// What was seen since [`watch`](Self::watch), in the order of the server; nothing without
+    /// that.
     pub fn sightings(&self) -> Vec<Sighting> {
         self.site.sightings()
     }
 
-    /// Waits until at least `count` requests have left a gate because their client went away; false when `patience` ends first.
+    /// Waits until at least `count` requests have left a gate because their client went away; false
+    /// when `patience` ends first.
     pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
         self.site.gates.wait_until_deserted(count, patience)
     }
@@ -229,7 +231,8 @@ impl Drop for Emulator {
 fn open(runtime: &Runtime, addr: SocketAddr) -> io::Result<TcpListener> {
     let _context = runtime.enter();
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A port in use elsewhere is still refused on Unix; on Windows this option would mean the opposite.
+    // A port in use elsewhere is still refused on Unix; on Windows this option would mean the
+    // opposite.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;

@@ -75,7 +75,8 @@ impl Gates {
         self.wait_until(patience, |standing| self.count(standing) >= count)
     }
 
-    /// Waits until at least `count` clients went away from a gate; false when `patience` ends first.
+    /// Waits until at least `count` clients went away from a gate; false when `patience` ends
+    /// first.
     pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
         self.wait_until(patience, |standing| standing.deserted >= count)
     }

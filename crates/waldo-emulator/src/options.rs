@@ -22,8 +22,8 @@ The Waldo API's authentication on a local socket, with faults on request.
 The first line on stdout says where it listens: listening on http://ADDR. While it runs, it is controlled under
 /_emulator/: GET /_emulator/ lists the controls. It ends on ctrl-c and on SIGTERM.";
 
-/// The command line, read. Where a text has a name such as `lower_case`, it is an attribute: `--help` would show a comment's
-/// backticks.
+/// The command line, read. Where a text has a name such as `lower_case`, it is an attribute:
+/// `--help` would show a comment's backticks.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -170,7 +170,8 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Options {
-    /// Reads the command line; where it makes no sense, it says why on stderr and ends the process with code 2.
+    /// Reads the command line; where it makes no sense, it says why on stderr and ends the process
+    /// with code 2.
     pub(crate) fn read() -> Self {
         let options = Self::parse();
         if !options.listen.ip().is_loopback() && !options.allow_remote {

@@ -45,7 +45,8 @@ impl Site {
 
     /// The model; never held across an await.
     pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
-        // The model is valid between any two of its methods, so a panic of another holder does no harm.
+        // The model is valid between any two of its methods, so a panic of another holder does no
+        // harm.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

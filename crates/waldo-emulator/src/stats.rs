@@ -10,7 +10,8 @@ pub struct Stats {
     /// The model's counts; in JSON they stand beside the others.
     #[serde(flatten)]
     pub server: server::Stats,
-    /// The most logins that were under way at once, from the arrival of the head to the handing over of the answer.
+    /// The most logins that were under way at once, from the arrival of the head to the handing
+    /// over of the answer.
     pub most_logins_at_once: usize,
     /// Logins under way.
     pub logins_under_way: usize,

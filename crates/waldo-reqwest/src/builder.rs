@@ -50,7 +50,8 @@ impl Client {
     /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no TLS for `https`.
+    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no
+    /// TLS for `https`.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
             // The rest is defaults, so what does not fit can only be the origin.
@@ -64,7 +65,8 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
+    /// Where the API lives in production and sandbox alike; the key pair alone chooses between
+    /// them.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
     /// How long a call waits for a login or a backoff, unless it is told otherwise.
@@ -78,7 +80,8 @@ impl ClientBuilder {
     /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
     ///
     /// # Errors
-    /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`build`](Self::build).
+    /// Which variable is missing or unusable, and why; never its value. The origin is checked by
+    /// [`build`](Self::build).
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
     }
@@ -91,35 +94,42 @@ impl ClientBuilder {
         self.limits(|config| config.origin(origin))
     }
 
-    /// The settings to send with: TLS, proxy, connect and read timeouts, user agent, connection pool.
+    /// The settings to send with: TLS, proxy, connect and read timeouts, user agent, connection
+    /// pool.
     ///
     /// Default: reqwest's defaults, with this crate's name as the user agent, and with idle
     /// connections closed after 15 seconds instead of 90. If you give settings of your own, set
     /// `pool_idle_timeout` below the idle timeout of the server or its load balancer.
     ///
     /// Settings rather than a client, as a client that follows redirects cannot
-    /// be told from one that does not: the redirect policy is always [`none`](Policy::none). Logins are sent with the same settings, and
-    /// so with the same default headers; do not have `Authorization` among them, which a login is not to carry.
+    /// be told from one that does not: the redirect policy is always [`none`](Policy::none). Logins
+    /// are sent with the same settings, and so with the same default headers; do not have
+    /// `Authorization` among them, which a login is not to carry.
     pub fn client_builder(self, http: reqwest::ClientBuilder) -> Self {
         Self { http: Some(http), ..self }
     }
 
-    /// How long a whole call may take: waiting for a login, sending, sending again, and reading the answer; `None` for as long as it takes.
+    /// How long a whole call may take: waiting for a login, sending, sending again, and reading the
+    /// answer; `None` for as long as it takes.
     ///
-    /// Default: none. A request's own timeout replaces it. The `timeout` of reqwest's settings is another one: it begins anew
-    /// with each sending, and bounds none that has one of these two.
+    /// Default: none. A request's own timeout replaces it. The `timeout` of reqwest's settings is
+    /// another one: it begins anew with each sending, and bounds none that has one of these
+    /// two.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: timeout.into(), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
+    /// as it takes.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a call may take is its [`timeout`](Self::timeout).
+    /// Default: 60 s. It bounds waiting only: how long a call may take is its
+    /// [`timeout`](Self::timeout).
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's path.
+    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's
+    /// path.
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }

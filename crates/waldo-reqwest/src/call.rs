@@ -190,7 +190,8 @@ fn conclude<E: Exchange>(
             }
         }
     };
-    // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is no URI comes from elsewhere.
+    // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is
+    // no URI comes from elsewhere.
     let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());
     let head = Head::new(status, headers);
     client.session().conclude_head(attempt, from.iter().fold(head, Head::with_uri))

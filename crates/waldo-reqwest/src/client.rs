@@ -16,7 +16,8 @@ use crate::call;
 use crate::error::Error;
 use crate::sending::Exchange;
 
-/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
+/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again
+/// when its token is refused.
 ///
 /// Clones share one session, one connection pool and one token, so clone it freely into tasks.
 ///
@@ -60,8 +61,9 @@ impl Client {
 
     /// Sends a request of reqwest's, as `reqwest::Client::execute` does.
     ///
-    /// Its own timeout is the budget of the whole call. Its body can be sent again if it is bytes or text; a stream is sent once. A 3xx, a
-    /// 4xx or a 5xx is an answer like any other, and a redirect is not followed.
+    /// Its own timeout is the budget of the whole call. Its body can be sent again if it is bytes
+    /// or text; a stream is sent once. A 3xx, a 4xx or a 5xx is an answer like any other, and a
+    /// redirect is not followed.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -84,11 +86,12 @@ impl Client {
         call::run(self, request, Direct(&self.shared.http)).await
     }
 
-    /// The `Authorization` header of the next call, marked sensitive, for a request that something else sends.
+    /// The `Authorization` header of the next call, marked sensitive, for a request that something
+    /// else sends.
     ///
-    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon. What that request's response carries
-    /// does not come back here: a fresh token in it is not taken, and a 401 to it is not known (see
-    /// [`invalidate`](Self::invalidate)).
+    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon.
+    /// What that request's response carries does not come back here: a fresh token in it is not
+    /// taken, and a 401 to it is not known (see [`invalidate`](Self::invalidate)).
     ///
     /// # Errors
     /// [`Error::Refused`], when there is no token in time.
@@ -132,12 +135,12 @@ impl Client {
         self.shared.session.invalidate(generation)
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
-    /// the old pair and are forgotten.
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
+    /// to the old pair and are forgotten.
     ///
     /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
-    /// another account, use another client. The same pair only ends a rejection, for when the key is
-    /// known to work again.
+    /// another account, use another client. The same pair only ends a rejection, for when the key
+    /// is known to work again.
     pub fn reset(&self, credentials: Credentials) {
         self.shared.session.reset(credentials);
     }
@@ -227,7 +230,8 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Tasks share clients, and move from thread to thread in the middle of a call, or this does not compile.
+/// Tasks share clients, and move from thread to thread in the middle of a call, or this does not
+/// compile.
 const _: fn(&Client, Request) = |client, request| {
     fn shared<T: Send + Sync + Clone>(_: &T) {}
     fn moved<T: Send>(_: T) {}

@@ -29,19 +29,21 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
-    /// again, though not before `retry_in`.
+    /// There is no token to send the call with, and none in time. The server has not acted on this
+    /// call, so it is safe to make it again, though not before `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
-    /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
+    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
+    /// with the code `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate)
+    /// the token, and the next login says so here.
     Refused(Refused),
-    /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
-    /// client, or configure the origin. Nothing was sent.
+    /// The URL does not belong to the client's origin, the only one that may see the token. Send
+    /// the request with another client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
     /// The request has so many headers that the token cannot be added. Remove some. Nothing was
     /// sent.
     TooManyHeaders,
-    /// The URL is none that a request can be sent to, such as one that is too long. Nothing was sent.
+    /// The URL is none that a request can be sent to, such as one that is too long. Nothing was
+    /// sent.
     Url(InvalidUri),
     /// The connection broke off while the body was being sent, with this error of reqwest's. The
     /// server may have refused the token, and its answer was lost. The server may also have acted
@@ -51,10 +53,12 @@ pub enum Error {
     /// the token. If it is safe to make the call again, do so: the next upload asks the server
     /// first.
     BrokeOff(reqwest::Error),
-    /// reqwest's own error: a request that could not be built, of which nothing was sent, or a transport that failed or was too slow.
-    /// After the latter, whether the server has acted on the request is not known, so it was not sent again.
+    /// reqwest's own error: a request that could not be built, of which nothing was sent, or a
+    /// transport that failed or was too slow. After the latter, whether the server has acted on
+    /// the request is not known, so it was not sent again.
     ///
-    /// It shows the request's URL with its query, as reqwest's errors do; `without_url` takes that out.
+    /// It shows the request's URL with its query, as reqwest's errors do; `without_url` takes that
+    /// out.
     Reqwest(reqwest::Error),
 }
 
@@ -63,8 +67,8 @@ pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; t
      again if that is safe: it asks the server first";
 
 impl Error {
-    /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
-    /// where only the caller can know.
+    /// How long from the error until it makes sense to make the same call again; `None` where time
+    /// changes nothing, or where only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
@@ -96,7 +100,8 @@ fn fault(error: &reqwest::Error) -> &(dyn StdError + 'static) {
 }
 
 impl StdError for Error {
-    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
+    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind
+    /// that.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
@@ -137,14 +142,16 @@ impl From<reqwest::Error> for Error {
 
 /// Why there is no client: what is wrong with its settings.
 ///
-/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it prints.
+/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it
+/// prints.
 #[non_exhaustive]
 pub enum BuildError {
     /// An environment variable is missing or unusable.
     Env(EnvError),
     /// A setting of the session is out of its range.
     Config(ConfigError),
-    /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature `rustls`, or one of reqwest's own.
+    /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature
+    /// `rustls`, or one of reqwest's own.
     NoTls(Origin),
     /// reqwest spells the origin in another way, so no request would go to the given origin. Write
     /// the origin as reqwest spells it.

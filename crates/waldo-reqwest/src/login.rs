@@ -38,8 +38,8 @@ async fn ask(http: &reqwest::Client, lead: &Lead) -> reqwest::Result<Response<Bo
     // It holds the key pair; the memory is wiped when reqwest lets go of it.
     let request = lead.request().map(|body| Bytes::from_owner(Zeroizing::new(body)));
     let mut request = Request::try_from(request)?;
-    // reqwest looks at its own timer before the answer. An answer that came while the runtime rested
-    // would count as late.
+    // reqwest looks at its own timer before the answer. An answer that came while the runtime
+    // rested would count as late.
     *request.timeout_mut() = Some(NEVER);
     Ok(http.execute(request).await?.into())
 }

@@ -13,15 +13,16 @@ use crate::error::{BROKE_OFF, Error};
 use crate::sending::Exchange;
 
 impl Client {
-    /// A client of `reqwest-middleware` that makes its calls through this one: around them the middlewares that are given, below them those
-    /// that are added to the result.
+    /// A client of `reqwest-middleware` that makes its calls through this one: around them the
+    /// middlewares that are given, below them those that are added to the result.
     ///
-    /// What is around a call sees it once, whatever becomes of it; what is below sees each sending, with the token. No middleware sees a
-    /// login. A failure of this crate's is a `reqwest_middleware::Error::Middleware`, from which [`Error`] can be downcast; all others are
-    /// as reqwest or the middlewares have them.
+    /// What is around a call sees it once, whatever becomes of it; what is below sees each sending,
+    /// with the token. No middleware sees a login. A failure of this crate's is a
+    /// `reqwest_middleware::Error::Middleware`, from which [`Error`] can be downcast; all others
+    /// are as reqwest or the middlewares have them.
     ///
-    /// It is made here, and not by giving a middleware to any client, as it has to end in a client that follows no redirect: one that does
-    /// would show the token to others.
+    /// It is made here, and not by giving a middleware to any client, as it has to end in a client
+    /// that follows no redirect: one that does would show the token to others.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -71,7 +72,8 @@ impl Client {
     }
 }
 
-/// Makes a call of whatever request comes along. It is never handed out, lest it be given to a client that follows redirects.
+/// Makes a call of whatever request comes along. It is never handed out, lest it be given to a
+/// client that follows redirects.
 struct Calls(Client);
 
 #[async_trait]

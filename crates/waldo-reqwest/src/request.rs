@@ -9,7 +9,8 @@ use reqwest::{Body, Method, Request, Response};
 use crate::client::Client;
 use crate::error::Error;
 
-/// A request that a [`Client`] is about to send: reqwest's own builder, whose `send` is this client's.
+/// A request that a [`Client`] is about to send: reqwest's own builder, whose `send` is this
+/// client's.
 ///
 /// What is wrong with its target, its headers or its body is told when it is built or sent.
 #[must_use = "a request does nothing until it is sent"]
@@ -84,24 +85,27 @@ impl RequestBuilder {
         self.map(|inner| inner.query(query))
     }
 
-    /// Sets the body to a value as JSON, with `Content-Type: application/json` unless another is set.
+    /// Sets the body to a value as JSON, with `Content-Type: application/json` unless another is
+    /// set.
     #[cfg(feature = "json")]
     pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
         self.map(|inner| inner.json(value))
     }
 
-    /// Sets the body. Bytes and text can be sent again when a token is refused; a stream is sent once.
+    /// Sets the body. Bytes and text can be sent again when a token is refused; a stream is sent
+    /// once.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.map(|inner| inner.body(body))
     }
 
-    /// Bounds the whole call from when it is sent: waiting for a login, sending, sending again, reading the answer.
+    /// Bounds the whole call from when it is sent: waiting for a login, sending, sending again,
+    /// reading the answer.
     ///
-    /// Default: the client's [`timeout`](crate::ClientBuilder::timeout), which this replaces. Waiting is bounded by the client's
-    /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    /// Default: the client's [`timeout`](crate::ClientBuilder::timeout), which this replaces.
+    /// Waiting is bounded by the client's [`max_wait`](crate::ClientBuilder::max_wait) as well.
     ///
-    /// A login goes on when the timeout of its call is over, and brings its token for later calls. To
-    /// have a token before the first call, log in ahead with [`Client::token`].
+    /// A login goes on when the timeout of its call is over, and brings its token for later calls.
+    /// To have a token before the first call, log in ahead with [`Client::token`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
     }
@@ -133,8 +137,8 @@ impl RequestBuilder {
 
     /// Sends it.
     ///
-    /// A 3xx, a 4xx or a 5xx is an answer like any other; reqwest's `Response::error_for_status` makes an error of the latter two. A
-    /// redirect is not followed.
+    /// A 3xx, a 4xx or a 5xx is an answer like any other; reqwest's `Response::error_for_status`
+    /// makes an error of the latter two. A redirect is not followed.
     ///
     /// # Errors
     /// See [`Error`]; no status is one.

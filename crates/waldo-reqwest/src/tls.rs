@@ -1,12 +1,14 @@
 //! Whether the reqwest that this crate is built with has TLS.
 //!
-//! It is for each program to choose its TLS, by a feature of reqwest that some crate of it names. A reqwest to which none has given any takes
-//! `https` all the same, and where there is a proxy, sends it what TLS should have hidden. So it must be known before a key pair
-//! is sent, and features of other crates can be seen by what they bring only.
+//! It is for each program to choose its TLS, by a feature of reqwest that some crate of it names. A
+//! reqwest to which none has given any takes `https` all the same, and where there is a proxy,
+//! sends it what TLS should have hidden. So it must be known before a key pair is sent, and
+//! features of other crates can be seen by what they bring only.
 
 use reqwest::ClientBuilder;
 
-/// reqwest has `ClientBuilder::tls_info` where it has TLS. What a type has by itself comes before what it has by a trait.
+/// reqwest has `ClientBuilder::tls_info` where it has TLS. What a type has by itself comes before
+/// what it has by a trait.
 #[allow(dead_code, reason = "it is not used where reqwest has its own")]
 trait TlsInfo: Sized {
     fn tls_info(self, _: bool) -> Absent {

@@ -1,4 +1,5 @@
-//! waldo-reqwest passes the conformance suite on real sockets: by itself, and within a stack of middlewares.
+//! waldo-reqwest passes the conformance suite on real sockets: by itself, and within a stack of
+//! middlewares.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be built fails the test")]
 

@@ -1,7 +1,7 @@
 //! Tries the shipping state machine in every order of events, and in long runs of chance.
 //!
-//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with failure where an invariant is broken, and
-//! tells the story.
+//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with
+//! failure where an invariant is broken, and tells the story.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
 #[cfg(test)]
@@ -46,8 +46,8 @@ enum What {
         /// How many virtual hours, at least.
         #[arg(long, default_value_t = 1_000_000)]
         hours: u64,
-        /// The seed of the first run; that of each further one is one more. By default `WALDO_SEED`, or a
-        /// new one each time.
+        /// The seed of the first run; that of each further one is one more. By default
+        /// `WALDO_SEED`, or a new one each time.
         #[arg(long)]
         seed: Option<u64>,
     },

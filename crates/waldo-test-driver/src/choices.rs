@@ -6,8 +6,8 @@ use std::fmt;
 
 pub(crate) use odometer::Odometer;
 
-/// The one source of every open choice of a simulation: who acts next, what goes wrong, how long things
-/// take.
+/// The one source of every open choice of a simulation: who acts next, what goes wrong, how long
+/// things take.
 ///
 /// The same choices give the same run, from any source. So a run can be repeated from the list of
 /// its choices, and a shorter list makes a shorter run.
@@ -58,7 +58,8 @@ impl Choices {
 
     /// Picks one of as many options as there are weights: the index of one that is not zero.
     ///
-    /// The weights say how likely each is to a random source. To the others, each option is as good as another.
+    /// The weights say how likely each is to a random source. To the others, each option is as good
+    /// as another.
     pub fn pick(&mut self, weights: &[u32]) -> usize {
         let of = u32::try_from(weights.len()).unwrap_or(u32::MAX);
         if of < 2 {
@@ -74,7 +75,8 @@ impl Choices {
         picked as usize
     }
 
-    /// Whether the run should go on from here: false where every way on from this state has been tried.
+    /// Whether the run should go on from here: false where every way on from this state has been
+    /// tried.
     pub(crate) fn is_new(&mut self, state: impl FnOnce() -> u64) -> bool {
         match &mut self.source {
             Source::Exhaustive(odometer) => odometer.is_new(state),
@@ -91,7 +93,8 @@ impl Choices {
         }
     }
 
-    /// Whether the next choice and the one after it are those of an earlier run, so that what follows is known to be right.
+    /// Whether the next choice and the one after it are those of an earlier run, so that what
+    /// follows is known to be right.
     pub(crate) fn is_retracing(&self) -> bool {
         match &self.source {
             Source::Exhaustive(odometer) => odometer.is_retracing(),
@@ -139,7 +142,8 @@ fn weighted(dice: &mut fastrand::Rng, weights: &[u32]) -> u32 {
     0
 }
 
-/// A list of choices as the environment and a failure's message write it: `3.0.0.2`, with a final run of zeros left out.
+/// A list of choices as the environment and a failure's message write it: `3.0.0.2`, with a final
+/// run of zeros left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trail(pub Vec<u32>);
 

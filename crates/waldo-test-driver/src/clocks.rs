@@ -12,7 +12,8 @@ const START: Duration = Duration::from_secs(1_800_000_000);
 /// What the monotonic clock shows then: it has run for a while when a program starts.
 const UP: Duration = Duration::from_secs(1000);
 
-/// The true time, which the server goes by, and the two clocks of the machine that the clients run on.
+/// The true time, which the server goes by, and the two clocks of the machine that the clients run
+/// on.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Clocks {
     elapsed: Duration,

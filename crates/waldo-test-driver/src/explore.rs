@@ -1,4 +1,5 @@
-//! Three ways to try a machine: every order of events, many random ones, and those that bytes spell.
+//! Three ways to try a machine: every order of events, many random ones, and those that bytes
+//! spell.
 
 mod shrink;
 

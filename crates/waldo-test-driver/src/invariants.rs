@@ -16,7 +16,8 @@ pub(crate) use self::endings::{HALF_A_MINUTE, RECOVERY};
 /// How many failed logins a call sits through (rule 14).
 const PATIENCE: u64 = 3;
 
-/// Something that must hold. Each is judged after every step of every run, by what can be seen of the client from outside.
+/// Something that must hold. Each is judged after every step of every run, by what can be seen of
+/// the client from outside.
 #[derive(Clone, Copy, Debug)]
 pub struct Invariant {
     /// How failures and documents name it.
@@ -41,7 +42,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) watch: &'a Watch,
     /// All that the server has issued.
     pub(crate) tokens: &'a Tokens,
-    /// Nothing has gone wrong so far: no fault, and with a server that retires tokens no two calls at once.
+    /// Nothing has gone wrong so far: no fault, and with a server that retires tokens no two calls
+    /// at once.
     pub(crate) undisturbed: bool,
 }
 

@@ -1,7 +1,8 @@
 //! What is under test: anything that answers as a session does.
 //!
-//! To see what the invariants say of a design, write it as a [`Machine`]. This one logs in for every call; its permits hold what it has to
-//! know of a call, and nothing else. An invariant names the fault, and a short story shows it.
+//! To see what the invariants say of a design, write it as a [`Machine`]. This one logs in for
+//! every call; its permits hold what it has to know of a call, and nothing else. An invariant names
+//! the fault, and a short story shows it.
 //!
 //! ```
 //! use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -77,8 +78,8 @@
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
-//! The crate's own tests have a larger machine, which keeps every invariant, and thirty ways to break it:
-//! `tests/faulty/`.
+//! The crate's own tests have a larger machine, which keeps every invariant, and thirty ways to
+//! break it: `tests/faulty/`.
 
 mod session;
 
@@ -92,13 +93,15 @@ use crate::server::Server;
 
 /// An authentication state machine that a simulation can drive.
 ///
-/// The shipping [`Session`](waldo_auth_core::Session) is one. Another is worth writing to see what the invariants say of it: a design that is
-/// considered, or one with a known fault.
+/// The shipping [`Session`](waldo_auth_core::Session) is one. Another is worth writing to see what
+/// the invariants say of it: a design that is considered, or one with a known fault.
 ///
-/// Its `Hash` has to cover all that decides what it does next, as has that of its permits: a search that has been in a state does not
-/// go there again, so what the hash leaves out is missed in silence.
+/// Its `Hash` has to cover all that decides what it does next, as has that of its permits: a search
+/// that has been in a state does not go there again, so what the hash leaves out is missed in
+/// silence.
 ///
-/// The invariants judge it by the documented limits, which are the defaults of [`Config`]: the leeways, the lease, the probes, the budget of drops.
+/// The invariants judge it by the documented limits, which are the defaults of [`Config`]: the
+/// leeways, the lease, the probes, the budget of drops.
 pub trait Machine: Hash + Sized {
     /// A request that the user wants sent.
     type Call: Hash;
@@ -109,17 +112,19 @@ pub trait Machine: Hash + Sized {
 
     /// A machine that holds nothing yet, for one key pair at one origin.
     ///
-    /// The simulation's are always the same, as a configuration shows no key: [`Server::KEY_ID`] and [`Server::KEY_SECRET`] at
-    /// `https://api.waldo.example`.
+    /// The simulation's are always the same, as a configuration shows no key: [`Server::KEY_ID`]
+    /// and [`Server::KEY_SECRET`] at `https://api.waldo.example`.
     fn begin(config: Config) -> Self;
 
     /// A call whose body can be produced again or not, and which will not wait beyond its deadline.
     fn call(one_shot: bool, deadline: Option<Instant>) -> Self::Call;
 
-    /// Says what a call is to do now. Where that is to send its request, its `Authorization` header is set.
+    /// Says what a call is to do now. Where that is to send its request, its `Authorization` header
+    /// is set.
     fn admit(&mut self, call: Self::Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self>;
 
-    /// Takes the head of the answer to an attempt. The call comes back where it is to be sent again.
+    /// Takes the head of the answer to an attempt. The call comes back where it is to be sent
+    /// again.
     fn conclude(&mut self, attempt: Self::Attempt, head: Head<'_>, now: Now) -> Option<Self::Call>;
 
     /// How the body of an attempt is sent. A probe is sent without its body.
@@ -148,7 +153,8 @@ pub trait Machine: Hash + Sized {
     /// Gives up the held token, unless a login is under way or the key pair is rejected.
     fn invalidate(&mut self, now: Now);
 
-    /// Whether a token is held, usable or not. The invariants ask it after a 401, which may or may not drop the token.
+    /// Whether a token is held, usable or not. The invariants ask it after a 401, which may or may
+    /// not drop the token.
     fn holds(&self, now: Now) -> bool;
 
     /// What is held, for other processes; nothing, for a machine that shares nothing.
@@ -164,7 +170,8 @@ pub trait Machine: Hash + Sized {
         Err(NotResumed::Foreign)
     }
 
-    /// All that it lets anyone see of itself: debug output, explanations, records. No secret may be in it.
+    /// All that it lets anyone see of itself: debug output, explanations, records. No secret may be
+    /// in it.
     fn say(&self, now: Now) -> String;
 }
 

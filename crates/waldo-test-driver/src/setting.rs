@@ -1,7 +1,7 @@
 //! The variables of the environment that set how this project's own tests run.
 //!
-//! A name that is misspelt, and a value that cannot be read, are errors. Otherwise a search that was
-//! asked for would be a shorter one in silence.
+//! A name that is misspelt, and a value that cannot be read, are errors. Otherwise a search that
+//! was asked for would be a shorter one in silence.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -44,8 +44,8 @@ impl Setting {
     /// Reads the variable. The answer is `None` if it is not set.
     ///
     /// # Errors
-    /// If the value is empty or cannot be read, or if the environment has a variable whose name begins
-    /// with `WALDO_` and is none that this project knows.
+    /// If the value is empty or cannot be read, or if the environment has a variable whose name
+    /// begins with `WALDO_` and is none that this project knows.
     pub fn read<T: FromStr<Err: fmt::Display>>(self) -> Result<Option<T>, SettingError> {
         self.read_from(env::vars_os())
     }

@@ -112,8 +112,8 @@ pub struct Setup {
     pub budget: u32,
     /// How long the server takes over each request.
     pub pace: Duration,
-    /// After so many steps, nothing further comes in or goes wrong, and the run ends. Until then, each call that has ended comes in
-    /// again as another one, where that is more than zero.
+    /// After so many steps, nothing further comes in or goes wrong, and the run ends. Until then,
+    /// each call that has ended comes in again as another one, where that is more than zero.
     pub steps: u64,
 }
 

@@ -1,7 +1,9 @@
-//! Clients, a server, and the network and clocks between them, in which everything may happen in any order.
+//! Clients, a server, and the network and clocks between them, in which everything may happen in
+//! any order.
 //!
-//! A simulation draws every decision from one [`Choices`]: who acts next, which answer arrives first, what goes wrong. It owns the only
-//! clocks there are. After each step the [invariants](crate::invariants) judge what could be seen of the clients.
+//! A simulation draws every decision from one [`Choices`]: who acts next, which answer arrives
+//! first, what goes wrong. It owns the only clocks there are. After each step the
+//! [invariants](crate::invariants) judge what could be seen of the clients.
 
 mod ending;
 mod faults;
@@ -82,8 +84,9 @@ impl<'a, M: Machine> Simulation<'a, M> {
             tokens: Tokens::default(),
             came_in: 0,
             budget: setup.budget,
-            // A token in a doubled header is issued, and taken by nobody: where it retires another, that alone goes wrong.
-            // And a server that refuses a good token is a fault of its own.
+            // A token in a doubled header is issued, and taken by nobody: where it retires another,
+            // that alone goes wrong. And a server that refuses a good token is a fault
+            // of its own.
             undisturbed: setup.policy.renewal != RenewalForm::Doubled
                 && setup.policy.known_after.is_zero()
                 && setup.policy.servers == Servers::Alike,

@@ -23,7 +23,8 @@ pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 /// How many of the tokens that were given up are never taken again (rule 16).
 const REMEMBERED: usize = 16;
 
-/// An observer's knowledge of one client. The invariants compare each sight with it; then it takes the sight in.
+/// An observer's knowledge of one client. The invariants compare each sight with it; then it takes
+/// the sight in.
 ///
 /// It never looks into the client, and decides by the rules alone what should be held.
 #[derive(Clone, Debug, Default, Hash)]
@@ -109,8 +110,8 @@ impl Watch {
         })
     }
 
-    /// Whether a 401 to the held token must drop it at once: the login was accepted, and the first half of the budget is surely
-    /// there.
+    /// Whether a 401 to the held token must drop it at once: the login was accepted, and the first
+    /// half of the budget is surely there.
     pub(crate) fn must_drop(&self) -> bool {
         self.accepted && self.paid < BURST / 2
     }
@@ -207,7 +208,8 @@ impl Watch {
         self.held.is_some() && !is_led && !is_rejected
     }
 
-    /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those who waited.
+    /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those
+    /// who waited.
     pub(crate) fn notice(&mut self, now: Now) {
         if self.lease.take_if(|lease| lease.expires_at <= now.monotonic).is_none() {
             return;
@@ -224,7 +226,8 @@ impl Watch {
         self.under_way.retain(|lease| lease.login != login);
     }
 
-    /// Routes that do not look at the token succeed too: once the server renews tokens, only that shows that it looked (rule 16).
+    /// Routes that do not look at the token succeed too: once the server renews tokens, only that
+    /// shows that it looked (rule 16).
     fn succeed(&mut self, renews: bool) {
         (self.accepted, self.renewed) = (true, self.renewed || renews);
         if renews || !self.renewed {

@@ -41,8 +41,8 @@ pub(crate) struct Exchange<S> {
 fn refusal<B>(stage: Stage<B>, refused: Refused) -> Error {
     match stage {
         Stage::Fresh(_) => refused.into(),
-        // Do not report a refusal: it would say that nothing was sent, but the server may have acted
-        // on the upload.
+        // Do not report a refusal: it would say that nothing was sent, but the server may have
+        // acted on the upload.
         Stage::BrokeOff(error, _) => error,
     }
 }
@@ -86,8 +86,8 @@ impl<S> Exchange<S> {
         }
         let mut stage = Stage::Fresh(body);
         loop {
-            // Ready first, and admitted then: a token is to be sent right away. But the capacity may
-            // be a login's, so it is waited for no longer than the call may wait.
+            // Ready first, and admitted then: a token is to be sent right away. But the capacity
+            // may be a login's, so it is waited for no longer than the call may wait.
             let ready = self.ready_in_time(call.deadline()).await?;
             let admission = session.admit(call, &mut head)?;
             let service = match (ready, &admission) {

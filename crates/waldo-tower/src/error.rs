@@ -7,9 +7,11 @@ use std::time::Duration;
 use waldo_auth_client::Refused;
 use waldo_auth_core::{AdmitError, ForeignOrigin};
 
-/// Why a call brought no response; each variant says what to do. A status is never an error here: 4xx and 5xx are responses.
+/// Why a call brought no response; each variant says what to do. A status is never an error here:
+/// 4xx and 5xx are responses.
 ///
-/// No variant holds a key, a secret or a token, but for what the wrapped service may have put into its own error.
+/// No variant holds a key, a secret or a token, but for what the wrapped service may have put into
+/// its own error.
 ///
 /// ```
 /// use waldo_tower::{Error, Refusal, Refused};
@@ -25,13 +27,16 @@ use waldo_auth_core::{AdmitError, ForeignOrigin};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
-    /// again, though not before `retry_in`.
+    /// There is no token to send the call with, and none in time. The server has not acted on this
+    /// call, so it is safe to make it again, though not before `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
-    /// `API_KEY_REVOKED` in its body; [`invalidate`](waldo_auth_client::SharedSession::invalidate) the token, and the next login says so here.
+    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
+    /// with the code `API_KEY_REVOKED` in its body;
+    /// [`invalidate`](waldo_auth_client::SharedSession::invalidate) the token, and the next login
+    /// says so here.
     Refused(Refused),
-    /// The request does not go to the session's origin, the only one that may see the token. Nothing was sent.
+    /// The request does not go to the session's origin, the only one that may see the token.
+    /// Nothing was sent.
     ForeignOrigin(ForeignOrigin),
     /// The request has so many headers that the token cannot be added. Remove some. Nothing was
     /// sent.
@@ -44,14 +49,14 @@ pub enum Error {
     /// the token. If it is safe to make the call again, do so: the next upload asks the server
     /// first.
     BrokeOff(Box<dyn StdError + Send + Sync>),
-    /// The wrapped service failed: before the call was sent, or after it, when whether the server has acted on it is not known; so it
-    /// was not sent again.
+    /// The wrapped service failed: before the call was sent, or after it, when whether the server
+    /// has acted on it is not known; so it was not sent again.
     Inner(Box<dyn StdError + Send + Sync>),
 }
 
 impl Error {
-    /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
-    /// where only the caller can know.
+    /// How long from the error until it makes sense to make the same call again; `None` where time
+    /// changes nothing, or where only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
@@ -75,7 +80,8 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind that.
+    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind
+    /// that.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),

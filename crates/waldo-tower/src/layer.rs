@@ -11,7 +11,8 @@ use crate::spawn::{LoginFuture, Spawn};
 
 /// Wraps an HTTP client service so that each request carries a token.
 ///
-/// All services that one layer, or its clones, have wrapped share one session: one token, one login at a time.
+/// All services that one layer, or its clones, have wrapped share one session: one token, one login
+/// at a time.
 ///
 /// ```
 /// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
@@ -39,10 +40,10 @@ impl WaldoLayer {
     ///
     /// - `sleep` returns a future that ends after this time: `tokio::time::sleep`,
     ///   `async_io::Timer::after`.
-    /// - `spawn` runs a login as a task of its own: `|login| drop(tokio::spawn(login))`,
-    ///   `|login| smol::spawn(login).detach()`. So a login goes on if the call that started it is
-    ///   dropped, or has less time than the login takes. `spawn` returns nothing, because some
-    ///   runtimes cancel a task whose handle is dropped.
+    /// - `spawn` runs a login as a task of its own: `|login| drop(tokio::spawn(login))`, `|login|
+    ///   smol::spawn(login).detach()`. So a login goes on if the call that started it is dropped,
+    ///   or has less time than the login takes. `spawn` returns nothing, because some runtimes
+    ///   cancel a task whose handle is dropped.
     pub fn new<F>(
         session: SharedSession,
         sleep: impl Fn(Duration) -> F + Send + Sync + 'static,
@@ -55,16 +56,17 @@ impl WaldoLayer {
         Self { session, sleep: Sleep::new(sleep), spawn: Spawn::new(spawn), max_wait }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
+    /// as it takes.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a call may take is a timeout around the service. One call says
-    /// otherwise by [`MaxWait`](crate::MaxWait).
+    /// Default: 60 s. It bounds waiting only: how long a call may take is a timeout around the
+    /// service. One call says otherwise by [`MaxWait`](crate::MaxWait).
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// The session, to [invalidate](SharedSession::invalidate), [reset](SharedSession::reset), [explain](SharedSession::explain) or
-    /// [store](SharedSession::snapshot) what it holds.
+    /// The session, to [invalidate](SharedSession::invalidate), [reset](SharedSession::reset),
+    /// [explain](SharedSession::explain) or [store](SharedSession::snapshot) what it holds.
     pub fn session(&self) -> &SharedSession {
         &self.session
     }

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use crate::body::Body;
 use crate::sleep::Sleep;
 
-/// Sends the login's request through a service that is ready, and ends the lead with what comes back.
+/// Sends the login's request through a service that is ready, and ends the lead with what comes
+/// back.
 pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
     S: Service<

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How long this call may wait for a login or a backoff, in place of what the [layer](crate::WaldoLayer::max_wait) says: an
-/// extension of its request.
+/// How long this call may wait for a login or a backoff, in place of what the
+/// [layer](crate::WaldoLayer::max_wait) says: an extension of its request.
 ///
 /// It bounds waiting only. How long the whole call may take is a timeout around it.
 ///

@@ -18,15 +18,18 @@ use crate::service::Waldo;
 
 /// A service for bodies that can be sent once only, such as streams, stated by its type.
 ///
-/// A call of it is never sent twice, so a 401 to it is delivered; the next call has a fresh token. In exchange its token is
-/// renewed early: a quarter of its lifetime before its end, at most five minutes. A body that says it is at its end before it is sent, as
-/// that of most `GET`s, can be sent again like any other.
+/// A call of it is never sent twice, so a 401 to it is delivered; the next call has a fresh token.
+/// In exchange its token is renewed early: a quarter of its lifetime before its end, at most five
+/// minutes. A body that says it is at its end before it is sent, as that of most `GET`s, can be
+/// sent again like any other.
 ///
-/// [`Waldo::one_shot`] and [`WaldoLayer::one_shot`] make it; both kinds of services share the session.
+/// [`Waldo::one_shot`] and [`WaldoLayer::one_shot`] make it; both kinds of services share the
+/// session.
 #[derive(Clone)]
 pub struct OneShot<S>(Waldo<S>);
 
-/// Wraps an HTTP client service so that each request carries a token and is sent once; see [`OneShot`].
+/// Wraps an HTTP client service so that each request carries a token and is sent once; see
+/// [`OneShot`].
 ///
 /// ```
 /// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};

@@ -8,8 +8,10 @@ use http::Response;
 
 use crate::error::Error;
 
-/// What a call comes to: its response, or why there is none. Dropping it cancels the call, and leaves what others wait for to one of them.
-// A type of its own, as compilers do not see through the box of an associated type that it is `Send` in a spawned task.
+/// What a call comes to: its response, or why there is none. Dropping it cancels the call, and
+/// leaves what others wait for to one of them.
+// A type of its own, as compilers do not see through the box of an associated type that it is
+// `Send` in a spawned task.
 pub struct ResponseFuture<R>(Pin<Box<dyn Future<Output = Result<Response<R>, Error>> + Send>>);
 
 impl<R> ResponseFuture<R> {

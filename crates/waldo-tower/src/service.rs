@@ -17,14 +17,15 @@ use crate::response::ResponseFuture;
 
 /// A service that a [`WaldoLayer`] has wrapped.
 ///
-/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned, which is sent again after a 401; for others
-/// there is [`one_shot`](Self::one_shot).
+/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned,
+/// which is sent again after a 401; for others there is [`one_shot`](Self::one_shot).
 ///
 /// Logins go through the wrapped service, too. So the wrapped service must take the layer's own
 /// [`Body`](crate::Body), which is either the caller's body or the body of a login.
 ///
-/// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the capacity that it was given, and asks
-/// for it again: a limit below this layer cannot keep the login from those who wait for it.
+/// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the
+/// capacity that it was given, and asks for it again: a limit below this layer cannot keep the
+/// login from those who wait for it.
 #[derive(Clone)]
 pub struct Waldo<S> {
     pub(crate) inner: S,

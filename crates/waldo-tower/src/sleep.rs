@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Makes futures that end after so long. Only calls that wait and logins need one, so it may cost an allocation.
+/// Makes futures that end after so long. Only calls that wait and logins need one, so it may cost
+/// an allocation.
 #[derive(Clone)]
 pub(crate) struct Sleep(Arc<Make>);
 

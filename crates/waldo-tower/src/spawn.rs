@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 /// A login, to be run as a task of its own.
 ///
-/// It ends by itself, at the latest shortly before the lease of the login. If it is dropped earlier,
-/// another call logs in.
+/// It ends by itself, at the latest shortly before the lease of the login. If it is dropped
+/// earlier, another call logs in.
 #[must_use = "calls wait for this login: run it"]
 pub struct LoginFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 

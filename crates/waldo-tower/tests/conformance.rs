@@ -19,7 +19,8 @@ use waldo_tower::{
     Body, Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,
 };
 
-/// The adapter over hyper-util's client. The calls of all its clients are tasks of one thread, so one that blocked it would be told.
+/// The adapter over hyper-util's client. The calls of all its clients are tasks of one thread, so
+/// one that blocked it would be told.
 struct Tower(Runtime);
 
 impl Adapter for Tower {
@@ -61,7 +62,8 @@ async fn call(service: Service, ask: &Ask) -> Result<Ending, Error> {
         let Ok(body) = response.into_body().collect().await else { return Ok(Ending::Failed) };
         Ok(Ending::Answered { status, body: body.to_bytes().to_vec() })
     };
-    // The session refuses a call at its deadline, and says why; so what only cuts it off comes a moment later.
+    // The session refuses a call at its deadline, and says why; so what only cuts it off comes a
+    // moment later.
     let late = deadline + Duration::from_millis(50);
     tokio::select! {
         biased;

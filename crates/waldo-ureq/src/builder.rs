@@ -59,7 +59,8 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
+    /// Where the API lives in production and sandbox alike; the key pair alone chooses between
+    /// them.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
     /// How long a call waits for a login or a backoff, unless it is told otherwise.
@@ -73,7 +74,8 @@ impl ClientBuilder {
     /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
     ///
     /// # Errors
-    /// Which variable is missing or unusable, and why; never its value. The origin is checked by [`build`](Self::build).
+    /// Which variable is missing or unusable, and why; never its value. The origin is checked by
+    /// [`build`](Self::build).
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
     }
@@ -86,11 +88,14 @@ impl ClientBuilder {
         self.limits(|config| config.origin(origin))
     }
 
-    /// The agent to send with, or its configuration: TLS, proxy, timeouts, user agent, connection pool, middleware.
+    /// The agent to send with, or its configuration: TLS, proxy, timeouts, user agent, connection
+    /// pool, middleware.
     ///
-    /// Default: ureq's defaults under this crate's name. ureq sets no timeouts by itself, so set `timeout_global` here; it
-    /// becomes the budget of the whole call, waiting and sending again included. Logins have a timeout of their own. The login
-    /// goes through the same agent, so **its middleware sees the key pair** in the login's body and the token in each request.
+    /// Default: ureq's defaults under this crate's name. ureq sets no timeouts by itself, so set
+    /// `timeout_global` here; it becomes the budget of the whole call, waiting and sending
+    /// again included. Logins have a timeout of their own. The login goes through the same
+    /// agent, so **its middleware sees the key pair** in the login's body and the token in each
+    /// request.
     ///
     /// Give the configuration rather than an agent, because then this crate sees the answer to
     /// `Expect: 100-continue` even if the server keeps the connection open. Keep `max_idle_age`
@@ -106,9 +111,11 @@ impl ClientBuilder {
         Self { sender: Some(sender), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
+    /// as it takes.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a request may take is the agent's `timeout_global`.
+    /// Default: 60 s. It bounds waiting only: how long a request may take is the agent's
+    /// `timeout_global`.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }

@@ -21,7 +21,8 @@ use crate::payload::Payload;
 use crate::sending::{Ending, Sender, describe};
 use crate::target::resolve;
 
-/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again when its token is refused.
+/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again
+/// when its token is refused.
 ///
 /// Clones share one session, one connection pool and one token, so clone it freely into threads.
 /// After a fork, make a new client in the child: parent and child would read each other's answers.
@@ -65,12 +66,14 @@ impl Client {
         Self { sender, status_as_error, session: SharedSession::new(config), max_wait }
     }
 
-    /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path alone.
+    /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path
+    /// alone.
     ///
     /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
-    /// request is respected, except `http_status_as_error` and `max_redirects`, and `timeout_global` where the agent has one: of
-    /// these, the agent's own count. The other settings of the request are not checked: ureq
-    /// panics, for example, if they name a TLS provider that is not compiled in.
+    /// request is respected, except `http_status_as_error` and `max_redirects`, and
+    /// `timeout_global` where the agent has one: of these, the agent's own count. The other
+    /// settings of the request are not checked: ureq panics, for example, if they name a TLS
+    /// provider that is not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -86,16 +89,18 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
+    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
+    /// too.
     pub fn run<P: Payload>(&self, request: Request<P>) -> Result<Response<Body>, Error> {
         self.execute(request, self.options())
     }
 
-    /// The `Authorization` header of the next call, marked sensitive, for a request that something else sends.
+    /// The `Authorization` header of the next call, marked sensitive, for a request that something
+    /// else sends.
     ///
-    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon. What that request's response carries
-    /// does not come back here: a fresh token in it is not taken, and a 401 to it is not known (see
-    /// [`invalidate`](Self::invalidate)).
+    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon.
+    /// What that request's response carries does not come back here: a fresh token in it is not
+    /// taken, and a 401 to it is not known (see [`invalidate`](Self::invalidate)).
     ///
     /// # Errors
     /// [`Error::Refused`], when there is no token in time.
@@ -143,12 +148,12 @@ impl Client {
         self.session.invalidate(generation)
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong to
-    /// the old pair and are forgotten.
+    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
+    /// to the old pair and are forgotten.
     ///
     /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
-    /// another account, use another client. The same pair only ends a rejection, for when the key is
-    /// known to work again.
+    /// another account, use another client. The same pair only ends a rejection, for when the key
+    /// is known to work again.
     pub fn reset(&self, credentials: Credentials) {
         self.session.reset(credentials);
     }
@@ -214,7 +219,8 @@ impl Client {
                 Ok(attempt) => attempt,
                 Err(error) => return Err(broken.unwrap_or(error)),
             };
-            // ureq starts its timeouts anew with every request, so a call that is sent twice would take twice as long.
+            // ureq starts its timeouts anew with every request, so a call that is sent twice would
+            // take twice as long.
             let left =
                 ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
             let how = attempt.upload();
@@ -236,9 +242,11 @@ impl Client {
                 }
             };
             match verdict {
-                // A refused answer is dropped unread, and with it its connection, unless it has no body. To read even a short body
-                // is to wait for the server, and ureq bounds that only by what would bound the delivered answer too. A 401
-                // that is healed comes about once in a token's lifetime, so a connection more is cheap.
+                // A refused answer is dropped unread, and with it its connection, unless it has no
+                // body. To read even a short body is to wait for the server, and
+                // ureq bounds that only by what would bound the delivered answer too. A 401
+                // that is healed comes about once in a token's lifetime, so a connection more is
+                // cheap.
                 Verdict::Retry(again) => {
                     call = again;
                     broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
@@ -248,7 +256,8 @@ impl Client {
         }
     }
 
-    /// Waits for a token to send the request with, logging in for everyone if it falls to this call.
+    /// Waits for a token to send the request with, logging in for everyone if it falls to this
+    /// call.
     fn admit(&self, mut call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
         loop {
             call = match self.session.admit(call, request)? {

@@ -32,27 +32,30 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this call, so it is safe to make it
-    /// again, though not before `retry_in`.
+    /// There is no token to send the call with, and none in time. The server has not acted on this
+    /// call, so it is safe to make it again, though not before `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls, with the code
-    /// `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate) the token, and the next login says so here.
+    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
+    /// with the code `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate)
+    /// the token, and the next login says so here.
     Refused(Refused),
-    /// The URL does not belong to the client's origin, the only one that may see the token. Send the request with another
-    /// client, or configure the origin. Nothing was sent.
+    /// The URL does not belong to the client's origin, the only one that may see the token. Send
+    /// the request with another client, or configure the origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
     /// The request has so many headers that the token cannot be added. Remove some. Nothing was
     /// sent.
     TooManyHeaders,
-    /// The target is neither a path that begins with `/` nor an absolute URL. Write it like `/customer`. Nothing was sent.
+    /// The target is neither a path that begins with `/` nor an absolute URL. Write it like
+    /// `/customer`. Nothing was sent.
     Target {
         /// What is wrong with it, if it is no URI at all.
         source: Option<InvalidUri>,
     },
     /// A header's name or value is invalid. Nothing was sent.
     Header(http::Error),
-    /// The body could not be written as JSON, made by its factory, or read, or is not as long as was stated. If it broke off
-    /// while it was being sent, the server may have seen a part of it.
+    /// The body could not be written as JSON, made by its factory, or read, or is not as long as
+    /// was stated. If it broke off while it was being sent, the server may have seen a part of
+    /// it.
     Body(io::Error),
     /// The connection broke off while an upload was being sent, and **the token may have been
     /// refused**. If a server refuses the token before it reads the body, and closes, its 401 is
@@ -66,9 +69,10 @@ pub enum Error {
     /// The server answered with this 4xx or 5xx, and the agent's `http_status_as_error` makes an
     /// error of such a status. ureq's default does.
     ///
-    /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the next call has a fresh token, so
-    /// make the call again; with another body, the route refuses fresh tokens, or so many tokens were dropped lately that this
-    /// one stays: the event `throttled` says so.
+    /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the
+    /// next call has a fresh token, so make the call again; with another body, the route
+    /// refuses fresh tokens, or so many tokens were dropped lately that this one stays: the
+    /// event `throttled` says so.
     #[non_exhaustive]
     Status {
         /// The status.
@@ -105,8 +109,8 @@ impl Error {
         Some(*generation)
     }
 
-    /// How long from the error until it makes sense to make the same call again; `None` where time changes nothing, or
-    /// where only the caller can know.
+    /// How long from the error until it makes sense to make the same call again; `None` where time
+    /// changes nothing, or where only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)

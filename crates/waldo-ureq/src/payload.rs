@@ -15,9 +15,9 @@ use self::sealed::Source;
 /// | [`Factory`]: a closure that makes a reader | yes: the closure is asked again |
 /// | [`OneShot`]: a reader | only if none of it was read |
 ///
-/// A `Content-Length` that is set by hand must be the body's; another one ends the call as [`Error::Body`](crate::Error::Body).
-/// Nothing is ever buffered to make a body replayable. The trait is sealed: a type of your own is one of these, or behind a
-/// [`Factory`].
+/// A `Content-Length` that is set by hand must be the body's; another one ends the call as
+/// [`Error::Body`](crate::Error::Body). Nothing is ever buffered to make a body replayable. The
+/// trait is sealed: a type of your own is one of these, or behind a [`Factory`].
 pub trait Payload: Source {}
 
 impl<S: Source> Payload for S {}
@@ -87,14 +87,17 @@ pub struct Factory<F, R> {
 }
 
 impl<F: FnMut() -> io::Result<R>, R: Read> Factory<F, R> {
-    /// Asks `make` for a reader each time the request is sent. Its error ends the call as [`Error::Body`](crate::Error::Body).
+    /// Asks `make` for a reader each time the request is sent. Its error ends the call as
+    /// [`Error::Body`](crate::Error::Body).
     pub fn new(make: F) -> Self {
         Self { make, made: PhantomData, length: None }
     }
 
-    /// Says how many bytes each reader gives, so that the request goes out with a `Content-Length` and not in chunks.
+    /// Says how many bytes each reader gives, so that the request goes out with a `Content-Length`
+    /// and not in chunks.
     ///
-    /// A reader that ends before, or is seen to give more, ends the call as [`Error::Body`](crate::Error::Body).
+    /// A reader that ends before, or is seen to give more, ends the call as
+    /// [`Error::Body`](crate::Error::Body).
     #[must_use]
     pub fn with_length(self, bytes: u64) -> Self {
         Self { length: Some(bytes), ..self }
@@ -119,9 +122,10 @@ impl<F, R> fmt::Debug for Factory<F, R> {
 
 /// A body that can be read once: a pipe, a socket, an upload that is passed on.
 ///
-/// It goes out with `Expect: 100-continue`, so that a server that looks at the token first can refuse the request before the body is
-/// touched; then the call logs in and sends it after all. A server that takes the body before it looks (many do) leaves
-/// nothing to send: its 401 is delivered, and the next call logs in. Where a [`Factory`] can do the work, prefer it.
+/// It goes out with `Expect: 100-continue`, so that a server that looks at the token first can
+/// refuse the request before the body is touched; then the call logs in and sends it after all. A
+/// server that takes the body before it looks (many do) leaves nothing to send: its 401 is
+/// delivered, and the next call logs in. Where a [`Factory`] can do the work, prefer it.
 ///
 /// If a server was silent when it was asked, later requests do not ask, until an upload breaks off.
 ///
@@ -143,9 +147,11 @@ impl<R: Read> OneShot<R> {
         Self { reader, length: None, expect: true }
     }
 
-    /// Says how many bytes the reader gives, so that the request goes out with a `Content-Length` and not in chunks.
+    /// Says how many bytes the reader gives, so that the request goes out with a `Content-Length`
+    /// and not in chunks.
     ///
-    /// A reader that ends before, or is seen to give more, ends the call as [`Error::Body`](crate::Error::Body).
+    /// A reader that ends before, or is seen to give more, ends the call as
+    /// [`Error::Body`](crate::Error::Body).
     #[must_use]
     pub fn with_length(self, bytes: u64) -> Self {
         Self { length: Some(bytes), ..self }

@@ -23,7 +23,8 @@ impl<'a> Watched<'a> {
 
     fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.left else { return self.reader.read(buffer) };
-        // ureq stops asking at the stated length, so the last read needs room for a byte that should not be there.
+        // ureq stops asking at the stated length, so the last read needs room for a byte that
+        // should not be there.
         let exact = buffer.len() > 1 && buffer.len() as u64 == left;
         let room = buffer.len() - usize::from(exact);
         let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;

@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::payload::Payload;
 use crate::target::Target;
 
-/// A request that a [`Client`] is about to send; it is sent by [`call`](Self::call), [`send`](Self::send) or
-/// [`send_json`](Self::send_json).
+/// A request that a [`Client`] is about to send; it is sent by [`call`](Self::call),
+/// [`send`](Self::send) or [`send_json`](Self::send_json).
 ///
 /// What is wrong with its target or its headers is told when it is sent.
 #[must_use = "a request does nothing until it is sent"]
@@ -80,22 +80,24 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
-    /// Bounds the whole call from when it is made: waiting, sending, sending again, reading the answer.
+    /// Bounds the whole call from when it is made: waiting, sending, sending again, reading the
+    /// answer.
     ///
-    /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the client's
-    /// [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the
+    /// client's [`max_wait`](crate::ClientBuilder::max_wait) as well.
     ///
     /// A blocked write can overrun the deadline, because ureq looks at the clock only between two
     /// writes.
     ///
-    /// A login goes on when the deadline of its call is over, and brings its token for later calls. To
-    /// have a token before the first call, log in ahead with [`Client::token`].
+    /// A login goes on when the deadline of its call is over, and brings its token for later calls.
+    /// To have a token before the first call, log in ahead with [`Client::token`].
     pub fn deadline(mut self, within: Duration) -> Self {
         self.options.budget = Some(within);
         self
     }
 
-    /// Whether a 4xx or 5xx that is delivered becomes an error without headers and body; default as the agent has it.
+    /// Whether a 4xx or 5xx that is delivered becomes an error without headers and body; default as
+    /// the agent has it.
     pub fn http_status_as_error(mut self, as_error: bool) -> Self {
         self.options.status_as_error = as_error;
         self
@@ -103,11 +105,13 @@ impl<'a> RequestBuilder<'a> {
 
     /// Sends it without a body.
     ///
-    /// A 3xx is an answer like any other: `Ok`, and not followed. Of a 4xx or 5xx that is made an error, the status is all that
-    /// is left; to see a 503's `Retry-After` or a 403's code, say `http_status_as_error(false)`.
+    /// A 3xx is an answer like any other: `Ok`, and not followed. Of a 4xx or 5xx that is made an
+    /// error, the status is all that is left; to see a 503's `Retry-After` or a 403's code, say
+    /// `http_status_as_error(false)`.
     ///
     /// # Errors
-    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
+    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
+    /// too.
     pub fn call(self) -> Result<Response<Body>, Error> {
         self.send(())
     }
@@ -117,7 +121,8 @@ impl<'a> RequestBuilder<'a> {
     /// No `Content-Type` is set. Any method may carry a body.
     ///
     /// # Errors
-    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one too.
+    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
+    /// too.
     pub fn send<P: Payload>(self, payload: P) -> Result<Response<Body>, Error> {
         let target = self.target.into_uri()?;
         let request = self.head.uri(target).body(payload).map_err(Error::Header)?;

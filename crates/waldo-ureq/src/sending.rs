@@ -40,7 +40,8 @@ pub(crate) struct Description {
     length: Option<u64>,
 }
 
-/// Adds the headers that only the body knows, where the user has not, and says what all of them say of it.
+/// Adds the headers that only the body knows, where the user has not, and says what all of them say
+/// of it.
 pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) -> Result<Description, Error> {
     // A body of nothing has a length on these methods only; on the others it is no body.
     let least = u64::from(!matches!(head.method, Method::POST | Method::PUT | Method::PATCH));

@@ -5,7 +5,8 @@ use waldo_auth_core::Origin;
 
 use crate::error::Error;
 
-/// Makes a path absolute. What is absolute already stays as it is: the session refuses what lies elsewhere.
+/// Makes a path absolute. What is absolute already stays as it is: the session refuses what lies
+/// elsewhere.
 pub(crate) fn resolve(origin: &Origin, uri: Uri) -> Result<Uri, Error> {
     if uri.scheme().is_some() {
         return Ok(uri);

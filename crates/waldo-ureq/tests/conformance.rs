@@ -12,7 +12,8 @@ use waldo_emulator::conformance::{
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::{Client, Credentials, Error, OneShot, Refused, Snapshot, ureq};
 
-/// The adapter as its users have it, but that nothing hangs for ever and that a status is an answer.
+/// The adapter as its users have it, but that nothing hangs for ever and that a status is an
+/// answer.
 struct Ureq;
 
 impl Adapter for Ureq {

@@ -1,5 +1,6 @@
-//! What has gone wrong in the field, where the fault lay between a client and its HTTP stack: each public thread is a test, named
-//! after its repository and number. Those of the session's are in `waldo-test-driver`'s `tests/regressions/`; `docs/regressions.md` lists all.
+//! What has gone wrong in the field, where the fault lay between a client and its HTTP stack: each
+//! public thread is a test, named after its repository and number. Those of the session's are in
+//! `waldo-test-driver`'s `tests/regressions/`; `docs/regressions.md` lists all.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
 
@@ -45,8 +46,9 @@ fn seen(emulator: &Emulator) -> Vec<String> {
     told.iter().map(|line| line.split(", at ").next().unwrap_or_default().to_owned()).collect()
 }
 
-/// `anthropics/anthropic-sdk-python#1841`: a token that was given up while a renewal was under way came back with that renewal's
-/// answer. A response to a request that was sent before belongs to the token that was given up: the next call logs in.
+/// `anthropics/anthropic-sdk-python#1841`: a token that was given up while a renewal was under way
+/// came back with that renewal's answer. A response to a request that was sent before belongs to
+/// the token that was given up: the next call logs in.
 #[test]
 fn anthropic_sdk_python_1841_an_invalidation_during_a_renewal_is_not_lost() {
     bounded(|| {
@@ -85,7 +87,8 @@ fn arrives_whole_after_a_401(document: impl Payload) {
     assert_eq!(emulator.stats().server.calls_unauthorized, 1);
 }
 
-/// `n8n-io/n8n#37000`: a replay sent a body that had been drained. Bytes are sent from their beginning, each time.
+/// `n8n-io/n8n#37000`: a replay sent a body that had been drained. Bytes are sent from their
+/// beginning, each time.
 #[test]
 fn n8n_37000_bytes_are_sent_from_their_beginning() {
     bounded(|| arrives_whole_after_a_401(vec![7; 300_000]));
@@ -97,8 +100,9 @@ fn a2a_js_735_a_factory_makes_a_stream_for_each_sending() {
     bounded(|| arrives_whole_after_a_401(Factory::new(|| Ok(Cursor::new(vec![7; 300_000])))));
 }
 
-/// `thomaslazar/abs-cli#89`: after a good retry the caller was handed the first response, the 401, and the retry went without its body. The
-/// response that is delivered is the second one, with its own body.
+/// `thomaslazar/abs-cli#89`: after a good retry the caller was handed the first response, the 401,
+/// and the retry went without its body. The response that is delivered is the second one, with its
+/// own body.
 #[test]
 fn abs_cli_89_the_caller_is_handed_the_good_response() {
     bounded(|| {
@@ -126,8 +130,8 @@ fn abs_cli_89_the_caller_is_handed_the_good_response() {
     });
 }
 
-/// `TrueLayer/reqwest-middleware#44`: a stream that could not be sent twice failed before it was sent once. It is sent, on a client without a
-/// token too, as its login comes first.
+/// `TrueLayer/reqwest-middleware#44`: a stream that could not be sent twice failed before it was
+/// sent once. It is sent, on a client without a token too, as its login comes first.
 #[test]
 fn reqwest_middleware_44_a_stream_is_sent_once_and_does_not_fail_before() {
     bounded(|| {
@@ -143,8 +147,9 @@ fn reqwest_middleware_44_a_stream_is_sent_once_and_does_not_fail_before() {
     });
 }
 
-/// `golang/oauth2#500`: the bearer was put on again at each hop of a redirect, to whatever host. Here no hop is made, not even by an agent that is
-/// told to follow ten of them with its headers, so another port of this machine does not even see a connection.
+/// `golang/oauth2#500`: the bearer was put on again at each hop of a redirect, to whatever host.
+/// Here no hop is made, not even by an agent that is told to follow ten of them with its headers,
+/// so another port of this machine does not even see a connection.
 #[test]
 fn oauth2_500_no_hop_is_made_with_the_token() {
     bounded(|| {
@@ -166,8 +171,9 @@ fn oauth2_500_no_hop_is_made_with_the_token() {
     });
 }
 
-/// `Azure/azure-sdk-for-rust#1707`: a trace showed the bearer. Neither an event nor a response, nor anything else that can be printed,
-/// shows a token or the key pair; a token goes by its generation.
+/// `Azure/azure-sdk-for-rust#1707`: a trace showed the bearer. Neither an event nor a response, nor
+/// anything else that can be printed, shows a token or the key pair; a token goes by its
+/// generation.
 #[test]
 fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
     bounded(|| {
@@ -201,8 +207,9 @@ fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
     });
 }
 
-/// `medplum/medplum#10559`: a 401 inside the refresh asked for the lock that the refresh held, and nothing went on. A login goes around the
-/// session, so its 401 ends it, and the next login serves all who wait.
+/// `medplum/medplum#10559`: a 401 inside the refresh asked for the lock that the refresh held, and
+/// nothing went on. A login goes around the session, so its 401 ends it, and the next login serves
+/// all who wait.
 #[test]
 fn medplum_10559_a_401_to_a_login_takes_no_lock_of_its_own() {
     bounded(|| {
@@ -216,8 +223,9 @@ fn medplum_10559_a_401_to_a_login_takes_no_lock_of_its_own() {
     });
 }
 
-/// `Flyrell/axios-auth-refresh#120`: the refresh request was held back with all the others that waited for the refresh. With every call refused
-/// at once, the login goes out all the same, and without a token.
+/// `Flyrell/axios-auth-refresh#120`: the refresh request was held back with all the others that
+/// waited for the refresh. With every call refused at once, the login goes out all the same, and
+/// without a token.
 #[test]
 fn axios_auth_refresh_120_the_login_goes_out_while_every_call_waits_for_it() {
     bounded(|| {
@@ -252,8 +260,9 @@ fn axios_auth_refresh_120_the_login_goes_out_while_every_call_waits_for_it() {
     });
 }
 
-/// `kent8192/reinhardt-web#1662`: a thread that panicked poisoned the lock, and every other thread panicked on it. A user's code that panics,
-/// wherever it is called, costs its own call; threads that share the client go on.
+/// `kent8192/reinhardt-web#1662`: a thread that panicked poisoned the lock, and every other thread
+/// panicked on it. A user's code that panics, wherever it is called, costs its own call; threads
+/// that share the client go on.
 #[test]
 fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
     bounded(|| {

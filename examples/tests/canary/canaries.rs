@@ -124,7 +124,8 @@ fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
             joined(",", &|text, byte| write!(text, "0x{byte:x}").unwrap()),
         ),
     ];
-    // Three ways, as it may begin anywhere in what is encoded; the ends may be mixed with what stands beside.
+    // Three ways, as it may begin anywhere in what is encoded; the ends may be mixed with what
+    // stands beside.
     for skipped in 0..3 {
         for (name, engine) in [("in base64", &STANDARD_NO_PAD), ("in base64url", &URL_SAFE_NO_PAD)]
         {

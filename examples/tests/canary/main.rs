@@ -1,8 +1,9 @@
 //! Rule 20, for everything at once: no key, secret or token is shown by anything.
 //!
-//! Recognisable ones are planted. Then everything that can happen happens to a client, with all tracing and logging on; every public type
-//! of the crates is formatted, and every error with its causes; the programs run. In all that this has brought to light, the
-//! planted ones are looked for, in every spelling that they could have slipped out in.
+//! Recognisable ones are planted. Then everything that can happen happens to a client, with all
+//! tracing and logging on; every public type of the crates is formatted, and every error with its
+//! causes; the programs run. In all that this has brought to light, the planted ones are looked
+//! for, in every spelling that they could have slipped out in.
 
 #![expect(
     clippy::unwrap_used,
@@ -42,6 +43,7 @@ fn rule_20_no_key_secret_or_token_is_shown_by_anything() {
     assert!(unheard.is_empty(), "format these public types too: {unheard:#?}");
     let unheard: Vec<String> = types::events().difference(&EARS.events()).cloned().collect();
     assert!(unheard.is_empty(), "let these events happen too: {unheard:#?}");
-    // The one exemption that the adapter's README warns of, and how to silence it; this says when the warning can go.
+    // The one exemption that the adapter's README warns of, and how to silence it; this says when
+    // the warning can go.
     assert!(canaries.find(&EARS.wire()).is_some(), "ureq has stopped to log the wire");
 }

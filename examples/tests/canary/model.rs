@@ -64,7 +64,8 @@ fn token_in(reply: Reply) -> String {
     token
 }
 
-/// A scenario whose keys are planted, and which no client meets, as the server knows another secret.
+/// A scenario whose keys are planted, and which no client meets, as the server knows another
+/// secret.
 fn a_scenario() {
     let mut scenario = json!({
         "name": "canary",

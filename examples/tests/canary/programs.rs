@@ -64,7 +64,8 @@ fn hear(output: &Output) {
     EARS.read(String::from_utf8_lossy(&output.stderr));
 }
 
-/// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with would tell.
+/// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with
+/// would tell.
 fn examples() {
     for name in
         ["quickstart", "ureq", "tower", "reqwest", "axum", "hyper", "attohttpc", "minreq", "curl"]

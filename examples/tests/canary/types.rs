@@ -14,7 +14,8 @@ const CRATES: [&str; 7] = [
     "waldo-emulator",
 ];
 
-/// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint `unreachable_pub` sees to that.
+/// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint
+/// `unreachable_pub` sees to that.
 pub(crate) fn public() -> BTreeSet<String> {
     let mut types = BTreeSet::new();
     for name in CRATES {

@@ -66,7 +66,8 @@ pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome 
     outcome
 }
 
-/// Sends a call, which must be possible; gives the attempt, and the token that it carries in the one right form.
+/// Sends a call, which must be possible; gives the attempt, and the token that it carries in the
+/// one right form.
 pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
     let mut request = request();
     let step = session.admit(call, &mut request, now()).unwrap();

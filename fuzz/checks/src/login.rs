@@ -7,8 +7,8 @@ use crate::client::{KEY, SECRET, lead, now, request, send, session};
 use crate::response::Response;
 use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 
-/// The bytes are the answer to a login: it is read as what it plainly is, a granted token is sent as it came, and nothing of the
-/// answer's text gets further than the code of a rejection.
+/// The bytes are the answer to a login: it is read as what it plainly is, a granted token is sent
+/// as it came, and nothing of the answer's text gets further than the code of a rejection.
 pub fn login(bytes: &[u8]) {
     let response = Response::read(bytes);
     let mut session = session();

@@ -15,7 +15,8 @@ use crate::token::jwt;
 /// and after an empty line the body
 /// ```
 ///
-/// What stands between `<` and `>` is the payload of a JWT, since no fuzzer finds its way through base64.
+/// What stands between `<` and `>` is the payload of a JWT, since no fuzzer finds its way through
+/// base64.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -10,8 +10,9 @@ use crate::token::jwt;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be the `exp` of a token in seconds: the wait and the
-/// lifetime are what these say, within their bounds, and the wait is kept.
+/// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be the `exp`
+/// of a token in seconds: the wait and the lifetime are what these say, within their bounds, and
+/// the wait is kept.
 pub fn retry_after(bytes: &[u8]) {
     let response = Response::read(bytes);
     asked_wait(&response);
@@ -69,7 +70,8 @@ fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
         date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
     let by_local = || until(exp?, i128::from(UNIX)).filter(|left| *left <= 24 * 3600);
     let expected = by_date.or_else(by_local).unwrap_or(3600);
-    // JSON's numbers are exact to the millisecond for some hundred thousand years; beyond, dates are rounded, and saturate.
+    // JSON's numbers are exact to the millisecond for some hundred thousand years; beyond, dates
+    // are rounded, and saturate.
     if exp.is_none_or(|exp| exp.unsigned_abs() < (1 << 53) / 1000) {
         assert_eq!(i128::try_from(left.as_millis()).unwrap(), expected * 1000);
     }

@@ -5,7 +5,8 @@ use waldo_test_driver::machine::Machine;
 /// How long a run is before everyone must come to an end.
 const STEPS: u64 = 200;
 
-/// The bytes are choices: what the server, the network and the clocks do, and who comes when. No invariant is broken by any of them.
+/// The bytes are choices: what the server, the network and the clocks do, and who comes when. No
+/// invariant is broken by any of them.
 pub fn simulation(bytes: &[u8]) {
     simulation_of::<Session>(bytes);
 }

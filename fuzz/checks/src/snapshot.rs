@@ -6,8 +6,8 @@ use waldo_auth_core::{Call, NotResumed, Now, Origin, Snapshot};
 use crate::client::{held, now, send, session, warm};
 use crate::response::with_tokens;
 
-/// The bytes are what a store holds, tokens written as in a response: they are a snapshot or an error, a snapshot is written as it is read,
-/// and one that is resumed is the token that is sent.
+/// The bytes are what a store holds, tokens written as in a response: they are a snapshot or an
+/// error, a snapshot is written as it is read, and one that is resumed is the token that is sent.
 pub fn snapshot(bytes: &[u8]) {
     let bytes = with_tokens(bytes);
     let Ok(snapshot) = Snapshot::from_json(&bytes) else { return };

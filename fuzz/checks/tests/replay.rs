@@ -1,4 +1,5 @@
-//! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a check.
+//! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a
+//! check.
 
 #[path = "../../../crates/waldo-test-driver/tests/faulty/defect.rs"]
 #[expect(dead_code, reason = "one of the defects is enough here")]

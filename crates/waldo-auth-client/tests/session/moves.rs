@@ -188,7 +188,8 @@ fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
     drop(wait(&session, Call::replayable().with_deadline(soon)).block());
     assert!(session.now() >= soon);
     if let (Some(before), Some(after)) = (before, on_cpu()) {
-        // A busy machine leaves a thread that spins a quarter of the time at least; one that waits needs a fraction of a millisecond.
+        // A busy machine leaves a thread that spins a quarter of the time at least; one that waits
+        // needs a fraction of a millisecond.
         let spent = after.saturating_sub(before);
         assert!(spent < Duration::from_millis(10), "it spins: {spent:?} of 100 ms");
     }
@@ -220,7 +221,8 @@ fn a_wait_that_has_begun_misses_nothing() {
     let leader = lead(&session);
     let waits = [wait(&session, Call::replayable()), wait(&session, Call::replayable())];
     drop(leader);
-    // The lease has most of a minute left, so each ends by the bell that rang before it was listened to.
+    // The lease has most of a minute left, so each ends by the bell that rang before it was
+    // listened to.
     waits.into_iter().map(Wait::block).for_each(drop);
     assert!(session.now().since_start() < Duration::from_secs(10));
 }

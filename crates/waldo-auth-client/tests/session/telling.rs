@@ -1,4 +1,5 @@
-//! What a session tells: of its journal, to `tracing`; of a login, to the server; of a refusal, to the caller.
+//! What a session tells: of its journal, to `tracing`; of a login, to the server; of a refusal, to
+//! the caller.
 
 use std::error::Error as _;
 use std::fmt::Debug;

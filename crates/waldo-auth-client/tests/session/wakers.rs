@@ -35,7 +35,8 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
     }
 }
 
-/// Lets a task wait with this waker, ends what it waits for, and fails when that does not come to an end.
+/// Lets a task wait with this waker, ends what it waits for, and fails when that does not come to
+/// an end.
 fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker)>) {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {

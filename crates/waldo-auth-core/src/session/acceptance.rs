@@ -23,7 +23,8 @@ impl Session {
         attempt.epoch == self.epoch && self.held.as_ref().is_some_and(|held| value == held.header)
     }
 
-    /// Whether a renewal to an attempt is to be held (rules 4, 5, 6): `None` when it is held already.
+    /// Whether a renewal to an attempt is to be held (rules 4, 5, 6): `None` when it is held
+    /// already.
     pub(super) fn accept_renewal<'a>(
         &self,
         attempt: &Attempt,
@@ -45,7 +46,8 @@ impl Session {
             return Err(Ignored::BadSignature);
         }
         let succeeds_held = attempt.generation == held.generation;
-        // Whatever was held since the login, and so what the attempt sent, ends no later than the latest `exp`.
+        // Whatever was held since the login, and so what the attempt sent, ends no later than the
+        // latest `exp`.
         let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.latest_exp;
         if !succeeds_held && !ends_later {
             return Err(Ignored::NotLater);

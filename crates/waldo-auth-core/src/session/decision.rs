@@ -1,6 +1,7 @@
 //! What a call has to do, decided from the state without changing it.
 //!
-//! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot differ.
+//! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot
+//! differ.
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::login::Lease;
 use crate::time::{Instant, Now};
 use crate::token::{Source, Token};
 
-/// When a call makes sense again that had too little time for the login under way. The login is most
-/// likely over by then, and otherwise the call waits for it.
+/// When a call makes sense again that had too little time for the login under way. The login is
+/// most likely over by then, and otherwise the call waits for it.
 const REJOIN: Duration = Duration::from_secs(1);
 
 /// One of five things that a call can have to do now.
@@ -40,8 +41,8 @@ impl Session {
     pub(super) fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
         let token = self.held.as_ref()?;
         let is_good = match call.body {
-            // The token of a login that this very call went through is the best there is: as long as it lives, asking for a
-            // better one would never end.
+            // The token of a login that this very call went through is the best there is: as long
+            // as it lives, asking for a better one would never end.
             _ if granted_since(call, token) => token.lifetime.usable(Leeway::NONE, now),
             Body::Replayable => token.usable.holds(now),
             // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
@@ -58,9 +59,11 @@ impl Session {
     pub(super) fn decide_without_token(&self, call: &Call, now: Now) -> Decision<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.decide_login(call, now.monotonic), spare) {
-            // A larger reserve is a wish: where no login can fulfil it, the token that is good enough is used.
+            // A larger reserve is a wish: where no login can fulfil it, the token that is good
+            // enough is used.
             (Decision::BackOff(_) | Decision::Refuse(_), Some(token)) => Decision::Send(token),
-            // Nor is a deadline, which the request itself will need, spent on waiting for somebody else's login.
+            // Nor is a deadline, which the request itself will need, spent on waiting for somebody
+            // else's login.
             (Decision::WaitForLogin(..), Some(token)) if call.deadline.is_some() => {
                 Decision::Send(token)
             }
@@ -77,7 +80,8 @@ impl Session {
             return Decision::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
         }
         if let Some(lease) = self.lease.filter(|lease| !lease.has_expired(now)) {
-            // The login may end long before its lease does, so a deadline in between is worth waiting for.
+            // The login may end long before its lease does, so a deadline in between is worth
+            // waiting for.
             let until =
                 call.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
             if until <= now {

@@ -4,11 +4,12 @@ use std::hash::{Hash, Hasher};
 
 use super::Session;
 
-/// Everything that decides what the session does from now on: two sessions of one configuration that hash alike will act alike. So a
-/// search over all orders of events can tell that it has been here before.
+/// Everything that decides what the session does from now on: two sessions of one configuration
+/// that hash alike will act alike. So a search over all orders of events can tell that it has been
+/// here before.
 ///
-/// The limits of the configuration stay out of it, as they never change; and so do the journal, the last date and the number, by which
-/// the session decides nothing. Times are absolute.
+/// The limits of the configuration stay out of it, as they never change; and so do the journal, the
+/// last date and the number, by which the session decides nothing. Times are absolute.
 impl Hash for Session {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Each field by name, so that the next one cannot be forgotten.

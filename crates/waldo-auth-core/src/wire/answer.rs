@@ -28,7 +28,8 @@ pub(crate) enum Answer {
     Unavailable(Unavailable),
 }
 
-/// Reads the answer to a login with `credentials`; `local` is the wall clock, for a `Retry-After` without a `Date`.
+/// Reads the answer to a login with `credentials`; `local` is the wall clock, for a `Retry-After`
+/// without a `Date`.
 pub(crate) fn read(
     head: Head<'_>,
     body: &[u8],
@@ -112,7 +113,8 @@ fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> 
     in_body.and_then(|text| jwt(text.as_bytes())).or_else(|| head.renewals().find_map(of_header))
 }
 
-/// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule 20).
+/// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule
+/// 20).
 fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
     match code {
         "INVALID_API_KEY" => RejectionCode::InvalidApiKey,

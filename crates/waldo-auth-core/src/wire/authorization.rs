@@ -19,12 +19,14 @@ pub(crate) fn header_of(value: &HeaderValue, jwt: &[u8]) -> Option<HeaderValue> 
 
 fn ready(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
-    // The first clone makes the bytes shared, which allocates. It is made here, so that no attaching does.
+    // The first clone makes the bytes shared, which allocates. It is made here, so that no
+    // attaching does.
     drop(value.clone());
     value
 }
 
-/// What a header value holds besides an optional scheme: `Bearer` in any case, with a space or a colon (rule 4).
+/// What a header value holds besides an optional scheme: `Bearer` in any case, with a space or a
+/// colon (rule 4).
 pub(crate) fn credentials(value: &[u8]) -> &[u8] {
     in_our_form(value).unwrap_or_else(|| in_any_form(value))
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::fields::{Value, members};
 
-/// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both ends.
+/// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both
+/// ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NumericDate(i64);
 

@@ -19,7 +19,8 @@ const PREFERRED: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
 pub(crate) struct LastDate(Option<([u8; PREFERRED], NumericDate)>);
 
 impl LastDate {
-    /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a cache: its `Date` is old.
+    /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a
+    /// cache: its `Date` is old.
     pub(super) fn of_answer(&mut self, headers: &HeaderMap) -> Option<NumericDate> {
         if headers.contains_key(AGE) {
             return None;
@@ -36,7 +37,8 @@ impl LastDate {
     }
 }
 
-/// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule 2).
+/// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule
+/// 2).
 ///
 /// `local` stands in for the `Date` of an answer that has none.
 pub(super) fn retry_after(

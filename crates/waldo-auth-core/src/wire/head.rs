@@ -23,7 +23,8 @@ pub struct Head<'a> {
     pub status: StatusCode,
     /// All headers, as they came.
     pub headers: &'a HeaderMap,
-    /// Where the response came from, when the HTTP stack may have followed a redirect by itself; see [`Head::with_uri`].
+    /// Where the response came from, when the HTTP stack may have followed a redirect by itself;
+    /// see [`Head::with_uri`].
     pub(crate) uri: Option<&'a Uri>,
 }
 
@@ -35,8 +36,8 @@ impl<'a> Head<'a> {
 
     /// Says where the response really came from.
     ///
-    /// Needed only over an HTTP stack that follows redirects by itself: a response from another origin proves
-    /// nothing about the token, and what it carries is not adopted.
+    /// Needed only over an HTTP stack that follows redirects by itself: a response from another
+    /// origin proves nothing about the token, and what it carries is not adopted.
     #[must_use]
     pub fn with_uri(self, uri: &'a Uri) -> Self {
         Self { uri: Some(uri), ..self }

@@ -47,7 +47,8 @@ impl<'a> Jwt<'a> {
         self.text
     }
 
-    /// The header and the signature, in base64url, and between them what is signed: all but the signature.
+    /// The header and the signature, in base64url, and between them what is signed: all but the
+    /// signature.
     #[cfg(feature = "verify")]
     pub(crate) fn parts(self) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
         let [header, payload, signature] = parts(self.text)?;

@@ -30,7 +30,8 @@ fn rule_05_the_chain_of_successors_is_followed_for_ever() {
     assert_eq!(fixture.logins, 1, "seven days on one login");
 }
 
-/// Three attempts with one token; their answers carry tokens that end at 1, 2 and 3, and arrive in every order.
+/// Three attempts with one token; their answers carry tokens that end at 1, 2 and 3, and arrive in
+/// every order.
 #[test]
 fn rule_05_out_of_order_renewals_leave_the_one_that_ends_last() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -88,7 +89,8 @@ fn rule_05_equal_tokens_of_one_second_are_one_token() {
     fixture.renew(c.attempt, &twin);
     assert_eq!(fixture.held(), twin);
     assert_eq!(fixture.session.journal().written(), written, "a repetition is no news");
-    // A refusal of the one generation is the refusal of the held one: it is not taken for a newer one.
+    // A refusal of the one generation is the refusal of the held one: it is not taken for a newer
+    // one.
     let d = fixture.send(Call::replayable());
     drop(fixture.retry(d.attempt));
     fixture.leads(Call::replayable());

@@ -223,7 +223,8 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
     assert_eq!(fixture.logins, 1);
 }
 
-/// As after a restart of the server: every token of the chain is dead, and each call carries another one of it.
+/// As after a restart of the server: every token of the chain is dead, and each call carries
+/// another one of it.
 #[test]
 fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
     let (mut fixture, _) = Fixture::warm();
@@ -260,7 +261,8 @@ fn rule_08_the_resend_after_a_login_happens_once() {
     let (mut fixture, _) = Fixture::warm();
     let mut attempts = 1;
     let mut sent = fixture.send(Call::replayable());
-    // The token from the login is replaced before the call is sent again, so its 401 is never a fresh login's.
+    // The token from the login is replaced before the call is sent again, so its 401 is never a
+    // fresh login's.
     while let Verdict::Retry(call) = fixture.conclude(sent.attempt, 401, &HeaderMap::new()) {
         assert!(attempts < 10);
         let (login, call) = fixture.lead(call);

@@ -1,4 +1,5 @@
-//! A session with clocks that the test moves and a network that the test plays, so that a test reads like a transcript.
+//! A session with clocks that the test moves and a network that the test plays, so that a test
+//! reads like a transcript.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -57,7 +58,8 @@ pub(crate) struct Fixture {
     logins_now: u64,
 }
 
-/// Time stands still while a test goes round in circles, so a session that asks for one login after the other must fail it.
+/// Time stands still while a test goes round in circles, so a session that asks for one login after
+/// the other must fail it.
 const MOST_LOGINS_AT_ONE_INSTANT: u64 = 1000;
 
 /// No test makes a call wait more often than this.
@@ -146,7 +148,8 @@ impl Fixture {
 
 /// Calls and their answers.
 impl Fixture {
-    /// Takes a step of the session, whose journal must tell when that changes what it does from then on.
+    /// Takes a step of the session, whose journal must tell when that changes what it does from
+    /// then on.
     pub(crate) fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
         let now = self.now();
         let (before, written) = (digest(&self.session), self.session.journal().written());

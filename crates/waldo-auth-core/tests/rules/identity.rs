@@ -1,4 +1,5 @@
-//! What tells one state of a session from another: where two of them would act differently, their hashes differ.
+//! What tells one state of a session from another: where two of them would act differently, their
+//! hashes differ.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 

@@ -1,7 +1,8 @@
-//! Any input at any border: nothing panics, what is written is read back, and order does not matter where it must not.
+//! Any input at any border: nothing panics, what is written is read back, and order does not matter
+//! where it must not.
 //!
-//! A failure prints the smallest input that shows it, and the seed that replays it: `PROPTEST_RNG_SEED=<seed> cargo test -p waldo-auth-core`.
-//! `PROPTEST_CASES` widens a run.
+//! A failure prints the smallest input that shows it, and the seed that replays it:
+//! `PROPTEST_RNG_SEED=<seed> cargo test -p waldo-auth-core`. `PROPTEST_CASES` widens a run.
 
 use std::time::{Duration, UNIX_EPOCH};
 

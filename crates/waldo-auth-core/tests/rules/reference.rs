@@ -29,7 +29,8 @@ pub(crate) struct Caller {
     sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
-    /// The generation of the token with which its upload broke off, until a response or a 401 decides.
+    /// The generation of the token with which its upload broke off, until a response or a 401
+    /// decides.
     broke_off: Option<u64>,
 }
 
@@ -72,7 +73,8 @@ pub(crate) struct Reference {
     cause: Option<Cause>,
     streak: u32,
     jitter: u64,
-    /// When so many leaders have given up, how much time will have made up for all of them; and when that was counted.
+    /// When so many leaders have given up, how much time will have made up for all of them; and
+    /// when that was counted.
     handed_over: Nanos,
     forgiven: Nanos,
     /// The permits that the bucket holds, as the time that it takes to earn them, and when they
@@ -227,7 +229,8 @@ impl Reference {
             Some(_) if !in_twilight && !self.accepted && self.refused_for(now) < self.grace() => {
                 Challenge::NotAccepted
             }
-            // Of an accepted token, half of the budget stays until the refusals have lasted for a second.
+            // Of an accepted token, half of the budget stays until the refusals have lasted for a
+            // second.
             Some(_)
                 if in_twilight
                     || self.pay(self.accepted && self.refused_for(now) < SECOND, now) =>
@@ -371,7 +374,8 @@ impl Reference {
         }
     }
 
-    /// Rule 16: an answer that is no refusal and no failure of the server's shows that it knows the login.
+    /// Rule 16: an answer that is no refusal and no failure of the server's shows that it knows the
+    /// login.
     pub(crate) fn answer(&mut self, sent: &Held) {
         if sent.epoch == self.epoch && !self.accepted {
             self.accepted = true;
@@ -379,7 +383,8 @@ impl Reference {
         }
     }
 
-    /// Rules 4, 5, 6: what becomes of the header of a successful response to a request that was sent at `at`.
+    /// Rules 4, 5, 6: what becomes of the header of a successful response to a request that was
+    /// sent at `at`.
     pub(crate) fn renew(&mut self, sent: &Held, at: Time, renewal: &Renewal, date: Option<i64>) {
         let ignored = match (&self.held, renewal) {
             _ if sent.epoch != self.epoch => Ignored::EarlierEpoch,
@@ -499,7 +504,8 @@ impl Reference {
         }
     }
 
-    /// Rule 14: one backoff for all, drawn below a limit that doubles; and the server's own wish where that is longer.
+    /// Rule 14: one backoff for all, drawn below a limit that doubles; and the server's own wish
+    /// where that is longer.
     fn fail(&mut self, login: u64, reason: Reason, asked: Option<Nanos>, late: Late, now: Time) {
         // Rule 13: an expired lease has failed its waiters already.
         self.failures += u64::from(late == Late::No);

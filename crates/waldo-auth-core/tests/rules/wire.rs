@@ -289,7 +289,8 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
         (vec![("retry-after", "99999999999999999999999999999999")], 3600),
         (vec![date, ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         (vec![date, ("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")], 3600),
-        // A cache has kept it: its `Date` tells no lifetime, but is still what the server counted from.
+        // A cache has kept it: its `Date` tells no lifetime, but is still what the server counted
+        // from.
         (vec![date, ("age", "5"), ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         // Without a `Date`, the local clock must do; it says 2027.
         (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
@@ -430,7 +431,8 @@ fn rule_03_https_is_required_except_on_loopback() {
     }
 }
 
-/// What a 200 with these headers brings: the token that is held afterwards, or why the header was ignored.
+/// What a 200 with these headers brings: the token that is held afterwards, or why the header was
+/// ignored.
 fn renewed(values: &[&str]) -> Result<String, Option<Ignored>> {
     let (mut fixture, old) = Fixture::warm();
     let sent = fixture.send(Call::replayable());

@@ -7,12 +7,14 @@ use waldo_test_driver::scenario::{Ending, KeyPair, Need, Settings};
 
 use super::ask::Ask;
 
-/// What makes the clients that are to be certified. It is asked from several threads, as several scenarios run at once.
+/// What makes the clients that are to be certified. It is asked from several threads, as several
+/// scenarios run at once.
 pub trait Adapter: Sync {
     /// Its client.
     type Client: Client;
 
-    /// What its clients cannot do; scenarios that need it are reported as skipped. Nothing by default.
+    /// What its clients cannot do; scenarios that need it are reported as skipped. Nothing by
+    /// default.
     fn lacks(&self) -> &[Need] {
         &[]
     }
@@ -26,7 +28,8 @@ pub trait Adapter: Sync {
 
 /// A client under test. It is asked from several threads at once.
 pub trait Client: Send + Sync + 'static {
-    /// Makes one call, waits for its end, and says how it ended. A client with futures blocks on one here.
+    /// Makes one call, waits for its end, and says how it ended. A client with futures blocks on
+    /// one here.
     fn send(&self, ask: &Ask) -> Ending;
 
     /// Replaces the key pair, or takes the same one anew.
@@ -74,8 +77,9 @@ pub struct Setup {
     pub origin: String,
     /// As whom it logs in.
     pub key: KeyPair,
-    /// The limits that the scenario wants other than by default. A client over the core takes them with
-    /// [`Settings::apply`]; one that cannot take them names [`Need::Settings`] in [`Adapter::lacks`].
+    /// The limits that the scenario wants other than by default. A client over the core takes them
+    /// with [`Settings::apply`]; one that cannot take them names [`Need::Settings`] in
+    /// [`Adapter::lacks`].
     pub settings: Settings,
 }
 

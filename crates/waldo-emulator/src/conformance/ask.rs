@@ -60,7 +60,8 @@ impl Ask {
     /// Ends when the call is cancelled: a client with futures drops the call then, and answers
     /// [`Ending::Cancelled`](super::Ending::Cancelled). It needs no runtime of its own.
     ///
-    /// A client that blocks has no use for it, and names [`Need::Cancellation`](super::Need::Cancellation) in
+    /// A client that blocks has no use for it, and names
+    /// [`Need::Cancellation`](super::Need::Cancellation) in
     /// [`Adapter::lacks`](super::Adapter::lacks).
     pub async fn cancelled(&self) {
         let mut cancelled = self.cancelled.clone();

@@ -16,10 +16,11 @@ use super::stage::Stage;
 /// How many scenarios run at once: most of their time is lives and waits that have to pass.
 const LANES: usize = 4;
 
-/// Runs every scenario of the suite against the adapter, a few at once, each with a client of its own.
+/// Runs every scenario of the suite against the adapter, a few at once, each with a client of its
+/// own.
 ///
-/// An adapter that passes takes about nine seconds on an idle machine. Most of them are lifetimes and
-/// waits that have to pass.
+/// An adapter that passes takes about nine seconds on an idle machine. Most of them are lifetimes
+/// and waits that have to pass.
 pub fn certify(adapter: &impl Adapter) -> Report {
     certify_all(adapter, scenario::all())
 }

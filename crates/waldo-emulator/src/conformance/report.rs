@@ -37,7 +37,8 @@ pub enum Verdict {
     Failed(Vec<Unmet>),
     /// It was not tried, as the adapter lacks this.
     Skipped(BTreeSet<Need>),
-    /// It was not tried, as real sockets cannot do it, for this reason; the core passes it in virtual time.
+    /// It was not tried, as real sockets cannot do it, for this reason; the core passes it in
+    /// virtual time.
     VirtualOnly(String),
 }
 

@@ -19,7 +19,8 @@ use super::adapter::{Adapter, Client, Setup};
 use super::ask::Ask;
 use crate::Emulator;
 
-/// How long anything is waited for: much longer than it takes, and short enough for a report that is all failures.
+/// How long anything is waited for: much longer than it takes, and short enough for a report that
+/// is all failures.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a cancelled call may take to close its connection.
@@ -199,7 +200,8 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             calls.cancel.send_replace(true);
         }
         self.finish(id)?;
-        // Its request must be off the gate before that opens; where it does not go, what is seen will tell.
+        // Its request must be off the gate before that opens; where it does not go, what is seen
+        // will tell.
         let gone =
             held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
         if gone {

@@ -1,4 +1,5 @@
-//! A suite that cannot fail is worthless: it fails clients that are naive, and names what they get wrong.
+//! A suite that cannot fail is worthless: it fails clients that are naive, and names what they get
+//! wrong.
 
 #![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
 

@@ -1,4 +1,5 @@
-//! Clients as they are written in an afternoon. Each does one thing wrong that was seen in the field.
+//! Clients as they are written in an afternoon. Each does one thing wrong that was seen in the
+//! field.
 
 use std::error::Error;
 use std::io;

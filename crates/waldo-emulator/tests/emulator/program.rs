@@ -42,7 +42,8 @@ impl Drop for Running {
     }
 }
 
-/// The code and the words of a program that does not start; one that does is ended, and the test with it.
+/// The code and the words of a program that does not start; one that does is ended, and the test
+/// with it.
 fn ends_with(arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = program(arguments).spawn().unwrap();
     let mut first = String::new();
@@ -245,7 +246,8 @@ fn the_help_shows_the_endpoints_the_answers_and_no_backticks() {
     }
 }
 
-/// One line of the README's blocks for a shell, as its words; none but single quotes are understood.
+/// One line of the README's blocks for a shell, as its words; none but single quotes are
+/// understood.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (at, part) in line.split('\'').enumerate() {

@@ -161,7 +161,8 @@ impl Visitor {
         read.is_err_and(|error| is_timeout(&error))
     }
 
-    /// The connection has ended, with nothing left to read; one that is open and silent is waited for.
+    /// The connection has ended, with nothing left to read; one that is open and silent is waited
+    /// for.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.read(&mut [0; 1]) {
             Ok(got) => got == 0,

@@ -114,7 +114,8 @@ fn rule_18_a_call_that_is_dropped_while_it_waits_or_is_sent_costs_nobody_anythin
     });
 }
 
-/// A runtime of one thread rests between short calls. The answer to a login comes while it rests, and counts.
+/// A runtime of one thread rests between short calls. The answer to a login comes while it rests,
+/// and counts.
 #[test]
 fn rule_13_an_answer_that_came_while_the_runtime_rested_is_used() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -46,7 +46,8 @@ fn rule_13_a_cold_start_of_64_tasks_is_one_login() {
     });
 }
 
-/// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says how many.
+/// The order of arrival is the machine's, so more rounds try more orders: `WALDO_STORM_ROUNDS` says
+/// how many.
 #[test]
 fn rule_13_a_storm_of_401s_is_exactly_one_login() {
     let rounds = Setting::StormRounds.read().unwrap().map_or(10, NonZeroU32::get);

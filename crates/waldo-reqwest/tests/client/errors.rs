@@ -1,4 +1,5 @@
-//! Errors say what to do, and keep their source; what cannot be sent is an error before anything is.
+//! Errors say what to do, and keep their source; what cannot be sent is an error before anything
+//! is.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -118,7 +119,8 @@ fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invali
     });
 }
 
-/// Why a login fails that is answered with these bytes, behind which nothing comes: the connection stays open, or is cut.
+/// Why a login fails that is answered with these bytes, behind which nothing comes: the connection
+/// stays open, or is cut.
 async fn reason_of(login: String, cut: bool) -> Reason {
     let server = Scripted::start(move |_| login.clone());
     server.cut_each(cut);
@@ -133,7 +135,8 @@ fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
         let head =
             |status| format!("HTTP/1.1 {status} Scripted\r\nContent-Length: 100000000\r\n\r\n");
         let started = |status, length| head(status) + &"x".repeat(length);
-        // What is too large is not waited for, and a status that is no success says enough without the rest of its body.
+        // What is too large is not waited for, and a status that is no success says enough without
+        // the rest of its body.
         assert_eq!(reason_of(started(200, 100_000), false).await, Reason::BodyTooLarge);
         assert_eq!(
             reason_of(started(503, 100_000), false).await,

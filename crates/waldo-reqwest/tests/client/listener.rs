@@ -1,4 +1,5 @@
-//! A `tracing` subscriber that remembers, so that tests can wait for what happens instead of sleeping.
+//! A `tracing` subscriber that remembers, so that tests can wait for what happens instead of
+//! sleeping.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
@@ -22,8 +23,9 @@ pub(crate) struct Heard {
     pub(crate) message: String,
 }
 
-/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place that tells something only the thread that comes
-/// there first; a thread that does not listen would make all others deaf to it.
+/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place
+/// that tells something only the thread that comes there first; a thread that does not listen would
+/// make all others deaf to it.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener::default()));
 
 impl Listener {

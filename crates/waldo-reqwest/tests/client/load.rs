@@ -22,7 +22,8 @@ fn unlimited(origin: String) -> Client {
         .unwrap()
 }
 
-/// All are in flight with one token when that dies, five times: each death is one login, and each call is sent twice.
+/// All are in flight with one token when that dies, five times: each death is one login, and each
+/// call is sent twice.
 #[test]
 fn rule_13_five_hundred_calls_in_flight_with_a_dead_token_are_one_login() {
     bounded(async {
@@ -77,8 +78,8 @@ impl Ends {
     }
 }
 
-/// Five hundred tasks make four calls each, over a server that is slow, busy, cuts connections, refuses good tokens, and forgets
-/// all tokens again and again while they are in flight.
+/// Five hundred tasks make four calls each, over a server that is slow, busy, cuts connections,
+/// refuses good tokens, and forgets all tokens again and again while they are in flight.
 #[test]
 fn rule_16_no_trouble_of_a_servers_is_more_logins_than_it_has_caused() {
     const CALLS: u64 = 4 * AT_ONCE as u64;

@@ -1,4 +1,5 @@
-//! The client over real sockets: against the emulator, and against servers that misbehave by script.
+//! The client over real sockets: against the emulator, and against servers that misbehave by
+//! script.
 
 #[cfg(test)]
 mod bodies;

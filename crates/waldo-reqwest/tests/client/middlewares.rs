@@ -197,7 +197,8 @@ fn a_401_that_a_middleware_below_makes_an_error_of_is_healed_all_the_same() {
     });
 }
 
-/// A middleware around a call may make it again; each time it is a call, with the token of that time.
+/// A middleware around a call may make it again; each time it is a call, with the token of that
+/// time.
 #[test]
 fn a_call_can_be_made_again_from_around_it_and_a_stream_is_sent_once_there_too() {
     bounded(async {
@@ -282,7 +283,8 @@ fn an_error_of_this_crates_is_found_in_that_of_the_stack() {
     });
 }
 
-/// Whatever is put around or below, the client at the end is the one that follows no redirect, and goes through no proxy in clear.
+/// Whatever is put around or below, the client at the end is the one that follows no redirect, and
+/// goes through no proxy in clear.
 #[test]
 fn a_stack_that_is_taken_apart_and_built_anew_ends_in_the_same_client() {
     bounded(async {

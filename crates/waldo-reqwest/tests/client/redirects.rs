@@ -92,9 +92,10 @@ fn rule_01_a_login_is_not_redirected_with_the_key_pair() {
     });
 }
 
-/// Why a client is made of settings, and why there is no middleware for any client: this is what reqwest does that follows redirects.
-/// It takes the header away on the way to another server, and brings it back when that server redirects once more.
-/// And it hands the body on, which in a login is the key pair.
+/// Why a client is made of settings, and why there is no middleware for any client: this is what
+/// reqwest does that follows redirects. It takes the header away on the way to another server, and
+/// brings it back when that server redirects once more. And it hands the body on, which in a login
+/// is the key pair.
 #[test]
 fn reqwest_shows_the_token_to_a_server_that_redirects_once_more() {
     bounded(async {

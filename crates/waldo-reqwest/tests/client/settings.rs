@@ -31,8 +31,9 @@ fn rule_01_a_login_carries_what_the_core_says_and_no_authorization() {
     });
 }
 
-/// reqwest adds its default headers to every request that has none of their names, and nothing can take one away again. Of those that
-/// the core sets, the core's own are sent; of the token, only the token.
+/// reqwest adds its default headers to every request that has none of their names, and nothing can
+/// take one away again. Of those that the core sets, the core's own are sent; of the token, only
+/// the token.
 #[test]
 fn default_headers_replace_nothing_that_is_the_cores() {
     bounded(async {
@@ -87,7 +88,8 @@ fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
     });
 }
 
-/// reqwest without TLS sends what is meant for `https` to a proxy in clear, and so is not let near it.
+/// reqwest without TLS sends what is meant for `https` to a proxy in clear, and so is not let near
+/// it.
 #[test]
 fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
     bounded(async {

@@ -59,7 +59,8 @@ pub(crate) fn reason(error: &Error) -> Reason {
     failure.reason()
 }
 
-/// Runs a test on a runtime of its own, and fails it when it does not end. The test's own future may block: nothing else is on its thread.
+/// Runs a test on a runtime of its own, and fails it when it does not end. The test's own future
+/// may block: nothing else is on its thread.
 pub(crate) fn bounded<T>(test: impl Future<Output = T>) -> T {
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
     runtime.block_on(async {

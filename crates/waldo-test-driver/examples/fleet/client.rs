@@ -237,7 +237,8 @@ mod tests {
         Way { forth: ms(forth), back: ms(back), ..Way::default() }
     }
 
-    /// The call that comes in so long after the one before it was sent, on a server that tells its tokens' end exactly.
+    /// The call that comes in so long after the one before it was sent, on a server that tells its
+    /// tokens' end exactly.
     fn after(gap: Duration, config: Config, one_shot: bool) -> Ending {
         let policy = Policy { dates: DateStyle::Fractional, ..Policy::default() };
         let mut site = Site::new(policy, None);

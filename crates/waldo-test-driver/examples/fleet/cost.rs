@@ -17,7 +17,8 @@ pub(crate) struct Case {
     pub(crate) lifetime: Duration,
     pub(crate) round_trip: Duration,
     pub(crate) gaps: Gaps,
-    /// The calls cannot be sent again, and their bodies take so long before the server looks at the token.
+    /// The calls cannot be sent again, and their bodies take so long before the server looks at
+    /// the token.
     pub(crate) upload: Option<Duration>,
 }
 
@@ -44,14 +45,16 @@ impl Cost {
         self.failed += thousand * f64::from(u8::from(ending.delivered || ending.given_up));
     }
 
-    /// What remains when the logins stay out of it that a client without a leeway makes too, as its token has died.
+    /// What remains when the logins stay out of it that a client without a leeway makes too, as its
+    /// token has died.
     fn beyond(self, without: Self) -> Self {
         Self { extra: self.extra - without.in_logins, logins: self.logins - without.logins, ..self }
     }
 }
 
 impl Case {
-    /// What each setting costs under the same luck, beyond what none can help. The first is to have no leeway.
+    /// What each setting costs under the same luck, beyond what none can help. The first is to have
+    /// no leeway.
     pub(crate) fn costs(&self, settings: &[Config], seed: u64) -> Vec<Cost> {
         let costs: Vec<Cost> = settings.iter().map(|setting| self.cost(setting, seed)).collect();
         let without = costs.first().copied().unwrap_or_default();
@@ -66,7 +69,8 @@ impl Case {
         let mut cost = Cost::default();
         let mut ended = Duration::ZERO;
         for gap in self.gaps.drawn(self.lifetime, &mut rng) {
-            // The last call before the gap, which renews the token. Where in a second it comes is luck too.
+            // The last call before the gap, which renews the token. Where in a second it comes is
+            // luck too.
             let sent =
                 Duration::from_secs(ended.as_secs() + 2) + Duration::from_secs_f64(rng.f64());
             (_, ended) = client.alone(false, network.warm(&mut rng), &mut site, sent);

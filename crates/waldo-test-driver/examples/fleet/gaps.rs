@@ -9,7 +9,8 @@ use fastrand::Rng;
 pub(crate) enum Gaps {
     /// From half a lifetime to one and a half, all equally likely.
     Even,
-    /// The lifetime itself, give or take the second that a job starts late: a job that runs once an hour.
+    /// The lifetime itself, give or take the second that a job starts late: a job that runs once an
+    /// hour.
     Period,
 }
 
@@ -23,7 +24,8 @@ pub(crate) struct Gap {
 impl Gaps {
     /// Gaps to try, in no order.
     ///
-    /// The even ones are drawn closer together where more depends on them, which their weights make up for.
+    /// The even ones are drawn closer together where more depends on them, which their weights make
+    /// up for.
     pub(crate) fn drawn(self, lifetime: Duration, rng: &mut Rng) -> Vec<Gap> {
         /// From so many seconds before the end on, so many are drawn.
         const DENSITY: [(f64, u32); 7] = [

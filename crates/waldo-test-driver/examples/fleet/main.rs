@@ -1,8 +1,8 @@
-//! How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what everyday
-//! operations of the server cost, in virtual time.
+//! How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what
+//! everyday operations of the server cost, in virtual time.
 //!
-//! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping state machine is driven against the
-//! model server; a seed gives the same tables again.
+//! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping
+//! state machine is driven against the model server; a seed gives the same tables again.
 #![expect(clippy::print_stdout, reason = "tables are what it is for")]
 
 mod client;
@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::{Parser, Subcommand};
 use waldo_test_driver::setting::Setting;
 
-/// How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what everyday
-/// operations of the server cost, in virtual time.
+/// How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what
+/// everyday operations of the server cost, in virtual time.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -37,11 +37,13 @@ struct Arguments {
 
 #[derive(Clone, Copy, Subcommand)]
 enum What {
-    /// Logins per hour of 1, 100 and 10,000 processes, each with a token of its own, and with a shared one.
+    /// Logins per hour of 1, 100 and 10,000 processes, each with a token of its own, and with a
+    /// shared one.
     Logins,
     /// What the leeway costs, for round trips of 10 ms to 2 s.
     Leeway,
-    /// What everyday operations of the server cost. It fails if a goal is missed that is stated as met.
+    /// What everyday operations of the server cost. It fails if a goal is missed that is stated as
+    /// met.
     Operations {
         /// Prints the bare figures, in the form of `operations/before.txt`.
         #[arg(long)]
@@ -49,7 +51,8 @@ enum What {
     },
 }
 
-/// Does the work for each thing on all cores, the last first, as they are the longest; answers in the order of the things.
+/// Does the work for each thing on all cores, the last first, as they are the longest; answers in
+/// the order of the things.
 fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let (taken, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(things.len())));
     std::thread::scope(|scope| {

@@ -23,8 +23,8 @@ impl Way {
 
 /// The ways of all that a call may have to send.
 ///
-/// They are drawn when the call comes in, so that what a client decides changes nothing but what it sends: two settings are compared
-/// under the same luck.
+/// They are drawn when the call comes in, so that what a client decides changes nothing but what it
+/// sends: two settings are compared under the same luck.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ways {
     /// What the first request takes before it leaves, on a connection that has to be made.
@@ -59,7 +59,8 @@ impl Network {
         Ways { connect: Duration::ZERO, first, login, again }
     }
 
-    /// The ways of a call after a long silence: a connection costs one round trip for TCP and one for TLS.
+    /// The ways of a call after a long silence: a connection costs one round trip for TCP and one
+    /// for TLS.
     pub(crate) fn cold(&self, rng: &mut Rng) -> Ways {
         let pace = Self::pace(rng);
         let connect = self.round_trip.mul_f64(2.0 * pace * Self::jitter(rng));

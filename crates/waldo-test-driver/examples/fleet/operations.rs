@@ -1,8 +1,8 @@
 //! What everyday operations of the server cost its callers, with the shipping session.
 //!
-//! Each operation is simulated many times, under several loads: once with plain calls, and once with
-//! logins that fail, calls that have a deadline and one-shot calls among them. A goal says what may be
-//! lost. The figures of the rules of before stand beside those of today.
+//! Each operation is simulated many times, under several loads: once with plain calls, and once
+//! with logins that fail, calls that have a deadline and one-shot calls among them. A goal says
+//! what may be lost. The figures of the rules of before stand beside those of today.
 
 mod before;
 mod case;

@@ -20,7 +20,8 @@ static LOGIN: LazyLock<Uri> =
 const UPTIME: Duration = Duration::from_secs(1000);
 const BEGAN: Duration = Duration::from_secs(1_800_000_000);
 
-/// A store that processes share. A leader locks it, reads it again, and logs in only if that brings nothing.
+/// A store that processes share. A leader locks it, reads it again, and logs in only if that brings
+/// nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) token: Option<Snapshot>,

@@ -148,7 +148,8 @@ impl Sweep {
         self.leeways.iter().copied().min_by(|one, other| of(*one).total_cmp(&of(*other)))
     }
 
-    /// By how much a leeway is dearer than the best one, where it is worst. The cases that have the key in common are one.
+    /// By how much a leeway is dearer than the best one, where it is worst. The cases that have the
+    /// key in common are one.
     pub(crate) fn regret<K: PartialEq>(
         &self,
         leeway: Leeway,

@@ -84,7 +84,8 @@ impl Plan {
         Self { traffic, dice: rng.fork(), rng, left: 0, began: Duration::ZERO }
     }
 
-    /// The first call: a deployment starts all processes within a minute; jobs are spread over their interval.
+    /// The first call: a deployment starts all processes within a minute; jobs are spread over
+    /// their interval.
     pub(crate) fn first(&mut self) -> Duration {
         let within = match self.traffic {
             Traffic::Steady | Traffic::Bursts | Traffic::Nightly => MINUTE,

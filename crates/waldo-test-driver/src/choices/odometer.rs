@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 /// A depth-first walk over all choices.
 ///
-/// A run follows `path` and then takes first options. When it has ended, the last choice that has an option left takes it, as the
-/// wheels of an odometer turn. A state that all ways on have been tried from is not entered again: what it is known to
-/// lead to is counted.
+/// A run follows `path` and then takes first options. When it has ended, the last choice that has
+/// an option left takes it, as the wheels of an odometer turn. A state that all ways on have been
+/// tried from is not entered again: what it is known to lead to is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Odometer {
     path: Vec<Node>,
@@ -71,7 +71,8 @@ impl Odometer {
         }
     }
 
-    /// Whether the next choice is as it was in the last run; the last of the path is the one that was turned.
+    /// Whether the next choice is as it was in the last run; the last of the path is the one that
+    /// was turned.
     pub(super) fn is_retracing(&self) -> bool {
         self.depth + 1 < self.path.len()
     }

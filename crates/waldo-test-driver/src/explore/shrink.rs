@@ -3,7 +3,8 @@
 /// How many runs a shortening may take.
 const TRIES: u32 = 4000;
 
-/// The shortest list of choices found from which the run still fails. `fails` says how long its story is, if it does.
+/// The shortest list of choices found from which the run still fails. `fails` says how long its
+/// story is, if it does.
 ///
 /// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps.
 pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {

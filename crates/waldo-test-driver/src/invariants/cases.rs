@@ -1,4 +1,5 @@
-//! For each clause of each invariant, a sight to which it alone objects, and one close by that is fine.
+//! For each clause of each invariant, a sight to which it alone objects, and one close by that is
+//! fine.
 
 mod answers;
 mod endings;

@@ -6,12 +6,12 @@ use super::Scene;
 use crate::simulation::KEYS;
 use crate::watch::{Sight, What};
 
-/// How long a call may still be answered 401 after the first one: the longest time for which a client
-/// keeps a refused token, or waits for a permit to drop it (rule 16).
+/// How long a call may still be answered 401 after the first one: the longest time for which a
+/// client keeps a refused token, or waits for a permit to drop it (rule 16).
 pub(crate) const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// How many calls, ten minutes apart, a client may need until one is answered 200: the longest waits
-/// are the 15 minutes after a rejection, and a `Retry-After` of at most an hour.
+/// How many calls, ten minutes apart, a client may need until one is answered 200: the longest
+/// waits are the 15 minutes after a rejection, and a `Retry-After` of at most an hour.
 pub(crate) const RECOVERY: u32 = 12;
 
 pub(super) fn runs_in_a_circle(_: &Scene<'_>, sight: &Sight) -> Option<String> {

@@ -37,7 +37,8 @@ impl fmt::Display for ExpectedAnswers {
 }
 
 /// How a call must end: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
-/// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed": "transport"}`.
+/// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed":
+/// "transport"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedAnswer {
     pub(super) kind: Kind,
@@ -72,7 +73,8 @@ pub(super) enum Failed {
 }
 
 impl ExpectedAnswer {
-    /// Whether a call that ended so, at this instant since the scenario began, is what was expected.
+    /// Whether a call that ended so, at this instant since the scenario began, is what was
+    /// expected.
     pub(super) fn admits(&self, ending: &Ending, at: Duration, precision: Precision) -> bool {
         let retry_in = match (&self.kind, ending) {
             (Kind::Status(status), Ending::Answered { status: seen, .. }) if status == seen => None,

@@ -15,9 +15,11 @@ use super::unmet::Unmet;
 use super::window::Precision;
 use crate::server::{ClockOffset, Hold, Server};
 
-/// A client and a server, on which a scenario is performed step by step: in virtual time, or over real sockets.
+/// A client and a server, on which a scenario is performed step by step: in virtual time, or over
+/// real sockets.
 ///
-/// The author of an adapter has nothing to do with it: `waldo_emulator::conformance` is a bench for any adapter.
+/// The author of an adapter has nothing to do with it: `waldo_emulator::conformance` is a bench for
+/// any adapter.
 pub trait Bench {
     /// An origin that is not the client's.
     fn elsewhere(&self) -> String;

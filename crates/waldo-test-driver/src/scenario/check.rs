@@ -285,7 +285,8 @@ mod tests {
 
     use super::Scenario;
 
-    /// A scenario in virtual time with this step, this deadline of its call and this clock of its client's.
+    /// A scenario in virtual time with this step, this deadline of its call and this clock of its
+    /// client's.
     fn read(step: &str, deadline: &str, clock: &str) -> Result<Scenario, String> {
         let json = format!(
             r#"{{

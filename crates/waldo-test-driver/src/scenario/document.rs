@@ -220,7 +220,8 @@ impl Scenario {
         &self.client.settings
     }
 
-    /// The server as it is when the scenario begins; `elsewhere` is an origin that is not the client's.
+    /// The server as it is when the scenario begins; `elsewhere` is an origin that is not the
+    /// client's.
     pub fn server(&self, elsewhere: &str) -> Server {
         let mut server = Server::new(self.server.policy.clone());
         for KeyPair { id, secret } in &self.server.keys {

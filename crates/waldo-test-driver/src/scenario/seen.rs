@@ -13,7 +13,8 @@ use super::window::Window;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedSeen(pub(super) Vec<ExpectedRequest>);
 
-/// A request, or several that are alike: `{"login": 200}`, `{"call": "a", "token": "login 1", "given": 200, "times": 16}`.
+/// A request, or several that are alike: `{"login": 200}`, `{"call": "a", "token": "login 1",
+/// "given": 200, "times": 16}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedRequest {
     pub(super) kind: RequestKind,

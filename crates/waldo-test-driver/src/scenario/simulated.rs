@@ -1,7 +1,8 @@
-//! A scenario in virtual time: the shipping session against the model, with no clock, thread or socket.
+//! A scenario in virtual time: the shipping session against the model, with no clock, thread or
+//! socket.
 //!
-//! Everything that can happen without time passing happens at once, in the order in which the calls came in; then time
-//! jumps to the next instant that somebody waits for.
+//! Everything that can happen without time passing happens at once, in the order in which the calls
+//! came in; then time jumps to the next instant that somebody waits for.
 
 mod actor;
 mod on_bench;
@@ -33,8 +34,8 @@ const ELSEWHERE: &str = "https://elsewhere.example";
 const MOST_TURNS: usize = 100_000;
 
 impl Scenario {
-    /// Drives `waldo_auth_core::Session` through the scenario in virtual time, and answers what was not met: nothing, if all is
-    /// well.
+    /// Drives `waldo_auth_core::Session` through the scenario in virtual time, and answers what was
+    /// not met: nothing, if all is well.
     ///
     /// ```
     /// use waldo_test_driver::scenario;
@@ -179,7 +180,8 @@ impl<'a> SimulatedBench<'a> {
         self.logins.len() < before
     }
 
-    /// Lets a login go on. Returns it, unless it has ended. `deadline` is that of the call to which the login belongs.
+    /// Lets a login go on. Returns it, unless it has ended. `deadline` is that of the call to which
+    /// the login belongs.
     fn fly_login(
         &mut self,
         mut flight: Flight<Login>,
@@ -323,7 +325,8 @@ impl<'a> SimulatedBench<'a> {
         waits.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero()).min()
     }
 
-    /// Lets time pass from one awaited instant to the next until `done`; false where nothing more is awaited.
+    /// Lets time pass from one awaited instant to the next until `done`; false where nothing more
+    /// is awaited.
     fn pass_until(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         self.progress();
         for _ in 0..MOST_TURNS {

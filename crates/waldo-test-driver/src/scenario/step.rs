@@ -9,7 +9,8 @@ use super::order::{CallId, Order};
 use super::span::Span;
 use crate::server::{ClockOffset, Fault, Hold, Policy};
 
-/// One line of what happens, as an object with one name, or as the name alone where there is nothing to add.
+/// One line of what happens, as an object with one name, or as the name alone where there is
+/// nothing to add.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Step {

@@ -11,7 +11,8 @@ macro_rules! files {
     };
 }
 
-/// Every file of `scenarios/`; a test compares the two. The elementary ones come first: what fails there fails further down too.
+/// Every file of `scenarios/`; a test compares the two. The elementary ones come first: what fails
+/// there fails further down too.
 const FILES: &[(&str, &str)] = files![
     "cold-start",
     "held-token-is-reused",
@@ -206,8 +207,8 @@ pub fn find(name: &str) -> Option<Scenario> {
 /// Reads scenarios of one's own, each with the name of its file without `.json`.
 ///
 /// # Errors
-/// What is wrong with the first one that cannot be read, with the name of its file; that a name differs from its file's, or that
-/// two have the same.
+/// What is wrong with the first one that cannot be read, with the name of its file; that a name
+/// differs from its file's, or that two have the same.
 pub fn read_all<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Scenario>, ScenarioError> {

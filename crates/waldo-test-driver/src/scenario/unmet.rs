@@ -6,7 +6,8 @@ use super::bench::Obstacle;
 use super::demand::Demand;
 use super::sighting::Sighting;
 
-/// One thing that was expected and has not come true. Its `Display` says where, what was expected and what was seen.
+/// One thing that was expected and has not come true. Its `Display` says where, what was expected
+/// and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
     demand: Demand,
@@ -41,7 +42,8 @@ impl Unmet {
         Self { all_seen: Some(sightings.to_vec()), ..self }
     }
 
-    /// What failures of one cause have in common: what was expected, without the place, the time and what a demand saw instead.
+    /// What failures of one cause have in common: what was expected, without the place, the time
+    /// and what a demand saw instead.
     pub fn gist(&self) -> &str {
         let demand = self.what.split_once("; it ").map_or(self.what.as_str(), |(demand, _)| demand);
         demand.rsplit_once(", at ").map_or(demand, |(timeless, _)| timeless)

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::span::Span;
 
-/// The instants at which something may happen: one, `"60s"`, or all from one to another, `["0s", "250ms"]`.
+/// The instants at which something may happen: one, `"60s"`, or all from one to another, `["0s",
+/// "250ms"]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     from: Duration,
@@ -60,7 +61,8 @@ impl Window {
         at.saturating_add(early) >= self.from && at <= self.to.saturating_add(late)
     }
 
-    /// The same for a time that is still to go, which shrinks while a real clock runs: at most what is said.
+    /// The same for a time that is still to go, which shrinks while a real clock runs: at most what
+    /// is said.
     pub(super) fn admits_rest(self, rest: Duration, precision: Precision) -> bool {
         match precision {
             Precision::Exact => self.admits(rest, precision),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which forms of the request's `Authorization` header are accepted beside `Bearer x`; none by default.
+/// Which forms of the request's `Authorization` header are accepted beside `Bearer x`; none by
+/// default.
 // Exhaustive on purpose: tests build one with `..Accept::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,4 +1,5 @@
-//! The server's clock: what it reads at a given `now`, and how that is written in tokens and headers.
+//! The server's clock: what it reads at a given `now`, and how that is written in tokens and
+//! headers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,7 +78,8 @@ impl From<ClockOffset> for String {
     }
 }
 
-/// A word of a policy or a fault that says nothing this model knows; its text says what was expected.
+/// A word of a policy or a fault that says nothing this model knows; its text says what was
+/// expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadWord(pub(super) String);
 

@@ -1,4 +1,5 @@
-//! Failures on request: what the server, or something in front of it, does instead of answering as documented.
+//! Failures on request: what the server, or something in front of it, does instead of answering as
+//! documented.
 
 mod spelling;
 
@@ -12,7 +13,8 @@ use super::clock::spelled;
 
 /// One failure on request: for whom, how often, and what happens.
 ///
-/// Faults with a count are used up before those that stand for ever; within each kind, the oldest first.
+/// Faults with a count are used up before those that stand for ever; within each kind, the oldest
+/// first.
 ///
 /// ```
 /// use waldo_test_driver::server::{Answer, Fault};
@@ -66,7 +68,8 @@ impl Fault {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// Happens after the request was handled: the token was looked at, the old one retired and the fresh one issued.
+    /// Happens after the request was handled: the token was looked at, the old one retired and the
+    /// fresh one issued.
     ///
     /// With [`Answer::Cut`] this loses the response that carried the only live token.
     #[must_use]
@@ -127,7 +130,8 @@ impl Default for Times {
     }
 }
 
-/// What happens to a request instead of the documented answer; [`Answer::FORMS`] shows each as JSON.
+/// What happens to a request instead of the documented answer; [`Answer::FORMS`] shows each as
+/// JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
@@ -141,7 +145,8 @@ pub enum Answer {
         /// The code, such as `NOT_AUTHORIZED`.
         code: String,
     },
-    /// The documented 400 of a login as one page of the documentation prints it, with single quotes: not JSON.
+    /// The documented 400 of a login as one page of the documentation prints it, with single
+    /// quotes: not JSON.
     SingleQuotes,
     /// 403 with an HTML page, as a firewall answers.
     Firewall,
@@ -164,9 +169,11 @@ pub enum Answer {
     },
     /// A redirect.
     Redirect {
-        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500, and refused in JSON.
+        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500, and refused
+        /// in JSON.
         status: u16,
-        /// The `Location` header; a text that cannot stand in a header is left out, and refused in JSON.
+        /// The `Location` header; a text that cannot stand in a header is left out, and refused in
+        /// JSON.
         location: String,
     },
     /// No answer, and the connection stays open.
@@ -179,7 +186,8 @@ pub enum Answer {
     CutShort,
     /// The handled answer's head, and then its body a byte at a time, without an end.
     ///
-    /// It too always lets the server handle the request. Nothing but a limit to the whole exchange ends it.
+    /// It too always lets the server handle the request. Nothing but a limit to the whole exchange
+    /// ends it.
     Trickle,
     /// The head of the handled answer, its body, and then spaces without an end. The spaces come as
     /// fast as they are read, up to 64 MiB.
@@ -207,7 +215,8 @@ pub enum Answer {
     /// The handled answer, with a line break before its body, and spaces behind it until it has at
     /// least this many bytes.
     ///
-    /// It too always lets the server handle the request. Whoever stops reading early takes what it has read for the whole.
+    /// It too always lets the server handle the request. Whoever stops reading early takes what it
+    /// has read for the whole.
     Padded {
         /// The least size of the body, in bytes; at most 64 MiB are sent.
         bytes: usize,

@@ -43,7 +43,8 @@ impl Hold {
         Self { on: Target::Calls, stage: Stage::Before, path: None }
     }
 
-    /// Holds the answers instead: the server has handled the request, its tokens are issued and retired.
+    /// Holds the answers instead: the server has handled the request, its tokens are issued and
+    /// retired.
     #[must_use]
     pub fn after_handling(self) -> Self {
         Self { stage: Stage::After, ..self }

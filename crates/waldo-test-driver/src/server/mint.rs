@@ -63,7 +63,8 @@ pub(super) fn sign(
         .ok()
 }
 
-/// Whether a token was signed with this secret. Its dates are not looked at: the model has its own clock.
+/// Whether a token was signed with this secret. Its dates are not looked at: the model has its own
+/// clock.
 pub(super) fn verify(token: &str, algorithm: Algorithm, secret: &str) -> bool {
     provider::install();
     let mut validation = Validation::new(algorithm.into());

@@ -1,11 +1,11 @@
 //! The Waldo API as a pure function: a request and the time go in, a reply comes out.
 //!
-//! Nothing in here has a clock, a thread, a socket or a source of randomness, so the same requests at the same times
-//! get the same replies, byte by byte. A [`Server`] is a value: a clone goes its own way, which is what lets a search
-//! try every order of events from one state on.
+//! Nothing in here has a clock, a thread, a socket or a source of randomness, so the same requests
+//! at the same times get the same replies, byte by byte. A [`Server`] is a value: a clone goes its
+//! own way, which is what lets a search try every order of events from one state on.
 //!
-//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`]. How both are written in JSON, word by
-//! word, is on [the first page of `waldo-test-driver`](crate).
+//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`]. How both
+//! are written in JSON, word by word, is on [the first page of `waldo-test-driver`](crate).
 
 mod accept;
 mod clock;

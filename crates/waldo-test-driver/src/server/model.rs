@@ -85,7 +85,8 @@ impl Server {
     /// The secret of the key pair that [`Server::default`] knows.
     pub const KEY_SECRET: &'static str = "ws.sandbox.example";
 
-    /// The endpoints behind the login; what is asked beside them is a matter of [`Policy::unknown_paths`].
+    /// The endpoints behind the login; what is asked beside them is a matter of
+    /// [`Policy::unknown_paths`].
     pub const ENDPOINTS: &'static [Endpoint] = route::ENDPOINTS;
 
     /// A server that knows no key yet.
@@ -117,12 +118,14 @@ impl Server {
         self.keys.add(Secret::new(id), Secret::new(secret));
     }
 
-    /// Deactivates a key, as the dashboard does: its logins and calls get `API_KEY_REVOKED`. False if it is unknown.
+    /// Deactivates a key, as the dashboard does: its logins and calls get `API_KEY_REVOKED`. False
+    /// if it is unknown.
     pub fn revoke_key(&mut self, id: &str) -> bool {
         self.keys.activate(id, false)
     }
 
-    /// Activates a key again; tokens that have not expired meanwhile are valid again. False if it is unknown.
+    /// Activates a key again; tokens that have not expired meanwhile are valid again. False if it
+    /// is unknown.
     pub fn restore_key(&mut self, id: &str) -> bool {
         self.keys.activate(id, true)
     }
@@ -170,7 +173,8 @@ impl Server {
         self.faults.clear();
     }
 
-    /// The failures still to come, the standing ones among them, and perhaps some that have happened often enough.
+    /// The failures still to come, the standing ones among them, and perhaps some that have
+    /// happened often enough.
     pub fn faults(&self) -> &[Fault] {
         self.faults.waiting()
     }
@@ -194,7 +198,8 @@ impl Server {
         }
     }
 
-    /// Whether a call with this token would be accepted now. It leaves no trace, not even in the stats.
+    /// Whether a call with this token would be accepted now. It leaves no trace, not even in the
+    /// stats.
     pub fn accepts(&self, token: &str, now: SystemTime) -> bool {
         self.examine(token, Moment::read(now, self.policy.clock_offset), self.is_seconds_turn())
             .is_ok()
@@ -212,7 +217,8 @@ impl Server {
             && !token().is_some_and(|token| self.accepts(token, now))
     }
 
-    /// Handles one request at `now`, the true time; the server's own clock differs from it by the policy's offset.
+    /// Handles one request at `now`, the true time; the server's own clock differs from it by the
+    /// policy's offset.
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: SystemTime) -> Reply {
         let at = Moment::read(now, self.policy.clock_offset);
         let target = self.target(request);
@@ -352,12 +358,14 @@ impl Default for Server {
     }
 }
 
-/// Everything that decides how it authenticates from then on: two servers of one policy that hash alike will admit alike. What was counted
-/// stays out of it, though the ids in the bodies of answers are made of that.
+/// Everything that decides how it authenticates from then on: two servers of one policy that hash
+/// alike will admit alike. What was counted stays out of it, though the ids in the bodies of
+/// answers are made of that.
 impl Hash for Server {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { policy: _, keys, signing, ledger, faults, stats: _, minted, rekeyed, .. } = self;
-        // The next key follows from the count of keys. What a cache repeats is never admitted for it.
+        // The next key follows from the count of keys. What a cache repeats is never admitted for
+        // it.
         (keys, signing, ledger, faults).hash(state);
         (minted, rekeyed, self.second).hash(state);
     }

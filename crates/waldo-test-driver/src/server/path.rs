@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::BadWord;
 
-/// A path that a request can have: it begins with `/`, and has neither a query nor anything that no request line carries.
+/// A path that a request can have: it begins with `/`, and has neither a query nor anything that no
+/// request line carries.
 ///
 /// ```
 /// use waldo_test_driver::server::RequestPath;

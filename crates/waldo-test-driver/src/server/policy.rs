@@ -17,8 +17,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Everything the API leaves open, or that other servers of the same protocol do differently.
 ///
-/// The default is the documented API in its friendliest reading. As JSON, any subset of the fields may be given;
-/// durations are strings such as `"10s"` or `"1500ms"`.
+/// The default is the documented API in its friendliest reading. As JSON, any subset of the fields
+/// may be given; durations are strings such as `"10s"` or `"1500ms"`.
 ///
 /// ```
 /// use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
@@ -32,13 +32,14 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// The path of the login; `/authenticate` by default. As JSON it has to be a [`RequestPath`](super::RequestPath).
+    /// The path of the login; `/authenticate` by default. As JSON it has to be a
+    /// [`RequestPath`](super::RequestPath).
     #[serde(deserialize_with = "path::checked::deserialize")]
     pub login_path: String,
     /// How long a token lasts from its minting; one hour by default.
     ///
-    /// With [`DateStyle::Whole`], `exp` is the second of the minting plus this, rounded up to whole seconds. Zero is
-    /// allowed: a server that rejects what it has just issued.
+    /// With [`DateStyle::Whole`], `exp` is the second of the minting plus this, rounded up to
+    /// whole seconds. Zero is allowed: a server that rejects what it has just issued.
     #[serde(with = "spelled")]
     pub lifetime: Duration,
     /// How `exp` and `iat` are written.
@@ -115,11 +116,13 @@ pub enum DateStyle {
     /// In whole seconds, as almost every library does: `iat` is cut, the lifetime is rounded up.
     #[default]
     Whole,
-    /// With milliseconds, where they are not zero; what a lifetime such as `1500ms` needs to be exact.
+    /// With milliseconds, where they are not zero; what a lifetime such as `1500ms` needs to be
+    /// exact.
     Fractional,
 }
 
-/// The HMAC algorithms a token may be signed with; the three that the API's own sample would accept.
+/// The HMAC algorithms a token may be signed with; the three that the API's own sample would
+/// accept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 // Exhaustive on purpose: a shared secret admits no other algorithm.
 pub enum Algorithm {
@@ -145,7 +148,8 @@ pub struct Claims {
     pub exp: bool,
     /// When it was issued.
     pub iat: bool,
-    /// A serial number. Without it, tokens minted for one key within one second are byte-identical.
+    /// A serial number. Without it, tokens minted for one key within one second are
+    /// byte-identical.
     pub jti: bool,
     /// The API key it belongs to.
     pub sub: bool,
@@ -165,7 +169,8 @@ pub enum IssuedAt {
     /// Each token says when it was minted itself.
     #[default]
     Minted,
-    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds the real lifetime.
+    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds
+    /// the real lifetime.
     Login,
 }
 
@@ -209,7 +214,8 @@ pub enum LoginAnswer {
     Prefixed,
     /// 201 with `{"token": "x"}`, as litestar does.
     Created,
-    /// 200 with `{}`, and the token in the `Authorization` header alone, as many servers of this protocol do.
+    /// 200 with `{}`, and the token in the `Authorization` header alone, as many servers of this
+    /// protocol do.
     Header,
 }
 
@@ -294,7 +300,8 @@ pub enum DateHeader {
     Present,
     /// No `Date`.
     Absent,
-    /// As a cache answers: an `Age` of this long, in whole seconds, and a `Date` that much in the past.
+    /// As a cache answers: an `Age` of this long, in whole seconds, and a `Date` that much in the
+    /// past.
     Aged(Duration),
 }
 

@@ -27,7 +27,8 @@ fn shared_secret(family: AlgorithmFamily) -> Result<()> {
     if family == AlgorithmFamily::Hmac { Ok(()) } else { Err(ErrorKind::InvalidKeyFormat.into()) }
 }
 
-/// Makes sure that this process has a provider. One that is already installed stays: it can do HMAC as well.
+/// Makes sure that this process has a provider. One that is already installed stays: it can do HMAC
+/// as well.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

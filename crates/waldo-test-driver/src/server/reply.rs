@@ -25,9 +25,11 @@ const MOST_BYTES: usize = 64 << 20;
 pub enum Reply {
     /// It answers.
     Respond(Response<Vec<u8>>),
-    /// It sends the head and half of the body of this answer, whose length was announced in full, then cuts the connection.
+    /// It sends the head and half of the body of this answer, whose length was announced in full,
+    /// then cuts the connection.
     CutShort(Response<Vec<u8>>),
-    /// It sends the head of this answer, and its body a byte at a time; and more bytes, each a space, for as long as the connection stands.
+    /// It sends the head of this answer, and its body a byte at a time; and more bytes, each a
+    /// space, for as long as the connection stands.
     Trickle(Response<Vec<u8>>),
     /// It sends the head of this answer, its body, and spaces as fast as they are read, for as long
     /// as the connection stands.
@@ -182,7 +184,8 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         Answer::Status { status, retry_after } => {
             let status = valid(*status);
             let content = match status {
-                // These have none in HTTP, so nothing that is said here would reach a client over a socket.
+                // These have none in HTTP, so nothing that is said here would reach a client over a
+                // socket.
                 StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => "",
                 _ => status.canonical_reason().unwrap_or("Unknown"),
             };
@@ -246,7 +249,8 @@ pub(super) fn compress(response: &mut Response<Vec<u8>>) {
     }
 }
 
-/// The status of a number that a script gave; what is no status becomes the least surprising failure.
+/// The status of a number that a script gave; what is no status becomes the least surprising
+/// failure.
 fn valid(status: u16) -> StatusCode {
     // Statuses below 200 are interim: no answer ends with one.
     let last = (status >= 200).then_some(status);
@@ -269,7 +273,8 @@ pub(super) fn stamp_date(response: &mut Response<Vec<u8>>, date: DateHeader, now
     }
 }
 
-/// Adds a token, or what stands in its place, to a response; a text that cannot stand in a header is left out.
+/// Adds a token, or what stands in its place, to a response; a text that cannot stand in a header
+/// is left out.
 pub(super) fn stamp_token(response: &mut Response<Vec<u8>>, text: String) {
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);

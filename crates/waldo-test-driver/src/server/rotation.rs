@@ -10,8 +10,8 @@ use super::clock::{BadWord, duration};
 
 /// What becomes of the token a request carried once the server has issued its successor.
 ///
-/// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"` (or `"batch:5s:restamped"`), `"batch:5s:sent"`,
-/// `"batch:5s:blank"`.
+/// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"` (or `"batch:5s:restamped"`),
+/// `"batch:5s:sent"`, `"batch:5s:blank"`.
 ///
 /// The API does not document its rotation, so a client must work with each of these.
 ///
@@ -31,18 +31,22 @@ pub enum Rotation {
     /// The old token stays valid until its `exp`, as most servers have it.
     #[default]
     Lenient,
-    /// The old token is dead the moment its successor is issued (tymon/jwt-auth without grace, warden-jwt_auth).
+    /// The old token is dead the moment its successor is issued (tymon/jwt-auth without grace,
+    /// warden-jwt_auth).
     ///
-    /// A successor that is byte-identical to the token presented (no `jti`, same second) retires nothing.
+    /// A successor that is byte-identical to the token presented (no `jti`, same second) retires
+    /// nothing.
     Strict,
-    /// The old token lives on for this long, counted from its first successor (tymon/jwt-auth with grace).
+    /// The old token lives on for this long, counted from its first successor (tymon/jwt-auth with
+    /// grace).
     Grace(Duration),
     /// The rotation of `devise_token_auth`.
     ///
-    /// A request rotates, unless the last rotation or batch request of the same login is less than `window` ago: then
-    /// it is part of a batch, extends the window, issues nothing, and its response carries an [`Echo`] of the token it
-    /// was sent with. The newest token and the one before it are valid until the next rotation; the one before
-    /// those only inside the window; older ones are dead.
+    /// A request rotates, unless the last rotation or batch request of the same login is less than
+    /// `window` ago: then it is part of a batch, extends the window, issues nothing, and its
+    /// response carries an [`Echo`] of the token it was sent with. The newest token and the one
+    /// before it are valid until the next rotation; the one before those only inside the
+    /// window; older ones are dead.
     Batch {
         /// How close to the last rotation a request counts as part of a batch.
         window: Duration,
@@ -53,12 +57,14 @@ pub enum Rotation {
 
 /// What the response of a batch request carries (see [`Rotation::Batch`]).
 ///
-/// `devise_token_auth` names the token that was sent beside the login's newest expiry, in separate fields. A JWT has its expiry
-/// inside, so being true to both at once takes a second signature: that is [`Echo::Restamped`].
+/// `devise_token_auth` names the token that was sent beside the login's newest expiry, in separate
+/// fields. A JWT has its expiry inside, so being true to both at once takes a second signature:
+/// that is [`Echo::Restamped`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Echo {
-    /// The identity (`jti`, `iat`) and fate of the token that was sent, with the expiry of the login's newest token.
+    /// The identity (`jti`, `iat`) and fate of the token that was sent, with the expiry of the
+    /// login's newest token.
     ///
     /// So a slow response can bring back an older token that looks as fresh as the newest.
     #[default]

@@ -120,7 +120,8 @@ impl<M: Machine> Simulation<'_, M> {
         Ok(())
     }
 
-    /// The time that a token lasts passes, or all of it but the end, which a client keeps in reserve.
+    /// The time that a token lasts passes, or all of it but the end, which a client keeps in
+    /// reserve.
     fn expire(&mut self, nearly: bool) {
         let lifetime = self.setup.policy.lifetime;
         let reserve = Duration::from_secs(3).min(lifetime / 20);

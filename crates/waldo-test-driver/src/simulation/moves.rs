@@ -28,7 +28,8 @@ pub(crate) enum Move {
     InjectedFault(InjectedFault, usize, usize),
 }
 
-/// Delays of a long run, so that all of what time changes is tried: a tick, a leeway, a lease, a lifetime.
+/// Delays of a long run, so that all of what time changes is tried: a tick, a leeway, a lease, a
+/// lifetime.
 pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_millis(700),
     Duration::from_secs(3),

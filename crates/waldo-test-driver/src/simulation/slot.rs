@@ -131,7 +131,8 @@ impl<M: Machine> State<M> {
 
 impl<M: Machine> Hash for Slot<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // What kind of call it is never changes, and what became of one that has ended matters to nobody.
+        // What kind of call it is never changes, and what became of one that has ended matters to
+        // nobody.
         std::mem::discriminant(&self.state).hash(state);
         if self.state.is_under_way() {
             self.caller.hash(state);

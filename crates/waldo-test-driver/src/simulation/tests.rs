@@ -34,8 +34,8 @@ fn simulation(setup: &Setup) -> Simulation<'_, Session> {
 
 type Change = fn(&mut Simulation<'_, Session>);
 
-/// A part of a simulation that the digest leaves out merges states that differ, so the search misses
-/// what follows from one of them.
+/// A part of a simulation that the digest leaves out merges states that differ, so the search
+/// misses what follows from one of them.
 #[test]
 fn the_digest_covers_every_part_of_a_simulation() {
     let changes: &[(&str, Change)] = &[
@@ -231,8 +231,8 @@ impl Machine for Busy {
     }
 }
 
-/// No machine that keeps the other clauses can run in a circle, so this one is judged by that clause
-/// alone.
+/// No machine that keeps the other clauses can run in a circle, so this one is judged by that
+/// clause alone.
 #[test]
 fn a_run_in_a_circle_is_seen() {
     let invariant = INVARIANTS.iter().find(|invariant| invariant.name == "everyone-ends").unwrap();

@@ -97,8 +97,8 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// A call that has started a login asks again at its deadline. The login goes on in a slot of its
-    /// own.
+    /// A call that has started a login asks again at its deadline. The login goes on in a slot of
+    /// its own.
     pub(super) fn leave(&mut self, index: usize) -> Result<(), Violation> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let mut login = Slot { state: std::mem::replace(&mut slot.state, State::Done), ..*slot };
@@ -338,7 +338,8 @@ fn bad_gateway() -> Response<Vec<u8>> {
     response
 }
 
-/// The token that an answer carries: in the body of a login's, or else in the header, however it is written.
+/// The token that an answer carries: in the body of a login's, or else in the header, however it is
+/// written.
 fn token_in(response: &Response<Vec<u8>>) -> Option<String> {
     let in_body = || {
         let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;

@@ -7,7 +7,8 @@ use waldo_auth_core::{Instant, Now};
 use super::tokens::{Lifetime, TokenId};
 use crate::machine::Why;
 
-/// One thing that a client does, or that is done to it. The invariants are about these and nothing else.
+/// One thing that a client does, or that is done to it. The invariants are about these and nothing
+/// else.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
     pub(crate) now: Now,

@@ -45,7 +45,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Enters a token that the server has just issued. One with the text of an earlier one is that one.
+    /// Enters a token that the server has just issued. One with the text of an earlier one is that
+    /// one.
     pub(crate) fn enter(&mut self, text: &str) -> TokenId {
         if let Some(id) = self.ids.get(text) {
             return *id;
@@ -97,7 +98,8 @@ impl Tokens {
         self.facts.iter().map(|fact| fact.text.as_str())
     }
 
-    /// What a client can know of the lifetime of a token that came with these headers, in the answer to a request sent at `sent` (rule 10).
+    /// What a client can know of the lifetime of a token that came with these headers, in the
+    /// answer to a request sent at `sent` (rule 10).
     pub(crate) fn lifetime(&self, id: TokenId, headers: &HeaderMap, sent: Now) -> Lifetime {
         let span = self.fact(id).and_then(|fact| {
             let exp = fact.exp?;
@@ -141,7 +143,8 @@ impl Lifetime {
         self.span.saturating_sub(self.spent).saturating_sub(monotonic.max(wall))
     }
 
-    /// Whether it is good for any call: more is left than 3 s, or a tenth of it where that is less (rule 11).
+    /// Whether it is good for any call: more is left than 3 s, or a tenth of it where that is less
+    /// (rule 11).
     pub(crate) fn usable(self, now: Now) -> bool {
         self.left(now) > Duration::from_secs(3).min(self.span / 10)
     }
@@ -188,7 +191,8 @@ mod tests {
         assert_eq!(tokens.stored(stored, at(10)), Some((TokenId(1), lifetime)));
     }
 
-    /// The shorter of the lives by `Date` and by `iat` counts, and the wall clock if there is neither.
+    /// The shorter of the lives by `Date` and by `iat` counts, and the wall clock if there is
+    /// neither.
     #[test]
     fn a_lifetime_is_known_from_its_surest_source() {
         let exp = "eyJleHAiOjg2NDAwfQ"; // {"exp":86400}

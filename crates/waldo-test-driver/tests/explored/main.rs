@@ -1,7 +1,9 @@
-//! The shipping state machine in every order of events, up to a small bound, and in some long runs of chance.
+//! The shipping state machine in every order of events, up to a small bound, and in some long runs
+//! of chance.
 //!
 //! `explored/counts.txt` keeps what each search went through, and `UPDATE=1` writes it anew. The
-//! program `explore` goes further. A failure here tells its story; to see that again, set the environment as it says.
+//! program `explore` goes further. A failure here tells its story; to see that again, set the
+//! environment as it says.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod counts;
@@ -55,8 +57,8 @@ fn searches() -> Vec<(String, Setup)> {
     searches
 }
 
-/// Makes the searches whose names begin so, and compares what each went through with the counts that
-/// are kept: a search that has become coarser, or finer, is another one.
+/// Makes the searches whose names begin so, and compares what each went through with the counts
+/// that are kept: a search that has become coarser, or finer, is another one.
 fn search(names: &str) -> Vec<Report> {
     let searches = searches().into_iter().filter(|(name, _)| name.starts_with(names));
     let reports: Vec<Report> = searches

@@ -1,6 +1,7 @@
 //! Small faulty implementations, one for each known defect: the invariants must catch every one.
 //!
-//! For each, the shortest story found is kept in `stories/`, where it can be read. `UPDATE=1` writes them anew.
+//! For each, the shortest story found is kept in `stories/`, where it can be read. `UPDATE=1`
+//! writes them anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 

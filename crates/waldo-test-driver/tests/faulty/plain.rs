@@ -1,8 +1,8 @@
 //! A small machine that keeps the invariants. With a [`Defect`] set, it breaks them in one way.
 //!
 //! It is the rules in their plainest form. It lacks the further parts of the shipping machine: it
-//! has no journal and no snapshot of another process, and its backoff has no jitter. Each [`Defect`]
-//! is one line of it, as such a line stands in real code.
+//! has no journal and no snapshot of another process, and its backoff has no jitter. Each
+//! [`Defect`] is one line of it, as such a line stands in real code.
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -264,7 +264,8 @@ impl<W: Wrong> Plain<W> {
             Some(Closed { rejected, streak, until: now.monotonic.saturating_add(own.max(asked)) });
     }
 
-    /// A login brought no token. The current one counts as a failure; an overtaken one closes nothing.
+    /// A login brought no token. The current one counts as a failure; an overtaken one closes
+    /// nothing.
     fn fail(&mut self, login: &Login, current: bool, asked: Duration, now: Now) {
         self.failures += u64::from(current);
         if login.number == self.logins {

@@ -26,7 +26,8 @@ fn abs_cli_89_the_answer_is_that_of_the_last_attempt() {
     meets(["a-401-is-healed", "three-attempts-at-most"]);
 }
 
-/// `TrueLayer/reqwest-middleware#44`: a body that cannot be sent twice failed before it was sent once. It is sent once.
+/// `TrueLayer/reqwest-middleware#44`: a body that cannot be sent twice failed before it was sent
+/// once. It is sent once.
 #[test]
 fn reqwest_middleware_44_a_one_shot_body_is_sent_once() {
     meets(["a-one-shot-on-a-cold-start"]);

@@ -1,5 +1,5 @@
-//! Compares `docs/regressions.md` with the tests: each test stands behind its thread, and each thread
-//! has its tests.
+//! Compares `docs/regressions.md` with the tests: each test stands behind its thread, and each
+//! thread has its tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

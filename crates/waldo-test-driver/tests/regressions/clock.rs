@@ -2,14 +2,15 @@
 
 use crate::meets;
 
-/// `librespot-org/librespot#1617`: the monotonic clock stood still while the machine slept, so a token that had ended was used. The larger of
-/// both clocks' elapsed times counts.
+/// `librespot-org/librespot#1617`: the monotonic clock stood still while the machine slept, so a
+/// token that had ended was used. The larger of both clocks' elapsed times counts.
 #[test]
 fn librespot_1617_sleep_counts() {
     meets(["a-suspended-machine-sends-no-dead-token"]);
 }
 
-/// `ltratt/pizauth#47`: the same; and a wall clock alone would not do either, as it is set back and forward.
+/// `ltratt/pizauth#47`: the same; and a wall clock alone would not do either, as it is set back and
+/// forward.
 #[test]
 fn pizauth_47_sleep_counts_and_a_clock_that_is_set_does_no_harm() {
     meets([
@@ -19,8 +20,8 @@ fn pizauth_47_sleep_counts_and_a_clock_that_is_set_does_no_harm() {
     ]);
 }
 
-/// `koala73/worldmonitor#5932`: a client whose clock was 50 seconds fast never had a usable token. A lifetime is the difference of two times of
-/// the server's.
+/// `koala73/worldmonitor#5932`: a client whose clock was 50 seconds fast never had a usable token.
+/// A lifetime is the difference of two times of the server's.
 #[test]
 fn worldmonitor_5932_a_fast_clock_has_usable_tokens() {
     meets(["server-clock-behind", "wall-clock-wrong-by-years"]);
@@ -32,14 +33,15 @@ fn authkit_nextjs_470_a_slow_clock_serves_no_dead_token() {
     meets(["server-clock-ahead", "wall-clock-wrong-by-years"]);
 }
 
-/// `aws/aws-sdk-go-v2#3409`: the `Date` of a reply out of a cache was taken for the present. Beside an `Age` it says nothing.
+/// `aws/aws-sdk-go-v2#3409`: the `Date` of a reply out of a cache was taken for the present. Beside
+/// an `Age` it says nothing.
 #[test]
 fn aws_sdk_go_v2_3409_the_date_of_a_cache_is_no_date() {
     meets(["date-of-a-cache"]);
 }
 
-/// `firebase/php-jwt#51`: a token was refused because its `iat` lay in the future of a clock that was a little slow. `iat` is compared with
-/// times of the same server only, and orders nothing.
+/// `firebase/php-jwt#51`: a token was refused because its `iat` lay in the future of a clock that
+/// was a little slow. `iat` is compared with times of the same server only, and orders nothing.
 #[test]
 fn php_jwt_51_an_iat_in_the_future_is_no_fault() {
     meets(["server-clock-ahead", "without-a-date"]);

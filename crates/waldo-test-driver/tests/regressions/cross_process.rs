@@ -8,8 +8,9 @@ use waldo_test_driver::server::{Policy, Rotation};
 use crate::meets;
 use crate::stage::Stage;
 
-/// `editor-code-assistant/eca#462`: processes that shared one file renewed at the same time, and each made the other's token useless. A leader
-/// that holds the store's lock reads the store again first, and what its sibling has left there spares it the login.
+/// `editor-code-assistant/eca#462`: processes that shared one file renewed at the same time, and
+/// each made the other's token useless. A leader that holds the store's lock reads the store again
+/// first, and what its sibling has left there spares it the login.
 #[test]
 fn eca_462_a_leader_takes_the_token_that_its_sibling_has_left() {
     let (mut ours, mut sibling) = (Stage::new(Policy::default()), Stage::new(Policy::default()));
@@ -26,8 +27,9 @@ fn eca_462_a_leader_takes_the_token_that_its_sibling_has_left() {
     assert_eq!(ours.server.stats().logins(), 1);
 }
 
-/// `grafana/gcx#522`: each of two processes renewed what the other had renewed already, and of two that came together one was refused. A token
-/// from the store is taken up while it lasts longer than the held one, and a refused one is not taken up again.
+/// `grafana/gcx#522`: each of two processes renewed what the other had renewed already, and of two
+/// that came together one was refused. A token from the store is taken up while it lasts longer
+/// than the held one, and a refused one is not taken up again.
 #[test]
 fn gcx_522_a_refused_token_is_replaced_by_the_siblings_and_not_by_itself() {
     meets(["a-stored-token-that-was-refused", "a-stored-token-that-is-dead"]);

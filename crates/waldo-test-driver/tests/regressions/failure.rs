@@ -1,30 +1,32 @@
-//! Logins that fail: what is taken for permanent, what is forgotten too late, and how long is waited.
+//! Logins that fail: what is taken for permanent, what is forgotten too late, and how long is
+//! waited.
 
 use crate::meets;
 
-/// `googleapis/google-cloud-rust#4541`: passing failures exhausted the retries, and the credentials stayed broken until they were
-/// built anew. A call gives up; the session does not, and the next call tries again.
+/// `googleapis/google-cloud-rust#4541`: passing failures exhausted the retries, and the credentials
+/// stayed broken until they were built anew. A call gives up; the session does not, and the next
+/// call tries again.
 #[test]
 fn google_cloud_rust_4541_exhausted_retries_are_not_for_ever() {
     meets(["a-call-gives-up-after-three-failures", "failures-end"]);
 }
 
-/// `googleapis/google-cloud-rust#5864`: a connection that broke in the middle of an answer was taken for a permanent error. A login's
-/// half answer says nothing about the key pair.
+/// `googleapis/google-cloud-rust#5864`: a connection that broke in the middle of an answer was
+/// taken for a permanent error. A login's half answer says nothing about the key pair.
 #[test]
 fn google_cloud_rust_5864_a_torn_answer_is_no_verdict() {
     meets(["login-cut-short", "login-cut", "login-single-quotes"]);
 }
 
-/// `googleapis/google-cloud-rust#5809`: an early renewal that failed put its error in the place of a token that still lived. The token
-/// is replaced by a token only.
+/// `googleapis/google-cloud-rust#5809`: an early renewal that failed put its error in the place of
+/// a token that still lived. The token is replaced by a token only.
 #[test]
 fn google_cloud_rust_5809_a_failed_early_login_displaces_no_token() {
     meets(["a-failed-early-login-keeps-the-token"]);
 }
 
-/// `stacklok/toolhive#5170`: a firewall's 4xx was taken for bad credentials. Only a JSON body with a `code` is the server's word about the key
-/// pair.
+/// `stacklok/toolhive#5170`: a firewall's 4xx was taken for bad credentials. Only a JSON body with
+/// a `code` is the server's word about the key pair.
 #[test]
 fn toolhive_5170_a_firewall_is_no_verdict_on_the_credentials() {
     meets(["login-firewall", "login-redirect", "login-not-json"]);
@@ -43,21 +45,23 @@ fn serverpod_5541_an_open_circuit_closes_again() {
     meets(["a-probe-finds-a-restored-key", "reset-closes-the-circuit", "reset-to-another-key"]);
 }
 
-/// `camunda-community-hub/zeebe-client-node-js#244`: a failing token endpoint was asked again and again without a pause. The pauses
-/// double, and all who wait share them.
+/// `camunda-community-hub/zeebe-client-node-js#244`: a failing token endpoint was asked again and
+/// again without a pause. The pauses double, and all who wait share them.
 #[test]
 fn zeebe_client_node_js_244_failures_back_off() {
     meets(["backoff-doubles", "backoff-is-shared"]);
 }
 
-/// `camunda/camunda-8-js-sdk#605`: with a wrong secret, each call waited longer than the one before. A rejection is reported at once, and so is
-/// a backoff that a call's deadline would not outlast.
+/// `camunda/camunda-8-js-sdk#605`: with a wrong secret, each call waited longer than the one
+/// before. A rejection is reported at once, and so is a backoff that a call's deadline would not
+/// outlast.
 #[test]
 fn camunda_8_js_sdk_605_backoff_blocks_nobody_who_cannot_wait() {
     meets(["rejected-invalid-api-key", "deadline-before-a-backoff-ends"]);
 }
 
-/// `camunda/camunda#50669`: a `Retry-After` overflowed. More than fits is a long time, of which an hour is obeyed.
+/// `camunda/camunda#50669`: a `Retry-After` overflowed. More than fits is a long time, of which an
+/// hour is obeyed.
 #[test]
 fn camunda_50669_retry_after_does_not_overflow() {
     meets(["retry-after-overflows"]);

@@ -2,8 +2,8 @@
 
 use crate::meets;
 
-/// `AzureAD/microsoft-authentication-library-for-dotnet#6053`: the call that logged in for all was cancelled. The others are
-/// not: one of them takes over.
+/// `AzureAD/microsoft-authentication-library-for-dotnet#6053`: the call that logged in for all was
+/// cancelled. The others are not: one of them takes over.
 #[test]
 fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nobody_else() {
     meets([
@@ -23,15 +23,15 @@ fn teamclaude_rs_325_a_leader_that_hangs_up_breaks_nothing() {
     meets(["a-cancelled-leader-takes-its-token-with-it", "a-dead-leader-delays-by-its-lease"]);
 }
 
-/// `medplum/medplum#10559`: a 401 inside the refresh asked for the lock that the refresh held. A login is no call: its 401 ends it, and
-/// waits for nobody.
+/// `medplum/medplum#10559`: a 401 inside the refresh asked for the lock that the refresh held. A
+/// login is no call: its 401 ends it, and waits for nobody.
 #[test]
 fn medplum_10559_a_401_to_the_login_ends_it() {
     meets(["rejected-invalid-api-key", "rejection-refuses-a-crowd"]);
 }
 
-/// `Flyrell/axios-auth-refresh#120`: the refresh request was queued behind itself. A login is sent while everybody else waits for it, and carries
-/// no token.
+/// `Flyrell/axios-auth-refresh#120`: the refresh request was queued behind itself. A login is sent
+/// while everybody else waits for it, and carries no token.
 #[test]
 fn axios_auth_refresh_120_the_login_does_not_wait_for_itself() {
     meets(["cold-start", "one-login-for-a-crowd", "a-storm-of-401s-is-one-login"]);

@@ -16,8 +16,9 @@ fn oauth2_500_no_hop_carries_the_token_elsewhere() {
     ]);
 }
 
-/// `specklesystems/speckle-server#1644`: with every header redacted nobody could tell which token a request had carried. The journal names a
-/// token by its generation and a login by its number, so each step can be followed without one byte of a token.
+/// `specklesystems/speckle-server#1644`: with every header redacted nobody could tell which token a
+/// request had carried. The journal names a token by its generation and a login by its number, so
+/// each step can be followed without one byte of a token.
 #[test]
 fn speckle_server_1644_the_journal_tells_tokens_apart_without_showing_them() {
     let mut stage = Stage::new(Policy::default());

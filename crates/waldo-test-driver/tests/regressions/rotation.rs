@@ -8,49 +8,53 @@ use waldo_test_driver::server::Policy;
 use crate::meets;
 use crate::stage::Stage;
 
-/// `lynndylanhurley/devise_token_auth#17`: responses to parallel requests carried the token that was sent, after another had
-/// already brought the next one. An echo is not a renewal, and a restamped one ends no later than what is held.
+/// `lynndylanhurley/devise_token_auth#17`: responses to parallel requests carried the token that
+/// was sent, after another had already brought the next one. An echo is not a renewal, and a
+/// restamped one ends no later than what is held.
 #[test]
 fn devise_token_auth_17_a_batch_echo_does_not_step_back() {
     meets(["batch-echo-of-the-sent-token", "batch-echo-restamped"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#51`: the one response of a batch that carried the next token was lost, the others carried
-/// none, and the user was logged out. The held token goes on until something better comes.
+/// `lynndylanhurley/devise_token_auth#51`: the one response of a batch that carried the next token
+/// was lost, the others carried none, and the user was logged out. The held token goes on until
+/// something better comes.
 #[test]
 fn devise_token_auth_51_a_lost_response_of_a_batch_costs_nothing() {
     meets(["batch-and-a-lost-response"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#541`: tokens were left out of batches, because responses out of order made clients keep
-/// an invalidated one. Here the order of arrival decides nothing.
+/// `lynndylanhurley/devise_token_auth#541`: tokens were left out of batches, because responses out
+/// of order made clients keep an invalidated one. Here the order of arrival decides nothing.
 #[test]
 fn devise_token_auth_541_responses_out_of_order_bring_no_older_token_back() {
     meets(["late-response-keeps-the-newer-token", "batch-echo-restamped"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#568`: calls that followed each other closely brought no token, and the client was left with
-/// none. Without a renewed token, the held token stays.
+/// `lynndylanhurley/devise_token_auth#568`: calls that followed each other closely brought no
+/// token, and the client was left with none. Without a renewed token, the held token stays.
 #[test]
 fn devise_token_auth_568_a_response_without_a_token_leaves_the_held_one() {
     meets(["batch-of-calls-in-a-row", "held-token-is-reused"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#944`: the token was missing from the response that came straight after the login. The
-/// login's token stays.
+/// `lynndylanhurley/devise_token_auth#944`: the token was missing from the response that came
+/// straight after the login. The login's token stays.
 #[test]
 fn devise_token_auth_944_nothing_fresh_straight_after_the_login_leaves_its_token() {
     meets(["renewal-blank", "batch-of-calls-in-a-row"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#1053`: an empty header on a 200 was saved as the token. A blank value is no token.
+/// `lynndylanhurley/devise_token_auth#1053`: an empty header on a 200 was saved as the token. A
+/// blank value is no token.
 #[test]
 fn devise_token_auth_1053_a_blank_header_is_not_saved() {
     meets(["renewal-blank", "renewal-several", "batch-echo-blank"]);
 }
 
-/// `lynndylanhurley/devise_token_auth#1024`: a 304 went without the token that had just been made, and with the headers of an
-/// older response. Fresh tokens are read from 2xx responses alone, so the older one is not taken, and one login heals.
+/// `lynndylanhurley/devise_token_auth#1024`: a 304 went without the token that had just been made,
+/// and with the headers of an older response. Fresh tokens are read from 2xx responses alone, so
+/// the older one is not taken, and one login heals.
 #[test]
 fn devise_token_auth_1024_a_304_replays_no_old_token() {
     meets(["a-304-takes-its-token-with-it"]);
@@ -66,8 +70,9 @@ fn devise_token_auth_1024_a_304_replays_no_old_token() {
     assert_eq!(stage.send(Call::replayable(), "/c").generation(), held);
 }
 
-/// `tymondesigns/jwt-auth#700`: of two requests with one token the second was refused, while its successor was still inside the
-/// first one's response. One login heals it, and the late response changes nothing.
+/// `tymondesigns/jwt-auth#700`: of two requests with one token the second was refused, while its
+/// successor was still inside the first one's response. One login heals it, and the late response
+/// changes nothing.
 #[test]
 fn jwt_auth_700_parallel_requests_survive_a_token_that_is_revoked_at_once() {
     meets(["strict-rotation-in-parallel"]);
@@ -79,34 +84,36 @@ fn jwt_auth_301_parallel_requests_need_no_grace() {
     meets(["strict-rotation-in-parallel", "grace-rotation"]);
 }
 
-/// `tymondesigns/jwt-auth#645`: the same; and where the response with the only live token never comes, one login heals that too.
+/// `tymondesigns/jwt-auth#645`: the same; and where the response with the only live token never
+/// comes, one login heals that too.
 #[test]
 fn jwt_auth_645_a_revoked_token_heals_though_its_successor_is_lost() {
     meets(["strict-rotation-in-parallel", "strict-rotation-and-a-lost-response"]);
 }
 
-/// `tymondesigns/jwt-auth#291`: two tokens of one second are the same text, so the renewed one was the revoked one. The same text
-/// is no renewal, and is not mistaken for a newer token.
+/// `tymondesigns/jwt-auth#291`: two tokens of one second are the same text, so the renewed one was
+/// the revoked one. The same text is no renewal, and is not mistaken for a newer token.
 #[test]
 fn jwt_auth_291_tokens_of_one_second_are_equal() {
     meets(["equal-tokens-of-one-second"]);
 }
 
-/// `tymondesigns/jwt-auth#201`: renewals end with a limit that counts from the first token's `iat`, though the `exp` of the last
-/// one lies ahead. It is one 401 and one login.
+/// `tymondesigns/jwt-auth#201`: renewals end with a limit that counts from the first token's `iat`,
+/// though the `exp` of the last one lies ahead. It is one 401 and one login.
 #[test]
 fn jwt_auth_201_a_chain_of_renewals_may_end_before_its_last_exp() {
     meets(["a-chain-of-renewals-ends", "iat-kept-from-the-login"]);
 }
 
-/// `tymondesigns/jwt-auth#868`: a 500 came without the fresh token, and the one before was revoked already. The 500 is delivered,
-/// and the next call costs one login.
+/// `tymondesigns/jwt-auth#868`: a 500 came without the fresh token, and the one before was revoked
+/// already. The 500 is delivered, and the next call costs one login.
 #[test]
 fn jwt_auth_868_an_error_without_the_fresh_token_costs_one_login() {
     meets(["an-error-takes-its-token-with-it", "renewals-come-from-successes-only"]);
 }
 
-/// `websanova/vue-auth#269`: of several tokens from parallel responses the one that ends last is the one to keep.
+/// `websanova/vue-auth#269`: of several tokens from parallel responses the one that ends last is
+/// the one to keep.
 #[test]
 fn vue_auth_269_the_latest_expiry_wins() {
     meets(["late-response-with-a-fresher-token", "late-response-keeps-the-newer-token"]);

@@ -1,4 +1,5 @@
-//! One session, the model of the API, and two clocks: what is sent is handled at once, and delivered when the test says so.
+//! One session, the model of the API, and two clocks: what is sent is handled at once, and
+//! delivered when the test says so.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -66,7 +67,8 @@ impl Stage {
         UNIX_EPOCH + EPOCH + self.elapsed
     }
 
-    /// Makes a call from its beginning to its end, through every wait, and says with which status it is answered.
+    /// Makes a call from its beginning to its end, through every wait, and says with which status
+    /// it is answered.
     #[track_caller]
     pub(crate) fn call(&mut self, path: &str) -> u16 {
         self.finish(Call::replayable(), path)

@@ -14,20 +14,22 @@ fn okhttp_960_a_route_that_always_refuses_is_asked_three_times_at_most() {
     meets(["a-route-that-always-refuses", "three-attempts-at-most", "one-resend-after-a-login"]);
 }
 
-/// `kadirahq/lokka-transport-jwt-auth#3`: tokens that had ended on arrival were renewed for ever. Here they are kept for some seconds, and their
-/// 401s are delivered.
+/// `kadirahq/lokka-transport-jwt-auth#3`: tokens that had ended on arrival were renewed for ever.
+/// Here they are kept for some seconds, and their 401s are delivered.
 #[test]
 fn lokka_transport_jwt_auth_3_tokens_that_are_dead_on_arrival_cause_no_storm() {
     meets(["tokens-that-are-dead-on-arrival"]);
 }
 
-/// `octokit/auth-app.js#65`: a fresh token was refused until all servers knew it. Here the client keeps the token, and logs in once.
+/// `octokit/auth-app.js#65`: a fresh token was refused until all servers knew it. Here the client
+/// keeps the token, and logs in once.
 #[test]
 fn auth_app_js_65_a_fresh_token_is_kept_until_all_servers_know_it() {
     meets(["a-fresh-token-is-known-a-little-later"]);
 }
 
-/// `coder/coder#8956`: another replica refused a fresh token. Here a call may be answered 401, but no further login follows.
+/// `coder/coder#8956`: another replica refused a fresh token. Here a call may be answered 401, but
+/// no further login follows.
 #[test]
 fn coder_8956_a_replica_that_lags_causes_no_further_login() {
     let mut stage =
@@ -40,8 +42,8 @@ fn coder_8956_a_replica_that_lags_causes_no_further_login() {
     assert_eq!(stage.server.stats().logins(), 1);
 }
 
-/// `hashicorp/consul#15157`: the same after the old token was revoked. One login follows the revocation, and the next call that comes
-/// after the lag is answered.
+/// `hashicorp/consul#15157`: the same after the old token was revoked. One login follows the
+/// revocation, and the next call that comes after the lag is answered.
 #[test]
 fn consul_15157_a_lag_after_a_revocation_is_one_login() {
     let mut stage = Stage::new(Policy { known_after: Duration::from_secs(1), ..Policy::default() });
@@ -72,34 +74,36 @@ fn openmetadata_33773_a_hundred_and_forty_seven_401s_are_four_logins() {
     assert_eq!(stage.call("/good"), 200);
 }
 
-/// `medplum/medplum#9680`: a token that the server refused, but whose `exp` lay ahead, was sent again for ever. It is not sent a second time
-/// by the same call.
+/// `medplum/medplum#9680`: a token that the server refused, but whose `exp` lay ahead, was sent
+/// again for ever. It is not sent a second time by the same call.
 #[test]
 fn medplum_9680_a_refused_token_is_not_sent_again_because_it_has_not_ended() {
     meets(["three-attempts-at-most", "one-resend-after-a-login", "a-401-is-healed"]);
 }
 
-/// `spring-projects/spring-security#11461`: every thread that found the token ended fetched one. Sixteen calls are one login, whether it is
-/// granted or rejected.
+/// `spring-projects/spring-security#11461`: every thread that found the token ended fetched one.
+/// Sixteen calls are one login, whether it is granted or rejected.
 #[test]
 fn spring_security_11461_a_crowd_is_one_login() {
     meets(["one-login-for-a-crowd", "rejection-refuses-a-crowd"]);
 }
 
-/// `djc/gcp_auth#41`: who had waited for a token did not look again, and fetched one more. Who has waited is admitted anew.
+/// `djc/gcp_auth#41`: who had waited for a token did not look again, and fetched one more. Who has
+/// waited is admitted anew.
 #[test]
 fn gcp_auth_41_who_has_waited_looks_again() {
     meets(["one-login-for-a-crowd", "a-storm-of-401s-is-one-login"]);
 }
 
-/// `databricks/zerobus-sdk#701`: after a failure, each that had waited minted in turn. All share one failure, and one tries again for all.
+/// `databricks/zerobus-sdk#701`: after a failure, each that had waited minted in turn. All share
+/// one failure, and one tries again for all.
 #[test]
 fn zerobus_sdk_701_waiters_do_not_mint_in_turn() {
     meets(["backoff-is-shared", "one-failure-for-all"]);
 }
 
-/// `Bdaya-Dev/oidc#123`: renewed a minute before the end, a token of a minute was renewed without end. The leeway is a part of the lifetime,
-/// so the lifetime of a fresh token always exceeds it.
+/// `Bdaya-Dev/oidc#123`: renewed a minute before the end, a token of a minute was renewed without
+/// end. The leeway is a part of the lifetime, so the lifetime of a fresh token always exceeds it.
 #[test]
 fn oidc_123_a_leeway_of_a_whole_lifetime_does_not_loop() {
     meets(["short-lives-cause-no-storm", "leeway-of-a-tenth"]);

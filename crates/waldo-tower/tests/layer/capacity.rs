@@ -25,7 +25,8 @@ use crate::site::{
     PATIENCE, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
 };
 
-/// Calls that find their token dead need a login while all the capacity is with calls that wait for it.
+/// Calls that find their token dead need a login while all the capacity is with calls that wait for
+/// it.
 async fn heals_within<S, R>(service: impl Fn(&str) -> S)
 where
     S: Service<Request<Full<bytes::Bytes>>, Response = Response<R>, Error = Error>
@@ -128,7 +129,8 @@ fn a_buffer_around_starves_no_login() {
     });
 }
 
-/// A follower has given its capacity back: a call of the service below comes through while both wait.
+/// A follower has given its capacity back: a call of the service below comes through while both
+/// wait.
 #[test]
 fn a_call_that_waits_holds_no_capacity() {
     on_a_runtime(async {

@@ -157,7 +157,8 @@ impl Body for Broken {
     }
 }
 
-/// What becomes of a call whose login is answered with this status, and a body that breaks off behind this text.
+/// What becomes of a call whose login is answered with this status, and a body that breaks off
+/// behind this text.
 fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
     let inner = service_fn(move |_: Request<Sent>| async move {
         Ok::<_, BoxError>(

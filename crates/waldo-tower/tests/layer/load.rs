@@ -66,7 +66,8 @@ fn rule_13_a_storm_of_500_answers_401_is_one_login() {
     });
 }
 
-/// Failed logins, a server that answers 500, and restarts in the midst of it: a login for each time that there was no token, and no more.
+/// Failed logins, a server that answers 500, and restarts in the midst of it: a login for each time
+/// that there was no token, and no more.
 #[test]
 fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
     on_a_runtime(async {
@@ -105,7 +106,8 @@ struct Load {
 }
 
 impl Load {
-    /// Lets each task make so many calls, and something happen when half of all have ended; how often which status was the answer.
+    /// Lets each task make so many calls, and something happen when half of all have ended; how
+    /// often which status was the answer.
     async fn run(&self, calls: usize, happen: fn(&Emulator)) -> HashMap<u16, usize> {
         let ended = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -135,7 +137,8 @@ impl Load {
     }
 }
 
-/// A login holds the only capacity of the service below, and a call waits for it no longer than it may.
+/// A login holds the only capacity of the service below, and a call waits for it no longer than it
+/// may.
 #[test]
 fn rule_14_a_call_is_refused_in_time_though_a_login_holds_all_capacity() {
     on_a_runtime(async {

@@ -1,4 +1,5 @@
-//! The layer as a neighbour: of the service below it, of the tasks beside it, of the runtime around it.
+//! The layer as a neighbour: of the service below it, of the tasks beside it, of the runtime around
+//! it.
 
 #![expect(
     clippy::unwrap_used,

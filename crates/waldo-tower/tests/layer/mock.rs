@@ -62,7 +62,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// A service that grants its n-th login token n once `login(n)` has ended, and answers its n-th call with what `call(n)` says.
+/// A service that grants its n-th login token n once `login(n)` has ended, and answers its n-th
+/// call with what `call(n)` says.
 pub(crate) fn mock<L>(
     login: impl Fn(usize) -> L + Clone + Send + Sync + 'static,
     call: impl Fn(usize) -> (u16, HeaderMap) + Clone + Send + Sync + 'static,

@@ -162,7 +162,8 @@ fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
             let body = exchange.read_body();
             exchange.answer(200, "", &format!("{asked} {}", String::from_utf8(body).unwrap()));
         });
-        // Also with an agent that would wait for ever, and with one whose reads are shorter than the wait.
+        // Also with an agent that would wait for ever, and with one whose reads are shorter than
+        // the wait.
         let short = Some(Duration::from_millis(100));
         for settings in [
             settings().timeout_await_100(short).build(),

@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::scripted::{Exchange, Scripted, jwt};
 use crate::site::{PATIENCE, bounded, client};
 
-/// A server that accepts its first token once and then refuses it by `refuse`, and whose second token is fine.
+/// A server that accepts its first token once and then refuses it by `refuse`, and whose second
+/// token is fine.
 fn refusing(refuse: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Scripted {
     let (granted, accepted) = (AtomicU32::new(0), AtomicBool::new(false));
     Scripted::start(move |exchange| {

@@ -109,7 +109,8 @@ fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
         let client = client(emulator.origin());
         let listener =
             Listener::reacting(|heard| assert_ne!(heard.event, "login_started", "on purpose"));
-        // The entries are emitted when the login has ended, so its token is there, whichever thread panics.
+        // The entries are emitted when the login has ended, so its token is there, whichever thread
+        // panics.
         drop(catch_unwind(AssertUnwindSafe(|| listener.during(|| status(&client)))));
         let listener = Listener::new();
         assert_eq!(listener.during(|| status(&client)), 200);
@@ -148,7 +149,8 @@ fn rule_19_a_subscriber_may_use_the_client() {
         });
         assert_eq!(listener.during(|| status(&client)), 200);
         assert!(matches!(client.explain(), Explanation::Send { .. }));
-        // What the call inside has adopted is told inside, where `tracing` is deaf to keep itself from recursion.
+        // What the call inside has adopted is told inside, where `tracing` is deaf to keep itself
+        // from recursion.
         assert_eq!(listener.names(), ["login_started", "login_granted", "renewed"]);
         assert_eq!(listener.heard().last().unwrap().number, 4);
     });

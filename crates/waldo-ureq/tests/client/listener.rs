@@ -1,4 +1,5 @@
-//! A `tracing` subscriber that remembers, so that tests can wait for what happens instead of sleeping.
+//! A `tracing` subscriber that remembers, so that tests can wait for what happens instead of
+//! sleeping.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
@@ -34,8 +35,9 @@ struct Inner {
     reaction: Box<Reaction>,
 }
 
-/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place that tells something only the thread that comes
-/// there first; a thread that does not listen would make all others deaf to it.
+/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place
+/// that tells something only the thread that comes there first; a thread that does not listen would
+/// make all others deaf to it.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener::new()));
 
 impl Listener {

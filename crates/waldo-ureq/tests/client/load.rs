@@ -16,7 +16,8 @@ const THREADS: usize = 500;
 /// What a call needs: the machine may have little room for so many stacks.
 const STACK: usize = 0x4_0000;
 
-/// Lets each thread make so many calls, and something happen when half of all have ended; how often which status was the answer.
+/// Lets each thread make so many calls, and something happen when half of all have ended; how often
+/// which status was the answer.
 fn load(client: &Client, calls: usize, happen: impl Fn() + Sync) -> HashMap<u16, usize> {
     let ended = AtomicUsize::new(0);
     let answers = || {
@@ -41,7 +42,8 @@ fn load(client: &Client, calls: usize, happen: impl Fn() + Sync) -> HashMap<u16,
     })
 }
 
-/// Failed logins, a server that answers 500, and restarts in the midst of it: a login for each time that there was no token, and no more.
+/// Failed logins, a server that answers 500, and restarts in the midst of it: a login for each time
+/// that there was no token, and no more.
 #[test]
 fn rule_16_faults_under_load_cost_the_logins_that_they_must() {
     bounded(|| {

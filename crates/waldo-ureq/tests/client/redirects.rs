@@ -33,7 +33,8 @@ fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
                 .max_redirects(10)
                 .redirect_auth_headers(RedirectAuthHeaders::SameHost)
                 .build();
-            // ureq's own defaults follow, too, and set no timeout, which would be a setting for each request.
+            // ureq's own defaults follow, too, and set no timeout, which would be a setting for
+            // each request.
             let defaults = Agent::config_builder().proxy(None).build();
             let origin = || server.origin();
             let without_agent = Client::builder(credentials()).origin(origin());

@@ -189,7 +189,8 @@ impl Exchange {
         self.close();
     }
 
-    /// Answers with a status, header lines that each end with `\r\n`, and a body, which a `HEAD` is spared.
+    /// Answers with a status, header lines that each end with `\r\n`, and a body, which a `HEAD` is
+    /// spared.
     pub(crate) fn answer(&mut self, status: u16, headers: &str, body: &str) {
         let head = format!(
             "HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\n\r\n",

@@ -32,7 +32,8 @@ pub(crate) fn credentials() -> Credentials {
 /// events have come when the call returns.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Settings for tests: statuses are answers, no proxy from the environment, enough idle connections, and nothing hangs for ever.
+/// Settings for tests: statuses are answers, no proxy from the environment, enough idle
+/// connections, and nothing hangs for ever.
 pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
     Agent::config_builder()
         .http_status_as_error(false)
@@ -97,7 +98,8 @@ pub(crate) fn on_threads<T: Send>(
     })
 }
 
-/// Makes a call on each of so many threads, and holds the first login until all the others have joined it.
+/// Makes a call on each of so many threads, and holds the first login until all the others have
+/// joined it.
 pub(crate) fn with_one_login_for_all<T: Send>(
     count: usize,
     emulator: &Emulator,

@@ -68,7 +68,8 @@ impl Limits {
         seed: 0,
     };
 
-    /// No two of them alike, so that none can stand in for another; and each leeway is the larger one for some lives.
+    /// No two of them alike, so that none can stand in for another; and each leeway is the larger
+    /// one for some lives.
     pub(crate) const ODD: Self = Self {
         leeway: (7 * SECOND, 3),
         one_shot_leeway: (31 * SECOND, 5),

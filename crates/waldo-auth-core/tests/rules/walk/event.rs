@@ -32,7 +32,8 @@ pub(super) enum Event {
     Passes(Moment),
     /// Time passes until the deadline of a call, which asks again.
     PassesToDeadline(Index, Nudge),
-    /// The wall clock alone is moved: forward when the machine has slept, either way when somebody sets it.
+    /// The wall clock alone is moved: forward when the machine has slept, either way when somebody
+    /// sets it.
     WallMoves {
         forward: bool,
         by: Duration,
@@ -92,7 +93,8 @@ pub(super) enum Value {
     Malformed(&'static str, Ignored),
 }
 
-/// The claims of a token: how far its `exp` is ahead of the server's clock, and its `iat` behind, in seconds.
+/// The claims of a token: how far its `exp` is ahead of the server's clock, and its `iat` behind,
+/// in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claims {
     pub(super) exp: Option<i64>,

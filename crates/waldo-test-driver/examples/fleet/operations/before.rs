@@ -2,8 +2,8 @@
 
 use super::load::Mix;
 
-/// What this program found, with seed 1, with the core of commit a5934c8: five permits to drop a refused
-/// token and one more every 30 s, and no other evidence.
+/// What this program found, with seed 1, with the core of commit a5934c8: five permits to drop a
+/// refused token and one more every 30 s, and no other evidence.
 const FIGURES: &str = include_str!("before.txt");
 
 /// The figures of the rules of before, by case and mix.

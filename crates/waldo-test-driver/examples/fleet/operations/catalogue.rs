@@ -117,8 +117,8 @@ fn deployments() -> Vec<Case> {
         }
         let of_one =
             vec![scene(1, 1000, 300), scene(1, 500, 300), scene(1, 300, 200), scene(1, 100, 100)];
-        // A slow caller may spend all permits by chance, or log in three times at a server that is about
-        // to be replaced.
+        // A slow caller may spend all permits by chance, or log in three times at a server that is
+        // about to be replaced.
         let of_slow = if overlap == 1 { NONE } else { BOTH };
         for (name, scenes, missed) in
             [(fleet, of_fleet, NONE), (six, of_six, of_slow), (lone, of_one, of_slow)]
@@ -181,7 +181,8 @@ fn lags() -> Vec<Case> {
         case("lag of logins 0.3 s, then revoked", 300, false, one, NONE),
         case("lag of logins 1.5 s, then revoked", 1500, false, one, NONE),
         case("lag of logins 3 s, then revoked", 3000, false, two, NONE),
-        // A server that refuses each renewal for a while answers most calls with 401, whatever a client does.
+        // A server that refuses each renewal for a while answers most calls with 401, whatever a
+        // client does.
         case("lag of renewals too 0.3 s, then revoked", 300, true, one, BOTH),
         case("lag of renewals too 1.5 s, then revoked", 1500, true, one, BOTH),
         case("lag of renewals too 3 s, then revoked", 3000, true, two, BOTH),
@@ -273,8 +274,8 @@ fn exact() -> Vec<Case> {
             "a revocation each minute: 15 in 15 min",
             15,
             vec![scene(&each_minute, Load::of(1, 1000)), scene(&each_minute, Load::of(4, 100))],
-            // A call is lost whose resend goes out with a renewed token that was revoked, too, if another
-            // one is held when its 401 arrives.
+            // A call is lost whose resend goes out with a renewed token that was revoked, too, if
+            // another one is held when its 401 arrives.
             BOTH,
         ),
         case(

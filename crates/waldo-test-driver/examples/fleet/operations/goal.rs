@@ -16,10 +16,11 @@ const STEADY: Duration = Duration::from_secs(5 * 60);
 /// What may be lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goal {
-    /// No call is lost later than 2 s after the cause has ended in 99 of 100 runs, and than 3 s in all.
+    /// No call is lost later than 2 s after the cause has ended in 99 of 100 runs, and than 3 s in
+    /// all.
     OutageEnds,
-    /// A token that is not known everywhere costs so many logins; and, if `keeps`, no call more than to
-    /// keep it would.
+    /// A token that is not known everywhere costs so many logins; and, if `keeps`, no call more
+    /// than to keep it would.
     Lag { logins: u32, keeps: bool },
     /// Each dead token that a cache repeats costs one login, and no call.
     Cache { dead: u32 },

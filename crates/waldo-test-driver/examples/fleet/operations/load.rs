@@ -76,7 +76,8 @@ fn between(range: Range<Duration>, rng: &mut Rng) -> Duration {
 pub(super) enum Mix {
     /// Nothing: every call can be sent again, waits as long as it takes, and no login fails.
     Plain,
-    /// One login in five fails with 503, at most three in a row; one call in five has a deadline, and one in ten is one-shot.
+    /// One login in five fails with 503, at most three in a row; one call in five has a deadline,
+    /// and one in ten is one-shot.
     Mixed,
 }
 

@@ -39,8 +39,8 @@ impl Record {
         count(self.lost.iter().filter(|lost| lost.one_shot == one_shot))
     }
 
-    /// How long after an end of a cause a call was lost last that could have been sent again. What is lost
-    /// before the first end does not count.
+    /// How long after an end of a cause a call was lost last that could have been sent again. What
+    /// is lost before the first end does not count.
     pub(super) fn latest_after(&self, ends: &[Duration]) -> Duration {
         let since = |lost: &Lost| {
             let ends = ends.iter().filter(|end| **end <= lost.at);

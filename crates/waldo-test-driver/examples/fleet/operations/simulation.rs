@@ -10,8 +10,8 @@ use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 #[derive(Clone, Debug)]
 pub(super) struct Simulation {
     pub(super) policy: Policy,
-    /// While servers with the old and with the new signing key answer by turns. Before, all have the old
-    /// one; afterwards, the new one.
+    /// While servers with the old and with the new signing key answer by turns. Before, all have
+    /// the old one; afterwards, the new one.
     pub(super) overlap: Option<Range<Duration>>,
     pub(super) lag: Option<Lag>,
     pub(super) takes: Takes,

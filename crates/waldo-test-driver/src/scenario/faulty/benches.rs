@@ -14,7 +14,8 @@ use crate::scenario::order::{CallId, Order};
 use crate::scenario::window::Precision;
 use crate::server::{Fault, Hold, Server};
 
-/// Every step that is about the bench and its client. `#` stands where a bench may meet an obstacle.
+/// Every step that is about the bench and its client. `#` stands where a bench may meet an
+/// obstacle.
 const STEPS: &[(&str, &str)] = &[
     (r#"{"start": {"id": "a", "answer": "cancelled"}}"#, "start a"),
     (r#"{"start": {"id": "b", "answer": "cancelled"}}"#, "start b"),

@@ -185,7 +185,8 @@ fn calls() -> Vec<(Expected, Change)> {
             set(call.headers_mut(), AUTHORIZATION, &format!("Bearer  {token}"));
         }),
         (form("it carried `…`"), |call, token| set(call.headers_mut(), AUTHORIZATION, token)),
-        // What stands before the token is not repeated if it may be a secret: fifteen letters at most are.
+        // What stands before the token is not repeated if it may be a secret: fifteen letters at
+        // most are.
         (form("it carried `abcdefghijklmn …`"), |call, token| {
             set(call.headers_mut(), AUTHORIZATION, &format!("abcdefghijklmn {token}"));
         }),

@@ -1,4 +1,5 @@
-//! How faults are written in JSON: what is read, what is meant by a short form, and what is said about anything else.
+//! How faults are written in JSON: what is read, what is meant by a short form, and what is said
+//! about anything else.
 
 use http::HeaderValue;
 use serde::de::DeserializeOwned;

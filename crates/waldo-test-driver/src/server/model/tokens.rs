@@ -25,7 +25,8 @@ pub(super) struct Bearer<'a> {
 
 impl Server {
     pub(super) fn grant(&mut self, body: &[u8], at: Moment) -> Result<String, Refusal> {
-        // Whatever the content type says: the API's own curl sample sends JSON under curl's default one.
+        // Whatever the content type says: the API's own curl sample sends JSON under curl's default
+        // one.
         let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::MissingParameters)?;
         let parameter =
             |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
@@ -77,7 +78,8 @@ impl Server {
         Ok(Bearer { text, stamp, entry })
     }
 
-    /// The text of the response's `Authorization` header; a token that it issues may retire the one presented.
+    /// The text of the response's `Authorization` header; a token that it issues may retire the one
+    /// presented.
     pub(super) fn renew(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
         let form: fn(String) -> String = match self.policy.renewal {
             RenewalForm::None => return None,
