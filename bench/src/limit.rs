@@ -2,7 +2,7 @@
 //! compiler may inline something else.
 //!
 //! So a limit tells a step back. What the goals are, and which of them are met, is in
-//! `docs/performance.md`.
+//! `docs/dev/performance.md`.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The picture of the states in the README is drawn by the machine itself, so it cannot go stale.
+//! The picture of the states in ARCHITECTURE.md is drawn by the machine itself, so it cannot go stale.
 //!
 //! `UPDATE=1 cargo test -p waldo-examples --test picture` writes it anew.
 
@@ -81,7 +81,7 @@ impl Scene {
             Explanation::Authenticate { .. } => "Empty",
             Explanation::WaitForLogin { .. } => "LoggingIn",
             Explanation::BackOff { .. } => "BackingOff",
-            Explanation::Refuse { .. } => "CircuitOpened",
+            Explanation::Refuse { .. } => "CircuitOpen",
             other => panic!("the picture has no place for {other:?}"),
         }
     }
@@ -154,7 +154,7 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
     ("rejected", false, Scene::rejected),
     ("unavailable", false, Scene::unavailable),
     ("leader gone", false, Scene::abandoned),
-    ("lease expires_at", false, |scene| {
+    ("lease expires", false, |scene| {
         if scene.login.is_some() {
             scene.later(30);
         }
@@ -183,7 +183,7 @@ const STATES: [(&str, &str, Recipe); 5] = [
     ("LoggingIn", "one login under way, others wait", Scene::logging_in),
     ("Held", "calls are sent at once", Scene::held),
     ("BackingOff", "everyone waits for one instant", Scene::backing_off),
-    ("CircuitOpened", "calls are refused without traffic", Scene::circuit_open),
+    ("CircuitOpen", "calls are refused without traffic", Scene::circuit_open),
 ];
 
 fn picture() -> String {
@@ -215,11 +215,12 @@ fn picture() -> String {
 
 #[test]
 fn the_picture_in_the_readme_is_what_the_machine_does() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md");
     let readme = std::fs::read_to_string(&path).unwrap();
     let (before, rest) =
-        readme.split_once(BEGIN).expect("the README marks where the picture begins");
-    let (shown, after) = rest.split_once(END).expect("the README marks where the picture ends");
+        readme.split_once(BEGIN).expect("ARCHITECTURE.md marks where the picture begins");
+    let (shown, after) =
+        rest.split_once(END).expect("ARCHITECTURE.md marks where the picture ends");
     let drawn = picture();
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{drawn}{END}{after}")).unwrap();

@@ -1,4 +1,4 @@
-//! Tests for public issues about a client and its environment. `docs/regressions.md` lists the
+//! Tests for public issues about a client and its environment. `docs/dev/regressions.md` lists the
 //! issues.
 
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! What has gone wrong in the field, where the fault lay between a client and its HTTP stack: each
 //! public thread is a test, named after its repository and number. Those of the session's are in
-//! `waldo-test-driver`'s `tests/regressions/`; `docs/regressions.md` lists all.
+//! `waldo-test-driver`'s `tests/regressions/`; `docs/dev/regressions.md` lists all.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
 

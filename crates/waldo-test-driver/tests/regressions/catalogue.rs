@@ -1,4 +1,4 @@
-//! Compares `docs/regressions.md` with the tests: each test stands behind its thread, and each
+//! Compares `docs/dev/regressions.md` with the tests: each test stands behind its thread, and each
 //! thread has its tests.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ fn tests() -> BTreeMap<String, String> {
 
 /// Each thread of the table, as `owner/repository#number`, with the tests that stand behind it.
 fn table() -> Vec<(String, Vec<String>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/regressions.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dev/regressions.md");
     let text = fs::read_to_string(path).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ["));
     rows.map(|row| {

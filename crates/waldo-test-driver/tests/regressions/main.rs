@@ -4,7 +4,7 @@
 //!
 //! Most scenes are scenarios of the suite; the others are played on a [`stage`]. If the fault of a
 //! thread lies in an adapter, its test is in `waldo-ureq`'s `tests/regressions.rs`.
-//! `docs/regressions.md` lists all threads, and the [`catalogue`] compares the list with the tests.
+//! `docs/dev/regressions.md` lists all threads, and the [`catalogue`] compares the list with the tests.
 
 #![expect(
     clippy::unwrap_used,
