@@ -214,7 +214,7 @@ fn picture() -> String {
 }
 
 #[test]
-fn the_picture_in_the_readme_is_what_the_machine_does() {
+fn the_picture_is_what_the_session_does() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md");
     let readme = std::fs::read_to_string(&path).unwrap();
     let (before, rest) =
