@@ -41,7 +41,7 @@ fn run(command: Command) -> io::Result<()> {
         Command::Count(counting) => count(&counting)?,
         Command::Serve => waldo_bench::serve()?,
         Command::Perform { group, contender, operations } => {
-            perform(&group, &contender, operations)?
+            perform(&group, &contender, operations)?;
         }
     }
     Ok(())

@@ -135,7 +135,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         CLOCK.with_borrow_mut(|clock| {
-            clock.sleeping.retain(|sleeping| sleeping.number != self.number)
+            clock.sleeping.retain(|sleeping| sleeping.number != self.number);
         });
     }
 }

@@ -137,7 +137,7 @@ pub fn leaving(cast: Cast) {
         // A leader stays with its login, which is its sender's to end in time.
         Ended { end: End::Sent(1), at } => assert_eq!(*at, TEN_SECONDS),
         Ended { end: End::Refused(Refusal::Deadline { .. }), at } => {
-            assert_eq!(*at, TEN_SECONDS / 2)
+            assert_eq!(*at, TEN_SECONDS / 2);
         }
         other => panic!("{other:?}"),
     }

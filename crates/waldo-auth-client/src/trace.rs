@@ -44,7 +44,6 @@ pub(crate) fn emit(entry: &Entry) {
 
 /// What comes with every call is trace, what comes with every lifetime is debug, what somebody
 /// asked for is info, and what somebody should look at is a warning.
-#[expect(clippy::match_same_arms, reason = "the last arm is for events that do not exist yet")]
 fn level(event: &Event) -> Level {
     match event {
         Event::Renewed { .. }
@@ -65,6 +64,7 @@ fn level(event: &Event) -> Level {
         | Event::Throttled { .. }
         | Event::DoubtfulDropped { .. }
         | Event::LeaseExpired { .. } => Level::WARN,
+        // An event that does not exist yet.
         _ => Level::INFO,
     }
 }

@@ -459,7 +459,7 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
     match fixture.refuse(call) {
         // By then the login is most likely over; otherwise the call waits for it again.
         Refusal::Deadline { retry_at, failure: None } => {
-            assert_eq!(retry_at, fixture.after(secs(1)))
+            assert_eq!(retry_at, fixture.after(secs(1)));
         }
         other => panic!("{other:?}"),
     }

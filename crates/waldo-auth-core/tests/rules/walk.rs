@@ -132,7 +132,7 @@ impl Walk {
         let stored = self.fixture.session.snapshot(now).map(|snapshot| snapshot.to_json());
         match &self.reference.held {
             Some(held) => {
-                assert!(stored.unwrap().contains(&held.token.text), "another token is held")
+                assert!(stored.unwrap().contains(&held.token.text), "another token is held");
             }
             None => assert_eq!(stored, None),
         }

@@ -171,7 +171,7 @@ impl Defect {
                 login.headers_mut().insert(ACCEPT_ENCODING, own("gzip"));
             }
             Some(Self::LogsInWithQuery) => {
-                *login.uri_mut() = with_target(login.uri(), "/authenticate?v=1")
+                *login.uri_mut() = with_target(login.uri(), "/authenticate?v=1");
             }
             Some(Self::LogsInWithQueryOfCall) => {
                 if let Some(query) = ask.uri().query() {

@@ -30,23 +30,27 @@ impl Output {
     }
 }
 
+/// Each token that it issues, and each code of its rejections, is recognisable.
+#[cfg(test)]
+fn server_of_canaries() -> Scripted {
+    let (granted, renewed) = (format!("{}canary00", jwt(1)), format!("{}canary11", jwt(2)));
+    Scripted::start(move |seen| match seen.line.as_str() {
+        "POST /authenticate" if seen.body.windows(6).any(|part| part == b"reject") => {
+            answer(401, "", r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#)
+        }
+        "POST /authenticate" if seen.body.windows(4).any(|part| part == b"hang") => String::new(),
+        "POST /authenticate" => answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
+        "GET /cut" => String::new(),
+        "GET /401" => answer(401, "", ""),
+        _ => answer(200, &format!("Authorization: Bearer {renewed}\r\n"), ""),
+    })
+}
+
 #[test]
 fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
     bounded(async {
         let listener = Listener::default();
-        let (granted, renewed) = (format!("{}canary00", jwt(1)), format!("{}canary11", jwt(2)));
-        let server = Scripted::start(move |seen| match seen.line.as_str() {
-            "POST /authenticate" if seen.body.windows(6).any(|part| part == b"reject") => {
-                answer(401, "", r#"{"code":"INVALID ws.reject-canary","message":"wk.canary"}"#)
-            }
-            "POST /authenticate" if seen.body.windows(4).any(|part| part == b"hang") => {
-                String::new()
-            }
-            "POST /authenticate" => answer(200, "", &format!("{{\"token\":\"{granted}\"}}")),
-            "GET /cut" => String::new(),
-            "GET /401" => answer(401, "", ""),
-            _ => answer(200, &format!("Authorization: Bearer {renewed}\r\n"), ""),
-        });
+        let server = server_of_canaries();
         let mut output = Output::default();
         let mut headers = HeaderMap::new();
         headers.insert("x-own", HeaderValue::from_static("canary"));

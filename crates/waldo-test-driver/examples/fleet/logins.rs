@@ -131,7 +131,7 @@ struct Process {
     busy: bool,
 }
 
-/// Lets processes run side by side. Calls that came in before the latest_exp are brought to their
+/// Lets processes run side by side. Calls that came in before the `latest_exp` are brought to their
 /// end.
 fn together(plans: Vec<Plan>, mut site: Site, config: &Config, latest_exp: Duration) -> Tally {
     let network = Network::of(ROUND_TRIP);

@@ -195,7 +195,7 @@ impl Scenario {
             Step::RestoreKey(id) => bench.change_server(&mut |server| _ = server.restore_key(id)),
             Step::RotateSigningKey => bench.change_server(&mut Server::rotate_signing_key),
             Step::Policy(policy) => {
-                bench.change_server(&mut |server| server.set_policy(policy.clone()))
+                bench.change_server(&mut |server| server.set_policy(policy.clone()));
             }
             Step::Fault(fault) => {
                 let fault = placed(fault, &bench.elsewhere());

@@ -73,7 +73,7 @@ impl<M: Machine> Simulation<'_, M> {
             InjectedFault::ErrorAnswer => {
                 self.spoil(target, "makes a 500 of the answer to", |answer| {
                     *answer.response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                })
+                });
             }
             InjectedFault::MalformedRenewal => {
                 let malformed = if way == 0 { " " } else { "from scheme response function" };
@@ -114,7 +114,7 @@ impl<M: Machine> Simulation<'_, M> {
                     if way == 1 {
                         *answer.response.status_mut() = StatusCode::UNAUTHORIZED;
                     }
-                })
+                });
             }
         }
         Ok(())

@@ -42,7 +42,7 @@ fn the_digest_covers_every_part_of_a_simulation() {
         ("the true time", |simulation| simulation.clocks.pass(Duration::from_secs(1))),
         ("the wall clock", |simulation| simulation.clocks.suspend(Duration::from_secs(1))),
         ("the server's faults", |simulation| {
-            simulation.server.push_fault(Fault::call(Answer::Unauthorized))
+            simulation.server.push_fault(Fault::call(Answer::Unauthorized));
         }),
         ("the server's tokens", |simulation| simulation.server.expire_all()),
         ("the revoked keys", |simulation| simulation.key_revoked = true),
@@ -56,7 +56,7 @@ fn the_digest_covers_every_part_of_a_simulation() {
         ("a call's state", |simulation| simulation.slots[2].state = State::Done),
         ("a call's history", |simulation| simulation.slots[3].caller.attempts += 1),
         ("an answer's status", |simulation| {
-            *answer(simulation).response.status_mut() = StatusCode::NOT_FOUND
+            *answer(simulation).response.status_mut() = StatusCode::NOT_FOUND;
         }),
         ("an answer's headers", |simulation| {
             answer(simulation)
@@ -67,7 +67,7 @@ fn the_digest_covers_every_part_of_a_simulation() {
         ("an answer's origin", |simulation| answer(simulation).own_origin = false),
         ("an answer's token", |simulation| answer(simulation).token = None),
         ("what processes share", |simulation| {
-            simulation.perform(Move::InjectedFault(InjectedFault::SharedToken, 0, 0)).unwrap()
+            simulation.perform(Move::InjectedFault(InjectedFault::SharedToken, 0, 0)).unwrap();
         }),
         ("the budget", |simulation| simulation.budget -= 1),
         ("what went wrong", |simulation| simulation.undisturbed = false),

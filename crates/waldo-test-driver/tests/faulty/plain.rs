@@ -337,7 +337,7 @@ impl<W: Wrong> Machine for Plain<W> {
                     return Self::wait(call, now.monotonic.saturating_add(GRACE), now);
                 }
                 (Defect::CallsTheLogin, _) => {
-                    *request = Request::post(LOGIN).body(WRONG_PAIR.into()).unwrap()
+                    *request = Request::post(LOGIN).body(WRONG_PAIR.into()).unwrap();
                 }
                 _ => {}
             }

@@ -248,7 +248,7 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
         };
         let session = SharedSession::new(settings(ORIGIN).lease(LEASE).build().unwrap());
         let layer = WaldoLayer::new(session.clone(), timer, move |login| {
-            started.lock().unwrap().push(login)
+            started.lock().unwrap().push(login);
         });
         let mut service = change(layer).layer(willing().0);
         let mut request = customer();

@@ -122,7 +122,7 @@ fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time(
         let server = Scripted::start(move |exchange| match exchange.line.as_str() {
             "POST /authenticate" => exchange.grant(&jwt(1)),
             "GET /renewal" => {
-                exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), "")
+                exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(2)), "");
             }
             // The head is refused untouched, but not before another call has brought a newer token.
             _ if exchange.bears(&jwt(1)) => {

@@ -250,7 +250,7 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
                     exchange.answer(401, "", body);
                 }
                 "POST /authenticate" => {
-                    exchange.answer(200, "", &format!("{{\"token\":\"{granted}\"}}"))
+                    exchange.answer(200, "", &format!("{{\"token\":\"{granted}\"}}"));
                 }
                 "GET /cut?own=canary" => exchange.close(),
                 "GET /401?own=canary" => exchange.answer(401, "", ""),

@@ -125,7 +125,7 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<(String, 
         let header = next()?;
         match header.split_once(':') {
             Some((name, value)) => {
-                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()))
+                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
             }
             None => return Some((line.to_owned(), headers)),
         }

@@ -551,7 +551,7 @@ fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
         let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
         let server = Scripted::start(move |exchange| match exchange.line.as_str() {
             "POST /authenticate" if logins.fetch_add(1, Ordering::SeqCst) == 0 => {
-                exchange.grant(&jwt(1))
+                exchange.grant(&jwt(1));
             }
             "POST /authenticate" => exchange.answer(401, "", r#"{"code":"INVALID_API_KEY"}"#),
             "POST /up" => {

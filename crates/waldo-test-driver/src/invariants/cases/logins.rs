@@ -9,6 +9,7 @@ use super::stage::{
 use super::{Case, case};
 use crate::watch::{BURST, By, Caller, Closed, EVERY, Held, Watch, What};
 
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 pub(super) fn cases() -> Vec<Case> {
     let told = |at, told| {
         move |watch: &mut Watch| {
@@ -64,7 +65,7 @@ pub(super) fn cases() -> Vec<Case> {
             ],
             [
                 log_in(CALL).knowing(|watch| {
-                    watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND) })
+                    watch.held = Some(Held { token: OLD, lifetime: lifetime(3 * SECOND) });
                 }),
                 log_in(one_shot(CALL)).knowing(|watch| {
                     watch.held = Some(Held { token: OLD, lifetime: lifetime(300 * SECOND) });

@@ -9,6 +9,7 @@ use super::stage::{
 use super::{Case, case};
 use crate::watch::{Caller, Carries, GRACE, Held, TokenId, Watch, What};
 
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 pub(super) fn cases() -> Vec<Case> {
     let carries = |carries| see(What::Sent { call: CALL, carries, probe: false });
     let first = answered(sent_before(1, 401), OLD, 401);

@@ -135,7 +135,7 @@ fn endings() -> Vec<(Expected, Change)> {
             seen.endings.retain(|id, _| id.as_str() != "c");
         }),
         (Some((Demand::CallEnded, "2 of 3 calls c ended; expected 200")), |seen| {
-            drop(call(seen, "c").pop())
+            drop(call(seen, "c").pop());
         }),
         (
             Some((
@@ -158,7 +158,7 @@ fn endings() -> Vec<(Expected, Change)> {
         ),
         // The last of several that are alike.
         (Some((Demand::Ending, "call c ended otherwise")), |seen| {
-            call(seen, "c")[2].0 = Ending::TimedOut
+            call(seen, "c")[2].0 = Ending::TimedOut;
         }),
         // The body of the answer to another call.
         (Some((Demand::OwnResponse, "call a: expected that it is delivered")), |seen| {
@@ -210,7 +210,7 @@ fn attempts() -> Vec<(Expected, Change)> {
             headers(seen).extend(note("two"));
         }),
         (Some((Demand::UserHeaders, "it had \"two, one\"")), |seen| {
-            headers(seen).extend(note("two, one"))
+            headers(seen).extend(note("two, one"));
         }),
         (None, |seen| headers(seen).extend(note("one, two"))),
         (
@@ -249,6 +249,7 @@ fn attempts() -> Vec<(Expected, Change)> {
 }
 
 /// Which requests come, and in which order.
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn order() -> Vec<(Expected, Change)> {
     fn missing(seen: &mut Observed, number: usize) {
         drop(seen.sightings.remove(number));
@@ -385,7 +386,7 @@ fn rejected() -> Vec<(Expected, Change)> {
         (ending, |seen| rejected(seen, "INVALID_API_KEY", MINUTE.saturating_sub(MOMENT))),
         (ending, |seen| call(seen, "a")[0].1 = MOMENT),
         (ending, |seen| {
-            end(seen, "a", Ending::Unavailable { retry_in: MINUTE, why: String::new() })
+            end(seen, "a", Ending::Unavailable { retry_in: MINUTE, why: String::new() });
         }),
         (ending, |seen| end(seen, "a", Ending::Other(Server::KEY_ID.to_owned()))),
     ]

@@ -203,7 +203,7 @@ fn calls() -> Vec<(Expected, Change)> {
             },
         ),
         (issued("it carried none of them"), |call, _| {
-            set(call.headers_mut(), AUTHORIZATION, "Bearer a.b")
+            set(call.headers_mut(), AUTHORIZATION, "Bearer a.b");
         }),
     ]
 }
