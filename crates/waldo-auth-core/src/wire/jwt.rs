@@ -94,9 +94,15 @@ pub(crate) fn decoded<R>(part: &[u8], read: impl FnOnce(&[u8]) -> Option<R>) -> 
     read(buffer.get(..length)?)
 }
 
-/// Whether a part is base64url.
+/// Whether a part is base64url, whose bytes nobody needs here.
 fn is_base64url(part: &[u8]) -> bool {
-    !part.is_empty() && decoded(part, |_| Some(())).is_some()
+    let has_a_length = !part.is_empty() && part.len() % 4 != 1;
+    // Every byte is looked at, so that the compiler can look at many of them at once.
+    has_a_length && part.iter().fold(true, |all, byte| all & is_in_alphabet(*byte))
+}
+
+fn is_in_alphabet(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_')
 }
 
 #[cfg(test)]
@@ -161,8 +167,11 @@ mod tests {
         let check = |part: &[u8]| {
             let expected = scalar.decode(part).ok();
             assert_eq!(decoded(part, |bytes| Some(bytes.to_vec())), expected, "{part:?}");
-            let sound = part.iter().all(alphabet) && part.len() % 4 != 1 && !part.is_empty();
-            assert_eq!(is_base64url(part), sound, "{part:?}");
+            assert_eq!(
+                is_base64url(part),
+                expected.is_some_and(|bytes| !bytes.is_empty()),
+                "{part:?}"
+            );
         };
         for length in 0..140 {
             let mut part: Vec<u8> = (0..=u8::MAX).filter(alphabet).cycle().take(length).collect();
