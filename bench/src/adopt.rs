@@ -55,7 +55,7 @@ pub fn repeated(size: usize) -> Group {
         let responses = responses((0..TOKENS).map(|_| &*held), true);
         Conclude::prepare(Core::holding(&held), operations, responses, 0)
     });
-    let conclude = if size == 400 { conclude.instructions(AtMost(390.0)) } else { conclude };
+    let conclude = if size == 400 { conclude.instructions(AtMost(400.0)) } else { conclude };
     Group::new(
         format!("B1-{size}"),
         format!("A response repeats the held token of {size} bytes"),
@@ -76,9 +76,9 @@ pub fn unverified(size: usize) -> Group {
     };
     // What is spent on the response and not on the token weighs the more, the smaller the token is.
     let most = match size {
-        ..300 => 1.42,
-        300..1000 => 0.99,
-        1000.. => 0.77,
+        ..300 => 1.6,
+        300..1000 => 1.15,
+        1000.. => 0.8,
     };
     Group::new(
         format!("B2-{size}"),
@@ -105,9 +105,9 @@ pub fn verified(size: usize) -> Group {
     let chain = Arc::new(Chain::new(size, 1 + SEASONING + TOKENS));
     let shared = Arc::clone(&chain);
     let most = match size {
-        ..300 => 1.47,
-        300..1000 => 1.42,
-        1000.. => 1.32,
+        ..300 => 1.65,
+        300..1000 => 1.5,
+        1000.. => 1.35,
     };
     let keyed = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     let (key, validation) =

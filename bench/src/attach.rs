@@ -33,7 +33,7 @@ pub fn core() -> Group {
                 let (mut core, mut request) = (Core::holding(&mint(TOKEN, 0)), request());
                 move || drop(black_box(core.attach(&mut request)))
             })
-            .instructions(AtMost(470.0))
+            .instructions(AtMost(550.0))
             .allocations(AtMost(0.0)),
         )
 }
@@ -50,7 +50,7 @@ pub fn shared() -> Group {
                 let (session, mut request) = (Arc::clone(&session), request());
                 move || drop(black_box(session.attach(&mut request)))
             })
-            .instructions(AtMost(660.0))
+            .instructions(AtMost(750.0))
             .allocations(AtMost(0.0)),
         )
         .with(Contender::repeating(

@@ -25,12 +25,12 @@ pub fn group(server: &Server) -> Group {
         .with(bare("ureq, a static header; a new token in each response", FRESH, server))
         .with(
             client("waldo-ureq, the token unchanged", SAME, 0, None, server)
-                .instructions(Times(1.06))
+                .instructions(Times(1.08))
                 .allocations(More(0.0)),
         )
         .with(
             client("waldo-ureq, a new token in each response", FRESH, 1, None, server)
-                .instructions(Times(1.19))
+                .instructions(Times(1.22))
                 .allocations(More(1.0)),
         )
         .with(client(

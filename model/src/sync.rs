@@ -13,7 +13,7 @@ use shuttle::thread;
 
 use crate::clock;
 
-pub(crate) use shuttle::sync::MutexGuard;
+pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 thread_local! {
     static BELL: Cell<Notify> = const { Cell::new(Notify::Sound) };
@@ -204,15 +204,21 @@ impl Listener for EventListener {
 
 /// shuttle's lock, with a clock that goes on with each turn.
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
-impl<T> Mutex<T> {
+impl<T> RwLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(shuttle::sync::Mutex::new(value))
+        Self(shuttle::sync::RwLock::new(value))
     }
 
-    pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        let locked = self.0.lock();
+    pub(crate) fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+        let locked = self.0.read();
+        clock::tick();
+        locked
+    }
+
+    pub(crate) fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+        let locked = self.0.write();
         clock::tick();
         locked
     }

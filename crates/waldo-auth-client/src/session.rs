@@ -21,7 +21,7 @@ use waldo_auth_core::{
 
 use crate::lead::Lead;
 use crate::refused::Refused;
-use crate::sync::{Instant, Mutex, MutexGuard, SystemTime};
+use crate::sync::{Instant, RwLock, RwLockReadGuard, RwLockWriteGuard, SystemTime};
 use crate::trace;
 use crate::wait::{Notify, Wait};
 
@@ -34,7 +34,7 @@ pub struct SharedSession(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: RwLock<State>,
     settled: Notify,
     /// The zero of the core's monotonic clock.
     started: Instant,
@@ -75,7 +75,7 @@ impl SharedSession {
     pub fn new(config: Config) -> Self {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
-        let state = Mutex::new(State { session: Session::new(config), told: 0, latest });
+        let state = RwLock::new(State { session: Session::new(config), told: 0, latest });
         Self(Arc::new(Shared { state, settled: Notify::new(), started: Instant::now(), origin }))
     }
 
@@ -100,7 +100,19 @@ impl SharedSession {
     )]
     #[inline(always)]
     pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission, AdmitError> {
-        let (mut state, now) = self.enter();
+        let now = self.clocks();
+        let state = self.read();
+        // Entries that nobody has emitted yet are emitted below.
+        let call = if state.is_told() {
+            match state.session.try_admit(call, request, now)? {
+                Ok(attempt) => return Ok(Admission::Send(attempt)),
+                Err(call) => call,
+            }
+        } else {
+            call
+        };
+        drop(state);
+        let (mut state, now) = self.enter_at(now);
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
                 release(state);
@@ -148,6 +160,11 @@ impl SharedSession {
     /// marks the token, or of an error that stands for a status, or with the
     /// [place](Head::with_uri) that the response came from.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
+        let state = self.read();
+        if state.is_told() && state.session.is_unchanged_by(&attempt, head) {
+            return Verdict::Deliver;
+        }
+        drop(state);
         self.with(|session, now| session.conclude(attempt, head, now))
     }
 
@@ -256,13 +273,13 @@ impl SharedSession {
     /// Reads the clocks and locks the session. The clocks are read first, so that the lock is held
     /// for a shorter time.
     #[inline]
-    fn enter(&self) -> (MutexGuard<'_, State>, Now) {
-        self.enter_at(Now { monotonic: self.now(), wall: SystemTime::now() })
+    fn enter(&self) -> (RwLockWriteGuard<'_, State>, Now) {
+        self.enter_at(self.clocks())
     }
 
-    #[inline]
-    fn enter_at(&self, mut now: Now) -> (MutexGuard<'_, State>, Now) {
-        let mut state = self.lock();
+    fn enter_at(&self, mut now: Now) -> (RwLockWriteGuard<'_, State>, Now) {
+        // A panic cannot leave the session half changed: it is valid between any two of its steps.
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may read the clocks later and lock earlier. The later reading counts for
         // both threads, so the core never sees time run backwards.
         state.latest = state.latest.max(now.monotonic);
@@ -270,9 +287,14 @@ impl SharedSession {
         (state, now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic cannot leave the session half changed: it is valid between any two of its steps.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    fn clocks(&self) -> Now {
+        Now { monotonic: self.now(), wall: SystemTime::now() }
     }
 }
 
@@ -284,7 +306,7 @@ pub fn mark_sensitive(headers: &mut HeaderMap) {
 }
 
 /// Unlocks, then emits what this thread has taken.
-fn release(mut state: MutexGuard<'_, State>) {
+fn release(mut state: RwLockWriteGuard<'_, State>) {
     let news = state.take_news();
     drop(state);
     tell(&news);
@@ -365,7 +387,7 @@ mod tests {
         let poisoning =
             catch_unwind(AssertUnwindSafe(|| session.with(|_, _| panic!("on purpose"))));
         assert!(poisoning.is_err());
-        assert!(session.0.state.lock().is_err());
+        assert!(session.0.state.write().is_err());
         let follower = wait(&session, Call::replayable());
         drop(leader);
         drop(follower.block());
@@ -448,7 +470,7 @@ mod tests {
     #[test]
     fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
         let session = shared();
-        let mut state = session.lock();
+        let (mut state, _) = session.enter();
         state.session.reset(
             Credentials::new("k", "other").unwrap(),
             Now::new(Duration::ZERO, SystemTime::now()),

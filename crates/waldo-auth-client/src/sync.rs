@@ -4,7 +4,7 @@
 //! moves, and so check [`session`](crate::session), [`lead`](crate::lead) and [`wait`](crate::wait)
 //! as they stand.
 
-pub(crate) use std::sync::{Mutex, MutexGuard};
+pub(crate) use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::time::{Instant, SystemTime};
 
 pub(crate) use event_listener::{Event, EventListener, Listener};

@@ -130,10 +130,14 @@ impl Session {
         // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing
         // else.
         if let Some(token) = self.token_for(&call, now) {
-            return self.send(token, call, request, now);
+            let upload = self.attach(token, &mut call, request)?;
+            return Ok(Step::Send(self.attempt(token, call, upload, now)));
         }
         Ok(match self.decide_without_token(&call, now) {
-            Decision::Send(token) => return self.send(token, call, request, now),
+            Decision::Send(token) => {
+                let upload = self.attach(token, &mut call, request)?;
+                Step::Send(self.attempt(token, call, upload, now))
+            }
             Decision::LogIn => Step::Authenticate(self.lead(now), call),
             Decision::WaitForLogin(lease, until) => {
                 if call.waited_for != lease.login {
@@ -145,6 +149,44 @@ impl Session {
             Decision::BackOff(until) => Step::Wait(call, until),
             Decision::Refuse(refusal) => Step::Refuse(refusal),
         })
+    }
+
+    /// Admits a call if the held token can be sent at once; otherwise gives the call back for
+    /// [`admit`](Self::admit).
+    ///
+    /// Nothing changes in the session. So threads that share a session behind a read-write lock call
+    /// this function first, under the read lock.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn try_admit<B>(
+        &self,
+        mut call: Call,
+        request: &mut Request<B>,
+        now: Now,
+    ) -> Result<Result<Attempt, Call>, AdmitError> {
+        self.config.origin.normalize(request.uri_mut())?;
+        // Before the call arrives, the lease must expire: it counts as a failed login for the calls
+        // that came earlier, and not for this one.
+        if self.lease.is_some_and(|lease| lease.has_expired(now.monotonic)) {
+            return Ok(Err(call));
+        }
+        call.arrival.get_or_insert(self.arrival());
+        let Some(token) = self.token_for(&call, now) else { return Ok(Err(call)) };
+        let upload = self.attach(token, &mut call, request)?;
+        Ok(Ok(self.attempt(token, call, upload, now)))
+    }
+
+    /// Whether [`conclude`](Self::conclude) would deliver this response and change nothing.
+    ///
+    /// That is so for a success from the origin that brings no other token than the held one. Threads
+    /// that share a session behind a read-write lock call this function first, under the read lock.
+    pub fn is_unchanged_by(&self, attempt: &Attempt, response: Head<'_>) -> bool {
+        response.status.is_success()
+            && attempt.session == self.number
+            && response.uri.is_none_or(|uri| self.config.origin.contains(uri))
+            && self.is_trusted()
+            && response.renewals().all(|value| self.repeats_held(attempt, value))
     }
 
     /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the
@@ -418,34 +460,29 @@ impl Session {
         Arrival { epoch: self.epoch, failed_logins: self.circuit.failed_logins() }
     }
 
-    /// Puts the token on the request of a call that is to be sent.
+    /// Puts the token on the request of a call, and says how its body is sent.
     #[inline]
-    fn send<B>(
+    fn attach<B>(
         &self,
         token: &Token,
-        mut call: Call,
+        call: &mut Call,
         request: &mut Request<B>,
-        now: Now,
-    ) -> Result<Step, AdmitError> {
+    ) -> Result<Upload, AdmitError> {
         token.attach(request)?;
         if call.broke_off != 0 && call.broke_off == self.refused && call.spend_any_resend() {
             call.broke_off = 0;
         }
-        let upload = match call.broke_off {
+        Ok(match call.broke_off {
             0 if token.doubtful => Upload::ExpectContinue,
             0 => Upload::Send,
             _ => Upload::HeadOnly,
-        };
+        })
+    }
+
+    #[inline]
+    fn attempt(&self, token: &Token, call: Call, upload: Upload, now: Now) -> Attempt {
         let (session, generation, epoch) = (self.number, token.generation, token.epoch);
-        Ok(Step::Send(Attempt {
-            call,
-            session,
-            generation,
-            epoch,
-            sent: now,
-            untouched: false,
-            upload,
-        }))
+        Attempt { call, session, generation, epoch, sent: now, untouched: false, upload }
     }
 
     fn lead(&mut self, now: Now) -> Login {

@@ -56,6 +56,8 @@ pub(crate) struct Fixture {
     pub(crate) logins: u64,
     /// How many of them since time has passed last.
     logins_now: u64,
+    /// The next call is tried under the read lock first, as threads do it.
+    tries: bool,
 }
 
 /// Time stands still while a test goes round in circles, so a session that asks for one login after
@@ -91,6 +93,7 @@ impl Fixture {
             minted: 0,
             logins: 0,
             logins_now: 0,
+            tries: false,
         }
     }
 
@@ -174,7 +177,13 @@ impl Fixture {
         call: Call,
         request: &mut Request<()>,
     ) -> Result<Step, AdmitError> {
-        let step = self.step(|session, now| session.admit(call, request, now))?;
+        self.tries = !self.tries;
+        let tried =
+            if self.tries { self.session.try_admit(call, request, self.now())? } else { Err(call) };
+        let step = match tried {
+            Ok(attempt) => Step::Send(attempt),
+            Err(call) => self.step(|session, now| session.admit(call, request, now))?,
+        };
         if matches!(step, Step::Authenticate(..)) {
             self.logins += 1;
             self.logins_now += 1;
@@ -280,7 +289,14 @@ impl Fixture {
     }
 
     pub(crate) fn conclude_head(&mut self, attempt: Attempt, head: Head<'_>) -> Verdict {
-        self.step(|session, now| session.conclude(attempt, head, now))
+        let is_unchanged = self.session.is_unchanged_by(&attempt, head);
+        let before = (digest(&self.session), self.session.journal().written());
+        let verdict = self.step(|session, now| session.conclude(attempt, head, now));
+        if is_unchanged {
+            assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
+            assert_eq!((digest(&self.session), self.session.journal().written()), before);
+        }
+        verdict
     }
 
     /// Gives up the held token.

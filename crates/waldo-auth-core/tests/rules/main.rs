@@ -21,6 +21,7 @@ mod identity;
 mod logins;
 mod memory;
 mod properties;
+mod read_lock;
 mod reference;
 #[cfg(feature = "verify")]
 mod signature;
