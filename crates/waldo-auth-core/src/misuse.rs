@@ -1,7 +1,7 @@
-//! The misuses that the types forbid. Each stands beside a twin that compiles and differs in the
-//! misuse alone.
+//! The misuses that the types forbid. Each misuse stands beside a correct example that differs in
+//! the misuse only.
 //!
-//! The hidden lines declare the same for both.
+//! The hidden lines declare the same names for both examples.
 //!
 //! # A call is in one place
 //!
@@ -49,7 +49,7 @@
 //! # }
 //! ```
 //!
-//! # Nothing is concluded that was not admitted
+//! # Only an admitted call is concluded
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -68,7 +68,7 @@
 //! # }
 //! ```
 //!
-//! # A login is settled once, and read before that
+//! # A login is read first and settled once
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -94,7 +94,7 @@
 //! # }
 //! ```
 //!
-//! # Permissions come from the session alone
+//! # Only the session makes permissions
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -131,7 +131,7 @@
 //! # }
 //! ```
 //!
-//! # A token comes from a login's answer alone
+//! # Only a login's answer makes a token
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -146,7 +146,7 @@
 //! # }
 //! ```
 //!
-//! # No answer is ignored by oversight
+//! # An unused answer is a compiler warning
 //!
 //! ```
 //! #![deny(unused_must_use)]

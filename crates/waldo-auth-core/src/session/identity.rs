@@ -1,18 +1,18 @@
-//! What tells one state of a session from another.
+//! The hash of a session's state.
 
 use std::hash::{Hash, Hasher};
 
 use super::Session;
 
-/// Everything that decides what the session does from now on: two sessions of one configuration
-/// that hash alike will act alike. So a search over all orders of events can tell that it has been
-/// here before.
+/// Hashes all state that decides what the session does next. Two sessions of one configuration with
+/// equal hashes act alike. So a search over all orders of events recognises a state that it has
+/// visited.
 ///
-/// The limits of the configuration stay out of it, as they never change; and so do the journal, the
-/// last date and the number, by which the session decides nothing. Times are absolute.
+/// The hash leaves out the limits of the configuration, because they never change. It leaves out
+/// the journal, the last date and the number, because they change no decision. Times are absolute.
 impl Hash for Session {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Each field by name, so that the next one cannot be forgotten.
+        // Name each field, so that the compiler reports a new field that is not handled here.
         let Self {
             number: _,
             config,

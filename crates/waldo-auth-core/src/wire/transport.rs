@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// As each library words it.
+    /// The words of each library.
     #[test]
     fn rule_02_a_transport_error_is_known_by_its_words() {
         for (text, reason) in [
