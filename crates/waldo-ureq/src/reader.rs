@@ -1,12 +1,12 @@
-//! The readers that ureq takes a body from.
+//! The readers that give ureq a body.
 
 use std::io::{self, ErrorKind, Read};
 use std::time::Instant;
 
-/// A body that counts its bytes, and records the time of the first read, and how it ended.
+/// A reader of a body that counts the bytes, and records the first read and the end.
 pub(crate) struct Watched<'a> {
     reader: Box<dyn Read + 'a>,
-    /// What is still to come of the stated length.
+    /// How many bytes of the stated length are still to come.
     left: Option<u64>,
     /// The time of the first read.
     pub(crate) touched: Option<Instant>,
@@ -23,8 +23,8 @@ impl<'a> Watched<'a> {
 
     fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.left else { return self.reader.read(buffer) };
-        // ureq stops asking at the stated length, so the last read needs room for a byte that
-        // should not be there.
+        // ureq stops reading at the stated length. So read one byte less here, and the next read
+        // can find a byte too many.
         let exact = buffer.len() > 1 && buffer.len() as u64 == left;
         let room = buffer.len() - usize::from(exact);
         let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
@@ -53,7 +53,7 @@ impl Read for Watched<'_> {
     }
 }
 
-/// The body of a probe.
+/// The body of a head-only attempt, which is never sent.
 pub(crate) struct Withheld;
 
 impl Read for Withheld {
