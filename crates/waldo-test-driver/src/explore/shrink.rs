@@ -1,12 +1,12 @@
-//! A failing run made short.
+//! Shortens a failing run.
 
-/// How many runs a shortening may take.
+/// The largest number of runs for shortening.
 const TRIES: u32 = 4000;
 
-/// The shortest list of choices found from which the run still fails. `fails` says how long its
-/// story is, if it does.
+/// The shortest list of choices that was found and still fails. If a list fails, `fails` returns
+/// the length of its transcript.
 ///
-/// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps.
+/// It removes pieces, large pieces first, and makes numbers smaller, until nothing helps any more.
 pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
     let mut best = taken;
     let Some(mut length) = fails(&best) else { return best };

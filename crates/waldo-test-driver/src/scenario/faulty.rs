@@ -1,4 +1,4 @@
-//! Each demand is broken alone, and found alone.
+//! Breaks each demand alone, and checks that only this demand is found.
 
 mod benches;
 mod observations;
@@ -9,17 +9,17 @@ use std::collections::BTreeSet;
 use super::demand::Demand;
 use super::unmet::Unmet;
 
-/// Something that was done well or badly, and what is found.
+/// A correct or faulty behaviour, and its finding.
 struct Case {
-    /// What was done, for a reader of the failure.
+    /// The behaviour, for a reader of the failure.
     what: String,
     found: Vec<Unmet>,
-    /// What must be found, with a part of its words. Nothing for something that was done well.
+    /// The demand that must be found, and a part of its message. `None` for correct behaviour.
     expected: Option<(Demand, &'static str)>,
 }
 
 impl Case {
-    /// What differs from what must be found.
+    /// The difference between the finding and the expectation.
     fn difference(&self) -> Option<String> {
         let Self { what, found, expected } = self;
         let told: Vec<String> = found.iter().map(ToString::to_string).collect();

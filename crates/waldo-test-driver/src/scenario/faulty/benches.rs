@@ -1,4 +1,4 @@
-//! Benches that cannot do what a step asks, and clients that cannot be made.
+//! Benches that cannot perform a step, and clients that cannot be made.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::scenario::order::{CallId, Order};
 use crate::scenario::window::Precision;
 use crate::server::{Fault, Hold, Server};
 
-/// Every step that is about the bench and its client. `#` stands where a bench may meet an
+/// All steps for the bench and its client. `#` marks a question at which a bench may meet an
 /// obstacle.
 const STEPS: &[(&str, &str)] = &[
     (r#"{"start": {"id": "a", "answer": "cancelled"}}"#, "start a"),
@@ -41,14 +41,14 @@ const STEPS: &[(&str, &str)] = &[
     (r#"{"restart_as": {"id": "wk.two", "secret": "ws.two"}}"#, "#change Restart other"),
 ];
 
-/// The scenario asks this after the last step, or after the first step that cannot be taken.
+/// The questions after the last step, or after the first step that cannot be performed.
 const END: [&str; 4] = ["release all", "#finish a", "#finish b", "#finish c"];
 
-/// A bench that writes down what it is asked, and does nothing else.
+/// A bench that only records its questions.
 #[derive(Default)]
 struct Scripted {
     asked: Vec<String>,
-    /// The obstacle comes with the question of this number.
+    /// The number of the question at which the obstacle comes.
     obstacle: Option<usize>,
     server: Server,
 }
@@ -119,7 +119,7 @@ impl Bench for Scripted {
         self.note(format!("pass {span:?}"));
     }
 
-    /// Everything that the scenario expects.
+    /// Returns all events that the scenario expects.
     fn observe(&mut self) -> Observed {
         let ended = (Ending::Cancelled, Duration::ZERO);
         let calls = ["a", "b", "c"].map(|id| {
@@ -151,7 +151,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
         let mut bench = Scripted { obstacle, ..Scripted::default() };
         let found = scenario_of_all.perform(&mut bench, Precision::Exact);
-        // After an obstacle, the scenario takes no other step, and lets everything go.
+        // After an obstacle, the scenario performs no further step, and releases all requests.
         let asked = match obstacle {
             Some(number) if number < all_asked.len() - END.len() => {
                 [&all_asked[..=number], &END[..1]].concat()
@@ -218,7 +218,7 @@ fn no_client() -> Case {
     Case { expected: Some((Demand::Client, "client: ")), ..run(r#"{"lease": "0s"}"#) }
 }
 
-/// The simulation says which step it cannot take, and why.
+/// The simulation names the step that it cannot perform, and the reason.
 #[test]
 fn the_simulation_tells_what_it_cannot_do() {
     let call = r#"{"call": {"id": "a", "answer": 200}}"#;
