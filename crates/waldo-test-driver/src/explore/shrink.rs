@@ -22,7 +22,7 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 shorter.drain(at..at + size);
                 tries -= 1;
                 match fails(&shorter) {
-                    Some(told) if told <= length => (best, length, better) = (shorter, told, true),
+                    Some(now) if now <= length => (best, length, better) = (shorter, now, true),
                     Some(_) | None => at += size.div_ceil(2),
                 }
             }
@@ -38,8 +38,8 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 if tries == 0 {
                     return best;
                 }
-                if let Some(told) = fails(&simpler).filter(|told| *told <= length) {
-                    (best, length, better) = (simpler, told, true);
+                if let Some(now) = fails(&simpler).filter(|now| *now <= length) {
+                    (best, length, better) = (simpler, now, true);
                     break;
                 }
             }

@@ -27,8 +27,8 @@ pub(super) fn is_sent_without_its_body(_: &Scene<'_>, sight: &Sight) -> Option<S
 pub(super) fn is_sent_without_a_401(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let call = sent_again(sight)?;
     // If an upload broke off, a 401 to the same token in any call is a reason too.
-    let told = call.broke_off.is_some_and(|token| scene.watch.refused.contains(&token));
-    (call.last != Some(401) && !told).then(|| format!("{call} is sent again without a 401"))
+    let was_refused = call.broke_off.is_some_and(|token| scene.watch.refused.contains(&token));
+    (call.last != Some(401) && !was_refused).then(|| format!("{call} is sent again without a 401"))
 }
 
 /// An answer after which the call is sent again: the call, the status, and whether the answer came

@@ -81,8 +81,8 @@ impl Ending {
 
     /// The ending as it is reported: real times are rounded to the millisecond.
     pub(super) fn told(&self, precision: Precision) -> Self {
-        let mut told = self.clone();
-        match &mut told {
+        let mut rounded = self.clone();
+        match &mut rounded {
             Self::Rejected { retry_in, .. }
             | Self::Unavailable { retry_in, .. }
             | Self::Deadline { retry_in, .. } => {
@@ -95,7 +95,7 @@ impl Ending {
             | Self::Cancelled
             | Self::Other(_) => {}
         }
-        told
+        rounded
     }
 
     pub(super) fn at(refusal: &Refusal, now: Instant) -> Self {

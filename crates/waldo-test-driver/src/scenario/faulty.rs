@@ -22,15 +22,15 @@ impl Case {
     /// The difference between the finding and the expectation.
     fn difference(&self) -> Option<String> {
         let Self { what, found, expected } = self;
-        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let messages: Vec<String> = found.iter().map(ToString::to_string).collect();
         let agree = match (found.as_slice(), expected) {
             ([], None) => true,
             ([found], Some((demand, words))) => {
-                found.demand() == *demand && told.concat().contains(words)
+                found.demand() == *demand && messages.concat().contains(words)
             }
             _ => false,
         };
-        (!agree).then(|| format!("{what}: expected {expected:?}; found {told:#?}"))
+        (!agree).then(|| format!("{what}: expected {expected:?}; found {messages:#?}"))
     }
 }
 

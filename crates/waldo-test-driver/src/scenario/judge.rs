@@ -26,8 +26,9 @@ impl Scenario {
         }
         for (number, sighting) in observed.sightings.iter().enumerate() {
             let place = format!("request {}, {sighting}", number + 1);
-            let told = |breach: &Breach| Unmet::new(breach.demand(), breach.to_string()).at(&place);
-            unmet.extend(sighting.breaches.iter().map(told));
+            let finding =
+                |breach: &Breach| Unmet::new(breach.demand(), breach.to_string()).at(&place);
+            unmet.extend(sighting.breaches.iter().map(finding));
         }
         unmet.extend(self.altered_requests(&observed.sightings));
         if observed.elsewhere > 0 {

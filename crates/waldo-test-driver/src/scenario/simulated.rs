@@ -146,9 +146,9 @@ impl<'a> SimulatedBench<'a> {
             Step::Authenticate(login, then) => {
                 let request = login.request();
                 let lease = login.expires_at().saturating_duration_since(now.monotonic);
-                let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+                let timeout = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
                 let silence = (!self.scenario.client.patient_logins)
-                    .then(|| now.monotonic.saturating_add(patience));
+                    .then(|| now.monotonic.saturating_add(timeout));
                 if self.scenario.client.logins == LoginTask::OfItsCall {
                     let until = [silence, then.deadline()].into_iter().flatten().min();
                     return State::LoggingIn(Flight::new(login, request, until), then);
@@ -356,7 +356,7 @@ fn counts_at(
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
             match Login::body_timeout(response.status(), left) {
                 Some(_) if response.status().is_success() => None,
-                Some(patience) => Some(now.saturating_add(patience)),
+                Some(timeout) => Some(now.saturating_add(timeout)),
                 None => Some(now),
             }
         }

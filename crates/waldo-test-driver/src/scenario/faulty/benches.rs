@@ -170,12 +170,12 @@ pub(super) fn cases() -> Vec<Case> {
 fn an_obstacle_is_told_with_its_step() {
     let scenario =
         scenario(&[r#"{"start": {"id": "a", "answer": "cancelled"}}"#, r#"{"cancel": "a"}"#], "");
-    let told = |obstacle| {
+    let message = |obstacle| {
         let mut bench = Scripted { obstacle: Some(obstacle), ..Scripted::default() };
         scenario.perform(&mut bench, Precision::Exact).first().unwrap().to_string()
     };
-    assert_eq!(told(1), "steps[1]: no cut off a: Cancelled; all that was seen: nothing");
-    assert_eq!(told(3), "at the end: no finish a; all that was seen: nothing");
+    assert_eq!(message(1), "steps[1]: no cut off a: Cancelled; all that was seen: nothing");
+    assert_eq!(message(3), "at the end: no finish a; all that was seen: nothing");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_simulation_tells_what_it_cannot_do() {
     let failing = r#"{"call": {"id": "a", "answer": {"failed": "timeout"}}}"#;
     let started = r#"{"start": {"id": "a", "answer": 200}}"#;
     let hold = r#"{"hold": {"on": "calls"}}"#;
-    for (steps, seen, told) in [
+    for (steps, seen, message) in [
         (&[call, "\"store\"", "\"restart\"", r#"{"resume": "resumed"}"#][..], seen, None),
         (
             &[call, "\"store\"", "\"restart\"", r#"{"resume": "refused"}"#],
@@ -257,13 +257,13 @@ fn the_simulation_tells_what_it_cannot_do() {
         (&[call, r#"{"reset_to": {"id": "", "secret": "ws.two"}}"#], seen, Some("steps[1]: ")),
     ] {
         let found = scenario(steps, seen).run();
-        match told {
+        match message {
             None => assert_eq!(found, [], "{steps:?}"),
-            Some(told) => {
+            Some(message) => {
                 let step = found.iter().find(|unmet| unmet.demand() == Demand::Step);
                 assert!(
-                    step.is_some_and(|step| step.to_string().starts_with(told)),
-                    "{told}: {found:#?}"
+                    step.is_some_and(|step| step.to_string().starts_with(message)),
+                    "{message}: {found:#?}"
                 );
             }
         }
