@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_reading_of_a_code_is_told() {
+    fn another_reading_of_a_code_is_reported() {
         let texts = [br#"{"code":"A"}"#.to_vec(), b"{".to_vec(), b"{}".to_vec()];
         let taken = |said: [Value; 3]| compare(&texts, &said).ok();
         assert_eq!(taken([json!(["A"]), json!(null), json!([])]), Some(2));

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_count_that_differs_is_told() {
+    fn each_different_count_is_reported() {
         let expected =
             |stats: Value| Stats::read(&stats).and_then(|stats| stats.expect(1, &[(200, 2)]));
         let right = json!({ "logins": 1, "loginsAtOnce": 1, "statuses": { "200": 2 } });

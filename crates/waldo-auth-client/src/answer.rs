@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_wakes_as_it_is_dropped_stops_nobody() {
+    fn a_waker_may_wake_in_its_drop() {
         let is_woken = ends(|| {
             let activity = Arc::new(Activity::default());
             let again = Arc::clone(&activity);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_always_ready_lets_others_have_their_turn() {
+    fn a_ready_body_lets_other_tasks_run() {
         let ended = read(1 << 20, |_| Some(data(1))).unwrap();
         assert!(ended.turns > Login::MAX_BODY / 64, "{}", ended.turns);
     }

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_a_value_is_named_by_variable() {
+    fn characters_around_a_value_are_reported() {
         let space = "begins or ends with white space; remove it";
         let line_end = "begins or ends with a line end; remove it";
         let marks = "has quotation marks around it; remove them";

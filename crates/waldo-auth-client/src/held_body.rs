@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_opens_the_gate_as_it_is_dropped_stops_nobody() {
+    fn a_waker_may_open_the_gate_in_its_drop() {
         let frame = ends(|| {
             let (mut body, gate) = HeldBody::held(frames());
             let waker = drop_waker(move || gate.open());
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_asks_the_gate_stops_nobody() {
+    fn a_waker_may_read_the_gate() {
         let frame = ends(|| {
             let (mut body, gate) = HeldBody::held(frames());
             let gate = Arc::new(gate);

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_a_body_may_take_what_is_left_of_the_login() {
+    fn rule_02_a_body_may_take_the_rest_of_the_login() {
         let lead = lead(None);
         let timeout = |status| lead.body_timeout(StatusCode::from_u16(status).unwrap());
         assert_eq!(timeout(503), None);

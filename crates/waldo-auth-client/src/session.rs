@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
+    fn entries_without_a_listener_are_not_copied() {
         let session = shared();
         let mut state = session.lock();
         state.session.reset(

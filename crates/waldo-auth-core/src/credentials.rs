@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_1_the_body_is_json_whatever_the_pair_holds() {
+    fn rule_1_the_body_is_json_for_any_key_pair() {
         let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
         let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
         assert_eq!(

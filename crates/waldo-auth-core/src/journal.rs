@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_22_what_comes_with_calls_pushes_nothing_else_out() {
+    fn rule_22_entries_of_calls_keep_the_other_entries() {
         let mut journal = Journal::new();
         let at = Instant::from_start(Duration::ZERO);
         for login in 1..=30 {

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_10_the_local_wall_clock_is_asked_last_and_believed_only_within_a_day() {
+    fn rule_10_the_local_wall_clock_counts_last_within_a_day() {
         let span = |exp| Lifetime::of(claims(exp, None), None, at(0), DOCUMENTED).span();
         assert_eq!(span(T_I + 120), secs(120));
         assert_eq!(span(T_I + 24 * 3600), secs(24 * 3600));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_an_end_is_plausible_in_the_last_two_seconds_of_the_second_half() {
+    fn rule_16_an_end_is_plausible_in_the_last_two_seconds() {
         let two = lifetime(secs(2));
         assert!(!two.may_have_ended(false, at(0)));
         assert!(two.may_have_ended(false, at(1)));

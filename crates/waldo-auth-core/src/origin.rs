@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_origin_alone_says_why() {
+    fn a_text_that_is_no_origin_is_refused_with_the_reason() {
         for (text, error) in [
             ("", OriginError::NotAUri),
             ("api.waldo.ai", OriginError::NotAbsolute),

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_part_of_a_coin_is_kept_and_the_burst_is_the_most() {
+    fn rule_16_part_of_a_permit_is_kept_up_to_the_burst() {
         let mut bucket = RateLimiter::full();
         assert!(bucket.take(2, EVERY, at(0)));
         assert!(bucket.take(2, EVERY, at(20)));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_ahead_is_there_when_it_would_be_earned() {
+    fn a_permit_in_advance_comes_when_it_is_earned() {
         let mut bucket = RateLimiter::full();
         let mut ahead = |s| bucket.take_ahead(2, EVERY, at(s));
         assert_eq!([ahead(100), ahead(100)], [at(100); 2]);

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trail_is_read_as_it_is_written_but_for_its_final_zeros() {
+    fn a_trail_is_read_as_it_is_written() {
         for (list, text) in [
             (vec![3, 0, 0, 2, 0, 0], "3.0.0.2"),
             (vec![], "0"),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_or_an_old_choice_beyond_the_options_picks_one_of_them_all_the_same() {
+    fn a_choice_beyond_the_options_picks_one_of_them() {
         let mut bytes = Choices::bytes(&[7]);
         assert_eq!([bytes.pick(&[1, 1, 1]), bytes.pick(&[1, 1, 1])], [1, 0]);
         assert!(bytes.is_spent());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_respected_by_chance_alone() {
+    fn only_random_choices_respect_the_weights() {
         let mut dice = Choices::seeded(1);
         let picked: Vec<usize> = (0..1000).map(|_| dice.pick(&[0, 1, 9])).collect();
         assert!(!picked.contains(&0));

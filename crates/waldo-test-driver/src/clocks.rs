@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wall_clock_stays_as_it_is_where_it_cannot_be_set() {
+    fn a_wall_clock_ignores_a_time_out_of_range() {
         let mut clocks = Clocks::new();
         let before = clocks.now();
         clocks.set(ClockOffset::Ahead(Duration::MAX));

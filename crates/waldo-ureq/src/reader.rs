@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
+    fn the_last_read_leaves_room_for_a_byte_too_many() {
         let read =
             |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
         assert_eq!(read(13, 4), 4);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_its_stated_length_a_body_has_ended() {
+    fn a_body_ends_at_its_stated_length() {
         let (mut body, mut buffer) = (stated(4, b"text"), [0; 8]);
         assert_eq!(body.read(&mut buffer).unwrap(), 4);
         assert_eq!(body.read(&mut buffer).unwrap(), 0);

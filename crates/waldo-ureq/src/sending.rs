@@ -436,7 +436,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_settings_of_its_own_unless_the_agents_are_the_same() {
+    fn a_request_has_own_settings_unless_the_agents_fit() {
         let plain =
             || Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
         let same = |settings: ConfigBuilder<AgentScope>, request: Request<()>| {

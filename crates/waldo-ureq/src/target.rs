@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_and_no_url_says_so() {
+    fn a_target_that_is_no_path_and_no_url_is_refused() {
         for text in ["", "customer", "api.waldo.ai/customer", "*", "/a b", "https://", "?a=b"] {
             assert!(
                 matches!(resolve(text), Err(Error::Target { .. })),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_encoded_and_added_to_what_is_there() {
+    fn a_query_is_encoded_and_appended() {
         let mut target = Target::new("/customer?x=1#y");
         target.add_query("field", "e-mail & name/ß");
         assert_eq!(

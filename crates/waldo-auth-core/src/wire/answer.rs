@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_failing_that_the_header() {
+    fn rule_2_a_success_with_a_token_in_its_header() {
         let header = format!("bearer {JWT}");
         let headers = [
             ("authorization", "from scheme response function"),
@@ -247,7 +247,7 @@ mod tests {
     /// The code of a large body counts. A slow body with the same beginning is cut too, and both
     /// must be a rejection.
     #[test]
-    fn rule_2_a_large_rejection_is_read_as_far_as_it_may_go() {
+    fn rule_2_a_large_rejection_is_read_up_to_the_limit() {
         let pad = "p".repeat(MAX_BODY_BYTES);
         for status in [400, 401, 403] {
             for body in [

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_a_header_that_came_in_our_form_is_taken_as_it_is_and_any_other_is_written_anew() {
+    fn rule_3_a_header_in_our_form_is_reused() {
         for value in [
             "Bearer a.b.c",
             "bearer a.b.c",

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_absent() {
+    fn a_date_that_is_not_a_number_is_absent() {
         for json in [
             "{}",
             r#"{"exp":null}"#,
@@ -115,7 +115,7 @@ mod tests {
 
     /// Faults such as serde-rs/json#495.
     #[test]
-    fn rule_10_what_stands_beside_the_dates_does_not_spoil_them() {
+    fn rule_10_faults_beside_the_dates_do_not_spoil_them() {
         for json in [
             &br#"{"name":"\ud83d","exp":7}"#[..],
             b"\xef\xbb\xbf{\"exp\":7}",

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_makes_no_difference() {
+    fn the_date_cache_changes_no_result() {
         let dates = [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
             ("Sun, 06 Nov 1994 08:49:38 GMT", Some(784_111_778_000)),

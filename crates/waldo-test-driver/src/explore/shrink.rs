@@ -22,7 +22,7 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 shorter.drain(at..at + size);
                 tries -= 1;
                 match fails(&shorter) {
-                    Some(now) if now <= length => (best, length, better) = (shorter, now, true),
+                    Some(new) if new <= length => (best, length, better) = (shorter, new, true),
                     Some(_) | None => at += size.div_ceil(2),
                 }
             }
@@ -38,8 +38,8 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 if tries == 0 {
                     return best;
                 }
-                if let Some(now) = fails(&simpler).filter(|now| *now <= length) {
-                    (best, length, better) = (simpler, now, true);
+                if let Some(new) = fails(&simpler).filter(|new| *new <= length) {
+                    (best, length, better) = (simpler, new, true);
                     break;
                 }
             }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_matter_is_taken_out_and_what_does_is_made_small() {
+    fn shortening_removes_choices_and_makes_them_small() {
         let noisy: Vec<u32> = (0..500).map(|n| n % 7).chain([9, 9]).collect();
         let fails = |list: &[u32]| {
             let big = list.iter().filter(|picked| **picked >= 4).count();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fail_stays_as_it_is() {
+    fn a_run_that_passes_is_not_shortened() {
         assert_eq!(shorten(vec![1, 2, 3], |_| None), [1, 2, 3]);
     }
 }

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_moved_as_far_as_may_be_shows_a_time_and_further_it_is_not_moved() {
+    fn a_clock_moves_up_to_its_limit() {
         let span = |span: Duration| humantime::format_duration(span).to_string();
         let (most, more) = (span(super::FARTHEST), span(super::FARTHEST + Duration::from_nanos(1)));
         let absurd = format!("{}s", u64::MAX);

@@ -35,7 +35,7 @@ impl Case {
 }
 
 #[test]
-fn each_demand_is_broken_and_found_alone() {
+fn each_broken_demand_is_found_alone() {
     let cases: Vec<Case> = observations::cases()
         .into_iter()
         .chain(requests::cases())

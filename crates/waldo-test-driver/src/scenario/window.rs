@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_window_is_answered_with_one_that_is() {
+    fn an_invalid_window_is_answered_with_an_example() {
         for json in ["5", "{}", r#"["1s"]"#, r#"["1s", "2s", "3s"]"#] {
             let error = serde_json::from_str::<Window>(json).unwrap_err().to_string();
             assert!(error.contains(r#"["0s", "250ms"]"#), "{json}: {error}");

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_bearer_with_a_capital_and_one_space_is_accepted_unless_asked_otherwise() {
+    fn only_the_documented_form_is_accepted_by_default() {
         let strict = Accept::default();
         assert_eq!(strict.token("Bearer a.b.c"), Some("a.b.c"));
         for other in [

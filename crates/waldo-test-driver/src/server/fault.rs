@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn short_forms_mean_what_the_long_ones_do() {
+    fn short_forms_mean_the_same_as_long_forms() {
         let cases = [
             ("503", r#"{"status": {"status": 503}}"#),
             (r#"{"status": 503}"#, r#"{"status": {"status": 503}}"#),
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_can_never_happen_is_answered_with_one_that_can() {
+    fn an_impossible_fault_is_answered_with_an_example() {
         let cases = [
             ("", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
             ("on: login", r#"such as {"on": "login", "answer": 503, "times": 2}"#),

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_has_spent_what_passed_since_it_began() {
+    fn a_stored_token_has_spent_the_time_since_its_start() {
         let mut tokens = Tokens::default();
         tokens.enter("1.e30.x");
         let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "lifetime_ms": 60000}"#;

@@ -167,7 +167,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn an_obstacle_is_told_with_its_step() {
+fn an_obstacle_is_reported_with_its_step() {
     let scenario =
         scenario(&[r#"{"start": {"id": "a", "answer": "cancelled"}}"#, r#"{"cancel": "a"}"#], "");
     let message = |obstacle| {
@@ -220,7 +220,7 @@ fn no_client() -> Case {
 
 /// The simulation names the step that it cannot perform, and the reason.
 #[test]
-fn the_simulation_tells_what_it_cannot_do() {
+fn the_simulation_reports_the_step_that_it_cannot_perform() {
     let call = r#"{"call": {"id": "a", "answer": 200}}"#;
     let seen = r#"{"login": 200}, {"call": "a", "token": "login 1", "given": 200}"#;
     let hang = r#"{"fault": {"on": "calls", "answer": "hang"}}"#;
