@@ -25,7 +25,7 @@ pub(crate) struct CircuitBreaker {
     jitter: Jitter,
 }
 
-/// What the last logins have shown. Only a granted login or `reset` closes the circuit. After
+/// The result of the last logins. Only a granted login or `reset` closes the circuit. After
 /// `not_before`, the next login is a retry or a probe, and its failure doubles the delay.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum State {

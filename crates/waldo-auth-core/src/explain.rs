@@ -1,4 +1,4 @@
-//! What the next call would do, and why.
+//! Explains what the next call would do, and why.
 
 use std::fmt;
 use std::time::Duration;

@@ -23,15 +23,22 @@
 //! # impl Http {
 //! #     fn now(&mut self) -> Now { Now::new(self.clock, SystemTime::UNIX_EPOCH + self.clock) }
 //! #     fn wait(&mut self, until: Instant) { self.clock = until.since_start(); }
-//! #     fn send<B>(&mut self, request: &http::Request<B>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #     fn send<B>(
+//! #         &mut self,
+//! #         request: &http::Request<B>,
+//! #     ) -> Result<http::Response<Vec<u8>>, std::io::Error> {
 //! #         let login = request.uri().path() == "/authenticate";
-//! #         let body = if login { br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#.to_vec() } else { b"hello".to_vec() };
+//! #         let token = br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#;
+//! #         let body = if login { token.to_vec() } else { b"hello".to_vec() };
 //! #         assert_eq!(request.headers().contains_key("authorization"), !login);
 //! #         Ok(http::Response::new(body))
 //! #     }
 //! # }
 //! #
-//! # fn get(session: &mut Session, http: &mut Http) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! # fn get(
+//! #     session: &mut Session,
+//! #     http: &mut Http,
+//! # ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 //! let mut request = http::Request::get("https://api.waldo.ai/customer?field=id").body(())?;
 //! let mut call = Call::replayable();
 //! let response = loop {
@@ -64,7 +71,10 @@
 //! # let mut session = Session::new(Config::builder("https://api.waldo.ai", credentials).build()?);
 //! # let mut http = Http { clock: Duration::ZERO };
 //! # assert_eq!(get(&mut session, &mut http)?, b"hello");
-//! # assert_eq!(session.explain(http.now()).to_string(), "the next call would be sent with generation 1, which has 3600.0s left");
+//! # assert_eq!(
+//! #     session.explain(http.now()).to_string(),
+//! #     "the next call would be sent with generation 1, which has 3600.0s left"
+//! # );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -125,7 +125,8 @@ impl Login {
     /// use waldo_auth_core::Login;
     ///
     /// let left = Duration::from_secs(29);
-    /// let timeout = |status| Login::body_timeout(http::StatusCode::from_u16(status).unwrap(), left);
+    /// let status = |code| http::StatusCode::from_u16(code).unwrap();
+    /// let timeout = |code| Login::body_timeout(status(code), left);
     /// assert_eq!(timeout(200), Some(left));
     /// assert_eq!(timeout(401), Some(Duration::from_secs(2)));
     /// assert_eq!(timeout(503), None);

@@ -53,7 +53,13 @@
 //!
 //! ```
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! # fn example(
+//! #     mut session: Session,
+//! #     call: Call,
+//! #     mut request: http::Request<()>,
+//! #     head: Head<'_>,
+//! #     now: Now,
+//! # ) {
 //! if let Ok(Step::Send(attempt)) = session.admit(call, &mut request, now) {
 //!     let verdict = session.conclude(attempt, head, now);
 //! #   drop(verdict);
@@ -62,7 +68,13 @@
 //! ```
 //! ```compile_fail,E0308
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! # fn example(
+//! #     mut session: Session,
+//! #     call: Call,
+//! #     mut request: http::Request<()>,
+//! #     head: Head<'_>,
+//! #     now: Now,
+//! # ) {
 //! let verdict = session.conclude(call, head, now);
 //! # drop(verdict);
 //! # }
@@ -99,7 +111,8 @@
 //! ```
 //! # use waldo_auth_core::*;
 //! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) -> Option<Login> {
-//! if let Ok(Step::Authenticate(login, call)) = session.admit(Call::replayable(), &mut request, now) {
+//! let step = session.admit(Call::replayable(), &mut request, now);
+//! if let Ok(Step::Authenticate(login, call)) = step {
 //! #   drop(call);
 //!     return Some(login);
 //! }

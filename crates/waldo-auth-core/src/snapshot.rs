@@ -21,7 +21,8 @@ const VERSION: u64 = 1;
 /// ```
 /// # use waldo_auth_core::Snapshot;
 /// let stored = br#"{"version":1,"origin":"https://api.waldo.ai","key":"85944171f73967e8",
-///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,"lifetime_ms":3600000}"#;
+///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,
+///                   "lifetime_ms":3600000}"#;
 /// let snapshot = Snapshot::from_json(stored)?;
 /// assert_eq!(Snapshot::from_json(snapshot.to_json().as_bytes())?, snapshot);
 /// # Ok::<(), waldo_auth_core::SnapshotError>(())

@@ -73,8 +73,10 @@ impl Client {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let emulator = Emulator::start(Server::default())?;
-    /// # let client = Client::builder(Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?).origin(emulator.origin()).build()?;
-    /// let request = Request::new(Method::GET, format!("{}/customer?field=id", client.origin()).parse()?);
+    /// # let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
+    /// # let client = Client::builder(credentials).origin(emulator.origin()).build()?;
+    /// let url = format!("{}/customer?field=id", client.origin());
+    /// let request = Request::new(Method::GET, url.parse()?);
     /// assert_eq!(client.execute(request).await?.status(), 200);
     /// # Ok(())
     /// # }

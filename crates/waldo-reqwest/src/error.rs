@@ -18,8 +18,12 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 /// # async fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer?field=id").send().await {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
-///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
+///         eprintln!("look at the key pair")
+///     }
+///     Err(Error::Refused(Refused { retry_in, .. })) => {
+///         eprintln!("no token now; again in {retry_in:?}")
+///     }
 ///     Err(Error::Reqwest(error)) if error.is_timeout() => eprintln!("too slow"),
 ///     Err(error) => return Err(error),
 /// }

@@ -56,8 +56,10 @@ impl Client {
     /// # #[tokio::main]
     /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     /// # let emulator = Emulator::start(Server::default())?;
-    /// # emulator.push_fault(waldo_emulator::model::Fault::call(waldo_emulator::model::Answer::status(503)));
-    /// # let waldo = Client::builder(Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?).origin(emulator.origin()).build()?;
+    /// # let busy = waldo_emulator::model::Answer::status(503);
+    /// # emulator.push_fault(waldo_emulator::model::Fault::call(busy));
+    /// # let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
+    /// # let waldo = Client::builder(credentials).origin(emulator.origin()).build()?;
     /// let client = waldo.middleware_stack([Arc::new(Again) as Arc<dyn Middleware>]).build();
     /// let response = client.get(format!("{}/customer?field=id", waldo.origin())).send().await?;
     /// assert_eq!(response.status(), 200);

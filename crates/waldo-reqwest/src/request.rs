@@ -116,7 +116,8 @@ impl RequestBuilder {
     /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
     /// use waldo_reqwest::reqwest::Version;
     ///
-    /// let response = client.get("/customer").map(|request| request.version(Version::HTTP_11)).send().await?;
+    /// let request = client.get("/customer").map(|request| request.version(Version::HTTP_11));
+    /// let response = request.send().await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -38,7 +38,8 @@
 //!         None
 //!     }
 //!     fn request(_: &Now) -> Request<Vec<u8>> {
-//!         let pair = format!(r#"{{"apiKey":"{}","clientSecret":"{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+//!         let (id, secret) = (Server::KEY_ID, Server::KEY_SECRET);
+//!         let pair = format!(r#"{{"apiKey":"{id}","clientSecret":"{secret}"}}"#);
 //!         Request::post("https://api.waldo.example/authenticate")
 //!             .header("content-type", "application/json")
 //!             .body(pair.into_bytes())
@@ -70,10 +71,14 @@
 //! let setup = Setup::calls(2, Rotation::Lenient);
 //! let failure = exhaustive::<LogsInEachTime>(&setup).unwrap_err();
 //! println!("{failure}");
-//! assert_eq!(failure.violation.to_string(), "bounded-logins: login 2 starts though a good token is held");
+//! assert_eq!(
+//!     failure.violation.to_string(),
+//!     "bounded-logins: login 2 starts though a good token is held"
+//! );
 //!
 //! // The same choices tell the same story.
-//! let again = replay::<LogsInEachTime>(&Plan::Given(Box::new(setup)), &failure.trail).unwrap_err();
+//! let plan = Plan::Given(Box::new(setup));
+//! let again = replay::<LogsInEachTime>(&plan, &failure.trail).unwrap_err();
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!

@@ -27,7 +27,8 @@ use waldo_auth_client::{Gate, HeldBody, is_upload};
 /// #     Ok::<_, BoxError>(http::Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)))
 /// # });
 /// # let config = config(Credentials::new("wk.4f…", "ws.9a…")?).build()?;
-/// # let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep, |login| drop(tokio::spawn(login)));
+/// # let session = SharedSession::new(config);
+/// # let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
 /// let theirs = theirs.map_request(|request: Request<waldo_tower::Body<Full<Bytes>>>| {
 ///     request.map(|body| body.boxed_unsync())
 /// });

@@ -18,8 +18,12 @@ use waldo_auth_core::{AdmitError, ForeignOrigin};
 ///
 /// fn tell(error: &Error) {
 ///     match error {
-///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => eprintln!("look at the key pair"),
-///         Error::Refused(Refused { retry_in, .. }) => eprintln!("no token now; again in {retry_in:?}"),
+///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => {
+///             eprintln!("look at the key pair")
+///         }
+///         Error::Refused(Refused { retry_in, .. }) => {
+///             eprintln!("no token now; again in {retry_in:?}")
+///         }
 ///         error => eprintln!("{error}"),
 ///     }
 /// }

@@ -19,7 +19,11 @@ use crate::spawn::{LoginFuture, Spawn};
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
 /// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
+/// # type Body = waldo_tower::Body<http_body_util::Full<bytes::Bytes>>;
+/// # fn client() -> impl Clone {
+/// #     hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+/// #         .build_http::<Body>()
+/// # }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -34,8 +34,13 @@ pub struct OneShot<S>(Waldo<S>);
 /// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
-/// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login))).one_shot();
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
+/// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
+/// let layer = layer.one_shot();
+/// # type Body = waldo_tower::Body<http_body_util::Full<bytes::Bytes>>;
+/// # fn client() -> impl Clone {
+/// #     hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+/// #         .build_http::<Body>()
+/// # }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -138,7 +138,9 @@ impl Client {
     /// # fn run(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut response = client.get("/customer").http_status_as_error(false).call()?;
     /// let generation = Generation::of(response.extensions());
-    /// if response.status() == 403 && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED") {
+    /// if response.status() == 403
+    ///     && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED")
+    /// {
     ///     client.invalidate(generation);
     /// }
     /// # Ok(())

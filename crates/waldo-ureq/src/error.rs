@@ -21,9 +21,15 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 /// # fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer").query("field", "id").call() {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
-///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
-///     Err(error) if error.status() == Some(404.try_into().unwrap()) => eprintln!("no such customer"),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
+///         eprintln!("look at the key pair")
+///     }
+///     Err(Error::Refused(Refused { retry_in, .. })) => {
+///         eprintln!("no token now; again in {retry_in:?}")
+///     }
+///     Err(error) if error.status() == Some(404.try_into().unwrap()) => {
+///         eprintln!("no such customer")
+///     }
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())

@@ -1,4 +1,4 @@
-//! What a call must do. These methods decide without a change of the session.
+//! Decides what a call must do, without a change of the session.
 //!
 //! [`Session::admit`] acts on the decision and [`Session::explain`] shows it, so `explain` always
 //! agrees with `admit`.
@@ -28,7 +28,7 @@ pub(super) enum Decision<'a> {
 }
 
 impl Session {
-    /// What the call must do now.
+    /// Decides what the call must do now.
     pub(super) fn decide(&self, call: &Call, now: Now) -> Decision<'_> {
         match self.token_for(call, now) {
             Some(token) => Decision::Send(token),
@@ -54,7 +54,7 @@ impl Session {
         is_good.then_some(token)
     }
 
-    /// What the call must do now, if the held token does not last long enough for the call.
+    /// Decides what the call must do now, if the held token does not last long enough for the call.
     #[cold]
     pub(super) fn decide_without_token(&self, call: &Call, now: Now) -> Decision<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));

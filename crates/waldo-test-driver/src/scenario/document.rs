@@ -33,7 +33,8 @@ const ELSEWHERE: &str = "{elsewhere}";
 /// assert_eq!(scenario.run(), []);
 ///
 /// let mistyped = Scenario::read(r#"{"name": "my-own-start", "wy": "…"}"#).unwrap_err();
-/// assert!(mistyped.to_string().starts_with("wy: unknown field `wy`, expected one of `name`, `why`"));
+/// let message = mistyped.to_string();
+/// assert!(message.starts_with("wy: unknown field `wy`, expected one of `name`, `why`"));
 /// # Ok::<(), waldo_test_driver::scenario::ScenarioError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -13,8 +13,11 @@ use super::span::Span;
 /// use waldo_auth_core::{Config, Credentials};
 /// use waldo_test_driver::scenario::Settings;
 ///
-/// let settings: Settings = serde_json::from_str(r#"{"lease": "400ms", "invalidation_budget": {"burst": 1, "every": "30s"}}"#)?;
-/// let config = settings.apply(Config::builder("https://api.waldo.ai", Credentials::new("wk.4f…", "ws.9a…")?)).build()?;
+/// let settings: Settings = serde_json::from_str(
+///     r#"{"lease": "400ms", "invalidation_budget": {"burst": 1, "every": "30s"}}"#,
+/// )?;
+/// let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+/// let config = settings.apply(Config::builder("https://api.waldo.ai", credentials)).build()?;
 /// assert_eq!(config.lease().as_millis(), 400);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

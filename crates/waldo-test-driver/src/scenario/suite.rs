@@ -196,7 +196,8 @@ pub fn all() -> impl Iterator<Item = Scenario> {
 /// ```
 /// use waldo_test_driver::scenario;
 ///
-/// assert_eq!(scenario::find("cold-start").map(|found| found.name().to_owned()), Some("cold-start".to_owned()));
+/// let found = scenario::find("cold-start");
+/// assert_eq!(found.map(|found| found.name().to_owned()), Some("cold-start".to_owned()));
 /// assert!(scenario::find("no-such-name").is_none());
 /// ```
 pub fn find(name: &str) -> Option<Scenario> {

@@ -14,7 +14,8 @@ use super::path::RequestPath;
 /// use waldo_test_driver::server::Hold;
 ///
 /// let answers = Hold::calls().after_handling().on_path("/customer");
-/// let same: Hold = serde_json::from_str(r#"{"on": "calls", "stage": "after", "path": "/customer"}"#)?;
+/// let json = r#"{"on": "calls", "stage": "after", "path": "/customer"}"#;
+/// let same: Hold = serde_json::from_str(json)?;
 /// assert_eq!(answers, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```

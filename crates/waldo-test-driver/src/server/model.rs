@@ -33,10 +33,13 @@ use tokens::Bearer;
 /// let login = http::Request::post("/authenticate")
 ///     .body(r#"{"apiKey": "wk.some-key", "clientSecret": "ws.some-secret"}"#)?;
 /// let granted = server.handle(&login, now).response().expect("no fault is set");
-/// let token = serde_json::from_slice::<serde_json::Value>(granted.body())?["token"].as_str().map(str::to_owned);
+/// let body: serde_json::Value = serde_json::from_slice(granted.body())?;
+/// let token = body["token"].as_str().map(str::to_owned);
 /// let token = token.expect("a login is granted a token");
 ///
-/// let call = http::Request::get("/customer?email=a%40b.c").header("Authorization", format!("Bearer {token}")).body("")?;
+/// let call = http::Request::get("/customer?email=a%40b.c")
+///     .header("Authorization", format!("Bearer {token}"))
+///     .body("")?;
 /// let answer = server.handle(&call, now).response().expect("no fault is set");
 /// assert_eq!(answer.status(), 200);
 /// assert!(answer.headers()["authorization"].to_str()?.starts_with("Bearer "));

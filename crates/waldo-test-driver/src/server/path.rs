@@ -16,7 +16,8 @@ use super::clock::BadWord;
 ///
 /// let path: RequestPath = "/customer".parse()?;
 /// assert_eq!(path.as_str(), "/customer");
-/// assert!("customer".parse::<RequestPath>().unwrap_err().to_string().contains("must begin with /"));
+/// let error = "customer".parse::<RequestPath>().unwrap_err();
+/// assert!(error.to_string().contains("must begin with /"));
 /// # Ok::<(), waldo_test_driver::server::BadWord>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// ```
 /// use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 ///
-/// let policy = Policy { rotation: Rotation::Strict, renewal: RenewalForm::Bare, ..Policy::default() };
+/// let (rotation, renewal) = (Rotation::Strict, RenewalForm::Bare);
+/// let policy = Policy { rotation, renewal, ..Policy::default() };
 /// let same: Policy = serde_json::from_str(r#"{"rotation": "strict", "renewal": "bare"}"#)?;
 /// assert_eq!(policy, same);
 /// # Ok::<(), serde_json::Error>(())

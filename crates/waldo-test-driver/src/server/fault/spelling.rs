@@ -19,7 +19,8 @@ impl Fault {
     /// ```
     /// use waldo_test_driver::server::{Answer, Fault};
     ///
-    /// let faults = Fault::read_all(r#"[{"on": "login", "answer": 503}, {"on": "calls", "answer": "cut"}]"#)?;
+    /// let json = r#"[{"on": "login", "answer": 503}, {"on": "calls", "answer": "cut"}]"#;
+    /// let faults = Fault::read_all(json)?;
     /// assert_eq!(faults, [Fault::login(Answer::status(503)), Fault::call(Answer::Cut)]);
     /// # Ok::<(), waldo_test_driver::server::BadWord>(())
     /// ```
