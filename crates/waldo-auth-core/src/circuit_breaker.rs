@@ -11,7 +11,7 @@ use crate::time::Instant;
 /// How many leaders in a row may abandon their login before failovers are paced.
 const FAILOVERS: u32 = 5;
 
-/// The gate in front of logins: when the next login may start, and why not earlier.
+/// Decides when the next login may start, and remembers why not earlier.
 ///
 /// All calls share the circuit breaker, so all calls wait for the same instant after a failed login
 /// (rule 14).
