@@ -1,8 +1,7 @@
 //! The cost of holding the renewed token of a response.
 //!
-//! All contenders of a group use the same number of distinct tokens. The header values of the
-//! responses are made anew for each batch, as from an HTTP stack, so that nothing shares their
-//! bytes yet.
+//! All contenders of a group use the same number of distinct tokens. Each batch makes new header
+//! values, so that their bytes are not shared yet, as in an HTTP stack.
 
 use std::hint::black_box;
 use std::sync::{Arc, Once};

@@ -28,7 +28,7 @@ impl Group {
     /// Gives every batch of every contender this number of operations. Otherwise a batch has as
     /// many as fill the time.
     ///
-    /// So all contenders use the same amount of memory, and none has the caches to itself.
+    /// So all contenders use the same amount of memory, and share the caches equally.
     #[must_use]
     pub fn in_batches_of(self, operations: usize) -> Self {
         Self { operations: Some(operations), ..self }

@@ -146,7 +146,7 @@ pub enum Answer {
     /// The documented 400 of a login with single quotes, as one page of the documentation prints
     /// it. It is no JSON.
     SingleQuotes,
-    /// 403 with an HTML page, as from a firewall.
+    /// 403 with an HTML page, like a firewall's.
     Firewall,
     /// Any status with a plain text, and an optional `Retry-After`.
     Status {

@@ -193,7 +193,7 @@ pub enum RenewalForm {
     Doubled,
     /// One space. No token is issued.
     Blank,
-    /// `from scheme response function`, as from hapi's own test server. No token is issued.
+    /// `from scheme response function`, which hapi's own test server sends. No token is issued.
     Malformed,
     /// Three headers: a blank one, `Bearer x`, and a malformed one.
     Several,
@@ -213,10 +213,10 @@ pub enum LoginAnswer {
     Body,
     /// 200 with `{"token": "Bearer x"}`.
     Prefixed,
-    /// 201 with `{"token": "x"}`, as from litestar.
+    /// 201 with `{"token": "x"}`, which litestar sends.
     Created,
-    /// 200 with `{}`, and the token in the `Authorization` header only, as from many servers of
-    /// this protocol.
+    /// 200 with `{}`, and the token in the `Authorization` header only. Many servers of this
+    /// protocol send it.
     Header,
 }
 
