@@ -1,8 +1,7 @@
-//! Taking over the token of a response.
+//! The cost of holding the renewed token of a response.
 //!
-//! Every contender of a group walks over the same number of distinct tokens. What belongs to a
-//! response is made anew for each batch, as it would come from an HTTP stack: a header value whose
-//! bytes nobody shares yet.
+//! All contenders of a group use the same number of distinct tokens. Each batch makes new header
+//! values, so that their bytes are not shared yet, as in an HTTP stack.
 
 use std::hint::black_box;
 use std::sync::{Arc, Once};
@@ -26,18 +25,18 @@ use crate::subject::{self, Core};
 /// The sizes of the tokens, in bytes.
 const SIZES: [usize; 3] = [180, 400, 1500];
 
-/// How many distinct tokens a batch walks over.
+/// The number of distinct tokens in a batch.
 const TOKENS: usize = 512;
 
-/// How often a batch walks over them where the operation is so short that the clock would show.
+/// How often a batch uses the tokens, if the operation is so short that reading the clock would
+/// count.
 const WALKS: usize = 16;
 
-/// How many tokens a session has taken over before it is measured: enough that its journal is full,
-/// as it is in use.
+/// How many tokens a session has held before it is measured. They fill the journal, as in real use.
 const SEASONING: usize = 128;
 
-/// What this bench compares, for each size: a token that is repeated, one that is new, and one
-/// whose signature is checked.
+/// The groups for each size: a repeated token, a new token, and a new token whose signature is
+/// checked.
 pub fn groups() -> impl Iterator<Item = Group> {
     SIZES.into_iter().flat_map(|size| [repeated(size), unverified(size), verified(size)])
 }
@@ -65,7 +64,7 @@ pub fn repeated(size: usize) -> Group {
     .in_batches_of(TOKENS * WALKS)
 }
 
-/// A response with a new token, whose signature nobody checks.
+/// A response with a new token, without a signature check.
 pub fn unverified(size: usize) -> Group {
     let chain = Arc::new(Chain::new(size, 1 + SEASONING + TOKENS));
     let conclude = |name, dated| {
@@ -74,7 +73,7 @@ pub fn unverified(size: usize) -> Group {
             Conclude::of_chain(Core::holding, &chain, operations, dated)
         })
     };
-    // What is spent on the response and not on the token weighs the more, the smaller the token is.
+    // The smaller the token, the larger is the share of the work for the response itself.
     let most = match size {
         ..300 => 1.6,
         300..1000 => 1.15,
@@ -99,7 +98,7 @@ pub fn unverified(size: usize) -> Group {
 
 /// A response with a new token, signed with the client secret.
 pub fn verified(size: usize) -> Group {
-    // An emulator that was started before in this process would have installed one of its own.
+    // An emulator in this process may already have installed its provider.
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| DEFAULT_PROVIDER.install_default().unwrap());
     let chain = Arc::new(Chain::new(size, 1 + SEASONING + TOKENS));
@@ -133,7 +132,7 @@ pub fn verified(size: usize) -> Group {
     .in_batches_of(TOKENS)
 }
 
-/// The way to both dates that everybody knows.
+/// The usual way to read both dates.
 fn read_on_stack(token: &str) {
     let payload = token.split('.').nth(1).unwrap();
     let mut buffer = [0; 2048];
@@ -165,7 +164,7 @@ fn responses<'a>(tokens: impl Iterator<Item = &'a str>, dated: bool) -> Vec<Head
     values(tokens).into_iter().map(response).collect()
 }
 
-/// Whether the response repeats what is held, and nothing more.
+/// Compares the response with the held token, and does nothing else.
 struct Compare {
     operations: usize,
     held: Arc<str>,
@@ -181,7 +180,7 @@ impl Batch for Compare {
     }
 }
 
-/// The same with each token of a chain that a session would take over.
+/// Runs an operation with each token of a chain that a session would hold.
 fn walk(
     name: &str,
     chain: &Arc<Chain>,
@@ -207,12 +206,12 @@ impl<R: Fn(&str)> Batch for Walk<R> {
     }
 }
 
-/// Responses that reach the core, one attempt for each.
+/// Responses for the core, each with its attempt.
 struct Conclude {
     core: Core,
     attempts: Vec<Attempt>,
     responses: Vec<HeaderMap>,
-    /// How many tokens it must have held in the end.
+    /// The number of tokens that the session must have held at the end.
     generations: u64,
 }
 
@@ -229,8 +228,8 @@ impl Conclude {
         Self { core, attempts, responses, generations }
     }
 
-    /// All attempts carry the token that is held now, and what comes back ends later and later:
-    /// each is taken over.
+    /// All attempts carry the present token, and each response brings a token that ends later, so
+    /// each token is held.
     fn of_chain(
         holding: impl Fn(&str) -> Core,
         chain: &Chain,

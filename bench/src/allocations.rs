@@ -1,4 +1,4 @@
-//! What an operation allocates.
+//! The allocations of an operation.
 
 use allocation_counter::measure;
 
@@ -7,14 +7,14 @@ use crate::contender::Contender;
 /// The allocations of one operation, on the thread that performs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Allocations {
-    /// How many.
+    /// The number of allocations.
     pub count: f64,
-    /// Of how many bytes together.
+    /// The sum of their sizes, in bytes.
     pub bytes: f64,
 }
 
 impl Allocations {
-    /// Counts those of a second batch: what is allocated once, for good, falls into the first.
+    /// Counts the allocations of a second batch. Permanent allocations happen in the first batch.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a batch is far below 2^53 allocations or bytes"

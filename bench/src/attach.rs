@@ -1,7 +1,7 @@
-//! Putting a held token on a request.
+//! The cost of attaching a held token.
 //!
-//! The request has five headers, and the fifth, `authorization`, is replaced. The least that this
-//! can cost is to clone a shared `HeaderValue` and to insert it.
+//! The request has five headers, and the fifth one, `authorization`, is replaced. The least
+//! possible work is to clone a shared `HeaderValue` and to insert it.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::jwt::mint;
 use crate::limit::Limit::AtMost;
 use crate::subject::{self, Core, Shared};
 
-/// The size of the token, in bytes; with its scheme it is 250.
+/// The size of the token, in bytes. With its scheme it has 250 bytes.
 const TOKEN: usize = 243;
 
-/// What this bench compares: the core alone, and what threads share.
+/// The groups: the core alone, and the shared session.
 pub fn groups() -> [Group; 2] {
     [core(), shared()]
 }
 
-/// The core alone, which is told the time.
+/// The core alone, which gets the time as an argument.
 pub fn core() -> Group {
     Group::new("A1", "Attach a held token, the time passed in", floor("floor: clone and insert"))
         .with(floor("floor again (A/A)"))
@@ -38,7 +38,7 @@ pub fn core() -> Group {
         )
 }
 
-/// What threads share, which reads both clocks.
+/// The shared session, which reads both clocks.
 pub fn shared() -> Group {
     let session = Arc::new(Shared::holding(&mint(TOKEN, 0)));
     let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), None));
@@ -86,7 +86,7 @@ fn insert(request: &mut Request<()>, token: &HeaderValue) {
     black_box(request);
 }
 
-/// The header of a token, its bytes shared already, as the first clone would do it.
+/// The header of a token. Its bytes are already shared, as after the first clone.
 fn bearer() -> Arc<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", mint(TOKEN, 0))).unwrap();
     value.set_sensitive(true);

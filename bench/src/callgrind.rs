@@ -1,8 +1,8 @@
-//! Instructions, counted by valgrind's callgrind.
+//! Counts instructions with valgrind's callgrind.
 //!
-//! They hardly depend on who else uses the machine, so a limit can be set on them. They are those
-//! of user space alone, and of the CPU that valgrind shows, which has neither the SHA extensions
-//! nor AVX-512: there, hashing runs the portable code.
+//! The counts hardly depend on the load of the machine, so a limit can be set on them. They include
+//! user space only. valgrind shows a CPU without the SHA extensions and AVX-512, so hashing runs
+//! the portable code.
 
 use std::hint::black_box;
 use std::io;
@@ -11,21 +11,18 @@ use std::process::{Command, Stdio};
 use crate::contender::{Batch, Contender};
 use crate::group::Group;
 
-/// The command by which a program that counts is asked for one case: `perform GROUP CONTENDER
-/// OPERATIONS`.
+/// The command that asks a counting program for one case: `perform GROUP CONTENDER OPERATIONS`.
 ///
-/// It has to end in [`perform`].
+/// The program must call [`perform`] for it.
 pub const COMMAND: &str = "perform";
 
-/// Everything in this function is counted, and nothing else. The pattern finds it however names are
-/// mangled.
+/// Only this function is counted. The pattern matches any mangling of its name.
 const TOGGLE: &str = "--toggle-collect=*counted_by_callgrind*";
 
-/// How many operations are counted where the group does not say; the rest of a batch is a few
-/// instructions.
+/// The default number of counted operations. The rest of a batch takes only a few instructions.
 const OPERATIONS: usize = 512;
 
-/// Whether valgrind is on this machine.
+/// Whether valgrind is installed on this machine.
 pub fn is_installed() -> bool {
     let version = Command::new("valgrind")
         .arg("--version")
@@ -35,10 +32,10 @@ pub fn is_installed() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Counts the instructions of one operation, in a run of this program of its own.
+/// Counts the instructions of one operation in a new run of this program.
 ///
 /// # Errors
-/// When the program cannot be run, or ends badly, or nothing was counted.
+/// The program cannot be run, fails, or has counted nothing.
 pub fn count(group: &Group, contender: &Contender) -> io::Result<f64> {
     let operations = operations(group);
     let output = Command::new("valgrind")
@@ -53,22 +50,22 @@ pub fn count(group: &Group, contender: &Contender) -> io::Result<f64> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let report = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         return Err(io::Error::other(format!(
-            "{} of {} failed under valgrind:\n{told}",
+            "{} of {} failed under valgrind:\n{report}",
             contender.name(),
             group.key()
         )));
     }
-    let collected = collected(&told).filter(|instructions| *instructions > 0.0);
+    let collected = collected(&report).filter(|instructions| *instructions > 0.0);
     let each = collected.map(|instructions| instructions / precise(operations));
     each.ok_or_else(|| {
-        io::Error::other(format!("valgrind has counted nothing in {TOGGLE}:\n{told}"))
+        io::Error::other(format!("valgrind has counted nothing in {TOGGLE}:\n{report}"))
     })
 }
 
-/// Performs one batch to be counted, after one that is not.
+/// Performs one counted batch, after one that is not counted.
 pub fn perform(contender: &Contender, operations: usize) {
     contender.prepare(operations).perform();
     let mut batch = contender.prepare(operations);
@@ -76,7 +73,7 @@ pub fn perform(contender: &Contender, operations: usize) {
     batch.check();
 }
 
-/// How many operations of a group's contenders are counted.
+/// The number of counted operations of a group's contenders.
 pub fn operations(group: &Group) -> usize {
     group.operations().map_or(OPERATIONS, |operations| operations.min(OPERATIONS))
 }
@@ -84,13 +81,13 @@ pub fn operations(group: &Group) -> usize {
 #[inline(never)]
 fn counted_by_callgrind(batch: &mut dyn Batch) {
     batch.perform();
-    // Otherwise this would be left by a jump, and never be seen to end.
+    // Prevent a tail call: callgrind would not see the end of this function.
     black_box(batch);
 }
 
 /// The total in a line such as `==7== Collected : 253012`.
-fn collected(told: &str) -> Option<f64> {
-    let (_, total) = told.lines().find_map(|line| line.split_once("Collected :"))?;
+fn collected(report: &str) -> Option<f64> {
+    let (_, total) = report.lines().find_map(|line| line.split_once("Collected :"))?;
     total.trim().parse().ok()
 }
 

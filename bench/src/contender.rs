@@ -1,22 +1,22 @@
-//! One way of doing the operation that a group is about.
+//! One way to do the operation of a group.
 
 use std::fmt;
 
 use crate::limit::{Limit, Limits};
 
-/// Operations that are ready to be performed, once.
+/// Prepared operations, which are performed once.
 pub trait Batch {
-    /// Performs them all. This alone is measured; what is dropped with the batch is not.
+    /// Performs all operations. Only this is measured, and not the drop of the batch.
     fn perform(&mut self);
 
-    /// Makes sure that they did what the contender's name says, or its row would be a lie.
+    /// Checks that the operations did what the contender's name says.
     ///
     /// # Panics
-    /// When they did not.
+    /// If the operations did something else.
     fn check(&self) {}
 }
 
-/// So that a contender can be made of another one's batches.
+/// Lets a contender use the batches of another contender.
 impl Batch for Box<dyn Batch> {
     fn perform(&mut self) {
         (**self).perform();
@@ -29,10 +29,10 @@ impl Batch for Box<dyn Batch> {
 
 type Prepare = dyn Fn(usize) -> Box<dyn Batch> + Send + Sync;
 
-/// One way of doing the operation: it prepares batches of as many as it is told.
+/// One way to do the operation. It prepares batches of a given number of operations.
 ///
-/// What threads share when several run it at once, it keeps; what each thread has for itself is in
-/// the batch.
+/// The contender holds the state that several threads share. The batch holds the state of one
+/// thread.
 pub struct Contender {
     name: String,
     prepare: Box<Prepare>,
@@ -40,8 +40,7 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// A contender whose operations need something of their own each, such as a request that is
-    /// under way.
+    /// A contender whose operations each need their own state, such as a request under way.
     pub fn new<B: Batch + 'static>(
         name: impl Into<String>,
         prepare: impl Fn(usize) -> B + Send + Sync + 'static,
@@ -50,7 +49,7 @@ impl Contender {
         Self { name: name.into(), prepare: Box::new(prepare), limits: Limits::default() }
     }
 
-    /// A contender that does the same again and again, with what `begin` has made for the batch.
+    /// A contender that repeats one operation, with the state that `begin` makes for the batch.
     pub fn repeating<O: FnMut() + 'static>(
         name: impl Into<String>,
         begin: impl Fn() -> O + Send + Sync + 'static,
@@ -70,17 +69,17 @@ impl Contender {
         Self { limits: Limits { allocations: Some(limit), ..self.limits }, ..self }
     }
 
-    /// What stands in its row of a table.
+    /// The name of the contender, for its row of a table.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it must not exceed.
+    /// The limits of the contender.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Makes ready as many operations.
+    /// Prepares this number of operations.
     pub fn prepare(&self, operations: usize) -> Box<dyn Batch> {
         (self.prepare)(operations)
     }

@@ -1,4 +1,4 @@
-//! What does not depend on the machine's pace: instructions and allocations.
+//! The costs that do not depend on the machine's speed: instructions and allocations.
 
 use std::io;
 
@@ -8,22 +8,22 @@ use crate::contender::Contender;
 use crate::group::Group;
 use crate::limit::{Limit, Limits};
 
-/// What one operation of one contender costs.
+/// The counts of one operation of one contender.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Count {
     /// The contender's name.
     pub contender: String,
-    /// None where valgrind is missing.
+    /// The instructions; `None` if valgrind is missing.
     pub instructions: Option<f64>,
-    /// On the thread that performs it.
+    /// The allocations of the thread that performs the operation.
     pub allocations: Allocations,
 }
 
 impl Count {
-    /// Counts every contender of a group.
+    /// Counts all contenders of a group.
     ///
     /// # Errors
-    /// When a run under valgrind fails.
+    /// A run under valgrind fails.
     pub fn all(group: &Group, with_instructions: bool) -> io::Result<Vec<Self>> {
         group
             .contenders()
@@ -43,9 +43,9 @@ impl Count {
     }
 }
 
-/// Says in one sentence each which limits of a group were exceeded; nothing when all of them hold.
+/// The exceeded limits of a group, one sentence for each. Empty if all limits hold.
 ///
-/// A group without a limit cannot exceed one, so it is told as well.
+/// A group without a limit is reported too, because it could never fail.
 pub fn breaches(group: &Group, counts: &[Count]) -> Vec<String> {
     let is_limited = |contender: &Contender| contender.limits() != Limits::default();
     if !group.contenders().iter().any(is_limited) {

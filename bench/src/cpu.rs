@@ -1,6 +1,6 @@
 //! The CPU time of a thread, and the CPU that it runs on.
 //!
-//! Elsewhere than on Linux, a thread's time is that of the clock on the wall, and nothing is
+//! On other systems than Linux, the wall-clock time stands for a thread's time, and threads are not
 //! pinned.
 
 pub use imp::Pinned;
@@ -13,20 +13,20 @@ mod imp {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use rustix::time::{ClockId, clock_gettime};
 
-    /// How long this thread has been running: what its neighbours take of the machine is not in it.
+    /// The CPU time of this thread, without the time of other threads.
     pub(crate) fn thread_time() -> Duration {
         clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
     }
 
-    /// Keeps this thread, and what it starts meanwhile, on one CPU.
+    /// Keeps this thread, and the threads and processes that it starts, on one CPU.
     #[derive(Debug)]
     pub struct Pinned {
         before: Option<CpuSet>,
     }
 
     impl Pinned {
-        /// To the `index`-th of the CPUs on which this thread may run; where that is not allowed,
-        /// it runs as before.
+        /// Pins this thread to the `index`-th of its allowed CPUs. If this is not possible, the
+        /// thread runs as before.
         pub fn to(index: usize) -> Self {
             let before = sched_getaffinity(None).ok().filter(|allowed| {
                 let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
@@ -43,7 +43,7 @@ mod imp {
     impl Drop for Pinned {
         fn drop(&mut self) {
             if let Some(before) = &self.before {
-                // It was allowed a moment ago, so there is no reason to fail.
+                // This cannot fail, because the same CPUs were allowed before.
                 let _ = sched_setaffinity(None, before);
             }
         }
@@ -61,7 +61,7 @@ mod imp {
         START.elapsed()
     }
 
-    /// Keeps nothing anywhere.
+    /// Pins no thread.
     #[derive(Debug)]
     pub struct Pinned;
 

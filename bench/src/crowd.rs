@@ -1,4 +1,4 @@
-//! Many calls at once: what they cost each other.
+//! The cost of one call while many calls are in flight.
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -12,18 +12,18 @@ use crate::jwt::mint;
 use crate::limit::Limit::{AtMost, Times};
 use crate::subject::{self, Core};
 
-/// How many calls are in flight.
+/// The numbers of calls in flight.
 const IN_FLIGHT: [usize; 3] = [10, 1_000, PLACES];
 
-/// How many attempts there is room for. All contenders walk over as much memory, since all have as
-/// many places.
+/// The number of places for attempts. All contenders have the same number of places, so all use the
+/// same amount of memory.
 const PLACES: usize = 100_000;
 
 const TOKEN: usize = 400;
 
-/// One more call while others are in flight: one begins, and the oldest of them ends.
+/// One more call while others are in flight: a call begins, and the oldest call ends.
 ///
-/// The session keeps no list of them, so it must not matter how many there are.
+/// The session keeps no list of calls, so their number must not matter.
 pub fn group() -> Group {
     let group =
         Group::new("E", "A call from admission to conclusion, others in flight", in_flight(1));
@@ -44,7 +44,7 @@ struct Crowd {
     core: Core,
     request: Request<()>,
     response: HeaderMap,
-    /// Those in flight stand one after the other, in the order in which they began.
+    /// The calls in flight, in the order in which they began.
     places: Vec<Option<Attempt>>,
     oldest: usize,
     newest: usize,
@@ -57,7 +57,7 @@ impl Crowd {
         let places = (0..PLACES).map(|_| None).collect();
         let mut crowd =
             Self { core, request, response: HeaderMap::new(), places, oldest: 0, newest: 0 };
-        // One of them is always the call that passes.
+        // One call of the crowd is always the new call.
         (1..calls).for_each(|_| crowd.begin());
         crowd
     }
@@ -81,7 +81,7 @@ fn next(place: usize) -> usize {
 
 struct Passing {
     operations: usize,
-    /// It stays from batch to batch.
+    /// The crowd, which stays the same in all batches.
     crowd: Arc<OnceLock<Mutex<Crowd>>>,
 }
 

@@ -1,4 +1,4 @@
-//! What one quantity came to, round by round.
+//! The values of one quantity in all rounds.
 
 use std::ops::RangeInclusive;
 
@@ -9,8 +9,10 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// Sorts the values.
+    ///
     /// # Panics
-    /// When there is no value.
+    /// If there is no value.
     pub fn new(values: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = values.into_iter().collect();
         assert!(!sorted.is_empty(), "there must be at least one round");
@@ -18,8 +20,8 @@ impl Distribution {
         Self { sorted }
     }
 
-    /// The value below which this share of all lies, from 0 to 1; what falls between two values is
-    /// interpolated.
+    /// The value below which this share of all values lies, from 0 to 1. It is interpolated between
+    /// neighbouring values.
     pub fn quantile(&self, share: f64) -> f64 {
         let place = share.clamp(0.0, 1.0) * (self.count() - 1.0);
         let (below, above) = (self.at(place.floor()), self.at(place.ceil()));
@@ -31,11 +33,11 @@ impl Distribution {
         self.quantile(0.5)
     }
 
-    /// Where the median of all rounds that there could be lies, with a confidence of 95 %.
+    /// The interval of the true median, with a confidence of 95 %.
     ///
-    /// It rests on the ranks alone, so it holds whatever the shape of the distribution: how many of
-    /// the values fall below the true median is a matter of tossing a fair coin. With fewer
-    /// than six values it is the whole range, which says less than 95 %.
+    /// The interval depends on ranks only, so it holds for any shape of the distribution. Each
+    /// value falls below the true median like the toss of a fair coin. With fewer than six values,
+    /// the interval is the whole range, and its confidence is below 95 %.
     pub fn median_interval(&self) -> RangeInclusive<f64> {
         let reach = 1.96 * self.count().sqrt();
         let lower = ((self.count() - reach) / 2.0).round().max(1.0);

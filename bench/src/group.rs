@@ -2,8 +2,8 @@
 
 use crate::contender::Contender;
 
-/// Contenders for one operation. The first one is the reference: every other is told as a ratio to
-/// it.
+/// Contenders for one operation. The first contender is the reference. The others are reported as
+/// ratios to it.
 #[derive(Debug)]
 pub struct Group {
     key: String,
@@ -25,31 +25,31 @@ impl Group {
         self
     }
 
-    /// Gives every batch of every contender this many operations, instead of as many as fill the
-    /// time.
+    /// Gives every batch of every contender this number of operations. Otherwise a batch has as
+    /// many as fill the time.
     ///
-    /// So all of them touch as much memory, and no one has the caches to itself.
+    /// So all contenders use the same amount of memory, and share the caches equally.
     #[must_use]
     pub fn in_batches_of(self, operations: usize) -> Self {
         Self { operations: Some(operations), ..self }
     }
 
-    /// The short name by which a case is chosen.
+    /// The short key that chooses the group.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// What it compares.
+    /// The title of the group's table.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// How many operations make a batch, where that is not a matter of time.
+    /// The number of operations in a batch; `None` if the time decides.
     pub fn operations(&self) -> Option<usize> {
         self.operations
     }
 
-    /// All of them, the reference first.
+    /// All contenders. The reference is the first one.
     pub fn contenders(&self) -> &[Contender] {
         &self.contenders
     }

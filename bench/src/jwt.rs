@@ -1,4 +1,4 @@
-//! Tokens to measure with: always the same ones, so that counts repeat.
+//! The tokens of the measurements. They are always the same, so that counts repeat.
 
 use std::sync::OnceLock;
 
@@ -11,30 +11,30 @@ use sha2::Sha256;
 /// The secret that every token is signed with.
 pub(crate) const SECRET: &str = "ws.a-secret-of-32-bytes-to-sign.";
 
-/// The `iat` of every token, in a year that no machine here will see, so that no peer takes one as
+/// The `iat` of every token. It lies far in the future, so that no client counts a token as
 /// expired.
 const ISSUED: u64 = 4_000_000_000;
 
-/// The same instant as the server of the tokens tells it in its `Date`.
+/// The same instant as a `Date` of the tokens' server.
 pub(crate) const DATE: &str = "Tue, 02 Oct 2096 07:06:40 GMT";
 
 const HOUR: u64 = 3600;
 
-/// The least length of a subject.
+/// The smallest length of a subject.
 const SUBJECT: usize = 24;
 
 /// One of many roles.
 const ROLE: &str = r#""role-000","#;
 
-/// Both claims that tell the lifetime of a token.
+/// The claims that show the lifetime of a token.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) exp: u64,
     pub(crate) iat: u64,
 }
 
-/// The tokens of one chain: each ends a second later than the one before. They are minted when they
-/// are first asked for.
+/// The tokens of one chain. Each token ends one second later than the one before. The tokens are
+/// minted at their first use.
 #[derive(Debug)]
 pub(crate) struct Chain {
     size: usize,
@@ -43,7 +43,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// So many tokens of so many bytes.
+    /// A chain of `length` tokens of `size` bytes.
     pub(crate) const fn new(size: usize, length: usize) -> Self {
         Self { size, length, tokens: OnceLock::new() }
     }
@@ -54,11 +54,11 @@ impl Chain {
     }
 }
 
-/// A token of exactly `size` bytes. Both dates come last, which is the worst place for who looks
-/// for them; a large one has many roles.
+/// A token of exactly `size` bytes. Both dates come last, which is the worst place for a reader. A
+/// large token has many roles.
 ///
 /// # Panics
-/// When no token has this size.
+/// If no token can have this size.
 pub(crate) fn mint(size: usize, number: u64) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     let signature = URL_SAFE_NO_PAD.encode([0; 32]).len();
@@ -75,8 +75,8 @@ pub(crate) fn mint(size: usize, number: u64) -> String {
     token
 }
 
-/// A claim with many roles, no longer than so many of them without their frame, for which it has
-/// one role less.
+/// A claim with many roles that fits into `room`. It has one role less than would fit, for its
+/// frame.
 fn roles(room: usize) -> String {
     let roles: String =
         (1..room).map(|number| ROLE.replace("000", &format!("{number:03}"))).collect();

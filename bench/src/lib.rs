@@ -1,14 +1,12 @@
-//! What the token lifecycle costs, beside the least that it could cost.
+//! Measures the cost of the token lifecycle beside the least possible cost.
 //!
-//! A [`Group`] is about one operation. Its [`Contender`]s are the ways of doing it, the first of
-//! them the reference: as a rule the least that has to be done anyway. [`Rounds`] times them side
-//! by side, and [`Count`] counts their instructions and allocations, which a [`Limit`] can stand
-//! beside.
+//! A [`Group`] compares [`Contender`]s, which do one operation in different ways. The first
+//! contender is the reference, which is usually the least possible work. [`Rounds`] times them side
+//! by side. [`Count`] counts their instructions and allocations, which a [`Limit`] can bound.
 #![doc = include_str!("../README.md")]
-// Its own tests are in `tests/`.
+// The tests of this crate are in `tests/`.
 #![cfg(not(test))]
-// A bench that cannot go on has found a mistake, in itself or in what it measures, and fails by a
-// panic.
+// A bench that finds a mistake in itself or in its subject fails by a panic.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

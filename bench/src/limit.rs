@@ -1,36 +1,35 @@
-//! What a contender must not exceed: what it takes today and some per cent more, as another
-//! compiler may inline something else.
+//! The limits of a contender: its present cost and some per cent more, because another compiler may
+//! inline differently.
 //!
-//! So a limit tells a step back. What the goals are, and which of them are met, is in
-//! `docs/dev/performance.md`.
+//! So an exceeded limit shows a regression. The goals are in `docs/dev/performance.md`.
 
 use std::fmt;
 
-/// The most that one operation may cost.
+/// The largest allowed cost of one operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// So many.
+    /// This number.
     AtMost(f64),
-    /// So many times what the reference of the group costs in the same run.
+    /// This multiple of the reference's cost in the same run.
     Times(f64),
-    /// So many more than the reference of the group costs in the same run.
+    /// This number more than the reference's cost in the same run.
     More(f64),
 }
 
-/// The limits of one contender; where there is none, it is counted and not judged.
+/// The limits of one contender. A cost without a limit is counted and not judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// Of instructions.
+    /// The limit of instructions.
     pub instructions: Option<Limit>,
-    /// Of allocations.
+    /// The limit of allocations.
     pub allocations: Option<Limit>,
 }
 
-/// Room for the arithmetic of floating point, and for nothing else.
+/// Room for floating-point rounding only.
 const ROUNDING: f64 = 1e-9;
 
 impl Limit {
-    /// The largest count that is within it.
+    /// The largest count within the limit.
     pub fn most(self, reference: f64) -> f64 {
         match self {
             Self::AtMost(most) => most,
@@ -39,7 +38,7 @@ impl Limit {
         }
     }
 
-    /// Whether this count is within it. What is not a number never is.
+    /// Whether this count is within the limit. NaN never is.
     pub fn holds(self, counted: f64, reference: f64) -> bool {
         counted <= self.most(reference) * (1.0 + ROUNDING)
     }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match run(Options::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody reads a stderr that cannot be written.
+            // Ignore the error: if stderr cannot be written, nobody reads it.
             drop(writeln!(io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }
@@ -74,8 +74,8 @@ fn adopt(pace: Pace) {
 }
 
 fn request(pace: Pace) -> io::Result<()> {
-    // The server inherits it. On two virtual CPUs, to wake the other one costs more than the
-    // request.
+    // Pin the server too, which inherits the CPU. With two virtual CPUs, waking the other CPU costs
+    // more than the request.
     let _pinned = Pinned::to(0);
     let server = server()?;
     time(&request::group(&server), rounds(pace, 1001));
@@ -97,7 +97,7 @@ fn server() -> io::Result<Server> {
     Server::start(process::Command::new(env::current_exe()?).arg("serve"))
 }
 
-/// With a seed that the output tells, so that it can be run again in the same orders.
+/// Draws a seed and prints it, so that a run can be repeated in the same orders.
 fn seeded(pace: Pace) -> Pace {
     let pace = pace.with_seed();
     println!("seed {}", pace.seed());
@@ -112,7 +112,7 @@ fn time(group: &Group, rounds: Rounds) {
     println!("{}", Table::of_timings(group, &rounds, &rounds.time(group)));
 }
 
-/// All groups that can be counted; the one that needs a server, if there is one.
+/// All groups that can be counted. The group of requests needs a server.
 fn groups(server: Option<&Server>) -> impl Iterator<Item = Group> {
     let request = server.map(request::group);
     attach::groups().into_iter().chain(adopt::groups()).chain(request).chain([crowd::group()])

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The command line, read.
+/// The options of the command line.
 #[derive(Debug, Parser)]
 #[command(about = "What the token lifecycle costs, beside the least that it could cost")]
 pub(crate) struct Options {
@@ -68,17 +68,17 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The same with a seed, drawn if none was asked for.
+    /// Draws a seed, if none was given.
     pub(crate) fn with_seed(self) -> Self {
         Self { seed: self.seed.or_else(|| Some(fastrand::u64(..))), ..self }
     }
 
-    /// Where the orders begin.
+    /// The seed of the orders.
     pub(crate) fn seed(self) -> u64 {
         self.seed.unwrap_or_default()
     }
 
-    /// As many rounds as were asked for, or else this many.
+    /// The given number of rounds, or this default.
     pub(crate) fn rounds(self, otherwise: u32) -> usize {
         self.rounds.unwrap_or(otherwise) as usize
     }

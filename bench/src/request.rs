@@ -1,4 +1,4 @@
-//! A whole request, over loopback and a kept connection.
+//! The cost of a whole request over a kept loopback connection.
 
 use std::hint::black_box;
 
@@ -16,8 +16,8 @@ use crate::subject;
 /// The key of the group.
 pub const KEY: &str = "C";
 
-/// What this bench compares: ureq with a header that never changes, and the client around it. The
-/// server must live as long.
+/// The group: ureq with a constant header, and the client over ureq. The server must outlive the
+/// group.
 pub fn group(server: &Server) -> Group {
     let agent = || Some(subject::settings().build().into());
     Group::new(KEY, "A request over loopback", bare("ureq, a static header", SAME, server))
@@ -53,7 +53,7 @@ fn bare(name: &str, path: &str, server: &Server) -> Contender {
     })
 }
 
-/// A client whose every answer brings so many new tokens.
+/// A client, with the number of new tokens that each response brings.
 fn client(
     name: &str,
     path: &'static str,
@@ -72,7 +72,7 @@ struct Calls {
     client: Client,
     path: &'static str,
     operations: usize,
-    /// How many tokens the client must have held in the end.
+    /// The number of tokens that the client must have held at the end.
     generations: u64,
 }
 

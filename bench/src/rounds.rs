@@ -1,8 +1,8 @@
-//! Contenders timed side by side.
+//! Times contenders side by side.
 //!
-//! A machine that others use changes its pace within seconds. Contenders that are timed one after
-//! the other get that change as a difference. So each round runs one short batch of each, in an
-//! order of its own, and they are compared within the round.
+//! A shared machine changes its speed within seconds. If contenders were timed one after the other,
+//! the change would look like a difference between them. So each round runs one short batch of each
+//! contender in a random order, and compares the contenders within the round.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,37 +17,37 @@ use crate::cpu::{self, Pinned};
 use crate::distribution::Distribution;
 use crate::group::Group;
 
-/// How often each contender has its turn, and for how long.
+/// How often and how long each contender is timed.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds {
-    /// How many rounds.
+    /// The number of rounds.
     pub rounds: usize,
-    /// About how long one batch takes, unless its group says how many operations it has.
+    /// The approximate time of one batch, if its group does not set the number of operations.
     pub batch: Duration,
-    /// Where the orders begin.
+    /// The seed of the orders.
     pub seed: u64,
-    /// How many threads run the same contender at once.
+    /// The number of threads that run the same contender at once.
     ///
-    /// One is timed by the CPU time that it takes. Several are on a CPU each, begin at one moment,
-    /// and are timed by the clock on the wall until the last one is done.
+    /// One thread is timed by its CPU time. Several threads run on one CPU each, begin at the same
+    /// moment, and are timed by the wall clock until the last thread has ended.
     pub threads: usize,
 }
 
-/// What one contender took.
+/// The times of one contender.
 #[derive(Clone, Debug)]
 pub struct Timing {
     /// The contender's name.
     pub contender: String,
     /// Nanoseconds for one operation.
     pub nanos: Distribution,
-    /// The same as a ratio to what the reference took in the same round.
+    /// The ratio to the reference's time in the same round.
     pub ratio: Distribution,
-    /// What one operation allocates.
+    /// The allocations of one operation.
     pub allocations: Allocations,
 }
 
 impl Timing {
-    /// What a contender took in each round, beside what the reference took in the same rounds.
+    /// The times of a contender and of the reference in the same rounds.
     pub fn new(
         contender: impl Into<String>,
         nanos: Vec<f64>,
@@ -60,7 +60,7 @@ impl Timing {
     }
 }
 
-/// More operations are never made ready at once.
+/// The largest number of operations in a batch.
 pub const LARGEST: usize = 1 << 20;
 
 impl Rounds {
@@ -71,8 +71,8 @@ impl Rounds {
         let mut dice = Rng::with_seed(self.seed);
         for _ in 0..self.rounds {
             let mut order: Vec<&mut Lane<'_>> = lanes.iter_mut().collect();
-            // Whoever comes after a contender that leaves the caches cold pays for it, so nobody
-            // may have a fixed neighbour.
+            // Shuffle the order: a contender that leaves the caches cold slows down the next one,
+            // so no contender may have a fixed neighbour.
             dice.shuffle(&mut order);
             for lane in order {
                 lane.run(self.threads);
@@ -83,7 +83,8 @@ impl Rounds {
     }
 }
 
-/// How many operations fill a batch of this length, if so many operations take so long.
+/// The number of operations that fill a batch of this length. `time` measures a number of
+/// operations.
 pub fn fill(batch: Duration, mut time: impl FnMut(usize) -> Duration) -> usize {
     let mut operations = 16;
     loop {
@@ -115,7 +116,7 @@ pub fn each(took: Duration, operations: usize) -> f64 {
     took.as_nanos() as f64 / operations as f64
 }
 
-/// A contender and what it has taken so far.
+/// A contender and its times so far.
 struct Lane<'a> {
     contender: &'a Contender,
     operations: usize,
@@ -124,7 +125,7 @@ struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     fn new(contender: &'a Contender, group: &Group, rounds: &Rounds) -> Self {
-        // What is made at the first use is made now, and the caches are as they will be.
+        // Warm up: run the one-time initialisation, and fill the caches.
         time(contender, group.operations().unwrap_or(64), rounds.threads);
         let operations = group.operations().unwrap_or_else(|| {
             fill(rounds.batch, |operations| time(contender, operations, rounds.threads))

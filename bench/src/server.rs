@@ -1,5 +1,4 @@
-//! The least server that a client can talk to: fixed answers over kept connections, in a process of
-//! its own.
+//! The simplest server for a client: fixed answers over kept connections, in its own process.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,7 +10,7 @@ use crate::jwt::{self, mint};
 /// The path whose answers repeat the token that the client begins with.
 pub(crate) const SAME: &str = "/customer?token=same";
 
-/// The path whose every answer brings another token than the one before.
+/// The path whose answers each bring a new token.
 pub(crate) const FRESH: &str = "/customer?token=fresh";
 
 /// The size of the tokens, in bytes.
@@ -19,12 +18,12 @@ const TOKEN: usize = 228;
 
 const BODY: &str = r#"{"id":"c-0123456789","status":"approved","fullName":"Ada Example","dateOfBirth":"1990-01-31","country":"GB","reviewed":true,"score":12,"flags":["pep","address"],"updatedAt":"2026-01-01T00:00:00Z"}"#;
 
-/// The server as its client sees it. It ends when this is dropped.
+/// A handle to the server. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Server {
     origin: String,
     child: Child,
-    /// Its end is the server's end, whatever becomes of this process.
+    /// Closing this pipe ends the server, even if this process is killed.
     stdin: Option<ChildStdin>,
 }
 
@@ -32,7 +31,7 @@ impl Server {
     /// Starts the program that ends in [`serve`].
     ///
     /// # Errors
-    /// When it cannot be started, or does not say where it listens.
+    /// The program cannot be started, or does not print its address.
     pub fn start(program: &mut Command) -> io::Result<Self> {
         let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();
@@ -51,7 +50,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        // It has nothing left to do, and nobody asks how it ended.
+        // Ignore the exit status.
         drop(self.child.wait());
     }
 }
@@ -61,10 +60,10 @@ pub(crate) fn token() -> String {
     mint(TOKEN, 0)
 }
 
-/// Serves until standard input ends. The first line of standard output says where.
+/// Serves until standard input ends. The first line of standard output is the address.
 ///
 /// # Errors
-/// When no port can be opened.
+/// A port cannot be opened.
 pub fn serve() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut stdout = io::stdout();
@@ -72,7 +71,7 @@ pub fn serve() -> io::Result<()> {
     stdout.flush()?;
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            // An error is a client that went away.
+            // An error means that the client went away.
             thread::spawn(move || drop(answer_all(connection)));
         }
     });

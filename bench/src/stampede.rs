@@ -1,9 +1,9 @@
-//! Many threads that need a token at one moment: how many logins that makes, and who waits without
-//! need.
+//! Many threads that need a token at the same moment. Counts the logins, and the threads that wait
+//! without need.
 //!
-//! Nothing here is a matter of pace. A round counts what the server has seen. And once a token is
-//! granted, logins are held at the server's gate: whoever is not done until the gate opens has
-//! waited for a login although there was a token to use.
+//! The results do not depend on the machine's speed. A round counts the server's requests. After a
+//! token is granted, further logins are held at the server's gate. A thread that is not done when
+//! the gate opens has waited for a login although it could use a token.
 
 use std::io;
 use std::sync::Barrier;
@@ -19,26 +19,26 @@ use crate::distribution::Distribution;
 use crate::subject;
 use crate::table::Table;
 
-/// How many threads need a token.
+/// The number of threads that need a token.
 const THREADS: usize = 64;
 
-/// How long a login takes: long enough that all of them meet while it is under way.
+/// How long a login takes. It is long enough that all threads come while the login is under way.
 const LOGIN: Duration = Duration::from_millis(10);
 
-/// Who is not done by then is stalled.
+/// The time after which an unfinished thread counts as stalled.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The lifetime of a token that is to end soon.
+/// The lifetime of a token that ends soon.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// How many short lives the client is in use without a pause.
+/// The number of short lifetimes for which the client is in use without a pause.
 const LIVES: u32 = 2;
 
-/// What many threads go through together.
+/// A scenario of many threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     name: &'static str,
-    /// How many logins there must be, those that fail included.
+    /// The expected number of logins, including failed logins.
     logins: u64,
     play: fn() -> Played,
 }
@@ -46,22 +46,22 @@ pub struct Scenario {
 /// One round of a scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Played {
-    /// All logins, those that fail included.
+    /// All logins, including failed logins.
     pub logins: u64,
-    /// The threads that waited for a login although there was a token to use.
+    /// The number of threads that waited for a login although they could use a token.
     pub stalled: usize,
-    /// Until all threads were done.
+    /// The time until all threads were done.
     pub took: Duration,
 }
 
-/// What came of all rounds of a scenario.
+/// The results of all rounds of a scenario.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     scenario: Scenario,
     rounds: Vec<Played>,
 }
 
-/// All of them.
+/// All scenarios.
 pub const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "cold start", logins: 1, play: cold },
     Scenario { name: "idle until the token has ended", logins: 1, play: expiry },
@@ -71,29 +71,29 @@ pub const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "a token is resumed while a login hangs", logins: 1, play: resumption },
 ];
 
-/// Scenarios that never come out right: they show that the bench fails.
+/// Scenarios that always fail. They show that the bench can fail.
 ///
-/// The first one wants a login too many. In the second one a thread that hangs by right counts as
-/// stalled.
+/// The first scenario expects one login too many. In the second scenario, a thread that may hang
+/// counts as stalled.
 pub const IMPOSSIBLE: [Scenario; 2] = [
     Scenario { name: "cold start, two logins wanted", logins: 2, play: cold },
     Scenario { name: "a login hangs, and nobody may", logins: 1, play: || resumed(0, LOGIN) },
 ];
 
 impl Scenario {
-    /// Plays it so often.
+    /// Plays the scenario for this number of rounds.
     pub fn play(self, rounds: usize) -> Outcome {
         Outcome::new(self, (0..rounds).map(|_| (self.play)()).collect())
     }
 }
 
 impl Outcome {
-    /// What was seen in these rounds.
+    /// The outcome of these rounds.
     pub fn new(scenario: Scenario, rounds: Vec<Played>) -> Self {
         Self { scenario, rounds }
     }
 
-    /// What has gone wrong, if anything has.
+    /// The fault of the rounds, if there is one.
     pub fn breach(&self) -> Option<String> {
         let Scenario { name, logins, .. } = self.scenario;
         let right = |round: &&Played| round.logins == logins && round.stalled == 0;
@@ -106,16 +106,16 @@ impl Outcome {
         })
     }
 
-    /// Whether all of them have come out right.
+    /// Checks that all outcomes are as expected.
     ///
     /// # Errors
-    /// A line for each scenario with a wrong round.
+    /// Has a line for each scenario with a wrong round.
     pub fn judge(outcomes: &[Self]) -> io::Result<()> {
         let breaches: Vec<String> = outcomes.iter().filter_map(Self::breach).collect();
         if breaches.is_empty() { Ok(()) } else { Err(io::Error::other(breaches.join("\n"))) }
     }
 
-    /// All of them as a table.
+    /// All outcomes as a table.
     pub fn table(outcomes: &[Self]) -> Table {
         let columns = [
             "scenario",
@@ -161,7 +161,7 @@ fn expiry() -> Played {
     while matches!(client.explain(), Explanation::Send { .. }) {
         thread::sleep(LOGIN);
     }
-    // The token that is now logged in for must not end within the round.
+    // The next token must not end within the round.
     emulator.set_policy(Policy::default());
     emulator.reset_stats();
     play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
@@ -210,13 +210,13 @@ fn failure() -> Played {
     play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
 }
 
-/// One leads the login that hangs, and hangs by right.
+/// One thread leads the login that hangs, and may hang itself.
 fn resumption() -> Played {
     resumed(1, PATIENCE)
 }
 
 /// Half of the threads wait for a login when a token comes from a store, and half come later.
-fn resumed(hanging: usize, patience: Duration) -> Played {
+fn resumed(hanging: usize, timeout: Duration) -> Played {
     let emulator = emulator(Policy::default());
     let (client, other) =
         (builder(&emulator).build().unwrap(), builder(&emulator).build().unwrap());
@@ -231,19 +231,19 @@ fn resumed(hanging: usize, patience: Duration) -> Played {
         }
         call(&client);
     };
-    play(&emulator, hanging, patience, waits_for_token, || {
+    play(&emulator, hanging, timeout, waits_for_token, || {
         assert!(emulator.wait_until_held(1, PATIENCE), "somebody must lead");
         client.resume(&stored).unwrap();
         resumed.wait();
     })
 }
 
-/// Runs the calls of all threads, but for so many that hang by right. Once there is a token, which
-/// is when `granted` ends, nobody else may wait for a login any more.
+/// Runs the calls of all threads. `hanging` threads may hang. After `granted` ends, the client has
+/// a token, so no other thread may wait for a login.
 fn play(
     emulator: &Emulator,
     hanging: usize,
-    patience: Duration,
+    timeout: Duration,
     call: impl Fn() + Sync,
     granted: impl FnOnce(),
 ) -> Played {
@@ -261,7 +261,7 @@ fn play(
         granted();
         emulator.hold(Hold::logins());
         let stalled = || (THREADS - hanging).saturating_sub(done.load(SeqCst));
-        wait_until(patience, || stalled() == 0);
+        wait_until(timeout, || stalled() == 0);
         let seen = (began.elapsed(), stalled());
         emulator.release_all();
         seen
@@ -276,9 +276,9 @@ fn wait_for_grant(emulator: &Emulator) {
     );
 }
 
-/// Waits until it is so; false when patience ends first.
-fn wait_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
-    let ends = Instant::now() + patience;
+/// Waits until the condition holds; false if `timeout` passes first.
+fn wait_until(timeout: Duration, is_so: impl Fn() -> bool) -> bool {
+    let ends = Instant::now() + timeout;
     while !is_so() {
         if Instant::now() > ends {
             return false;

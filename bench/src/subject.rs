@@ -1,5 +1,5 @@
-//! What is measured. Only here are the core and the adapter called, so that a change of theirs is a
-//! change of this file.
+//! The subjects of the measurements. Only this file calls the core and the adapter, so a change of
+//! their API changes only this file.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,10 +15,10 @@ use waldo_ureq::Client;
 
 use crate::jwt::SECRET;
 
-/// Where requests go that are never sent.
+/// The origin of requests that are never sent.
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
 
-/// A session that nobody shares, and which is told the time.
+/// A session that is not shared, and gets the time as an argument.
 #[derive(Debug)]
 pub(crate) struct Core {
     session: Session,
@@ -30,7 +30,7 @@ impl Core {
         Self::with(config(ORIGIN), token)
     }
 
-    /// One that checks signatures as well.
+    /// A session that also checks signatures.
     pub(crate) fn verifying(token: &str) -> Self {
         let config =
             Config::builder(ORIGIN, credentials()).verify_signatures(true).build().unwrap();
@@ -40,7 +40,7 @@ impl Core {
     fn with(config: Config, token: &str) -> Self {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         let mut core = Self { session: session(config, token, now), now };
-        // The server has accepted the token, as nearly always.
+        // Let the server accept the token, which is the usual state.
         let attempt = core.attach(&mut Request::get(ORIGIN).body(()).unwrap());
         core.conclude(attempt, &HeaderMap::new());
         core
@@ -60,7 +60,7 @@ impl Core {
         }
     }
 
-    /// How many tokens it has held so far.
+    /// The number of tokens that the session has held.
     pub(crate) fn generation(&self) -> u64 {
         generation(&self.session.explain(self.now))
     }
@@ -79,7 +79,7 @@ impl Shared {
         let shared = Self::new();
         let mut request = Request::get(ORIGIN).body(()).unwrap();
         let attempt = shared.log_in(&mut request, |lead| grant(lead, token));
-        // The server has accepted the token, as nearly always.
+        // Let the server accept the token, which is the usual state.
         drop(shared.0.conclude(attempt, &mut Response::new(())));
         shared
     }
@@ -88,13 +88,13 @@ impl Shared {
         self.log_in(request, |_| panic!("a token is held"))
     }
 
-    /// How many entries the journal has had: the login that was started, and those who have joined
+    /// The number of journal entries: the start of the login, and one for each call that waits for
     /// it.
     pub(crate) fn written(&self) -> u64 {
         self.0.inspect(|session, _| session.journal().written())
     }
 
-    /// Attaches a token, and waits for it or logs in for it.
+    /// Attaches a token, after waiting or logging in if necessary.
     pub(crate) fn log_in(&self, request: &mut Request<()>, authenticate: impl Fn(Lead)) -> Attempt {
         let mut call = Call::replayable();
         loop {
@@ -111,7 +111,7 @@ impl Shared {
     }
 }
 
-/// A session that has logged in and been granted this token.
+/// A session that has logged in and holds this token.
 fn session(config: Config, token: &str, now: Now) -> Session {
     let mut request = Request::get(config.origin().to_string()).body(()).unwrap();
     let mut session = Session::new(config);
@@ -134,8 +134,7 @@ fn granting(token: &str) -> String {
     format!(r#"{{"token":"{token}"}}"#)
 }
 
-/// A client that holds this token and has not logged in for it, over the agent that it makes by
-/// itself, or over this one.
+/// A client that holds this token without a login, over the given agent or its own.
 pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client {
     let now = Now::new(Duration::ZERO, SystemTime::now());
     let session = session(config(origin), token, now);
@@ -146,7 +145,7 @@ pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client 
     client
 }
 
-/// How many tokens a client has held so far.
+/// The number of tokens that a client has held.
 pub(crate) fn generations(client: &Client) -> u64 {
     generation(&client.explain())
 }
@@ -158,7 +157,7 @@ fn generation(explanation: &Explanation) -> u64 {
     *generation
 }
 
-/// What an agent of ureq's own is set to: its defaults, whatever the environment says of proxies.
+/// ureq's default settings, without a proxy from the environment.
 pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
     Agent::config_builder().user_agent("waldo-bench").proxy(None)
 }

@@ -7,7 +7,7 @@ use crate::group::Group;
 use crate::limit::Limit;
 use crate::rounds::{Rounds, Timing};
 
-/// A table: its cells in a frame, the first column to the left and the others to the right.
+/// A table. The first column is aligned to the left, and the others to the right.
 #[derive(Clone, Debug)]
 pub struct Table {
     title: String,
@@ -17,7 +17,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table without rows. The note stands between its title and itself.
+    /// A table without rows. The note stands between the title and the table.
     pub fn new(title: impl Into<String>, note: impl Into<String>, columns: &[&str]) -> Self {
         let columns = columns.iter().map(ToString::to_string).collect();
         Self { title: title.into(), note: note.into(), columns, rows: Vec::new() }
@@ -30,7 +30,7 @@ impl Table {
         self
     }
 
-    /// What each contender of a group has taken.
+    /// The times of each contender of a group.
     pub fn of_timings(group: &Group, rounds: &Rounds, timings: &[Timing]) -> Self {
         let (title, note) = match rounds.threads {
             1 => (group.title().to_owned(), "CPU time of the thread".to_owned()),
@@ -66,7 +66,7 @@ impl Table {
         })
     }
 
-    /// What each contender of a group was counted at, and what it must not exceed.
+    /// The counts of each contender of a group, and its limits.
     pub fn of_counts(group: &Group, counts: &[Count]) -> Self {
         let columns =
             ["contender", "instructions/op", "ratio", "limit", "allocs/op", "bytes/op", "limit"];
@@ -90,7 +90,7 @@ impl Table {
     }
 }
 
-/// A whole number as such, and any other with two decimals.
+/// A whole number without decimals, and any other number with two decimals.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

@@ -1,6 +1,6 @@
-//! Threads that wait for a login: what it costs that they all wake when it is settled.
+//! The cost of waking all threads that wait for a login.
 //!
-//! The least is a flag behind a lock, and a bell that is rung when the lock is free.
+//! The reference is a flag behind a lock, and an event that is notified after unlocking.
 
 use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
@@ -16,42 +16,43 @@ use crate::jwt::mint;
 use crate::subject::{self, Shared};
 use crate::table::Table;
 
-/// How many threads wait.
+/// The numbers of waiting threads.
 const WAITERS: [usize; 3] = [1, 10, 1000];
 
-/// How long after the last one has come all of them surely wait.
+/// The time after which all threads certainly wait, once the last thread has come.
 const CALM: Duration = Duration::from_millis(10);
 
-/// A bench in which not all come within this time has a mistake.
+/// The time in which all threads must have come. Otherwise the bench has a mistake.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a waiter needs: the machine may have little room for stacks.
+/// The stack of a waiter, in bytes. It is small, because the machine may have little memory for
+/// stacks.
 const STACK: usize = 0x2_0000;
 
 const TOKEN: usize = 400;
 
-/// One login that has been waited for.
+/// The times of one login with waiters.
 #[derive(Clone, Copy, Debug)]
 struct Wakeup {
-    /// From the login's end until the last waiter had the token.
+    /// The time from the login's end until the last waiter had the token.
     last: Duration,
-    /// How long the leader was kept by waking the others.
+    /// How long the leader took to wake the others.
     leader: Duration,
-    /// The CPU time of all waiters, from their coming until they had the token.
+    /// The CPU time of all waiters, from their start until they had the token.
     waiters: Duration,
 }
 
-/// One way of waiting.
+/// One way to wait.
 struct Way {
     name: &'static str,
     wake: fn(usize) -> Wakeup,
 }
 
-/// The first one is the reference.
+/// All ways to wait. The first one is the reference.
 const WAYS: [Way; 2] =
     [Way { name: "a bell alone", wake: bell }, Way { name: "a shared session", wake: session }];
 
-/// Wakes as many threads in each way, so many rounds.
+/// Wakes all numbers of threads in each way, in this number of rounds.
 pub fn table(rounds: usize, seed: u64) -> Table {
     let columns = [
         "contender",
@@ -131,7 +132,7 @@ fn session(waiters: usize) -> Wakeup {
         let began = Mutex::new(Instant::now());
         let authenticate = |lead: Lead| {
             start.wait();
-            // The journal tells that the login was started, and of each that has joined it.
+            // The journal has one entry for the start of the login, and one for each waiting call.
             calm(|| shared.written() == 1 + waiters as u64);
             *began.lock().unwrap() = Instant::now();
             subject::grant(lead, &token);
@@ -142,7 +143,7 @@ fn session(waiters: usize) -> Wakeup {
     wake(waiters, wait, lead)
 }
 
-/// Waits until all have come, and then until they surely wait.
+/// Waits until all threads have come, and then until they certainly wait.
 fn calm(all_there: impl Fn() -> bool) {
     let began = Instant::now();
     while !all_there() {
@@ -152,8 +153,8 @@ fn calm(all_there: impl Fn() -> bool) {
     thread::sleep(CALM);
 }
 
-/// Runs the waiters and their leader. The leader lets them start, and says when it began to wake
-/// them.
+/// Runs the waiters and their leader. The leader lets the waiters start, and returns the instant at
+/// which it began to wake them.
 fn wake(waiters: usize, wait: impl Fn() + Sync, lead: impl FnOnce(&Barrier) -> Instant) -> Wakeup {
     let start = Barrier::new(waiters + 1);
     let waiter = || {

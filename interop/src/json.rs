@@ -12,7 +12,7 @@ use waldo_auth_core::{
 use crate::node::node;
 use crate::{KEY, Outcome, SECRET};
 
-/// The texts that are changed to make others.
+/// The texts from which other texts are made.
 const SEEDS: [&str; 12] = [
     r#"{"code":"INVALID_API_KEY","message":"no"}"#,
     r#" { "message" : [1, -2.5e+3, {"code":"X"}] , "code" : "Y" } "#,
@@ -61,8 +61,8 @@ pub(crate) fn meeting() -> Outcome {
     if taken < TEXTS / 10 { Err(format!("only {taken} texts are JSON").into()) } else { Ok(()) }
 }
 
-/// Compares what the client reads of each text with what `JSON.parse` said of it; answers how many
-/// of the texts are JSON.
+/// Compares the client's reading of each text with the result of `JSON.parse`. Returns the number
+/// of texts that are JSON.
 fn compare(
     texts: &[Vec<u8>],
     said: &[Value],
@@ -82,7 +82,7 @@ fn compare(
     Ok(taken)
 }
 
-/// The seeds as they are, and then each with a few changes.
+/// The unchanged seeds, and then each seed with a few changes.
 fn texts() -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |end: usize| {
@@ -127,7 +127,7 @@ fn digit(half: u8) -> u8 {
     if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }
 
-/// The code that the client reads of a 401 with this body.
+/// The code that the client reads from a 401 with this body.
 fn read(body: &[u8]) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
     let login = login()?;
     Ok(match login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), body) {
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_reading_of_a_code_is_told() {
+    fn another_reading_of_a_code_is_reported() {
         let texts = [br#"{"code":"A"}"#.to_vec(), b"{".to_vec(), b"{}".to_vec()];
         let taken = |said: [Value; 3]| compare(&texts, &said).ok();
         assert_eq!(taken([json!(["A"]), json!(null), json!([])]), Some(2));

@@ -1,9 +1,8 @@
-//! Meetings of this project with programs whose libraries it did not write: a server on express and
-//! jsonwebtoken that follows the API's documents, the API's own Node sample, and the JSON reader of
-//! Node and of browsers.
+//! Tests of this project with foreign programs: a server on express and jsonwebtoken that follows
+//! the API's documents, the API's own Node sample, and the JSON reader of Node and browsers.
 //!
-//! Each meeting counts what the other side has seen and compares it with what it must be. `bash
-//! interop/run` installs the libraries first.
+//! Each test compares the counts of the other side with the expected counts. `bash interop/run`
+//! installs the libraries first.
 
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
@@ -132,7 +131,8 @@ fn lag() -> Outcome {
     expect("logins after the restart", server.stats()?.logins, 1)
 }
 
-/// Calls, at most for ten seconds, until the server takes the token. The first call is refused.
+/// Makes calls until the server accepts the token, for at most ten seconds. The first call is
+/// refused.
 fn refused_for_a_while(client: &Client) -> Outcome {
     for call in 0..500 {
         match customer(client) {

@@ -1,4 +1,4 @@
-//! The programs on the other side, as child processes that end with their handle.
+//! The programs of the other side, as child processes that end with their handles.
 
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::{KEY, Outcome, SECRET, expect};
 
-/// How the express server is started.
+/// The settings of the express server.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
-    /// 0 lets the system choose.
+    /// The port; 0 for any free port.
     pub(crate) port: u16,
     pub(crate) lifetime_s: u32,
     pub(crate) strict: bool,
     /// How long the server refuses the token of a login after its issue.
     pub(crate) known_after_ms: u32,
-    /// The client secret, unless told otherwise.
+    /// The signing key; `None` for the client secret.
     pub(crate) signing_key: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Express {
     port: u16,
 }
 
-/// What the server says it has seen.
+/// The counts that the server reports.
 pub(crate) struct Stats {
     pub(crate) logins: u64,
     at_once: u64,
@@ -48,8 +48,7 @@ impl Stats {
         Ok(Self { logins: count("logins")?, at_once: count("loginsAtOnce")?, statuses })
     }
 
-    /// Compares the counts: the logins that were granted, and the answers by status, which are all
-    /// there are.
+    /// Compares the counts of granted logins, and of all answers by status.
     fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
         expect("logins", self.logins, logins)?;
         expect("several logins at once", self.at_once > 1, false)?;
@@ -101,7 +100,7 @@ impl Express {
         Stats::read(&serde_json::from_slice(&body)?)
     }
 
-    /// Compares the server's counts, as [`Stats::expect`] does.
+    /// Compares the server's counts with [`Stats::expect`].
     pub(crate) fn expect(&self, logins: u64, answers: &[(u16, u64)]) -> Outcome {
         self.stats()?.expect(logins, answers)
     }
@@ -109,7 +108,7 @@ impl Express {
 
 impl Drop for Express {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // An error means that the process has already ended.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_count_that_differs_is_told() {
+    fn each_different_count_is_reported() {
         let expected =
             |stats: Value| Stats::read(&stats).and_then(|stats| stats.expect(1, &[(200, 2)]));
         let right = json!({ "logins": 1, "loginsAtOnce": 1, "statuses": { "200": 2 } });

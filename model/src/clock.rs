@@ -1,8 +1,8 @@
-//! Time that stands still while any caller can go on, and jumps to the next deadline when all of
-//! them wait.
+//! A clock that stands still while a caller can run, and jumps to the next deadline when all
+//! callers wait.
 //!
-//! The callers of a schedule are coroutines of one thread of the machine, so what they share here
-//! needs no lock.
+//! The callers of a schedule are coroutines of one real thread, so the shared state here needs no
+//! lock.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -21,10 +21,10 @@ thread_local! {
 #[derive(Default)]
 struct Clock {
     elapsed: Duration,
-    /// How many threads can go on, each with its callers.
+    /// The number of threads that can run.
     running: usize,
     sleeping: Vec<Sleeping>,
-    /// Counts the sleeps, which tells them apart.
+    /// Counts the sleeps, so that each has its own number.
     sleeps: u64,
 }
 
@@ -34,39 +34,39 @@ struct Sleeping {
     waker: Waker,
 }
 
-/// How old the session is when the callers begin, so that an instant is not its own distance from
-/// now.
+/// The age of the session when the callers begin. It is not zero, so that a test notices an instant
+/// that is confused with a duration.
 const AGE: Duration = Duration::from_secs(100);
 
-/// Puts the clock back to its zero, for the one who makes a session.
+/// Sets the clock to zero, before a session is made.
 pub(crate) fn reset() {
     CLOCK.replace(Clock { running: 1, ..Clock::default() });
 }
 
-/// Starts the time of a scene of so many threads.
+/// Starts the clock of a scene with this number of threads.
 pub(crate) fn start(threads: usize) {
     CLOCK.replace(Clock { running: threads, elapsed: AGE, ..Clock::default() });
 }
 
-/// What the clock shows.
+/// The reading of the clock.
 pub(crate) fn elapsed() -> Duration {
     CLOCK.with_borrow(|clock| clock.elapsed)
 }
 
-/// How much time has passed since the callers began, but for the ticks.
+/// The time since the callers began, without the ticks.
 pub(crate) fn passed() -> Duration {
     let passed = elapsed().saturating_sub(AGE);
     Duration::new(passed.as_secs(), passed.subsec_millis() * 1_000_000)
 }
 
-/// Lets the least of time pass, so that no two readings under the lock are equal.
+/// Lets the smallest time pass, so that all readings under the lock differ.
 pub(crate) fn tick() {
     CLOCK.with_borrow_mut(|clock| clock.elapsed += Duration::from_nanos(1));
 }
 
-/// A thread has ended, or waits: the others may be all that is left, and wait.
+/// A thread has ended, or waits. If all other threads wait too, time jumps.
 pub(crate) fn leave() {
-    // Waking takes the clock, so it is let go of first.
+    // Release the clock before waking, because a wake-up borrows the clock.
     let due = CLOCK.with_borrow_mut(|clock| {
         clock.running -= 1;
         clock.move_on()
@@ -74,13 +74,13 @@ pub(crate) fn leave() {
     due.into_iter().for_each(Waker::wake);
 }
 
-/// One more can go on.
+/// One more thread can run.
 fn join() {
     CLOCK.with_borrow_mut(|clock| clock.running += 1);
 }
 
 impl Clock {
-    /// Jumps to the next deadline when all wait, and says who has waited for it.
+    /// If all threads wait, jumps to the next deadline, and returns the wakers of that deadline.
     fn move_on(&mut self) -> Vec<Waker> {
         let next = self.sleeping.iter().map(|sleeping| sleeping.until).min();
         match next {
@@ -94,12 +94,12 @@ impl Clock {
     }
 }
 
-/// Lets time pass.
+/// Waits for this time.
 pub(crate) fn sleep(span: Duration) -> Sleep {
     sleep_until(elapsed().saturating_add(span))
 }
 
-/// Lets time pass until the clock shows this.
+/// Waits until the clock shows this time.
 pub(crate) fn sleep_until(until: Duration) -> Sleep {
     CLOCK.with_borrow_mut(|clock| {
         assert!(until > clock.elapsed, "a wait must end in the future");
@@ -108,7 +108,7 @@ pub(crate) fn sleep_until(until: Duration) -> Sleep {
     })
 }
 
-/// A future that ends at its time.
+/// A future that ends at its deadline.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Sleep {
@@ -140,7 +140,7 @@ impl Drop for Sleep {
     }
 }
 
-/// Runs the future until `end`, and drops it then.
+/// Runs the future until `end`, and then drops it.
 pub(crate) async fn until<T>(
     end: impl Future<Output = ()>,
     future: impl Future<Output = T>,
@@ -153,14 +153,15 @@ pub(crate) async fn until<T>(
     .await
 }
 
-/// Runs a future to its end in the stead of one who can go on: while it waits, time may pass.
+/// Runs a future to its end in a thread that counts as running. While the future waits, time may
+/// pass.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = future::block_on(poll_fn(|context| Poll::Ready(context.waker().clone())));
     let pulse = Arc::new(Pulse { counted: AtomicBool::new(true), waker });
     let waker = Waker::from(Arc::clone(&pulse));
     let output = future::block_on(poll_fn(|_| {
-        // Whoever has woken it has counted it; it may also be polled without a reason.
+        // A wake-up has already counted this thread. A poll without a wake-up must count it here.
         if !pulse.counted.swap(false, SeqCst) {
             join();
         }
@@ -170,14 +171,15 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
         polled
     }));
-    // Wake-ups since the last poll, and later ones, lead to no further poll.
+    // A wake-up after the last poll causes no further poll, so undo its count, and count no later
+    // one.
     if pulse.counted.swap(true, SeqCst) {
         leave();
     }
     output
 }
 
-/// Counts a future among those who can go on, from when it is woken until it is polled.
+/// Counts a future as running from its wake-up until its poll.
 struct Pulse {
     counted: AtomicBool,
     waker: Waker,

@@ -1,4 +1,5 @@
-//! One thread that runs tasks: any of those that are woken, until it waits, and then another.
+//! One thread that runs tasks. It picks any woken task, runs it until it waits, and then picks
+//! another.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use shuttle::rand::{Rng, thread_rng};
 
-/// Runs all of them to their ends.
+/// Runs all futures to their ends.
 pub(crate) async fn run<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let thread = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
     let mut tasks: Vec<_> = futures.into_iter().map(|future| Task::new(future, &thread)).collect();
@@ -52,7 +53,7 @@ impl<F: Future> Task<F> {
     }
 }
 
-/// What wakes one task, and the thread for it.
+/// The waker of one task. It also wakes the thread.
 struct Alarm {
     woken: AtomicBool,
     thread: Waker,

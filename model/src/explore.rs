@@ -1,4 +1,4 @@
-//! Which schedules a scene is played under.
+//! The schedules of a scene.
 
 use std::num::NonZeroUsize;
 use std::panic::catch_unwind;
@@ -10,12 +10,12 @@ use waldo_test_driver::setting::Setting;
 use crate::stage::{Cast, Kind};
 use crate::sync::Notify;
 
-/// A scene.
+/// A scene of callers.
 pub type Scene = fn(Cast);
 
-/// How many schedules of one kind a scene is played under, and where chance begins.
+/// The number of schedules of each kind for a scene, and the random seed.
 ///
-/// `WALDO_MODEL_SCHEDULES` and `WALDO_MODEL_SEED` say otherwise.
+/// `WALDO_MODEL_SCHEDULES` and `WALDO_MODEL_SEED` change them.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     schedules: usize,
@@ -28,18 +28,18 @@ impl Plan {
         Self { schedules, seed: Setting::ModelSeed.read().unwrap().unwrap_or(1) }
     }
 
-    /// Every schedule, one after the other. They are short, so there may be many.
+    /// All schedules, one after the other. They are short, so many are allowed.
     fn exhaustive(self) -> (DfsScheduler, usize) {
         let limit = 50 * self.schedules;
         (DfsScheduler::new(Some(limit), false), limit)
     }
 
-    /// Another caller may run at each step.
+    /// A scheduler that may switch to another caller at each step.
     fn restless(self) -> RandomScheduler {
         RandomScheduler::new_from_seed(self.seed, self.schedules)
     }
 
-    /// Each caller runs as far as it can, but for three places: most mistakes need no more to show.
+    /// A scheduler that switches callers at three places only. Most faults need no more switches.
     fn steady(self) -> PctScheduler {
         PctScheduler::new_from_seed(self.seed, 3, self.schedules)
     }
@@ -65,7 +65,7 @@ pub fn explore(scene: Scene, kinds: &[Kind]) {
         for bell in [Notify::Sound, Notify::Skittish] {
             let cast = Cast { callers: 4, kind, bell };
             played += play(plan.restless(), scene, cast);
-            // Of one thread there is one schedule; which of its tasks runs next is drawn.
+            // One thread has one schedule, and the next task is drawn at random.
             if kind != Kind::TasksOfOneThread {
                 played += play(plan.steady(), scene, cast);
             }
@@ -82,11 +82,11 @@ pub fn tells(scene: Scene, kind: Kind, bell: Notify) -> bool {
 
 fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize {
     let mut config = Config::new();
-    // A session and its journal are larger than what coroutines have here by default.
+    // A session and its journal need more stack than coroutines have by default.
     config.stack_size = 0x4_0000;
-    // Far more than any scene takes, so that callers that go on for ever are found.
+    // More steps than any scene needs. The limit finds callers in endless loops.
     config.max_steps = MaxSteps::FailAfter(20_000);
-    // The seed replays it, and the same number of schedules.
+    // The seed and the number of schedules repeat a failure.
     config.failure_persistence = FailurePersistence::None;
     Runner::new(scheduler, config).run(move || scene(cast))
 }

@@ -1,20 +1,20 @@
-//! Plays the shared session, in the files that ship, under chosen schedules of threads and tasks.
+//! Runs the shipping files of the shared session under chosen schedules of threads and tasks.
 //!
 //! `waldo-auth-client`'s `session.rs`, `lead.rs` and `wait.rs` take their lock, their event and
-//! their clocks from a module `sync`. There these are the standard library's and
-//! `event_listener`'s. Here the lock is shuttle's, and the event and the clock are this crate's
-//! own, because waits never end by time in shuttle. The clock stands still while any caller can go
-//! on. When all of them wait, it jumps to the next deadline. So a lost wake-up does not hide behind
-//! the end of a wait: it shows as time that has passed.
+//! their clocks from a module `sync`. In `waldo-auth-client`, this module uses the standard library
+//! and `event_listener`. Here the lock comes from shuttle. The event and the clock are this crate's
+//! own, because shuttle has no timed waits. The clock stands still while a caller can run. When all
+//! callers wait, the clock jumps to the next deadline. So a lost wake-up cannot hide behind the end
+//! of a wait: it shows as passed time.
 //!
-//! A caller is a thread, which blocks while it waits, or a task, which is polled when it is woken,
-//! and whose future may be dropped.
+//! A caller is a thread or a task. A thread blocks while it waits. A task is polled when it is
+//! woken, and its future may be dropped.
 //!
-//! This model shows nothing about weak memory orders. It takes the standard library's lock and
-//! `event_listener`'s event as right. The lock of the shared session orders everything else, and
+//! The model does not cover weak memory orders. It assumes that the standard library's lock and
+//! `event_listener`'s event are correct. The lock of the shared session orders everything else, and
 //! the crate forbids `unsafe`.
 
-// The shell's own tests are of real threads and clocks, and have no place here.
+// Leave out the session's own tests, because they use real threads and clocks.
 #![cfg(not(test))]
 #![expect(
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ mod trace;
 pub use stage::{Cast, Kind};
 pub use sync::Notify;
 
-// As they are there.
+// The same exports as in `waldo-auth-client`.
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession, mark_sensitive};

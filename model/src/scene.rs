@@ -1,6 +1,8 @@
-//! The scenes that callers play together. Each scene checks its result under any schedule.
+//! The scenes. In each scene, several callers use one session, and the scene checks its result
+//! under any schedule.
 //!
-//! Each call of a scene is one schedule, and panics if its sentence does not hold.
+//! Each call of a scene's function is one schedule. It panics if the sentence in its documentation
+//! is false.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,13 +18,13 @@ use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, unwind};
 use crate::{clock, trace};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
-/// The default.
+/// The default lease.
 const LEASE: Duration = Duration::from_secs(30);
 const TWO_LEASES: Duration = Duration::from_secs(60);
-/// The default base of the backoff, which full jitter stays below.
+/// The default base of the backoff. Full jitter stays below it.
 const BACKOFF: Duration = Duration::from_millis(250);
 
-/// A cold start has one leader; the others wait for its login and for nothing else.
+/// In a cold start, one caller logs in, and the other callers wait only for this login.
 pub fn cold_start(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     let ends = stage.play(cast, call);
@@ -34,8 +36,8 @@ pub fn cold_start(cast: Cast) {
 pub fn storm_of_401s(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     let sent = || stage.send(Call::replayable());
-    // The first call's own login is too fresh to be doubted, until the server has accepted its
-    // token.
+    // Let the server accept the token first. Otherwise a 401 would not drop the token of a new
+    // login.
     drop(stage.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
     let attempts: Vec<_> = (0..cast.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
     let ends = stage.play(cast, async |caller| {
@@ -50,7 +52,7 @@ pub fn storm_of_401s(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// A rejection is everybody's answer, at once.
+/// A rejection refuses all callers at once.
 pub fn rejection(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Rejected]);
     let ends = stage.play(cast, call);
@@ -61,7 +63,7 @@ pub fn rejection(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
-/// All wait out one backoff, and one of them tries again for all.
+/// All callers wait for one backoff, and then one caller logs in for all.
 pub fn backoff(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
     let ends = stage.play(cast, call);
@@ -71,7 +73,7 @@ pub fn backoff(cast: Cast) {
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
-/// Where no login brings a token, each call sits through three failures and is refused.
+/// If all logins fail, each call waits through three failures and is refused.
 pub fn outage(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Unavailable]);
     let ends = stage.play(cast, call);
@@ -80,14 +82,13 @@ pub fn outage(cast: Cast) {
         "{ends:?}"
     );
     let Seen { logins, at_once, passed } = stage.seen();
-    // A caller that comes when others have sat through some failures sits through as many more by
-    // itself.
+    // A caller that comes later waits through three more failures.
     assert!((3..=3 * cast.callers).contains(&logins), "{logins} logins");
     assert_eq!(at_once, 1);
     assert!(passed < LEASE * 3, "{passed:?}");
 }
 
-/// A login outlives the call that started it: the other calls wait for it, and for nothing else.
+/// A login outlives the call that started it, and the other calls wait only for this login.
 pub fn outliving_login(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
     let ends = stage.play(cast, async |caller| {
@@ -102,8 +103,8 @@ pub fn outliving_login(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
-/// A login whose code panics has failed for all. They wait out one backoff, and one of them tries
-/// again.
+/// A login that panics has failed for all callers. They wait for one backoff, and then one caller
+/// logs in.
 pub fn lost_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Lost, Answer::Granted]);
     let mut ends = stage.play(cast, call);
@@ -115,8 +116,8 @@ pub fn lost_leader(cast: Cast) {
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
-/// A leader that hangs delays the others by its lease, and its late answer takes nobody's token
-/// away.
+/// A leader that hangs delays the other callers by its lease, and its late answer does not replace
+/// their token.
 pub fn hanging_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TWO_LEASES), Answer::Granted]);
     let ends = stage.play(cast, call);
@@ -124,7 +125,7 @@ pub fn hanging_leader(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 2, passed: TWO_LEASES });
 }
 
-/// A call whose deadline comes leaves at its deadline, and the others get what they wait for.
+/// A call is refused at its deadline, and the other callers get their token.
 pub fn leaving(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
     let ends = stage.play(cast, async |caller| {
@@ -134,7 +135,7 @@ pub fn leaving(cast: Cast) {
     });
     assert_sent(&ends[1..], 1);
     match &ends[0] {
-        // A leader stays with its login, which is its sender's to end in time.
+        // A leader waits for its own login, even after the deadline.
         Ended { end: End::Sent(1), at } => assert_eq!(*at, TEN_SECONDS),
         Ended { end: End::Refused(Refusal::Deadline { .. }), at } => {
             assert_eq!(*at, TEN_SECONDS / 2);
@@ -144,7 +145,7 @@ pub fn leaving(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
-/// A caller that unwinds while it holds the lock costs its own call and nobody else's.
+/// A caller that unwinds while it holds the lock loses only its own call.
 pub fn poisoned_lock(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     let ends = stage.play(cast, async |caller| match caller.number {
@@ -155,7 +156,7 @@ pub fn poisoned_lock(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
-/// New credentials while others wait: they go on under the new ones, at once.
+/// After `reset` to other credentials, waiting callers go on at once under the new credentials.
 pub fn reset(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let overtaken = AtomicBool::new(false);
@@ -174,11 +175,11 @@ pub fn reset(cast: Cast) {
     assert_sent(&ends, 1);
     let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
     assert_eq!(stage.seen().logins, logins);
-    // The leader of the login that is given up waits for its answer; no other call waits with it.
+    // Only the leader of the old login waits for that login's answer.
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// Many late responses to one token give it up once, and one login follows.
+/// Any number of late responses to one token give up the token once, and one login follows.
 pub fn invalidation(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Granted]);
     let generation = stage.send(Call::replayable()).generation();
@@ -190,12 +191,12 @@ pub fn invalidation(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// The token is given up while others send with it. No call that comes later sends it.
+/// The token is given up while other callers use it. No later call carries it.
 pub fn giving_up(cast: Cast) {
     send_until(cast, |session| assert!(session.invalidate(session.generation())));
 }
 
-/// The same with new credentials.
+/// The token is given up by `reset` while other callers use it. No later call carries it.
 pub fn giving_up_by_reset(cast: Cast) {
     send_until(cast, |session| session.reset(others()));
 }
@@ -219,7 +220,7 @@ fn send_until(cast: Cast, change: fn(&SharedSession)) {
         }
         call(caller).await
     });
-    // The others may have been done before.
+    // The other callers may have ended earlier.
     assert_sent(&ends[..1], 2);
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
@@ -250,7 +251,8 @@ pub fn telling(cast: Cast) {
     }
 }
 
-/// A leader whose future is dropped while its login is under way is replaced at once, by one.
+/// If the future of a leader is dropped during its login, exactly one caller replaces the leader at
+/// once.
 pub fn dropped_leader(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Dropped, Answer::Granted]);
     let mut ends = stage.play(cast, call);
@@ -259,8 +261,8 @@ pub fn dropped_leader(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// However many leaders are dropped one after the other, all that are left are sent with what the
-/// next one brings, and at once.
+/// If several leaders are dropped one after the other, the next leader's token serves all remaining
+/// callers at once.
 pub fn dropped_leaders(cast: Cast) {
     for dropped in 1..cast.callers {
         let mut script = vec![Answer::Dropped; dropped];
@@ -273,8 +275,8 @@ pub fn dropped_leaders(cast: Cast) {
     }
 }
 
-/// A future that is dropped in the middle of a login ends its own call: the others go on when they
-/// would have without it, or at once where it was the one that logged in.
+/// A future that is dropped during a login ends only its own call. The other callers go on as
+/// without it, or at once if it was the leader.
 pub fn timed_out(cast: Cast) {
     let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let leads = AtomicBool::new(false);
@@ -293,8 +295,8 @@ pub fn timed_out(cast: Cast) {
     assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed });
 }
 
-/// A follower that is dropped once it has been woken, before it is polled again, takes nobody's
-/// wake-up with it.
+/// If a waiting caller is dropped between its wake-up and its poll, the other callers are still
+/// woken.
 pub fn dropped_when_woken(cast: Cast) {
     dropped_when_polled_again(cast, async || {
         let mut polls = 0;
@@ -306,11 +308,10 @@ pub fn dropped_when_woken(cast: Cast) {
     });
 }
 
-/// A future that is dropped at any moment, wherever its call stands, costs its own call and
-/// nobody's time.
+/// A future that is dropped at any moment ends its own call, and does not delay the other callers.
 pub fn dropped_at_any_moment(cast: Cast) {
-    // It is woken without a reason, so others have come as far as they happen to when it is polled
-    // again.
+    // Wake the future without a reason, so that it is dropped at a random point of the other
+    // callers' progress.
     dropped_when_polled_again(cast, future::yield_now);
 }
 
@@ -335,7 +336,7 @@ async fn call(caller: &Caller<'_>) -> End {
     caller.call(Call::replayable()).await
 }
 
-/// Leaves out the calls whose futures were dropped, and says how many they were.
+/// Removes the calls whose futures were dropped, and returns their number.
 fn take_dropped(ends: &mut Vec<Ended>) -> usize {
     ends.extract_if(.., |ended| matches!(ended.end, End::Dropped)).count()
 }

@@ -1,4 +1,4 @@
-//! One session that callers share, and a server that answers logins by script.
+//! One session that callers share, and a server that answers logins from a script.
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
@@ -18,35 +18,35 @@ use crate::sync::{self, Notify};
 use crate::wait::Wait;
 use crate::{clock, executor, trace};
 
-/// How many callers, of which kind, and by which event they wait.
+/// The callers of a scene: their number, their kind and their event.
 #[derive(Clone, Copy, Debug)]
 pub struct Cast {
-    /// At least 2.
+    /// The number of callers, at least 2.
     pub callers: usize,
-    /// How they wait.
+    /// The kind of the callers.
     pub kind: Kind,
-    /// What wakes them.
+    /// The event that wakes the callers.
     pub bell: Notify,
 }
 
-/// What shares the session.
+/// The kind of callers that share the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Threads, which block while they wait.
     Threads,
-    /// Tasks, each of which may run beside any other.
+    /// Tasks, which may run at the same time.
     Tasks,
-    /// Tasks of one thread, of which each runs until it waits.
+    /// Tasks of one thread. Each task runs until it waits.
     TasksOfOneThread,
-    /// Threads and tasks, as many of the one as of the other, all beside each other.
+    /// Threads and tasks in equal numbers, which may run at the same time.
     Both,
 }
 
-/// What becomes of a login.
+/// The scripted result of a login.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     Granted,
-    /// Granted, but only after so long.
+    /// Granted after this time.
     Late(Duration),
     Unavailable,
     Rejected,
@@ -56,26 +56,26 @@ pub(crate) enum Answer {
     Dropped,
 }
 
-/// What became of a call.
+/// The end of a call.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was sent with the token of this generation.
+    /// The call was sent with the token of this generation.
     Sent(u64),
     Refused(Refusal),
-    /// Its caller unwound.
+    /// The caller unwound.
     Lost,
-    /// Its future was dropped.
+    /// The future was dropped.
     Dropped,
 }
 
-/// What became of a caller's call, and how much time had passed then.
+/// The end of a caller's call, and the time that had passed.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) at: Duration,
 }
 
-/// What the server and the clock have seen.
+/// The counts of the server, and the passed time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) logins: usize,
@@ -85,7 +85,7 @@ pub(crate) struct Seen {
 
 pub(crate) struct Stage {
     pub(crate) session: SharedSession,
-    /// The answers to the logins in order; the last one stands for all that follow.
+    /// The answers to the logins, in order. The last answer repeats.
     script: Vec<Answer>,
     logins: AtomicUsize,
     under_way: AtomicUsize,
@@ -95,7 +95,7 @@ pub(crate) struct Stage {
 /// Two leases of the default length.
 const TWO_LEASES: Duration = Duration::from_secs(60);
 
-/// What a caller unwinds with when it is lost on purpose.
+/// The panic payload of a caller that unwinds on purpose.
 struct OnPurpose;
 
 impl Stage {
@@ -114,7 +114,7 @@ impl Stage {
         }
     }
 
-    /// Makes a call before there are callers.
+    /// Makes a call before the callers start.
     pub(crate) fn send(&self, call: Call) -> Attempt {
         clock::block_on(Caller::new(self, Kind::Threads, 0).send(call)).unwrap()
     }
@@ -128,7 +128,7 @@ impl Stage {
         }
     }
 
-    /// Runs callers to their ends: together in one thread, or each in a thread of its own.
+    /// Runs the callers to their ends: together in one thread, or each in its own thread.
     pub(crate) fn play(
         &self,
         cast: Cast,
@@ -180,11 +180,11 @@ impl Stage {
     }
 }
 
-/// One of those who share the session, with the loop of an adapter.
+/// One caller of the session, with the loop of an adapter.
 pub(crate) struct Caller<'a> {
     stage: &'a Stage,
     pub(crate) number: usize,
-    /// It is a thread.
+    /// Whether the caller is a thread.
     blocks: bool,
     led: Cell<bool>,
     dropped: Cell<bool>,
@@ -208,7 +208,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whether it has been the one that logs in.
+    /// Whether the caller has led a login.
     pub(crate) fn has_led(&self) -> bool {
         self.led.get()
     }
@@ -245,7 +245,7 @@ impl<'a> Caller<'a> {
         loop {
             call = match self.stage.session.admit(call, &mut request).unwrap() {
                 Admission::Send(attempt) if sync::bell() == Notify::Stale && self.number > 0 => {
-                    // The call goes out with the token of the admission before.
+                    // Send the call with the token of the previous admission.
                     match self.kept.replace(Some(attempt)) {
                         Some(earlier) => return Ok(earlier),
                         None => Call::replayable(),
@@ -281,7 +281,7 @@ impl<'a> Caller<'a> {
         if sync::bell() == Notify::Beside {
             drop(UnderWay::begin(self.stage));
         }
-        // Here the others run, while the login is on its way.
+        // Let the other callers run during the login.
         future::yield_now().await;
         let (status, body) =
             match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {
@@ -304,7 +304,7 @@ impl<'a> Caller<'a> {
         lead.answer(Head::new(status, &HeaderMap::new()), body.as_bytes());
     }
 
-    /// Waits for its future to be dropped, which it is where it would be polled next.
+    /// Waits until the future is dropped, at its next poll.
     async fn drop_here<T>(&self) -> T {
         self.dropped.set(true);
         future::yield_now().await;
@@ -318,7 +318,7 @@ impl<'a> Caller<'a> {
 
 /// Ends this caller's call by unwinding.
 pub(crate) fn unwind() -> ! {
-    // Without the hook of a panic, which would tell of a failure.
+    // `resume_unwind` does not call the panic hook, which would report a failure.
     resume_unwind(Box::new(OnPurpose))
 }
 
@@ -330,7 +330,7 @@ fn granted(number: usize) -> (StatusCode, String) {
     (StatusCode::OK, format!(r#"{{"token":"e30.e30.sig{number}"}}"#))
 }
 
-/// Counts a login until it ends, however it does.
+/// Counts a login as under way until its end.
 struct UnderWay<'a>(&'a Stage);
 
 impl<'a> UnderWay<'a> {

@@ -1,5 +1,4 @@
-//! The parts that the shared session takes from the standard library and from `event_listener`
-//! where it ships.
+//! The lock, the event and the clocks, in place of the standard library's and `event_listener`'s.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -19,62 +18,62 @@ thread_local! {
     static BELL: Cell<Notify> = const { Cell::new(Notify::Sound) };
 }
 
-/// How the event that ends waits behaves: right, or with one fault.
+/// The behaviour of the event and of the callers: correct, or with one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// It wakes all listeners, and each waiter listens before the lock is free.
+    /// Correct: the event wakes all listeners, and each waiter listens before it unlocks.
     Sound,
-    /// It also wakes without a reason, and ends waits without one.
+    /// The event also wakes listeners, and ends waits, without a reason.
     Skittish,
-    /// It is never notified.
+    /// The event is never notified.
     Silent,
-    /// It wakes one of the listeners.
+    /// The event wakes only one listener.
     ForOne,
-    /// The lock is free a moment before the waiter listens.
+    /// The waiter unlocks a moment before it listens.
     Late,
-    /// It is sound, but each login is sent five times, one after the other.
+    /// The event is correct, but each login is sent five times, one after the other.
     Often,
-    /// It is sound, but each login is sent beside another one.
+    /// The event is correct, but each login is sent together with another one.
     Beside,
-    /// It is sound, but each leader goes on only two leases after its login.
+    /// The event is correct, but each leader goes on two leases after its login.
     Slow,
-    /// It is sound, but each call except those of the first caller is sent with a token that was
-    /// attached for the call before.
+    /// The event is correct, but each call except the first caller's carries the token of the call
+    /// before.
     Stale,
-    /// It is sound, but each call is sent with a token that nobody has granted.
+    /// The event is correct, but each call carries a token that the server has not granted.
     Forged,
-    /// It is sound, but each call except the first unwinds at its end.
+    /// The event is correct, but each call except the first unwinds at its end.
     Unwinding,
-    /// It is sound, but the future of each call is dropped at its end.
+    /// The event is correct, but the future of each call is dropped at its end.
     Dropping,
-    /// It is sound, but the first call goes on only a second after each wait.
+    /// The event is correct, but the first call goes on one second after each wait.
     Dozing,
-    /// It is sound, but half of the entries of the journal are not emitted.
+    /// The event is correct, but half of the journal's entries are not emitted.
     Muffled,
-    /// It is sound, but the entries of the journal are emitted in reverse.
+    /// The event is correct, but the journal's entries are emitted in reverse order.
     Reversed,
 }
 
-/// How they behave in this scene.
+/// The behaviour in this scene.
 pub(crate) fn bell() -> Notify {
     BELL.get()
 }
 
-/// Chooses how the event behaves in the next scene.
+/// Sets the behaviour for the next scene.
 pub(crate) fn hang(bell: Notify) {
     BELL.set(bell);
 }
 
-/// Lets others run, as they may between any two steps that they can see. A sleep is a place to
-/// switch at here, and takes no time.
+/// Lets the other callers run, as they may between any two visible steps. This sleep is a switching
+/// point, and takes no time.
 fn pause() {
     thread::sleep(Duration::ZERO);
 }
 
-/// What rings for its listeners.
+/// The event, which notifies its listeners.
 ///
-/// A listener that it has rung for may be dropped without having heard it. `event_listener` rings
-/// for another one then; this one does not, so that nothing depends on it.
+/// A notified listener may be dropped before it has seen the notification. `event_listener` then
+/// notifies another listener. This event does not, so that the session must not depend on it.
 #[derive(Debug)]
 pub(crate) struct Event(Arc<Listening>);
 
@@ -82,16 +81,16 @@ type Listening = std::sync::Mutex<Listeners>;
 
 #[derive(Debug, Default)]
 struct Listeners {
-    /// Counts those who have begun to listen, which tells them apart.
+    /// Counts the listeners, so that each has its own number.
     begun: u64,
-    /// Those it is to ring for, in the order in which they have begun.
+    /// The listeners, in the order in which they began.
     ears: Vec<Ear>,
 }
 
 #[derive(Debug)]
 struct Ear {
     number: u64,
-    /// What to wake, once it waits.
+    /// The waker of the listener, after it has begun to wait.
     waker: Option<Waker>,
 }
 
@@ -140,7 +139,7 @@ impl Event {
 #[derive(Debug)]
 pub(crate) struct EventListener {
     event: Arc<Listening>,
-    /// Which it is of those who listen, once it does.
+    /// The number of the listener, after it has begun to listen.
     number: Option<u64>,
 }
 
@@ -202,7 +201,7 @@ impl Listener for EventListener {
     }
 }
 
-/// shuttle's lock, with a clock that goes on with each turn.
+/// shuttle's lock, which lets the clock tick each time it is locked.
 #[derive(Debug)]
 pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 

@@ -1,4 +1,4 @@
-//! The entries that the shared session emits, kept for the scene.
+//! Records the entries that the shared session emits.
 
 use std::cell::{Cell, RefCell};
 
@@ -26,22 +26,22 @@ pub(crate) fn emit(entry: &Entry) {
     // A listener may take its time.
     thread::yield_now();
     let teller = thread::current().id();
-    let bell = sync::bell();
-    if bell == Notify::Muffled && entry.number.is_multiple_of(2) {
+    let notify = sync::bell();
+    if notify == Notify::Muffled && entry.number.is_multiple_of(2) {
         return;
     }
     HEARD.with_borrow_mut(|heard| {
-        let place = if bell == Notify::Reversed { 0 } else { heard.len() };
+        let place = if notify == Notify::Reversed { 0 } else { heard.len() };
         heard.insert(place, (teller, entry.number));
     });
 }
 
-/// Which thread has emitted which entries, in order.
+/// The emitted entries in order, each with its thread.
 pub(crate) fn heard() -> Vec<(ThreadId, u64)> {
     HEARD.take()
 }
 
-/// There is one listener, whichever thread it is.
+/// The subscriber, which is the same in all threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscriber;
 

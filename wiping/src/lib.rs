@@ -32,9 +32,9 @@ thread_local! {
 /// A block that was freed with a secret in it.
 #[derive(Clone, Debug)]
 pub struct Unwiped {
-    /// Its size in bytes.
+    /// The size of the block in bytes.
     pub size: usize,
-    /// The backtrace of the thread that freed it.
+    /// The backtrace of the thread that freed the block.
     pub place: String,
 }
 
@@ -42,8 +42,8 @@ pub struct Unwiped {
 #[derive(Debug)]
 pub struct Watcher;
 
-// SAFETY: Each method hands its arguments on to the system's allocator unchanged. `dealloc` reads
-// the block before it frees the block. A block that grows is allocated anew and freed, because
+// SAFETY: Each method passes its arguments to the system's allocator unchanged. `dealloc` reads the
+// block before it frees the block. A block that grows is allocated again and freed, because
 // `realloc` has its default implementation.
 unsafe impl GlobalAlloc for Watcher {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -82,7 +82,7 @@ fn found() -> MutexGuard<'static, Vec<Unwiped>> {
 /// Sets the secrets to look for. Call this once.
 ///
 /// # Panics
-/// If it is called twice.
+/// If the function is called twice.
 pub fn look_for(secrets: impl IntoIterator<Item = Vec<u8>>) {
     assert!(SECRETS.set(secrets.into_iter().collect()).is_ok(), "the secrets are set once");
 }

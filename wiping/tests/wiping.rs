@@ -21,18 +21,18 @@ use zeroize::Zeroizing;
 static WATCHER: Watcher = Watcher;
 
 const KEY: &str = "wk.\"Zq7Rk2Vx\"9Lp4\\Tn8";
-/// Many of its characters take two or six bytes in JSON. So a body that is allocated too small
-/// would have to grow.
+/// Many characters of the secret take two or six bytes in JSON. So a body that is allocated too
+/// small would have to grow.
 const SECRET: &str = "ws.\"\"\\\\\n\n\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}Jc5Wg1Yv";
 
 const TOKEN: &str = "e30.eyJleHAiOjE4OTM0NTYwMDB9.c2ln";
 
-/// How the server answers a login: with a token only, or with an echo of the login's body, too.
+/// The server's answer to a login: a token only, or a token and an echo of the login's body.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Plain,
     EchoIn(u16),
-    /// The same in UTF-16, which must be recoded.
+    /// An echo in UTF-16, which must be recoded.
     WideEchoIn(u16),
 }
 
@@ -40,7 +40,7 @@ fn pair() -> Credentials {
     Credentials::new(KEY, SECRET).unwrap()
 }
 
-/// A server on threads of its own, which are exempt. They end with the process.
+/// A server on its own threads, which are exempt. They end with the process.
 fn server(answer: Answer) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -75,7 +75,7 @@ fn serve(connection: TcpStream, answer: Answer) -> Option<()> {
             }
         }
         if upload {
-            // It refuses the upload with an echo, and reads no more.
+            // Refuse the upload with an echo, and stop reading.
             let head = format!("HTTP/1.1 413 Said\r\nContent-Length: {}\r\n\r\n", KEY.len());
             reader.get_mut().write_all(&[head.as_bytes(), KEY.as_bytes()].concat()).ok()?;
             loop {
@@ -85,7 +85,7 @@ fn serve(connection: TcpStream, answer: Answer) -> Option<()> {
         let mut sent = vec![0; length];
         reader.read_exact(&mut sent).ok()?;
         let sent = String::from_utf8(sent).ok()?;
-        // Behind the key, there is so much text that a buffer would have to grow.
+        // The text after the key is so long that a buffer would have to grow.
         let again =
             || sent.replace(['{', '}'], "").replace("apiKey\":\"", &format!("code\":\"{}", code()));
         let echo =
@@ -127,7 +127,7 @@ fn with_ureq(origin: &str) {
     drop(client.get("/customer").deadline(DEADLINE).call());
 }
 
-/// Uploads the key pair, again and again, to a server that does not read it.
+/// Uploads the key pair again and again to a server that does not read the body.
 fn upload_with_ureq(origin: &str) {
     let client = waldo_ureq::Client::builder(pair()).origin(origin).build().unwrap();
     let document = Zeroizing::new(KEY.repeat(400_000));
@@ -136,7 +136,7 @@ fn upload_with_ureq(origin: &str) {
     assert_eq!(response.status(), 413);
 }
 
-/// Pairs that are refused.
+/// Makes key pairs that are refused.
 fn mistakes(_: &str) {
     let owned = |parts: [&str; 2]| parts.concat();
     let padded =
@@ -176,7 +176,7 @@ fn with_tower(origin: &str) {
 /// The size of the buffer that hyper reads through. The test ignores blocks of this size.
 const HYPER: usize = 8 * 1024;
 
-/// Looks for the pair in each form that it takes.
+/// Searches for the key pair in each of its forms.
 fn look_for_the_pair() {
     look_for([KEY.into(), SECRET.into(), escaped(KEY), escaped(SECRET), wide(KEY)]);
 }
@@ -210,7 +210,7 @@ fn rule_20_no_freed_block_holds_the_key_pair() {
     assert!(report.is_empty(), "{report}");
 }
 
-/// Makes a process read the pair from its environment.
+/// The variable that makes a process read the key pair from its environment.
 const CHILD: &str = "WIPING_CHILD";
 
 #[test]

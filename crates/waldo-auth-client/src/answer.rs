@@ -1,8 +1,8 @@
 //! The body of a login's answer, as an [`http_body::Body`].
 //!
-//! A server may send a body without end. So two numbers are bounded: the bytes that are taken, and
-//! the times that the body makes progress without any bytes. Empty frames do that, and compressed
-//! data that is decompressed to nothing. The caller must bound the time.
+//! A server may send an endless body. So the reader bounds the number of bytes, and the number of
+//! times that the body makes progress without bytes. Empty frames make such progress, and so does
+//! compressed data that decompresses to nothing. The caller must bound the time.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,19 +16,19 @@ use http_body::Body;
 use waldo_auth_core::Login;
 use zeroize::Zeroizing;
 
-/// How often a body may make progress without any bytes.
+/// How often a body may make progress without bytes.
 const MAX_EMPTY: usize = 256;
 
-/// How many frames are taken in one poll. Then the other tasks of the thread run.
+/// How many frames are read in one poll. Then the other tasks of the thread run.
 const FRAMES_PER_TURN: usize = 32;
 
-/// The bytes of a login's answer that have come so far. They are wiped when this value is dropped,
-/// because a server may echo the key pair.
+/// The bytes of a login's answer that have come so far. They are wiped on drop, because a server
+/// may echo the key pair.
 #[derive(Default)]
 pub struct AnswerBody(Zeroizing<Vec<u8>>);
 
 impl AnswerBody {
-    /// No bytes yet.
+    /// An empty body.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,16 +38,15 @@ impl AnswerBody {
         &self.0
     }
 
-    /// Takes the bytes of `body` as they come. It stops at the end of the body, or when the body is
-    /// larger than [`Login::MAX_BODY`]. If this future is dropped early, the bytes that have come
-    /// stay here.
+    /// Reads `body` until its end, or until it is larger than [`Login::MAX_BODY`]. If this future
+    /// is dropped earlier, this value keeps the bytes that have come.
     ///
-    /// It stops earlier if the body makes progress again and again without any bytes.
+    /// The future also ends if the body makes progress again and again without bytes.
     ///
     /// # Errors
-    /// The error of the body.
+    /// Returns the error of the body.
     pub async fn read<B: Body>(&mut self, body: B) -> Result<(), B::Error> {
-        // Allocate once: if the buffer grew, it would leave copies behind that are never wiped.
+        // Allocate once: a buffer that grows leaves unwiped copies behind.
         self.0.reserve_exact(Login::MAX_BODY.saturating_add(1));
         let (mut body, activity) = (pin!(body), Arc::new(Activity::default()));
         let waker = Waker::from(Arc::clone(&activity));
@@ -93,7 +92,7 @@ impl AnswerBody {
     }
 }
 
-/// Shows whether the body has woken the task, or the task was polled for another reason.
+/// A waker for the body. It shows whether the body has woken the task, or another event has.
 #[derive(Default)]
 struct Activity {
     moved: AtomicBool,
@@ -101,12 +100,12 @@ struct Activity {
 }
 
 impl Activity {
-    /// Whether the body has woken the task since the last call. From now on, the body wakes this
+    /// Returns whether the body has woken the task since the last call. From now on, the body wakes
     /// `task`.
     fn since_last(&self, task: &Waker) -> bool {
         let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown = known.as_ref().is_none_or(|known| !known.will_wake(task));
-        // Drop the waker without the lock, because dropping it runs foreign code.
+        // Drop the waker without the lock, because its drop runs user code.
         let old = if unknown { known.replace(task.clone()) } else { None };
         drop(known);
         drop(old);
@@ -126,7 +125,7 @@ impl Wake for Activity {
     }
 }
 
-/// It does not show the bytes, because they hold a token.
+/// Does not show the bytes, because they hold a token.
 impl fmt::Debug for AnswerBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnswerBody").field("length", &self.0.len()).finish_non_exhaustive()
@@ -145,12 +144,12 @@ mod tests {
     use super::*;
     use crate::drop_waker::{drop_waker, ends};
 
-    /// The behaviour of a body each time it is polled.
+    /// What a body does in one poll.
     enum Does {
         Brings(Frame<Bytes>),
-        /// It wakes its task, without bringing anything.
+        /// Wakes its task and returns no frame.
         Moves,
-        /// It waits for something that never comes.
+        /// Stays pending and never wakes its task.
         Rests,
     }
 
@@ -185,7 +184,7 @@ mod tests {
         bytes: usize,
         /// How often the body was polled.
         polls: usize,
-        /// How often the task was.
+        /// How often the task was polled.
         turns: usize,
     }
 
@@ -227,7 +226,7 @@ mod tests {
         let trailers = || Does::Brings(Frame::trailers(http::HeaderMap::new()));
         assert!(read(1000, |_| Some(data(0))).unwrap().polls < 1000);
         assert!(read(1000, |_| Some(trailers())).unwrap().polls < 1000);
-        // Such as compressed data that is decompressed to nothing.
+        // For example, compressed data that decompresses to nothing.
         assert!(read(1000, |_| Some(Does::Moves)).unwrap().polls < 1000);
         let mixed = |polled| Some(if polled % 3 == 0 { data(0) } else { Does::Moves });
         assert!(read(1000, mixed).unwrap().polls < 1000);
@@ -244,19 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_wakes_as_it_is_dropped_stops_nobody() {
+    fn a_waker_may_wake_in_its_drop() {
         let is_woken = ends(|| {
             let activity = Arc::new(Activity::default());
             let again = Arc::clone(&activity);
             activity.since_last(&drop_waker(move || again.wake_by_ref()));
-            // Another waker takes its place.
+            // Another waker replaces it.
             activity.since_last(Waker::noop())
         });
         assert!(is_woken);
     }
 
     #[test]
-    fn a_body_that_is_always_ready_lets_others_have_their_turn() {
+    fn a_ready_body_lets_other_tasks_run() {
         let ended = read(1 << 20, |_| Some(data(1))).unwrap();
         assert!(ended.turns > Login::MAX_BODY / 64, "{}", ended.turns);
     }

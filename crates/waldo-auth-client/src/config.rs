@@ -1,4 +1,4 @@
-//! What an adapter's client starts from.
+//! The default configuration of an adapter's client.
 
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,10 +7,11 @@ use waldo_auth_core::{Config, ConfigBuilder, Credentials};
 
 use crate::env::{self, EnvError};
 
-/// Where the API lives in production and sandbox alike; the key pair alone chooses between them.
+/// The origin of the API, for production and sandbox. The key pair chooses between production and
+/// sandbox.
 pub const DEFAULT_ORIGIN: &str = "https://api.waldo.ai";
 
-/// The defaults: production, and a jitter seed that no other session has.
+/// The default configuration: the API's origin, and a random jitter seed.
 ///
 /// ```
 /// use waldo_auth_core::Credentials;
@@ -23,12 +24,12 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
     Config::builder(DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed())
 }
 
-/// The same with the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`. The origin comes from
-/// `WALDO_ORIGIN`, if this variable is set and not empty.
+/// The default configuration with the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`. The
+/// origin comes from `WALDO_ORIGIN`, if this variable is set and not empty.
 ///
 /// # Errors
-/// Which variable is missing or unusable, and why; never its value. The origin is checked by
-/// [`ConfigBuilder::build`].
+/// Names the variable that is missing or unusable, and the reason, and never shows its value.
+/// [`ConfigBuilder::build`] checks the origin.
 pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
     config_from(std::env::var_os)
 }
@@ -44,7 +45,7 @@ fn config_from(
     })
 }
 
-/// Another number each time, as clients that fail together must not come back together.
+/// A random number. Clients that fail at the same instant must retry at different instants.
 fn jitter_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -58,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// What decides all that a new session does.
+    /// The hash of a new session, which covers all state that decides what it does.
     fn digest(config: ConfigBuilder) -> u64 {
         let session = Session::new(config.build().unwrap());
         BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
@@ -81,7 +82,7 @@ mod tests {
             || config_from(|name| (name != "WALDO_ORIGIN").then(|| name.into())).unwrap();
         let from_pair =
             || config(Credentials::new("WALDO_API_KEY", "WALDO_CLIENT_SECRET").unwrap());
-        // The seed is all that tells these sessions apart.
+        // These sessions differ in their seeds only.
         let all = [from_env, from_env]
             .map(|config| config())
             .into_iter()

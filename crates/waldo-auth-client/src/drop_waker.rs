@@ -1,4 +1,4 @@
-//! Wakers of foreign code, which may run code as they are dropped.
+//! Wakers that run code in their drop, as user code may.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, mpsc};
@@ -18,15 +18,15 @@ impl<F: Fn()> Drop for DropWaker<F> {
     }
 }
 
-/// A waker that runs this when its last copy is dropped.
+/// A waker that calls `run` when its last copy is dropped.
 pub(crate) fn drop_waker(run: impl Fn() + Send + Sync + 'static) -> Waker {
     Waker::from(Arc::new(DropWaker(run)))
 }
 
-/// Runs the steps in a thread of their own, and answers what they answer.
+/// Runs the steps in a new thread, and returns their result.
 ///
 /// # Panics
-/// If they do not end, because a lock is taken twice.
+/// If the steps do not end, because they take a lock twice.
 pub(crate) fn ends<R: Send + 'static>(steps: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || done.send(steps()).unwrap());

@@ -7,7 +7,7 @@ use std::{fmt, mem};
 use waldo_auth_core::{ConfigError, Credentials};
 use zeroize::Zeroizing;
 
-/// Reads the key pair, and the origin if there is one.
+/// Reads the key pair, and the origin if it is set.
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<(Credentials, Option<String>), EnvError> {
@@ -28,11 +28,11 @@ pub(crate) fn read(
     Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
 }
 
-/// The value of a variable, wiped when it is dropped; `None` if it is empty, which counts as not
-/// set.
+/// The value of a variable, which is wiped on drop. `None` if the value is empty, because an empty
+/// variable counts as not set.
 fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>, EnvError> {
     let value = value.into_string().map(Zeroizing::new).map_err(|value| {
-        // The error must not show the value, and no copy of the value may stay unwiped.
+        // Wipe the value: the error must not show it, and no copy may stay in memory.
         drop(Zeroizing::new(value.into_encoded_bytes()));
         EnvError::of(name, "is not Unicode; set it to text in UTF-8")
     })?;
@@ -43,7 +43,7 @@ fn text(name: &'static str, value: OsString) -> Result<Option<Zeroizing<String>>
     }
 }
 
-/// Says what stands around a value and cannot belong to the value.
+/// Names the characters around a value that cannot belong to the value, such as white space.
 fn surroundings(value: &str) -> Option<&'static str> {
     let ends = [value.chars().next(), value.chars().next_back()];
     let any = |is: fn(char) -> bool| ends.into_iter().flatten().any(is);
@@ -64,10 +64,10 @@ fn surroundings(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Why the environment gives no client: a sentence for a person that names the variable, and never
-/// its value.
+/// Why the environment gives no client. Its message names the variable, and never shows its value.
 ///
-/// Its `Debug` is the same sentence, as that is what a `main` that returns it prints.
+/// `Debug` shows the same sentence as `Display`, because a `main` that returns the error prints its
+/// `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnvError(String);
 
@@ -76,8 +76,8 @@ impl EnvError {
         Self(format!("the environment variable {name} {problem}"))
     }
 
-    /// What the configuration has against the origin from `WALDO_ORIGIN`: for a client of which
-    /// nothing else was set.
+    /// The error for an origin from `WALDO_ORIGIN` that the configuration refuses. Use it for a
+    /// client without other settings.
     pub fn of_origin(error: &ConfigError) -> Self {
         Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
     }
@@ -135,8 +135,8 @@ mod tests {
         }
     }
 
-    /// openai/openai-python#2927: some tools set a variable to the empty text instead of leaving it
-    /// out.
+    /// openai/openai-python#2927: some tools set a variable to an empty text instead of removing
+    /// it.
     #[test]
     fn an_empty_origin_is_no_origin() {
         let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_a_value_is_named_by_variable() {
+    fn characters_around_a_value_are_reported() {
         let space = "begins or ends with white space; remove it";
         let line_end = "begins or ends with a line end; remove it";
         let marks = "has quotation marks around it; remove them";

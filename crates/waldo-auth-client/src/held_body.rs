@@ -1,4 +1,4 @@
-//! A request's body that is held back, as an [`http_body::Body`].
+//! The body of an upload that is held back, as an [`http_body::Body`].
 //!
 //! HTTP clients such as hyper's do not wait for a `100 Continue`: they poll the body right after
 //! the head. So the body of an upload stays pending until its gate opens. Until the client has
@@ -20,22 +20,22 @@ use waldo_auth_core::{AdmitError, Upload};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Puts `Connection: close` on the head of an upload: its connection serves no other request.
+/// Sets `Connection: close` on the head of an upload, so that no other request uses its connection.
 ///
-/// A server may refuse an upload on its head, and neither read the body nor close the connection.
-/// hyper counts as sent what lies in its buffers and in those of the system, so it would use the
-/// connection again, and the next call would wait behind bytes that nobody reads.
+/// A server may refuse an upload on its head, leave the body unread, and keep the connection open.
+/// hyper counts bytes in its buffers and in the system's buffers as sent, so hyper would use the
+/// connection again. The next call would then wait behind bytes that the server does not read.
 ///
 /// # Errors
-/// When there is no room for more headers.
+/// The header map is full.
 pub fn close_connection(headers: &mut HeaderMap) -> Result<(), AdmitError> {
     set(headers, CONNECTION, "close")
 }
 
-/// Puts `Expect: 100-continue` on the head of an upload that asks first.
+/// Sets `Expect: 100-continue` on the head of an upload that asks first.
 ///
 /// # Errors
-/// There is no room for more headers.
+/// The header map is full.
 pub fn expect_continue(headers: &mut HeaderMap) -> Result<(), AdmitError> {
     set(headers, EXPECT, "100-continue")
 }
@@ -51,7 +51,7 @@ pub fn is_upload(body: &impl Body) -> bool {
         && body.size_hint().upper().is_none_or(|length| length > Upload::MAX_SHORT_BODY)
 }
 
-/// The body of an upload, as the HTTP client gets it. It stays pending until its [`Gate`] opens.
+/// The body of an upload for the HTTP client. It stays pending until its [`Gate`] opens.
 pub struct HeldBody<B> {
     /// The body, after its first poll.
     own: Option<B>,
@@ -59,30 +59,31 @@ pub struct HeldBody<B> {
     length: SizeHint,
 }
 
-/// Opens a [`HeldBody`], or takes its body back. It also says how far the sending has come.
+/// Opens a [`HeldBody`], or takes its body back. It also knows whether the client has polled the
+/// body.
 pub struct Gate<B>(Shared<B>);
 
 type Shared<B> = Arc<Mutex<State<B>>>;
 
 struct State<B> {
     phase: Phase,
-    /// The body, until it is polled or taken back.
+    /// The body, until its first poll, or until it is taken back.
     body: Option<B>,
-    /// The task that wants to send it.
+    /// The waker of the task that wants to send the body.
     waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not to be sent yet.
+    /// The body must not be sent yet.
     Held,
-    /// To be sent.
+    /// The body may be sent.
     Open,
-    /// It was polled.
+    /// The client has polled the body.
     Touched,
-    /// It was polled, and failed by itself.
+    /// The client has polled the body, and the body has failed by itself.
     Failed,
-    /// The caller has taken it back.
+    /// The caller has taken the body back.
     TakenBack,
 }
 
@@ -97,7 +98,7 @@ impl<B: Body> HeldBody<B> {
         Self::new(body.size_hint(), Phase::Held, Some(body))
     }
 
-    /// A body that announces this length and always stays pending, for a probe.
+    /// A body that announces this length and stays pending, for a head-only attempt.
     pub fn never(length: SizeHint) -> Self {
         Self::new(length, Phase::Held, None).0
     }
@@ -118,7 +119,7 @@ impl<B> Gate<B> {
         wake(state);
     }
 
-    /// Waits for the result of the sending. If `silence` ends first, opens the gate.
+    /// Waits for the result of the sending. If `silence` ends first, it opens the gate.
     pub async fn open_after<T>(&self, silence: impl Future, sent: impl Future<Output = T>) -> T {
         let (mut silence, mut sent) = (pin!(silence), pin!(sent));
         let mut is_open = false;
@@ -133,13 +134,12 @@ impl<B> Gate<B> {
         .await
     }
 
-    /// Whether the HTTP client has not yet polled the body. Then the body can be sent in another
-    /// request.
+    /// Whether the body was never polled, so that it can be sent in another request.
     pub fn is_untouched(&self) -> bool {
         matches!(lock(&self.0).phase, Phase::Held | Phase::Open)
     }
 
-    /// Takes the body back, if it is untouched. Then the request that had this body fails.
+    /// Takes the body back, if it is untouched. Then the request with this body fails.
     pub fn take_back(self) -> Option<B> {
         let mut state = lock(&self.0);
         let body = state.body.take()?;
@@ -151,7 +151,7 @@ impl<B> Gate<B> {
     /// Whether the connection broke off while this body was being sent, so that a response may have
     /// been lost.
     ///
-    /// This is `false` if the body is untouched, or has failed by itself.
+    /// Returns `false` if the body is untouched, or has failed by itself.
     pub fn broke_off(&self, error: &(dyn Error + 'static)) -> bool {
         lock(&self.0).phase == Phase::Touched && is_break_off(error)
     }
@@ -161,13 +161,13 @@ impl<B> Gate<B> {
 /// connection.
 pub fn is_break_off(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |&error| {
-        // An `io::Error` does not return the error inside it as its source.
+        // `source` of an `io::Error` skips the wrapped error, so read the wrapped error too.
         let within = error.downcast_ref().and_then(io::Error::get_ref);
         within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source())
     });
     causes.filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {
-        // A timeout of the system's: nobody has acknowledged what was sent. The caller's own
-        // timeout has no number.
+        // The system's timeout means that the peer has acknowledged nothing. It has an error
+        // number, and the caller's own timeout has none.
         let is_timeout = cause.kind() == ErrorKind::TimedOut && cause.raw_os_error().is_some();
         let kinds =
             [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
@@ -179,7 +179,7 @@ fn lock<B>(state: &Shared<B>) -> MutexGuard<'_, State<B>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes the task that wants to send. It wakes without the lock, because a waker runs foreign code.
+/// Wakes the task that wants to send. Unlock first, because a waker runs user code.
 fn wake<B>(mut state: MutexGuard<'_, State<B>>) {
     let waker = state.waker.take();
     drop(state);
@@ -237,7 +237,7 @@ where
     }
 }
 
-/// It does not show the body, because the body is the caller's.
+/// Does not show the body, because it belongs to the caller.
 impl<B> fmt::Debug for HeldBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeldBody").field("length", &self.length).finish_non_exhaustive()
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::drop_waker::{drop_waker, ends};
 
-    /// Frames in their order, and then an error or the end.
+    /// A body of these frames, and then an error or the end.
     struct Frames(VecDeque<&'static str>, Option<ErrorKind>);
 
     impl Body for Frames {
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    /// The next frame of a body as a text: its data, an error, its end, or that it is pending.
+    /// The result of a poll as a text: the data of a frame, an error, "end" or "pending".
     fn next(body: &mut HeldBody<Frames>, waker: &Waker) -> String {
         match Pin::new(body).poll_frame(&mut Context::from_waker(waker)) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -304,10 +304,10 @@ mod tests {
         }
     }
 
-    /// What a socket fails with when its peer no longer acknowledges anything.
+    /// The error of a socket whose peer acknowledges nothing any more.
     fn timed_out() -> io::Error {
         let is_it = |error: &io::Error| error.kind() == ErrorKind::TimedOut;
-        // Its number differs between systems.
+        // The number differs between systems.
         (1..20_000).map(io::Error::from_raw_os_error).find(is_it).unwrap()
     }
 
@@ -334,20 +334,20 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_opens_the_gate_as_it_is_dropped_stops_nobody() {
+    fn a_waker_may_open_the_gate_in_its_drop() {
         let frame = ends(|| {
             let (mut body, gate) = HeldBody::held(frames());
             let waker = drop_waker(move || gate.open());
             assert_eq!(next(&mut body, &waker), "pending");
             drop(waker);
-            // Another waker takes its place.
+            // Another waker replaces it.
             assert_eq!(next(&mut body, Waker::noop()), "pending");
             next(&mut body, Waker::noop())
         });
         assert_eq!(frame, "one");
     }
 
-    /// Asks a gate when it is called.
+    /// A waker that reads the state of a gate.
     struct AsksGate(Arc<Gate<Frames>>);
 
     impl Wake for AsksGate {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_asks_the_gate_stops_nobody() {
+    fn a_waker_may_read_the_gate() {
         let frame = ends(|| {
             let (mut body, gate) = HeldBody::held(frames());
             let gate = Arc::new(gate);
@@ -373,7 +373,7 @@ mod tests {
     fn rule_24_the_gate_opens_once_when_the_silence_ends() {
         let (mut body, gate) = HeldBody::held(frames());
         let mut polled = Vec::new();
-        // The silence panics if it is polled after its end, as futures may.
+        // An `async` block panics if it is polled after its end.
         let silence = async {};
         let sent = poll_fn(|_| {
             polled.push(next(&mut body, Waker::noop()));

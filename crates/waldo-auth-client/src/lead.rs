@@ -1,4 +1,4 @@
-//! The duty to log in for everyone.
+//! The duty to log in for all calls.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,60 +9,62 @@ use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
 use crate::session::SharedSession;
 use crate::trace::Subscriber;
 
-/// The permit to run one login for all calls.
+/// The permission and duty to run one login for all calls.
 ///
-/// Send its [`request`](Self::request), with its [`patience`](Self::patience) as the timeout. Then
-/// call exactly one of [`answer`](Self::answer), [`time_out`](Self::time_out) and
-/// [`fail`](Self::fail). Each wakes the calls that wait.
+/// Send [`request`](Self::request) with [`timeout`](Self::timeout) as its timeout. Then call one of
+/// [`answer`](Self::answer), [`time_out`](Self::time_out) and [`fail`](Self::fail). Each of them
+/// wakes the calls that wait.
 ///
-/// A lead does not depend on the call that received it. Move it to a task or a thread of its own:
-/// then the login goes on if the call is dropped, or has less time than the login takes (rule 13).
+/// A lead does not depend on the call that received it. If you move the lead to its own task or
+/// thread, the login outlives the call and the call's deadline (rule 13).
 ///
-/// Dropping a lead abandons the login. Then one waiting call takes over, in most cases at once
-/// (rule 14). A lead that a panic drops counts as a failed login.
+/// Dropping a lead abandons the login, and one waiting call takes over, in most cases at once (rule
+/// 14). If a panic drops the lead, the login counts as failed.
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead {
     session: SharedSession,
-    /// Present until the login is settled. In a box, because `admit` returns it to every call.
+    /// The login, until it is settled. Boxed, because a large value would slow down each return of
+    /// `admit`.
     login: Option<Box<Login>>,
     ends: Instant,
-    /// The caller's subscriber, which hears the end of the login in whatever thread that comes.
+    /// The subscriber of the caller. It gets the events of the login's end, in any thread.
     subscriber: Subscriber,
 }
 
 impl Lead {
     pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
-        // The login ends a little before its lease: the silence of a server is a failure that all
-        // calls share, and after an expired lease the next call would wait as long again.
+        // End the login a little before its lease. A silent server is then one failed login with a
+        // backoff for all calls. After an expired lease, the next call would log in at once and
+        // wait as long again.
         let lease = login.expires_at().saturating_duration_since(now);
         let ends =
             now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
         Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
     }
 
-    /// The request to send, to its own absolute URI: without an `Authorization` header, and without
-    /// following redirects.
+    /// The request to send to its absolute URI. Do not add an `Authorization` header, and do not
+    /// follow redirects.
     ///
-    /// The request's body holds the key pair in clear: wipe the body after it was sent, for example
-    /// with `zeroize::Zeroizing`. The body of the answer may hold the key pair, too.
+    /// The request's body holds the key pair in clear, so wipe the body after you have sent it, for
+    /// example with `zeroize::Zeroizing`. The body of the answer may hold the key pair too.
     pub fn request(&self) -> Request<Vec<u8>> {
         self.login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
 
-    /// How long to wait from now on for the whole answer: until a little before the lease ends.
+    /// How long to wait for the whole answer from now on. The time ends a little before the lease.
     pub fn timeout(&self) -> Duration {
         self.ends.saturating_duration_since(self.session.now())
     }
 
     /// Whether the login may end after the call's deadline. If so, do not run the login in the
-    /// place of the call: move the lead to a task or a thread, and let the call wait.
+    /// call's own thread or task. Move the lead to another thread or task, and let the call wait.
     pub fn may_outlast(&self, call: &Call) -> bool {
         call.deadline().is_some_and(|deadline| deadline < self.ends)
     }
 
-    /// How long to read the body of an answer with `status`, from now on. This is
-    /// [`Login::body_timeout`], within the rest of the [`patience`](Self::patience).
+    /// How long to read the body of an answer with `status` from now on: [`Login::body_timeout`],
+    /// with [`timeout`](Self::timeout) as the time that is left.
     ///
     /// - `None`: do not read the body. Call [`answer`](Self::answer) with an empty body.
     /// - The time ends, and the status is 400, 401 or 403: call [`answer`](Self::answer) with the
@@ -72,27 +74,27 @@ impl Lead {
         Login::body_timeout(status, self.timeout())
     }
 
-    /// Ends the login with the server's answer, whatever its status. [`Login::MAX_BODY`] bytes of
-    /// the body, and one more, are enough.
+    /// Ends the login with the server's answer of any status. Pass at least the first
+    /// [`Login::MAX_BODY`] bytes of the body and one more byte, if it has them.
     pub fn answer(self, head: Head<'_>, body: &[u8]) {
         self.settle(|login| login.read(head, body));
     }
 
     /// Ends the login without an answer, because the transport failed. [`Unavailable::transport`]
-    /// finds the reason in the error, and the calls that waited get this reason, with the error as
-    /// its source.
+    /// finds the reason in the error. The waiting calls get this reason with the error as its
+    /// source.
     pub fn fail(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.settle(|_| Outcome::Unavailable(Unavailable::transport(error)));
     }
 
-    /// Ends the login without an answer, because the [`patience`](Self::patience) is over, or a
-    /// shorter limit of the HTTP stack.
+    /// Ends the login without an answer, because [`timeout`](Self::timeout) or a shorter limit of
+    /// the HTTP stack has passed.
     pub fn time_out(self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error)));
     }
 
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
-        // Do not take the login yet: if this panics, `drop` still has to settle the login.
+        // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
         let outcome = self.login.as_deref().map(outcome);
         if let Some((login, outcome)) = self.login.take().zip(outcome) {
             self.subscriber.hears(|| self.session.settle(*login, outcome));
@@ -103,8 +105,8 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         let Some(login) = self.login.take() else { return };
-        // A panic would most likely come again with the next login, so it counts as a failure, and
-        // the next login waits for the backoff.
+        // The next login would most likely panic too. So a panic counts as a failure, and the next
+        // login waits for the backoff.
         let outcome = if std::thread::panicking() {
             Outcome::Unavailable(Unavailable::new(Reason::Panicked))
         } else {
@@ -137,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_a_body_may_take_what_is_left_of_the_login() {
+    fn rule_02_a_body_may_take_the_rest_of_the_login() {
         let lead = lead(None);
-        let patience = |status| lead.body_timeout(StatusCode::from_u16(status).unwrap());
-        assert_eq!(patience(503), None);
+        let timeout = |status| lead.body_timeout(StatusCode::from_u16(status).unwrap());
+        assert_eq!(timeout(503), None);
         for status in [200, 401] {
             let least = Duration::from_secs(1);
             assert!(
-                patience(status).is_some_and(|span| span > least && span < 30 * least),
+                timeout(status).is_some_and(|span| span > least && span < 30 * least),
                 "{status}"
             );
         }

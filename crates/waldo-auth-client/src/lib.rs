@@ -1,4 +1,5 @@
-// Where the README's links lead from here; of two definitions, the first counts.
+// The targets of the README's links on this page. If a link has two definitions, the first one
+// counts.
 //! [`SharedSession`]: SharedSession
 //! [`Admission`]: Admission
 //! [`Lead`]: Lead
@@ -35,6 +36,6 @@ pub use refused::Refused;
 pub use session::{Admission, SharedSession, mark_sensitive};
 pub use wait::Wait;
 
-/// The core, whose types cross this crate's border.
+/// The core, because its types are part of this crate's API.
 #[doc(no_inline)]
 pub use waldo_auth_core::*;

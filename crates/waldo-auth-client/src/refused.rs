@@ -1,4 +1,4 @@
-//! Why a call was not sent, for whoever made it.
+//! Why a call was not sent, as an error for the caller.
 
 use std::error::Error;
 use std::fmt;
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use waldo_auth_core::{Origin, Refusal};
 
-/// There is no token to send a call with, and none in time.
+/// A call is refused, because there is no token and a login cannot bring one in time.
 ///
-/// The server did not see the call, or answered it with a 401 and no login followed; so it is safe
-/// to make it again, though not before [`retry_in`](Self::retry_in).
+/// The server has not acted on the call: it has not seen the call, or has answered it with a 401.
+/// So it is safe to make the call again after [`retry_in`](Self::retry_in).
 ///
-/// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
-/// with the code `API_KEY_REVOKED` in its body; [invalidate](crate::SharedSession::invalidate) the
-/// token, and the next login says so here.
+/// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED` in
+/// its body, and not this error. [Invalidate](crate::SharedSession::invalidate) the token. Then the
+/// next login is rejected, and calls get this error.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// Where the login goes.
+    /// The origin that the login goes to.
     pub origin: Arc<Origin>,
-    /// Why: the key pair was rejected, logins fail, or the call's deadline comes first.
+    /// The reason: the key pair was rejected, logins fail, or the call's deadline comes first.
     pub refusal: Refusal,
-    /// How long from now until it makes sense to try again.
+    /// How long to wait before another try.
     pub retry_in: Duration,
 }
 
@@ -34,8 +34,7 @@ impl fmt::Display for Refused {
 }
 
 impl Error for Refused {
-    /// What lies behind the message: it repeats the refusal's own words, so the chain goes on
-    /// behind that.
+    /// The source of the refusal, because the message already has the words of the refusal.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.refusal.source()
     }

@@ -1,13 +1,12 @@
-//! The session behind a lock, and the bell that wakes those who wait for it.
+//! The session behind a lock, and the event that wakes waiting calls.
 //!
-//! The lock is held around the core's methods only, never over IO, never while a waiter is woken
-//! and never while an event is emitted (rule 19). A call that is told to wait listens for the bell
-//! before the lock is free, so no bell can ring in between.
+//! The lock is held around the core's methods only, never over IO, a wake-up or an emitted entry
+//! (rule 19). A call that must wait starts to listen before it unlocks, so it misses no
+//! notification.
 //!
-//! Each call that has the lock emits the journal's entries that nobody has taken before it, once it
-//! has unlocked. So a slow subscriber delays a call by one batch of entries, whatever the others do
-//! meanwhile; the price is that batches of several threads may be heard out of order, and so each
-//! entry carries its number.
+//! Each call takes the journal's pending entries under the lock, and emits them after it has
+//! unlocked. So a slow subscriber delays a call by one batch of entries at most. Batches of several
+//! threads may arrive out of order, so each entry carries its number.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -27,8 +26,7 @@ use crate::wait::{Notify, Wait};
 
 /// A session that threads and tasks share, with its lock and its clocks.
 ///
-/// Its clones are the same session. Make each call with the loop of the [crate
-/// documentation](crate).
+/// Clones share one session. Make each call with the loop of the [crate documentation](crate).
 #[derive(Clone, Debug)]
 pub struct SharedSession(Arc<Shared>);
 
@@ -41,23 +39,24 @@ struct Shared {
     origin: Arc<Origin>,
 }
 
-/// What is to be done with a call; the answer of [`SharedSession::admit`].
+/// What to do with a call: the answer of [`SharedSession::admit`].
 ///
-/// Exhaustive on purpose: these four are the whole contract with an adapter.
+/// The enum is exhaustive on purpose: these four answers are the whole contract with an adapter.
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
 pub enum Admission {
-    /// The request carries the token: send it right away, without following redirects, and
-    /// [`conclude`](SharedSession::conclude).
+    /// The request carries the token. Send it right away, do not follow redirects, and pass the
+    /// response to [`conclude`](SharedSession::conclude).
     Send(Attempt),
-    /// Log in for everyone, and admit the call that comes back.
+    /// Log in for all calls, and admit the call again, which the [`Wait`] returns.
     ///
-    /// If the login runs in a task or a thread of its own, the call waits for it like the others.
-    /// If the login runs in this place, [`Wait::into_call`] returns the call afterwards.
+    /// If the login runs in its own task or thread, the call waits for it like other calls. If the
+    /// login runs in the call's own task or thread, [`Wait::into_call`] returns the call
+    /// afterwards.
     Authenticate(Lead, Wait),
-    /// Wait, and admit the call that comes back.
+    /// Wait, and admit the call again, which the [`Wait`] returns.
     Wait(Wait),
-    /// Give the call up with this error.
+    /// End the call with this error.
     Refuse(Refused),
 }
 
@@ -66,12 +65,12 @@ struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
     told: u64,
-    /// The latest reading of the monotonic clock that the session was told.
+    /// The latest reading of the monotonic clock that the session has seen.
     latest: waldo_auth_core::Instant,
 }
 
 impl SharedSession {
-    /// A session that holds nothing yet: its first call logs in.
+    /// A session without a token. Its first call logs in.
     pub fn new(config: Config) -> Self {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
@@ -84,13 +83,13 @@ impl SharedSession {
         &self.0.origin
     }
 
-    /// The monotonic clock that calls' deadlines are set by.
+    /// The present reading of the monotonic clock, for the deadlines of calls.
     pub fn now(&self) -> waldo_auth_core::Instant {
         waldo_auth_core::Instant::from_start(self.0.started.elapsed())
     }
 
-    /// Says what a call is to do now. If it is to send, the request carries the token, and its URI
-    /// has exactly the scheme and authority of the session's origin: send to that URI.
+    /// Says what a call must do now. If the call is to be sent, its request carries the token, and
+    /// its URI has the origin's own scheme and authority. Send the request to that URI.
     ///
     /// # Errors
     /// The request goes to another origin, or has no room for the token. The call ends here.
@@ -123,8 +122,8 @@ impl SharedSession {
                     .deadline()
                     .map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
                 let wait = self.listen(until, then);
-                // Emit nothing now, because all calls wait for this login. The end of the login
-                // emits the entries, or a call that waits does.
+                // Do not emit entries here, because all calls wait for this login. The login's end
+                // or a waiting call emits them.
                 drop(state);
                 Admission::Authenticate(Lead::new(self.clone(), login, now.monotonic), wait)
             }
@@ -141,13 +140,15 @@ impl SharedSession {
         })
     }
 
-    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the
+    /// Takes the head of the response to an attempt. Keeps a renewed token, and says whether the
     /// response is the call's answer.
     ///
-    /// Do it as soon as the head has come, before its body is read: a fresh token came whole, even
-    /// if the body breaks off. The token is marked sensitive in the response, so that no
-    /// `Debug` shows it; but it is still there for whoever gets the response. If the response
-    /// is no success, its extensions get the [`Generation`] of the token that was sent.
+    /// Call `conclude` as soon as the head has come, before you read the body, because the renewed
+    /// token is complete even if the body breaks off.
+    ///
+    /// The token stays in the response for its receiver. It is marked sensitive, so that no `Debug`
+    /// shows it. If the response is no success, its extensions get the [`Generation`] of the sent
+    /// token.
     pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
         let generation = attempt.generation();
         let verdict = self.conclude_head(attempt, Head::from(&*response));
@@ -156,9 +157,9 @@ impl SharedSession {
         verdict
     }
 
-    /// The same for the head alone: of a response of another type, in which [`mark_sensitive`]
-    /// marks the token, or of an error that stands for a status, or with the
-    /// [place](Head::with_uri) that the response came from.
+    /// Like [`conclude`](Self::conclude), for a head alone. Use it for a response of another type,
+    /// for an error that stands for a status, or if the response came [from another
+    /// URI](Head::with_uri). Then [`mark_sensitive`] marks the token.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
         let state = self.read();
         if state.is_told() && state.session.is_unchanged_by(&attempt, head) {
@@ -168,8 +169,8 @@ impl SharedSession {
         self.with(|session, now| session.conclude(attempt, head, now))
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent,
-    /// and no response could be read.
+    /// Notes that an upload broke off: the connection failed during the body, and no response could
+    /// be read.
     ///
     /// The server may have refused the token before it read the body, so the token is doubtful from
     /// now on.
@@ -178,12 +179,13 @@ impl SharedSession {
     /// - [`Verdict::Deliver`]: return the first error of the HTTP stack. The error should say that
     ///   the token may have been refused.
     ///
-    /// If an attempt has no body, or a body of at most 64 KiB, drop the attempt instead.
+    /// If the attempt has no body, or a body of at most 64 KiB, drop the attempt instead.
     pub fn break_off(&self, attempt: Attempt) -> Verdict {
         self.with(|session, now| session.break_off(attempt, now))
     }
 
-    /// How long the call of an attempt has left, if it has a deadline: what its sending may take.
+    /// The time until the deadline of the attempt's call, if it has one. The sending should take no
+    /// longer.
     pub fn left(&self, attempt: &Attempt) -> Option<Duration> {
         attempt.deadline().map(|deadline| deadline.saturating_duration_since(self.now()))
     }
@@ -193,14 +195,15 @@ impl SharedSession {
         self.with(|session, _| session.generation())
     }
 
-    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
-    /// logs in. Returns whether the token was given up.
+    /// Gives up the token of this generation, if it is still held. Then the next call logs in.
+    /// Returns whether the token was given up.
     ///
-    /// [`Generation::of`] finds the token in the extensions of a response that
-    /// [`conclude`](Self::conclude) has seen. Use this after a 403 with the code `API_KEY_REVOKED`:
-    /// the next login says what has become of the key. Nothing changes while another token is held,
-    /// a login is under way, or the key pair is rejected. So any number of late 403s to one token
-    /// costs one login.
+    /// Use `invalidate` after a 403 with the code `API_KEY_REVOKED`: the next login shows the state
+    /// of the key. [`Generation::of`] finds the generation in the extensions of a response that
+    /// [`conclude`](Self::conclude) has seen.
+    ///
+    /// The token stays while a login is under way or the circuit is open, and if the invalidation
+    /// budget has no permit (rule 16). So any number of late 403s to one token costs one login.
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
         let generation = generation.into();
         generation.is_some_and(|generation| {
@@ -208,57 +211,57 @@ impl SharedSession {
         })
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
-    /// to the old pair and are forgotten.
+    /// Replaces the key pair. The session forgets the held token, a login under way, a backoff and
+    /// a rejection, because they belong to the old key pair.
     ///
-    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
-    /// another account, use another session. The same pair only ends a rejection, for when the key
-    /// is known to work again.
+    /// Calls that wait go on under the new key pair, and so do calls that are answered 401 later.
+    /// For another account, use another session. With the same key pair, `reset` only closes an
+    /// open circuit. Do so when the key works again.
     pub fn reset(&self, credentials: Credentials) {
         self.change(|session, now| session.reset(credentials, now));
     }
 
-    /// What the next call would do, and why; its `Display` is one sentence.
+    /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.with(|session, now| session.explain(now))
     }
 
-    /// The held token for a store, if there is one.
+    /// The held token for a store; `None` if no token is held.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.with(|session, now| session.snapshot(now))
     }
 
-    /// Holds a token from a store, if it is worth holding.
+    /// Holds a stored token, if it lasts longer than the held token.
     ///
     /// # Errors
-    /// Why it is not used; nothing has changed then.
+    /// Says why the snapshot is not used. The session is unchanged.
     pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
         self.change(|session, now| session.resume(snapshot, now))
     }
 
-    /// Looks at the session itself, such as for its journal or its configuration. The lock is held
-    /// meanwhile, so a call that is made from in here may never end.
+    /// Calls `look` with the session, for example to read its journal or its configuration. The
+    /// lock is held meanwhile, so `look` must not use this session again: it would deadlock.
     pub fn inspect<R>(&self, look: impl FnOnce(&Session, Now) -> R) -> R {
         self.with(|session, now| look(session, now))
     }
 
-    /// Ends a login and wakes everyone who waits.
+    /// Ends a login, and wakes all waiting calls.
     pub(crate) fn settle(&self, login: Login, outcome: Outcome) {
         self.change(|session, now| session.settle(login, outcome, now));
     }
 
-    /// Runs something that changes what others wait for, and wakes them.
+    /// Runs a step for which other calls wait, and wakes them.
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
-        let news = state.take_news();
+        let entries = state.take_news();
         drop(state);
         self.0.settled.ring();
-        tell(&news);
+        tell(&entries);
         result
     }
 
-    /// Runs something that nobody waits for.
+    /// Runs a step for which no call waits.
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
@@ -270,15 +273,15 @@ impl SharedSession {
         self.0.settled.listen(self.0.started.checked_add(until.since_start()), call)
     }
 
-    /// Reads the clocks and locks the session. The clocks are read first, so that the lock is held
-    /// for a shorter time.
+    /// Reads the clocks, and locks the session. The clocks are read first, to hold the lock for a
+    /// shorter time.
     #[inline]
     fn enter(&self) -> (RwLockWriteGuard<'_, State>, Now) {
         self.enter_at(self.clocks())
     }
 
     fn enter_at(&self, mut now: Now) -> (RwLockWriteGuard<'_, State>, Now) {
-        // A panic cannot leave the session half changed: it is valid between any two of its steps.
+        // As in `read`, a poisoned lock is safe to use.
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may read the clocks later and lock earlier. The later reading counts for
         // both threads, so the core never sees time run backwards.
@@ -289,6 +292,8 @@ impl SharedSession {
 
     #[inline]
     fn read(&self) -> RwLockReadGuard<'_, State> {
+        // A poisoned lock is safe to use, because the state of the session is valid after each
+        // step, even if a step panics.
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -305,15 +310,15 @@ pub fn mark_sensitive(headers: &mut HeaderMap) {
     tokens.for_each(|(_, token)| token.set_sensitive(true));
 }
 
-/// Unlocks, then emits what this thread has taken.
+/// Unlocks, and then emits the entries that this thread has taken.
 fn release(mut state: RwLockWriteGuard<'_, State>) {
-    let news = state.take_news();
+    let entries = state.take_news();
     drop(state);
-    tell(&news);
+    tell(&entries);
 }
 
-fn tell(news: &[Entry]) {
-    news.iter().for_each(trace::emit);
+fn tell(entries: &[Entry]) {
+    entries.iter().for_each(trace::emit);
 }
 
 impl State {
@@ -322,21 +327,21 @@ impl State {
     }
 
     fn has_news(&self) -> bool {
-        // A subscriber that panics on top of a panic would end the process; the next step takes
-        // what is left.
+        // Do not emit during a panic: a second panic in the subscriber would abort the process. The
+        // next step takes the entries.
         !self.is_told() && !std::thread::panicking()
     }
 
-    /// The entries that nobody has taken yet, each for one thread to emit.
+    /// Takes the pending entries. Each entry is emitted by one thread only.
     fn take_news(&mut self) -> Vec<Entry> {
         if !self.has_news() {
             return Vec::new();
         }
         let journal = self.session.journal();
-        let told = std::mem::replace(&mut self.told, journal.written());
-        // A fresh token comes with every response; copying that down for nobody would cost an
-        // allocation each time.
-        if trace::is_heard() { journal.since(told).copied().collect() } else { Vec::new() }
+        let emitted = std::mem::replace(&mut self.told, journal.written());
+        // A renewed token comes with every response. Copy its entry only if a subscriber listens,
+        // because the copy allocates.
+        if trace::is_heard() { journal.since(emitted).copied().collect() } else { Vec::new() }
     }
 }
 
@@ -407,7 +412,7 @@ mod tests {
         );
     }
 
-    /// Two threads may read the clock in one order, and get the lock in the other.
+    /// Two threads may read the clock in one order, and lock the session in the other order.
     #[test]
     fn rule_19_time_never_runs_backwards_in_a_session() {
         let session = shared();
@@ -468,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_hears_is_neither_copied_nor_kept_for_later() {
+    fn entries_without_a_listener_are_not_copied() {
         let session = shared();
         let (mut state, _) = session.enter();
         state.session.reset(

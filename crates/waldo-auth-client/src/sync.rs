@@ -1,8 +1,8 @@
-//! What threads and tasks share the session by, and the clocks they read.
+//! The lock, the event and the clocks of the session.
 //!
-//! They have one place here, so that `model/` can put others in their stead, which it schedules and
-//! moves, and so check [`session`](crate::session), [`lead`](crate::lead) and [`wait`](crate::wait)
-//! as they stand.
+//! All are imported here, so that `model/` can replace them with versions that it schedules and
+//! moves. Then it checks the unchanged files of [`session`](crate::session), [`lead`](crate::lead)
+//! and [`wait`](crate::wait).
 
 pub(crate) use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::time::{Instant, SystemTime};

@@ -4,24 +4,25 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level, dispatcher};
 use waldo_auth_core::{Entry, Event, Ignored};
 
-/// Whether anybody listens at all: a subscriber of `tracing`, or a logger of `log`. `tracing` hands
-/// its events to the logger if there has been no subscriber.
+/// Whether a `tracing` subscriber or a `log` logger listens. `tracing` passes its events to the
+/// logger if no subscriber was ever set.
 pub(crate) fn is_heard() -> bool {
     LevelFilter::current() != LevelFilter::OFF || log::max_level() != log::LevelFilter::Off
 }
 
-/// The subscriber of one thread, if there is one, for events that another thread emits.
+/// The subscriber of one thread, if it has one, for events that another thread emits.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscriber(Option<Dispatch>);
 
 impl Subscriber {
     /// The subscriber of this thread.
     pub(crate) fn current() -> Self {
-        // Set none where there is none: `tracing` would then hand no event to a logger any more.
+        // If no subscriber was ever set, set none here: `tracing` would then pass no more events to
+        // a logger.
         Self(dispatcher::has_been_set().then(|| dispatcher::get_default(Clone::clone)))
     }
 
-    /// Sends the events of `run` to this subscriber.
+    /// Calls `run`, and sends its events to this subscriber.
     pub(crate) fn hears<R>(&self, run: impl FnOnce() -> R) -> R {
         match &self.0 {
             Some(subscriber) => dispatcher::with_default(subscriber, run),
@@ -33,7 +34,7 @@ impl Subscriber {
 /// Emits one entry: its number, its stable name, and its sentence as the message.
 pub(crate) fn emit(entry: &Entry) {
     let (number, event, name) = (entry.number, &entry.event, entry.event.name());
-    // A level is part of an event's static data, so there is one event for each.
+    // The level is part of an event's static data, so each level needs its own event.
     match level(event) {
         Level::TRACE => tracing::trace!(target: "waldo_auth", number, event = name, "{event}"),
         Level::DEBUG => tracing::debug!(target: "waldo_auth", number, event = name, "{event}"),
@@ -42,8 +43,8 @@ pub(crate) fn emit(entry: &Entry) {
     }
 }
 
-/// What comes with every call is trace, what comes with every lifetime is debug, what somebody
-/// asked for is info, and what somebody should look at is a warning.
+/// Trace for events of every call, debug for steps of logins and 401s, info for another token or
+/// key pair, and warn for problems.
 fn level(event: &Event) -> Level {
     match event {
         Event::Renewed { .. }

@@ -1,9 +1,9 @@
-//! A call's wait for its token, and the bell that ends it.
+//! A call's wait for its token, and the notification that ends it.
 //!
-//! Whoever rings the bell wakes tasks by their wakers, and a waker is anybody's code: it may drop
-//! its task, run it on the spot or come back to the session. So no waker is called while any lock
-//! is held. Waking a [`DeferredWaker`] only notes the waker behind it, and whoever has rung calls
-//! what was noted when it is done.
+//! Hazard: a waker runs user code. It may drop its task, run its task at once, or call the session.
+//! So no waker is called while a lock is held, not even the lock of the [`Event`]. The event wakes
+//! a [`DeferredWaker`], which only stores the task's waker. [`Notify::ring`] calls the stored
+//! wakers afterwards.
 
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -16,11 +16,11 @@ use waldo_auth_core::Call;
 
 use crate::sync::{Event, EventListener, Instant, Listener};
 
-/// Wakes all who listen.
+/// Wakes all waiting calls.
 #[derive(Debug)]
 pub(crate) struct Notify {
     event: Event,
-    /// The wakers of those who were woken, until they are called.
+    /// The wakers of notified tasks, until they are called.
     woken: Arc<Mutex<Vec<Waker>>>,
 }
 
@@ -29,12 +29,12 @@ impl Notify {
         Self { event: Event::new(), woken: Arc::default() }
     }
 
-    /// Begins a wait: what rings from here on ends it.
+    /// Begins a wait, which the next `ring` ends.
     pub(crate) fn listen(&self, until: Option<Instant>, call: Call) -> Wait {
         Wait { settled: self.event.listen(), woken: Arc::clone(&self.woken), until, call }
     }
 
-    /// Ends all waits. To be called without a lock.
+    /// Ends all waits. Call it without a lock.
     pub(crate) fn ring(&self) {
         self.event.notify(usize::MAX);
         let woken = mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
@@ -42,14 +42,14 @@ impl Notify {
     }
 }
 
-/// A registered wait. It ends with the next change of the session, such as the end of a login, even
-/// if that comes before [`block`](Self::block) or [`or`](Self::or) is called.
+/// A registered wait for the next change of the session, such as the end of a login. A change that
+/// comes before [`block`](Self::block) or [`or`](Self::or) is called ends the wait too.
 #[derive(Debug)]
 #[must_use = "a call that does not wait asks again at once, and is told the same"]
 pub struct Wait {
     settled: EventListener,
     woken: Arc<Mutex<Vec<Waker>>>,
-    /// `None` when it lies beyond what the clock can show.
+    /// `None` if the instant lies beyond the range of the clock.
     until: Option<Instant>,
     call: Call,
 }
@@ -60,15 +60,14 @@ impl Wait {
         &self.call
     }
 
-    /// Returns the call without waiting. Use this after the login ran in the same place. If the
-    /// login runs elsewhere, use [`block`](Self::block) or [`or`](Self::or): the call would
-    /// spin otherwise.
+    /// Returns the call at once. Use this only if the login has already ended in the same thread or
+    /// task. Otherwise use [`block`](Self::block) or [`or`](Self::or), or the call would spin.
     pub fn into_call(self) -> Call {
         self.call
     }
 
-    /// Blocks this thread until something has settled, or the time is over. The call that comes
-    /// back is to be admitted again.
+    /// Blocks this thread until the session changes, or the time is over. Admit the returned call
+    /// again.
     pub fn block(self) -> Call {
         match self.until {
             Some(until) => drop(self.settled.wait_deadline(until)),
@@ -77,17 +76,17 @@ impl Wait {
         self.call
     }
 
-    /// Waits until something has settled, or the time is over, which `sleep` tells: such as
-    /// `wait.or(tokio::time::sleep)`, or any function that makes a future which ends after so
-    /// long, by the real clock. The call that comes back is to be admitted again.
+    /// Waits until the session changes, or the time is over. `sleep` makes a future that ends after
+    /// the given time of the real clock, for example `wait.or(tokio::time::sleep)`. Admit the
+    /// returned call again.
     ///
-    /// Dropping the future ends the wait, and nobody else's.
+    /// Dropping the future ends this wait only.
     pub async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) -> Call {
         let span = self
             .until
             .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
-        // Declared before the listener, and so dropped after it: the bell's own lock is never held
-        // where a waker is dropped.
+        // Declare this before the listener, so that it drops after the listener. Dropping a waker
+        // under the event's own lock could deadlock.
         let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
         let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));
         poll_fn(|context| {
@@ -103,7 +102,7 @@ impl Wait {
     }
 }
 
-/// Stands in for a task's waker where the bell would call it.
+/// The waker that the event gets instead of the task's waker.
 struct DeferredWaker {
     woken: Arc<Mutex<Vec<Waker>>>,
     waker: Mutex<Option<Waker>>,

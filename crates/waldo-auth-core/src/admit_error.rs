@@ -26,7 +26,7 @@ impl fmt::Display for AdmitError {
 }
 
 impl Error for AdmitError {
-    /// The source of the cause, because the message has the words of the cause already.
+    /// The source of the cause, because the message already has the words of the cause.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::ForeignOrigin(foreign) => foreign.source(),

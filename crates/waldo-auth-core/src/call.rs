@@ -1,4 +1,4 @@
-//! One logical request of the user, from asking to send it until its response is delivered.
+//! One request of the user, from its admission until its response is delivered.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::generation::Generation;
 use crate::login::Login;
 use crate::time::{Instant, Now};
 
-/// A request that the user wants sent, until its response is delivered or it is refused.
+/// A request of the user, until its response is delivered or the request is refused.
 ///
-/// It is a value that moves through the session: [`admit`](crate::Session::admit) takes it and
-/// gives it back inside its answer. It can be dropped anywhere, without a message. It is neither
-/// `Clone` nor `Copy`, so that a call can only be in one place.
+/// A call is a value that moves: [`admit`](crate::Session::admit) takes the call and gives it back
+/// inside its answer. A program can drop a call anywhere, without a message. A call is neither
+/// `Clone` nor `Copy`, so it is only ever in one place.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,21 +33,21 @@ pub struct Call {
     pub(crate) resent_with_newer: bool,
     /// The one resend after a login has been used (rule 8).
     pub(crate) resent_after_login: bool,
-    /// The last login it has waited for, so that the journal says so once.
+    /// The last login that the call has waited for, so that the journal notes each wait once.
     pub(crate) waited_for: u64,
-    /// The generation of the token with which the call's upload broke off; 0 if none did, or after
-    /// a response.
+    /// The generation of the token with which the call's upload broke off; 0 if no upload broke
+    /// off, or if a response has come since.
     pub(crate) broke_off: u64,
 }
 
-/// Whether the body can be produced a second time (rule 17).
+/// Whether the body can be produced again (rule 17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
     Replayable,
     OneShot,
 }
 
-/// What the session looked like when it first saw a call.
+/// The state of a session when it first sees a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Arrival {
     pub(crate) epoch: u64,
@@ -55,30 +55,32 @@ pub(crate) struct Arrival {
 }
 
 impl Call {
-    /// A call whose body, if any, can be produced again: bytes, or a factory.
+    /// A call whose body can be produced again, such as bytes or a factory. A call without a body
+    /// is replayable.
     pub fn replayable() -> Self {
         Self::new(Body::Replayable)
     }
 
-    /// A call whose body can be produced once: a stream. Once that was touched it is not sent
-    /// again, so a 401 is delivered (rule 17).
+    /// A call whose body can be produced only once, such as a stream. After any of the body was
+    /// read, the call is not sent again, so a 401 is delivered (rule 17).
     pub fn one_shot() -> Self {
         Self::new(Body::OneShot)
     }
 
-    /// Refuses the call rather than letting it wait beyond this instant (rule 14).
+    /// Refuses the call if it would have to wait beyond this instant (rule 14).
     ///
-    /// The deadline bounds waiting for a login or a backoff only; how long a request may take is
-    /// the HTTP stack's business.
+    /// The deadline bounds the waiting for a login or a backoff only. The HTTP stack bounds the
+    /// time of the request itself.
     pub fn with_deadline(self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// The deadline. Do not bound a login by it, if you can: a login outlives its call (rule 13).
+    /// The deadline of the call. If you can, let a login outlive the deadline, because the login
+    /// serves other calls too (rule 13).
     ///
     /// If your stack ends a login at the deadline of its call, settle the login as
     /// [`Outcome::Abandoned`](crate::Outcome::Abandoned): the deadline says nothing about the
-    /// server, and the other calls need not back off.
+    /// server, so the other calls need not back off.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -95,52 +97,51 @@ impl Call {
         }
     }
 
-    /// Spends either resend. The upload of this call broke off, and another call got a 401 with the
-    /// same token.
+    /// Spends either resend, because the upload of this call broke off and another call got a 401
+    /// with the same token.
     pub(crate) fn spend_any_resend(&mut self) -> bool {
         self.body == Body::Replayable
             && (self.spend_resend_with_newer() || self.spend_resend_after_login())
     }
 
-    /// Spends the resend with a newer token; false when it is spent.
+    /// Spends the resend with a newer token; false if it is already spent.
     pub(crate) fn spend_resend_with_newer(&mut self) -> bool {
         !std::mem::replace(&mut self.resent_with_newer, true)
     }
 
-    /// Spends the resend after a login; false when it is spent.
+    /// Spends the resend after a login; false if it is already spent.
     pub(crate) fn spend_resend_after_login(&mut self) -> bool {
         !std::mem::replace(&mut self.resent_after_login, true)
     }
 }
 
-/// A request that carries the token and is on its way: [`conclude`](crate::Session::conclude) it
-/// with the head of its response, or drop it when there is none.
+/// A request that carries the token and is on its way. Pass the head of its response to
+/// [`conclude`](crate::Session::conclude), or drop the attempt if no response comes.
 ///
-/// Only [`Session::admit`](crate::Session::admit) makes it, and only when it has put the token on a
-/// request. An attempt names its token by the generation and shares nothing with the session, so
-/// any number of attempts costs the session nothing.
+/// Only [`Session::admit`](crate::Session::admit) makes an attempt, and only after it has put the
+/// token on a request. An attempt names its token by the generation and shares nothing with the
+/// session. So any number of attempts takes no memory of the session.
 #[derive(Debug)]
 #[must_use = "conclude the attempt when its response has come"]
 pub struct Attempt {
     pub(crate) call: Call,
-    /// Which session admitted it.
+    /// The session that admitted the call.
     pub(crate) session: usize,
-    /// Which token it carries.
+    /// The generation of the token that the request carries.
     pub(crate) generation: u64,
-    /// Which login that token descends from.
+    /// The epoch of that token.
     pub(crate) epoch: u64,
     pub(crate) sent: Now,
-    /// The body is still whole, so that even a one-shot call can be sent again.
+    /// The body is still whole, so even a one-shot call can be sent again.
     pub(crate) untouched: bool,
     pub(crate) upload: Upload,
 }
 
 impl Attempt {
-    /// Says that this attempt did not touch the body of its one-shot call, which can therefore be
-    /// sent again after all.
+    /// Says that this attempt read nothing of its one-shot body, so the call can be sent again.
     ///
-    /// That is so when the server refused the head of a request with `Expect: 100-continue`. It
-    /// holds for this attempt alone.
+    /// This is the case if the server refused the head of a request with `Expect: 100-continue`.
+    /// The mark holds for this attempt only.
     pub fn with_untouched_body(self) -> Self {
         Self { untouched: true, ..self }
     }
@@ -150,7 +151,7 @@ impl Attempt {
         self.upload
     }
 
-    /// The deadline of its call, which the sending had better keep too.
+    /// The deadline of the call. The HTTP stack should keep it too.
     pub fn deadline(&self) -> Option<Instant> {
         self.call.deadline()
     }
@@ -161,7 +162,7 @@ impl Attempt {
     }
 }
 
-/// What tells it from the other attempts of its session.
+/// Hashes what tells an attempt from the other attempts of its session.
 impl Hash for Attempt {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { call, session: _, generation, epoch, sent, untouched, upload } = self;
@@ -169,17 +170,17 @@ impl Hash for Attempt {
     }
 }
 
-/// How the body of an admitted request is sent, if it is an upload: more than 64 KiB, or of unknown
-/// length.
+/// How to send the body of an admitted request, if the body is an upload: more than 64 KiB, or of
+/// unknown length.
 ///
-/// A server may refuse a token as soon as it has read the head of a request, and close the
-/// connection without reading the body. The client is then still writing, and often cannot read the
+/// A server may refuse a token as soon as it has read the head of a request. It may then close the
+/// connection before it has read the body. The client is still writing, and often cannot read the
 /// 401.
 ///
 /// Send a request with a shorter body at once, and ignore this value. A shorter body fits into the
 /// connection's buffers, so its response can always be read.
 ///
-/// Exhaustive on purpose, because an adapter must handle every variant.
+/// The enum is exhaustive on purpose, because an adapter must handle every variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Upload {
     /// Send head and body at once.
@@ -203,30 +204,30 @@ impl Upload {
     /// The longest body that is not an upload, in bytes: 64 KiB.
     pub const MAX_SHORT_BODY: u64 = 64 * 1024;
 
-    /// How long a server has to ask for the body after `Expect: 100-continue`: a second.
+    /// How long a server has to ask for the body after `Expect: 100-continue`: one second.
     pub const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 }
 
-/// What is to be done with a call; the answer of [`Session::admit`](crate::Session::admit).
+/// What to do with a call: the answer of [`Session::admit`](crate::Session::admit).
 ///
-/// Exhaustive on purpose: these four are the whole contract between the core and an embedding.
+/// The enum is exhaustive on purpose: these four answers are the whole contract between the core
+/// and an embedding.
 #[derive(Debug)]
 #[must_use = "the call does not go on by itself"]
 pub enum Step {
-    /// The request carries the token: send it right away, as its successor is taken to have been
-    /// issued no earlier than now.
+    /// The request carries the token. Send the request right away, because the lifetime of a
+    /// renewed token is measured from now.
     Send(Attempt),
-    /// Log in for everyone, settle the login, and admit the call again.
+    /// Log in for all calls, settle the login, and admit the call again.
     Authenticate(Login, Call),
-    /// Wait until the instant, or until something has settled, and admit the call again. The
-    /// instant lies in the future.
+    /// Wait until the instant, or until another thread or task has settled, reset, invalidated or
+    /// resumed. Then admit the call again. The instant lies in the future.
     Wait(Call, Instant),
-    /// Give the call up with this error.
+    /// End the call with this error.
     Refuse(Refusal),
 }
 
-/// What is to be done with a response; the answer of
-/// [`Session::conclude`](crate::Session::conclude).
+/// What to do with a response: the answer of [`Session::conclude`](crate::Session::conclude).
 #[derive(Debug)]
 #[must_use = "a call that is to be sent again does not go on by itself"]
 pub enum Verdict {

@@ -11,8 +11,8 @@ pub(crate) struct Challenges {
 }
 
 impl Challenges {
-    /// 401 and the added statuses; `None` if an added status is not a 4xx, or is 417, which answers
-    /// a question (rule 24).
+    /// 401 and the added statuses. `None` if an added status is not a 4xx, or is 417, which answers
+    /// an `Expect` (rule 24).
     pub(crate) fn with(added: &[StatusCode]) -> Option<Self> {
         let can_refuse = |status: &StatusCode| {
             status.is_client_error() && *status != StatusCode::EXPECTATION_FAILED
@@ -20,7 +20,8 @@ impl Challenges {
         added.iter().all(can_refuse).then(|| Self { added: added.into() })
     }
 
-    /// The one place that answers "does this response refuse the token?".
+    /// Whether a response with this status refuses the token. This is the one place that decides
+    /// it.
     #[inline]
     pub(crate) fn contain(&self, status: StatusCode) -> bool {
         status == StatusCode::UNAUTHORIZED || self.added.contains(&status)

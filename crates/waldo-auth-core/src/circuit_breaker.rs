@@ -11,10 +11,10 @@ use crate::time::Instant;
 /// How many leaders in a row may abandon their login before failovers are paced.
 const FAILOVERS: u32 = 5;
 
-/// When the next login may start, and why it may not start earlier.
+/// Decides when the next login may start, and remembers why not earlier.
 ///
-/// All calls share it, so all calls that wait for a failed login wait for the same instant (rule
-/// 14).
+/// All calls share the circuit breaker, so all calls wait for the same instant after a failed login
+/// (rule 14).
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct CircuitBreaker {
     state: State,
@@ -25,8 +25,8 @@ pub(crate) struct CircuitBreaker {
     jitter: Jitter,
 }
 
-/// What the last logins have shown. A granted login closes the circuit, and time does not: after
-/// `not_before` the next login is a retry or a probe, and its failure doubles the delay.
+/// The result of the last logins. Only a granted login or `reset` closes the circuit. After
+/// `not_before`, the next login is a retry or a probe, and its failure doubles the delay.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum State {
     /// No login has failed since the last granted one.
@@ -37,8 +37,8 @@ pub(crate) enum State {
     Open { rejection: Rejection, rejections: u32 },
 }
 
-/// Counts the logins that failed, and the leases that expired. A call notes the count when it comes
-/// in, and so knows later how many of them it has waited for.
+/// Counts failed logins and expired leases. A call remembers the count at which it came in, so the
+/// difference is the number of failed logins that it has waited through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct FailedLogins(u32);
 
@@ -76,7 +76,7 @@ impl CircuitBreaker {
         self.failed_logins
     }
 
-    /// The calls that waited for a login have waited in vain.
+    /// Counts a failed login for the calls that waited for it.
     pub(crate) fn count_failed_login(&mut self) {
         self.failed_logins.0 = self.failed_logins.0.wrapping_add(1);
     }
@@ -104,15 +104,15 @@ impl CircuitBreaker {
     pub(crate) fn back_off(&mut self, failure: Unavailable, limits: &Limits, now: Instant) {
         let retry_after = failure.retry_after().unwrap_or_default();
         let delay = match self.state {
-            // A probe without an answer says nothing about the key pair, so the circuit stays open.
+            // The probe got no answer about the key pair, so the circuit stays open.
             State::Open { rejections, .. } => probe_delay(limits, rejections),
             State::Closed | State::BackingOff { .. } => {
                 let failures = self.state.count_unavailable(failure);
                 self.jitter.below(doubled(limits.backoff_base, failures, limits.backoff_cap))
             }
         };
-        // The server can slow the client down, and cannot hurry it: `Retry-After: 0` must not cause
-        // a storm.
+        // The server can lengthen the delay and cannot shorten it: `Retry-After: 0` must not cause
+        // a storm of logins.
         self.not_before = now.saturating_add(retry_after.max(delay));
     }
 
@@ -126,10 +126,10 @@ impl CircuitBreaker {
     }
 
     /// A leader abandoned its login. This says nothing about the server, so the next call takes
-    /// over at once. After a few failovers in a row, the next ones are paced, because leaders
-    /// that are all cancelled early must not cause a storm of logins. A failover waits until
-    /// `expires_at` at most, when the lease would have ended. A probe is not repeated before
-    /// that instant.
+    /// over at once. After a few failovers in a row, the next failovers are paced. Otherwise
+    /// leaders that are all cancelled early would cause a storm of logins. A failover waits at most
+    /// until `expires_at`, when the lease would have ended. A probe always waits until that
+    /// instant.
     pub(crate) fn abandon(&mut self, expires_at: Instant, limits: &Limits, now: Instant) {
         self.not_before = if self.is_open() {
             expires_at

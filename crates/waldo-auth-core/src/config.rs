@@ -1,4 +1,4 @@
-//! The settings of a session, checked when it is built.
+//! The settings of a session, checked at `build`.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::origin::{Origin, OriginError};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Where to log in, as whom, and within which limits.
+/// The settings of a session: the origin, the key pair and the limits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Starts from the documented defaults. `origin` is a URI without a path, such as `https://api.waldo.ai`.
+    /// Starts from the defaults. `origin` is a URI without a path, such as `https://api.waldo.ai`.
     pub fn builder(origin: impl Into<String>, credentials: Credentials) -> ConfigBuilder {
         let (origin, login_path) = (origin.into(), "/authenticate".to_owned());
         let (challenge_statuses, limits) = (Vec::new(), Limits::default());
@@ -54,8 +54,8 @@ impl Config {
     }
 }
 
-/// The numbers of the rules. Each is documented, with its range and reason, at the builder's method
-/// of its name.
+/// The numbers of the rules. The builder's method of the same name documents the range and the
+/// reason of each number.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) leeway: Leeway,
@@ -72,7 +72,7 @@ pub(crate) struct Limits {
     pub(crate) invalidation_interval: Duration,
     pub(crate) jitter_seed: u64,
     pub(crate) challenges: Challenges,
-    /// Can be switched on with the feature `verify` only.
+    /// False without the feature `verify`.
     pub(crate) verify: bool,
 }
 
@@ -98,7 +98,7 @@ impl Default for Limits {
     }
 }
 
-/// Changes the defaults of a [`Config`] and checks them together.
+/// Builds a [`Config`]: changes the defaults, and checks all settings at the end.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ConfigBuilder {
@@ -110,55 +110,57 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// Another origin than the one the builder was made with.
+    /// Replaces the origin.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = origin.into();
         self
     }
 
-    /// The path of the login, `/authenticate` by default, which is what the API's reference and
-    /// samples use.
+    /// The path of the login. Default: `/authenticate`, as in the API's reference and samples.
     ///
-    /// The guide's prose says `/authentication` once; hence the setting.
+    /// This is a setting because the guide says `/authentication` in one place.
     pub fn login_path(mut self, path: impl Into<String>) -> Self {
         self.login_path = path.into();
         self
     }
 
-    /// The reserve at the end of a token's lifetime in which it is not sent any more (rule 11).
+    /// The time at the end of a token's lifetime in which the token is not sent (rule 11).
     ///
-    /// It is `at_most`, but never more than the `share`-th part of the lifetime. Default: 3 s and
-    /// 10. `share` must be at least 2, since a leeway that eats the lifetime makes every call
-    /// log in. The reserve covers clocks that tick in whole seconds (rule 16) and the way of a
-    /// request to the server. A token that dies all the same is healed by one login, so a larger
-    /// reserve costs more than it spares.
+    /// The leeway is `at_most`, but at most the `share`-th part of the lifetime. Default: `at_most`
+    /// 3 s, `share` 10. `share` must be at least 2, because a leeway of the whole lifetime would
+    /// make every call log in.
+    ///
+    /// The leeway covers clocks that tick in whole seconds (rule 16), and the time that a request
+    /// takes to the server. If a token ends earlier, one login heals the call. So a larger leeway
+    /// costs more than it saves.
     pub fn leeway(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.leeway = Leeway { at_most, share };
         self
     }
 
-    /// The same for one-shot calls, which cannot be healed by sending them again (rules 11, 17).
+    /// The leeway of one-shot calls, which often cannot be sent again after a 401 (rules 11, 17).
     ///
-    /// Default: 5 min and 4. `share` must be at least 2.
+    /// Default: `at_most` 5 min, `share` 4. `share` must be at least 2.
     pub fn one_shot_leeway(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.one_shot_leeway = Leeway { at_most, share };
         self
     }
 
-    /// The lifetime of a token that says nothing usable about its own (rule 10).
+    /// The lifetime of a token, if the token and its response do not show one (rule 10).
     ///
-    /// Default: 1 h, which is what the API documents. From 1 s to 24 h.
+    /// Default: 1 h, as the API documents. Range: 1 s to 24 h.
     pub fn assumed_lifetime(mut self, lifetime: Duration) -> Self {
         self.limits.assumed_lifetime = lifetime;
         self
     }
 
-    /// How long one login may take before another call may start the next (rule 13).
+    /// How long a login may take before another call may start the next login (rule 13).
     ///
-    /// Default: 30 s. From 1 ms to 1 h. Adapters give the login's request a timeout a little below
-    /// the lease. So a login that hangs ends as a failure, and its lease expires only if its leader
-    /// is gone. The lease must be longer than a login takes. The answer of a login whose lease has
-    /// expired is used with caution: a rejection then opens the circuit only if no other login has
+    /// Default: 30 s. Range: 1 ms to 1 h. The lease must be longer than a login takes.
+    ///
+    /// Adapters give the login's request a timeout a little below the lease. So a login that hangs
+    /// ends as a failure, and its lease expires only if its leader has disappeared. If the answer
+    /// to a login comes after its lease, a rejection opens the circuit only if no other login has
     /// started since.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
@@ -168,55 +170,56 @@ impl ConfigBuilder {
     /// The backoff after failed logins: full jitter below `base`, doubled with each further
     /// failure, at most `cap` (rule 14).
     ///
-    /// Default: 250 ms and 30 s. `base` from 1 ms on, `cap` from `base` to 1 h. Where more than
-    /// five leaders in a row give up, the further ones come `base` apart.
+    /// Default: `base` 250 ms, `cap` 30 s. Range: `base` from 1 ms, `cap` from `base` to 1 h. After
+    /// five abandoned logins in a row, further failovers come `base` apart.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.limits.backoff_base, self.limits.backoff_cap) = (base, cap);
         self
     }
 
-    /// The longest `Retry-After` that is obeyed (rule 2).
+    /// The longest `Retry-After` that the client follows (rule 2).
     ///
-    /// Default and maximum: 1 h, lest one odd header silence a client for days.
+    /// Default and maximum: 1 h, so that one faulty header cannot stop a client for days.
     pub fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.limits.retry_after_cap = cap;
         self
     }
 
-    /// How many failed logins one call sits through before it is refused with the last failure
-    /// (rule 14).
+    /// How many failed logins a call waits through before it is refused with the last failure (rule
+    /// 14).
     ///
-    /// Default: 3. From 1 to 100.
+    /// Default: 3. Range: 1 to 100.
     pub fn failures_per_call(mut self, failures: u32) -> Self {
         self.limits.failures_per_call = failures;
         self
     }
 
-    /// When rejected credentials are tried again: after `first`, doubled with each further
+    /// How long the circuit stays open before a probe: `first`, doubled with each further
     /// rejection, at most `cap` (rule 15).
     ///
-    /// Default: 60 s and 15 min, as keys can be activated again on the dashboard at any time.
-    /// `first` from 1 ms on, `cap` from `first` to 24 h.
+    /// Default: `first` 60 s, `cap` 15 min. Range: `first` from 1 ms, `cap` from `first` to 24 h.
+    /// Rejected credentials are probed because a key can be activated again on the dashboard.
     pub fn probe(mut self, first: Duration, cap: Duration) -> Self {
         (self.limits.probe_first, self.limits.probe_cap) = (first, cap);
         self
     }
 
-    /// How many refused tokens may be dropped: `burst` at once, and one more `every` so often (rule
-    /// 16).
+    /// The invalidation budget: how many refused tokens may be dropped. It holds `burst` permits at
+    /// first and at most, and one more permit comes after each `every` (rule 16).
     ///
-    /// Default: 10, and one more every 30 s. The second half of `burst` is spent only after the
-    /// server has refused the token for a second. `burst` from 0 to 1000, where 0 delivers
-    /// every 401 to a live token; `every` from 1 ms to 24 h.
+    /// Default: `burst` 10, `every` 30 s. Range: `burst` from 0 to 1000, `every` from 1 ms to 24 h.
+    /// If `burst` is 0, every 401 to a live token is delivered. The second half of `burst` is spent
+    /// only after the server has refused the token for one second.
     pub fn invalidation_budget(mut self, burst: u32, every: Duration) -> Self {
         (self.limits.invalidation_burst, self.limits.invalidation_interval) = (burst, every);
         self
     }
 
-    /// Statuses, beside 401, by which the server refuses a token (rule 7). Each must be a 4xx.
+    /// The statuses besides 401 by which the server refuses a token (rule 7). Each must be a 4xx
+    /// other than 417.
     ///
-    /// Default: none. The API documents 401 alone, but some servers of this protocol answer 422 to
-    /// a dead token. Name a status only if the server uses it for nothing else, because each
+    /// Default: none. The API documents only 401, but some servers of this protocol answer a dead
+    /// token with a 422. Add a status only if the server uses it for nothing else, because each
     /// response with this status costs a login.
     ///
     /// ```
@@ -234,8 +237,8 @@ impl ConfigBuilder {
 
     /// The seed of the backoff's jitter.
     ///
-    /// Default: 0, which is right for tests only: processes with the same seed fall into step.
-    /// Adapters draw one.
+    /// Default: 0, which is for tests only, because processes with equal seeds log in at the same
+    /// instants. Adapters choose a random seed.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.limits.jitter_seed = seed;
         self
@@ -243,18 +246,18 @@ impl ConfigBuilder {
 
     /// Whether a token must be signed with the client secret: HS256, HS384 or HS512 (rule 23).
     ///
-    /// Default: off. The API's sample verifies tokens so, but the API documents no algorithm and no
-    /// key.
+    /// Default: off. The API's sample verifies tokens in this way, but the API documents no
+    /// algorithm and no key.
     #[cfg(feature = "verify")]
     pub fn verify_signatures(mut self, verify: bool) -> Self {
         self.limits.verify = verify;
         self
     }
 
-    /// Checks everything.
+    /// Checks all settings.
     ///
     /// # Errors
-    /// The first setting that is out of its range, and what it must be.
+    /// Names the first setting that is out of its range, and the range.
     pub fn build(self) -> Result<Config, ConfigError> {
         let origin: Origin = self.origin.parse().map_err(ConfigError::Origin)?;
         let login_uri = Some(self.login_path.as_str())
@@ -303,18 +306,19 @@ impl Limits {
     }
 }
 
-/// A setting that no session can work with.
+/// Why a setting is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The origin is not one that a token may be sent to.
+    /// The token may not be sent to this origin.
     Origin(OriginError),
-    /// The login path does not begin with `/`, or is no path.
+    /// The login path does not begin with `/`, or is not a path.
     LoginPath,
     /// The `share` of a leeway is below 2: the leeway would take the whole lifetime, and every call
     /// would log in.
     LeewayTooLarge,
-    /// A status in [`challenge_statuses`](ConfigBuilder::challenge_statuses) is not a 4xx.
+    /// A status in [`challenge_statuses`](ConfigBuilder::challenge_statuses) is not a 4xx, or is
+    /// 417.
     ChallengeStatus,
     /// A duration is out of its range.
     Duration {

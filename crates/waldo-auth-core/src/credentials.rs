@@ -11,10 +11,10 @@ use crate::fingerprint::fingerprint;
 #[cfg(feature = "verify")]
 use crate::verify::SigningKey;
 
-/// An API key and its client secret: redacted in `Debug`, wiped from memory on drop.
+/// An API key and its client secret. They are redacted in `Debug`, and wiped from memory on drop.
 ///
-/// The layout of the key and the secret is not documented, so it is not checked. A value is refused
-/// only if it can never be meant.
+/// The API does not document the layout of the key and the secret, so only empty values and white
+/// space at the ends are refused.
 ///
 /// ```
 /// use waldo_auth_core::Credentials;
@@ -32,8 +32,8 @@ pub struct Credentials {
     signing_key: SigningKey,
 }
 
-/// Compares the key and the secret. The comparison does not take constant time, so do not use it to
-/// check a secret that somebody presents.
+/// Compares the key and the secret, but not in constant time. Do not use it to check a secret that
+/// somebody presents.
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
         self.api_key == other.api_key && self.client_secret == other.client_secret
@@ -43,16 +43,16 @@ impl PartialEq for Credentials {
 impl Eq for Credentials {}
 
 impl Credentials {
-    /// Takes the pair as the dashboard shows it.
+    /// The key pair as the dashboard shows it.
     ///
     /// # Errors
-    /// When one of them is empty, or begins or ends with white space (a line end from a file, most
-    /// often).
+    /// The key or the secret is empty, or begins or ends with white space. Most often this is a
+    /// line end from a file.
     pub fn new(
         api_key: impl Into<String>,
         client_secret: impl Into<String>,
     ) -> Result<Self, CredentialsError> {
-        // Both are wiped even if one of them is refused.
+        // Wrap both values first, so that both are wiped even if one is refused.
         let [api_key, client_secret] = [api_key.into(), client_secret.into()].map(Zeroizing::new);
         let api_key = checked("API key", api_key)?;
         let client_secret = checked("client secret", client_secret)?;
@@ -66,8 +66,8 @@ impl Credentials {
 
     /// The login's JSON body (rule 1).
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        // Put together by hand, because a `serde_json::Value` would leave unwiped copies behind.
-        // A byte takes at most six in JSON. If the buffer grew, it would leave a copy of the secret
+        // Do not build a `serde_json::Value`: it would leave copies of the secret in memory.
+        // Reserve the largest size, six bytes for each byte: a buffer that grows leaves a copy
         // behind.
         let mut body = Vec::with_capacity(6 * (self.api_key.len() + self.client_secret.len()) + 64);
         for (before, text) in
@@ -81,16 +81,16 @@ impl Credentials {
         body
     }
 
-    /// Whether `text` shows either of the two.
+    /// Whether `text` contains the key or the secret.
     pub(crate) fn occur_in(&self, text: &str) -> bool {
         text.contains(self.api_key.as_str()) || text.contains(self.client_secret.as_str())
     }
 
-    /// A number that tells key pairs apart without telling the key: FNV-1a over the API key.
+    /// The FNV-1a hash of the API key, which tells key pairs apart and does not show the key.
     ///
-    /// It keeps a stored token from being used with another key, as sandbox and production share
-    /// one origin. It guards against mix-ups, not against an attacker, who would have the
-    /// stored token anyway.
+    /// Sandbox and production share one origin, so a snapshot records the fingerprint of its key.
+    /// This prevents mix-ups. It does not stop an attacker, but an attacker with the snapshot
+    /// already has the token.
     pub(crate) fn fingerprint(&self) -> u64 {
         fingerprint(self.api_key.as_bytes())
     }
@@ -127,9 +127,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A key pair that can never be meant; it says which half and why, not what it holds.
+/// Why a key pair is refused. The error names the key or the secret and the reason, and never shows
+/// the value.
 ///
-/// Its `Debug` is the same sentence as its `Display`, because a `main` that returns it prints its
+/// `Debug` shows the same sentence as `Display`, because a `main` that returns the error prints its
 /// `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CredentialsError {
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_1_the_body_is_json_whatever_the_pair_holds() {
+    fn rule_1_the_body_is_json_for_any_key_pair() {
         let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
         let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
         assert_eq!(

@@ -1,23 +1,24 @@
-//! The evidence that responses have given about the tokens of one login.
+//! The evidence of the responses to one login's tokens.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How long refusals must have lasted before the second half of the invalidation budget is spent.
+/// How long refusals must have lasted before a drop may use the second half of the invalidation
+/// budget.
 const RESERVE_WAIT: Duration = Duration::from_secs(1);
 
-/// How long an unaccepted token is kept: servers behind one name may learn of it one after the
-/// other.
+/// The unit of time for which an unaccepted token is kept. Several servers behind one name may
+/// learn of a token at different times.
 const GRACE: Duration = Duration::from_millis(1500);
 const LONGEST_GRACE: Duration = Duration::from_secs(30);
 
-/// What the responses to the tokens of one login have shown: accepted or not, and since when
-/// refused (rule 16).
+/// Whether the server has accepted the tokens of one login, and since when it refuses them (rule
+/// 16).
 ///
-/// A 401 alone does not say whether the token is dead. The server may not know it yet, or one of
-/// several servers may refuse what the others accept. What came before the 401 makes the
-/// difference.
+/// A 401 alone does not say whether the token is dead. The server may not know the token yet, or
+/// one of several servers may refuse a token that the others accept. So the earlier responses
+/// decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Evidence {
     /// A response has shown that the server accepts the login.
@@ -26,29 +27,29 @@ pub(crate) struct Evidence {
     renewed: bool,
     /// The first refusal of the held token since the login or the last success.
     refused_since: Option<Instant>,
-    /// How many logins in a row were never accepted, this one not counted.
+    /// How many logins in a row were never accepted, without this login.
     unaccepted: u32,
 }
 
 impl Evidence {
-    /// Before the first login.
+    /// The state before the first login.
     pub(crate) fn none() -> Self {
         Self { accepted: false, renewed: false, refused_since: None, unaccepted: 1 }
     }
 
-    /// A login brought a token; `after_refusal` if a 401 made it necessary.
+    /// A login brought a token; `after_refusal` if a 401 caused the login.
     pub(crate) fn grant(&mut self, after_refusal: bool) {
         let unaccepted = match (after_refusal, self.accepted) {
-            // Nothing has shown that the server knows its own tokens at once.
+            // The server may need a moment to learn of its own tokens.
             (false, _) => 1,
             (true, true) => 0,
             (true, false) => self.unaccepted.saturating_add(1),
         };
-        // How a server renews does not change with a login.
+        // Keep `renewed`, because a login does not change how the server renews.
         *self = Self { unaccepted, renewed: self.renewed, ..Self::none() };
     }
 
-    /// A stored token was taken up, which another session has used.
+    /// A stored token is resumed. It counts as accepted, because another session has used it.
     pub(crate) fn resume(&mut self) {
         *self = Self { accepted: true, ..Self::none() };
     }
@@ -63,22 +64,22 @@ impl Evidence {
         *self = Self { accepted: true, renewed: true, refused_since: None, ..*self };
     }
 
-    /// What a success makes of it that renews nothing.
+    /// The evidence after a success without a renewed token.
     ///
-    /// Routes that do not look at the token succeed too. Once the server has renewed a token, only
-    /// another renewal shows that it looked.
+    /// A route that does not check the token succeeds too. After the server has renewed a token
+    /// once, only another renewal shows a check.
     #[must_use]
     pub(crate) fn after_success(self) -> Self {
         Self { accepted: true, refused_since: self.refused_since.filter(|_| self.renewed), ..self }
     }
 
-    /// What a response makes of it that is no success and no refusal, such as a 404.
+    /// The evidence after a response that is no success and no refusal, such as a 404.
     #[must_use]
     pub(crate) fn after_answer(self) -> Self {
         Self { accepted: true, ..self }
     }
 
-    /// Whether the server accepts the login, and has refused nothing since it did last.
+    /// Whether the server accepts the login's tokens, and has refused none since.
     pub(crate) fn is_clear(self) -> bool {
         self.accepted && self.refused_since.is_none()
     }
@@ -87,8 +88,8 @@ impl Evidence {
         self.accepted
     }
 
-    /// How many of `burst` permits must be left after a refused token is dropped now; `None` if it
-    /// is too early to drop it.
+    /// How many of `burst` permits must remain after a drop of the refused token now; `None` if it
+    /// is too early for a drop.
     pub(crate) fn reserve(self, burst: u32, now: Instant) -> Option<u32> {
         let lasted =
             self.refused_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_an_accepted_token_keeps_half_of_the_permits_for_a_second() {
+    fn rule_16_an_accepted_token_spends_half_of_the_permits_at_once() {
         let mut evidence = Evidence::none();
         evidence.grant(true);
         let mut evidence = evidence.after_success();
@@ -150,7 +151,7 @@ mod tests {
         let mut unrenewed = Evidence::none().after_success();
         unrenewed.refuse(at(0));
         assert!(!unrenewed.is_clear() && unrenewed.after_success().is_clear());
-        // A login does not change how a server renews. A stored token may be another server's.
+        // A login does not change how a server renews. A stored token may come from another server.
         evidence.grant(true);
         let mut granted = evidence.after_success();
         granted.refuse(at(0));

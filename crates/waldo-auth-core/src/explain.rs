@@ -1,50 +1,50 @@
-//! What the next call would do, and why.
+//! Explains what the next call would do, and why.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::failure::Refusal;
 
-/// What a replayable call without a deadline would do if it came now; `Display` says it in one
-/// sentence (rule 22).
+/// What a replayable call without a deadline would do now. `Display` shows it in one sentence (rule
+/// 22).
 ///
 /// [`admit`](crate::Session::admit) acts on the same decision, so the explanation always agrees
-/// with it.
+/// with `admit`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Explanation {
-    /// It would be sent at once.
+    /// The call would be sent at once.
     Send {
         /// The generation of the held token.
         generation: u64,
-        /// How much of its lifetime is left, leeway included.
+        /// How much of the token's lifetime is left, leeway included.
         left: Duration,
         /// Whether an upload with this token broke off. Then the next upload asks the server
         /// first.
         doubtful: bool,
     },
-    /// It would log in.
+    /// The call would log in.
     Authenticate {
         /// Why there is no usable token.
         why: NoToken,
     },
-    /// It would wait for the login under way.
+    /// The call would wait for the login under way.
     WaitForLogin {
         /// The number of the login.
         login: u64,
-        /// At most for this long.
+        /// The longest time that the call would wait.
         at_most: Duration,
     },
-    /// It would wait until the next login may start.
+    /// The call would wait until the next login may start.
     BackOff {
-        /// For this long.
+        /// The time that the call would wait.
         wait: Duration,
     },
-    /// It would be refused.
+    /// The call would be refused.
     Refuse {
-        /// With this error.
+        /// The error that the call would get.
         refusal: Refusal,
-        /// For this long from now.
+        /// The time from now until a call may try again.
         remaining: Duration,
     },
 }
@@ -53,15 +53,15 @@ pub enum Explanation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NoToken {
-    /// There never was one.
+    /// The session has never held a token.
     NeverLoggedIn,
-    /// The lifetime of the held one has ended, or nearly so.
+    /// The lifetime of the held token has ended, or only the leeway is left.
     Expired,
-    /// The server refused the last one.
+    /// The server refused the last token.
     Refused,
-    /// Two uploads in a row broke off with the last one, so the server may refuse it.
+    /// Two uploads in a row broke off with the last token, so the server may refuse it.
     Doubtful,
-    /// The last one was invalidated on request.
+    /// The last token was invalidated on request.
     Invalidated,
     /// The credentials were replaced.
     Reset,

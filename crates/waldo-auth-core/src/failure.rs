@@ -11,9 +11,9 @@ use http::StatusCode;
 use crate::time::Instant;
 use crate::wire;
 
-/// The server's word that this key pair may not log in (rule 2).
+/// The server's decision that this key pair may not log in (rule 2).
 ///
-/// Repeating the login with the same pair is useless until somebody acts on the code.
+/// Another login with the same key pair is useless until somebody acts on the code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     pub(crate) status: StatusCode,
@@ -60,8 +60,8 @@ pub enum RejectionCode {
     ApiKeyRevoked,
     /// `MISSING_PARAMETERS`: the server did not find `apiKey` and `clientSecret` in the request.
     MissingParameters,
-    /// A code that is not documented, at most 64 printable ASCII characters; `…` where the text
-    /// held the key or the secret.
+    /// An undocumented code, at most 64 printable ASCII characters. It is `…` if the text held the
+    /// key or the secret.
     Other(Box<str>),
 }
 
@@ -71,7 +71,7 @@ impl RejectionCode {
         if let Self::Other(code) = self { code } else { self.name() }
     }
 
-    /// The code for a journal, which keeps no text of the server's.
+    /// The code as the journal shows it. The journal keeps no text of the server.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::InvalidApiKey => "INVALID_API_KEY",
@@ -88,8 +88,7 @@ impl fmt::Display for RejectionCode {
     }
 }
 
-/// Why a login brought no token, though the key pair may be fine (rule 2). Worth trying again,
-/// within bounds.
+/// Why a login brought no token, if the key pair may be right (rule 2). A later login may work.
 #[derive(Clone, Debug)]
 pub struct Unavailable {
     reason: Reason,
@@ -103,8 +102,8 @@ impl Unavailable {
         Self { reason, retry_after: None, source: None }
     }
 
-    /// No answer came, and the HTTP stack reports this error. The reason is found from the error
-    /// and its sources.
+    /// A failure without an answer, where the HTTP stack reports this error. The reason comes from
+    /// the error and its sources.
     ///
     /// [`Error::source`] returns the error later, so the error must hold no secret.
     ///
@@ -135,13 +134,13 @@ impl Unavailable {
         self.reason
     }
 
-    /// How long the server asked to be left alone, capped by the configuration.
+    /// How long the server asked the client to wait (`Retry-After`), capped by the configuration.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 }
 
-/// The source stays out of it: it tells people what happened, and decides nothing.
+/// The hash leaves out the source, because the source changes no decision.
 impl Hash for Unavailable {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { reason, retry_after, source: _ } = self;
@@ -161,18 +160,17 @@ impl Error for Unavailable {
     }
 }
 
-/// What kept a login from bringing a token.
+/// The reason for a failed login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// No answer came, for another reason than the ones below: for example, the connection broke
-    /// off.
+    /// No answer came, and no other variant fits. For example, the connection broke off.
     Transport,
     /// The host's name does not resolve.
     NameResolution,
-    /// Nothing listens at the origin's host and port.
+    /// The origin's host refused the connection at this port.
     ConnectionRefused,
-    /// The server's certificate is not trusted, has expired, or is another host's.
+    /// The server's certificate is not trusted, has expired, or belongs to another host.
     Certificate,
     /// The server and this client do not agree on TLS. Most often, the port does not speak TLS.
     Tls,
@@ -180,8 +178,8 @@ pub enum Reason {
     Timeout,
     /// The code that sent the login panicked.
     Panicked,
-    /// The answer's status is neither a success nor, with its body, a rejection: a 429, a 5xx, a
-    /// firewall's 403, a redirect.
+    /// The answer is neither a success nor a rejection. For example: a 429, a 5xx, a firewall's
+    /// 403, a redirect.
     Status(StatusCode),
     /// The answer is a success, but neither its body nor its headers hold a usable JWT.
     NoToken,
@@ -189,10 +187,10 @@ pub enum Reason {
     Compressed(StatusCode),
     /// The answer's body is larger than 64 KiB.
     BodyTooLarge,
-    /// The answer's token is not signed with the client secret, and the configuration asks for
-    /// that.
+    /// The answer's token is not signed with the client secret, and the configuration asks for a
+    /// signature.
     BadSignature,
-    /// The answer's token had ended by the time it arrived: logging in takes longer than a token
+    /// The answer's token had ended when it arrived, because the login took longer than a token
     /// lasts.
     DeadOnArrival,
 }
@@ -228,38 +226,38 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why a call was not sent, or, after a 401, not sent again. The server has not acted on a refused
-/// call: it did not see it, or answered it with a 401.
+/// Why a call was not sent, or not sent again after a 401. The server has not acted on a refused
+/// call: it has not seen the call, or has answered it with a 401.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The server has rejected the key pair. Act on the rejection's code, then
     /// [`reset`](crate::Session::reset) the session, or wait for the probe.
     Rejected {
-        /// The server's word.
+        /// The server's decision.
         rejection: Rejection,
-        /// When one call may try again, in case somebody has put it right.
+        /// When one call may try again, because the key may have been activated again by then.
         retry_at: Instant,
     },
-    /// The call sat through as many failed logins as it may. Try again later.
+    /// The call has waited through the maximum number of failed logins. Try again later.
     Unavailable {
         /// The last failure.
         failure: Unavailable,
         /// When the next login may start.
         retry_at: Instant,
     },
-    /// The call's deadline comes before a token can.
+    /// The call's deadline comes before a login can bring a token.
     Deadline {
-        /// When there may be one: the end of the backoff. If a login is under way, a second later,
-        /// because the login is most likely over by then.
+        /// When to try again: at the end of the backoff. If a login is under way, it is one second
+        /// from now at most, because the login has most likely ended by then.
         retry_at: Instant,
-        /// The failure that is being waited out, if that is what would be waited for.
+        /// The failed login that caused the backoff; `None` if no backoff is under way.
         failure: Option<Unavailable>,
     },
 }
 
 impl Refusal {
-    /// When it makes sense to try again, by the embedder's monotonic clock.
+    /// When to try again, by the embedder's monotonic clock.
     pub fn retry_at(&self) -> Instant {
         match self {
             Self::Rejected { retry_at, .. }
@@ -287,7 +285,7 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The message is the cause's own, so the chain goes on behind it.
+        // The message repeats the words of the cause, so the source is the cause's own source.
         match self {
             Self::Rejected { rejection, .. } => rejection.source(),
             Self::Unavailable { failure, .. } => failure.source(),

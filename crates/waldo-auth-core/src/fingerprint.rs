@@ -1,7 +1,6 @@
-//! A number that tells one text from another.
+//! A hash that tells one text from another.
 
-/// FNV-1a, 64 bits: it tells texts apart without showing them. It guards against mix-ups, not
-/// against an attacker.
+/// The 64-bit FNV-1a hash of a text. It prevents mix-ups, and does not stop an attacker.
 pub(crate) fn fingerprint(text: &[u8]) -> u64 {
     text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

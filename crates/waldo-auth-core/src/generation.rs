@@ -1,13 +1,13 @@
-//! Which token a response was an answer to.
+//! The number of a token, which a response carries to its caller.
 
 use http::{Extensions, StatusCode};
 
 /// Identifies one token of one session, without its text. Logs and
 /// [`explain`](crate::Session::explain) show its [number](Self::number).
 ///
-/// Adapters put it into the [extensions](Extensions) of each delivered response that is no success.
-/// So a caller can [give up](crate::Session::invalidate) exactly the token that the request
-/// carried.
+/// Adapters put the generation into the [extensions](Extensions) of each delivered response that is
+/// no success. So a caller can [give up](crate::Session::invalidate) exactly the token that the
+/// request carried.
 ///
 /// ```
 /// use waldo_auth_core::Generation;
@@ -29,14 +29,13 @@ impl Generation {
         extensions.get().copied()
     }
 
-    /// Counts the tokens that the session has held, from 1.
+    /// The number of the token: the session counts the tokens that it has held, from 1.
     pub fn number(self) -> u64 {
         self.number
     }
 
     /// Puts the generation into the extensions of a response with this status, for
-    /// [`of`](Self::of). A success gets none: it shows that the token is good, and nobody gives
-    /// up such a token.
+    /// [`of`](Self::of). A success gets none, because a success shows that the token is good.
     pub fn attach(self, status: StatusCode, extensions: &mut Extensions) {
         if !status.is_success() {
             extensions.insert(self);

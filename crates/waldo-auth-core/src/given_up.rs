@@ -2,13 +2,13 @@
 
 use crate::fingerprint::fingerprint;
 
-/// How many tokens are remembered. A cache repeats a few old responses, and each of them once.
+/// How many tokens are remembered. A cache repeats only a few old responses.
 const CAPACITY: usize = 16;
 
 /// The last sixteen tokens that were given up. Neither a response nor a store brings one of them
 /// back (rules 5, 16).
 ///
-/// Each is kept as a number, so that a token that was given up does not stay in memory.
+/// Each token is kept as a fingerprint, so that its text does not stay in memory.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct GivenUpTokens(Vec<u64>);
 
@@ -24,7 +24,7 @@ impl GivenUpTokens {
         self.0.push(fingerprint(jwt));
     }
 
-    /// Whether `jwt` is one of them.
+    /// Whether `jwt` is one of these tokens.
     pub(crate) fn contain(&self, jwt: &[u8]) -> bool {
         !self.0.is_empty() && self.0.contains(&fingerprint(jwt))
     }

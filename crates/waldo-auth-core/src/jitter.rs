@@ -1,8 +1,8 @@
-//! Randomness with a seed.
+//! Random delays from a seed.
 
 use std::time::Duration;
 
-/// A `SplitMix64` generator: delays that differ between processes and repeat with the seed.
+/// A `SplitMix64` generator. Each process has another seed, and equal seeds give equal delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Jitter(u64);
 
@@ -18,7 +18,7 @@ impl Jitter {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^= z >> 31;
-        // The high half of a 64 x 64 bit product is an even spread over the limit.
+        // The high half of a 64 x 64 bit product is evenly distributed below the limit.
         let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let scaled = (u128::from(z) * u128::from(nanos)) >> 64;
         Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(Jitter::seeded(1).below(Duration::ZERO), Duration::ZERO);
     }
 
-    /// The outputs for this seed that implementations of the generator agree on.
+    /// The published outputs of the generator for this seed.
     #[test]
     fn the_generator_is_the_published_one() {
         let mut jitter = Jitter::seeded(1_234_567);

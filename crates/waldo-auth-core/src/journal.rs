@@ -1,4 +1,4 @@
-//! The recent events of the session, without a secret.
+//! The recent events of a session, without secrets.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,13 +12,13 @@ use crate::time::Instant;
 /// How many entries of each kind are kept.
 const CAPACITY: usize = 64;
 
-/// A bounded record of the session's doings, oldest first; the oldest fall out (rule 22).
+/// A bounded record of a session's events, oldest first (rule 22).
 ///
-/// It keeps the last 64 entries that come with calls, and the last 64 others. So a busy hour does
-/// not push out what became of the last logins.
+/// The journal keeps the last 64 entries that come with calls, and the last 64 other entries. So
+/// many calls do not push out the entries of the last logins.
 ///
-/// Attaching a held token and seeing it repeated are not recorded: they are the normal case, and
-/// cost nothing here.
+/// The journal does not record the usual case: a call is sent with the held token, and its response
+/// repeats that token.
 ///
 /// ```
 /// # use waldo_auth_core::{Config, Credentials, Session};
@@ -39,7 +39,7 @@ pub struct Journal {
 
 #[derive(Clone, Debug)]
 struct Entries {
-    /// Those that come with calls.
+    /// The entries that come with calls.
     of_calls: VecDeque<Entry>,
     others: VecDeque<Entry>,
 }
@@ -60,13 +60,14 @@ impl Journal {
         entries.push_back(Entry { number: self.written, at, event });
     }
 
-    /// The number of the newest entry; 0 before the first. One comparison tells a reader that there
-    /// is nothing new: while this number stands, the session decides as it did.
+    /// The number of the newest entry; 0 before the first entry. While this number stays the same,
+    /// the session decides as before, so a reader need not look again.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// The kept entries with a number above `number`, oldest first; above 0 that is all of them.
+    /// The kept entries with a number above `number`, oldest first. `since(0)` returns all kept
+    /// entries.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &Entry> {
         let Entries { of_calls, others } = &*self.entries;
         let newer =
@@ -84,9 +85,10 @@ impl Journal {
 /// One line of the [`Journal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Counts up from 1; a gap tells a reader how many entries it has missed.
+    /// The number of the entry, from 1. A gap in the numbers shows a reader how many entries it has
+    /// missed.
     pub number: u64,
-    /// When it happened, by the embedder's monotonic clock.
+    /// When the event happened, by the embedder's monotonic clock.
     pub at: Instant,
     /// What happened.
     pub event: Event,
@@ -96,26 +98,26 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A response carried a fresh token, which is now held.
+    /// A response carried a renewed token, which is now held.
     Renewed {
         /// The generation that is held from now on.
         generation: u64,
         /// Its lifetime.
         lifetime: Duration,
     },
-    /// What came back is not used.
+    /// A token, response or outcome is ignored.
     Ignored {
-        /// Why not.
+        /// Why it is ignored.
         why: Ignored,
     },
     /// A 401 answered the token.
     Challenged {
         /// The generation that was sent.
         generation: u64,
-        /// What follows from it.
+        /// What follows from the 401.
         outcome: Challenge,
     },
-    /// The budget for dropping tokens is spent: the 401 is delivered, the token stays.
+    /// The invalidation budget has no permit, so the 401 is delivered and the token stays.
     Throttled {
         /// The generation that was sent, and is still held.
         generation: u64,
@@ -130,7 +132,7 @@ pub enum Event {
         /// The generation that was sent.
         generation: u64,
     },
-    /// The server accepted a token, of which that was not known, or not any more.
+    /// The server accepted the token for the first time, or again after a 401 or a doubt.
     Accepted {
         /// The generation that was sent.
         generation: u64,
@@ -155,17 +157,17 @@ pub enum Event {
         login: u64,
         /// The status of the answer.
         status: StatusCode,
-        /// The code, or `OTHER` when it is not a documented one.
+        /// The code; `OTHER` for an undocumented code.
         code: &'static str,
     },
-    /// A login failed, and may work later.
+    /// A login failed. A later login may work.
     LoginUnavailable {
         /// The number of the login.
         login: u64,
-        /// Why.
+        /// The reason of the failure.
         reason: Reason,
     },
-    /// The leader gave its login up without an answer.
+    /// The leader abandoned its login before an answer came.
     LoginAbandoned {
         /// The number of the login.
         login: u64,
@@ -175,12 +177,12 @@ pub enum Event {
         /// The number of the login.
         login: u64,
     },
-    /// Calls are refused without a login until one call may probe.
+    /// The circuit is open: calls are refused without traffic until one call may probe.
     CircuitOpened {
-        /// How long that is from now.
+        /// The time from now until the probe.
         wait: Duration,
     },
-    /// The lease of a login has ended by itself: its leader is gone, or its server silent.
+    /// The lease of a login has expired: its leader has disappeared, or the server does not answer.
     LeaseExpired {
         /// The number of the login.
         login: u64,
@@ -199,7 +201,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether such an event may come with every call.
+    /// Whether this kind of event can come with every call.
     fn comes_with_calls(&self) -> bool {
         matches!(
             self,
@@ -297,7 +299,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Why something that came back is not used.
+/// Why a token, a response or an outcome is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ignored {
@@ -307,21 +309,21 @@ pub enum Ignored {
     Oversized,
     /// The header does not have the shape of a JWT.
     NotJwt,
-    /// The token is not signed with the client secret, and the configuration asks for that.
+    /// The token is not signed with the client secret, and the configuration asks for a signature.
     BadSignature,
     /// The request descends from an earlier login.
     EarlierEpoch,
-    /// Nothing is held: the token that was sent has been dropped meanwhile.
+    /// No token is held, because the sent token was dropped meanwhile.
     NothingHeld,
-    /// A token that lasts as long or longer was adopted meanwhile.
+    /// The held token is newer than the sent token, and ends at the same time or later.
     NotLater,
     /// The token was given up before, most often because the server refused it.
     GivenUp,
     /// The response came from another origin.
     ForeignOrigin,
-    /// The permit was made by another session.
+    /// The attempt or login belongs to another session.
     OtherSession,
-    /// The outcome of a login that something later has overtaken.
+    /// The outcome of a late login, after a newer grant, reset, invalidation or login.
     LateLogin,
 }
 
@@ -351,13 +353,12 @@ pub enum Challenge {
     Dropped,
     /// A newer token is held already, and stays.
     NewerHeld,
-    /// The token came straight from this call's login: the refusal is about the route, and the
-    /// token stays.
+    /// The token came straight from a login that this call waited for. So the route is at fault,
+    /// and the token stays.
     FreshFromLogin,
-    /// Nothing is held any more.
+    /// No token is held any more.
     NothingHeld,
-    /// The server has not accepted the token yet, and may learn of it a little later. The token
-    /// stays for now.
+    /// The server has never accepted the token, and may learn of it later. The token stays for now.
     NotAccepted,
 }
 
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_22_what_comes_with_calls_pushes_nothing_else_out() {
+    fn rule_22_entries_of_calls_keep_the_other_entries() {
         let mut journal = Journal::new();
         let at = Instant::from_start(Duration::ZERO);
         for login in 1..=30 {

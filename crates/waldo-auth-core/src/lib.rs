@@ -6,12 +6,12 @@
 //! again. It has no sockets, clocks, threads, randomness or logging: facts go in (the time, a
 //! status, headers) and decisions come out.
 //!
-//! Most programs want an adapter such as `waldo-ureq` instead, which is this crate wired to an HTTP
-//! client.
+//! Most programs want an adapter such as `waldo-ureq` instead. An adapter connects this crate to an
+//! HTTP client.
 //!
 //! # The loop
 //!
-//! An embedding is one loop around four answers. This one is blocking; an async one is the same
+//! An embedding is one loop around four answers. This loop is blocking. An async loop is the same
 //! with `.await`.
 //!
 //! ```
@@ -23,15 +23,22 @@
 //! # impl Http {
 //! #     fn now(&mut self) -> Now { Now::new(self.clock, SystemTime::UNIX_EPOCH + self.clock) }
 //! #     fn wait(&mut self, until: Instant) { self.clock = until.since_start(); }
-//! #     fn send<B>(&mut self, request: &http::Request<B>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #     fn send<B>(
+//! #         &mut self,
+//! #         request: &http::Request<B>,
+//! #     ) -> Result<http::Response<Vec<u8>>, std::io::Error> {
 //! #         let login = request.uri().path() == "/authenticate";
-//! #         let body = if login { br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#.to_vec() } else { b"hello".to_vec() };
+//! #         let token = br#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#;
+//! #         let body = if login { token.to_vec() } else { b"hello".to_vec() };
 //! #         assert_eq!(request.headers().contains_key("authorization"), !login);
 //! #         Ok(http::Response::new(body))
 //! #     }
 //! # }
 //! #
-//! # fn get(session: &mut Session, http: &mut Http) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! # fn get(
+//! #     session: &mut Session,
+//! #     http: &mut Http,
+//! # ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 //! let mut request = http::Request::get("https://api.waldo.ai/customer?field=id").body(())?;
 //! let mut call = Call::replayable();
 //! let response = loop {
@@ -64,7 +71,10 @@
 //! # let mut session = Session::new(Config::builder("https://api.waldo.ai", credentials).build()?);
 //! # let mut http = Http { clock: Duration::ZERO };
 //! # assert_eq!(get(&mut session, &mut http)?, b"hello");
-//! # assert_eq!(session.explain(http.now()).to_string(), "the next call would be sent with generation 1, which has 3600.0s left");
+//! # assert_eq!(
+//! #     session.explain(http.now()).to_string(),
+//! #     "the next call would be sent with generation 1, which has 3600.0s left"
+//! # );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -72,33 +82,33 @@
 //!
 //! - Seed the jitter with [`ConfigBuilder::jitter_seed`].
 //! - End the login's request before [`Login::expires_at`].
-//! - Read [`Login::MAX_BODY`] bytes of its answer and one at most, for no longer than
-//!   [`Login::body_timeout`].
+//! - Read at most [`Login::MAX_BODY`] bytes of the login's answer and one more byte, for no longer
+//!   than [`Login::body_timeout`].
 //! - Give calls a deadline if your users have one.
 //!
-//! The repository's `crates/waldo-emulator/examples/certify.rs` does all of them, with threads.
+//! The repository's `crates/waldo-emulator/examples/certify.rs` fulfils all these duties, with
+//! threads.
 //!
-//! The rules that the documentation names by number are those of the repository's
-//! `docs/protocol.md`.
+//! The documentation names rules by number. The rules stand in the repository's `docs/protocol.md`.
 //!
-//! # What cannot be done wrong
+//! # Misuse does not compile
 //!
-//! [`Call`], [`Attempt`] and [`Login`] are values that move, so the compiler refuses to conclude
-//! what was not admitted, to conclude an attempt twice, or to settle one login twice. Any of them
-//! can be dropped at any time without a message.
+//! [`Call`], [`Attempt`] and [`Login`] are values that move. So the compiler refuses a program that
+//! concludes a call before it is admitted, concludes an attempt twice, or settles a login twice. A
+//! program can drop any of these values at any time without a message.
 //!
 //! # Security
 //!
 //! The token is attached to requests of the configured [`Origin`] only, in a header marked
-//! sensitive. Keys, secrets and tokens appear in no `Debug`, error, journal or explanation; a token
-//! is named by its generation. The key pair is wiped on drop. A token is not,
-//! as `http::HeaderValue` shares its bytes with the requests that carry it. Nothing here verifies
+//! sensitive. Keys, secrets and tokens appear in no `Debug`, error, journal or explanation; they
+//! name a token by its generation. The key pair is wiped on drop. A token is not wiped, because
+//! `http::HeaderValue` shares its bytes with the requests that carry it. This crate does not verify
 //! tokens as a security boundary.
 //!
 //! # Features
 //!
-//! `verify` (off): check that tokens are signed with the client secret, which
-//! `ConfigBuilder::verify_signatures` then asks for.
+//! `verify` (off by default): adds `ConfigBuilder::verify_signatures`, which checks that tokens are
+//! signed with the client secret.
 
 #![forbid(unsafe_code)]
 

@@ -1,37 +1,38 @@
-//! How long a token lasts, and how much of that is left.
+//! How long a token lasts, and how much of its lifetime is left.
 
 use std::time::{Duration, SystemTime};
 
 use crate::time::{Instant, Now};
 use crate::wire::{Claims, NumericDate};
 
-/// The documented lifetime of a token, used when a token says nothing usable about its own.
+/// The documented lifetime of a token. It is used if the token and its response do not show a
+/// lifetime.
 pub(crate) const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
 
-/// A lifetime read off the local wall clock that is longer than this tells of a wrong clock, not of
-/// a long lifetime.
+/// The longest lifetime that is believed if it depends on the local wall clock. A longer one shows
+/// a wrong clock.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much sooner than computed a lifetime may end. `exp`, `iat` and `Date` are whole seconds in
-/// practice, which takes up to one; and servers that compose `Date` once a second send it up to
-/// another one late.
+/// How much earlier than computed a lifetime may end. Servers round `exp`, `iat` and `Date` to
+/// whole seconds, which is up to one second. Servers that write `Date` once a second send it up to
+/// one more second late.
 const GRANULARITY: Duration = Duration::from_secs(2);
 
-/// The span for which a token can be used, measured from the moment its request was *sent* (rule
-/// 10).
+/// The time for which a token can be used, measured from the instant at which its request was
+/// *sent* (rule 10).
 ///
-/// No server clock is ever compared with a local one where the response allows otherwise: the span
-/// is the difference of two times of the same server.
+/// The span is the difference of two times of the same server. The local clock is compared with the
+/// server's only if the response has no second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lifetime {
     sent: Now,
     span: Duration,
-    /// What had passed already at `sent`: nothing, except for a token that was resumed.
+    /// The part of the lifetime that had passed at `sent`. It is zero, except for a resumed token.
     spent: Duration,
 }
 
 impl Lifetime {
-    /// A lifetime that is already `spent` in part.
+    /// The lifetime of a resumed token, of which `spent` has passed.
     pub(crate) fn resumed(at: Now, span: Duration, spent: Duration) -> Self {
         Self { sent: at, span, spent }
     }
@@ -55,7 +56,7 @@ impl Lifetime {
         self.span
     }
 
-    /// How much is left, the leeway not yet taken off.
+    /// How much is left, leeway included.
     pub(crate) fn left(self, now: Now) -> Duration {
         self.span.saturating_sub(self.spent).saturating_sub(now.elapsed_since(self.sent))
     }
@@ -65,7 +66,7 @@ impl Lifetime {
         self.minus(leeway).holds(now)
     }
 
-    /// As long as more than the leeway is left.
+    /// The end of the time in which more than the leeway is left.
     pub(crate) fn minus(self, leeway: Leeway) -> Expiry {
         Expiry::new(
             self.sent,
@@ -76,21 +77,21 @@ impl Lifetime {
     /// Whether a server with whole-second clocks may see this lifetime as ended (rule 16);
     /// `is_over` if the server's own `Date` says so.
     ///
-    /// Without that, at least half of the lifetime must have passed, so that a server of very short
-    /// lives cannot pass every refusal off as an end.
+    /// If `Date` does not say so, at least half of the lifetime must have passed. Otherwise, if
+    /// lifetimes are very short, every 401 would count as the end of a lifetime.
     pub(crate) fn may_have_ended(self, is_over: bool, now: Now) -> bool {
         let left = self.left(now);
         left <= GRANULARITY && (is_over || left <= self.span / 2)
     }
 }
 
-/// A span of time from some moment on, measured by both clocks. It is over as soon as one of them
-/// says so.
+/// The end of a lifetime on both clocks. The lifetime has ended as soon as one clock has reached
+/// its end.
 ///
-/// To look at its ends costs less than to reckon what has passed and what is left.
+/// Two comparisons with precomputed ends cost less than computing what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Expiry {
-    /// `None` is after the end of the clock, which it does not reach.
+    /// `None` if the end lies beyond the range of the clock.
     monotonic: Option<Instant>,
     wall: Option<SystemTime>,
 }
@@ -114,26 +115,26 @@ fn span(claims: Claims, date: Option<NumericDate>, local: SystemTime) -> Option<
     match (by_date, by_iat) {
         (Some(by_date), Some(by_iat)) => Some(by_date.min(by_iat)),
         (Some(span), None) | (None, Some(span)) => Some(span),
-        // The server's own times contradict `exp`. Compared with the local clock, `exp` could leave
-        // a few milliseconds, and the token would be thrown away unused.
+        // The server's own times contradict `exp`. Do not compare `exp` with the local clock: a few
+        // milliseconds could be left, and the token would be dropped unused.
         (None, None) if date.is_some() || claims.iat.is_some() => None,
         (None, None) => exp.after(NumericDate::from(local)).filter(|span| *span <= BELIEVABLE),
     }
 }
 
-/// How much of a lifetime is kept in reserve: a fixed time, but never more than a share of the
-/// lifetime.
+/// The part at the end of a lifetime in which a token is not used: a fixed time, but at most a
+/// share of the lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leeway {
-    /// The reserve of a long lifetime.
+    /// The leeway of a long lifetime.
     pub(crate) at_most: Duration,
-    /// The reserve of a short lifetime is its `share`-th part. At least 2, so that no leeway eats
-    /// the lifetime.
+    /// The leeway of a short lifetime is its `share`-th part. `share` is at least 2, so that half
+    /// of the lifetime remains.
     pub(crate) share: u32,
 }
 
 impl Leeway {
-    /// No reserve: usable to the end.
+    /// No leeway: the token is usable to its end.
     pub(crate) const NONE: Self = Self { at_most: Duration::ZERO, share: 2 };
 
     pub(crate) fn of(self, span: Duration) -> Duration {
@@ -191,13 +192,13 @@ mod tests {
         let span = |c, d| Lifetime::of(c, d, at(0), DOCUMENTED).span();
         assert_eq!(span(claims(T_I + 50, Some(T_I + 50)), Some(date(T_I))), secs(50));
         assert_eq!(span(claims(T_I + 50, Some(T_I + 10)), Some(date(T_I + 60))), secs(40));
-        // The local clock is not asked.
+        // The local clock is not read.
         assert_eq!(span(claims(T_I + 50, Some(T_I + 50)), None), DOCUMENTED);
         assert_eq!(span(claims(T_I + 50, None), Some(date(T_I + 50))), DOCUMENTED);
     }
 
     #[test]
-    fn rule_10_the_local_wall_clock_is_asked_last_and_believed_only_within_a_day() {
+    fn rule_10_the_local_wall_clock_counts_last_within_a_day() {
         let span = |exp| Lifetime::of(claims(exp, None), None, at(0), DOCUMENTED).span();
         assert_eq!(span(T_I + 120), secs(120));
         assert_eq!(span(T_I + 24 * 3600), secs(24 * 3600));
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_an_end_is_plausible_in_the_last_two_seconds_of_the_second_half() {
+    fn rule_16_an_end_is_plausible_in_the_last_two_seconds() {
         let two = lifetime(secs(2));
         assert!(!two.may_have_ended(false, at(0)));
         assert!(two.may_have_ended(false, at(1)));

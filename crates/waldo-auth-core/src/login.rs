@@ -1,4 +1,4 @@
-//! One `POST /authenticate`.
+//! One login: a `POST /authenticate` and its outcome.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -15,20 +15,19 @@ use crate::wire::{self, Answer, Claims, Head, Jwt, NumericDate};
 
 /// The permission to log in, held by one call for all.
 ///
-/// Send [`request`](Login::request), hand what comes back to [`read`](Login::read), and end it with
-/// [`settle`](crate::Session::settle). A leader that is gone without settling blocks nobody for
-/// longer than the lease; a call without a deadline may wait one lease for each leader that is
-/// gone.
+/// Send [`request`](Login::request), hand the answer to [`read`](Login::read), and end the login
+/// with [`settle`](crate::Session::settle). If a leader disappears before it settles, its lease
+/// ends the login. A call without a deadline may wait one lease for each leader that disappears.
 #[derive(Debug)]
 #[must_use = "others wait for this login: settle it"]
 pub struct Login {
     pub(crate) number: u64,
     pub(crate) epoch: u64,
-    /// The newest generation when it started.
+    /// The newest generation when the login started.
     pub(crate) generation: u64,
     pub(crate) sent: Now,
     pub(crate) expires_at: Instant,
-    /// Which session started it.
+    /// The session that started the login.
     pub(crate) session: usize,
     pub(crate) uri: Uri,
     pub(crate) credentials: Arc<Credentials>,
@@ -36,8 +35,8 @@ pub struct Login {
     pub(crate) verify: bool,
 }
 
-/// The claim of one leader to log in for everyone. It ends by itself, so that a leader that is gone
-/// blocks no call for longer (rule 13).
+/// The claim of one leader to log in for all calls. A lease expires by itself, so a leader that
+/// disappears blocks the other calls until then only (rule 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
     /// The number of the login.
@@ -55,8 +54,7 @@ impl Lease {
     }
 }
 
-/// How long the body of a rejection may take. Such a body is short, and the status already says
-/// most of it.
+/// How long the body of a rejection may take. The body is short, and the status already says most.
 const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a login ended.
@@ -67,16 +65,16 @@ pub enum Outcome {
     Granted(Grant),
     /// The server rejected the key pair.
     Rejected(Rejection),
-    /// There is no token, but there may be one later.
+    /// The login brought no token. A later login may bring one.
     Unavailable(Unavailable),
-    /// The leader gave up before there was an answer: it was cancelled, it panicked, or its own
-    /// call ran out of time.
+    /// The leader abandoned the login before its answer came. For example, the leader was
+    /// cancelled, or its call reached the deadline.
     Abandoned,
 }
 
-/// A token that a login has brought; [`Login::read`] makes it.
+/// A token from the answer to a login. [`Login::read`] makes it.
 pub struct Grant {
-    /// Which login brought it, and of which session.
+    /// The login that brought the token, and its session.
     pub(crate) login: u64,
     pub(crate) session: usize,
     pub(crate) header: HeaderValue,
@@ -85,16 +83,16 @@ pub struct Grant {
 }
 
 impl Login {
-    /// The largest body of an answer that is worth reading, in bytes. Read one byte more, so that a
-    /// larger body is noticed.
+    /// The largest accepted body of an answer, in bytes. Read one byte more, so that
+    /// [`read`](Self::read) notices a larger body.
     pub const MAX_BODY: usize = wire::MAX_BODY_BYTES;
 
-    /// The request to send. It must go out without an `Authorization` header and must not follow
-    /// redirects (rule 1).
+    /// The request to send. Send it without an `Authorization` header, and do not follow redirects
+    /// (rule 1).
     ///
-    /// The body holds the key pair in clear: wipe the body after it was sent, for example with
-    /// `zeroize::Zeroizing`. The body's buffer never grew, so there is no other copy of the key
-    /// pair. The request is not a call: it needs no token, and it must not wait for a login.
+    /// The body holds the key pair in clear, so wipe the body after you have sent it, for example
+    /// with `zeroize::Zeroizing`. The body's buffer never grew, so memory holds no other copy of
+    /// the key pair. The request is not a call: it needs no token, and must not wait for a login.
     pub fn request(&self) -> Request<Vec<u8>> {
         let mut request = Request::new(self.credentials.to_json());
         *request.method_mut() = Method::POST;
@@ -105,13 +103,13 @@ impl Login {
         request
     }
 
-    /// When the lease expires: from then on another call may log in. A request timeout should end
-    /// before.
+    /// When the lease expires. From then on another call may log in, so the timeout of the login's
+    /// request should end earlier.
     pub fn expires_at(&self) -> Instant {
         self.expires_at
     }
 
-    /// How long to read the body of an answer with `status`, if `left` is the time that the login
+    /// How long to read the body of an answer with `status`. `left` is the time that the login
     /// still has.
     ///
     /// | it returns | status | what to do |
@@ -120,17 +118,18 @@ impl Login {
     /// | `Some` of two seconds at most | 400, 401, 403 | read the body; if the time ends first, [`read`](Self::read) the part that has come |
     /// | `None` | any other | [`read`](Self::read) the head with an empty body, because the status says enough |
     ///
-    /// This is rule 2.
+    /// The table is part of rule 2.
     ///
     /// ```
     /// use std::time::Duration;
     /// use waldo_auth_core::Login;
     ///
     /// let left = Duration::from_secs(29);
-    /// let patience = |status| Login::body_timeout(http::StatusCode::from_u16(status).unwrap(), left);
-    /// assert_eq!(patience(200), Some(left));
-    /// assert_eq!(patience(401), Some(Duration::from_secs(2)));
-    /// assert_eq!(patience(503), None);
+    /// let status = |code| http::StatusCode::from_u16(code).unwrap();
+    /// let timeout = |code| Login::body_timeout(status(code), left);
+    /// assert_eq!(timeout(200), Some(left));
+    /// assert_eq!(timeout(401), Some(Duration::from_secs(2)));
+    /// assert_eq!(timeout(503), None);
     /// ```
     pub fn body_timeout(status: StatusCode, left: Duration) -> Option<Duration> {
         if status.is_success() {
@@ -168,7 +167,8 @@ impl Login {
     }
 }
 
-/// What tells it from the other logins of its session; the key pair is that of its epoch.
+/// Hashes what tells a login from the other logins of its session. The epoch stands for the key
+/// pair.
 impl Hash for Login {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.number, self.epoch, self.generation, self.sent, self.expires_at).hash(state);
@@ -190,7 +190,7 @@ mod tests {
         let of = |status, left| {
             let status = StatusCode::from_u16(status).unwrap();
             Login::body_timeout(status, Duration::from_millis(left))
-                .map(|patience| patience.as_millis())
+                .map(|timeout| timeout.as_millis())
         };
         for status in [200, 201, 204, 299] {
             assert_eq!(of(status, 29_000), Some(29_000), "{status}");

@@ -1,7 +1,7 @@
-//! The misuses that the types forbid. Each stands beside a twin that compiles and differs in the
-//! misuse alone.
+//! The misuses that the types forbid. Each misuse stands beside a correct example that differs in
+//! the misuse only.
 //!
-//! The hidden lines declare the same for both.
+//! The hidden lines declare the same names for both examples.
 //!
 //! # A call is in one place
 //!
@@ -49,11 +49,17 @@
 //! # }
 //! ```
 //!
-//! # Nothing is concluded that was not admitted
+//! # Only an admitted call is concluded
 //!
 //! ```
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! # fn example(
+//! #     mut session: Session,
+//! #     call: Call,
+//! #     mut request: http::Request<()>,
+//! #     head: Head<'_>,
+//! #     now: Now,
+//! # ) {
 //! if let Ok(Step::Send(attempt)) = session.admit(call, &mut request, now) {
 //!     let verdict = session.conclude(attempt, head, now);
 //! #   drop(verdict);
@@ -62,13 +68,19 @@
 //! ```
 //! ```compile_fail,E0308
 //! # use waldo_auth_core::*;
-//! # fn example(mut session: Session, call: Call, mut request: http::Request<()>, head: Head<'_>, now: Now) {
+//! # fn example(
+//! #     mut session: Session,
+//! #     call: Call,
+//! #     mut request: http::Request<()>,
+//! #     head: Head<'_>,
+//! #     now: Now,
+//! # ) {
 //! let verdict = session.conclude(call, head, now);
 //! # drop(verdict);
 //! # }
 //! ```
 //!
-//! # A login is settled once, and read before that
+//! # A login is read first and settled once
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -94,12 +106,13 @@
 //! # }
 //! ```
 //!
-//! # Permissions come from the session alone
+//! # Only the session makes permissions
 //!
 //! ```
 //! # use waldo_auth_core::*;
 //! # fn example(mut session: Session, mut request: http::Request<()>, now: Now) -> Option<Login> {
-//! if let Ok(Step::Authenticate(login, call)) = session.admit(Call::replayable(), &mut request, now) {
+//! let step = session.admit(Call::replayable(), &mut request, now);
+//! if let Ok(Step::Authenticate(login, call)) = step {
 //! #   drop(call);
 //!     return Some(login);
 //! }
@@ -131,7 +144,7 @@
 //! # }
 //! ```
 //!
-//! # A token comes from a login's answer alone
+//! # Only a login's answer makes a token
 //!
 //! ```
 //! # use waldo_auth_core::*;
@@ -146,7 +159,7 @@
 //! # }
 //! ```
 //!
-//! # No answer is ignored by oversight
+//! # An unused answer is a compiler warning
 //!
 //! ```
 //! #![deny(unused_must_use)]

@@ -1,4 +1,4 @@
-//! The one place the token may go to.
+//! The scheme, host and port that the token may be sent to.
 
 use std::error::Error;
 use std::fmt;
@@ -8,8 +8,7 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-/// A scheme, a host and a port: where the API lives, and the only place the token is ever sent to
-/// (rule 3).
+/// The scheme, host and port of the API. The token is sent to this origin only (rule 3).
 ///
 /// ```
 /// use waldo_auth_core::Origin;
@@ -26,7 +25,7 @@ use http::uri::{Authority, Scheme};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// `https`, and not `http`.
+    /// True for `https`, false for `http`.
     secure: bool,
     /// Host and port in the canonical spelling, without the scheme's own port.
     authority: Authority,
@@ -34,11 +33,10 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of an absolute URI. Its path does not matter.
+    /// The origin of an absolute URI, without its path.
     ///
     /// # Errors
-    /// When the URI is not absolute, is neither `http` nor `https`, or is `http` to a host that is
-    /// not this machine.
+    /// The URI is not absolute, is neither `http` nor `https`, or is `http` to another machine.
     pub fn of(uri: &Uri) -> Result<Self, OriginError> {
         let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
         if !secure && !is_loopback(host) {
@@ -50,11 +48,11 @@ impl Origin {
         Ok(Self { secure, authority, port })
     }
 
-    /// Whether `uri` has exactly this origin: same scheme, same host in any spelling, same port
-    /// with defaults filled in.
+    /// Whether `uri` has exactly this origin: the same scheme, the same host in any spelling, and
+    /// the same port with defaults filled in.
     ///
-    /// A scheme in capital letters, which only a URI built from parts can have, counts as another
-    /// scheme. The reason is that HTTP stacks send a request with the scheme `HTTPS` in clear.
+    /// A URI that is built from parts can have a scheme in capital letters. It counts as another
+    /// scheme, because HTTP stacks send a request with the scheme `HTTPS` without TLS.
     #[inline]
     pub fn contains(&self, uri: &Uri) -> bool {
         self.is_spelled_in(uri) || self.is_meant_by(uri)
@@ -65,7 +63,7 @@ impl Origin {
         if self.secure { &Scheme::HTTPS } else { &Scheme::HTTP }
     }
 
-    /// The host in its canonical spelling, and the port unless it is the scheme's own.
+    /// The host in its canonical spelling, and the port if it is not the default of the scheme.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
@@ -108,8 +106,8 @@ impl Origin {
 }
 
 fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
-    // `Scheme` keeps the capitals of an `HTTPS` that was built from parts. Stacks send such a
-    // request in clear.
+    // `Scheme` keeps the capital letters of an `HTTPS` that was built from parts, and stacks send
+    // such a request without TLS. So compare exactly.
     let secure = match uri.scheme()? {
         scheme if *scheme == Scheme::HTTPS => true,
         scheme if *scheme == Scheme::HTTP => false,
@@ -122,8 +120,8 @@ fn split(uri: &Uri) -> Option<(bool, &str, u16)> {
     Some((secure, authority.host(), port(authority, secure)?))
 }
 
-/// The port that is meant; `None` where something stands there that is not a port, lest the default
-/// be assumed for it.
+/// The port, or the scheme's default. `None` if the text after the host is not a port, so that no
+/// default replaces a faulty port.
 fn port(authority: &Authority, secure: bool) -> Option<u16> {
     let host_and_port =
         authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
@@ -141,7 +139,7 @@ fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// The canonical spelling of a host: small letters, and IPv6 addresses as RFC 5952 writes them.
+/// The canonical spelling of a host: lower case, and IPv6 addresses as in RFC 5952.
 ///
 /// In an `http` origin, `localhost` becomes an address, because a hosts file can make the name mean
 /// another machine.
@@ -169,8 +167,8 @@ fn address(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Reads an origin alone: a URI with a path, a query or user information is refused, as it would be
-/// ignored.
+/// Reads an origin without anything else. A URI with a path, a query or user information is
+/// refused, because that part would be ignored.
 impl FromStr for Origin {
     type Err = OriginError;
 
@@ -195,7 +193,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why a text is not an origin that a token may be sent to.
+/// Why a text or a URI is refused as an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError {
@@ -227,8 +225,8 @@ impl Error for OriginError {}
 
 /// The request does not go to the session's origin, so no token may be sent with it.
 ///
-/// It says where the token may go, and not where the request was meant to go, as that URI may hold
-/// secrets of its own.
+/// The error names the session's origin. It does not show the request's URI, because that URI may
+/// hold secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignOrigin {
     /// The only origin that may see the token.
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_origin_alone_says_why() {
+    fn a_text_that_is_no_origin_is_refused_with_the_reason() {
         for (text, error) in [
             ("", OriginError::NotAUri),
             ("api.waldo.ai", OriginError::NotAbsolute),

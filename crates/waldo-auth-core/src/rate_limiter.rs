@@ -1,17 +1,18 @@
-//! A budget that time refills.
+//! A budget of permits, which time refills.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// A token bucket. A refusal takes a permit to drop the held token (rule 16), and a leader takes
-/// one to hand over at once (rule 14).
+/// A token bucket. A drop of the held token takes a permit (rule 16), and so does an immediate
+/// failover (rule 14).
 ///
-/// Monotonic time alone fills it: a wall clock that jumps must not buy logins.
+/// Only the monotonic clock refills the bucket, because a wall clock that jumps must not allow
+/// logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RateLimiter {
-    /// When the bucket is full again, if no permit is taken until then. Each permit that is taken
-    /// moves this instant by one interval.
+    /// When the bucket is full again, if no permit is taken until then. Each taken permit moves
+    /// this instant by one interval.
     full_at: Instant,
 }
 
@@ -20,8 +21,8 @@ impl RateLimiter {
         Self { full_at: Instant::from_start(Duration::ZERO) }
     }
 
-    /// Takes one of at most `burst` permits, of which one more comes every `every`; false if there
-    /// is none.
+    /// Takes a permit; false if none is left. The bucket holds at most `burst` permits, and one
+    /// more comes after each `every`.
     pub(crate) fn take(&mut self, burst: u32, every: Duration, now: Instant) -> bool {
         let there_is_one = burst > 0 && self.earned_at(burst, every, now) == now;
         if there_is_one {
@@ -30,14 +31,14 @@ impl RateLimiter {
         there_is_one
     }
 
-    /// Takes a permit even if there is none, and says when it comes.
+    /// Takes the next permit in advance, and returns the instant at which it comes.
     pub(crate) fn take_ahead(&mut self, burst: u32, every: Duration, now: Instant) -> Instant {
         let earned_at = self.earned_at(burst, every, now);
         self.spend(every, now);
         earned_at
     }
 
-    /// When the next permit comes: `now`, unless all are taken.
+    /// When the next permit comes. This is `now` if a permit is left.
     fn earned_at(&self, burst: u32, every: Duration, now: Instant) -> Instant {
         let owed = self.full_at.saturating_duration_since(now);
         now.saturating_add(owed.saturating_sub(every.saturating_mul(burst.saturating_sub(1))))
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_part_of_a_coin_is_kept_and_the_burst_is_the_most() {
+    fn rule_16_part_of_a_permit_is_kept_up_to_the_burst() {
         let mut bucket = RateLimiter::full();
         assert!(bucket.take(2, EVERY, at(0)));
         assert!(bucket.take(2, EVERY, at(20)));
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_ahead_is_there_when_it_would_be_earned() {
+    fn a_permit_in_advance_comes_when_it_is_earned() {
         let mut bucket = RateLimiter::full();
         let mut ahead = |s| bucket.take_ahead(2, EVERY, at(s));
         assert_eq!([ahead(100), ahead(100)], [at(100); 2]);

@@ -1,24 +1,23 @@
-//! The state of one key pair at one origin, and the only code that moves it.
+//! The state of one key pair at one origin, and the only code that changes the state.
 //!
-//! Two rules make the rest small:
+//! Two rules keep the state small:
 //!
-//! 1. **Every input has one addressee.** What a method has to say, it says to its caller: there is
-//!    no queue to drain and no timer to fire. The one broadcast there is, "something has settled,
-//!    look again", is the embedder's to make after [`settle`](Session::settle),
-//!    [`reset`](Session::reset), [`invalidate`](Session::invalidate) and
-//!    [`resume`](Session::resume).
-//! 2. **Permits are values that move.** [`Call`], [`Attempt`] and [`Login`] are used up by the step
-//!    they permit. The session keeps no list of them, so dropping one needs no message, and its
-//!    size does not depend on how many there are.
+//! 1. **Each method answers its caller.** There is no queue to drain and no timer to fire. The
+//!    embedder makes the one broadcast: it wakes everyone who waits after
+//!    [`settle`](Session::settle), [`reset`](Session::reset), [`invalidate`](Session::invalidate)
+//!    and [`resume`](Session::resume).
+//! 2. **Permissions are values that move.** The step that a [`Call`], an [`Attempt`] or a [`Login`]
+//!    permits uses up that value. The session keeps no list of these values. So a drop needs no
+//!    message, and the size of the session does not depend on the number of values.
 //!
-//! What is held changes in four places only. Three hold another token, under a new generation: a
-//! login is granted, a renewal is adopted, a snapshot is resumed. The fourth holds nothing: after a
-//! 401, `invalidate` or `reset`. Everything that arrives names the generation and the epoch it was
-//! sent under, and is weighed against what is held *now*. So the order of arrival cannot bring
-//! an older token back, nor take a newer one away.
+//! The held token changes in four cases only. In three cases the session holds another token under
+//! a new generation: a login is granted, a token is renewed, or a snapshot is resumed. In the
+//! fourth case the session drops its token: after a 401, `invalidate` or `reset`. Each response
+//! names the generation and the epoch of its request, and the session compares them with the token
+//! that it holds *now*. So no order of arrival brings an older token back or takes a newer token
+//! away.
 //!
-//! Each change is noted in the journal before it is made, because a token that is dropped may run
-//! code of the user's, such as the bytes of a header, which may panic.
+//! Journal before mutating: dropping a token drops its header, which may run user code and panic.
 
 mod acceptance;
 mod decision;
@@ -51,42 +50,44 @@ use crate::wire::{self, Claims, Head, LastDate};
 
 /// The authentication state of one key pair at one origin.
 ///
-/// It is a plain value: adapters that share it put it behind a lock, and hold that lock around
-/// these methods only, never over IO. See the [crate documentation](crate) for the loop around it.
+/// A session is a plain value. An adapter that shares a session puts it behind a lock, and holds
+/// the lock around these methods only, never over IO. See the [crate documentation](crate) for the
+/// loop around a session.
 #[derive(Debug)]
 pub struct Session {
-    /// Tells this session's attempts and logins from those of any other; nothing else is decided
-    /// by it.
+    /// Tells this session's attempts and logins from the attempts and logins of another session. It
+    /// has no other use.
     number: usize,
-    /// Apart, as it is large and seldom looked at as a whole.
+    /// Boxed, because a configuration is large and seldom read.
     config: Box<Config>,
-    /// The token that calls are sent with, usable or not.
+    /// The token that calls are sent with. It may be too old to use.
     held: Option<Token>,
-    /// Why nothing is held; said to those who ask, and never decided by.
+    /// Why no token is held. `explain` shows the reason, and `grant` reads whether it was a 401.
     no_token: NoToken,
     /// The tokens that were given up last, so that neither a cache nor a store brings them back.
     given_up: GivenUpTokens,
-    /// The generation that a 401 dropped last; 0 before the first.
+    /// The generation of the last token that a 401 dropped; 0 before the first such token.
     refused: u64,
     /// What responses have shown of the last login's tokens.
     evidence: Evidence,
-    /// Counts granted logins, resets, invalidations and resumptions: the descent of tokens.
+    /// Counts granted logins, resets, invalidations and resumptions. A renewed token has the epoch
+    /// of its predecessor.
     epoch: u64,
-    /// Counts the tokens that were ever held.
+    /// Counts the tokens that the session has held.
     generation: u64,
     /// The login under way.
     lease: Option<Lease>,
-    /// Counts the logins that were ever started.
+    /// Counts the logins that the session has started.
     logins: u64,
     circuit: CircuitBreaker,
     invalidations: RateLimiter,
-    /// Spares reading a `Date` again. Nothing is decided by it.
+    /// A cache, so that an equal `Date` is not parsed again. It changes no decision.
     last_date: LastDate,
     journal: Journal,
 }
 
 impl Session {
-    /// A session that holds nothing yet: its first call logs in.
+    /// A session without a token. Its first call logs in.
     pub fn new(config: Config) -> Self {
         static SESSIONS: AtomicUsize = AtomicUsize::new(0);
         Self {
@@ -108,11 +109,11 @@ impl Session {
         }
     }
 
-    /// Says what a call is to do now; when that is to send, the request carries the token.
+    /// Says what a call must do now. If the call is to be sent, its request carries the token.
     ///
-    /// Then `Authorization: Bearer <jwt>` has replaced any other `Authorization`, and the URI has
-    /// the origin's own scheme and authority (rule 3): send to that URI. Call `admit` again with
-    /// the same call after a wait, after a login, and for a resend.
+    /// The header `Authorization: Bearer <jwt>` then replaces any other `Authorization`, and the
+    /// URI has the origin's own scheme and authority (rule 3). Send the request to that URI. Call
+    /// `admit` again with the same call after a wait, after a login, and for a resend.
     ///
     /// # Errors
     /// The request goes to another origin, or has no room for the token. The call ends here.
@@ -127,8 +128,8 @@ impl Session {
             self.expire(lease, now);
         }
         call.arrival.get_or_insert(self.arrival());
-        // Both halves of `decide`: nearly every call is sent at once, and is to pay for nothing
-        // else.
+        // These are the two halves of `decide`. Nearly every call is sent at once, so the fast path
+        // runs the first half only.
         if let Some(token) = self.token_for(&call, now) {
             let upload = self.attach(token, &mut call, request)?;
             return Ok(Step::Send(self.attempt(token, call, upload, now)));
@@ -189,7 +190,7 @@ impl Session {
             && response.renewals().all(|value| self.repeats_held(attempt, value))
     }
 
-    /// Takes the head of the response to an attempt: keeps a fresh token, and says whether the
+    /// Takes the head of the response to an attempt. Keeps a renewed token, and says whether the
     /// response is the call's answer.
     pub fn conclude(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
         if attempt.session != self.number {
@@ -221,20 +222,20 @@ impl Session {
         Verdict::Deliver
     }
 
-    /// Takes note that an upload broke off: the connection failed while the body was being sent,
-    /// and no response could be read.
+    /// Notes that an upload broke off: the connection failed during the body, and no response could
+    /// be read.
     ///
     /// The server may have refused the token before it read the body. So the token is doubtful from
-    /// now on, and the next upload asks the server first.
+    /// now on, and the next upload asks the server first (`Expect: 100-continue`).
     ///
-    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is a
-    ///   [`HeadOnly`](Upload::HeadOnly), or goes out with another token, as after a 401.
+    /// - [`Verdict::Retry`]: admit the call again. Its next attempt is
+    ///   [`HeadOnly`](Upload::HeadOnly), or carries another token as after a 401.
     /// - [`Verdict::Deliver`]: the call ends with the first error of its HTTP stack.
     ///
-    /// If an upload that asked first breaks off too, the token is dropped, as after a 401 (rule
-    /// 16). The next call logs in.
+    /// If an upload that asked first breaks off too, the session drops the token as after a 401
+    /// (rule 16). The next call logs in.
     ///
-    /// If an attempt has no body, or a short one, drop the attempt instead (rule 24).
+    /// If the attempt has no body or a short body, drop the attempt instead (rule 24).
     pub fn break_off(&mut self, attempt: Attempt, now: Now) -> Verdict {
         if attempt.session != self.number {
             self.ignore(Ignored::OtherSession, now);
@@ -253,7 +254,8 @@ impl Session {
                     // The second upload in a row broke off, and the server does not answer the
                     // question.
                     Upload::ExpectContinue => self.drop_doubtful(generation, now),
-                    // A call probes once: a second probe would most likely break off, too.
+                    // A call makes one head-only attempt, because a second one would most likely
+                    // break off too.
                     Upload::HeadOnly => {}
                 }
                 return Verdict::Deliver;
@@ -265,7 +267,8 @@ impl Session {
                     Challenge::NothingHeld
                 }
             }
-            // The token was replaced, and never refused: nothing shows why the upload broke off.
+            // The token was replaced and never refused, so the upload may have broken off for any
+            // reason.
             _ => return Verdict::Deliver,
         };
         // Another attempt with this token was answered 401. So the server most likely refused this
@@ -280,13 +283,14 @@ impl Session {
             return self.ignore(Ignored::OtherSession, now);
         }
         let number = login.number;
-        // Another key pair's, perhaps. The login has ended all the same, and has brought nothing.
+        // The grant belongs to another login, perhaps of another key pair. This login has ended
+        // without an answer.
         let mixed_up = matches!(&outcome, Outcome::Granted(grant)
             if (grant.login, grant.session) != (number, login.session));
         let outcome = if mixed_up { Outcome::Abandoned } else { outcome };
-        // A grant counts however late it is; a failure or a verdict only until another login has
-        // started. And nothing of one that is not current counts once something newer has
-        // come: a grant, a reset, an invalidation or a renewal.
+        // Late outcomes: a grant counts at any time. A failure, a rejection or an abandonment
+        // counts until another login has started. No late outcome counts after a newer grant,
+        // reset, invalidation or renewal.
         let lease = self.lease.take_if(|lease| lease.login == number);
         let newer_held = self.held.as_ref().is_some_and(|held| held.generation > login.generation);
         if lease.is_none() && (login.epoch != self.epoch || newer_held) {
@@ -312,8 +316,8 @@ impl Session {
             }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
-                // A leader that found a token in a store has no need of its login, which is no
-                // giving up.
+                // A leader that resumed a stored token does not need its login. This is no
+                // failover.
                 if !newer_held {
                     self.circuit.abandon(login.expires_at, &self.config.limits, now.monotonic);
                 }
@@ -323,13 +327,13 @@ impl Session {
 
     /// Replaces the credentials. Afterwards, wake everyone who waits.
     ///
-    /// Other credentials forget the held token, a login under way, a backoff and a rejection,
-    /// because these belong to the old credentials. Calls that wait, and calls that are answered
-    /// 401 afterwards, go on under the new credentials. For another account, use another
+    /// With other credentials, the session forgets the held token, a login under way, a backoff and
+    /// a rejection, because they belong to the old credentials. Calls that wait go on under the new
+    /// credentials, and so do calls that are answered 401 later. For another account, use another
     /// session.
     ///
-    /// The same credentials only end a rejection (rule 15), for when the key is known to work
-    /// again.
+    /// With the same credentials, `reset` only closes an open circuit (rule 15). Do so when the key
+    /// works again.
     pub fn reset(&mut self, credentials: Credentials, now: Now) {
         self.note(Event::Reset, now);
         if *self.config.credentials == credentials {
@@ -343,19 +347,19 @@ impl Session {
         self.forget(NoToken::Reset);
     }
 
-    /// The held token, usable or not, for [`invalidate`](Self::invalidate).
+    /// The generation of the held token, for [`invalidate`](Self::invalidate). The token may be too
+    /// old to use.
     pub fn generation(&self) -> Option<Generation> {
         let generation = self.held.as_ref()?.generation;
         Some(Generation { session: self.number, number: generation })
     }
 
     /// Gives up the token of this generation, if it is held. Then the next call logs in. Returns
-    /// whether the token was given up; if so, wake everyone who waits.
+    /// whether the token was given up. If so, wake everyone who waits.
     ///
-    /// Nothing changes while a login is under way, or the credentials are rejected (rule 15): the
-    /// next token comes anyway, or not at all. So many late responses to one token cost one login.
-    /// It costs a permit of the budget for refused tokens (rule 16), and does nothing without
-    /// one.
+    /// The token stays while a login is under way or the circuit is open (rule 15), and if the
+    /// invalidation budget has no permit (rule 16). Each success takes a permit. So any number of
+    /// late responses to one token costs one login.
     pub fn invalidate(&mut self, generation: Generation, now: Now) -> bool {
         let is_settled = self.lease.is_none_or(|lease| lease.has_expired(now.monotonic));
         if self.generation() != Some(generation) || !is_settled || self.circuit.is_open() {
@@ -398,11 +402,11 @@ impl Session {
         }
     }
 
-    /// The held token for a store, if there is one.
+    /// The held token for a store; `None` if no token is held.
     pub fn snapshot(&self, now: Now) -> Option<Snapshot> {
         let token = self.held.as_ref()?;
-        // By the wall clock of this moment, and not of the request's: it may have been set right in
-        // between.
+        // Count back from the present wall clock. The clock at the time of the request may have
+        // been wrong, and set right since.
         let spent = token.lifetime.span().saturating_sub(token.lifetime.left(now));
         Some(Snapshot {
             origin: self.config.origin.clone(),
@@ -413,13 +417,15 @@ impl Session {
         })
     }
 
-    /// Holds a token from a store, if it is worth holding. Afterwards, wake everyone who waits.
+    /// Holds a stored token, if it lasts longer than the held token. Afterwards, wake everyone who
+    /// waits.
     ///
-    /// A leader that shares a store with other processes locks the store, reads it again, resumes
-    /// what it finds, and settles its login as [`Outcome::Abandoned`] when that worked.
+    /// A leader that shares a store with other processes locks the store, reads it again, and
+    /// resumes the snapshot. If `resume` succeeds, the leader settles its login as
+    /// [`Outcome::Abandoned`].
     ///
     /// # Errors
-    /// Why the snapshot is not used. The session is as it was.
+    /// Says why the snapshot is not used. The session is unchanged.
     pub fn resume(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
         let (jwt, header, lifetime) = self.accept_stored(snapshot, now)?;
         self.epoch += 1;
@@ -432,7 +438,7 @@ impl Session {
         Ok(())
     }
 
-    /// What the session has done lately.
+    /// The recent events of the session.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
@@ -443,10 +449,10 @@ impl Session {
     }
 }
 
-/// What a login that has ended is to those who wait.
+/// Whether calls still wait for a login that has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Its lease stands: they wait for it.
+    /// Its lease is valid, and calls wait for it.
     Current,
     /// Its lease has expired.
     Late,
@@ -455,7 +461,7 @@ enum Standing {
 }
 
 impl Session {
-    /// What a call notes that comes in now.
+    /// The state that a new call remembers.
     fn arrival(&self) -> Arrival {
         Arrival { epoch: self.epoch, failed_logins: self.circuit.failed_logins() }
     }
@@ -504,7 +510,7 @@ impl Session {
         }
     }
 
-    /// A login that has had no answer for so long has failed those who waited for it (rule 13).
+    /// An expired lease counts as a failed login for its waiters (rule 13).
     fn expire(&mut self, lease: Lease, now: Now) {
         self.circuit.expire();
         self.note(Event::LeaseExpired { login: lease.login }, now);
@@ -514,7 +520,8 @@ impl Session {
         let limits = &self.config.limits;
         let lifetime = Lifetime::of(grant.claims, grant.date, login.sent, limits.assumed_lifetime);
         if !lifetime.usable(limits.leeway, now) {
-            // Used, it would be refused; dropped silently, every call would log in again at once.
+            // If the session held the dead token, the server would refuse it. If the session
+            // dropped it without a backoff, every call would log in again at once.
             return self.fail(login.number, Unavailable::new(Reason::DeadOnArrival), standing, now);
         }
         let generation = self.next_generation();
@@ -529,7 +536,7 @@ impl Session {
     }
 
     fn fail(&mut self, login: u64, failure: Unavailable, standing: Standing, now: Now) {
-        // One that has expired has failed those who waited already.
+        // An expired lease was counted when it expired.
         if standing == Standing::Current {
             self.circuit.count_failed_login();
         }
@@ -539,15 +546,15 @@ impl Session {
         }
     }
 
-    /// Weighs a 401 (rules 7, 8, 16, 17).
+    /// Decides what follows from a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
         let Attempt { call, generation, epoch, untouched, .. } = attempt;
         let outcome = match &self.held {
             Some(held) if held.generation > generation => Challenge::NewerHeld,
             Some(sent) => {
                 let is_over = sent.has_ended_by(response.own_date());
-                // A refusal that the token's own end explains is free, as lives bound how often
-                // that happens.
+                // If the token has reached its end, the drop needs no permit, because lifetimes
+                // bound how often that happens.
                 let has_ended = sent.lifetime.may_have_ended(is_over, now);
                 let is_fresh = granted_since(&call, sent);
                 self.evidence.refuse(now.monotonic);
@@ -573,14 +580,14 @@ impl Session {
         self.resend(call, outcome, epoch, untouched)
     }
 
-    /// Whether a call whose token of `epoch` was refused is to be sent again (rules 8, 17).
+    /// Whether a call is sent again after its token of `epoch` was refused (rules 8, 17).
     fn resend(&self, mut call: Call, outcome: Challenge, epoch: u64, untouched: bool) -> Verdict {
         let is_whole = call.body == Body::Replayable || (untouched && call.broke_off == 0);
         call.broke_off = 0;
         let resend = match outcome {
             _ if !is_whole => false,
-            // A newer token may be as dead; then a login that another call has made meanwhile is
-            // this one's too.
+            // The newer token may be dead too. If another call has logged in meanwhile, that login
+            // counts as this call's login.
             Challenge::NewerHeld => {
                 call.spend_resend_with_newer()
                     || (self.epoch > epoch && call.spend_resend_after_login())
@@ -591,7 +598,7 @@ impl Session {
         if resend { Verdict::Retry(call) } else { Verdict::Deliver }
     }
 
-    /// Gives a doubtful token up, unless the budget is spent.
+    /// Drops a doubtful token, if the first half of the budget has a permit.
     fn drop_doubtful(&mut self, generation: u64, now: Now) {
         let reserve = self.config.limits.invalidation_burst / 2;
         if self.pay_for_drop(reserve, now) {
@@ -603,7 +610,7 @@ impl Session {
         }
     }
 
-    /// Takes a permit to drop a token, if so many are left afterwards.
+    /// Takes a permit to drop a token, if at least `reserve` permits remain.
     fn pay_for_drop(&mut self, reserve: u32, now: Now) -> bool {
         let limits = &self.config.limits;
         self.invalidations.take(
@@ -613,14 +620,13 @@ impl Session {
         )
     }
 
-    /// Whether the held token is accepted and not refused since, so that a success shows nothing
-    /// more.
+    /// Whether the held token is accepted and not refused since. Then a success is no new evidence.
     fn is_trusted(&self) -> bool {
         self.evidence.is_clear() && self.held.as_ref().is_none_or(|held| !held.doubtful)
     }
 
-    /// A success shows that the server accepts the token, unless it repeats one that was given up:
-    /// that is a cache's.
+    /// Notes that a success shows that the server accepts the token. A success that repeats a token
+    /// that was given up comes from a cache, and does not count.
     #[cold]
     fn note_acceptance(&mut self, attempt: &Attempt, response: Head<'_>, now: Now) {
         let values =
@@ -649,13 +655,13 @@ impl Session {
         }
     }
 
-    /// Takes a value of a successful response's `Authorization` header, if it is worth holding
-    /// (rules 4, 5, 6).
+    /// Holds the token in an `Authorization` header of a successful response, if the rules accept
+    /// it (rules 4, 5, 6).
     fn renew(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
         match self.accept_renewal(attempt, value) {
             Ok(Some((jwt, header))) => {
-                // Measured from the sending, a slow answer costs the successor as much lifetime;
-                // when in between it was issued cannot be known.
+                // Measure from the sending of the request: the server may have issued the token at
+                // any time since. A slow answer thus shortens the lifetime.
                 let date = response.own_date_after(&mut self.last_date);
                 let lifetime = Lifetime::of(
                     jwt.claims,
@@ -681,7 +687,7 @@ impl Session {
         }
     }
 
-    /// The generation that the next token that is held will have.
+    /// The generation of the next token.
     fn next_generation(&self) -> u64 {
         self.generation + 1
     }

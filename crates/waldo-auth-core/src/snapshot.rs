@@ -1,4 +1,4 @@
-//! The held token in a form that outlives the process.
+//! The held token in a form for a store.
 
 use std::error::Error;
 use std::fmt;
@@ -9,19 +9,20 @@ use serde_json::{Value, json};
 use crate::origin::Origin;
 use crate::wire::Jwt;
 
-/// The form that is written, and the only one that is read.
+/// The version of the format. Only this version is read.
 const VERSION: u64 = 1;
 
 /// The held token with its lifetime, for a store that other processes or later runs read.
 ///
-/// It holds the token in clear, so it belongs where only this user can read. It is bound to the
-/// origin and the API key that it was made with: sandbox and production share one origin, and a
-/// token of one must not be used for the other.
+/// A snapshot holds the token in clear, so store it where only this user can read it. It is bound
+/// to its origin and its API key: sandbox and production share one origin, and a sandbox token must
+/// not be used in production.
 ///
 /// ```
 /// # use waldo_auth_core::Snapshot;
 /// let stored = br#"{"version":1,"origin":"https://api.waldo.ai","key":"85944171f73967e8",
-///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,"lifetime_ms":3600000}"#;
+///                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,
+///                   "lifetime_ms":3600000}"#;
 /// let snapshot = Snapshot::from_json(stored)?;
 /// assert_eq!(Snapshot::from_json(snapshot.to_json().as_bytes())?, snapshot);
 /// # Ok::<(), waldo_auth_core::SnapshotError>(())
@@ -29,7 +30,7 @@ const VERSION: u64 = 1;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     pub(crate) origin: Origin,
-    /// Which API key; not the key itself.
+    /// The fingerprint of the API key.
     pub(crate) key: u64,
     pub(crate) token: String,
     /// When the lifetime began, by the wall clock of the machine that took the snapshot.
@@ -38,7 +39,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Writes the snapshot as a JSON object, its times in whole milliseconds. It shows the token.
+    /// Writes the snapshot as a JSON object, with times in whole milliseconds. The object shows the
+    /// token.
     pub fn to_json(&self) -> String {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         json!({
@@ -52,10 +54,10 @@ impl Snapshot {
         .to_string()
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads a snapshot that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// When the bytes are anything else. Then log in instead; this costs one login.
+    /// The bytes are no snapshot of this version. Then log in instead.
     pub fn from_json(json: &[u8]) -> Result<Self, SnapshotError> {
         let value: Value = serde_json::from_slice(json).map_err(|_| SnapshotError::NotJson)?;
         if value.get("version").and_then(Value::as_u64) != Some(VERSION) {
@@ -98,9 +100,9 @@ impl fmt::Debug for Snapshot {
 pub enum SnapshotError {
     /// The bytes are not JSON.
     NotJson,
-    /// They were written by another version, or by something else.
+    /// The bytes have no version, or another version.
     OtherVersion,
-    /// This field is missing or cannot be read.
+    /// The field with this name is missing or cannot be read.
     Field(&'static str),
 }
 
@@ -123,21 +125,22 @@ impl fmt::Display for SnapshotError {
 
 impl Error for SnapshotError {}
 
-/// Why a snapshot was not taken up. The session is as it was.
+/// Why a snapshot was not resumed. The session is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotResumed {
-    /// It belongs to another origin or another API key.
+    /// The snapshot belongs to another origin or another API key.
     Foreign,
-    /// Its lifetime is over, or nearly so.
+    /// The token's lifetime has ended, or only the leeway is left.
     Expired,
-    /// It began in the future: one of the two clocks is wrong, so its end cannot be known.
+    /// The token's lifetime began in the future. So one of the clocks is wrong, and the end of the
+    /// token is unknown.
     FromTheFuture,
-    /// Its token is the one that the server has refused, or that was invalidated.
+    /// The token was given up before: the server refused it, or it was invalidated.
     Refused,
     /// The held token lasts at least as long.
     HeldLastsLonger,
-    /// Its token is not signed with the client secret, and the configuration asks for that.
+    /// The token is not signed with the client secret, and the configuration asks for a signature.
     BadSignature,
 }
 

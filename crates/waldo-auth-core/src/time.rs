@@ -1,12 +1,12 @@
-//! Time as the caller tells it.
+//! Time, which the caller passes as an argument.
 
 use std::time::{Duration, SystemTime};
 
 /// A reading of the embedder's monotonic clock: the time since a start that the embedder chooses.
 ///
-/// `std::time::Instant` can only be made by reading a clock, which some targets do not have and
-/// which a simulation must not do; this one can be made from a number. Its arithmetic saturates, so
-/// no input overflows it.
+/// A program can make a `std::time::Instant` only by reading a clock. Some targets have no clock,
+/// and a simulation must not read one. This type is made from a duration. Its arithmetic saturates,
+/// so it never overflows.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,23 +31,23 @@ impl Instant {
         self.0
     }
 
-    /// This instant moved `by` into the future, at most to the end of time.
+    /// The instant that lies `by` later, at most the largest instant.
     #[must_use]
     pub const fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
     }
 
-    /// How long after `earlier` this instant is; zero when it is not after it.
+    /// The time from `earlier` to this instant; zero if this instant is not later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// Both clocks, read together: the argument that stands for time in every method that needs it.
+/// A reading of both clocks. Every method that needs the time takes one.
 ///
 /// Waits and leases are measured on the monotonic clock alone. The lifetime of a token is measured
-/// on both, because a monotonic clock may stand still while the machine sleeps and a wall clock may
-/// be set back; the larger elapsed time counts.
+/// on both clocks, and the larger elapsed time counts. A monotonic clock may stand still while the
+/// machine sleeps, and a wall clock may be set back.
 ///
 /// ```
 /// use std::time::{Instant, SystemTime};
@@ -66,16 +66,15 @@ pub struct Now {
 }
 
 impl Now {
-    /// Pairs the time since the start that the embedder chose with the wall clock's time.
+    /// A pair of the time since the start that the embedder chose, and the wall clock's time.
     pub const fn new(since_start: Duration, wall: SystemTime) -> Self {
         Self { monotonic: Instant::from_start(since_start), wall }
     }
 
-    /// The time since `earlier`: the larger of what the two clocks say, and never negative.
+    /// The time since `earlier`: the larger one of the differences on both clocks, at least zero.
     pub fn elapsed_since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
-        // An error means that the wall clock was set back: it then says nothing, and the other one
-        // counts.
+        // An error means that the wall clock was set back. Then the monotonic clock counts.
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         monotonic.max(wall)
     }

@@ -1,4 +1,4 @@
-//! A token that is or was held.
+//! The held token.
 
 use std::fmt;
 
@@ -9,24 +9,23 @@ use crate::admit_error::AdmitError;
 use crate::lifetime::{Expiry, Lifetime};
 use crate::wire::{Jwt, NumericDate, bearer_credentials};
 
-/// A token with all that was learnt when it was taken. It never changes; another token is another
-/// value.
+/// A token with the facts that were known when it was held. Only its field `doubtful` changes.
 ///
-/// Its header shares its bytes with the requests that carry it, so attaching it copies nothing.
+/// The header shares its bytes with the requests that carry it, so attaching it copies no bytes.
 #[derive(Hash)]
 pub(crate) struct Token {
     /// `Bearer <jwt>`, sensitive.
     pub(crate) header: HeaderValue,
-    /// Grows with every change of the held token; what a log may show of it.
+    /// The number of the token, which grows with each new token. Logs show this number only.
     pub(crate) generation: u64,
-    /// Which login it descends from.
+    /// The epoch: the granted login or the resumption that the token descends from.
     pub(crate) epoch: u64,
     pub(crate) source: Source,
-    /// The latest `exp` of this token and its predecessors since the login: what a token of
-    /// unknown order must exceed.
+    /// The latest `exp` of this token and its predecessors since the login. A renewed token of
+    /// unknown order must end later.
     pub(crate) latest_exp: Option<NumericDate>,
     pub(crate) lifetime: Lifetime,
-    /// Its lifetime but for the leeway: asked for each call, and so kept.
+    /// The lifetime without the leeway, precomputed because every call reads it.
     pub(crate) usable: Expiry,
     /// An upload with this token broke off, so the server may refuse the token. A success ends the
     /// doubt.
@@ -47,14 +46,14 @@ impl Token {
         bearer_credentials(self.header.as_bytes())
     }
 
-    /// Whether the server's own clock says that it has ended. Its claims are read again for that,
-    /// as it is asked seldom.
+    /// Whether the token has ended by the server's own clock. This is asked seldom, so it parses
+    /// the claims again.
     pub(crate) fn has_ended_by(&self, date: Option<NumericDate>) -> bool {
         let exp = Jwt::read(self.jwt()).ok().and_then(|jwt| jwt.claims.exp);
         exp.is_some_and(|exp| date.is_some_and(|date| exp <= date))
     }
 
-    /// Puts the token in place of what stands on a request.
+    /// Sets the header `Authorization` of a request to the token.
     #[inline]
     pub(crate) fn attach<B>(&self, request: &mut Request<B>) -> Result<(), AdmitError> {
         match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {

@@ -1,18 +1,18 @@
-//! The signature check of the API's own sample: HMAC under the client secret (rule 23).
+//! The signature check of the API's sample: HMAC with the client secret as the key (rule 23).
 //!
-//! Here is the only place that knows whether the feature is compiled in.
+//! Only this module depends on the feature `verify`.
 
 use crate::credentials::Credentials;
 use crate::wire::Jwt;
 
-/// Whether the token may be used: it is signed with the client secret, or the configuration does
-/// not ask.
+/// Whether the token may be used: it is signed with the client secret, or the configuration asks
+/// for no signature.
 #[cfg(feature = "verify")]
 pub(crate) fn passes(asked: bool, jwt: Jwt<'_>, credentials: &Credentials) -> bool {
     !asked || credentials.signing_key().has_signed(jwt)
 }
 
-/// Without the feature, no configuration can ask.
+/// Without the feature, no configuration can ask for a signature.
 #[cfg(not(feature = "verify"))]
 pub(crate) fn passes(_asked: bool, _jwt: Jwt<'_>, _credentials: &Credentials) -> bool {
     true
@@ -28,10 +28,10 @@ mod hs {
 
     use crate::wire::{Jwt, decoded, json_members};
 
-    /// A client secret that each algorithm has taken in. This is a third of the work for a short
-    /// token, so it is done once. It is wiped on drop.
+    /// The client secret as a prepared key of each algorithm. Preparing the key is a third of the
+    /// work for a short token, so it is done once. The key is wiped on drop.
     ///
-    /// HMAC takes a key of any length, so every algorithm has its key.
+    /// HMAC accepts a key of any length, so each algorithm has a key.
     #[derive(Clone)]
     pub(crate) struct SigningKey {
         hs256: Option<Hmac<Sha256>>,
@@ -49,8 +49,8 @@ mod hs {
             }
         }
 
-        /// By HS256, HS384 or HS512, as the token's header says; no other algorithm counts, never
-        /// `none`.
+        /// Whether the token is signed by HS256, HS384 or HS512, as its header says. No other
+        /// algorithm counts, and `none` never does.
         pub(super) fn has_signed(&self, jwt: Jwt<'_>) -> bool {
             self.check(jwt).is_some()
         }

@@ -9,17 +9,18 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// How long a body that trickles pauses before each byte: less than any timeout for a single read.
+/// How long a trickling body pauses before each byte. It is shorter than any timeout of a single
+/// read.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How many bytes of a flood come at once.
+/// How many bytes of a flood are sent at once.
 const WAVE: usize = 4096;
 
-/// How many bytes of a flood come fast. If a client reads them all, it has no limit. Then the flood
-/// slows down, so that the client does not run out of memory.
+/// How many bytes of a flood are sent fast. A client that reads all of them has no limit. Then the
+/// flood slows down, so that the client does not run out of memory.
 const MOST: usize = 64 << 20;
 
-/// The connection is to be cut: a fault says so.
+/// The error that cuts the connection, as a fault asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Severed;
 
@@ -37,22 +38,23 @@ impl From<Infallible> for Severed {
     }
 }
 
-/// The body behind the head of an answer.
+/// The body of an answer.
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
-    /// Bytes that are sent in full, or announced in full and broken off halfway.
+    /// Bytes that are sent completely, or that break off halfway.
     Finite { announced: u64, rest: Option<Bytes>, end: End },
-    /// Bytes that are sent one by one, and then spaces for ever.
+    /// Bytes that are sent one by one, and then endless spaces.
     Trickle { rest: Bytes, pause: Pin<Box<Sleep>> },
-    /// Bytes that are sent at once, and then spaces as fast as they are read; one by one after
-    /// [`MOST`] bytes.
+    /// Bytes that are sent at once, and then spaces as fast as the client reads. After [`MOST`]
+    /// bytes, the spaces are sent one by one.
     Flood { rest: Bytes, sent: usize },
 }
 
 #[derive(Debug)]
 pub(crate) enum End {
     Whole,
-    /// The half that is sent has to reach the socket first: one more turn of the connection's loop.
+    /// The first half must reach the socket before the cut, so wait for one more turn of the
+    /// connection's loop.
     Flush,
     Break,
 }
@@ -63,7 +65,7 @@ impl AnswerBody {
     }
 
     pub(crate) fn broken(mut bytes: Vec<u8>) -> Self {
-        // An empty body that breaks off would look like a whole one.
+        // An empty body that breaks off would look complete.
         let announced = length(&bytes).max(2);
         bytes.truncate(bytes.len() / 2);
         Self::Finite { announced, rest: Some(bytes.into()), end: End::Flush }

@@ -1,5 +1,5 @@
-//! One connection: what arrives is given to the model or to the control endpoints, and the reply is
-//! carried out.
+//! One connection. It passes each request to the model or to the control endpoints, and carries out
+//! the reply.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,14 +35,14 @@ pub(crate) const LONGEST_BODY: Duration = Duration::from_secs(60);
 
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(stream: TcpStream, site: Arc<Site>) {
-    // Small answers go out at once; where that cannot be set, they go out a little later.
+    // Send small answers at once. If this cannot be set, they are sent a little later.
     drop(stream.set_nodelay(true));
-    // An error means that the connection has ended already.
+    // An error means that the connection has already ended.
     let Ok(here) = stream.local_addr() else { return };
     serve_stream(stream, here, site).await;
 }
 
-/// The same for any stream, which arrived at the address `here`.
+/// Serves any stream that was accepted at the address `here`.
 async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     here: SocketAddr,
@@ -71,7 +71,7 @@ async fn respond(
     refuse: &mpsc::Sender<Refusal>,
 ) -> Result<Response<AnswerBody>, Severed> {
     if control::is_meant(request.uri().path()) {
-        // Check this before the body, because a stranger may send a body without an end.
+        // Check this before the body, because a stranger may send an endless body.
         if let Some(refused) = visit::refusal(&request, here) {
             return Ok(refused.map(AnswerBody::whole));
         }
@@ -83,7 +83,7 @@ async fn respond(
     }
     let target = site.server().target(&request);
     let _under_way = (target == Target::Login).then(|| site.begin_login());
-    // hyper reads a body only when it is polled.
+    // Decide before the body is polled, because hyper then reads it.
     let on_head = !request.body().is_end_stream()
         && site.server().refuses_on_head(&request, SystemTime::now());
     let request = if on_head {
@@ -105,7 +105,7 @@ async fn respond(
     match reply {
         Reply::Respond(response) if on_head => {
             let closes = site.server().policy().refuses == Refuses::OnHead;
-            // The channel is open for as long as the connection.
+            // `send` cannot fail, because the channel lives as long as the connection.
             drop(refuse.send(Refusal { response, closes }).await);
             std::future::pending().await
         }
@@ -118,8 +118,8 @@ async fn respond(
     }
 }
 
-/// The request with its whole body. If the body is too large, too slow, or broke off, the answer to
-/// that.
+/// Reads the whole body of the request. If the body is too large, is too slow or breaks off,
+/// returns the answer to that.
 async fn whole(request: Request<Incoming>) -> Result<Request<Vec<u8>>, Response<Vec<u8>>> {
     let (head, body) = request.into_parts();
     match timeout(LONGEST_BODY, Limited::new(body, LARGEST_BODY).collect()).await {
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends these bytes and then nothing. Returns what the client sees, and how long the
+    /// Sends these bytes and no more. Returns the bytes that the client receives, and how long the
     /// connection lasts.
     async fn seen(sent: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
@@ -168,7 +168,7 @@ mod tests {
     async fn a_head_that_never_ends_ends_its_connection() {
         for sent in ["", "GET /customer?email=a HTT", "GET /customer HTTP/1.1\r\nhost: x\r\nx: "] {
             let (answer, after) = seen(sent).await;
-            // hyper answers a head that was begun with 408, or with nothing.
+            // hyper answers an incomplete head with 408, or closes the connection.
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{sent:?}: {answer}");
             assert!(after >= LONGEST_HEAD && after < LONGEST_HEAD * 2, "{sent:?}: {after:?}");
         }

@@ -1,4 +1,4 @@
-//! The control endpoints: what a test or a person changes while the emulator runs.
+//! The control endpoints, by which a test or a person changes the running emulator.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
 
 use crate::site::Site;
 
-/// No path of the API begins with this one.
+/// The path of the control endpoints. No path of the API begins with it.
 const ROOT: &str = "/_emulator";
 
 const OWN_PATH: &str = "What is under /_emulator controls the emulator and never reaches the API: expected another path, such as /customer.";
 
-/// What `GET /_emulator/` answers, followed by the endpoints of the API.
+/// The answer to `GET /_emulator/`. The endpoints of the API follow it.
 const HELP: &str = "\
 The control endpoints of this emulator. They are not part of the API and are not counted.
 With curl, a JSON body is sent with -d, and one without a body with -X POST.
@@ -38,13 +38,13 @@ POST   /_emulator/hold         closes a gate: {\"on\": \"login\"} or {\"on\": \"
 POST   /_emulator/release      no body: opens every gate; {\"on\": \"login\"}: those for logins
 ";
 
-/// The endpoints of the API as a list, with a login on this path.
+/// The endpoints of the API as a list, with the login at this path.
 fn endpoints(login_path: &str) -> String {
     let endpoints: Vec<String> = Server::ENDPOINTS.iter().map(ToString::to_string).collect();
     format!("The API's endpoints that it knows:\n\nPOST {login_path}\n{}\n", endpoints.join("\n"))
 }
 
-/// Whether a path is a control endpoint's.
+/// Whether a path belongs to a control endpoint.
 pub(crate) fn is_meant(path: &str) -> bool {
     path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -88,7 +88,7 @@ pub(crate) fn answer(request: &Request<Vec<u8>>, site: &Site) -> Response<Vec<u8
     }
 }
 
-/// The methods that a control has; none where there is no such control.
+/// The methods of a control endpoint; empty if the endpoint does not exist.
 fn methods(control: &str) -> &'static [&'static str] {
     match control {
         "" => &["GET"],
@@ -102,7 +102,7 @@ fn methods(control: &str) -> &'static [&'static str] {
     }
 }
 
-/// Answers a request to no control, or to a control with a method it does not have.
+/// Answers a request to an unknown control endpoint, or with an unknown method.
 fn misdirected(method: &Method, control: &str) -> Response<Vec<u8>> {
     let methods = methods(control);
     if methods.is_empty() {
@@ -120,7 +120,7 @@ fn misdirected(method: &Method, control: &str) -> Response<Vec<u8>> {
     response
 }
 
-/// Why a control request could not be carried out, and what to do.
+/// Why a control request fails, and what to do.
 struct Mistake(String);
 
 impl Mistake {
@@ -140,14 +140,14 @@ fn written(value: &(impl serde::Serialize + ?Sized)) -> Done {
     serde_json::to_value(value).map_err(|error| Mistake::new(error.to_string()))
 }
 
-/// Reads a JSON body; the message for any other ends with the sample.
+/// Reads a JSON body. The error message ends with the sample.
 fn read<T: DeserializeOwned>(body: &[u8], sample: &str) -> Result<T, Mistake> {
     const HELP: &str = "GET /_emulator/ says what each control takes.";
     let mistake = |what: String| Mistake(format!("{what}: expected JSON such as {sample}. {HELP}"));
     if body.trim_ascii().is_empty() {
         return Err(mistake("There is no body".to_owned()));
     }
-    // In two steps, so that only what is not JSON is located in lines and columns.
+    // Parse in two steps, so that only errors of JSON syntax name a line and a column.
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| mistake(format!("This is not JSON ({error})")))?;
     serde_json::from_value(body).map_err(|error| mistake(error.to_string()))
@@ -156,13 +156,13 @@ fn read<T: DeserializeOwned>(body: &[u8], sample: &str) -> Result<T, Mistake> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyBody {
-    // An absent key is a mistake, and a null key is not. By default serde would take an absent one
-    // as null.
+    // A null key is valid, and an absent key is an error. By default, serde reads an absent key as
+    // null.
     #[serde(deserialize_with = "Option::deserialize")]
     key: Option<String>,
 }
 
-/// Unlike `read`, its errors repeat no part of the body, because a misplaced key is still a key.
+/// Reads a key. Its errors repeat no part of the body, because a misplaced key is still secret.
 fn read_key(body: &[u8], expected: &str) -> Result<Option<String>, Mistake> {
     let body: KeyBody = serde_json::from_slice(body).map_err(|_| Mistake::new(expected))?;
     Ok(body.key)
@@ -204,7 +204,7 @@ fn change_policy(body: &[u8], site: &Site) -> Done {
         read(body, "{\"lifetime\": \"10s\", \"rotation\": \"grace:5s\"}")?;
     let mut server = site.server();
     let mut policy = server.policy().clone();
-    // One part after the other, so that the message can name the one that is wrong.
+    // Apply one part after the other, so that the message can name the wrong part.
     for (name, part) in change {
         policy = changed(&policy, &name, part)?;
     }
@@ -228,7 +228,7 @@ fn changed(policy: &Policy, name: &str, part: Value) -> Result<Policy, Mistake> 
     })
 }
 
-/// Replaces what the change names, and keeps the rest.
+/// Replaces the parts that the change names, and keeps the others.
 fn merge(whole: &mut Value, change: Value) {
     match (whole, change) {
         (Value::Object(whole), Value::Object(change)) => {
@@ -313,7 +313,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{text:?} is not a duration such as 10s, 1500ms or 1h: {error}"))
 }
 
-/// The answer to a control request that is not carried out.
+/// The answer to a refused control request.
 pub(crate) fn refused(status: StatusCode, message: &str) -> Response<Vec<u8>> {
     typed(status, &json!({ "code": "BAD_CONTROL", "message": message }))
 }

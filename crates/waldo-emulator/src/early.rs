@@ -1,4 +1,4 @@
-//! Refuses a request after its head, and never reads its body. No HTTP library does this for a
+//! Refuses a request after its head, and never reads the body. HTTP libraries cannot do this for a
 //! server.
 
 use http::Response;
@@ -7,23 +7,23 @@ use tokio::time::sleep;
 
 use crate::connection::LONGEST_BODY;
 
-/// The answer to a head whose body is not read.
+/// The answer to a head, without reading the body.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) response: Response<Vec<u8>>,
     /// Whether the server closes the connection after the answer. Otherwise the connection stays
-    /// open, and the server reads nothing from it.
+    /// open, and the server stops reading.
     pub(crate) closes: bool,
 }
 
 /// Writes the refusal, and closes the connection or leaves it open.
 pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, refusal: &Refusal) {
-    // A client that has gone sees nothing.
+    // An error means that the client is gone.
     if stream.write_all(&written(refusal)).await.is_ok()
         && stream.flush().await.is_ok()
         && !refusal.closes
     {
-        // Wait for the client to close. The server closes after the time that a body may take.
+        // Wait until the client closes. After `LONGEST_BODY`, the server closes.
         sleep(LONGEST_BODY).await;
     }
 }

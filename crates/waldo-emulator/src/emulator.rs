@@ -1,4 +1,4 @@
-//! The emulator as a value: it listens from `start` to `stop`, or to its end.
+//! The emulator as a value. It listens from `start` until `stop` or its drop.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,10 +21,10 @@ use crate::stats::Stats;
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// How long accepting rests after an error such as too many open files.
+/// How long `accept` pauses after an error, such as too many open files.
 const REST: Duration = Duration::from_millis(20);
 
-/// A running emulator; dropping it ends its thread, its connections and its port.
+/// A running emulator. Dropping it ends its thread and its connections, and closes its port.
 ///
 /// ```
 /// use waldo_emulator::Emulator;
@@ -42,7 +42,7 @@ const REST: Duration = Duration::from_millis(20);
 pub struct Emulator {
     addr: SocketAddr,
     site: Arc<Site>,
-    /// Dropping it tells the thread to end.
+    /// Dropping this sender ends the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,16 +52,16 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When no port can be opened, or no thread started.
+    /// A port cannot be opened, or a thread cannot be started.
     pub fn start(server: Server) -> io::Result<Self> {
         Self::listen((Ipv4Addr::LOCALHOST, 0).into(), server)
     }
 
-    /// Starts on this address; port 0 takes a free one.
+    /// Starts on this address. Port 0 means any free port.
     ///
     /// # Errors
     ///
-    /// When the address cannot be opened, or no thread started.
+    /// The address cannot be opened, or a thread cannot be started.
     pub fn listen(addr: SocketAddr, server: Server) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = open(&runtime, addr)?;
@@ -75,17 +75,18 @@ impl Emulator {
         Ok(Self { addr, site, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The address it listens on.
+    /// The address that the emulator listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Its origin, such as `http://127.0.0.1:40123`: what a client takes as the API's.
+    /// The emulator's origin for a client, such as `http://127.0.0.1:40123`.
     pub fn origin(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Whether a path is one that controls an emulator, so that no request to it reaches the model.
+    /// Whether a path belongs to a control endpoint. A request to such a path does not reach the
+    /// model.
     ///
     /// ```
     /// use waldo_emulator::Emulator;
@@ -97,32 +98,32 @@ impl Emulator {
         control::is_meant(path)
     }
 
-    /// Makes every token issued so far invalid, as if its lifetime had ended.
+    /// Makes all tokens that were issued so far invalid, as if their lifetimes had ended.
     pub fn expire_all(&self) {
         self.site.server().expire_all();
     }
 
-    /// Deactivates a key. False if it is unknown.
+    /// Deactivates a key; false if the key is unknown.
     pub fn revoke_key(&self, id: &str) -> bool {
         self.site.server().revoke_key(id)
     }
 
-    /// Activates a key again. False if it is unknown.
+    /// Activates a key again; false if the key is unknown.
     pub fn restore_key(&self, id: &str) -> bool {
         self.site.server().restore_key(id)
     }
 
-    /// Adds a key pair, or gives a known id another secret.
+    /// Adds a key pair, or replaces the secret of a known id.
     pub fn add_key(&self, id: &str, secret: &str) {
         self.site.server().add_key(id, secret);
     }
 
-    /// Signs with another key from then on, as after a restart: every older token is invalid.
+    /// Signs with another key from now on, as after a restart. All older tokens are invalid.
     pub fn rotate_signing_key(&self) {
         self.site.server().rotate_signing_key();
     }
 
-    /// Changes the policy.
+    /// Replaces the policy.
     pub fn set_policy(&self, policy: Policy) {
         self.site.server().set_policy(policy);
     }
@@ -132,53 +133,53 @@ impl Emulator {
         self.site.server().policy().clone()
     }
 
-    /// Adds a failure.
+    /// Adds a fault.
     pub fn push_fault(&self, fault: Fault) {
         self.site.server().push_fault(fault);
     }
 
-    /// Removes all failures.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.site.server().clear_faults();
     }
 
-    /// Runs something on the model itself; requests wait meanwhile.
+    /// Calls `run` with the model. Requests wait meanwhile.
     pub fn with_server<R>(&self, run: impl FnOnce(&mut Server) -> R) -> R {
         run(&mut self.site.server())
     }
 
-    /// Lets each login, or each call, wait this long before the server sees it; zero by default.
+    /// Sets how long each login or each call waits before the server sees it. Default: zero.
     pub fn set_latency(&self, of: Target, span: Duration) {
         self.site.set_latency(of, span);
     }
 
-    /// Closes a gate: what it covers stands there until it is released.
+    /// Closes a gate: the requests that `hold` covers wait until they are released.
     pub fn hold(&self, hold: Hold) {
         self.site.gates.hold(hold);
     }
 
-    /// Opens every gate for logins, or for calls.
+    /// Opens all gates for logins, or for calls.
     pub fn release(&self, of: Target) {
         self.site.gates.release(Some(of));
     }
 
-    /// Opens the gates that were closed with exactly this hold, and no others.
+    /// Opens only the gates that were closed with exactly this hold.
     pub fn take_back(&self, hold: &Hold) {
         self.site.gates.take_back(hold);
     }
 
-    /// Opens every gate.
+    /// Opens all gates.
     pub fn release_all(&self) {
         self.site.gates.release(None);
     }
 
-    /// Waits until at least `count` requests stand at gates; false when `patience` ends first.
+    /// Waits until at least `count` requests wait at gates; false if `timeout` passes first.
     #[must_use]
-    pub fn wait_until_held(&self, count: usize, patience: Duration) -> bool {
-        self.site.gates.wait_until_held(count, patience)
+    pub fn wait_until_held(&self, count: usize, timeout: Duration) -> bool {
+        self.site.gates.wait_until_held(count, timeout)
     }
 
-    /// What it has seen so far.
+    /// The counts of the emulator so far.
     pub fn stats(&self) -> Stats {
         self.site.stats()
     }
@@ -188,23 +189,23 @@ impl Emulator {
         self.site.reset_stats();
     }
 
-    /// Writes down every request from now on; instants are counted from now.
+    /// Records all requests from now on. Instants count from now.
     ///
-    /// It keeps every request and every answer, so it is for tests of bounded length.
+    /// The record holds every request and every answer, so use it in tests of bounded length only.
     pub fn watch(&self) {
         self.site.watch(self.addr.to_string());
     }
 
-    /// What was seen since [`watch`](Self::watch), in the order of the server; nothing without
-    /// that.
+    /// The records since [`watch`](Self::watch), in the order of the server. Empty if `watch` was
+    /// not called.
     pub fn sightings(&self) -> Vec<Sighting> {
         self.site.sightings()
     }
 
     /// Waits until at least `count` requests have left a gate because their client went away; false
-    /// when `patience` ends first.
-    pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
-        self.site.gates.wait_until_deserted(count, patience)
+    /// if `timeout` passes first.
+    pub(crate) fn wait_until_deserted(&self, count: usize, timeout: Duration) -> bool {
+        self.site.gates.wait_until_deserted(count, timeout)
     }
 
     /// How many requests have left a gate because their client went away.
@@ -212,7 +213,8 @@ impl Emulator {
         self.site.gates.deserted()
     }
 
-    /// Ends it: connections are cut, the port is closed and the thread has ended when this returns.
+    /// Stops the emulator. When this method returns, the connections are cut, the port is closed,
+    /// and the thread has ended.
     pub fn stop(self) {
         drop(self);
     }
@@ -222,7 +224,7 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic in there has been reported by its own thread; there is nothing left to end.
+            // The thread has already reported its own panic.
             drop(thread.join());
         }
     }
@@ -231,8 +233,7 @@ impl Drop for Emulator {
 fn open(runtime: &Runtime, addr: SocketAddr) -> io::Result<TcpListener> {
     let _context = runtime.enter();
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A port in use elsewhere is still refused on Unix; on Windows this option would mean the
-    // opposite.
+    // On Unix, a port in use is still refused. On Windows, this option would allow it.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;

@@ -1,4 +1,4 @@
-//! Gates: requests that wait until a test lets them pass, so that no test has to sleep.
+//! Gates, at which requests wait until a test releases them. So no test has to sleep.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,13 +16,13 @@ pub(crate) struct Gates {
 
 #[derive(Debug, Default)]
 struct Standings {
-    /// Where requests stand, in no order.
+    /// The places of the waiting requests, in any order.
     places: Vec<Place>,
-    /// How many left because their client went away.
+    /// How many requests left because their client went away.
     deserted: usize,
 }
 
-/// What a request stands for that waits at a gate.
+/// The target, stage and path of a request that waits at a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     on: Target,
@@ -46,12 +46,12 @@ impl Gates {
         self.holds.send_modify(|holds| holds.push(hold));
     }
 
-    /// Lets pass what is held, all of it or one sort, and holds no more of it.
+    /// Opens the gates for one target, or all gates.
     pub(crate) fn release(&self, only: Option<Target>) {
         self.holds.send_modify(|holds| holds.retain(|hold| only.is_some_and(|on| hold.on() != on)));
     }
 
-    /// Takes back the holds that are equal to this one.
+    /// Removes the holds that are equal to this one.
     pub(crate) fn take_back(&self, hold: &Hold) {
         self.holds.send_modify(|holds| holds.retain(|other| other != hold));
     }
@@ -60,7 +60,8 @@ impl Gates {
         self.count(&self.standing())
     }
 
-    /// One that stands there still, but is free to go, is not held: it only has not noticed yet.
+    /// Counts the requests behind closed gates. A request behind an open gate does not count, even
+    /// if it has not left yet.
     fn count(&self, standing: &Standings) -> usize {
         let holds = self.holds.borrow();
         standing.places.iter().filter(|place| place.is_closed(&holds)).count()
@@ -70,20 +71,19 @@ impl Gates {
         self.standing().deserted
     }
 
-    /// Waits until at least `count` requests are held; false when `patience` ends first.
-    pub(crate) fn wait_until_held(&self, count: usize, patience: Duration) -> bool {
-        self.wait_until(patience, |standing| self.count(standing) >= count)
+    /// Waits until at least `count` requests are held; false if `timeout` passes first.
+    pub(crate) fn wait_until_held(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_until(timeout, |standing| self.count(standing) >= count)
     }
 
-    /// Waits until at least `count` clients went away from a gate; false when `patience` ends
-    /// first.
-    pub(crate) fn wait_until_deserted(&self, count: usize, patience: Duration) -> bool {
-        self.wait_until(patience, |standing| standing.deserted >= count)
+    /// Waits until at least `count` clients have left a gate; false if `timeout` passes first.
+    pub(crate) fn wait_until_deserted(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_until(timeout, |standing| standing.deserted >= count)
     }
 
-    fn wait_until(&self, patience: Duration, done: impl Fn(&Standings) -> bool) -> bool {
+    fn wait_until(&self, timeout: Duration, done: impl Fn(&Standings) -> bool) -> bool {
         let waited =
-            self.changed.wait_timeout_while(self.standing(), patience, |standing| !done(standing));
+            self.changed.wait_timeout_while(self.standing(), timeout, |standing| !done(standing));
         let (standing, _) = waited.unwrap_or_else(PoisonError::into_inner);
         done(&standing)
     }
@@ -100,7 +100,7 @@ impl Gates {
             return;
         }
         let mut standing = Standing::at(self, place);
-        // An error would mean that the sender is gone, and `self` holds it.
+        // `changed` cannot fail, because `self` holds the sender.
         while changes.changed().await.is_ok() {
             if !standing.place.is_closed(&changes.borrow_and_update()) {
                 break;
@@ -110,7 +110,7 @@ impl Gates {
     }
 }
 
-/// One request that stands at a gate; a connection that is given up takes it away.
+/// One request that waits at a gate. Its drop removes it, for example when its connection ends.
 struct Standing<'a> {
     gates: &'a Gates,
     place: Place,

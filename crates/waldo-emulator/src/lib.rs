@@ -16,10 +16,9 @@ pub use emulator::Emulator;
 pub use stats::Stats;
 pub use waldo_test_driver::server::Hold;
 
-/// What is behind the socket: the server of [`waldo_test_driver`], the same module under
-/// another name.
+/// The server behind the socket: the module `server` of [`waldo_test_driver`] under another name.
 ///
-/// A program that uses the emulator alone writes `waldo_emulator::model` where the examples in
-/// here say `waldo_test_driver::server`.
+/// A program that depends only on the emulator writes `waldo_emulator::model` where the examples
+/// write `waldo_test_driver::server`.
 #[doc(inline)]
 pub use waldo_test_driver::server as model;

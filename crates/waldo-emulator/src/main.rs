@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match run(&Options::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody reads a stderr that cannot be written.
+            // Ignore the error: if stderr cannot be written, nobody reads it.
             drop(writeln!(io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<()> {
-    // Catch the signals before the first line is printed: its reader may send one at once.
+    // Catch the signals before the first line is printed, because its reader may send a signal at
+    // once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let end = {
         let _context = runtime.enter();
@@ -49,7 +50,7 @@ fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// The end that somebody outside asks for.
+/// The signals that end the program.
 struct End {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -85,7 +86,7 @@ impl End {
 
     #[cfg(not(unix))]
     async fn come(self) {
-        // Where ctrl-c cannot be caught, the system ends the process by itself.
+        // If ctrl-c cannot be caught, the system ends the process by itself.
         drop(self.interrupt.await);
     }
 }

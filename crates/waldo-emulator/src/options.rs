@@ -15,15 +15,15 @@ use waldo_emulator::model::{
     Servers, UnknownPaths,
 };
 
-/// What `--help` says first.
+/// The first part of `--help`.
 const ABOUT: &str = "\
 The Waldo API's authentication on a local socket, with faults on request.
 
 The first line on stdout says where it listens: listening on http://ADDR. While it runs, it is controlled under
 /_emulator/: GET /_emulator/ lists the controls. It ends on ctrl-c and on SIGTERM.";
 
-/// The command line, read. Where a text has a name such as `lower_case`, it is an attribute:
-/// `--help` would show a comment's backticks.
+/// The options of the command line. A help text with a name such as `lower_case` is an attribute,
+/// because `--help` would show a comment's backticks.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -149,7 +149,7 @@ pub(crate) struct Options {
     pub(crate) call_latency: Duration,
 }
 
-/// The faults that one `--fault` gives.
+/// The faults of one `--fault`.
 #[derive(Clone, Debug)]
 struct Faults(Vec<Fault>);
 
@@ -170,7 +170,7 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Options {
-    /// Reads the command line; where it makes no sense, it says why on stderr and ends the process
+    /// Reads the command line. If it is invalid, prints the reason to stderr and ends the process
     /// with code 2.
     pub(crate) fn read() -> Self {
         let options = Self::parse();
@@ -182,12 +182,12 @@ impl Options {
         options
     }
 
-    /// Whether it knows the default key pair alone.
+    /// Whether the default key pair is the only one.
     pub(crate) fn by_default(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The model as the command line describes it.
+    /// The model that the command line describes.
     pub(crate) fn server(&self) -> Server {
         let policy = Policy {
             login_path: self.login_path.to_string(),
@@ -216,7 +216,7 @@ impl Options {
         }
         let mut ids = BTreeSet::new();
         for Hidden(pair) in &self.keys {
-            // clap would repeat the value, and half of it is a secret.
+            // Make our own message: clap would repeat the value, which contains a secret.
             match pair.split_once('=') {
                 Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
                     if !ids.insert(id) {
@@ -243,7 +243,7 @@ fn refuse(message: &str) -> ! {
     Options::command().error(ErrorKind::ValueValidation, message).exit()
 }
 
-/// What `--help` says of `--fault`.
+/// The help text of `--fault`.
 fn fault_help() -> String {
     format!(
         r#"A failure, or a list of them, as JSON; may be given again. For example:
@@ -258,7 +258,7 @@ Only on (login or calls) and answer are required. The answers are:
     )
 }
 
-/// What `--help` says last.
+/// The last part of `--help`.
 fn endpoints() -> String {
     let endpoints: Vec<String> =
         Server::ENDPOINTS.iter().map(|endpoint| format!("  {endpoint}")).collect();
@@ -294,12 +294,12 @@ fn span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{EXPECTED}: {error}"))
 }
 
-/// The words of the command line are those of the JSON policy.
+/// Reads a word. The command line uses the same words as the JSON policy.
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(Value::from(text)).map_err(|error| error.to_string())
 }
 
-/// A list such as `exp,iat`: what it names is on, the rest is off.
+/// Reads a list such as `exp,iat`. Named switches are on, and all others are off.
 fn switches<T: DeserializeOwned + serde::Serialize + Default>(list: &str) -> Result<T, String> {
     let mut named = serde_json::to_value(T::default()).map_err(|error| error.to_string())?;
     for (_, on) in named.as_object_mut().into_iter().flatten() {

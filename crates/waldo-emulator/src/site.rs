@@ -1,4 +1,4 @@
-//! What all connections of one emulator share.
+//! The state that all connections of one emulator share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::gate::Gates;
 #[derive(Debug)]
 pub(crate) struct Site {
     server: Mutex<Server>,
-    /// Who writes down what the model handles, if somebody wants to know.
+    /// Records the requests that the model handles, after [`watch`](Self::watch).
     witness: Mutex<Option<Witness>>,
     pub(crate) gates: Gates,
     latency: Mutex<Latency>,
@@ -43,10 +43,9 @@ impl Site {
         }
     }
 
-    /// The model; never held across an await.
+    /// Locks the model. Do not hold the lock across an await.
     pub(crate) fn server(&self) -> MutexGuard<'_, Server> {
-        // The model is valid between any two of its methods, so a panic of another holder does no
-        // harm.
+        // A poisoned lock is safe, because each method leaves the model valid.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +54,7 @@ impl Site {
         let mut server = self.server();
         let now = SystemTime::now();
         let reply = server.handle(request, now);
-        // Under the model's lock, so that the order is the model's.
+        // Record under the model's lock, so that the record has the model's order.
         if let Some(witness) = self.witness.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
         {
             witness.note(target, request, &reply, now);
@@ -66,13 +65,13 @@ impl Site {
         reply
     }
 
-    /// Records the requests from now on, and reports each that does not name this `Host`.
+    /// Records the requests from now on, and reports each request with another `Host`.
     pub(crate) fn watch(&self, host: String) {
         let witness = Witness::new(SystemTime::now()).expecting_host(host);
         *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
     }
 
-    /// What was written down.
+    /// The records so far.
     pub(crate) fn sightings(&self) -> Vec<Sighting> {
         let witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         witness.as_ref().map(|witness| witness.sightings().to_vec()).unwrap_or_default()
@@ -98,7 +97,7 @@ impl Site {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a login as under way for as long as the answer is kept.
+    /// Counts a login as under way until the returned value is dropped.
     pub(crate) fn begin_login(&self) -> LoginUnderWay<'_> {
         let now = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_logins.fetch_max(now, Ordering::SeqCst);
@@ -115,7 +114,7 @@ impl Site {
         }
     }
 
-    /// Sets every count to zero, except those of what is under way.
+    /// Sets the counts to zero, except the counts of logins under way.
     pub(crate) fn reset_stats(&self) {
         self.server().reset_stats();
         self.most_logins.store(self.logins.load(Ordering::SeqCst), Ordering::SeqCst);

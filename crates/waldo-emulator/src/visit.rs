@@ -1,8 +1,10 @@
-//! Decides who may use the control endpoints: programs on this machine may, web pages may not.
+//! Decides who may use the control endpoints. Programs on this machine may use them, and web pages
+//! may not.
 //!
-//! A web page in a developer's browser can send requests to loopback addresses. Then the browser
+//! A web page in a developer's browser can send requests to loopback addresses. The browser then
 //! usually sends `Origin` or `Sec-Fetch-Site`. After DNS rebinding, the page and the emulator have
-//! the same origin, so these headers do not show the page. But then `Host` is the page's own name.
+//! the same origin, so these headers do not reveal the page. But then `Host` is the page's own
+//! name.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -41,7 +43,7 @@ fn comes_from_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.get_all(SEC_FETCH_SITE).iter().any(foreign)
 }
 
-/// Whether `Host` names another host. If the request target is a whole URI, its host counts, too.
+/// Whether `Host` names another host. If the request target is a whole URI, its host counts too.
 fn names_another_host<B>(request: &Request<B>, here: SocketAddr) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return true };

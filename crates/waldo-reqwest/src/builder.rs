@@ -1,4 +1,4 @@
-//! What a client is told once.
+//! The settings of a client.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::client::Client;
 use crate::error::BuildError;
 use crate::tls;
 
-/// How long a client without settings of the user keeps an idle connection.
+/// How long a client without the user's settings keeps an idle connection.
 const DEFAULT_POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Changes the defaults of a [`Client`] and checks them together.
+/// Builds a [`Client`]: changes the defaults, and checks all settings at the end.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,20 +41,21 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Starts from the defaults: production, reqwest's settings, waits of at most a minute.
+    /// Starts from the defaults: the API's origin, reqwest's settings, and a wait of at most one
+    /// minute.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(config(credentials))
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
     ///
     /// # Errors
-    /// Which variable is missing, empty or unusable, and why, never its value; or that there is no
-    /// TLS for `https`.
+    /// A variable is missing, empty or unusable, or reqwest has no TLS for an `https` origin. The
+    /// error names the variable and the fault, and never shows the value.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
-            // The rest is defaults, so what does not fit can only be the origin.
+            // All other settings are defaults, so the origin must be wrong.
             BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
             BuildError::Env(_)
             | BuildError::NoTls(_)
@@ -65,11 +66,11 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Where the API lives in production and sandbox alike; the key pair alone chooses between
-    /// them.
+    /// The origin of the API, for production and sandbox. The key pair chooses between production
+    /// and sandbox.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
-    /// How long a call waits for a login or a backoff, unless it is told otherwise.
+    /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
@@ -77,69 +78,69 @@ impl ClientBuilder {
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
     ///
     /// # Errors
-    /// Which variable is missing or unusable, and why; never its value. The origin is checked by
-    /// [`build`](Self::build).
+    /// Names the variable that is missing or unusable, and the reason, and never shows its value.
+    /// [`build`](Self::build) checks the origin.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
     }
 
-    /// The one origin that the token is sent to; default [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
+    /// The only origin that the token is sent to. Default:
+    /// [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
     ///
-    /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine. What goes there in clear goes
-    /// through no proxy, whatever reqwest's settings or the environment say.
+    /// The origin must be `https`, except on this machine: an emulator on `http://127.0.0.1:8080`
+    /// is allowed. Requests to an `http` origin never go through a proxy, even if reqwest's
+    /// settings or the environment name one.
     pub fn origin(self, origin: impl Into<String>) -> Self {
         self.limits(|config| config.origin(origin))
     }
 
-    /// The settings to send with: TLS, proxy, connect and read timeouts, user agent, connection
-    /// pool.
+    /// reqwest's settings: TLS, proxy, connect and read timeouts, user agent, connection pool.
     ///
     /// Default: reqwest's defaults, with this crate's name as the user agent, and with idle
-    /// connections closed after 15 seconds instead of 90. If you give settings of your own, set
+    /// connections closed after 15 s instead of 90 s. If you pass your own settings, set
     /// `pool_idle_timeout` below the idle timeout of the server or its load balancer.
     ///
-    /// Settings rather than a client, as a client that follows redirects cannot
-    /// be told from one that does not: the redirect policy is always [`none`](Policy::none). Logins
-    /// are sent with the same settings, and so with the same default headers; do not have
-    /// `Authorization` among them, which a login is not to carry.
+    /// This method takes settings and not a client, because it must set the redirect policy to
+    /// [`none`](Policy::none), and a finished client does not show its policy. Logins use the same
+    /// settings and the same default headers. So do not add `Authorization` to the default headers:
+    /// a login must not carry it.
     pub fn client_builder(self, http: reqwest::ClientBuilder) -> Self {
         Self { http: Some(http), ..self }
     }
 
     /// How long a whole call may take: waiting for a login, sending, sending again, and reading the
-    /// answer; `None` for as long as it takes.
+    /// response. `None` sets no limit.
     ///
-    /// Default: none. A request's own timeout replaces it. The `timeout` of reqwest's settings is
-    /// another one: it begins anew with each sending, and bounds none that has one of these
-    /// two.
+    /// Default: none. The timeout of a request replaces this timeout. The `timeout` in reqwest's
+    /// own settings begins anew with each sending. It has no effect on a call with one of these two
+    /// timeouts.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: timeout.into(), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
-    /// as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
+    /// limit.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a call may take is its
-    /// [`timeout`](Self::timeout).
+    /// Default: 60 s. The limit bounds waiting only. [`timeout`](Self::timeout) bounds the whole
+    /// call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's
-    /// path.
+    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path.
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }
 
-    /// Checks everything. Nothing is sent before the first call.
+    /// Checks all settings, and makes the client. The first call sends the first request.
     ///
     /// # Errors
     /// - A setting is out of its range. The error names the first such setting, and its range.
     /// - The origin is `https`, and reqwest has no TLS.
-    /// - reqwest spells the origin in another way.
+    /// - reqwest changes the spelling of the origin.
     /// - reqwest cannot make a client from its settings.
     pub fn build(self) -> Result<Client, BuildError> {
         let config = self.config.build()?;
@@ -154,7 +155,7 @@ impl ClientBuilder {
     }
 }
 
-/// Refuses an origin whose host reqwest rewrites, such as `0x7f.1` to `127.0.0.1`. No request would
+/// Refuses an origin whose host reqwest rewrites, such as `0x7f.1` to `127.0.0.1`. No request could
 /// go to such an origin.
 fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildError> {
     let request = http.get(origin.to_string()).build()?;
@@ -166,10 +167,10 @@ fn check_spelling(http: &reqwest::Client, origin: &Origin) -> Result<(), BuildEr
     Err(BuildError::Rewritten { origin: origin.clone(), url })
 }
 
-/// reqwest's settings under this crate's name.
+/// reqwest's defaults, with this crate's name as the user agent.
 fn default_http() -> reqwest::ClientBuilder {
-    // reqwest keeps idle connections for 90 seconds, and load balancers close them after 60 or
-    // less. A call fails if it goes out on a connection at that moment.
+    // reqwest keeps idle connections for 90 s, but load balancers close them after 60 s or less. A
+    // request that is sent at that moment fails.
     reqwest::Client::builder().pool_idle_timeout(DEFAULT_POOL_IDLE_TIMEOUT).user_agent(concat!(
         env!("CARGO_PKG_NAME"),
         "/",
@@ -177,7 +178,7 @@ fn default_http() -> reqwest::ClientBuilder {
     ))
 }
 
-/// reqwest's settings stay out of it: their default headers may be secrets of the caller's.
+/// Does not show reqwest's settings, because their default headers may hold secrets of the caller.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { config, http: _, max_wait, timeout } = self;

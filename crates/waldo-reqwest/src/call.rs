@@ -1,4 +1,4 @@
-//! One call, from its request to the response that is its answer.
+//! One call, from its request to its response.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const MAX_HEADERS: usize = 16_384;
 enum Stage<E> {
     /// The request is complete, with its body.
     Fresh(Request),
-    /// The upload broke off with this error. The request has no body now if the body can be sent
-    /// only once.
+    /// The upload broke off with this error. If the body can be sent only once, the request has no
+    /// body now.
     BrokeOff(E, Request),
 }
 
@@ -53,9 +53,8 @@ pub(crate) async fn run<E: Exchange>(
             Err(error) => {
                 return Err(match stage {
                     Stage::Fresh(_) => error.into(),
-                    // Do not report a refusal: it would say that nothing was sent, but the server
-                    // may have acted on
-                    // the upload.
+                    // Return the first error: a refusal would say that nothing was sent, but the
+                    // server may have acted on the upload.
                     Stage::BrokeOff(error, _) => error,
                 });
             }
@@ -63,12 +62,13 @@ pub(crate) async fn run<E: Exchange>(
         let admitted = |mut request: Request| -> Result<Request, Error> {
             request.headers_mut().clone_from(head.headers());
             if *head.uri() != asked {
-                // The request goes to exactly what was admitted.
+                // Send the request to the URI that `admit` has normalized.
                 *request.url_mut() =
                     head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
             }
             if let Some(ends) = ends {
-                // reqwest's timeout begins anew with each sending.
+                // Pass the rest of the time, because reqwest's timeout begins anew with each
+                // sending.
                 *request.timeout_mut() =
                     Some(ends.saturating_duration_since(client.session().now()));
             }
@@ -113,9 +113,9 @@ pub(crate) async fn run<E: Exchange>(
                 let Verdict::Retry(then) = conclude::<E>(client, attempt, &result) else {
                     return result.map(deliver);
                 };
-                // A refused answer is dropped unread, and with it its connection, unless it has no
-                // body: a body that stalls could hold the call up, and a healed 401 is too rare for
-                // a connection to matter.
+                // Drop a 401 unread, which closes its connection if it has a body. A body that
+                // stalls could delay the call, and a 401 that is sent again is too rare for a
+                // connection to matter.
                 let mut request = copy;
                 if let Some(body) = gate.and_then(Gate::take_back) {
                     *request.body_mut() = Some(body);
@@ -136,7 +136,7 @@ pub(crate) async fn run<E: Exchange>(
     }
 }
 
-/// Waits for a token to send the request with, logging in for everyone if it falls to this call.
+/// Waits until the request carries a token. If this call must log in, it logs in for all calls.
 pub(crate) async fn admit(
     client: &Client,
     mut call: Call,
@@ -146,7 +146,7 @@ pub(crate) async fn admit(
         call = match client.session().admit(call, carrier)? {
             Admission::Send(attempt) => return Ok(attempt),
             Admission::Authenticate(lead, wait) => {
-                // The login is everyone's, so it does not end with this call.
+                // The login serves all calls, so it must not end with this call.
                 drop(tokio::spawn(log_in(client.http().clone(), lead)));
                 wait.or(tokio::time::sleep).await
             }
@@ -156,12 +156,12 @@ pub(crate) async fn admit(
     }
 }
 
-/// A call that has no other limits than its client.
+/// A replayable call with the limits of its client.
 pub(crate) fn replayable(client: &Client) -> Call {
     bound(client, Call::replayable(), client.timeout().map(|budget| after(client, budget)))
 }
 
-/// Tells the core when to stop waiting.
+/// Sets the deadline of the call's waiting.
 fn bound(client: &Client, call: Call, ends: Option<Instant>) -> Call {
     let limit = client.max_wait().map(|limit| after(client, limit));
     match [ends, limit].into_iter().flatten().min() {
@@ -184,21 +184,21 @@ fn conclude<E: Exchange>(
         Ok(response) => (response.status(), response.headers(), Some(response.url())),
         Err(error) => {
             match E::failure(error).and_then(|error| Some((error.status()?, error.url()))) {
-                // A middleware made an error of it; a 401 is still a 401.
+                // A middleware has turned the status into an error. A 401 still counts as a 401.
                 Some((status, url)) => (status, &none, url),
                 None => return Verdict::Deliver,
             }
         }
     };
-    // Nothing here follows a redirect, but what a middleware brings may come from anywhere. What is
-    // no URI comes from elsewhere.
+    // This client follows no redirect, but a middleware may return a response from any server. A
+    // URL that is no URI counts as another server.
     let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());
     let head = Head::new(status, headers);
     client.session().conclude_head(attempt, from.iter().fold(head, Head::with_uri))
 }
 
 fn deliver(mut response: Response, generation: Generation) -> Response {
-    // A fresh token is in there, and the user may log the headers.
+    // The headers may hold a renewed token, and the user may log them.
     mark_sensitive(response.headers_mut());
     generation.attach(response.status(), response.extensions_mut());
     response

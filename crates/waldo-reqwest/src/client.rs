@@ -16,10 +16,10 @@ use crate::call;
 use crate::error::Error;
 use crate::sending::Exchange;
 
-/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again
-/// when its token is refused.
+/// A client of the Waldo API. It logs in by itself, keeps the token fresh, and sends a call again
+/// if its token is refused.
 ///
-/// Clones share one session, one connection pool and one token, so clone it freely into tasks.
+/// Clones share one session, one connection pool and one token, so give each task a clone.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -42,7 +42,7 @@ pub struct Client {
 }
 
 struct Shared {
-    /// Follows no redirect.
+    /// The HTTP client, which follows no redirect.
     http: reqwest::Client,
     session: SharedSession,
     max_wait: Option<Duration>,
@@ -59,11 +59,11 @@ impl Client {
         Self { shared: Arc::new(Shared { http, session, max_wait, timeout }) }
     }
 
-    /// Sends a request of reqwest's, as `reqwest::Client::execute` does.
+    /// Sends a reqwest request, like `reqwest::Client::execute`.
     ///
-    /// Its own timeout is the budget of the whole call. Its body can be sent again if it is bytes
-    /// or text; a stream is sent once. A 3xx, a 4xx or a 5xx is an answer like any other, and a
-    /// redirect is not followed.
+    /// The timeout of the request bounds the whole call. A body of bytes or text can be sent again,
+    /// and a stream is sent once. A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not
+    /// followed.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -73,33 +73,35 @@ impl Client {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let emulator = Emulator::start(Server::default())?;
-    /// # let client = Client::builder(Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?).origin(emulator.origin()).build()?;
-    /// let request = Request::new(Method::GET, format!("{}/customer?field=id", client.origin()).parse()?);
+    /// # let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
+    /// # let client = Client::builder(credentials).origin(emulator.origin()).build()?;
+    /// let url = format!("{}/customer?field=id", client.origin());
+    /// let request = Request::new(Method::GET, url.parse()?);
     /// assert_eq!(client.execute(request).await?.status(), 200);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// See [`Error`]; no status is one.
+    /// See [`Error`]. A status is no error.
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
         call::run(self, request, Direct(&self.shared.http)).await
     }
 
-    /// The `Authorization` header of the next call, marked sensitive, for a request that something
-    /// else sends.
+    /// The `Authorization` header of the next call, marked sensitive, for a request that another
+    /// client sends.
     ///
-    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon.
-    /// What that request's response carries does not come back here: a fresh token in it is not
-    /// taken, and a 401 to it is not known (see [`invalidate`](Self::invalidate)).
+    /// This method logs in and waits like a call. Send the header to [`origin`](Self::origin) only,
+    /// and soon. This client does not see the response: it takes no renewed token from it, and
+    /// learns of no 401. See [`invalidate`](Self::invalidate).
     ///
     /// # Errors
-    /// [`Error::Refused`], when there is no token in time.
+    /// [`Error::Refused`], if no token comes in time.
     pub async fn token(&self) -> Result<HeaderValue, Error> {
         let origin = self.origin();
         let mut carrier = http::Request::new(());
         *carrier.uri_mut() = origin.to_string().parse().map_err(Error::Url)?;
-        // A request that this client does not send has no response to conclude.
+        // Drop the attempt, because this client does not see the response.
         drop(call::admit(self, call::replayable(self), &mut carrier).await?);
         carrier.headers_mut().remove(AUTHORIZATION).ok_or_else(|| self.foreign_origin())
     }
@@ -109,15 +111,15 @@ impl Client {
         self.shared.session.generation()
     }
 
-    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
-    /// logs in. Returns whether the token was given up.
+    /// Gives up the token of this generation, if it is still held. Then the next call logs in.
+    /// Returns whether the token was given up.
     ///
-    /// Use this after a 403 with the code `API_KEY_REVOKED`: the next login says what has become of
-    /// the key. Nothing changes while another token is held, a login is under way, or the key pair
-    /// is rejected. So any number of late 403s to one token costs one login.
+    /// Use `invalidate` after a 403 with the code `API_KEY_REVOKED`: the next login shows the state
+    /// of the key. The token stays while a login is under way or the circuit is open, and if the
+    /// invalidation budget has no permit. So any number of late 403s to one token costs one login.
     ///
-    /// The response carries the generation in its extensions, unless it is a success. Do not
-    /// invalidate on any other 403, because each would cost a login.
+    /// A response that is no success carries the generation in its extensions. Do not call
+    /// `invalidate` after any other 403, because each call costs a login.
     ///
     /// ```no_run
     /// use waldo_reqwest::Generation;
@@ -135,35 +137,35 @@ impl Client {
         self.shared.session.invalidate(generation)
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
-    /// to the old pair and are forgotten.
+    /// Replaces the key pair. The session forgets the held token, a login under way, a backoff and
+    /// a rejection, because they belong to the old key pair.
     ///
-    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
-    /// another account, use another client. The same pair only ends a rejection, for when the key
-    /// is known to work again.
+    /// Calls that wait go on under the new key pair, and so do calls that are answered 401 later.
+    /// For another account, use another client. With the same key pair, `reset` only closes an open
+    /// circuit. Do so when the key works again.
     pub fn reset(&self, credentials: Credentials) {
         self.shared.session.reset(credentials);
     }
 
-    /// What the next call would do, and why; its `Display` is one sentence.
+    /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.shared.session.explain()
     }
 
-    /// The held token for a store, if there is one.
+    /// The held token for a store; `None` if no token is held.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.shared.session.snapshot()
     }
 
-    /// Holds a token from a store, if it is worth holding.
+    /// Holds a stored token, if it lasts longer than the held token.
     ///
     /// # Errors
-    /// Why it is not used; nothing has changed then.
+    /// Says why the snapshot is not used. The session is unchanged.
     pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
         self.shared.session.resume(snapshot)
     }
 
-    /// The one origin that the token is sent to.
+    /// The only origin that the token is sent to.
     pub fn origin(&self) -> &Origin {
         self.shared.session.origin()
     }
@@ -182,18 +184,18 @@ impl Client {
         &self.shared.session
     }
 
-    /// How long any call may wait for its token.
+    /// The limit of a call's waiting.
     pub(crate) fn max_wait(&self) -> Option<Duration> {
         self.shared.max_wait
     }
 
-    /// How long a call may take that says nothing of its own.
+    /// The timeout of a call that sets none.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.shared.timeout
     }
 }
 
-/// Sends by the client itself.
+/// Sends with reqwest's client, without middlewares.
 struct Direct<'a>(&'a reqwest::Client);
 
 impl Exchange for Direct<'_> {
@@ -230,8 +232,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Tasks share clients, and move from thread to thread in the middle of a call, or this does not
-/// compile.
+/// Fails to compile if tasks cannot share a client, or cannot move between threads during a call.
 const _: fn(&Client, Request) = |client, request| {
     fn shared<T: Send + Sync + Clone>(_: &T) {}
     fn moved<T: Send>(_: T) {}

@@ -1,4 +1,4 @@
-//! Why a call brought no response, and why there is no client to make it.
+//! The errors of calls and of building a client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,7 +8,7 @@ use http::uri::InvalidUri;
 use waldo_auth_client::{EnvError, Refused};
 use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 
-/// Why a call brought no response; each variant says what to do.
+/// Why a call brought no response. Each variant says what to do.
 ///
 /// No variant holds a key, a secret or a token.
 ///
@@ -18,8 +18,12 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 /// # async fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer?field=id").send().await {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
-///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
+///         eprintln!("look at the key pair")
+///     }
+///     Err(Error::Refused(Refused { retry_in, .. })) => {
+///         eprintln!("no token now; again in {retry_in:?}")
+///     }
 ///     Err(Error::Reqwest(error)) if error.is_timeout() => eprintln!("too slow"),
 ///     Err(error) => return Err(error),
 /// }
@@ -29,36 +33,34 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this
-    /// call, so it is safe to make it again, though not before `retry_in`.
+    /// There is no token, and a login cannot bring one in time. The server has not acted on this
+    /// call, so it is safe to make the call again after `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
-    /// with the code `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate)
-    /// the token, and the next login says so here.
+    /// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED`
+    /// in its body, and not this error. [Invalidate](crate::Client::invalidate) the token. Then the
+    /// next login is rejected, and calls get this error.
     Refused(Refused),
-    /// The URL does not belong to the client's origin, the only one that may see the token. Send
-    /// the request with another client, or configure the origin. Nothing was sent.
+    /// The URL is outside the client's origin, and only this origin may see the token. Send the
+    /// request with another client, or set the client's origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
-    /// sent.
+    /// The request has so many headers that the token cannot be added. Remove some headers. Nothing
+    /// was sent.
     TooManyHeaders,
-    /// The URL is none that a request can be sent to, such as one that is too long. Nothing was
-    /// sent.
+    /// A request cannot be sent to this URL. For example, the URL is too long. Nothing was sent.
     Url(InvalidUri),
-    /// The connection broke off while the body was being sent, with this error of reqwest's. The
-    /// server may have refused the token, and its answer was lost. The server may also have acted
-    /// on the request. So this crate did not send the request again.
+    /// The connection broke off during an upload, with this error of reqwest. The server may have
+    /// refused the token, and its answer was lost. The server may also have acted on the request.
+    /// So this crate did not send the request again.
     ///
-    /// This crate sent the head of the request once more, without the body, and got no answer about
-    /// the token. If it is safe to make the call again, do so: the next upload asks the server
-    /// first.
+    /// This crate made a head-only attempt, and got no answer about the token. If it is safe to
+    /// make the call again, do so: the next upload asks the server first.
     BrokeOff(reqwest::Error),
-    /// reqwest's own error: a request that could not be built, of which nothing was sent, or a
-    /// transport that failed or was too slow. After the latter, whether the server has acted on
-    /// the request is not known, so it was not sent again.
+    /// reqwest's own error. If the request could not be built, nothing was sent. If the transport
+    /// failed or a timeout ended, the server may have acted on the request, so the request was not
+    /// sent again.
     ///
-    /// It shows the request's URL with its query, as reqwest's errors do; `without_url` takes that
-    /// out.
+    /// The error shows the request's URL with its query, as reqwest's errors do. `without_url`
+    /// removes the URL.
     Reqwest(reqwest::Error),
 }
 
@@ -67,8 +69,8 @@ pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; t
      again if that is safe: it asks the server first";
 
 impl Error {
-    /// How long from the error until it makes sense to make the same call again; `None` where time
-    /// changes nothing, or where only the caller can know.
+    /// How long to wait from the error until the same call may work. `None` if waiting does not
+    /// help, or if only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
@@ -100,8 +102,7 @@ fn fault(error: &reqwest::Error) -> &(dyn StdError + 'static) {
 }
 
 impl StdError for Error {
-    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind
-    /// that.
+    /// The source of the cause, because the message already has the words of the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
@@ -140,10 +141,10 @@ impl From<reqwest::Error> for Error {
     }
 }
 
-/// Why there is no client: what is wrong with its settings.
+/// Why a client cannot be made from its settings.
 ///
-/// Its `Debug` is the same sentence as its `Display`, as that is what a `main` that returns it
-/// prints.
+/// `Debug` prints the same sentence as `Display`, because a `main` that returns an error prints its
+/// `Debug`.
 #[non_exhaustive]
 pub enum BuildError {
     /// An environment variable is missing or unusable.
@@ -151,18 +152,18 @@ pub enum BuildError {
     /// A setting of the session is out of its range.
     Config(ConfigError),
     /// The origin is `https`, and the program's reqwest has no TLS. Enable this crate's feature
-    /// `rustls`, or one of reqwest's own.
+    /// `rustls`, or a TLS feature of reqwest.
     NoTls(Origin),
-    /// reqwest spells the origin in another way, so no request would go to the given origin. Write
-    /// the origin as reqwest spells it.
+    /// reqwest changes the spelling of the origin, so no request would go to the given origin.
+    /// Write the origin as reqwest spells it.
     #[non_exhaustive]
     Rewritten {
-        /// The origin as it was given.
+        /// The given origin.
         origin: Origin,
         /// The same origin as reqwest spells it.
         url: String,
     },
-    /// reqwest cannot make a client of its settings, or no URL of the origin.
+    /// reqwest cannot make a client from its settings, or a URL from the origin.
     Reqwest(reqwest::Error),
 }
 
@@ -193,7 +194,7 @@ impl fmt::Debug for BuildError {
 }
 
 impl StdError for BuildError {
-    /// What lies behind the message, which repeats its cause's own words.
+    /// The source of the cause, because the message already has the words of the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Env(error) => error.source(),

@@ -1,4 +1,5 @@
-// Where the README's links lead from here; of two definitions, the first counts.
+// The targets of the README's links on this page. If a link has two definitions, the first one
+// counts.
 //! [`waldo-auth-core`]: https://github.com/waldo-auth/waldo-auth/tree/main/crates/waldo-auth-core
 //! [the protocol]: https://github.com/waldo-auth/waldo-auth/blob/main/docs/protocol.md
 //! [`Client::execute`]: Client::execute
@@ -25,9 +26,9 @@ pub use client::Client;
 pub use error::{BuildError, Error};
 pub use request::RequestBuilder;
 
-/// The crate that sends, for its client's settings, its requests and its responses.
+/// The crate that sends, for its settings, requests and responses.
 pub use reqwest;
-/// The crate of what stands around and below a call.
+/// The crate of the middlewares around and below a call.
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use waldo_auth_client::{EnvError, Refused};

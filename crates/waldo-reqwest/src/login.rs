@@ -1,4 +1,4 @@
-//! Logging in for everyone.
+//! Logs in for all calls.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use waldo_auth_client::{AnswerBody, Lead};
 use waldo_auth_core::Head;
 use zeroize::Zeroizing;
 
-/// Sends the login's request, and ends the lead with what comes back.
+/// Sends the login's request, and ends the lead with the answer or the error.
 pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
     let (head, body) = match timeout(lead.timeout(), ask(&http, &lead)).await {
         Ok(Ok(response)) => response.into_parts(),
@@ -19,14 +19,13 @@ pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
     };
     let mut answer = AnswerBody::new();
     let ended = match lead.body_timeout(head.status) {
-        Some(patience) => timeout(patience, answer.read(body)).await,
+        Some(limit) => timeout(limit, answer.read(body)).await,
         None => Ok(Ok(())),
     };
     match ended {
         Ok(Err(error)) if head.status.is_success() => fail(lead, error),
         Err(late) if head.status.is_success() => lead.time_out(late),
-        // If the status is not a success, the part of the body that came is enough, even if the
-        // body breaks off.
+        // If the status is no success, the part of the body that has come is enough.
         Ok(_) | Err(_) => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }
@@ -35,16 +34,16 @@ pub(crate) async fn log_in(http: reqwest::Client, lead: Lead) {
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn ask(http: &reqwest::Client, lead: &Lead) -> reqwest::Result<Response<Body>> {
-    // It holds the key pair; the memory is wiped when reqwest lets go of it.
+    // The body holds the key pair, so its memory is wiped when reqwest drops it.
     let request = lead.request().map(|body| Bytes::from_owner(Zeroizing::new(body)));
     let mut request = Request::try_from(request)?;
-    // reqwest looks at its own timer before the answer. An answer that came while the runtime
-    // rested would count as late.
+    // Disable reqwest's own timer: it is checked before the answer, so an answer that came while
+    // the runtime was blocked would count as late.
     *request.timeout_mut() = Some(NEVER);
     Ok(http.execute(request).await?.into())
 }
 
-/// A timeout in reqwest's own settings counts as a timeout, too.
+/// Ends the login with the error. A timeout in reqwest's own settings counts as a timeout too.
 fn fail(lead: Lead, error: reqwest::Error) {
     if error.is_timeout() { lead.time_out(error) } else { lead.fail(error) }
 }

@@ -1,4 +1,4 @@
-//! A call as a middleware, with others around it and below it.
+//! A call as a middleware, with other middlewares around and below it.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use crate::error::{BROKE_OFF, Error};
 use crate::sending::Exchange;
 
 impl Client {
-    /// A client of `reqwest-middleware` that makes its calls through this one: around them the
-    /// middlewares that are given, below them those that are added to the result.
+    /// A builder of a `reqwest-middleware` client that makes its calls through this client. The
+    /// given middlewares run around a call, and middlewares that you add to the builder run below
+    /// it.
     ///
-    /// What is around a call sees it once, whatever becomes of it; what is below sees each sending,
-    /// with the token. No middleware sees a login. A failure of this crate's is a
-    /// `reqwest_middleware::Error::Middleware`, from which [`Error`] can be downcast; all others
-    /// are as reqwest or the middlewares have them.
+    /// A middleware around a call sees the call once. A middleware below a call sees each sending,
+    /// with the token. No middleware sees a login. An error of this crate is a
+    /// `reqwest_middleware::Error::Middleware`, which can be downcast to [`Error`]. Errors of
+    /// reqwest and of the middlewares stay unchanged.
     ///
-    /// It is made here, and not by giving a middleware to any client, as it has to end in a client
-    /// that follows no redirect: one that does would show the token to others.
+    /// This crate exports no middleware for other clients, because a client that follows redirects
+    /// would show the token to other servers.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -55,8 +56,10 @@ impl Client {
     /// # #[tokio::main]
     /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     /// # let emulator = Emulator::start(Server::default())?;
-    /// # emulator.push_fault(waldo_emulator::model::Fault::call(waldo_emulator::model::Answer::status(503)));
-    /// # let waldo = Client::builder(Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?).origin(emulator.origin()).build()?;
+    /// # let busy = waldo_emulator::model::Answer::status(503);
+    /// # emulator.push_fault(waldo_emulator::model::Fault::call(busy));
+    /// # let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
+    /// # let waldo = Client::builder(credentials).origin(emulator.origin()).build()?;
     /// let client = waldo.middleware_stack([Arc::new(Again) as Arc<dyn Middleware>]).build();
     /// let response = client.get(format!("{}/customer?field=id", waldo.origin())).send().await?;
     /// assert_eq!(response.status(), 200);
@@ -72,8 +75,8 @@ impl Client {
     }
 }
 
-/// Makes a call of whatever request comes along. It is never handed out, lest it be given to a
-/// client that follows redirects.
+/// A middleware that makes a call of each request. It is private, because a client that follows
+/// redirects would show the token to other servers.
 struct Calls(Client);
 
 #[async_trait]
@@ -88,7 +91,7 @@ impl Middleware for Calls {
     }
 }
 
-/// Sends by the middlewares below.
+/// Sends through the middlewares below the call.
 struct Below<'a> {
     next: Next<'a>,
     extensions: &'a mut Extensions,
@@ -104,7 +107,7 @@ impl Exchange for Below<'_> {
     fn failure(error: &reqwest_middleware::Error) -> Option<&reqwest::Error> {
         match error {
             reqwest_middleware::Error::Reqwest(error) => Some(error),
-            // However many middlewares have put their words around it.
+            // Several middlewares may have added context to the error.
             reqwest_middleware::Error::Middleware(error) => {
                 error.chain().find_map(|cause| cause.downcast_ref())
             }
@@ -114,7 +117,7 @@ impl Exchange for Below<'_> {
     fn broke_off(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
         match error {
             reqwest_middleware::Error::Reqwest(error) => Error::BrokeOff(error).into(),
-            // The message begins with these words. The error that a middleware made is its source.
+            // The message begins with these words, and the middleware's error is the source.
             reqwest_middleware::Error::Middleware(error) => {
                 reqwest_middleware::Error::Middleware(error.context(BROKE_OFF))
             }

@@ -1,4 +1,4 @@
-//! A request on its way to being sent.
+//! A request before it is sent.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use reqwest::{Body, Method, Request, Response};
 use crate::client::Client;
 use crate::error::Error;
 
-/// A request that a [`Client`] is about to send: reqwest's own builder, whose `send` is this
-/// client's.
+/// Builds a request of a [`Client`]. It wraps reqwest's builder, and [`send`](Self::send) sends the
+/// request as a call of this client.
 ///
-/// What is wrong with its target, its headers or its body is told when it is built or sent.
+/// An invalid target, header or body is reported when the request is built or sent.
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
@@ -63,7 +63,7 @@ impl Client {
 }
 
 impl RequestBuilder {
-    /// Adds a header. `Authorization` is the client's own and will be replaced.
+    /// Adds a header. The client replaces `Authorization`.
     pub fn header<K, V>(self, name: K, value: V) -> Self
     where
         HeaderName: TryFrom<K>,
@@ -74,7 +74,7 @@ impl RequestBuilder {
         self.map(|inner| inner.header(name, value))
     }
 
-    /// Adds headers, in place of those that have the same names.
+    /// Adds headers, which replace headers of the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.map(|inner| inner.headers(headers))
     }
@@ -92,31 +92,32 @@ impl RequestBuilder {
         self.map(|inner| inner.json(value))
     }
 
-    /// Sets the body. Bytes and text can be sent again when a token is refused; a stream is sent
+    /// Sets the body. Bytes and text can be sent again if a token is refused. A stream is sent
     /// once.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.map(|inner| inner.body(body))
     }
 
-    /// Bounds the whole call from when it is sent: waiting for a login, sending, sending again,
-    /// reading the answer.
+    /// Bounds the whole call from its start: waiting for a login, sending, sending again, and
+    /// reading the response.
     ///
-    /// Default: the client's [`timeout`](crate::ClientBuilder::timeout), which this replaces.
-    /// Waiting is bounded by the client's [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    /// Default: the client's [`timeout`](crate::ClientBuilder::timeout). The client's
+    /// [`max_wait`](crate::ClientBuilder::max_wait) bounds waiting as well.
     ///
-    /// A login goes on when the timeout of its call is over, and brings its token for later calls.
-    /// To have a token before the first call, log in ahead with [`Client::token`].
+    /// A login goes on after the timeout of its call, and its token serves later calls. To log in
+    /// before the first call, use [`Client::token`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
     }
 
-    /// Whatever else reqwest's builder can do, such as a form or several parts.
+    /// Changes the request with reqwest's builder, for example to send a form or several parts.
     ///
     /// ```no_run
     /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
     /// use waldo_reqwest::reqwest::Version;
     ///
-    /// let response = client.get("/customer").map(|request| request.version(Version::HTTP_11)).send().await?;
+    /// let request = client.get("/customer").map(|request| request.version(Version::HTTP_11));
+    /// let response = request.send().await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -127,27 +128,27 @@ impl RequestBuilder {
         Self { inner: change(self.inner), ..self }
     }
 
-    /// The request, for [`Client::execute`] or for somebody else. It carries no token.
+    /// The request without a token, for [`Client::execute`] or another client.
     ///
     /// # Errors
-    /// What is wrong with its target, its headers or its body.
+    /// The target, a header or the body is invalid.
     pub fn build(self) -> Result<Request, Error> {
         Ok(self.inner.build()?)
     }
 
-    /// Sends it.
+    /// Sends the request.
     ///
-    /// A 3xx, a 4xx or a 5xx is an answer like any other; reqwest's `Response::error_for_status`
-    /// makes an error of the latter two. A redirect is not followed.
+    /// A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not followed. reqwest's
+    /// `Response::error_for_status` turns a 4xx or 5xx into an error.
     ///
     /// # Errors
-    /// See [`Error`]; no status is one.
+    /// See [`Error`]. A status is no error.
     pub async fn send(self) -> Result<Response, Error> {
         self.client.execute(self.inner.build()?).await
     }
 }
 
-/// The target and the headers stay out of it: they may hold secrets of the caller's.
+/// Does not show the target and the headers, because they may hold secrets of the caller.
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBuilder").field("client", &self.client).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! One sending of a request, as far as the head of its response.
+//! One sending of a request, until the head of its response.
 
 use http::StatusCode;
 use http_body::SizeHint;
@@ -28,21 +28,20 @@ pub(crate) trait Exchange {
 
 /// The result of sending a body.
 pub(crate) enum Sent<E> {
-    /// A response or an error. If the body was held back, with its gate.
+    /// A response or an error, and the gate of the body if the body was held back.
     Ended(Result<Response, E>, Option<Gate<Body>>),
-    /// The connection broke off while an upload was being sent.
+    /// The connection broke off during an upload.
     BrokeOff(E),
 }
 
 /// The result of asking the server before the body is sent.
 pub(crate) enum Asked<E> {
     Sent(Sent<E>),
-    /// The server answered 417, so it does not support `Expect`. This is the body, which is
-    /// untouched.
+    /// The server answered 417, so it does not support `Expect`. The body is untouched.
     Refused(Body),
 }
 
-/// Another request like this one, with its body if that can be sent again.
+/// A copy of this request, with its body if the body can be sent again.
 pub(crate) fn copy(request: &mut Request) -> Request {
     request.try_clone().unwrap_or_else(|| {
         let mut copy = Request::new(request.method().clone(), request.url().clone());
@@ -70,7 +69,7 @@ pub(crate) async fn send<E: Exchange>(exchange: &mut E, mut request: Request) ->
 /// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response comes
 /// first.
 ///
-/// reqwest does not report a `100 Continue`, so the body waits for the whole second even then.
+/// reqwest does not report a `100 Continue`, so the body always waits for the whole second.
 pub(crate) async fn ask<E: Exchange>(
     exchange: &mut E,
     mut request: Request,
@@ -96,8 +95,8 @@ pub(crate) async fn ask<E: Exchange>(
     }
 }
 
-/// Sends the head of a request whose body has this length, and never the body. Returns the server's
-/// answer to this head.
+/// Makes a head-only attempt, for a body of this length. Returns the server's answer, if it sends
+/// one.
 pub(crate) async fn probe<E: Exchange>(
     exchange: &mut E,
     mut request: Request,
@@ -124,7 +123,7 @@ fn hold(
 fn is_lost<E: Exchange>(error: &E::Error, gate: Option<&Gate<Body>>) -> bool {
     E::failure(error).is_some_and(|error| match gate {
         Some(gate) => gate.broke_off(error),
-        // Nothing was sent if there was no connection.
+        // If there was no connection, nothing was sent.
         None => is_break_off(error) && !error.is_connect(),
     })
 }

@@ -1,14 +1,14 @@
-//! Whether the reqwest that this crate is built with has TLS.
+//! Whether the program's reqwest has TLS.
 //!
-//! It is for each program to choose its TLS, by a feature of reqwest that some crate of it names. A
-//! reqwest to which none has given any takes `https` all the same, and where there is a proxy,
-//! sends it what TLS should have hidden. So it must be known before a key pair is sent, and
-//! features of other crates can be seen by what they bring only.
+//! A program chooses its TLS by a feature of reqwest, which any of its crates may enable. Without
+//! such a feature, reqwest still accepts `https` URLs, and sends a proxy the plain text of the
+//! request. So this crate must know whether there is TLS before it sends a key pair. It cannot see
+//! the features of reqwest, so it looks for a method that only TLS adds.
 
 use reqwest::ClientBuilder;
 
-/// reqwest has `ClientBuilder::tls_info` where it has TLS. What a type has by itself comes before
-/// what it has by a trait.
+/// reqwest has the method `ClientBuilder::tls_info` only if it has TLS. An inherent method takes
+/// precedence over the method of this trait.
 #[allow(dead_code, reason = "it is not used where reqwest has its own")]
 trait TlsInfo: Sized {
     fn tls_info(self, _: bool) -> Absent {
@@ -18,7 +18,7 @@ trait TlsInfo: Sized {
 
 impl TlsInfo for ClientBuilder {}
 
-/// What reqwest's own never returns.
+/// The result of this trait's method. reqwest's own method never returns it.
 struct Absent;
 
 trait Told {
@@ -37,9 +37,9 @@ const fn tells<T: Told>(_: fn(ClientBuilder, bool) -> T) -> bool {
     T::HAS_TLS
 }
 
-/// Whether what is to go out over TLS does.
+/// Whether reqwest has TLS.
 pub(crate) const IS_THERE: bool = tells(ClientBuilder::tls_info);
 
-/// What the feature of this crate's own brings is seen, or this does not compile.
+/// Fails to compile if this crate's own feature `rustls` is not noticed.
 #[cfg(feature = "rustls")]
 const _: () = assert!(IS_THERE);

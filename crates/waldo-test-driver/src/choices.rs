@@ -1,4 +1,4 @@
-//! Where every decision of a run comes from.
+//! The source of all decisions of a run.
 
 mod odometer;
 
@@ -6,11 +6,11 @@ use std::fmt;
 
 pub(crate) use odometer::Odometer;
 
-/// The one source of every open choice of a simulation: who acts next, what goes wrong, how long
-/// things take.
+/// The only source of the choices of a simulation: who acts next, which fault strikes, and how long
+/// each step takes.
 ///
-/// The same choices give the same run, from any source. So a run can be repeated from the list of
-/// its choices, and a shorter list makes a shorter run.
+/// Equal choices give equal runs, from any source. So a run can be repeated from the list of its
+/// choices, and a shorter list makes a shorter run.
 ///
 /// ```
 /// use waldo_test_driver::Choices;
@@ -28,26 +28,26 @@ pub struct Choices {
 
 #[derive(Debug)]
 enum Source {
-    /// Every list of choices in turn.
+    /// All lists of choices, one after the other.
     Exhaustive(Odometer),
     Seeded(fastrand::Rng),
-    /// One byte a choice; what a fuzzer supplies.
+    /// One byte for each choice, from a fuzzer.
     Bytes(std::vec::IntoIter<u8>),
     Replay(std::vec::IntoIter<u32>),
 }
 
 impl Choices {
-    /// Random choices; the seed decides all of them.
+    /// Random choices, which the seed determines.
     pub fn seeded(seed: u64) -> Self {
         Self::from(Source::Seeded(fastrand::Rng::with_seed(seed)))
     }
 
-    /// One choice for each byte; the first option once they are used up.
+    /// One choice for each byte. After the last byte, the first option is taken.
     pub fn bytes(bytes: &[u8]) -> Self {
         Self::from(Source::Bytes(Vec::from(bytes).into_iter()))
     }
 
-    /// The choices of an earlier run; the first option once they are used up.
+    /// The choices of an earlier run. After the last choice, the first option is taken.
     pub fn replay(taken: Vec<u32>) -> Self {
         Self::from(Source::Replay(taken.into_iter()))
     }
@@ -56,10 +56,11 @@ impl Choices {
         Self::from(Source::Exhaustive(odometer))
     }
 
-    /// Picks one of as many options as there are weights: the index of one that is not zero.
+    /// Picks an option, and returns the index of its weight. An option of weight zero is never
+    /// picked.
     ///
-    /// The weights say how likely each is to a random source. To the others, each option is as good
-    /// as another.
+    /// For a random source, the weight of an option is its relative probability. The other sources
+    /// ignore the weights.
     pub fn pick(&mut self, weights: &[u32]) -> usize {
         let of = u32::try_from(weights.len()).unwrap_or(u32::MAX);
         if of < 2 {
@@ -75,8 +76,7 @@ impl Choices {
         picked as usize
     }
 
-    /// Whether the run should go on from here: false where every way on from this state has been
-    /// tried.
+    /// Whether the run should go on: false if all continuations of this state have been tried.
     pub(crate) fn is_new(&mut self, state: impl FnOnce() -> u64) -> bool {
         match &mut self.source {
             Source::Exhaustive(odometer) => odometer.is_new(state),
@@ -93,8 +93,8 @@ impl Choices {
         }
     }
 
-    /// Whether the next choice and the one after it are those of an earlier run, so that what
-    /// follows is known to be right.
+    /// Whether the next two choices repeat an earlier run, so that this step has been judged
+    /// before.
     pub(crate) fn is_retracing(&self) -> bool {
         match &self.source {
             Source::Exhaustive(odometer) => odometer.is_retracing(),
@@ -102,12 +102,12 @@ impl Choices {
         }
     }
 
-    /// What was picked so far.
+    /// The choices so far.
     pub fn taken(&self) -> &[u32] {
         &self.taken
     }
 
-    /// Turns to the next list of choices; false when there is none left.
+    /// Moves to the next list of choices; false if none is left.
     pub(crate) fn advance(&mut self) -> bool {
         self.taken.clear();
         match &mut self.source {
@@ -142,8 +142,8 @@ fn weighted(dice: &mut fastrand::Rng, weights: &[u32]) -> u32 {
     0
 }
 
-/// A list of choices as the environment and a failure's message write it: `3.0.0.2`, with a final
-/// run of zeros left out.
+/// A list of choices as text, for the environment and for messages: `3.0.0.2`. Zeros at the end are
+/// left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trail(pub Vec<u32>);
 
@@ -174,7 +174,7 @@ impl std::str::FromStr for Trail {
     }
 }
 
-/// A text that is no list of choices.
+/// The text is no list of choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTrail;
 
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trail_is_read_as_it_is_written_but_for_its_final_zeros() {
+    fn a_trail_is_read_as_it_is_written() {
         for (list, text) in [
             (vec![3, 0, 0, 2, 0, 0], "3.0.0.2"),
             (vec![], "0"),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_or_an_old_choice_beyond_the_options_picks_one_of_them_all_the_same() {
+    fn a_choice_beyond_the_options_picks_one_of_them() {
         let mut bytes = Choices::bytes(&[7]);
         assert_eq!([bytes.pick(&[1, 1, 1]), bytes.pick(&[1, 1, 1])], [1, 0]);
         assert!(bytes.is_spent());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_respected_by_chance_alone() {
+    fn only_random_choices_respect_the_weights() {
         let mut dice = Choices::seeded(1);
         let picked: Vec<usize> = (0..1000).map(|_| dice.pick(&[0, 1, 9])).collect();
         assert!(!picked.contains(&0));

@@ -6,14 +6,14 @@ use waldo_auth_core::{Instant, Now};
 
 use crate::server::ClockOffset;
 
-/// When everything begins: a whole second, so that what is said of seconds is exact.
+/// The wall clock at the start of a run: a whole second, so that rounding to seconds is exact.
 const START: Duration = Duration::from_secs(1_800_000_000);
 
-/// What the monotonic clock shows then: it has run for a while when a program starts.
+/// The monotonic clock at the start of a run. It is not zero, because a machine runs before the
+/// program starts.
 const UP: Duration = Duration::from_secs(1000);
 
-/// The true time, which the server goes by, and the two clocks of the machine that the clients run
-/// on.
+/// The true time for the server, and the two clocks of the clients' machine.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Clocks {
     elapsed: Duration,
@@ -26,22 +26,22 @@ impl Clocks {
         Self { elapsed: Duration::ZERO, monotonic: UP, wall: UNIX_EPOCH + START }
     }
 
-    /// What the client reads.
+    /// The clocks of the clients' machine.
     pub(crate) fn now(&self) -> Now {
         Now::new(self.monotonic, self.wall)
     }
 
-    /// What the server reads: the true time.
+    /// The true time, which the server reads.
     pub(crate) fn truth(&self) -> SystemTime {
         UNIX_EPOCH + START + self.elapsed
     }
 
-    /// The true time since everything began.
+    /// The true time since the start of the run.
     pub(crate) fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// Time passes for all.
+    /// Time passes on all clocks.
     pub(crate) fn pass(&mut self, span: Duration) {
         self.monotonic += span;
         self.suspend(span);
@@ -58,7 +58,7 @@ impl Clocks {
         self.set(ClockOffset::Ahead(span));
     }
 
-    /// The wall clock is set; it stays as it is where it cannot show what it is set to.
+    /// Sets the wall clock. It stays unchanged if the new time is out of its range.
     pub(crate) fn set(&mut self, offset: ClockOffset) {
         let wall = match offset {
             ClockOffset::Ahead(by) => self.wall.checked_add(by),
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wall_clock_stays_as_it_is_where_it_cannot_be_set() {
+    fn a_wall_clock_ignores_a_time_out_of_range() {
         let mut clocks = Clocks::new();
         let before = clocks.now();
         clocks.set(ClockOffset::Ahead(Duration::MAX));

@@ -1,5 +1,4 @@
-//! Three ways to try a machine: every order of events, many random ones, and those that bytes
-//! spell.
+//! Three ways to test a machine: all orders of events, random runs, and runs from a fuzzer's bytes.
 
 mod shrink;
 
@@ -13,14 +12,14 @@ use crate::setup::Setup;
 use crate::simulation::Simulation;
 use crate::transcript::Transcript;
 
-/// What runs start from.
+/// The setups of runs.
 #[derive(Clone, Debug)]
 pub enum Plan {
-    /// All from the same setup.
+    /// All runs have this setup.
     Given(Box<Setup>),
-    /// Each from a setup that its own choices draw, for so many steps; everything may go wrong.
+    /// The choices of each run draw its setup. Any fault may strike.
     Drawn {
-        /// After so many steps a run comes to its end.
+        /// The number of steps after which a run ends.
         steps: u64,
     },
 }
@@ -34,23 +33,23 @@ impl Plan {
     }
 }
 
-/// What an exploration has been through without finding an invariant broken.
+/// The size of an exploration that found no violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many runs it made.
+    /// The number of runs.
     pub runs: u64,
-    /// How many steps it made in them.
+    /// The number of steps in all runs.
     pub steps: u64,
-    /// How many different schedules these stand for: each order of events that differs counts.
+    /// The number of different schedules that the runs cover. Each order of events is a schedule.
     pub schedules: u128,
-    /// How many different states with a choice it has met; 0 where it did not compare them.
+    /// The number of different states with a choice; 0 if states were not compared.
     pub states: u64,
-    /// How much virtual time has passed in them.
+    /// The virtual time of all runs.
     pub time: Duration,
 }
 
 impl Report {
-    /// Both together.
+    /// The sum of both reports.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -63,16 +62,16 @@ impl Report {
     }
 }
 
-/// An invariant that does not hold, and how to see it again: [`replay`] its trail.
+/// A violated invariant, with a trail that [`replay`] repeats.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The invariant, and what was seen.
+    /// The violated invariant, and the event that violated it.
     pub violation: Violation,
-    /// The seed of the run in which it was found.
+    /// The seed of the run that found the violation; `None` if the run had no seed.
     pub seed: Option<u64>,
-    /// The choices of a short run in which it can be seen.
+    /// The choices of a short run with this violation.
     pub trail: Trail,
-    /// The story of that run.
+    /// The transcript of the short run.
     pub transcript: Transcript,
 }
 
@@ -88,10 +87,10 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Tries every order of everything that a setup leaves open, each state once.
+/// Tries all orders of all events that the setup allows, and visits each state once.
 ///
 /// # Errors
-/// The first run in which an invariant does not hold, made short.
+/// The first run that violates an invariant, shortened.
 pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
     let mut choices = Choices::exhaustive(Odometer::default());
     let mut report = Report::default();
@@ -115,26 +114,26 @@ pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
     Ok(report)
 }
 
-/// Makes one random run; the seed decides it.
+/// Makes one random run, which the seed determines.
 ///
 /// # Errors
-/// An invariant that does not hold in it.
+/// The run violates an invariant.
 pub fn seeded<M: Machine>(plan: &Plan, seed: u64) -> Result<Report, Box<Failure>> {
     one::<M>(plan, Choices::seeded(seed), Some(seed))
 }
 
-/// Makes the run that these bytes spell.
+/// Makes the run with the choices of these bytes.
 ///
 /// # Errors
-/// An invariant that does not hold in it.
+/// The run violates an invariant.
 pub fn bytes<M: Machine>(plan: &Plan, bytes: &[u8]) -> Result<Report, Box<Failure>> {
     one::<M>(plan, Choices::bytes(bytes), None)
 }
 
-/// Makes the run of these choices, and tells its story.
+/// Makes the run with these choices, and returns its transcript.
 ///
 /// # Errors
-/// An invariant that does not hold in it; the choices are left as they are.
+/// The run violates an invariant. Its choices are not shortened.
 pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<Failure>> {
     let (result, transcript) = told::<M>(plan, &trail.0);
     match result {
@@ -161,7 +160,7 @@ fn one<M: Machine>(
     }
 }
 
-/// The run of these choices with its story.
+/// The result of the run with these choices, and its transcript.
 fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Transcript) {
     let mut choices = Choices::replay(taken.to_vec());
     let setup = plan.setup(&mut choices);

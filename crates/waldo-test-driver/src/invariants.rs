@@ -13,48 +13,48 @@ use crate::watch::{Sight, Tokens, Watch};
 
 pub(crate) use self::endings::{HALF_A_MINUTE, RECOVERY};
 
-/// How many failed logins a call sits through (rule 14).
+/// How many failed logins a call waits through (rule 14).
 const PATIENCE: u64 = 3;
 
-/// Something that must hold. Each is judged after every step of every run, by what can be seen of
-/// the client from outside.
+/// A property that must hold after every step of every run. It is judged by the behaviour of the
+/// client that can be seen from outside.
 #[derive(Clone, Copy, Debug)]
 pub struct Invariant {
-    /// How failures and documents name it.
+    /// The name of the invariant in failures and documents.
     pub name: &'static str,
-    /// What it says.
+    /// The invariant as a sentence.
     pub sentence: &'static str,
-    /// What it forbids, one by one.
+    /// The clauses, each of which forbids one behaviour.
     pub clauses: &'static [Clause],
 }
 
-/// One thing that an invariant forbids.
+/// One behaviour that an invariant forbids.
 #[derive(Clone, Copy)]
 pub struct Clause {
-    /// How failures and documents name it, behind the name of its invariant.
+    /// The name of the clause, which failures and documents write after the name of its invariant.
     pub name: &'static str,
-    /// What was seen, if that is forbidden.
+    /// Describes the sight, if the clause forbids it.
     objects: fn(&Scene<'_>, &Sight) -> Option<String>,
 }
 
-/// What a sight is judged by: the knowledge of an observer before the step.
+/// The knowledge of the observer before the step, by which a sight is judged.
 pub(crate) struct Scene<'a> {
     pub(crate) watch: &'a Watch,
-    /// All that the server has issued.
+    /// All tokens that the server has issued.
     pub(crate) tokens: &'a Tokens,
-    /// Nothing has gone wrong so far: no fault, and with a server that retires tokens no two calls
-    /// at once.
+    /// No fault has struck so far. If the server retires tokens, no two calls were under way at
+    /// once either.
     pub(crate) undisturbed: bool,
 }
 
-/// An invariant that does not hold, and where.
+/// A violated invariant.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// The invariant's name.
+    /// The name of the invariant.
     pub invariant: &'static str,
-    /// The name of its clause that objects.
+    /// The name of the violated clause.
     pub clause: &'static str,
-    /// What was seen.
+    /// The description of the sight.
     pub what: String,
 }
 
@@ -198,14 +198,14 @@ pub const INVARIANTS: &[Invariant] = &[
 ];
 
 impl Invariant {
-    /// Its clauses, each as `invariant/clause`.
+    /// The clauses, each as `invariant/clause`.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         self.clauses.iter().map(|clause| path(self.name, clause.name))
     }
 }
 
 impl Violation {
-    /// The clause that objects, as `invariant/clause`.
+    /// The violated clause, as `invariant/clause`.
     pub fn path(&self) -> String {
         path(self.invariant, self.clause)
     }
@@ -215,7 +215,7 @@ fn path(invariant: &str, clause: &str) -> String {
     format!("{invariant}/{clause}")
 }
 
-/// Judges a sight by every clause of these invariants.
+/// Judges a sight by all clauses of these invariants.
 pub(crate) fn judge(
     invariants: &[Invariant],
     scene: &Scene<'_>,

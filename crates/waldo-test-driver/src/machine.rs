@@ -1,8 +1,7 @@
-//! What is under test: anything that answers as a session does.
+//! The machine under test: a session, or another implementation with the same methods.
 //!
-//! To see what the invariants say of a design, write it as a [`Machine`]. This one logs in for
-//! every call; its permits hold what it has to know of a call, and nothing else. An invariant names
-//! the fault, and a short story shows it.
+//! To check a design against the invariants, write it as a [`Machine`]. This example logs in for
+//! every call. An invariant names the fault, and a short transcript shows it.
 //!
 //! ```
 //! use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -39,7 +38,8 @@
 //!         None
 //!     }
 //!     fn request(_: &Now) -> Request<Vec<u8>> {
-//!         let pair = format!(r#"{{"apiKey":"{}","clientSecret":"{}"}}"#, Server::KEY_ID, Server::KEY_SECRET);
+//!         let (id, secret) = (Server::KEY_ID, Server::KEY_SECRET);
+//!         let pair = format!(r#"{{"apiKey":"{id}","clientSecret":"{secret}"}}"#);
 //!         Request::post("https://api.waldo.example/authenticate")
 //!             .header("content-type", "application/json")
 //!             .body(pair.into_bytes())
@@ -71,15 +71,19 @@
 //! let setup = Setup::calls(2, Rotation::Lenient);
 //! let failure = exhaustive::<LogsInEachTime>(&setup).unwrap_err();
 //! println!("{failure}");
-//! assert_eq!(failure.violation.to_string(), "bounded-logins: login 2 starts though a good token is held");
+//! assert_eq!(
+//!     failure.violation.to_string(),
+//!     "bounded-logins: login 2 starts though a good token is held"
+//! );
 //!
 //! // The same choices tell the same story.
-//! let again = replay::<LogsInEachTime>(&Plan::Given(Box::new(setup)), &failure.trail).unwrap_err();
+//! let plan = Plan::Given(Box::new(setup));
+//! let again = replay::<LogsInEachTime>(&plan, &failure.trail).unwrap_err();
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
-//! The crate's own tests have a larger machine, which keeps every invariant, and thirty ways to
-//! break it: `tests/faulty/`.
+//! The crate's tests in `tests/faulty/` have a larger machine that fulfils all invariants, and
+//! thirty faulty variants of it.
 
 mod session;
 
@@ -93,15 +97,15 @@ use crate::server::Server;
 
 /// An authentication state machine that a simulation can drive.
 ///
-/// The shipping [`Session`](waldo_auth_core::Session) is one. Another is worth writing to see what
-/// the invariants say of it: a design that is considered, or one with a known fault.
+/// The shipping [`Session`](waldo_auth_core::Session) is such a machine. Write another machine to
+/// test a new design, or to test the invariants with a known fault.
 ///
-/// Its `Hash` has to cover all that decides what it does next, as has that of its permits: a search
-/// that has been in a state does not go there again, so what the hash leaves out is missed in
-/// silence.
+/// The `Hash` of a machine and of its permits must cover all state that decides what the machine
+/// does next. The search does not enter a state again, so it silently misses behaviour that the
+/// hash leaves out.
 ///
-/// The invariants judge it by the documented limits, which are the defaults of [`Config`]: the
-/// leeways, the lease, the probes, the budget of drops.
+/// The invariants use the documented limits, which are the defaults of [`Config`]: leeways, lease,
+/// probes and invalidation budget.
 pub trait Machine: Hash + Sized {
     /// A request that the user wants sent.
     type Call: Hash;
@@ -110,30 +114,29 @@ pub trait Machine: Hash + Sized {
     /// A login under way.
     type Login: Hash;
 
-    /// A machine that holds nothing yet, for one key pair at one origin.
+    /// A machine without a token, for one key pair at one origin.
     ///
-    /// The simulation's are always the same, as a configuration shows no key: [`Server::KEY_ID`]
+    /// A configuration does not show its key pair. The simulation always uses [`Server::KEY_ID`]
     /// and [`Server::KEY_SECRET`] at `https://api.waldo.example`.
     fn begin(config: Config) -> Self;
 
-    /// A call whose body can be produced again or not, and which will not wait beyond its deadline.
+    /// A new call, which is one-shot or replayable, and may have a deadline for its waiting.
     fn call(one_shot: bool, deadline: Option<Instant>) -> Self::Call;
 
-    /// Says what a call is to do now. Where that is to send its request, its `Authorization` header
-    /// is set.
+    /// Says what a call must do now. If the call is to be sent, the `Authorization` header of its
+    /// request is set.
     fn admit(&mut self, call: Self::Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self>;
 
-    /// Takes the head of the answer to an attempt. The call comes back where it is to be sent
-    /// again.
+    /// Takes the head of the answer to an attempt. Returns the call, if it must be sent again.
     fn conclude(&mut self, attempt: Self::Attempt, head: Head<'_>, now: Now) -> Option<Self::Call>;
 
-    /// How the body of an attempt is sent. A probe is sent without its body.
+    /// How the body of an attempt is sent. A head-only attempt has no body.
     fn upload(_attempt: &Self::Attempt) -> Upload {
         Upload::Send
     }
 
-    /// Takes note that an upload broke off. The call comes back if it must be sent again, or must
-    /// probe.
+    /// Notes that an upload broke off. Returns the call, if it must be sent again or make a
+    /// head-only attempt.
     fn break_off(&mut self, _attempt: Self::Attempt, _now: Now) -> Option<Self::Call> {
         None
     }
@@ -141,57 +144,58 @@ pub trait Machine: Hash + Sized {
     /// The request of a login.
     fn request(login: &Self::Login) -> Request<Vec<u8>>;
 
-    /// Until when others wait for a login.
+    /// The instant at which the lease of a login expires.
     fn expires_at(login: &Self::Login) -> Instant;
 
     /// Ends a login.
     fn settle(&mut self, login: Self::Login, end: LoginEnd<'_>, now: Now);
 
-    /// Replaces the key pair. If it is the same one, only a rejection ends.
+    /// Replaces the key pair. An equal key pair only closes an open circuit.
     fn reset(&mut self, credentials: Credentials, now: Now);
 
-    /// Gives up the held token, unless a login is under way or the key pair is rejected.
+    /// Gives up the held token, unless a login is under way or the circuit is open.
     fn invalidate(&mut self, now: Now);
 
-    /// Whether a token is held, usable or not. The invariants ask it after a 401, which may or may
-    /// not drop the token.
+    /// Whether a token is held, even one that is too old to use. The invariants ask this after a
+    /// 401, which may drop the token.
     fn holds(&self, now: Now) -> bool;
 
-    /// What is held, for other processes; nothing, for a machine that shares nothing.
+    /// The held token for other processes; `None` if the machine does not share tokens.
     fn snapshot(&self, _now: Now) -> Option<Snapshot> {
         None
     }
 
-    /// Holds what another process has stored.
+    /// Holds a token that another process has stored.
     ///
     /// # Errors
-    /// Why it is not used: as nobody's, by a machine that shares nothing.
+    /// Says why the snapshot is not used. A machine that does not share tokens returns
+    /// [`NotResumed::Foreign`].
     fn resume(&mut self, _snapshot: &Snapshot, _now: Now) -> Result<(), NotResumed> {
         Err(NotResumed::Foreign)
     }
 
-    /// All that it lets anyone see of itself: debug output, explanations, records. No secret may be
-    /// in it.
+    /// All output of the machine: debug output, explanations and records. It must not contain a
+    /// secret.
     fn say(&self, now: Now) -> String;
 }
 
-/// What is to be done with a call.
-// Exhaustive on purpose: these four are the contract.
+/// What to do with a call.
+// Exhaustive on purpose: these four answers are the contract.
 pub enum Step<M: Machine> {
-    /// Send its request.
+    /// Send the request.
     Send(M::Attempt),
-    /// Log in for everyone, then ask again.
+    /// Log in for all calls, and admit the call again.
     Authenticate(M::Login, M::Call),
-    /// Wait until then, or until something has settled, and ask again.
+    /// Wait until the instant, or until the machine changes, and admit the call again.
     Wait(M::Call, Instant),
-    /// Give it up.
+    /// End the call with this refusal.
     Refuse(Refused),
 }
 
-/// Why a call was not sent, and when it makes sense to try again.
+/// Why a call was not sent, and when to try again.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// Why.
+    /// The reason.
     pub why: Why,
     /// When to try again.
     pub retry_at: Instant,
@@ -200,28 +204,28 @@ pub struct Refused {
 }
 
 /// Why a call was not sent.
-// Exhaustive on purpose: the rules know no other reason.
+// Exhaustive on purpose: the rules have no other reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Why {
     /// The key pair was rejected.
     Rejected,
-    /// It has sat through as many failed logins as it may.
+    /// The call has waited through the maximum number of failed logins.
     Unavailable,
-    /// Its deadline comes before a token can.
+    /// The call's deadline comes before a login can bring a token.
     Deadline,
-    /// It goes to another origin.
+    /// The request goes to another origin.
     Foreign,
 }
 
 /// How a login ended.
-// Exhaustive on purpose: an embedding has nothing else to tell.
+// Exhaustive on purpose: an embedding reports only these endings.
 #[derive(Clone, Copy, Debug)]
 pub enum LoginEnd<'a> {
-    /// With this answer.
+    /// The server answered.
     Answer(Head<'a>, &'a [u8]),
-    /// Without one.
+    /// No answer came.
     Transport,
-    /// Its leader has given up.
+    /// The leader abandoned the login.
     Abandoned,
 }
 

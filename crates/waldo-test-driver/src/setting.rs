@@ -1,29 +1,29 @@
-//! The variables of the environment that set how this project's own tests run.
+//! The environment variables that configure this project's own tests.
 //!
-//! A name that is misspelt, and a value that cannot be read, are errors. Otherwise a search that
-//! was asked for would be a shorter one in silence.
+//! A misspelt name is an error, and so is an unreadable value. Otherwise a search could silently be
+//! shorter than requested.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::str::FromStr;
 
-/// One variable.
+/// An environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The seed of a run of chance.
+    /// The seed of a random run.
     Seed,
-    /// The choices of one run, to tell its story.
+    /// The choices of one run, whose transcript is printed.
     Choices,
     /// The seed of the schedules of the model.
     ModelSeed,
-    /// Under how many schedules the model plays each scene.
+    /// The number of schedules for each scene of the model.
     ModelSchedules,
-    /// How often the storm of 401s is tried.
+    /// The number of rounds of the storm of 401s.
     StormRounds,
 }
 
-/// The names of the variables that clients read.
+/// The variables that clients read.
 const CLIENTS: [&str; 3] = ["WALDO_API_KEY", "WALDO_CLIENT_SECRET", "WALDO_ORIGIN"];
 
 impl Setting {
@@ -41,11 +41,11 @@ impl Setting {
         }
     }
 
-    /// Reads the variable. The answer is `None` if it is not set.
+    /// Reads the variable; `None` if it is not set.
     ///
     /// # Errors
-    /// If the value is empty or cannot be read, or if the environment has a variable whose name
-    /// begins with `WALDO_` and is none that this project knows.
+    /// The value is empty or unreadable, or the environment has an unknown variable whose name
+    /// begins with `WALDO_`.
     pub fn read<T: FromStr<Err: fmt::Display>>(self) -> Result<Option<T>, SettingError> {
         self.read_from(env::vars_os())
     }
@@ -89,7 +89,7 @@ fn is_known(variable: &OsStr) -> bool {
             .any(|name| variable == name)
 }
 
-/// Why a setting cannot be read: a sentence.
+/// Why a setting cannot be read, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError(String);
 

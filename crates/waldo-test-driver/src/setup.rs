@@ -1,4 +1,4 @@
-//! What a run starts from.
+//! The setup of a run.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::server::{
     ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers,
 };
 
-/// What can go wrong in a simulation, beside the order of everything.
-// Exhaustive on purpose: a simulation has to know how to do each.
+/// A fault that a simulation can inject, besides the order of events.
+// Exhaustive on purpose: a simulation must be able to inject each fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InjectedFault {
-    /// A token's lifetime ends, or nearly.
+    /// Time passes until a token's lifetime has ended, or has nearly ended.
     Expiry,
-    /// The server forgets every token that it has issued.
+    /// The server forgets all tokens that it has issued.
     RevokedToken,
-    /// The key is deactivated; it may be activated again at any later time.
+    /// The key is deactivated. It may be activated again at any later time.
     RevokedKey,
-    /// A login is answered with something that says nothing about the key pair.
+    /// A login gets an answer that says nothing about the key pair.
     LoginUnavailable,
     /// A connection is cut, before or after the server has handled the request.
     CutConnection,
-    /// A call is dropped, wherever it is, without a message. If it leads, its login goes on, or is
-    /// dropped too.
+    /// A call is dropped in any state, without a message. If the call leads a login, the login goes
+    /// on, or is dropped too.
     CancelledCall,
-    /// A login is dropped, such as with its runtime; its guard says so.
+    /// A login is dropped, for example with its runtime. Its guard abandons the login.
     AbandonedLogin,
     /// The machine sleeps: the monotonic clock stands still.
     Suspend,
@@ -36,27 +36,26 @@ pub enum InjectedFault {
     Invalidate,
     /// A request reaches the server twice, and the first answer is lost.
     Duplicate,
-    /// A route answers 401 to a good token.
+    /// A route answers a good token with a 401.
     RouteRefuses,
-    /// A call is answered 500, with a fresh token all the same.
+    /// A call is answered 500, with a renewed token.
     ErrorAnswer,
-    /// An answer comes from another origin, with a token of its own.
+    /// An answer comes from another origin, with that origin's own token.
     ForeignAnswer,
-    /// A good answer comes with a blank or malformed header in place of its fresh token.
+    /// A good answer has a blank or malformed header in place of its renewed token.
     MalformedRenewal,
-    /// A process stores its token, or takes up the one that is stored.
+    /// A process stores its token, or resumes the stored token.
     SharedToken,
     /// Time passes.
     Delay,
-    /// The connection breaks off while the body of a call is being sent, before the server has
-    /// handled it.
+    /// The connection breaks off during an upload, before the server has handled the call.
     BrokenUpload,
     /// A cache repeats a response, with a token that the client has given up.
     StaleRenewal,
 }
 
 impl InjectedFault {
-    /// All of them.
+    /// All faults.
     pub const ALL: &'static [Self] = &[
         Self::Expiry,
         Self::RevokedToken,
@@ -80,45 +79,47 @@ impl InjectedFault {
         Self::StaleRenewal,
     ];
 
-    /// What every client has to live with: the first ten, which are tried in every combination.
+    /// The first ten faults, which every client must handle. The search tries all their
+    /// combinations.
     pub const TEN: &'static [Self] = Self::ALL.split_at(10).0;
 }
 
-/// A call that a user of a simulation makes.
+/// The kind of a call in a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kind {
-    /// Which process makes it, from 0.
+    /// The process that makes the call, from 0.
     pub process: usize,
-    /// Whether its body can be produced once only.
+    /// Whether the body can be produced only once.
     pub one_shot: bool,
-    /// How long it will wait.
+    /// The deadline of the call, as a time from its start.
     pub patience: Option<Duration>,
-    /// Whether it goes to another origin.
+    /// Whether the call goes to another origin.
     pub abroad: bool,
 }
 
-/// What a run starts from: the server, the calls, and what may go wrong.
+/// The setup of a run: the server, the calls and the faults.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// What the server does.
+    /// The policy of the server.
     pub policy: Policy,
     /// The calls that come in, at any time and in any order.
     pub calls: Vec<Kind>,
-    /// How many processes there are; each has a machine of its own, and all share one store.
+    /// The number of processes. Each process has its own machine, and all processes share one
+    /// store.
     pub processes: usize,
-    /// What may go wrong.
+    /// The faults that may strike.
     pub faults: Vec<InjectedFault>,
-    /// How often.
+    /// The number of faults that may strike.
     pub budget: u32,
-    /// How long the server takes over each request.
+    /// How long the server takes for each request.
     pub pace: Duration,
-    /// After so many steps, nothing further comes in or goes wrong, and the run ends. Until then,
-    /// each call that has ended comes in again as another one, where that is more than zero.
+    /// The number of steps after which no new call comes in, no fault strikes, and the run ends. If
+    /// it is more than zero, each ended call comes in again as a new call until then.
     pub steps: u64,
 }
 
 impl Setup {
-    /// So many equal calls of one process, and nothing that goes wrong.
+    /// `count` equal calls of one process, without faults.
     pub fn calls(count: usize, rotation: Rotation) -> Self {
         Self {
             policy: Policy { rotation, ..Policy::default() },
@@ -131,19 +132,19 @@ impl Setup {
         }
     }
 
-    /// The same with any so many of these faults.
+    /// Adds at most `budget` of these faults.
     #[must_use]
     pub fn with(self, budget: u32, faults: &[InjectedFault]) -> Self {
         Self { budget, faults: faults.to_vec(), ..self }
     }
 
-    /// The same with a server that takes so long over each request.
+    /// Sets how long the server takes for each request.
     #[must_use]
     pub fn at_pace(self, pace: Duration) -> Self {
         Self { pace, ..self }
     }
 
-    /// A setup drawn from the choices, for a long run in which everything may go wrong.
+    /// A setup from the choices, for a long run in which any fault may strike.
     pub fn drawn(choices: &mut Choices, steps: u64) -> Self {
         let mut one_of = |options: usize| choices.pick(&vec![1; options]);
         let secs = Duration::from_secs;
@@ -206,7 +207,7 @@ impl Setup {
     }
 }
 
-/// One of these.
+/// One of the options.
 fn of<T: Copy>(options: &[T], one_of: &mut impl FnMut(usize) -> usize) -> Option<T> {
     options.get(one_of(options.len())).copied()
 }

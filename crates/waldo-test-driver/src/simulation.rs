@@ -1,9 +1,9 @@
-//! Clients, a server, and the network and clocks between them, in which everything may happen in
-//! any order.
+//! A simulation of clients, a server, their network and their clocks. Events may happen in any
+//! order.
 //!
-//! A simulation draws every decision from one [`Choices`]: who acts next, which answer arrives
-//! first, what goes wrong. It owns the only clocks there are. After each step the
-//! [invariants](crate::invariants) judge what could be seen of the clients.
+//! A simulation takes every decision from one [`Choices`]: who acts next, which answer arrives
+//! first, which fault strikes. It owns all clocks. After each step, the
+//! [invariants](crate::invariants) judge the visible behaviour of the clients.
 
 mod ending;
 mod faults;
@@ -33,34 +33,34 @@ pub(crate) use self::site::KEYS;
 use self::site::config;
 use self::slot::{Slot, State};
 
-/// The most steps of a run after which it has to have ended: no call takes as many.
+/// The largest number of steps of a run. No valid run takes as many steps.
 const LONGEST: u64 = 10_000;
 
 /// One run.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
 pub(crate) struct Simulation<'a, M: Machine> {
     setup: &'a Setup,
-    /// What it is judged by.
+    /// The invariants that judge the run.
     invariants: &'a [Invariant],
     clocks: Clocks,
     server: Server,
     key_revoked: bool,
     machines: Vec<M>,
-    /// Which key pair each machine has.
+    /// The key pair of each machine, as an index.
     pairs: Vec<usize>,
     watches: Vec<Watch>,
     slots: Vec<Slot<M>>,
-    /// What the processes share.
+    /// The snapshot that the processes share.
     stored: Option<Snapshot>,
     tokens: Tokens,
     came_in: u64,
-    /// How many faults there may still be.
+    /// How many faults may still strike.
     budget: u32,
     undisturbed: bool,
-    /// Nothing further comes in or goes wrong.
+    /// No new call comes in, and no fault strikes any more.
     draining: bool,
     steps: u64,
-    /// The run repeats an earlier one up to a point, so it reports no finding again.
+    /// Whether the run repeats an earlier run at this step, so that the step is not judged again.
     retracing: bool,
     transcript: Transcript,
 }
@@ -84,9 +84,9 @@ impl<'a, M: Machine> Simulation<'a, M> {
             tokens: Tokens::default(),
             came_in: 0,
             budget: setup.budget,
-            // A token in a doubled header is issued, and taken by nobody: where it retires another,
-            // that alone goes wrong. And a server that refuses a good token is a fault
-            // of its own.
+            // These policies count as a fault. No client takes a token in a doubled header, but the
+            // server may retire the old token for it. A server that does not know a token yet, or
+            // has another key, refuses a good token.
             undisturbed: setup.policy.renewal != RenewalForm::Doubled
                 && setup.policy.known_after.is_zero()
                 && setup.policy.servers == Servers::Alike,
@@ -110,7 +110,8 @@ impl<'a, M: Machine> Simulation<'a, M> {
         self.steps
     }
 
-    /// Lets everything happen that the choices say, to the end, or to where the way on is known.
+    /// Runs all steps that the choices pick, until the end, or until a state whose continuations
+    /// are known.
     pub(crate) fn run(&mut self, choices: &mut Choices) -> Result<(), Violation> {
         let endless = self.setup.steps > 0;
         loop {
@@ -143,7 +144,7 @@ impl<'a, M: Machine> Simulation<'a, M> {
         self.end()
     }
 
-    /// Everything that decides what can happen from now on.
+    /// The hash of all state that decides what can happen next.
     fn digest(&self) -> u64 {
         let mut state = DefaultHasher::new();
         (&self.clocks, &self.server, self.key_revoked, &self.machines, &self.pairs)
@@ -155,7 +156,7 @@ impl<'a, M: Machine> Simulation<'a, M> {
     }
 
     fn come_again(&mut self) {
-        // A slot behind those of the setup was a login's.
+        // Remove ended slots after the slots of the setup, because a login used them.
         let mut index = 0;
         self.slots.retain(|slot| {
             index += 1;
@@ -194,7 +195,7 @@ impl<'a, M: Machine> Simulation<'a, M> {
         }
     }
 
-    /// The invariants judge what is to be seen, then the observer takes it in.
+    /// The invariants judge a sight, and then the observer takes it in.
     fn see(&mut self, process: usize, what: What) -> Result<(), Violation> {
         let sight = Sight { now: self.clocks.now(), what };
         let Some(watch) = self.watches.get_mut(process) else { return Ok(()) };
@@ -206,8 +207,8 @@ impl<'a, M: Machine> Simulation<'a, M> {
         Ok(())
     }
 
-    /// A call is about to ask. If its request goes to another origin, it asks for no token, and
-    /// nothing happens.
+    /// A call is about to be admitted. If its request goes to another origin, the call asks for no
+    /// token, so the observer notices nothing.
     fn notice(&mut self, index: usize) {
         let now = self.clocks.now();
         let asks = self.slots.get(index).filter(|slot| !slot.kind.abroad);

@@ -1,18 +1,18 @@
-//! The story of a run.
+//! The transcript of a run.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What happened, line by line: the time, who, and what.
+/// The events of a run, one on each line: the time, the actor and the event.
 ///
-/// It is written only for a run that breaks an invariant, because nobody reads it for other runs.
+/// It is recorded only for a run that violates an invariant, because nobody reads the others.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     lines: Option<Vec<String>>,
 }
 
 impl Transcript {
-    /// One that is written.
+    /// A transcript that is recorded.
     pub(crate) fn kept() -> Self {
         Self { lines: Some(Vec::new()) }
     }
@@ -28,7 +28,7 @@ impl Transcript {
         }
     }
 
-    /// How many lines there are.
+    /// The number of lines.
     pub(crate) fn len(&self) -> usize {
         self.lines.as_ref().map_or(0, Vec::len)
     }

@@ -1,4 +1,4 @@
-//! What an observer knows of one client from what was sent to it and what came from it.
+//! The knowledge of an observer about one client, from the traffic of the client.
 
 mod sight;
 #[cfg(test)]
@@ -13,33 +13,35 @@ use waldo_auth_core::{Instant, Now};
 pub(crate) use self::sight::{Caller, Carries, End, Sight, What};
 pub(crate) use self::tokens::{Lifetime, TokenId, Tokens};
 
-/// How many drops the budget allows at once, and how often one more (rule 16).
+/// The number of drops that the budget allows at once, and the time after which it allows one more
+/// (rule 16).
 pub(crate) const BURST: usize = 10;
 pub(crate) const EVERY: Duration = Duration::from_secs(30);
 
-/// How long a client keeps at least a token that no response has accepted (rule 16).
+/// The shortest time for which a client keeps a token that no response has accepted (rule 16).
 pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 
-/// How many of the tokens that were given up are never taken again (rule 16).
+/// How many of the tokens that were given up last are never held again (rule 16).
 const REMEMBERED: usize = 16;
 
-/// An observer's knowledge of one client. The invariants compare each sight with it; then it takes
-/// the sight in.
+/// The knowledge of an observer about one client. The invariants compare each sight with this
+/// knowledge, and then the observer takes the sight in.
 ///
-/// It never looks into the client, and decides by the rules alone what should be held.
+/// The observer never looks into the client. It derives the token that should be held from the
+/// rules only.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Watch {
     /// The token that should be held.
     pub(crate) held: Option<Held>,
-    /// Counts what opens an epoch: granted logins, resets, invalidations, resumptions.
+    /// Counts the epochs: granted logins, resets, invalidations, resumptions.
     pub(crate) epoch: u64,
-    /// Counts the tokens that were ever taken up.
+    /// Counts the tokens that were held.
     generation: u64,
     /// The latest `exp` that was held in this epoch, in whole milliseconds.
     latest_exp: Option<i64>,
     /// The last token sent in this epoch.
     pub(crate) newest_sent: Option<TokenId>,
-    /// The last tokens that were dropped for a 401, and that no login has brought again.
+    /// The last tokens that were dropped after a 401, and that no login has brought again.
     pub(crate) refused: Vec<TokenId>,
     /// The last tokens that were given up, and that no login has brought again.
     pub(crate) given_up: Vec<TokenId>,
@@ -49,12 +51,12 @@ pub(crate) struct Watch {
     renewed: bool,
     /// The first refusal of the held token since the login or the last success.
     refused_since: Option<Instant>,
-    /// The login that others wait for.
+    /// The login that calls wait for.
     pub(crate) lease: Option<Lease>,
-    /// All logins that have not ended, with expired leases or not.
+    /// All logins that have not ended, even if their leases have expired.
     under_way: Vec<Lease>,
     pub(crate) logins: u64,
-    /// Counts the logins that have failed without a verdict, or whose lease expired.
+    /// Counts the logins that failed without a rejection, and the expired leases.
     pub(crate) failures: u64,
     pub(crate) closed: Option<Closed>,
     /// The instants of the last drops that cost a permit.
@@ -77,15 +79,15 @@ pub(crate) struct Lease {
     generation: u64,
 }
 
-/// What keeps calls from logging in.
+/// What keeps calls from logging in: a backoff or an open circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Closed {
     pub(crate) by: By,
-    /// How often in a row.
+    /// The number of failures or rejections in a row.
     pub(crate) streak: u32,
-    /// No login may start before, with any jitter.
+    /// The earliest instant of the next login, with any jitter.
     pub(crate) at_least_until: Instant,
-    /// When a login failed, if that is why; the next one starts later.
+    /// When a login failed, if a failure is the reason. The next login starts later.
     pub(crate) failed_at: Option<Instant>,
     /// The latest instant that the client gave to a waiting call.
     pub(crate) told: Option<Instant>,
@@ -99,7 +101,7 @@ pub(crate) enum By {
 }
 
 impl Watch {
-    /// Whether a token is held that is good for this call.
+    /// Whether the held token lasts long enough for this call.
     pub(crate) fn is_good_for(&self, call: &Caller, now: Now) -> bool {
         self.held.is_some_and(|held| {
             if call.one_shot {
@@ -111,12 +113,12 @@ impl Watch {
     }
 
     /// Whether a 401 to the held token must drop it at once: the login was accepted, and the first
-    /// half of the budget is surely there.
+    /// half of the budget certainly has a permit.
     pub(crate) fn must_drop(&self) -> bool {
         self.accepted && self.paid < BURST / 2
     }
 
-    /// How long the server has refused the held token, up to a refusal now.
+    /// How long the server has refused the held token until now.
     pub(crate) fn refused_for(&self, now: Now) -> Duration {
         self.refused_since
             .map_or(Duration::ZERO, |since| now.monotonic.saturating_duration_since(since))
@@ -127,12 +129,12 @@ impl Watch {
         self.held.is_some_and(|held| may_have_ended(held.lifetime, now))
     }
 
-    /// How long after a rejection no login may start: a minute, doubling to 15 (rule 15).
+    /// How long after a rejection no login may start: one minute, doubled up to 15 (rule 15).
     fn probe(streak: u32) -> Duration {
         Duration::from_secs(60 << (streak - 1).min(4)).min(Duration::from_secs(15 * 60))
     }
 
-    /// Takes a sight in. The invariants have seen it.
+    /// Takes a sight in, after the invariants have judged it.
     pub(crate) fn take_in(&mut self, sight: &Sight, tokens: &Tokens) {
         let now = sight.now;
         match &sight.what {
@@ -201,15 +203,15 @@ impl Watch {
         }
     }
 
-    /// Whether giving the held token up leads to another one (rule 6).
+    /// Whether `invalidate` gives up the held token now (rule 6).
     fn may_be_invalidated(&self, now: Now) -> bool {
         let is_led = self.lease.is_some_and(|lease| lease.expires_at > now.monotonic);
         let is_rejected = self.closed.is_some_and(|closed| closed.by == By::Rejection);
         self.held.is_some() && !is_led && !is_rejected
     }
 
-    /// Somebody asks for a token; so a lease that has ended is noticed, and is a failure for those
-    /// who waited.
+    /// A call asks for a token. So an expired lease is noticed, and counts as a failed login for
+    /// its waiters.
     pub(crate) fn notice(&mut self, now: Now) {
         if self.lease.take_if(|lease| lease.expires_at <= now.monotonic).is_none() {
             return;
@@ -221,13 +223,13 @@ impl Watch {
         }
     }
 
-    /// A login is gone without an end: it will never be heard of again, but by its lease.
+    /// A login has disappeared without an end. Only its lease still shows it.
     pub(crate) fn lose(&mut self, login: u64) {
         self.under_way.retain(|lease| lease.login != login);
     }
 
-    /// Routes that do not look at the token succeed too: once the server renews tokens, only that
-    /// shows that it looked (rule 16).
+    /// A route that does not check the token succeeds too. After the server has renewed a token
+    /// once, only another renewal shows a check (rule 16).
     fn succeed(&mut self, renews: bool) {
         (self.accepted, self.renewed) = (true, self.renewed || renews);
         if renews || !self.renewed {
@@ -259,8 +261,8 @@ impl Watch {
         self.latest_exp = exp(token, tokens);
     }
 
-    /// The held token was refused. It was dropped for that if the client holds no token afterwards
-    /// (rules 7, 16).
+    /// The held token was refused. If the client holds no token afterwards, it has dropped the
+    /// token (rules 7, 16).
     fn refuse(&mut self, sent: TokenId, holds: bool, now: Now) {
         if self.held.is_some_and(|held| held.token == sent) {
             self.refused_since.get_or_insert(now.monotonic);
@@ -270,7 +272,7 @@ impl Watch {
         }
     }
 
-    /// Whether the token was dropped: the client holds no token any more.
+    /// Whether the token was dropped, because the client holds no token any more.
     fn drop_held(&mut self, sent: TokenId, holds: bool, now: Now) -> bool {
         let Some(dropped) = self.held.take_if(|held| held.token == sent && !holds) else {
             return false;
@@ -282,7 +284,7 @@ impl Watch {
         true
     }
 
-    /// A token was given up that did not end by itself.
+    /// A token was given up that had not ended by itself.
     fn pay(&mut self, now: Now) {
         self.paid += 1;
         self.drops.push_back(now.monotonic);
@@ -291,7 +293,7 @@ impl Watch {
         }
     }
 
-    /// Rule 5.
+    /// A response brings a renewed token (rule 5).
     fn renew(
         &mut self,
         sent: TokenId,
@@ -330,7 +332,7 @@ impl Watch {
                 self.closed = None;
                 self.hold_new(token, lifetime, tokens);
             }
-            // Dead on arrival: as good as no token.
+            // A token that is dead on arrival counts as no token.
             End::Granted(..) => self.fail(None, current, overtaken, now),
             End::Failed { retry_after } => self.fail(retry_after, current, overtaken, now),
             End::Rejected | End::Abandoned if overtaken => {}
@@ -359,7 +361,7 @@ impl Watch {
         }
         let asked = retry_after.unwrap_or_default().min(Duration::from_secs(60 * 60));
         if let Some(Closed { by: By::Rejection, streak, .. }) = self.closed {
-            // Silence does not take a rejection back.
+            // A login without an answer does not end a rejection.
             let until = now.monotonic.saturating_add(asked.max(Self::probe(streak)));
             return self.close(By::Rejection, streak, until);
         }
@@ -381,7 +383,7 @@ impl Watch {
     }
 }
 
-/// Notes a token, and forgets the oldest.
+/// Remembers a token, and forgets the oldest.
 fn remember(tokens: &mut Vec<TokenId>, token: TokenId) {
     tokens.push(token);
     if tokens.len() > REMEMBERED {

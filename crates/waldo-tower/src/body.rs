@@ -12,8 +12,8 @@ use waldo_auth_client::{Gate, HeldBody, is_upload};
 /// The body of a request that this layer sends to the wrapped service: the caller's own body, or
 /// the body of a login.
 ///
-/// HTTP clients such as hyper-util's take this body as it is. If a service takes only one type of
-/// body, map the request:
+/// HTTP clients such as hyper-util's accept this body. If a service accepts only one type of body,
+/// map the request:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -27,7 +27,8 @@ use waldo_auth_client::{Gate, HeldBody, is_upload};
 /// #     Ok::<_, BoxError>(http::Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)))
 /// # });
 /// # let config = config(Credentials::new("wk.4f…", "ws.9a…")?).build()?;
-/// # let layer = WaldoLayer::new(SharedSession::new(config), tokio::time::sleep, |login| drop(tokio::spawn(login)));
+/// # let session = SharedSession::new(config);
+/// # let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
 /// let theirs = theirs.map_request(|request: Request<waldo_tower::Body<Full<Bytes>>>| {
 ///     request.map(|body| body.boxed_unsync())
 /// });
@@ -41,15 +42,16 @@ use waldo_auth_client::{Gate, HeldBody, is_upload};
 pub struct Body<B>(Kind<B>);
 
 enum Kind<B> {
-    /// The caller's.
+    /// The caller's body.
     Own(B),
-    /// The caller's, if it is an upload: the server can refuse the token before all of it was sent.
+    /// The caller's body, if it is an upload. The server can refuse the token before the whole body
+    /// was sent.
     Upload(HeldBody<B>),
-    /// A login's, or none at all.
+    /// The body of a login, or an empty body.
     Bytes(Bytes),
 }
 
-/// Makes the body of a request that goes to the wrapped service without this layer.
+/// Makes the body of a request that you send to the wrapped service directly.
 impl<B> From<B> for Body<B> {
     fn from(body: B) -> Self {
         Self(Kind::Own(body))
@@ -65,7 +67,7 @@ impl<B> Body<B> {
         Self::bytes(Bytes::new())
     }
 
-    /// A second body like this one, if `again` can repeat the caller's body.
+    /// A copy of this body, if `again` can repeat the caller's body.
     pub(crate) fn again(&self, again: fn(&B) -> Option<B>) -> Option<Self> {
         match &self.0 {
             Kind::Own(body) => again(body).map(Self::from),
@@ -82,7 +84,7 @@ impl<B> Body<B> {
         Self(Kind::Upload(HeldBody::never(length)))
     }
 
-    /// The length of a body that is an upload.
+    /// The length of the body, if it is an upload.
     pub(crate) fn upload(&self) -> Option<SizeHint>
     where
         B: http_body::Body,
@@ -93,7 +95,7 @@ impl<B> Body<B> {
         }
     }
 
-    /// The same body behind a gate, which `hold` makes. The body of a login needs no gate.
+    /// This body behind a gate, which `hold` makes. The body of a login needs no gate.
     pub(crate) fn behind(self, hold: fn(B) -> (HeldBody<B>, Gate<B>)) -> (Self, Option<Gate<B>>) {
         match self.0 {
             Kind::Own(body) => {
@@ -145,7 +147,7 @@ where
     }
 }
 
-/// It does not show the content, because a login's body is the key pair.
+/// Does not show the content, because the body of a login holds the key pair.
 impl<B> fmt::Debug for Body<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Body")

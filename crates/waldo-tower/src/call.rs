@@ -1,4 +1,4 @@
-//! One call, from its request to its answer.
+//! One call, from its request to its response.
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
@@ -28,11 +28,11 @@ enum Stage<B> {
     BrokeOff(Error, Option<Body<B>>),
 }
 
-/// What a call is made with.
+/// The services and the layer of one call.
 pub(crate) struct Exchange<S> {
-    /// The service that was ready when the call came, until something is sent.
+    /// The service that was ready when the call came, until it is used.
     pub(crate) ready: Option<S>,
-    /// Another of it, to be asked again.
+    /// A clone of the service, for further requests. It must become ready first.
     pub(crate) spare: S,
     pub(crate) layer: WaldoLayer,
 }
@@ -41,15 +41,15 @@ pub(crate) struct Exchange<S> {
 fn refusal<B>(stage: Stage<B>, refused: Refused) -> Error {
     match stage {
         Stage::Fresh(_) => refused.into(),
-        // Do not report a refusal: it would say that nothing was sent, but the server may have
-        // acted on the upload.
+        // Return the first error: a refusal would say that nothing was sent, but the server may
+        // have acted on the upload.
         Stage::BrokeOff(error, _) => error,
     }
 }
 
 impl<S> Exchange<S> {
-    /// Sends a request until its response is the call's answer. `again` returns a second body like
-    /// the caller's, if the body can be repeated.
+    /// Sends a request until its response is the call's answer. `again` returns a copy of the
+    /// caller's body, if the body can be repeated.
     pub(crate) async fn call<B, R>(
         mut self,
         call: Call,
@@ -86,8 +86,8 @@ impl<S> Exchange<S> {
         }
         let mut stage = Stage::Fresh(body);
         loop {
-            // Ready first, and admitted then: a token is to be sent right away. But the capacity
-            // may be a login's, so it is waited for no longer than the call may wait.
+            // Wait for capacity before `admit`, because an admitted request must be sent right
+            // away. A login may hold the capacity, so the wait ends with the call's deadline.
             let ready = self.ready_in_time(call.deadline()).await?;
             let admission = session.admit(call, &mut head)?;
             let service = match (ready, &admission) {
@@ -159,7 +159,7 @@ impl<S> Exchange<S> {
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
                 Admission::Wait(wait) => {
-                    // Whoever logs in may need the capacity that this call was given.
+                    // Give the capacity back, because the login may need it.
                     drop(service);
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
@@ -195,7 +195,7 @@ impl<S> Exchange<S> {
         Ok(service)
     }
 
-    /// Tells the core when to stop waiting.
+    /// Sets the deadline of the call's waiting.
     fn bound(&self, call: Call, head: &mut Request<()>) -> Call {
         let own = head.extensions_mut().remove::<MaxWait>().map(|MaxWait(span)| span);
         match own.or(self.layer.max_wait) {

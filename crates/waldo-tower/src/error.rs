@@ -7,19 +7,23 @@ use std::time::Duration;
 use waldo_auth_client::Refused;
 use waldo_auth_core::{AdmitError, ForeignOrigin};
 
-/// Why a call brought no response; each variant says what to do. A status is never an error here:
-/// 4xx and 5xx are responses.
+/// Why a call brought no response. Each variant says what to do. A 4xx or 5xx is a response and no
+/// error.
 ///
-/// No variant holds a key, a secret or a token, but for what the wrapped service may have put into
-/// its own error.
+/// This crate puts no key, secret or token into an error. The wrapped service is responsible for
+/// its own errors.
 ///
 /// ```
 /// use waldo_tower::{Error, Refusal, Refused};
 ///
 /// fn tell(error: &Error) {
 ///     match error {
-///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => eprintln!("look at the key pair"),
-///         Error::Refused(Refused { retry_in, .. }) => eprintln!("no token now; again in {retry_in:?}"),
+///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => {
+///             eprintln!("look at the key pair")
+///         }
+///         Error::Refused(Refused { retry_in, .. }) => {
+///             eprintln!("no token now; again in {retry_in:?}")
+///         }
 ///         error => eprintln!("{error}"),
 ///     }
 /// }
@@ -27,36 +31,34 @@ use waldo_auth_core::{AdmitError, ForeignOrigin};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this
-    /// call, so it is safe to make it again, though not before `retry_in`.
+    /// There is no token, and a login cannot bring one in time. The server has not acted on this
+    /// call, so it is safe to make the call again after `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
-    /// with the code `API_KEY_REVOKED` in its body;
-    /// [`invalidate`](waldo_auth_client::SharedSession::invalidate) the token, and the next login
-    /// says so here.
+    /// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED`
+    /// in its body, and not this error. [Invalidate](waldo_auth_client::SharedSession::invalidate)
+    /// the token. Then the next login is rejected, and calls get this error.
     Refused(Refused),
-    /// The request does not go to the session's origin, the only one that may see the token.
-    /// Nothing was sent.
+    /// The request goes to another origin than the session's, and only the session's origin may see
+    /// the token. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
-    /// sent.
+    /// The request has so many headers that the token cannot be added. Remove some headers. Nothing
+    /// was sent.
     TooManyHeaders,
-    /// The connection broke off while the body was being sent, with this error of the wrapped
-    /// service's. The server may have refused the token, and its answer was lost. The server may
-    /// also have acted on the request. So the layer did not send the request again.
+    /// The connection broke off during an upload, with this error of the wrapped service. The
+    /// server may have refused the token, and its answer was lost. The server may also have acted
+    /// on the request. So the layer did not send the request again.
     ///
-    /// The layer sent the head of the request once more, without the body, and got no answer about
-    /// the token. If it is safe to make the call again, do so: the next upload asks the server
-    /// first.
+    /// The layer made a head-only attempt, and got no answer about the token. If it is safe to make
+    /// the call again, do so: the next upload asks the server first.
     BrokeOff(Box<dyn StdError + Send + Sync>),
-    /// The wrapped service failed: before the call was sent, or after it, when whether the server
-    /// has acted on it is not known; so it was not sent again.
+    /// The wrapped service failed. The server may have acted on the call, so the call was not sent
+    /// again.
     Inner(Box<dyn StdError + Send + Sync>),
 }
 
 impl Error {
-    /// How long from the error until it makes sense to make the same call again; `None` where time
-    /// changes nothing, or where only the caller can know.
+    /// How long to wait from the error until the same call may work. `None` if waiting does not
+    /// help, or if only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
@@ -80,8 +82,7 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// What lies behind the message: it repeats its cause's own words, so the chain goes on behind
-    /// that.
+    /// The source of the cause, because the message already has the words of the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),

@@ -1,4 +1,4 @@
-//! What wraps a service.
+//! The layer that wraps a service.
 
 use std::time::Duration;
 
@@ -11,15 +11,19 @@ use crate::spawn::{LoginFuture, Spawn};
 
 /// Wraps an HTTP client service so that each request carries a token.
 ///
-/// All services that one layer, or its clones, have wrapped share one session: one token, one login
-/// at a time.
+/// All services that a layer and its clones wrap share one session: one token, and one login at a
+/// time.
 ///
 /// ```
 /// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
 /// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
+/// # type Body = waldo_tower::Body<http_body_util::Full<bytes::Bytes>>;
+/// # fn client() -> impl Clone {
+/// #     hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+/// #         .build_http::<Body>()
+/// # }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -33,17 +37,17 @@ pub struct WaldoLayer {
 }
 
 impl WaldoLayer {
-    /// How long a call waits for a login or a backoff, unless it is told otherwise.
+    /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
-    /// A layer over this session, which others may share, with two functions of the runtime.
+    /// A layer with this session, which other layers may share, and with two functions of the
+    /// runtime.
     ///
-    /// - `sleep` returns a future that ends after this time: `tokio::time::sleep`,
+    /// - `sleep` returns a future that ends after the given time: `tokio::time::sleep`,
     ///   `async_io::Timer::after`.
-    /// - `spawn` runs a login as a task of its own: `|login| drop(tokio::spawn(login))`, `|login|
-    ///   smol::spawn(login).detach()`. So a login goes on if the call that started it is dropped,
-    ///   or has less time than the login takes. `spawn` returns nothing, because some runtimes
-    ///   cancel a task whose handle is dropped.
+    /// - `spawn` runs a login as a new task: `|login| drop(tokio::spawn(login))`, `|login|
+    ///   smol::spawn(login).detach()`. So the login outlives the call that started it. `spawn`
+    ///   returns nothing, because some runtimes cancel a task if its handle is dropped.
     pub fn new<F>(
         session: SharedSession,
         sleep: impl Fn(Duration) -> F + Send + Sync + 'static,
@@ -56,17 +60,18 @@ impl WaldoLayer {
         Self { session, sleep: Sleep::new(sleep), spawn: Spawn::new(spawn), max_wait }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
-    /// as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
+    /// limit.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a call may take is a timeout around the
-    /// service. One call says otherwise by [`MaxWait`](crate::MaxWait).
+    /// Default: 60 s. The limit bounds waiting only. To bound the whole call, put a timeout around
+    /// the service. The extension [`MaxWait`](crate::MaxWait) sets the limit of a single call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// The session, to [invalidate](SharedSession::invalidate), [reset](SharedSession::reset),
-    /// [explain](SharedSession::explain) or [store](SharedSession::snapshot) what it holds.
+    /// The session, for example to [invalidate](SharedSession::invalidate) or
+    /// [store](SharedSession::snapshot) its token, to [reset](SharedSession::reset) it, or to
+    /// [explain](SharedSession::explain) its state.
     pub fn session(&self) -> &SharedSession {
         &self.session
     }

@@ -1,4 +1,5 @@
-// Where the README's links lead from here; of two definitions, the first counts.
+// The targets of the README's links on this page. If a link has two definitions, the first one
+// counts.
 //! [`WaldoLayer::max_wait`]: WaldoLayer::max_wait
 //! [`WaldoLayer::session`]: WaldoLayer::session
 //! [`OneShot`]: OneShot
@@ -37,7 +38,7 @@ pub use response::ResponseFuture;
 pub use service::Waldo;
 pub use spawn::LoginFuture;
 
-/// The HTTP types that requests and responses are made of.
+/// The types of requests and responses.
 pub use http;
 pub use waldo_auth_client::{
     DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env,

@@ -1,4 +1,4 @@
-//! Logging in for everyone.
+//! Logs in for all calls.
 
 use std::error::Error as StdError;
 
@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::body::Body;
 use crate::sleep::Sleep;
 
-/// Sends the login's request through a service that is ready, and ends the lead with what comes
-/// back.
+/// Sends the login's request through a ready service, and ends the lead with the answer or the
+/// error.
 pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
     S: Service<
@@ -23,28 +23,27 @@ where
         >,
     R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
 {
-    // It holds the key pair; the memory is wiped when the service below lets go of it.
+    // The body holds the key pair, so its memory is wiped when the wrapped service drops it.
     let request = lead.request().map(|body| Body::bytes(Bytes::from_owner(Zeroizing::new(body))));
-    let patience = lead.timeout();
-    let too_slow = || format!("no answer within {patience:?}");
+    let timeout = lead.timeout();
+    let too_slow = || format!("no answer within {timeout:?}");
     let sent = service.call(request);
-    // Give up the call's capacity, because the response may need this capacity.
+    // Give the capacity back, because the response may need it.
     drop(service);
-    let (head, body) = match sleep.unless(patience, sent).await {
+    let (head, body) = match sleep.unless(timeout, sent).await {
         Some(Ok(response)) => response.into_parts(),
         Some(Err(error)) => return lead.fail(error),
         None => return lead.time_out(too_slow()),
     };
     let mut answer = AnswerBody::new();
     let ended = match lead.body_timeout(head.status) {
-        Some(patience) => sleep.unless(patience, answer.read(body)).await,
+        Some(timeout) => sleep.unless(timeout, answer.read(body)).await,
         None => Some(Ok(())),
     };
     match ended {
         Some(Err(error)) if head.status.is_success() => lead.fail(error),
         None if head.status.is_success() => lead.time_out(too_slow()),
-        // If the status is not a success, the part of the body that came is enough, even if the
-        // body breaks off.
+        // If the status is no success, the part of the body that has come is enough.
         Some(_) | None => lead.answer(Head::new(head.status, &head.headers), answer.bytes()),
     }
 }

@@ -1,11 +1,11 @@
-//! How long one call may wait.
+//! The limit of one call's waiting.
 
 use std::time::Duration;
 
-/// How long this call may wait for a login or a backoff, in place of what the
-/// [layer](crate::WaldoLayer::max_wait) says: an extension of its request.
+/// An extension of a request: how long its call may wait for a login or a backoff. It replaces the
+/// limit of the [layer](crate::WaldoLayer::max_wait).
 ///
-/// It bounds waiting only. How long the whole call may take is a timeout around it.
+/// The limit bounds waiting only. To bound the whole call, put a timeout around it.
 ///
 /// ```
 /// use std::time::Duration;

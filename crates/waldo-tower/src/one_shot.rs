@@ -1,4 +1,4 @@
-//! A service whose requests carry a token, and whose bodies can be sent once.
+//! A service whose requests carry a token, and whose bodies can be sent only once.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,15 +16,14 @@ use crate::layer::WaldoLayer;
 use crate::response::ResponseFuture;
 use crate::service::Waldo;
 
-/// A service for bodies that can be sent once only, such as streams, stated by its type.
+/// A service for bodies that can be sent only once, such as streams.
 ///
-/// A call of it is never sent twice, so a 401 to it is delivered; the next call has a fresh token.
-/// In exchange its token is renewed early: a quarter of its lifetime before its end, at most five
-/// minutes. A body that says it is at its end before it is sent, as that of most `GET`s, can be
-/// sent again like any other.
+/// A call is never sent twice after its body was read, so its 401 is delivered, and the next call
+/// logs in. Such a call needs a token with a larger leeway: a quarter of the lifetime, at most 5
+/// min. A body that is empty before it is sent, as in most `GET`s, can be sent again.
 ///
-/// [`Waldo::one_shot`] and [`WaldoLayer::one_shot`] make it; both kinds of services share the
-/// session.
+/// [`Waldo::one_shot`] and [`WaldoLayer::one_shot`] make it. It shares the session with the other
+/// services of the layer.
 #[derive(Clone)]
 pub struct OneShot<S>(Waldo<S>);
 
@@ -35,8 +34,13 @@ pub struct OneShot<S>(Waldo<S>);
 /// use waldo_tower::{Credentials, SharedSession, WaldoLayer, config};
 ///
 /// let session = SharedSession::new(config(Credentials::new("wk.4f…", "ws.9a…")?).build()?);
-/// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login))).one_shot();
-/// # fn client() -> impl Clone { hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<waldo_tower::Body<http_body_util::Full<bytes::Bytes>>>() }
+/// let layer = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
+/// let layer = layer.one_shot();
+/// # type Body = waldo_tower::Body<http_body_util::Full<bytes::Bytes>>;
+/// # fn client() -> impl Clone {
+/// #     hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+/// #         .build_http::<Body>()
+/// # }
 /// let service = tower::ServiceBuilder::new().layer(layer).service(client());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -45,14 +49,14 @@ pub struct OneShot<S>(Waldo<S>);
 pub struct OneShotLayer(WaldoLayer);
 
 impl WaldoLayer {
-    /// The layer for services whose bodies can be sent once.
+    /// This layer for services whose bodies can be sent only once.
     pub fn one_shot(self) -> OneShotLayer {
         OneShotLayer(self)
     }
 }
 
 impl<S> Waldo<S> {
-    /// The same service, for bodies that can be sent once.
+    /// This service for bodies that can be sent only once.
     pub fn one_shot(self) -> OneShot<S> {
         OneShot(self)
     }
@@ -67,12 +71,12 @@ impl<S> Layer<S> for OneShotLayer {
 }
 
 impl<S> OneShot<S> {
-    /// The wrapped service. What it sends by itself carries no token.
+    /// The wrapped service. Requests that you send with it directly carry no token.
     pub fn get_ref(&self) -> &S {
         self.0.get_ref()
     }
 
-    /// The layer that has wrapped it, for its [session](WaldoLayer::session).
+    /// The layer of this service, for its [session](WaldoLayer::session).
     pub fn layer(&self) -> &WaldoLayer {
         self.0.layer()
     }
@@ -99,7 +103,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
         let exchange = self.0.exchange();
-        // Of nothing there is as much as is wanted.
+        // An empty body can be sent again.
         if request.body().is_end_stream() {
             let request = request.map(|_| Body::empty());
             ResponseFuture::new(exchange.call(Call::replayable(), request, |_| None))

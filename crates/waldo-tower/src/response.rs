@@ -1,4 +1,4 @@
-//! What a call comes to.
+//! The future of a call.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use http::Response;
 
 use crate::error::Error;
 
-/// What a call comes to: its response, or why there is none. Dropping it cancels the call, and
-/// leaves what others wait for to one of them.
-// A type of its own, as compilers do not see through the box of an associated type that it is
-// `Send` in a spawned task.
+/// The future of a call: its response or its error. Dropping it cancels the call. A login that the
+/// call has started goes on.
+// This is a named type, because compilers do not see that a boxed associated type is `Send` in a
+// spawned task.
 pub struct ResponseFuture<R>(Pin<Box<dyn Future<Output = Result<Response<R>, Error>> + Send>>);
 
 impl<R> ResponseFuture<R> {

@@ -1,4 +1,4 @@
-//! One sending of a request, as far as the head of its response.
+//! One sending of a request, until the head of its response.
 
 use std::error::Error as StdError;
 
@@ -14,8 +14,8 @@ use crate::sleep::Sleep;
 
 /// A request that is about to be sent.
 pub(crate) struct Sending<'a, S> {
-    /// The service, which is ready. It is dropped as soon as the request is sent, because the
-    /// response may need its capacity.
+    /// The ready service. It is dropped as soon as the request is sent, because the response may
+    /// need its capacity.
     pub(crate) service: S,
     pub(crate) head: &'a Request<()>,
     pub(crate) sleep: &'a Sleep,
@@ -23,17 +23,16 @@ pub(crate) struct Sending<'a, S> {
 
 /// The result of sending a body.
 pub(crate) enum Sent<R, B> {
-    /// A response. If the body was held back, with its gate.
+    /// A response, and the gate of the body if the body was held back.
     Answered(Response<R>, Option<Gate<B>>),
-    /// The connection broke off while an upload was being sent.
+    /// The connection broke off during an upload.
     BrokeOff(Box<dyn StdError + Send + Sync>),
 }
 
 /// The result of asking the server before the body is sent.
 pub(crate) enum Asked<R, B> {
     Sent(Sent<R, B>),
-    /// The server answered 417, so it does not support `Expect`. This is the body, which is
-    /// untouched.
+    /// The server answered 417, so it does not support `Expect`. The body is untouched.
     Refused(Body<B>),
 }
 
@@ -61,8 +60,7 @@ impl<S> Sending<'_, S> {
     /// Sends the head with `Expect: 100-continue`, and the body a second later, unless a response
     /// comes first.
     ///
-    /// HTTP clients do not report a `100 Continue`, so the body waits for the whole second even
-    /// then.
+    /// HTTP clients do not report a `100 Continue`, so the body always waits for the whole second.
     pub(crate) async fn ask<B, R>(mut self, body: Body<B>) -> Result<Asked<R, B>, Error>
     where
         S: Service<
@@ -93,8 +91,8 @@ impl<S> Sending<'_, S> {
         })
     }
 
-    /// Sends the head of a request whose body has this length, and never the body. Returns the
-    /// server's answer to this head.
+    /// Makes a head-only attempt, for a body of this length. Returns the server's answer, if it
+    /// sends one.
     pub(crate) async fn probe<B, R>(
         mut self,
         length: SizeHint,

@@ -17,15 +17,16 @@ use crate::response::ResponseFuture;
 
 /// A service that a [`WaldoLayer`] has wrapped.
 ///
-/// It takes requests to absolute URIs of the session's origin, with a body that can be cloned,
-/// which is sent again after a 401; for others there is [`one_shot`](Self::one_shot).
+/// The service takes requests to absolute URIs of the session's origin. Their bodies must be
+/// `Clone`, so that they can be sent again after a 401. For other bodies, use
+/// [`one_shot`](Self::one_shot).
 ///
-/// Logins go through the wrapped service, too. So the wrapped service must take the layer's own
-/// [`Body`](crate::Body), which is either the caller's body or the body of a login.
+/// Logins go through the wrapped service too. So the wrapped service must accept the layer's own
+/// [`Body`](crate::Body), which is the caller's body or the body of a login.
 ///
-/// Readiness is the wrapped service's. A call that waits for somebody else's login gives back the
-/// capacity that it was given, and asks for it again: a limit below this layer cannot keep the
-/// login from those who wait for it.
+/// The service is ready when the wrapped service is ready. A call that waits for another call's
+/// login gives its capacity back, and asks for capacity again afterwards. So a limit below this
+/// layer cannot block the login.
 #[derive(Clone)]
 pub struct Waldo<S> {
     pub(crate) inner: S,
@@ -33,17 +34,17 @@ pub struct Waldo<S> {
 }
 
 impl<S> Waldo<S> {
-    /// The wrapped service. What it sends by itself carries no token.
+    /// The wrapped service. Requests that you send with it directly carry no token.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The layer that has wrapped it, for its [session](WaldoLayer::session).
+    /// The layer of this service, for its [session](WaldoLayer::session).
     pub fn layer(&self) -> &WaldoLayer {
         &self.layer
     }
 
-    /// The service that is ready, for a call of its own, and another that is not, for what follows.
+    /// The services of one call: the ready service, and a clone that is not ready yet.
     pub(crate) fn exchange(&mut self) -> Exchange<S>
     where
         S: Clone,

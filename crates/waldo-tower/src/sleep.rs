@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Makes futures that end after so long. Only calls that wait and logins need one, so it may cost
-/// an allocation.
+/// Makes futures that end after a given time. Only waiting calls and logins need such a future, so
+/// it may allocate.
 #[derive(Clone)]
 pub(crate) struct Sleep(Arc<Make>);
 
@@ -29,7 +29,7 @@ impl Sleep {
         (self.0)(span)
     }
 
-    /// What comes of the work, unless it takes longer than this.
+    /// The result of the work; `None` if the work takes longer than `span`.
     pub(crate) async fn unless<T>(
         &self,
         span: Duration,

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A login, to be run as a task of its own.
+/// A login, to be run as a task.
 ///
-/// It ends by itself, at the latest shortly before the lease of the login. If it is dropped
-/// earlier, another call logs in.
+/// The future ends by itself, a little before the lease of the login at the latest. If it is
+/// dropped earlier, another call logs in.
 #[must_use = "calls wait for this login: run it"]
 pub struct LoginFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 

@@ -1,4 +1,4 @@
-//! The agent that sends: its defaults, and the settings that a given agent may not have.
+//! The default settings of the agent, and the check of a given agent's settings.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use waldo_auth_core::Origin;
 
 use crate::error::BuildError;
 
-/// A year: ureq adds a limit to the clock, which panics if the sum is out of its range.
+/// The longest time limit: one year. ureq adds a limit to the present time, and panics if the sum
+/// is out of range.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
 
-/// ureq's defaults, except for settings that this crate would otherwise have to set for each
-/// request.
+/// ureq's defaults, and the settings that this crate would otherwise set for each request.
 pub(crate) fn default_config() -> Config {
     let settings = Agent::config_builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .max_idle_age(MAX_IDLE_AGE)
         .http_status_as_error(false)
         .max_redirects(0);
-    // ureq's default is rustls, compiled in or not.
+    // ureq's default is rustls, even if rustls is not compiled in.
     #[cfg(all(feature = "native-tls", not(feature = "rustls-no-provider")))]
     let settings = settings.tls_config(
         ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build(),
@@ -29,18 +29,17 @@ pub(crate) fn default_config() -> Config {
     settings.build()
 }
 
-/// How long [`default_config`] keeps an idle connection. ureq has the same default today. Load
-/// balancers close idle connections after 60 s or less, and a request that is sent at that moment
-/// fails.
+/// How long [`default_config`] keeps an idle connection. It is ureq's own default. Load balancers
+/// close idle connections after 60 s or less, and a request that is sent at that moment fails.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 
-/// The largest buffer that ureq takes, in bytes.
+/// The largest buffer that ureq accepts, in bytes.
 const MAX_BUFFER: usize = 100 * 1024 * 1024;
 
 /// Refuses each setting on which ureq would panic in the thread of a call.
 ///
 /// # Errors
-/// The error names the setting, and says what to do.
+/// Names the setting, and says what to do.
 pub(crate) fn check(agent: &Agent, origin: &Origin) -> Result<(), BuildError> {
     let config = agent.config();
     check_headers(config)?;
@@ -84,8 +83,8 @@ fn check_buffers(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// `timeout_global` is not checked here, because it is the budget of a call and never handed to
-/// ureq unchanged.
+/// `timeout_global` needs no check, because it is the budget of a call and ureq never gets it
+/// unchanged.
 fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     let timeouts = config.timeouts();
     for (setting, limit) in [
@@ -105,7 +104,7 @@ fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A SOCKS proxy from the environment is not refused: ureq ignores it, and says so in its log.
+/// Accepts a SOCKS proxy from the environment, because ureq ignores such a proxy and logs this.
 fn check_proxy(config: &Config) -> Result<(), BuildError> {
     let is_connect = |protocol| matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https);
     let is_manual_socks =

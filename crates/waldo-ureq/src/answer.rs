@@ -1,7 +1,7 @@
-//! An answer that came before its request was sent whole.
+//! An answer that came before its request was completely sent.
 //!
-//! ureq reads nothing after a write that failed. So the connection reads the answer, and hands it
-//! over inside the error.
+//! ureq reads nothing after a failed write. So the connection reads the answer, and returns it
+//! inside the error.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,21 +13,21 @@ use httparse::{EMPTY_HEADER, Status};
 use ureq::Body;
 use zeroize::Zeroizing;
 
-/// The most that is read of an answer, in bytes.
+/// The largest part of an answer that is read, in bytes.
 pub(crate) const MAX_ANSWER: usize = 64 * 1024;
 
-/// The most headers of an answer.
+/// The largest number of headers of an answer.
 const MAX_HEADERS: usize = 128;
 
-/// The answer, whose head is whole.
+/// An answer with a complete head.
 pub(crate) struct EarlyAnswer {
     head: Response<()>,
-    /// It may hold a token.
+    /// The part of the body that has come. It may hold a token.
     body: Zeroizing<Vec<u8>>,
     is_whole: bool,
 }
 
-/// Where an early answer came from; one of its extensions.
+/// The URI that an early answer came from. It is an extension of the answer.
 #[derive(Clone, Debug)]
 pub(crate) struct AnsweredBy(pub(crate) Uri);
 
@@ -35,12 +35,12 @@ pub(crate) struct AnsweredBy(pub(crate) Uri);
 #[derive(Debug)]
 pub(crate) struct Malformed;
 
-/// What was parsed, unless more bytes are needed.
+/// The parsed value; `None` if more bytes are needed.
 type Parsed<T> = Result<Option<T>, Malformed>;
 
 impl EarlyAnswer {
-    /// Parses what has come so far, if the head of the final response is whole. If `ended`, no more
-    /// will come.
+    /// Parses the bytes that have come, if the head of the final response is complete. If `ended`,
+    /// no more bytes will come.
     pub(crate) fn parse(mut bytes: &[u8], ended: bool) -> Parsed<Self> {
         let (head, rest) = loop {
             let Some((head, rest)) = parse_head(bytes)? else { return Ok(None) };
@@ -64,22 +64,22 @@ impl EarlyAnswer {
         self.is_whole
     }
 
-    /// Whether the server does not want the rest of the request. After the head of a success, it
+    /// Whether the server refuses the rest of the request. After the head of a success, the server
     /// may still read on.
     pub(crate) fn refuses(&self) -> bool {
         !self.head.status().is_success()
     }
 
-    /// Hides the answer in an error that its request fails with.
+    /// Puts the answer into the error with which its request fails.
     pub(crate) fn into_error(mut self, by: Uri, kind: ErrorKind) -> ureq::Error {
         self.head.extensions_mut().insert(AnsweredBy(by));
         io::Error::new(kind, self).into()
     }
 
-    /// Takes the answer out of the error that a request failed with.
+    /// Takes the answer out of the error with which a request failed.
     ///
     /// # Errors
-    /// The error, if there is none in it.
+    /// Returns the error, if it holds no answer.
     pub(crate) fn from_error(error: ureq::Error) -> Result<Response<Body>, ureq::Error> {
         let ureq::Error::Io(error) = error else { return Err(error) };
         let Self { head, body, is_whole } = error.downcast::<Self>()?;
@@ -102,7 +102,7 @@ impl fmt::Debug for EarlyAnswer {
 
 impl StdError for EarlyAnswer {}
 
-/// What comes behind the bytes that were read of a body.
+/// What follows the bytes of the body that were read.
 enum End {
     Whole,
     CutOff,
@@ -120,7 +120,7 @@ impl Read for End {
     }
 }
 
-/// A head, and what comes behind it, if the head is whole.
+/// A head and the bytes after it, if the head is complete.
 fn parse_head(bytes: &[u8]) -> Parsed<(Response<()>, &[u8])> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
@@ -140,11 +140,11 @@ fn parse_head(bytes: &[u8]) -> Parsed<(Response<()>, &[u8])> {
     Ok(Some((head, bytes.get(length..).unwrap_or_default())))
 }
 
-/// What says where a body ends.
+/// How the end of a body is found.
 enum Framing {
     Length(usize),
     Chunked,
-    /// The connection's end.
+    /// The body ends with the connection.
     ToTheEnd,
 }
 
@@ -162,7 +162,7 @@ fn framing(head: &Response<()>) -> Framing {
     length.map_or(Framing::ToTheEnd, Framing::Length)
 }
 
-/// The content of the chunks that have come, and whether the last one is among them.
+/// The content of the chunks that have come, and whether the last chunk has come.
 fn unchunk(mut bytes: &[u8]) -> Result<(Vec<u8>, bool), Malformed> {
     let mut body = Vec::with_capacity(bytes.len());
     loop {
@@ -177,7 +177,7 @@ fn unchunk(mut bytes: &[u8]) -> Result<(Vec<u8>, bool), Malformed> {
         let chunk = bytes.get(start..).unwrap_or_default();
         let length = usize::try_from(length).map_err(|_| Malformed)?;
         body.extend_from_slice(chunk.get(..length).unwrap_or(chunk));
-        // A line's end follows each chunk.
+        // A line end follows each chunk.
         let Some(rest) = length.checked_add(2).and_then(|end| chunk.get(end..)) else {
             return Ok((body, false));
         };

@@ -1,4 +1,4 @@
-//! What a client is told once.
+//! The settings of a client.
 
 use std::any::Any;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::error::BuildError;
 use crate::sending::Sender;
 
-/// Changes the defaults of a [`Client`] and checks them together.
+/// Builds a [`Client`]: changes the defaults, and checks all settings at the end.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,13 +37,14 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Starts from the defaults: production, ureq's settings, waits of at most a minute.
+    /// Starts from the defaults: the API's origin, ureq's settings, and a wait of at most one
+    /// minute.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(config(credentials))
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
     ///
     /// # Errors
     /// - A variable is missing, empty or unusable. The error names the variable and the fault, and
@@ -51,7 +52,7 @@ impl Client {
     /// - The origin is `https`, and this crate was built without TLS.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build().map_err(|error| match error {
-            // Everything else is a default, so the fault must be in the origin.
+            // All other settings are defaults, so the origin must be wrong.
             BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
             BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Agent { .. } => error,
         })
@@ -59,11 +60,11 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Where the API lives in production and sandbox alike; the key pair alone chooses between
-    /// them.
+    /// The origin of the API, for production and sandbox. The key pair chooses between production
+    /// and sandbox.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
-    /// How long a call waits for a login or a backoff, unless it is told otherwise.
+    /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
@@ -71,39 +72,39 @@ impl ClientBuilder {
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the origin is production.
+    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
     ///
     /// # Errors
-    /// Which variable is missing or unusable, and why; never its value. The origin is checked by
-    /// [`build`](Self::build).
+    /// Names the variable that is missing or unusable, and the reason, and never shows its value.
+    /// [`build`](Self::build) checks the origin.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
     }
 
-    /// The one origin that the token is sent to; default [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
+    /// The only origin that the token is sent to. Default:
+    /// [`DEFAULT_ORIGIN`](Self::DEFAULT_ORIGIN).
     ///
-    /// `https` is required, except for this machine: an emulator on `http://127.0.0.1:8080` is fine. What goes there in clear goes
-    /// through no proxy, whatever the agent or the environment says.
+    /// The origin must be `https`, except on this machine: an emulator on `http://127.0.0.1:8080`
+    /// is allowed. Requests to an `http` origin never go through a proxy, even if the agent or the
+    /// environment names one.
     pub fn origin(self, origin: impl Into<String>) -> Self {
         self.limits(|config| config.origin(origin))
     }
 
-    /// The agent to send with, or its configuration: TLS, proxy, timeouts, user agent, connection
+    /// The agent that sends, or its configuration: TLS, proxy, timeouts, user agent, connection
     /// pool, middleware.
     ///
-    /// Default: ureq's defaults under this crate's name. ureq sets no timeouts by itself, so set
-    /// `timeout_global` here; it becomes the budget of the whole call, waiting and sending
-    /// again included. Logins have a timeout of their own. The login goes through the same
-    /// agent, so **its middleware sees the key pair** in the login's body and the token in each
-    /// request.
+    /// Default: ureq's defaults, with this crate's name as the user agent. ureq sets no timeouts by
+    /// default, so set `timeout_global` here. It bounds the whole call, including waiting and
+    /// sending again. Logins have their own timeout. Logins go through the same agent, so **its
+    /// middleware sees the key pair** in the login's body, and the token in each request.
     ///
-    /// Give the configuration rather than an agent, because then this crate sees the answer to
+    /// If you can, pass the configuration and not an agent. Then this crate sees the answer to
     /// `Expect: 100-continue` even if the server keeps the connection open. Keep `max_idle_age`
     /// well below the idle limit of your load balancer, which is often 60 s. ureq's default is 15
     /// s.
     pub fn agent(self, agent: impl Into<Agent> + 'static) -> Self {
-        // This crate's connections can be put under a configuration, but not into an agent that is
-        // made already.
+        // This crate's connections fit under a configuration, but not into an existing agent.
         let sender = match (&agent as &dyn Any).downcast_ref::<Config>() {
             Some(config) => Sender::configured(config.clone()),
             None => Sender::given(agent.into()),
@@ -111,23 +112,23 @@ impl ClientBuilder {
         Self { sender: Some(sender), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused; `None` for as long
-    /// as it takes.
+    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
+    /// limit.
     ///
-    /// Default: 60 s. It bounds waiting only: how long a request may take is the agent's
-    /// `timeout_global`.
+    /// Default: 60 s. The limit bounds waiting only. The agent's `timeout_global` bounds the whole
+    /// call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: leeways, lease, backoff, probes, the drop budget, the login's
-    /// path, and the statuses that count as a 401
+    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
+    /// and the statuses that count as a 401
     /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }
 
-    /// Checks everything. Nothing is sent before the first call.
+    /// Checks all settings, and makes the client. The first call sends the first request.
     ///
     /// # Errors
     /// - A setting is out of its range. The error names the first such setting, and its range.

@@ -21,11 +21,12 @@ use crate::payload::Payload;
 use crate::sending::{Ending, Sender, describe};
 use crate::target::resolve;
 
-/// A client of the Waldo API that logs in by itself, keeps the token fresh, and sends a call again
-/// when its token is refused.
+/// A client of the Waldo API. It logs in by itself, keeps the token fresh, and sends a call again
+/// if its token is refused.
 ///
-/// Clones share one session, one connection pool and one token, so clone it freely into threads.
-/// After a fork, make a new client in the child: parent and child would read each other's answers.
+/// Clones share one session, one connection pool and one token, so give each thread a clone. After
+/// a fork, make a new client in the child, because parent and child would read each other's
+/// answers.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -42,16 +43,16 @@ use crate::target::resolve;
 #[derive(Clone)]
 pub struct Client {
     sender: Sender,
-    /// Whether a call fails by a 4xx or 5xx, unless it says otherwise.
+    /// Whether a 4xx or 5xx is an error, unless the call sets its own option.
     status_as_error: bool,
     session: SharedSession,
     max_wait: Option<Duration>,
 }
 
-/// What a call may say differently from its client.
+/// The options that a call may set for itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// For everything: waiting, sending, sending again, reading the answer.
+    /// The time for the whole call: waiting, sending, sending again, and reading the response.
     pub(crate) budget: Option<Duration>,
     pub(crate) status_as_error: bool,
 }
@@ -66,14 +67,13 @@ impl Client {
         Self { sender, status_as_error, session: SharedSession::new(config), max_wait }
     }
 
-    /// Sends a request of the `http` crate, as ureq's `Agent::run` does. Its URI may be a path
-    /// alone.
+    /// Sends a request of the `http` crate, like ureq's `Agent::run`. Its URI may be a path alone.
     ///
-    /// What [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request) has put on the
-    /// request is respected, except `http_status_as_error` and `max_redirects`, and
-    /// `timeout_global` where the agent has one: of these, the agent's own count. The other
-    /// settings of the request are not checked: ureq panics, for example, if they name a TLS
-    /// provider that is not compiled in.
+    /// The request keeps the settings of
+    /// [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request),
+    /// with three exceptions. The agent's own `http_status_as_error` and `max_redirects` count, and
+    /// its `timeout_global` if it has one. The other settings of the request are not checked. For
+    /// example, ureq panics if they name a TLS provider that is not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -89,25 +89,25 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
-    /// too.
+    /// See [`Error`]. With `http_status_as_error`, which is ureq's default, a 4xx or 5xx is an
+    /// error too.
     pub fn run<P: Payload>(&self, request: Request<P>) -> Result<Response<Body>, Error> {
         self.execute(request, self.options())
     }
 
-    /// The `Authorization` header of the next call, marked sensitive, for a request that something
-    /// else sends.
+    /// The `Authorization` header of the next call, marked sensitive, for a request that another
+    /// client sends.
     ///
-    /// It logs in and waits as a call does. Send it to [`origin`](Self::origin) only, and soon.
-    /// What that request's response carries does not come back here: a fresh token in it is not
-    /// taken, and a 401 to it is not known (see [`invalidate`](Self::invalidate)).
+    /// This method logs in and waits like a call. Send the header to [`origin`](Self::origin) only,
+    /// and soon. This client does not see the response: it takes no renewed token from it, and
+    /// learns of no 401. See [`invalidate`](Self::invalidate).
     ///
     /// # Errors
-    /// [`Error::Refused`], when there is no token in time.
+    /// [`Error::Refused`], if no token comes in time.
     pub fn token(&self) -> Result<HeaderValue, Error> {
         let mut carrier = Request::new(());
         *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
-        // A request that this client does not send has no response to conclude.
+        // Drop the attempt, because this client does not see the response.
         drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
         carrier
             .headers_mut()
@@ -120,17 +120,17 @@ impl Client {
         self.session.generation()
     }
 
-    /// Gives up the token that a response was an answer to, if it is still held. Then the next call
-    /// logs in. Returns whether the token was given up.
+    /// Gives up the token of this generation, if it is still held. Then the next call logs in.
+    /// Returns whether the token was given up.
     ///
-    /// Use this after a 403 with the code `API_KEY_REVOKED`: the next login says what has become of
-    /// the key. Nothing changes while another token is held, a login is under way, or the key pair
-    /// is rejected. So any number of late 403s to one token costs one login.
+    /// Use `invalidate` after a 403 with the code `API_KEY_REVOKED`: the next login shows the state
+    /// of the key. The token stays while a login is under way or the circuit is open, and if the
+    /// invalidation budget has no permit. So any number of late 403s to one token costs one login.
     ///
-    /// The response carries the generation in its extensions, unless it is a success. An error that
-    /// stands for a status carries it, too.
+    /// A response that is no success carries the generation in its extensions. An error that stands
+    /// for a status carries the generation too.
     ///
-    /// Do not invalidate on any other 403, because each would cost a login.
+    /// Do not call `invalidate` after any other 403, because each call costs a login.
     ///
     /// ```no_run
     /// use waldo_ureq::Generation;
@@ -138,7 +138,9 @@ impl Client {
     /// # fn run(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut response = client.get("/customer").http_status_as_error(false).call()?;
     /// let generation = Generation::of(response.extensions());
-    /// if response.status() == 403 && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED") {
+    /// if response.status() == 403
+    ///     && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED")
+    /// {
     ///     client.invalidate(generation);
     /// }
     /// # Ok(())
@@ -148,49 +150,50 @@ impl Client {
         self.session.invalidate(generation)
     }
 
-    /// Replaces the key pair. The held token, a login under way, a backoff and a rejection belong
-    /// to the old pair and are forgotten.
+    /// Replaces the key pair. The session forgets the held token, a login under way, a backoff and
+    /// a rejection, because they belong to the old key pair.
     ///
-    /// Calls that wait, and calls that are answered 401 afterwards, go on under the new pair. For
-    /// another account, use another client. The same pair only ends a rejection, for when the key
-    /// is known to work again.
+    /// Calls that wait go on under the new key pair, and so do calls that are answered 401 later.
+    /// For another account, use another client. With the same key pair, `reset` only closes an open
+    /// circuit. Do so when the key works again.
     pub fn reset(&self, credentials: Credentials) {
         self.session.reset(credentials);
     }
 
-    /// What the next call would do, and why; its `Display` is one sentence.
+    /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.session.explain()
     }
 
-    /// The held token for a store, if there is one.
+    /// The held token for a store; `None` if no token is held.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.session.snapshot()
     }
 
-    /// Holds a token from a store, if it is worth holding.
+    /// Holds a stored token, if it lasts longer than the held token.
     ///
     /// # Errors
-    /// Why it is not used; nothing has changed then.
+    /// Says why the snapshot is not used. The session is unchanged.
     pub fn resume(&self, snapshot: &Snapshot) -> Result<(), NotResumed> {
         self.session.resume(snapshot)
     }
 
-    /// The one origin that the token is sent to.
+    /// The only origin that the token is sent to.
     pub fn origin(&self) -> &Origin {
         self.session.origin()
     }
 
-    /// The agent that sends, such as for its
-    /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request). What it sends by itself carries
-    /// no token. One that was not given follows no redirect and makes no error of a status.
+    /// The agent that sends, for example for its
+    /// [`configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request).
+    /// Requests that you send with the agent itself carry no token. The default agent follows no
+    /// redirect, and returns a 4xx or 5xx as a response.
     pub fn agent(&self) -> &Agent {
         self.sender.agent()
     }
 }
 
 impl Client {
-    /// What a call does unless it says otherwise.
+    /// The options of a call that sets none.
     pub(crate) fn options(&self) -> Options {
         Options {
             budget: self.agent().config().timeouts().global,
@@ -209,7 +212,7 @@ impl Client {
             self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
-        // Before the token is there: a look into a map without headers costs nothing.
+        // Do this before the token is added, because a lookup in an empty map costs nothing.
         let description = describe(&mut head, &payload)?;
         // The error with which the upload broke off.
         let mut broken = None;
@@ -219,8 +222,8 @@ impl Client {
                 Ok(attempt) => attempt,
                 Err(error) => return Err(broken.unwrap_or(error)),
             };
-            // ureq starts its timeouts anew with every request, so a call that is sent twice would
-            // take twice as long.
+            // Pass the rest of the budget: ureq starts its timeouts anew with each request, so a
+            // call that is sent twice would take twice as long.
             let left =
                 ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
             let how = attempt.upload();
@@ -232,7 +235,7 @@ impl Client {
             let verdict = match sent.ending {
                 Ending::Usual => self.conclude(attempt, &sent.result),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::HeadOnly) {
-                    // The probe got no answer, so the call ends with its first error.
+                    // The head-only attempt got no answer, so the call ends with its first error.
                     Some(error) => return Err(error),
                     None => self.session.break_off(attempt),
                 },
@@ -242,11 +245,9 @@ impl Client {
                 }
             };
             match verdict {
-                // A refused answer is dropped unread, and with it its connection, unless it has no
-                // body. To read even a short body is to wait for the server, and
-                // ureq bounds that only by what would bound the delivered answer too. A 401
-                // that is healed comes about once in a token's lifetime, so a connection more is
-                // cheap.
+                // Drop a 401 unread, which closes its connection if it has a body. Reading even a
+                // short body would wait for the server, and ureq has no separate limit for it. A
+                // 401 is sent again about once in a token's lifetime, so a new connection is cheap.
                 Verdict::Retry(again) => {
                     call = again;
                     broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
@@ -256,8 +257,7 @@ impl Client {
         }
     }
 
-    /// Waits for a token to send the request with, logging in for everyone if it falls to this
-    /// call.
+    /// Waits until the request carries a token. If this call must log in, it logs in for all calls.
     fn admit(&self, mut call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
         loop {
             call = match self.session.admit(call, request)? {
@@ -276,7 +276,7 @@ impl Client {
         }
     }
 
-    /// Logs in for everyone in a thread of its own.
+    /// Logs in for all calls in a new thread.
     fn log_in_apart(&self, lead: Lead) {
         let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
         let lead = Arc::new(Mutex::new(Some(lead)));
@@ -300,7 +300,7 @@ impl Client {
         let none = HeaderMap::new();
         let response = match result {
             Ok(response) => response,
-            // A middleware of the user's made an error of it; a 401 is still a 401.
+            // A middleware has turned the status into an error. A 401 still counts as a 401.
             Err(error) => {
                 return error.status().map_or(Verdict::Deliver, |status| {
                     self.session.conclude_head(attempt, Head::new(status, &none))
@@ -312,7 +312,7 @@ impl Client {
         self.session.conclude_head(attempt, head)
     }
 
-    /// Tells the core when to stop waiting.
+    /// Sets the deadline of the call's waiting.
     fn bound(&self, call: Call, options: Options) -> Call {
         match [options.budget, self.max_wait].into_iter().flatten().min() {
             Some(limit) => call.with_deadline(self.session.now().saturating_add(limit)),
@@ -321,18 +321,18 @@ impl Client {
     }
 }
 
-/// Applies the user's own wish about statuses to the answer.
+/// Returns the response, or an error for its status if the options ask for one.
 fn deliver(
     result: Result<Response<Body>, Error>,
     options: Options,
     generation: Generation,
 ) -> Result<Response<Body>, Error> {
     let mut response = result.map_err(|error| match error.status() {
-        // A middleware of the user's made an error of it.
+        // A middleware has turned the status into an error.
         Some(status) => Error::Status { status, generation },
         None => error,
     })?;
-    // A fresh token is in there, and the user may log the headers.
+    // The headers may hold a renewed token, and the user may log them.
     mark_sensitive(response.headers_mut());
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
@@ -348,7 +348,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Threads share clients, or this does not compile.
+/// Fails to compile if threads cannot share a client.
 const _: fn() = || {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Client>();

@@ -1,14 +1,14 @@
-//! Connections that show each answer, whatever has become of the request.
+//! Connections that show each answer, even if the request was not completely sent.
 //!
-//! A server may answer before it has read the request, and then close the connection or read no
-//! more. ureq does not look for an answer while it sends, and not after a write that failed. These
+//! A server may answer before it has read the request, and then close the connection or stop
+//! reading. ureq does not look for an answer while it sends or after a failed write. These
 //! connections do.
 //!
 //! ureq may read the whole response while it waits for `100 Continue`. On a new connection, ureq
 //! then waits for more input before it looks at the response. If the server keeps the connection
 //! open, no more input comes.
 //!
-//! When a connection ends, its buffers are wiped, because a login has left the key pair in them.
+//! The buffers of a connection are wiped at its end, because a login leaves the key pair in them.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -33,10 +33,10 @@ use zeroize::Zeroize;
 use crate::answer::{EarlyAnswer, MAX_ANSWER};
 use crate::socket::{Limit, Socket, Tcp};
 
-/// How long an answer is waited for after a write that failed.
+/// How long to wait for an answer after a failed write.
 const AWAIT_ANSWER: Duration = Duration::from_secs(1);
 
-/// How long TLS may take to open what has arrived.
+/// How long TLS may take to decrypt bytes that have arrived.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// Makes a ureq agent with this connector.
@@ -44,7 +44,7 @@ pub(crate) fn agent(config: Config) -> Agent {
     Agent::with_parts(config, Connections::default(), DefaultResolver::default())
 }
 
-/// ureq's default chain of connectors, but for the TCP connection in it.
+/// ureq's default chain of connectors, with another TCP connector.
 #[derive(Default)]
 struct Connections {
     #[cfg(feature = "socks-proxy")]
@@ -92,8 +92,8 @@ impl Connector for Connections {
     }
 }
 
-/// Without the feature, a request's own SOCKS proxy would be ignored. ureq ignores that of the
-/// environment, too.
+/// Without the feature, a request's own SOCKS proxy would be ignored, so refuse it. ureq ignores a
+/// SOCKS proxy of the environment by itself.
 #[cfg(not(feature = "socks-proxy"))]
 fn refuse_socks(config: &Config) -> Result<(), Error> {
     use ureq::ProxyProtocol::{Http, Https};
@@ -113,16 +113,16 @@ impl fmt::Debug for Connections {
 #[derive(Debug)]
 struct Connection {
     transport: Box<dyn Transport>,
-    /// What all goes through, unless a proxy's connector has opened it.
+    /// The TCP connection; `None` if a proxy's connector has opened it.
     socket: Option<Arc<Socket>>,
-    /// What it was opened for.
+    /// The URI that the connection was opened for.
     origin: Uri,
     /// Whether the last `await_input` has read new input.
     has_new_input: bool,
 }
 
 impl Connection {
-    /// Sends what the socket has not sent at once, unless the server refuses the request.
+    /// Sends the bytes that the socket has deferred, unless the server refuses the request.
     fn flush(&mut self, limit: Limit) -> Result<(), Error> {
         let Some(socket) = self.socket.clone() else { return Ok(()) };
         let mut limit = limit.moved();
@@ -134,12 +134,12 @@ impl Connection {
 
     /// Fails if the server refuses the request, or has closed its side.
     fn look(&mut self, socket: &Socket) -> Result<(), Error> {
-        // Without room, nothing could be read.
+        // A read needs room in the buffer.
         if socket.has_input() && !self.buffers().input_append_buf().is_empty() {
             match self.transport.await_input(within(GLANCE)) {
                 Ok(true) => self.has_new_input = true,
                 Ok(false) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
-                // It was something of TLS's own, such as a session ticket.
+                // The bytes were a message of TLS itself, such as a session ticket.
                 Err(Error::Timeout(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -152,17 +152,17 @@ impl Connection {
         }
     }
 
-    /// Adds the answer to the error of a write, if the server has sent one.
+    /// Adds the answer to the error of a write, if the server has sent an answer.
     fn with_answer(&mut self, error: Error, limit: Limit) -> Error {
         let kind = if let Error::Io(error) = &error {
             error.kind()
         } else if matches!(error, Error::Timeout(Timeout::PerWrite)) {
             ErrorKind::TimedOut
         } else {
-            // There is no time left, or it is not the server's doing.
+            // No time is left, or the server did not cause the error.
             return error;
         };
-        // A reset may have cut off the answer, too, and its end looks as any other.
+        // A reset may have cut off the answer too, and the cut end looks like a regular end.
         let ends_well = !matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
         let wait = limit.left().map_or(AWAIT_ANSWER, |left| left.min(AWAIT_ANSWER));
         match self.read_answer(Instant::now() + wait, ends_well) {
@@ -171,8 +171,8 @@ impl Connection {
         }
     }
 
-    /// Reads an answer as far as it comes in time. What was read stays where it is: in a connection
-    /// through a proxy, it may be TLS's.
+    /// Reads as much of an answer as comes in time. The bytes stay in the buffer, because in a
+    /// connection through a proxy they may belong to TLS.
     fn read_answer(&mut self, ends: Instant, ends_well: bool) -> Option<EarlyAnswer> {
         let mut ended = false;
         loop {
@@ -204,15 +204,15 @@ impl Transport for Connection {
         self.transport.buffers()
     }
 
-    /// Fails with the answer in its error, if the server answers and does not take the rest.
+    /// Fails with the answer in the error, if the server answers and refuses the rest.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let limit = Limit::new(timeout);
         let sent = self.transport.transmit_output(amount, timeout).and_then(|()| self.flush(limit));
         sent.map_err(|error| self.with_answer(error, limit))
     }
 
-    /// Reports each new input twice, because ureq looks at it twice. If ureq needs more input, it
-    /// calls this once more.
+    /// Reports each new input twice, because ureq reads it twice. If ureq needs more input, it
+    /// calls this method once more.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if std::mem::take(&mut self.has_new_input) && !self.buffers().input().is_empty() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! Why a call brought no response, and why there is no client to make it.
+//! The errors of calls and of building a client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +11,7 @@ use ureq::Timeout;
 use waldo_auth_client::{EnvError, Refused};
 use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
 
-/// Why a call brought no response; each variant says what to do.
+/// Why a call brought no response. Each variant says what to do.
 ///
 /// No variant holds a key, a secret or a token.
 ///
@@ -21,9 +21,15 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 /// # fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer").query("field", "id").call() {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => eprintln!("look at the key pair"),
-///     Err(Error::Refused(Refused { retry_in, .. })) => eprintln!("no token now; again in {retry_in:?}"),
-///     Err(error) if error.status() == Some(404.try_into().unwrap()) => eprintln!("no such customer"),
+///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
+///         eprintln!("look at the key pair")
+///     }
+///     Err(Error::Refused(Refused { retry_in, .. })) => {
+///         eprintln!("no token now; again in {retry_in:?}")
+///     }
+///     Err(error) if error.status() == Some(404.try_into().unwrap()) => {
+///         eprintln!("no such customer")
+///     }
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
@@ -32,62 +38,59 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token to send the call with, and none in time. The server has not acted on this
-    /// call, so it is safe to make it again, though not before `retry_in`.
+    /// There is no token, and a login cannot bring one in time. The server has not acted on this
+    /// call, so it is safe to make the call again after `retry_in`.
     ///
-    /// This is about logins. A key that is revoked while its token is held shows as a 403 on calls,
-    /// with the code `API_KEY_REVOKED` in its body; [`invalidate`](crate::Client::invalidate)
-    /// the token, and the next login says so here.
+    /// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED`
+    /// in its body, and not this error. [Invalidate](crate::Client::invalidate) the token. Then the
+    /// next login is rejected, and calls get this error.
     Refused(Refused),
-    /// The URL does not belong to the client's origin, the only one that may see the token. Send
-    /// the request with another client, or configure the origin. Nothing was sent.
+    /// The URL is outside the client's origin, and only this origin may see the token. Send the
+    /// request with another client, or set the client's origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The request has so many headers that the token cannot be added. Remove some. Nothing was
-    /// sent.
+    /// The request has so many headers that the token cannot be added. Remove some headers. Nothing
+    /// was sent.
     TooManyHeaders,
     /// The target is neither a path that begins with `/` nor an absolute URL. Write it like
     /// `/customer`. Nothing was sent.
     Target {
-        /// What is wrong with it, if it is no URI at all.
+        /// The parser's error, if the target is no URI.
         source: Option<InvalidUri>,
     },
     /// A header's name or value is invalid. Nothing was sent.
     Header(http::Error),
-    /// The body could not be written as JSON, made by its factory, or read, or is not as long as
-    /// was stated. If it broke off while it was being sent, the server may have seen a part of
-    /// it.
+    /// The body failed: it could not be written as JSON, made by its factory or read, or its length
+    /// is not the stated one. The server may have seen a part of the body.
     Body(io::Error),
-    /// The connection broke off while an upload was being sent, and **the token may have been
-    /// refused**. If a server refuses the token before it reads the body, and closes, its 401 is
-    /// often lost. The server may also have acted on the part of the body that it has read. The
-    /// call was not sent again, because no 401 could be read.
+    /// The connection broke off during an upload, and **the token may have been refused**. If a
+    /// server refuses the token before it has read the body, and closes the connection, its 401 is
+    /// often lost. The server may also have acted on a part of the body. So the call was not sent
+    /// again.
     ///
-    /// If it is safe to make the call again, do so. The new upload asks the server first, so the
-    /// client sees whether the token is refused, and replaces it. If that fails in the same way,
-    /// the token is dropped, and the next call logs in.
+    /// If it is safe to make the call again, do so. The next upload asks the server first, so the
+    /// client sees a 401 and replaces the token. If the next upload breaks off too, the token is
+    /// dropped, and the next call logs in.
     BrokeOff(ureq::Error),
-    /// The server answered with this 4xx or 5xx, and the agent's `http_status_as_error` makes an
-    /// error of such a status. ureq's default does.
+    /// The server answered with this 4xx or 5xx, and the agent's `http_status_as_error` is on, as
+    /// it is by default.
     ///
-    /// What a 401 means that was delivered: a [`OneShot`](crate::OneShot) body is spent, and the
-    /// next call has a fresh token, so make the call again; with another body, the route
-    /// refuses fresh tokens, or so many tokens were dropped lately that this one stays: the
-    /// event `throttled` says so.
+    /// If a call with a [`OneShot`](crate::OneShot) body gets a 401, the body is spent: make the
+    /// call again with a new body. With any other body, a 401 means that the route refuses new
+    /// tokens, or that the token stays by rule 16. The event `throttled` shows the latter.
     #[non_exhaustive]
     Status {
         /// The status.
         status: StatusCode,
-        /// The token that the response was an answer to, for
-        /// [`Client::invalidate`](crate::Client::invalidate).
+        /// The generation of the sent token, for [`Client::invalidate`](crate::Client::invalidate).
         generation: Generation,
     },
-    /// ureq's own error: the transport failed, or was too slow. The server may have acted on the
+    /// ureq's own error: the transport failed, or a timeout ended. The server may have acted on the
     /// request, so the request was not sent again.
     Ureq(ureq::Error),
 }
 
 impl Error {
-    /// The status, when the agent's `http_status_as_error` made an error of a 4xx or 5xx.
+    /// The status, if the error stands for a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -102,22 +105,22 @@ impl Error {
         }
     }
 
-    /// The token that a [status](Self::status) was an answer to, for
-    /// [`Client::invalidate`](crate::Client::invalidate).
+    /// The generation of the sent token, if the error stands for a [status](Self::status). Use it
+    /// for [`Client::invalidate`](crate::Client::invalidate).
     pub fn generation(&self) -> Option<Generation> {
         let Self::Status { generation, .. } = self else { return None };
         Some(*generation)
     }
 
-    /// How long from the error until it makes sense to make the same call again; `None` where time
-    /// changes nothing, or where only the caller can know.
+    /// How long to wait from the error until the same call may work. `None` if waiting does not
+    /// help, or if only the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
     }
 }
 
-/// The status that ureq has made an error of, or a middleware of the user's.
+/// The status in an error that ureq or a middleware has made of a response.
 pub(crate) fn status_of(error: &ureq::Error) -> Option<StatusCode> {
     let ureq::Error::StatusCode(status) = error else { return None };
     StatusCode::from_u16(*status).ok()
@@ -154,8 +157,8 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// The cause. The message has the words of an [`io::Error`] already. But the source is still
-    /// the `io::Error` itself, so that a program which follows the chain of sources finds it.
+    /// The cause. The message already has the words of an [`io::Error`]. The source is still the
+    /// `io::Error` itself, so that a program which follows the chain of sources finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
@@ -170,7 +173,7 @@ impl StdError for Error {
     }
 }
 
-/// The cause of a ureq error, because ureq does not return it as the source.
+/// The cause of a ureq error. ureq does not return it as the source.
 fn cause(error: &ureq::Error) -> Option<&(dyn StdError + 'static)> {
     match error {
         ureq::Error::Io(error) => Some(error),
@@ -225,12 +228,12 @@ pub enum BuildError {
     /// The origin is `https`, and this crate was built without TLS. Enable its feature `rustls`, or
     /// `native-tls`.
     ///
-    /// Only the features of this crate count. It cannot see the features that another crate enables
-    /// in ureq, or the TLS of an agent with a connector of its own.
+    /// Only the features of this crate count. The crate cannot see the features that another crate
+    /// enables in ureq, or the TLS of an agent with its own connector.
     NoTls(Origin),
     /// The agent has a setting on which ureq would panic in the thread of a call.
     Agent {
-        /// The setting, by the name of its method, such as `tls_config`.
+        /// The name of the setting's method, such as `tls_config`.
         setting: &'static str,
         /// The fault of the setting, or what to do.
         advice: &'static str,

@@ -1,4 +1,5 @@
-// Where the README's links lead from here; of two definitions, the first counts.
+// The targets of the README's links on this page. If a link has two definitions, the first one
+// counts.
 //! [`waldo-auth-core`]: https://github.com/waldo-auth/waldo-auth/tree/main/crates/waldo-auth-core
 //! [the protocol]: https://github.com/waldo-auth/waldo-auth/blob/main/docs/protocol.md
 //! [`Payload`]: Payload
@@ -32,9 +33,9 @@ pub use error::{BuildError, Error};
 pub use payload::{Factory, OneShot, Payload};
 pub use request::RequestBuilder;
 
-/// The HTTP types that requests and responses are made of; the same as ureq's.
+/// The types of requests and responses, which are also ureq's types.
 pub use http;
-/// The agent's crate, for its configuration.
+/// The crate of the agent and its configuration.
 pub use ureq;
 pub use waldo_auth_client::{EnvError, Refused};
 pub use waldo_auth_core::{

@@ -1,4 +1,4 @@
-//! Logging in for everyone.
+//! Logs in for all calls.
 
 use std::io::{self, Read};
 use std::sync::mpsc;
@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use crate::error::status_of;
 use crate::sending::Sender;
 
-/// Sends the login's request, and ends the lead with what comes back.
+/// Sends the login's request, and ends the lead with the answer or the error.
 pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
     let (head, body) = lead.request().into_parts();
-    // It holds the key pair; this copy of it is wiped when the login has ended.
+    // The body holds the key pair, so it is wiped at the end of this function.
     let body = Zeroizing::new(body);
     let request = sender
         .configure(Request::from_parts(head, body.as_slice()))
@@ -34,7 +34,7 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
         ));
     }
     let (head, body) = response.into_parts();
-    let Some(patience) = lead.body_timeout(head.status) else {
+    let Some(timeout) = lead.body_timeout(head.status) else {
         return lead.answer(Head::new(head.status, &head.headers), &[]);
     };
     let answer = if head.status.is_success() {
@@ -43,17 +43,17 @@ pub(crate) fn log_in(sender: &Sender, origin: &Origin, lead: Lead) {
             Err(error) => return fail(lead, error),
         }
     } else {
-        read_within(body, patience)
+        read_within(body, timeout)
     };
     lead.answer(Head::new(head.status, &head.headers), &answer);
 }
 
-/// Reads the body of an answer for at most this time.
-fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
+/// Reads the body of an answer for at most `timeout`.
+fn read_within(body: Body, timeout: Duration) -> Zeroizing<Vec<u8>> {
     let (sender, pieces) = mpsc::sync_channel::<Zeroizing<Vec<u8>>>(0);
     // ureq's timeouts must be set before the status is known, and a blocked read cannot be ended.
-    // So a thread of its own reads the body. If the body stalls, this thread lives until the time
-    // of the login is over.
+    // So a new thread reads the body. If the body stalls, this thread lives until the timeout of
+    // the login.
     let reading = thread::Builder::new().spawn(move || {
         let mut reader = reader(body);
         let mut piece = Zeroizing::new(vec![0; PIECE]);
@@ -65,7 +65,7 @@ fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
             }
         }
     });
-    let (mut answer, ends) = (buffer(), Instant::now() + patience);
+    let (mut answer, ends) = (buffer(), Instant::now() + timeout);
     if reading.is_ok() {
         let next = || pieces.recv_timeout(ends.saturating_duration_since(Instant::now())).ok();
         iter::from_fn(next).for_each(|piece| answer.extend_from_slice(&piece));
@@ -76,7 +76,7 @@ fn read_within(body: Body, patience: Duration) -> Zeroizing<Vec<u8>> {
 fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     let mut answer = buffer();
     match reader(body).read_to_end(&mut answer).map_err(ureq::Error::from) {
-        // ureq found that even the compressed body is too long, so the body counts as too long.
+        // Even the compressed body is too long, so the body counts as too long.
         Err(ureq::Error::BodyExceedsLimit(_)) => answer.resize(MAX_READ, 0),
         result => drop(result?),
     }
@@ -85,18 +85,18 @@ fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
 
 /// Reads the body up to the limit and one byte.
 fn reader(body: Body) -> impl Read {
-    // ureq's limit counts compressed bytes. A compressed body can be endless, and decompress to
+    // ureq's limit counts compressed bytes, because an endless compressed body can decompress to
     // nothing.
     body.into_with_config().limit(MAX_READ as u64).reader().take(MAX_READ as u64)
 }
 
-/// An answer may echo the key pair, so the buffer is wiped. It is allocated once, because growth
-/// would leave copies behind.
+/// A buffer that is wiped, because an answer may echo the key pair. It is allocated once: a buffer
+/// that grows leaves copies behind.
 fn buffer() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(Vec::with_capacity(MAX_READ))
 }
 
-/// One byte more than an answer may have.
+/// The largest accepted body, and one byte that shows a larger body.
 const MAX_READ: usize = Login::MAX_BODY + 1;
 
 /// How many bytes are read at once from a body that may stall.
@@ -104,10 +104,10 @@ const PIECE: usize = 4096;
 
 fn fail(lead: Lead, error: ureq::Error) {
     match (status_of(&error), error) {
-        // A middleware of the user's made an error of it; the status is still the server's word.
+        // A middleware has turned the status into an error. The status still counts.
         (Some(status), _) => lead.answer(Head::new(status, &HeaderMap::new()), &[]),
         (None, error @ ureq::Error::Timeout(_)) => lead.time_out(error),
-        // ureq's error does not return the error inside it as its source.
+        // ureq's error does not return the inner error as its source.
         (None, ureq::Error::Io(error)) => lead.fail(error),
         (None, error) => lead.fail(error),
     }
@@ -121,14 +121,15 @@ mod tests {
 
     use super::*;
 
-    /// 32 KiB of spaces in gzip: what stands before a run of zeros, their number, and what follows.
+    /// 32 KiB of spaces in gzip: the bytes before a run of zeros, the number of zeros, and the
+    /// bytes after it.
     const SPACES: (&[u8], usize, &[u8]) = (
         b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xed\xc1\x81\0\0\0\0\x80\x20\x95\xfd\x29\x17\xa9\x0a",
         31,
         b"\x18\x9b\x7d\xf6\x8a\0\x80\0\0",
     );
 
-    /// A body that the wire shortens to a five-hundredth.
+    /// A body that gzip shortens to a five-hundredth.
     fn bomb() -> Body {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let uri = format!("http://{}/", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! What a request may carry, told apart by whether it can be sent a second time.
+//! The bodies of requests. The type of a body says whether it can be sent again.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use self::sealed::Source;
 
-/// A request's body; its type says whether it can be produced a second time (rule 17).
+/// The body of a request. Its type says whether the body can be produced again (rule 17).
 ///
 /// | body | sent again after a refused token? |
 /// |---|---|
@@ -15,9 +15,9 @@ use self::sealed::Source;
 /// | [`Factory`]: a closure that makes a reader | yes: the closure is asked again |
 /// | [`OneShot`]: a reader | only if none of it was read |
 ///
-/// A `Content-Length` that is set by hand must be the body's; another one ends the call as
-/// [`Error::Body`](crate::Error::Body). Nothing is ever buffered to make a body replayable. The
-/// trait is sealed: a type of your own is one of these, or behind a [`Factory`].
+/// If you set a `Content-Length`, it must be the length of the body, or the call fails with
+/// [`Error::Body`](crate::Error::Body). No body is buffered to make it replayable. The trait is
+/// sealed: convert your own type to one of these, or use a [`Factory`].
 pub trait Payload: Source {}
 
 impl<S: Source> Payload for S {}
@@ -25,26 +25,26 @@ impl<S: Source> Payload for S {}
 pub(crate) mod sealed {
     use super::{Read, io};
 
-    /// How this crate sees a body; what is in memory has nothing but its bytes to tell.
+    /// The inner interface of a body. The defaults are right for bodies in memory.
     pub trait Source {
-        /// Whether [`reader`](Self::reader) may be asked for twice.
+        /// Whether [`reader`](Self::reader) may be called again.
         const REPLAYABLE: bool = true;
 
         fn bytes(&self) -> &[u8] {
             &[]
         }
 
-        /// How long the body is, if that is known.
+        /// The length of the body in bytes, if it is known.
         fn length(&self) -> Option<u64> {
             Some(self.bytes().len() as u64)
         }
 
-        /// Whether the server is asked before it gets the body.
+        /// Whether the client asks the server (`Expect: 100-continue`) before it sends the body.
         fn expects(&self) -> bool {
             false
         }
 
-        /// The body from its beginning, for one sending.
+        /// A reader of the whole body, for one sending.
         fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
             Ok(Box::new(self.bytes()))
         }
@@ -71,7 +71,7 @@ impl<T: AsRef<[u8]> + ?Sized> Source for &T {
     }
 }
 
-/// A body that a closure makes anew for each sending, such as a file that is opened again.
+/// A body that a closure makes for each sending, such as a file that is opened again.
 ///
 /// ```
 /// use std::fs::File;
@@ -87,8 +87,8 @@ pub struct Factory<F, R> {
 }
 
 impl<F: FnMut() -> io::Result<R>, R: Read> Factory<F, R> {
-    /// Asks `make` for a reader each time the request is sent. Its error ends the call as
-    /// [`Error::Body`](crate::Error::Body).
+    /// A body from `make`, which is called each time the request is sent. Its error ends the call
+    /// as [`Error::Body`](crate::Error::Body).
     pub fn new(make: F) -> Self {
         Self { make, made: PhantomData, length: None }
     }
@@ -120,14 +120,15 @@ impl<F, R> fmt::Debug for Factory<F, R> {
     }
 }
 
-/// A body that can be read once: a pipe, a socket, an upload that is passed on.
+/// A body that can be read only once: a pipe, a socket, or an upload that is passed on.
 ///
-/// It goes out with `Expect: 100-continue`, so that a server that looks at the token first can
-/// refuse the request before the body is touched; then the call logs in and sends it after all. A
-/// server that takes the body before it looks (many do) leaves nothing to send: its 401 is
-/// delivered, and the next call logs in. Where a [`Factory`] can do the work, prefer it.
+/// The request has `Expect: 100-continue`, so a server that checks the token first can refuse the
+/// request before the body is read. Then the client logs in and sends the call again. Many servers
+/// read the body before they check the token. Then the body is spent: the 401 is delivered, and the
+/// next call logs in. If you can, use a [`Factory`] instead.
 ///
-/// If a server was silent when it was asked, later requests do not ask, until an upload breaks off.
+/// If the server does not answer the `Expect`, later requests do not ask until an upload breaks
+/// off.
 ///
 /// ```
 /// use waldo_ureq::OneShot;
@@ -142,7 +143,7 @@ pub struct OneShot<R> {
 }
 
 impl<R: Read> OneShot<R> {
-    /// Sends what `reader` gives until its end.
+    /// A body of all bytes that `reader` returns until its end.
     pub fn new(reader: R) -> Self {
         Self { reader, length: None, expect: true }
     }
@@ -159,9 +160,9 @@ impl<R: Read> OneShot<R> {
 
     /// Sends the body at once, without asking the server first.
     ///
-    /// This is for servers and proxies that ignore `Expect`. Otherwise the first request to them
-    /// waits for the agent's `timeout_await_100` (one second by default) before its body follows.
-    /// While a token is in doubt, an upload still sends `Expect`.
+    /// Use this for servers and proxies that ignore `Expect`. Otherwise the first request to them
+    /// waits for the agent's `timeout_await_100` (default: 1 s) before it sends the body. An upload
+    /// with a doubtful token still sends `Expect`.
     #[must_use]
     pub fn without_expect(self) -> Self {
         Self { expect: false, ..self }

@@ -1,12 +1,12 @@
-//! The readers that ureq takes a body from.
+//! The readers that give ureq a body.
 
 use std::io::{self, ErrorKind, Read};
 use std::time::Instant;
 
-/// A body that counts its bytes, and records the time of the first read, and how it ended.
+/// A reader of a body that counts the bytes, and records the first read and the end.
 pub(crate) struct Watched<'a> {
     reader: Box<dyn Read + 'a>,
-    /// What is still to come of the stated length.
+    /// How many bytes of the stated length are still to come.
     left: Option<u64>,
     /// The time of the first read.
     pub(crate) touched: Option<Instant>,
@@ -23,8 +23,8 @@ impl<'a> Watched<'a> {
 
     fn read_counted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.left else { return self.reader.read(buffer) };
-        // ureq stops asking at the stated length, so the last read needs room for a byte that
-        // should not be there.
+        // ureq stops reading at the stated length. So read one byte less here, and the next read
+        // can find a byte too many.
         let exact = buffer.len() > 1 && buffer.len() as u64 == left;
         let room = buffer.len() - usize::from(exact);
         let count = self.reader.read(buffer.get_mut(..room).unwrap_or_default())?;
@@ -53,7 +53,7 @@ impl Read for Watched<'_> {
     }
 }
 
-/// The body of a probe.
+/// The body of a head-only attempt, which is never sent.
 pub(crate) struct Withheld;
 
 impl Read for Withheld {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_filled_but_for_a_byte_where_the_stated_length_ends_with_it() {
+    fn the_last_read_leaves_room_for_a_byte_too_many() {
         let read =
             |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
         assert_eq!(read(13, 4), 4);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_its_stated_length_a_body_has_ended() {
+    fn a_body_ends_at_its_stated_length() {
         let (mut body, mut buffer) = (stated(4, b"text"), [0; 8]);
         assert_eq!(body.read(&mut buffer).unwrap(), 4);
         assert_eq!(body.read(&mut buffer).unwrap(), 0);

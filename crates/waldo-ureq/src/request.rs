@@ -1,4 +1,4 @@
-//! A request on its way to being sent.
+//! A request before it is sent.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::payload::Payload;
 use crate::target::Target;
 
-/// A request that a [`Client`] is about to send; it is sent by [`call`](Self::call),
-/// [`send`](Self::send) or [`send_json`](Self::send_json).
+/// Builds a request of a [`Client`]. [`call`](Self::call), [`send`](Self::send) or
+/// [`send_json`](Self::send_json) sends it.
 ///
-/// What is wrong with its target or its headers is told when it is sent.
+/// An invalid target or header is reported when the request is sent.
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder<'a> {
     client: &'a Client,
@@ -63,7 +63,7 @@ impl<'a> RequestBuilder<'a> {
         Self { client, head, target: Target::new(target), options: client.options() }
     }
 
-    /// Adds a header. `Authorization` is the client's own and will be replaced.
+    /// Adds a header. The client replaces `Authorization`.
     pub fn header<K, V>(self, name: K, value: V) -> Self
     where
         HeaderName: TryFrom<K>,
@@ -74,39 +74,38 @@ impl<'a> RequestBuilder<'a> {
         Self { head: self.head.header(name, value), ..self }
     }
 
-    /// Adds a pair to the query; both halves are percent-encoded.
+    /// Adds a pair to the query. The name and the value are percent-encoded.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.target.add_query(name.as_ref(), value.as_ref());
         self
     }
 
-    /// Bounds the whole call from when it is made: waiting, sending, sending again, reading the
-    /// answer.
+    /// Bounds the whole call from its start: waiting, sending, sending again, and reading the
+    /// response.
     ///
-    /// Default: the agent's `timeout_global`, which this replaces. Waiting is bounded by the
-    /// client's [`max_wait`](crate::ClientBuilder::max_wait) as well.
+    /// Default: the agent's `timeout_global`. The client's
+    /// [`max_wait`](crate::ClientBuilder::max_wait) bounds waiting as well.
     ///
-    /// A blocked write can overrun the deadline, because ureq looks at the clock only between two
-    /// writes.
+    /// A blocked write can exceed the deadline, because ureq reads the clock only between writes.
     ///
-    /// A login goes on when the deadline of its call is over, and brings its token for later calls.
-    /// To have a token before the first call, log in ahead with [`Client::token`].
+    /// A login goes on after the deadline of its call, and its token serves later calls. To log in
+    /// before the first call, use [`Client::token`].
     pub fn deadline(mut self, within: Duration) -> Self {
         self.options.budget = Some(within);
         self
     }
 
-    /// Whether a 4xx or 5xx that is delivered becomes an error without headers and body; default as
-    /// the agent has it.
+    /// Whether a delivered 4xx or 5xx becomes an error without headers and body. Default: the
+    /// agent's setting.
     pub fn http_status_as_error(mut self, as_error: bool) -> Self {
         self.options.status_as_error = as_error;
         self
     }
 
-    /// Sends it without a body.
+    /// Sends the request without a body.
     ///
-    /// A 3xx is an answer like any other: `Ok`, and not followed. Of a 4xx or 5xx that is made an
-    /// error, the status is all that is left; to see a 503's `Retry-After` or a 403's code, say
+    /// A 3xx is returned as `Ok`, and its redirect is not followed. If a 4xx or 5xx becomes an
+    /// error, only the status is kept. To read the `Retry-After` of a 503 or the code of a 403, set
     /// `http_status_as_error(false)`.
     ///
     /// # Errors
@@ -116,7 +115,7 @@ impl<'a> RequestBuilder<'a> {
         self.send(())
     }
 
-    /// Sends it with a body; see [`Payload`] for which bodies can be sent again.
+    /// Sends the request with a body. See [`Payload`] for the bodies that can be sent again.
     ///
     /// No `Content-Type` is set. Any method may carry a body.
     ///
@@ -132,7 +131,8 @@ impl<'a> RequestBuilder<'a> {
     /// Sends a value as JSON, with `Content-Type: application/json` unless another is set.
     ///
     /// # Errors
-    /// When the value cannot be written as JSON: [`Error::Body`]. Else as [`send`](Self::send).
+    /// [`Error::Body`], if the value cannot be written as JSON. Otherwise the errors of
+    /// [`send`](Self::send).
     #[cfg(feature = "json")]
     pub fn send_json<T: serde::Serialize + ?Sized>(
         mut self,
@@ -147,7 +147,7 @@ impl<'a> RequestBuilder<'a> {
     }
 }
 
-/// The target and the headers stay out of it: they may hold secrets of the caller's.
+/// Does not show the target and the headers, because they may hold secrets of the caller.
 impl fmt::Debug for RequestBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBuilder")

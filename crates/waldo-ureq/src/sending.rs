@@ -1,5 +1,5 @@
-//! One sending of a request over ureq, in three ways: with its body at once, with its body after
-//! the server was asked, or as a probe, which has no body.
+//! One sending of a request over ureq, in one of three ways: with its body at once, with its body
+//! after the server was asked, or as a head-only attempt.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -23,27 +23,26 @@ use crate::error::Error;
 use crate::payload::Payload;
 use crate::reader::{Watched, Withheld};
 
-/// How long a write of an upload may make no progress. The limit is needed because a server may
-/// refuse a token on the head, and then neither read nor close. TCP recovers from a few lost
-/// packets in this time. ureq may wait up to three times as long.
+/// How long a write of an upload may make no progress. A server may refuse a token on the head,
+/// leave the body unread and keep the connection open, so a limit is needed. TCP recovers from a
+/// few lost packets in this time. ureq may wait up to three times as long.
 const STALL: Duration = Duration::from_secs(10);
 
-/// The least value of the same limit, for a call that has little time.
+/// The smallest value of [`STALL`], for a call that has little time.
 const MIN_STALL: Duration = Duration::from_secs(1);
 
-/// What a request's headers say of its body.
+/// The headers' description of the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Description {
-    /// There is one, though it may be empty.
+    /// The request has a body, which may be empty.
     announced: bool,
-    /// The length that frames it. ureq trusts it, and asks a body that falls short for ever.
+    /// The `Content-Length`. ureq trusts it, and reads a shorter body for ever.
     length: Option<u64>,
 }
 
-/// Adds the headers that only the body knows, where the user has not, and says what all of them say
-/// of it.
+/// Adds the headers of the body that the user has not set, and returns the description of the body.
 pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) -> Result<Description, Error> {
-    // A body of nothing has a length on these methods only; on the others it is no body.
+    // An empty body has a `Content-Length` on these methods only. On other methods it is no body.
     let least = u64::from(!matches!(head.method, Method::POST | Method::PUT | Method::PATCH));
     if let Some(length) = payload.length()
         && length >= least
@@ -58,7 +57,7 @@ pub(crate) fn describe(head: &mut Parts, payload: &impl Payload) -> Result<Descr
     })
 }
 
-/// Adds a header unless it is there.
+/// Adds a header, unless the request already has it.
 pub(crate) fn add(
     headers: &mut HeaderMap,
     name: HeaderName,
@@ -80,13 +79,13 @@ pub(crate) struct Sent {
 /// What the end of a sending shows about the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The response decides. Without a response, the end shows nothing.
+    /// The response decides. An end without a response shows nothing about the token.
     Usual,
-    /// The connection failed while an upload was being sent, or a probe got no answer. So the token
+    /// The connection failed during an upload, or a head-only attempt got no answer. So the token
     /// may have been refused.
     BrokeOff,
-    /// A timeout of the caller ended while an upload was being sent. The token may have been
-    /// refused, and the call has ended.
+    /// A timeout of the caller ended during an upload. The token may have been refused, and the
+    /// call has ended.
     OutOfTime,
 }
 
@@ -95,7 +94,8 @@ impl Sent {
         Self { result, touched: false, ending: Ending::Usual }
     }
 
-    /// A connection that the server has ended broke off, although none of the body was sent.
+    /// Counts a connection that the server has ended as broken off, even if none of the body was
+    /// sent.
     fn or_broke_off(self) -> Self {
         match self.result {
             Err(Error::Ureq(error)) if is_break_off(&error) => {
@@ -106,37 +106,37 @@ impl Sent {
     }
 }
 
-/// The agent, and what this crate has learned about its server.
+/// The agent, and facts that this crate has learned about its server.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     agent: Agent,
-    /// Whether the user gave the settings. Then a middleware in them may send requests elsewhere.
+    /// Whether the user gave the settings. Then a middleware may send requests to another server.
     given: bool,
-    /// Whether the connections are this crate's. Then it sees the answer to `Expect` even if the
-    /// server keeps the connection open.
+    /// Whether the connections are this crate's own. Then this crate sees the answer to `Expect`
+    /// even if the server keeps the connection open.
     sees_answers: bool,
-    /// Whether the server was silent after `Expect: 100-continue`, or answered 417.
+    /// Whether the server did not answer `Expect: 100-continue` in time, or answered 417.
     ignores_expect: Arc<AtomicBool>,
-    /// An upload broke off although the server had asked for the body. Such a server may say 100
-    /// before it looks at the token, and a server that is asked to close does not read the body.
+    /// Whether an upload broke off after the server had asked for the body. Such a server may send
+    /// 100 before it checks the token, and a server that is asked to close does not read the body.
     continues_first: Arc<AtomicBool>,
 }
 
-/// The limits of a request, beside those of the agent.
+/// The limits of a request, besides the limits of the agent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Limits {
-    /// For the whole exchange.
+    /// The time for the whole exchange.
     left: Option<Duration>,
-    /// For one write.
+    /// The time for one write.
     stall: Option<Duration>,
-    /// For the `100 Continue`, if this crate sent `Expect`.
+    /// The time for the `100 Continue`, if this crate sent `Expect`.
     await_100: Option<Duration>,
-    /// For the head of the response, after the end of the sending.
+    /// The time for the head of the response, after the request was sent.
     answer: Option<Duration>,
 }
 
 impl Sender {
-    /// Sends with an agent of the user's.
+    /// Sends with the user's agent.
     pub(crate) fn given(agent: Agent) -> Self {
         Self {
             agent,
@@ -147,7 +147,7 @@ impl Sender {
         }
     }
 
-    /// Sends with settings of the user's.
+    /// Sends with the user's settings.
     pub(crate) fn configured(config: Config) -> Self {
         Self { sees_answers: true, ..Self::given(connector::agent(config)) }
     }
@@ -163,22 +163,22 @@ impl Sender {
 
     /// The URI that a response came from, if a middleware may have sent the request elsewhere.
     pub(crate) fn source<'a>(&self, response: &'a Response<Body>) -> Option<Cow<'a, Uri>> {
-        // ureq does not know of an early answer. Its connection knows where it came from.
+        // The connection has read an early answer itself, so it recorded the URI.
         if let Some(AnsweredBy(uri)) = response.extensions().get().filter(|_| self.given) {
             return Some(Cow::Borrowed(uri));
         }
-        // A middleware made a response without extensions itself, and counts as the origin.
+        // A response without extensions was made by a middleware, and counts as the origin's.
         if !self.given || response.extensions().is_empty() {
             return None;
         }
         // Do not use `get_uri`: it panics if a middleware has made the response. If another agent
-        // has made it, its source is unknown, and an empty URI stands for an unknown source.
+        // has made the response, the source is unknown, which an empty URI stands for.
         let visited = response.get_redirect_history().and_then(<[Uri]>::last);
         Some(visited.map_or_else(|| Cow::Owned(Uri::default()), Cow::Borrowed))
     }
 
-    /// Sends the request, with the payload as its body, within `left` if there is a limit. An
-    /// upload is sent as `how` says.
+    /// Sends the request with the payload as its body, within `left` if it is set. An upload is
+    /// sent as `how` says.
     pub(crate) fn send(
         &self,
         mut request: Request<()>,
@@ -187,7 +187,7 @@ impl Sender {
         how: Upload,
         left: Option<Duration>,
     ) -> Sent {
-        // Send a body that was announced even if it is empty, because the server waits for it.
+        // Send an announced body even if it is empty, because the server waits for it.
         if payload.length() == Some(0) && !description.announced {
             let limits = Limits { left, ..Limits::default() };
             return Sent::usual(self.run(request, limits).map_err(Error::Ureq));
@@ -201,7 +201,7 @@ impl Sender {
             Limits { left, stall: is_upload.then(|| self.stall(left)), ..Limits::default() };
         let (asks, wait) = match how {
             Upload::Send => (payload.expects() && !self.ignores_expect(), self.await_100()),
-            // This crate, not the agent, decides how long the server may take to answer a probe.
+            // This crate sets the time for the answer to `Expect`, and not the agent.
             Upload::ExpectContinue | Upload::HeadOnly => {
                 (true, self.within_a_read(Upload::CONTINUE_TIMEOUT))
             }
@@ -227,8 +227,8 @@ impl Sender {
         if sent.touched || !sent.result.as_ref().is_ok_and(is_417) {
             return sent;
         }
-        // The 417 is about `Expect` and not about the call. Only a head was sent, so the request
-        // can be sent again.
+        // A 417 refuses `Expect` and not the call. Only a head was sent, so the request can be sent
+        // again.
         self.learn(true);
         let left = left.map(|left| left.saturating_sub(began.elapsed()));
         self.exchange(plain, description, payload, Limits { left, ..limits })
@@ -241,7 +241,8 @@ impl Sender {
         if self.sees_answers || sends_body && self.continues_first.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // Ask the server to close, because then ureq sees the answer at the end of the connection.
+        // Ask the server to close the connection, because ureq then sees the answer at the
+        // connection's end.
         add(headers, CONNECTION, HeaderValue::from_static("close"))
     }
 
@@ -262,8 +263,8 @@ impl Sender {
         let result = self.run(request.map(|()| SendBody::from_reader(&mut body)), limits);
         let mut continued = false;
         if let (Some(wait), Some(asked)) = (limits.await_100, body.touched) {
-            // The time includes that of connecting. If connecting is slow, a later request may not
-            // ask, which does little harm.
+            // The time includes connecting. If connecting is slow, a later request may not ask,
+            // which does little harm.
             continued = asked.saturating_duration_since(began) < wait;
             self.learn(!continued);
         }
@@ -327,7 +328,7 @@ impl Sender {
         self.perform(settings.build())
     }
 
-    /// Sends a request. An answer counts although the request could not be sent whole.
+    /// Sends a request. An answer counts even if the request was not completely sent.
     pub(crate) fn perform<S: AsSendBody>(
         &self,
         request: Request<S>,
@@ -335,9 +336,9 @@ impl Sender {
         self.agent.run(request).or_else(EarlyAnswer::from_error)
     }
 
-    /// Sets what this crate needs for calls and logins. A status is not an error. A redirect is not
-    /// followed (rule 21). A request in clear, which stays on this machine (rule 3), goes through
-    /// no proxy.
+    /// Applies the settings that calls and logins need. A status is no error. A redirect is not
+    /// followed (rule 21). A request to an `http` origin, which is this machine (rule 3), uses no
+    /// proxy.
     pub(crate) fn configure<S: AsSendBody>(
         &self,
         request: Request<S>,
@@ -352,8 +353,8 @@ impl Sender {
         if in_clear { settings.proxy(None) } else { settings }
     }
 
-    /// Whether [`configure`](Self::configure) would leave the agent's settings as they are. Then
-    /// the request needs no settings of its own, for which ureq would copy all settings.
+    /// Whether [`configure`](Self::configure) would change none of the agent's settings. Then the
+    /// request needs no own settings, for which ureq would copy all settings.
     fn is_as_configured<S>(&self, request: &Request<S>) -> bool {
         let config = self.agent.config();
         let goes_direct = !is_in_clear(request) || config.proxy().is_none();
@@ -370,14 +371,14 @@ impl Sender {
         )
     }
 
-    /// Half of the agent's limit for one read, at most. Silence is an answer here, but a read that
-    /// times out would fail the call.
+    /// `wait`, but at most half of the agent's limit for one read. Silence counts as an answer
+    /// here, but a read that times out would fail the call.
     fn within_a_read(&self, wait: Duration) -> Duration {
         self.agent.config().timeout_per_read().map_or(wait, |read| wait.min(read / 2))
     }
 
-    /// How long a write may make no progress: no longer than the agent's own limit, and short
-    /// enough to leave time for a probe.
+    /// How long a write may make no progress: at most the agent's own limit, and short enough to
+    /// leave time for a head-only attempt.
     fn stall(&self, left: Option<Duration>) -> Duration {
         let own = self.agent.config().timeout_per_write().unwrap_or(STALL).min(STALL);
         left.map_or(own, |left| own.min(MIN_STALL.max(left / 5)))
@@ -396,8 +397,8 @@ fn is_in_clear<S>(request: &Request<S>) -> bool {
     request.uri().scheme() != Some(&Scheme::HTTPS)
 }
 
-/// What an error shows about the token, if it came during the sending of an upload or during the
-/// wait for the response.
+/// What an error shows about the token. The error came during an upload, or during the wait for its
+/// response.
 fn ending(error: &ureq::Error, body_ended: bool) -> Ending {
     let is_in_time = !matches!(
         error,
@@ -417,7 +418,7 @@ fn is_break_off(error: &ureq::Error) -> bool {
         let kind = error.kind();
         return matches!(
             kind,
-            // ureq's own word for a connection that the server has ended is the last.
+            // The last kind is ureq's own, for a connection that the server has ended.
             ErrorKind::BrokenPipe
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
@@ -435,7 +436,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_settings_of_its_own_unless_the_agents_are_the_same() {
+    fn a_request_has_own_settings_unless_the_agents_fit() {
         let plain =
             || Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
         let same = |settings: ConfigBuilder<AgentScope>, request: Request<()>| {

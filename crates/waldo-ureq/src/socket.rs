@@ -1,7 +1,7 @@
 //! A TCP connection whose writes do not block for long.
 //!
-//! A server may answer before it has read the request, and then read no more. So the connection
-//! keeps what it cannot send, and its owner looks for an answer before it sends the rest.
+//! A server may answer before it has read the request, and then stop reading. So the connection
+//! keeps the bytes that it cannot send, and its owner looks for an answer before it sends the rest.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,10 +16,10 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 use zeroize::Zeroizing;
 
-/// How long a write may make no progress until the owner looks for an answer.
+/// How long a write may make no progress before the owner looks for an answer.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The least time for an address of several.
+/// The shortest time for one of several addresses.
 const MIN_CONNECT: Duration = Duration::from_millis(10);
 
 /// When a write must end.
@@ -28,19 +28,19 @@ pub(crate) struct Limit {
     ends: Option<Instant>,
     reason: Timeout,
     per_write: Option<Duration>,
-    /// When something was sent last.
+    /// When bytes were sent last.
     moved: Instant,
 }
 
 impl Limit {
-    /// The limits that start now.
+    /// The limit, from now on.
     pub(crate) fn new(timeout: NextTimeout) -> Self {
         let now = Instant::now();
         let exact = |limit: ureq::unversioned::transport::time::Duration| {
             (!limit.is_not_happening()).then_some(*limit)
         };
         Self {
-            // A limit that the clock cannot express is none.
+            // A limit beyond the range of the clock is no limit.
             ends: exact(timeout.after).and_then(|after| now.checked_add(after)),
             reason: timeout.reason,
             per_write: timeout.per_write.and_then(exact),
@@ -48,12 +48,12 @@ impl Limit {
         }
     }
 
-    /// The same, but something was sent a moment ago.
+    /// The same limit after progress: bytes were sent now.
     pub(crate) fn moved(self) -> Self {
         Self { moved: Instant::now(), ..self }
     }
 
-    /// What is left of the time for everything.
+    /// The rest of the time for the whole write.
     pub(crate) fn left(self) -> Option<Duration> {
         self.ends.map(|ends| ends.saturating_duration_since(Instant::now()))
     }
@@ -69,16 +69,16 @@ impl Limit {
     }
 }
 
-/// The connection itself, which its [`Tcp`] and its owner share.
+/// The connection, which its [`Tcp`] and its owner share.
 pub(crate) struct Socket {
     stream: TcpStream,
     deferred: Mutex<Deferred>,
 }
 
-/// What a write has left to the owner.
+/// The bytes and the error that a write has left to the owner.
 #[derive(Default)]
 struct Deferred {
-    /// There is an owner.
+    /// Whether the connection has an owner.
     is_owned: bool,
     unsent: Zeroizing<Vec<u8>>,
     failure: Option<Error>,
@@ -86,17 +86,17 @@ struct Deferred {
 
 impl Socket {
     /// From now on, writes never fail and never block for long. The caller must call
-    /// [`flush`](Self::flush) after each.
+    /// [`flush`](Self::flush) after each write.
     ///
-    /// So TLS, which cannot read after a write that failed, can still read the answer.
+    /// TLS cannot read after a failed write, so a failed write would hide the answer.
     pub(crate) fn own(&self) {
         self.deferred().is_owned = true;
     }
 
-    /// Tries to send what is unsent, and says whether all is sent.
+    /// Tries to send the deferred bytes. Returns whether all bytes are sent.
     ///
     /// # Errors
-    /// Why it cannot be sent, or could not be sent earlier.
+    /// The error of this write, or of an earlier write.
     pub(crate) fn flush(&self, limit: &mut Limit) -> Result<bool, Error> {
         let mut deferred = self.deferred();
         if let Some(failure) = deferred.failure.take() {
@@ -116,7 +116,7 @@ impl Socket {
         !peeked.is_err_and(|error| is_pending(&error))
     }
 
-    /// Writes until all is sent, or nothing moves, and says how much is sent.
+    /// Writes until all bytes are sent or no progress is made. Returns the number of sent bytes.
     fn write(&self, bytes: &[u8], limit: &mut Limit) -> Result<usize, Error> {
         let (mut sent, began) = (0, Instant::now());
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
@@ -143,7 +143,7 @@ impl Socket {
         if cfg!(not(windows)) {
             return (&self.stream).write(bytes);
         }
-        // After a write that timed out, Windows does not say how much was sent.
+        // Do not use a write timeout: after it, Windows does not say how many bytes were sent.
         let written = self.without_blocking(|mut stream| stream.write(bytes));
         if written.as_ref().is_err_and(is_pending) {
             thread::sleep(PAUSE / 10);
@@ -165,7 +165,7 @@ impl Socket {
 
 impl ShutdownHandle for Socket {
     fn shutdown(&self) {
-        // It fails if the connection is closed already.
+        // `shutdown` fails if the connection is already closed.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }
@@ -207,14 +207,15 @@ impl Tcp {
             return Ok(());
         }
         match self.socket.stream.set_read_timeout(timeout) {
-            // So says macOS if the server has closed the connection. The read then tells more.
+            // macOS returns this error if the server has closed the connection. The read then
+            // returns the real error.
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
             result => result.inspect(|()| self.read_timeout = timeout),
         }
     }
 }
 
-/// Each address gets half of the time that is left, and the last one gets the rest.
+/// Each address gets half of the time that is left, and the last address gets the rest.
 fn connect_to(addresses: &[SocketAddr], limit: Limit) -> Result<TcpStream, Error> {
     let mut failure = io::Error::from(ErrorKind::ConnectionRefused);
     for (place, address) in addresses.iter().enumerate() {
@@ -284,7 +285,7 @@ impl Transport for Tcp {
                     self.buffers.input_appended(count);
                     return Ok(count > 0);
                 }
-                // Without a limit, a signal ends the read, as it does in ureq.
+                // Without a limit, a signal ends the read, as in ureq.
                 Err(error) if error.kind() == ErrorKind::Interrupted && left.is_some() => {}
                 Err(error) if is_pending(&error) => return Err(Error::Timeout(timeout.reason)),
                 Err(error) => return Err(error.into()),
@@ -292,7 +293,8 @@ impl Transport for Tcp {
         }
     }
 
-    /// Whether it can be used again. A server that says something unasked is about to close.
+    /// Whether the connection can be used again. A server that sends bytes without a request is
+    /// about to close.
     fn is_open(&mut self) -> bool {
         let deferred = self.socket.deferred();
         deferred.failure.is_none() && deferred.unsent.is_empty() && !self.socket.has_input()

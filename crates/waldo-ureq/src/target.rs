@@ -1,12 +1,12 @@
-//! Where a request goes.
+//! The target of a request: a path or a URL.
 
 use http::Uri;
 use waldo_auth_core::Origin;
 
 use crate::error::Error;
 
-/// Makes a path absolute. What is absolute already stays as it is: the session refuses what lies
-/// elsewhere.
+/// Makes a path absolute. An absolute URI stays unchanged, and the session refuses it if it has
+/// another origin.
 pub(crate) fn resolve(origin: &Origin, uri: Uri) -> Result<Uri, Error> {
     if uri.scheme().is_some() {
         return Ok(uri);
@@ -18,13 +18,14 @@ pub(crate) fn resolve(origin: &Origin, uri: Uri) -> Result<Uri, Error> {
     Uri::from_parts(parts).ok().filter(|_| is_path).ok_or(Error::Target { source: None })
 }
 
-/// A path or URL as text, to which a query can be added.
+/// A path or a URL as text, to which a query can be added.
 #[derive(Clone, Debug)]
 pub(crate) struct Target(String);
 
 impl Target {
     pub(crate) fn new(text: &str) -> Self {
-        // A fragment is never sent, and must not swallow the query that is added behind it.
+        // Remove the fragment: it is never sent, and a query that is added later would become a
+        // part of it.
         Self(text.split('#').next().unwrap_or_default().to_owned())
     }
 
@@ -40,7 +41,7 @@ impl Target {
     }
 }
 
-/// Percent-encodes everything but RFC 3986's unreserved characters.
+/// Appends `part`, with all characters percent-encoded except the unreserved ones of RFC 3986.
 fn push_encoded(text: &mut String, part: &str) {
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_and_no_url_says_so() {
+    fn a_target_that_is_no_path_and_no_url_is_refused() {
         for text in ["", "customer", "api.waldo.ai/customer", "*", "/a b", "https://", "?a=b"] {
             assert!(
                 matches!(resolve(text), Err(Error::Target { .. })),
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_encoded_and_added_to_what_is_there() {
+    fn a_query_is_encoded_and_appended() {
         let mut target = Target::new("/customer?x=1#y");
         target.add_query("field", "e-mail & name/ß");
         assert_eq!(

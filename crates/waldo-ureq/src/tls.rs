@@ -1,4 +1,4 @@
-//! Whether the agent's TLS settings fit the TLS that this crate was built with.
+//! Checks that the agent's TLS settings fit the TLS that this crate was built with.
 //!
 //! Otherwise ureq panics when it first connects.
 
@@ -58,7 +58,7 @@ mod rustls {
     use crate::agent::refused;
     use crate::error::BuildError;
 
-    /// Makes the rustls configuration as ureq does, without the roots.
+    /// Makes the rustls configuration like ureq, without the root certificates.
     pub(super) fn check(settings: &TlsConfig) -> Result<(), BuildError> {
         check_roots(settings)?;
         let provider = provider(settings).ok_or_else(|| {
@@ -102,10 +102,10 @@ mod rustls {
         Ok(())
     }
 
-    /// The crypto provider that ureq takes.
+    /// The crypto provider that ureq uses.
     fn provider(settings: &TlsConfig) -> Option<Arc<CryptoProvider>> {
-        let told = settings.unversioned_rustls_crypto_provider().clone();
-        told.or_else(|| CryptoProvider::get_default().cloned()).or_else(ring)
+        let configured = settings.unversioned_rustls_crypto_provider().clone();
+        configured.or_else(|| CryptoProvider::get_default().cloned()).or_else(ring)
     }
 
     #[cfg(feature = "rustls")]
@@ -123,7 +123,7 @@ mod rustls {
         identity.certs().iter().map(|part| CertificateDer::from(part.der()).into_owned()).collect()
     }
 
-    /// ureq does not export the type of the key's kind, so this function compares the name.
+    /// Compare the name of the key's kind, because ureq does not export its type.
     fn key(key: &PrivateKey<'_>) -> Option<PrivateKeyDer<'static>> {
         let der = key.der().to_vec();
         match format!("{:?}", key.kind()).as_str() {

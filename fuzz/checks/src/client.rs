@@ -1,4 +1,4 @@
-//! A session that a check plays the network of.
+//! A session for the checks, which act as its network.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +22,7 @@ pub(crate) fn session() -> Session {
     Session::new(Config::builder("https://api.waldo.ai", credentials).build().unwrap())
 }
 
-/// The time when all begins, with both clocks.
+/// The start of each check, on both clocks.
 pub(crate) fn now() -> Now {
     Now::new(Duration::from_secs(1000), wall())
 }
@@ -46,7 +46,7 @@ pub(crate) fn lead(session: &mut Session) -> (Login, Call) {
     }
 }
 
-/// A session that holds a token of an hour, which the server has accepted, and the token.
+/// A session that holds an accepted token with a lifetime of one hour, and the token.
 pub(crate) fn warm() -> (Session, String) {
     let mut session = session();
     let token = jwt(format!(r#"{{"exp":{},"iat":{UNIX}}}"#, UNIX + 3600).as_bytes());
@@ -58,7 +58,7 @@ pub(crate) fn warm() -> (Session, String) {
     (session, token)
 }
 
-/// The documented answer of a login that is granted.
+/// The documented answer to a granted login.
 pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome {
     let outcome = login
         .read(Head::new(StatusCode::OK, headers), format!(r#"{{"token":"{token}"}}"#).as_bytes());
@@ -66,8 +66,8 @@ pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome 
     outcome
 }
 
-/// Sends a call, which must be possible; gives the attempt, and the token that it carries in the
-/// one right form.
+/// Sends a call, which must be possible. Returns the attempt and its token, after checking the
+/// token's form.
 pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
     let mut request = request();
     let step = session.admit(call, &mut request, now()).unwrap();
@@ -78,7 +78,7 @@ pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
     (attempt, token)
 }
 
-/// The token that is held, whether or not its lifetime is over.
+/// The held token, even if its lifetime has ended.
 pub(crate) fn held(session: &Session) -> Option<String> {
     let stored: serde_json::Value =
         serde_json::from_str(&session.snapshot(now())?.to_json()).unwrap();

@@ -6,9 +6,9 @@ use crate::client::{held, now, send, warm};
 use crate::response::Response;
 use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 
-/// The bytes are a response to a call: what is adopted of it stood in its header word for word and
-/// is sent back so, the same response again changes nothing, and whatever cannot be used leaves the
-/// token that is held.
+/// The bytes are a response to a call. A renewed token stands word for word in the response's
+/// header, and later calls carry it unchanged. The same response again changes nothing. A response
+/// without a usable token leaves the held token unchanged.
 pub fn header(bytes: &[u8]) {
     let response = Response::read(bytes);
     let (mut session, first) = warm();
@@ -35,8 +35,8 @@ pub fn header(bytes: &[u8]) {
                 .any(|part| part == kept.as_bytes())),
             "{kept}"
         );
-        // The lifetime of what was adopted may be over by this client's reckoning, and is not when
-        // it says nothing of its end.
+        // The client may count the lifetime of the renewed token as ended, but not if the token
+        // shows no end.
         if matches!(session.explain(now()), Explanation::Send { .. }) {
             assert_eq!(send(&mut session, Call::replayable()).1, kept);
         }

@@ -1,9 +1,8 @@
-//! What must hold for any bytes that come in at a border of the client, as one function for each
-//! border.
+//! The properties that must hold for any input bytes, as one function for each border of the
+//! client.
 //!
-//! The same functions are run by cargo-fuzz, which looks for bytes that break one (see the README
-//! of the folder above), and by `cargo test`, which replays the bytes that it has found worth
-//! keeping.
+//! cargo-fuzz runs these functions and searches for bytes that break one (see the README of the
+//! folder above). `cargo test` runs the same functions with the saved bytes.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,11 +26,11 @@ pub use retry_after::retry_after;
 pub use simulation::{simulation, simulation_of};
 pub use snapshot::snapshot;
 
-/// A check of some bytes; it panics where they break it.
+/// A check of some bytes. It panics if the bytes break the property.
 pub type Check = fn(&[u8]);
 
-/// Every check with its name, which is that of its cargo-fuzz target and of the folder of its
-/// corpus.
+/// All checks with their names. The cargo-fuzz target and the folder of the corpus have the same
+/// name.
 pub const CHECKS: [(&str, Check); 5] = [
     ("header", header),
     ("login", login),

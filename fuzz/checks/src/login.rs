@@ -7,8 +7,8 @@ use crate::client::{KEY, SECRET, lead, now, request, send, session};
 use crate::response::Response;
 use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 
-/// The bytes are the answer to a login: it is read as what it plainly is, a granted token is sent
-/// as it came, and nothing of the answer's text gets further than the code of a rejection.
+/// The bytes are the answer to a login. A clear answer is read correctly, and calls carry a granted
+/// token unchanged. Of the answer's text, only the code of a rejection is kept.
 pub fn login(bytes: &[u8]) {
     let response = Response::read(bytes);
     let mut session = session();
@@ -53,12 +53,12 @@ pub fn login(bytes: &[u8]) {
     }
 }
 
-/// What an answer is beyond doubt, read with other means than the client's.
+/// The meaning of a clear answer, read without the client's code.
 struct Plainly {
     rejected: bool,
     may_be_rejected: bool,
     may_grant: bool,
-    /// The token of an answer that could not be plainer.
+    /// The token of a clear answer.
     token: Option<String>,
 }
 
@@ -81,7 +81,7 @@ fn text(response: &Response, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
 }
 
-/// Whether a body may hold this text: as it is, in UTF-16 or UTF-32, or with escapes.
+/// Whether a body may hold this text: unchanged, in UTF-16 or UTF-32, or with escapes.
 fn may_hold(body: &[u8], text: &str) -> bool {
     let narrow: Vec<u8> = body.iter().copied().filter(|byte| *byte != 0).collect();
     holds(&narrow, text) || narrow.contains(&b'\\')

@@ -1,4 +1,4 @@
-//! A response, as the files of a corpus write it.
+//! A response in the form of the corpus files.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use waldo_auth_core::Head;
@@ -15,8 +15,8 @@ use crate::token::jwt;
 /// and after an empty line the body
 /// ```
 ///
-/// What stands between `<` and `>` is the payload of a JWT, since no fuzzer finds its way through
-/// base64.
+/// The text between `<` and `>` is the payload of a JWT, because a fuzzer cannot find its way
+/// through base64.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -24,7 +24,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Leaves out what no HTTP stack would let through.
+    /// Reads a response, and leaves out the parts that HTTP stacks would refuse.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let (status, mut rest) = line(bytes);
         let status = std::str::from_utf8(status).ok().and_then(|status| status.parse().ok());
@@ -49,7 +49,7 @@ impl Response {
         Head::new(self.status, &self.headers)
     }
 
-    /// The text of the first header of this name.
+    /// The text of the first header with this name.
     pub(crate) fn text(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -64,7 +64,7 @@ fn split(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
-/// Puts a JWT in the place of each `<payload>`.
+/// Replaces each `<payload>` by a JWT.
 pub(crate) fn with_tokens(mut bytes: &[u8]) -> Vec<u8> {
     let mut written = Vec::new();
     while let Some((before, rest)) = split(bytes, b'<') {

@@ -10,9 +10,9 @@ use crate::token::jwt;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be the `exp`
-/// of a token in seconds: the wait and the lifetime are what these say, within their bounds, and
-/// the wait is kept.
+/// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be a token's
+/// `exp` in seconds. The wait and the lifetime follow from them, within their bounds, and the
+/// client waits as long.
 pub fn retry_after(bytes: &[u8]) {
     let response = Response::read(bytes);
     asked_wait(&response);
@@ -41,7 +41,7 @@ fn asked_wait(response: &Response) {
 fn expected_wait(response: &Response) -> Option<Duration> {
     let text = response.text(RETRY_AFTER)?.trim();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
-        // No number of more digits than these is below an hour.
+        // A number with more digits is more than an hour.
         let digits = text.trim_start_matches('0');
         let seconds = if digits.len() > 4 { 3600 } else { digits.parse().unwrap_or(0) };
         return Some(HOUR.min(Duration::from_secs(seconds)));
@@ -70,14 +70,14 @@ fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
         date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
     let by_local = || until(exp?, i128::from(UNIX)).filter(|left| *left <= 24 * 3600);
     let expected = by_date.or_else(by_local).unwrap_or(3600);
-    // JSON's numbers are exact to the millisecond for some hundred thousand years; beyond, dates
-    // are rounded, and saturate.
+    // JSON numbers are exact to the millisecond for some hundred thousand years. Later dates are
+    // rounded, and saturate.
     if exp.is_none_or(|exp| exp.unsigned_abs() < (1 << 53) / 1000) {
         assert_eq!(i128::try_from(left.as_millis()).unwrap(), expected * 1000);
     }
 }
 
-/// How many seconds `exp` lies after `from`, if it does.
+/// The seconds from `from` to `exp`, if `exp` is later.
 fn until(exp: i64, from: i128) -> Option<i128> {
     Some(i128::from(exp) - from).filter(|left| *left > 0)
 }

@@ -2,16 +2,16 @@ use waldo_auth_core::Session;
 use waldo_test_driver::Plan;
 use waldo_test_driver::machine::Machine;
 
-/// How long a run is before everyone must come to an end.
+/// The number of steps after which a run ends.
 const STEPS: u64 = 200;
 
-/// The bytes are choices: what the server, the network and the clocks do, and who comes when. No
-/// invariant is broken by any of them.
+/// The bytes are choices: the behaviour of the server, the network and the clocks, and the order of
+/// calls. No run violates an invariant.
 pub fn simulation(bytes: &[u8]) {
     simulation_of::<Session>(bytes);
 }
 
-/// The same check of any machine.
+/// The same check for any machine.
 pub fn simulation_of<M: Machine>(bytes: &[u8]) {
     if let Err(failure) = waldo_test_driver::bytes::<M>(&Plan::Drawn { steps: STEPS }, bytes) {
         panic!("{failure}");

@@ -6,8 +6,8 @@ use waldo_auth_core::{Call, NotResumed, Now, Origin, Snapshot};
 use crate::client::{held, now, send, session, warm};
 use crate::response::with_tokens;
 
-/// The bytes are what a store holds, tokens written as in a response: they are a snapshot or an
-/// error, a snapshot is written as it is read, and one that is resumed is the token that is sent.
+/// The bytes are the content of a store, with tokens as in a response. They are a snapshot or an
+/// error. A snapshot is written as it was read, and calls carry the token of a resumed snapshot.
 pub fn snapshot(bytes: &[u8]) {
     let bytes = with_tokens(bytes);
     let Ok(snapshot) = Snapshot::from_json(&bytes) else { return };
@@ -16,7 +16,7 @@ pub fn snapshot(bytes: &[u8]) {
     let stored: Value = serde_json::from_slice(&bytes).unwrap();
     let token = stored.get("token").and_then(Value::as_str).unwrap();
     let origin = stored.get("origin").and_then(Value::as_str).unwrap().parse::<Origin>().unwrap();
-    // A host may happen to look like the token.
+    // Leave out the origin, because a host may be equal to the token by chance.
     let shown = format!("{snapshot:?}").replace(&format!("{origin:?}"), "");
     assert!(!shown.contains(token), "{shown}");
 
@@ -35,7 +35,7 @@ pub fn snapshot(bytes: &[u8]) {
     let expected = if warm.resume(&snapshot, now()).is_ok() { token } else { &first };
     assert_eq!(held(&warm).as_deref(), Some(expected));
     for wall in [UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX))] {
-        // Whatever the clocks say, there is an answer.
+        // `resume` must not panic for any reading of the clocks.
         let _ = session().resume(&snapshot, Now::new(Duration::MAX, wall));
     }
 }

@@ -1,15 +1,15 @@
-//! Tokens, made and judged apart from the client.
+//! Makes and checks tokens without the client's code.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// A JWT with this payload, and a signature that nobody has made.
+/// A JWT with this payload and an invalid signature.
 pub(crate) fn jwt(payload: &[u8]) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
 }
 
-/// What a JWT may look like at most: whatever the client takes for one does.
+/// Whether a text may be a JWT. The client must refuse all other texts.
 pub(crate) fn may_be_a_jwt(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let [_, payload, _] = parts.as_slice() else { return false };
@@ -21,7 +21,7 @@ pub(crate) fn may_be_a_jwt(text: &str) -> bool {
     parts.iter().all(is_spelled) && payload.contains(&b'{') && payload.contains(&b'}')
 }
 
-/// What a JWT looks like at least: whatever does is one to the client.
+/// Whether a text is certainly a JWT. The client must accept all these texts.
 pub(crate) fn is_surely_a_jwt(text: &str) -> bool {
     let parts: Vec<_> = text.split('.').map(|part| URL_SAFE_NO_PAD.decode(part)).collect();
     let [Ok(header), Ok(payload), Ok(signature)] = parts.as_slice() else { return false };

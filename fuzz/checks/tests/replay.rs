@@ -1,5 +1,4 @@
-//! The committed corpora, replayed: what cargo-fuzz has found worth keeping, and what once broke a
-//! check.
+//! Replays the committed corpora: useful bytes from cargo-fuzz, and bytes that once broke a check.
 
 #[path = "../../../crates/waldo-test-driver/tests/faulty/defect.rs"]
 #[expect(dead_code, reason = "one of the defects is enough here")]
@@ -38,7 +37,7 @@ fn every_file_of_every_corpus_passes_its_check() {
         for entry in fs::read_dir(folder("corpus").join(name)).unwrap() {
             let path = entry.unwrap().path();
             let content = fs::read(&path).unwrap();
-            // The last line of a failed test's output says which file has broken it.
+            // The last line of a failed test's output names the file that broke the check.
             println!("{}", path.display());
             check(&content);
             (files, bytes) = (files + 1, bytes + content.len());

@@ -1,4 +1,5 @@
-//! What a token from outside is worth, weighed against what is held and without changing it.
+//! Whether a renewed or stored token is to be held. These methods decide without a change of the
+//! session.
 
 use std::time::Duration;
 
@@ -13,18 +14,17 @@ use crate::time::Now;
 use crate::verify;
 use crate::wire::{self, Jwt, Malformed};
 
-/// How far two wall clocks may disagree about the present before neither is believed.
+/// The largest difference between two wall clocks at which a snapshot is still resumed.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Whether a response to an attempt brings back the held token as it stands in a request, which
-    /// is the usual case.
+    /// Whether a response repeats the held token in exactly the form of the request. This is the
+    /// usual case.
     pub(super) fn repeats_held(&self, attempt: &Attempt, value: &HeaderValue) -> bool {
         attempt.epoch == self.epoch && self.held.as_ref().is_some_and(|held| value == held.header)
     }
 
-    /// Whether a renewal to an attempt is to be held (rules 4, 5, 6): `None` when it is held
-    /// already.
+    /// Reads a renewed token that is to be held (rules 4, 5, 6); `None` if it is held already.
     pub(super) fn accept_renewal<'a>(
         &self,
         attempt: &Attempt,
@@ -46,8 +46,7 @@ impl Session {
             return Err(Ignored::BadSignature);
         }
         let succeeds_held = attempt.generation == held.generation;
-        // Whatever was held since the login, and so what the attempt sent, ends no later than the
-        // latest `exp`.
+        // The attempt's token was held since the login, so it ends no later than the latest `exp`.
         let ends_later = jwt.claims.exp.is_some() && jwt.claims.exp > held.latest_exp;
         if !succeeds_held && !ends_later {
             return Err(Ignored::NotLater);
@@ -56,7 +55,7 @@ impl Session {
         Ok(Some((jwt, header)))
     }
 
-    /// Whether a token from a store is to be held, and for how long.
+    /// Reads a stored token that is to be held, with the rest of its lifetime.
     pub(super) fn accept_stored<'a>(
         &self,
         snapshot: &'a Snapshot,
@@ -78,7 +77,8 @@ impl Session {
         let is_stored = |header: &HeaderValue| {
             wire::bearer_credentials(header.as_bytes()) == snapshot.token.as_bytes()
         };
-        // The held token itself may seem to last longer here, where the clock was set back.
+        // The snapshot may be of the held token. If the clock was set back, the snapshot seems to
+        // last longer.
         if self.held.as_ref().is_some_and(|held| {
             held.lifetime.left(now) >= lifetime.left(now) || is_stored(&held.header)
         }) {
@@ -87,7 +87,7 @@ impl Session {
         if self.given_up.contain(snapshot.token.as_bytes()) {
             return Err(NotResumed::Refused);
         }
-        // A snapshot holds nothing that does not have the shape, so these two always succeed.
+        // A snapshot always holds a JWT, so the next two lines succeed.
         let jwt = Jwt::read(snapshot.token.as_bytes()).map_err(|_| NotResumed::Foreign)?;
         let header = wire::bearer_header(jwt.as_bytes()).ok_or(NotResumed::Foreign)?;
         if self.is_signed(jwt) {

@@ -1,7 +1,7 @@
-//! What a call has to do, decided from the state without changing it.
+//! Decides what a call must do, without a change of the session.
 //!
-//! [`Session::admit`] acts on the decision and [`Session::explain`] tells it, so the two cannot
-//! differ.
+//! [`Session::admit`] acts on the decision and [`Session::explain`] shows it, so `explain` always
+//! agrees with `admit`.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::login::Lease;
 use crate::time::{Instant, Now};
 use crate::token::{Source, Token};
 
-/// When a call makes sense again that had too little time for the login under way. The login is
-/// most likely over by then, and otherwise the call waits for it.
+/// How long after a refusal a call should try again, if its deadline ended during a login. By then
+/// the login has most likely ended; if not, the call waits for it.
 const REJOIN: Duration = Duration::from_secs(1);
 
-/// One of five things that a call can have to do now.
+/// What a call must do now.
 pub(super) enum Decision<'a> {
     Send(&'a Token),
     LogIn,
@@ -28,7 +28,7 @@ pub(super) enum Decision<'a> {
 }
 
 impl Session {
-    /// What the call has to do now.
+    /// Decides what the call must do now.
     pub(super) fn decide(&self, call: &Call, now: Now) -> Decision<'_> {
         match self.token_for(call, now) {
             Some(token) => Decision::Send(token),
@@ -36,16 +36,16 @@ impl Session {
         }
     }
 
-    /// The held token, if it is what the call asks for.
+    /// The held token, if it lasts long enough for the call.
     #[inline]
     pub(super) fn token_for(&self, call: &Call, now: Now) -> Option<&Token> {
         let token = self.held.as_ref()?;
         let is_good = match call.body {
-            // The token of a login that this very call went through is the best there is: as long
-            // as it lives, asking for a better one would never end.
+            // This call waited for the login of this token. Use the token to its end, or the call
+            // would log in again and again.
             _ if granted_since(call, token) => token.lifetime.usable(Leeway::NONE, now),
             Body::Replayable => token.usable.holds(now),
-            // A one-shot call cannot be healed, so it asks for a larger reserve (rule 11).
+            // A one-shot call often cannot be sent again, so it needs a larger leeway (rule 11).
             Body::OneShot => {
                 token.usable.holds(now)
                     && token.lifetime.usable(self.config.limits.one_shot_leeway, now)
@@ -54,16 +54,16 @@ impl Session {
         is_good.then_some(token)
     }
 
-    /// What the call has to do now, as the held token is not what it asks for.
+    /// Decides what the call must do now, if the held token does not last long enough for the call.
     #[cold]
     pub(super) fn decide_without_token(&self, call: &Call, now: Now) -> Decision<'_> {
         let spare = self.held.as_ref().filter(|token| token.usable.holds(now));
         match (self.decide_login(call, now.monotonic), spare) {
-            // A larger reserve is a wish: where no login can fulfil it, the token that is good
-            // enough is used.
+            // A one-shot call prefers a larger leeway. If no login can start, the call uses the
+            // held token.
             (Decision::BackOff(_) | Decision::Refuse(_), Some(token)) => Decision::Send(token),
-            // Nor is a deadline, which the request itself will need, spent on waiting for somebody
-            // else's login.
+            // The request needs the time before its deadline, so the call does not wait for another
+            // call's login.
             (Decision::WaitForLogin(..), Some(token)) if call.deadline.is_some() => {
                 Decision::Send(token)
             }
@@ -80,8 +80,8 @@ impl Session {
             return Decision::Refuse(Refusal::Unavailable { failure: failure.clone(), retry_at });
         }
         if let Some(lease) = self.lease.filter(|lease| !lease.has_expired(now)) {
-            // The login may end long before its lease does, so a deadline in between is worth
-            // waiting for.
+            // The login may end long before its lease, so a call with an earlier deadline waits
+            // too.
             let until =
                 call.deadline.map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at));
             if until <= now {
@@ -106,7 +106,7 @@ impl Session {
         blocked_until.map_or(Decision::LogIn, Decision::BackOff)
     }
 
-    /// Whether the call has waited for as many failed logins as a call may (rule 14).
+    /// Whether the call has waited through the maximum number of failed logins (rule 14).
     fn has_waited_enough(&self, call: &Call) -> bool {
         let failures = call
             .arrival
@@ -115,7 +115,8 @@ impl Session {
     }
 }
 
-/// Whether the token came straight from a login that was granted after the call came in.
+/// Whether the token came straight from a login that was granted after the call came in. A renewed
+/// token does not count.
 pub(super) fn granted_since(call: &Call, token: &Token) -> bool {
     token.source == Source::Login && call.arrival.is_some_and(|arrival| token.epoch > arrival.epoch)
 }

@@ -1,18 +1,18 @@
-//! What tells one state of a session from another.
+//! The hash of a session's state.
 
 use std::hash::{Hash, Hasher};
 
 use super::Session;
 
-/// Everything that decides what the session does from now on: two sessions of one configuration
-/// that hash alike will act alike. So a search over all orders of events can tell that it has been
-/// here before.
+/// Hashes all state that decides what the session does next. Two sessions of one configuration with
+/// equal hashes act alike. So a search over all orders of events recognises a state that it has
+/// visited.
 ///
-/// The limits of the configuration stay out of it, as they never change; and so do the journal, the
-/// last date and the number, by which the session decides nothing. Times are absolute.
+/// The hash leaves out the limits of the configuration, because they never change. It leaves out
+/// the journal, the last date and the number, because they change no decision. Times are absolute.
 impl Hash for Session {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Each field by name, so that the next one cannot be forgotten.
+        // Name each field, so that the compiler reports a new field that is not handled here.
         let Self {
             number: _,
             config,
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_with_the_same_past_hash_alike_and_others_do_not() {
+    fn sessions_with_the_same_past_hash_alike() {
         let credentials = || Credentials::new("k", "s").unwrap();
         let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
@@ -83,7 +83,7 @@ mod tests {
         assert_ne!(digest(&other), before, "the secret decides whether logins are granted");
     }
     #[test]
-    fn a_failure_is_told_from_another_by_what_it_is_and_not_by_its_source() {
+    fn the_hash_of_a_failure_leaves_out_its_source() {
         let of = |reason| Unavailable::new(reason);
         assert_ne!(digest(&of(Reason::Timeout)), digest(&of(Reason::Transport)));
         let with_source = of(Reason::Timeout).with_source(io::Error::other("connection reset"));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_told_from_one_with_another_token_and_not_from_that_of_another_session() {
+    fn the_hash_of_an_attempt_covers_its_token() {
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);
         let attempts = || {
             let credentials = Credentials::new("k", "s").unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_told_from_the_next() {
+    fn the_hash_of_a_login_covers_its_number() {
         let credentials = Credentials::new("k", "s").unwrap();
         let config = Config::builder("https://api.waldo.ai", credentials).build().unwrap();
         let now = Now::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH);

@@ -14,13 +14,13 @@ use super::jwt::Jwt;
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
 
-/// The largest body of a login's answer that is looked at, in bytes.
+/// The largest body of a login's answer that is read, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The longest undocumented code that is kept, in characters.
 const MAX_CODE: usize = 64;
 
-/// What a login's answer says, before anybody has looked at the token's signature or lifetime.
+/// The content of a login's answer. The token's signature and lifetime are not checked yet.
 pub(crate) enum Answer {
     /// A text with the shape of a JWT, without its scheme.
     Token(Vec<u8>),
@@ -28,7 +28,7 @@ pub(crate) enum Answer {
     Unavailable(Unavailable),
 }
 
-/// Reads the answer to a login with `credentials`; `local` is the wall clock, for a `Retry-After`
+/// Reads the answer to a login with `credentials`. `local` is the wall clock, for a `Retry-After`
 /// without a `Date`.
 pub(crate) fn read(
     head: Head<'_>,
@@ -43,7 +43,7 @@ pub(crate) fn read(
     };
     let oversized = body.len() > MAX_BODY_BYTES;
     if head.status.is_success() {
-        // A body that is too large is not searched for a token.
+        // Do not search a body that is too large for a token.
         let token = if oversized { None } else { token(text(body, "token"), head) };
         return token.map_or_else(
             || {
@@ -59,7 +59,7 @@ pub(crate) fn read(
     if !may_reject(head.status) {
         return unavailable(Reason::Status(head.status));
     }
-    // A page of any size may stand behind the code, so a large body is read as far as it may go.
+    // A large body may still have its code in the first 64 KiB, so search that part.
     let code = match body.get(..MAX_BODY_BYTES) {
         Some(beginning) if oversized => leading_text(beginning, "code"),
         _ => text(body, "code"),
@@ -74,18 +74,18 @@ pub(crate) fn read(
     }
 }
 
-/// A string of the body, if the body is a JSON object with such a member.
+/// The string with this name in the body, if the body is a JSON object.
 fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     members(body, [name], |[value]| value?.text())?
 }
 
-/// The same for the beginning of a body that goes on.
+/// The string with this name in a body of which only the beginning was read.
 fn leading_text(beginning: &[u8], name: &str) -> Option<Zeroizing<String>> {
     leading_members(beginning, [name], |[value]| value?.text())?
 }
 
-/// Whether the server has compressed the body: by its header, or by how gzip, zlib and Zstandard
-/// begin.
+/// Whether the server has compressed the body. The header says so, or the first bytes of gzip, zlib
+/// or Zstandard.
 fn is_compressed(head: Head<'_>, body: &[u8]) -> bool {
     let is_coding = |value: &HeaderValue| {
         let value = value.as_bytes().trim_ascii();
@@ -113,8 +113,8 @@ fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> 
     in_body.and_then(|text| jwt(text.as_bytes())).or_else(|| head.renewals().find_map(of_header))
 }
 
-/// A server may echo what it was sent; a code that holds part of the key pair is not kept (rule
-/// 20).
+/// The code of a rejection. A server may echo the key or the secret, so such a code is not kept
+/// (rule 20).
 fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
     match code {
         "INVALID_API_KEY" => RejectionCode::InvalidApiKey,
@@ -125,7 +125,7 @@ fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
             code.chars()
                 .filter(char::is_ascii_graphic)
                 .for_each(|character| printable.push(character));
-            // Looked for in both forms: what is filtered out may be what hides it.
+            // Search both forms, because characters that are filtered out may split the secret.
             if credentials.occur_in(code) || credentials.occur_in(&printable) {
                 return RejectionCode::Other("…".into());
             }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_failing_that_the_header() {
+    fn rule_2_a_success_with_a_token_in_its_header() {
         let header = format!("bearer {JWT}");
         let headers = [
             ("authorization", "from scheme response function"),
@@ -244,10 +244,10 @@ mod tests {
         );
     }
 
-    /// The code of a large body counts, because a body of the same beginning that comes slowly is
-    /// cut as well, and is a rejection. Before, the status alone counted: the login was repeated.
+    /// The code of a large body counts. A slow body with the same beginning is cut too, and both
+    /// must be a rejection.
     #[test]
-    fn rule_2_a_large_rejection_is_read_as_far_as_it_may_go() {
+    fn rule_2_a_large_rejection_is_read_up_to_the_limit() {
         let pad = "p".repeat(MAX_BODY_BYTES);
         for status in [400, 401, 403] {
             for body in [

@@ -1,37 +1,39 @@
-//! The `Authorization` header, out and in.
+//! Writes and reads the `Authorization` header.
 
 use http::HeaderValue;
 
-/// The one form in which a token is sent (rule 3).
+/// The scheme of the one form in which a token is sent (rule 3).
 const SCHEME: &str = "Bearer ";
 
 /// `Bearer <jwt>`, marked sensitive.
 ///
-/// `None` only for a text that cannot stand in a header, which a JWT always can.
+/// `None` if the text cannot stand in a header. A JWT always can.
 pub(crate) fn header(jwt: &[u8]) -> Option<HeaderValue> {
     HeaderValue::try_from([SCHEME.as_bytes(), jwt].concat()).ok().map(ready)
 }
 
-/// The same for a token that came in `value`: the value itself, where it is written as it is sent.
+/// The header of a token that came in `value`. If `value` has the form that we send, it is reused
+/// without a copy.
 pub(crate) fn header_of(value: &HeaderValue, jwt: &[u8]) -> Option<HeaderValue> {
     if in_our_form(value.as_bytes()).is_some() { Some(ready(value.clone())) } else { header(jwt) }
 }
 
 fn ready(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
-    // The first clone makes the bytes shared, which allocates. It is made here, so that no
-    // attaching does.
+    // Clone once here: the first clone makes the bytes shared and allocates. So attaching the
+    // header never allocates.
     drop(value.clone());
     value
 }
 
-/// What a header value holds besides an optional scheme: `Bearer` in any case, with a space or a
-/// colon (rule 4).
+/// A header value without its optional scheme: `Bearer` in any case, with a space or a colon (rule
+/// 4).
 pub(crate) fn credentials(value: &[u8]) -> &[u8] {
     in_our_form(value).unwrap_or_else(|| in_any_form(value))
 }
 
-/// What stands behind `Bearer ` and nothing else around it, as nearly all servers write it.
+/// The text after `Bearer `, if no other white space is around it. Nearly all servers write this
+/// form.
 fn in_our_form(value: &[u8]) -> Option<&[u8]> {
     let jwt = value.strip_prefix(SCHEME.as_bytes())?;
     let (first, last) = (jwt.first()?, jwt.last()?);
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_a_header_that_came_in_our_form_is_taken_as_it_is_and_any_other_is_written_anew() {
+    fn rule_3_a_header_in_our_form_is_reused() {
         for value in [
             "Bearer a.b.c",
             "bearer a.b.c",

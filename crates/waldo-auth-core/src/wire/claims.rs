@@ -1,11 +1,10 @@
-//! The claims of a JWT that tell its lifetime.
+//! The claims of a JWT that show its lifetime.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::fields::{Value, members};
 
-/// A point in time as JWT writes it (RFC 7519 §2), in milliseconds of Unix time, saturated at both
-/// ends.
+/// A `NumericDate` of RFC 7519 §2, in milliseconds of Unix time. It saturates at both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NumericDate(i64);
 
@@ -14,13 +13,13 @@ impl NumericDate {
         Self(millis)
     }
 
-    /// How long after `earlier` this is; `None` when it is not after it.
+    /// The time from `earlier` to this date; `None` if this date is not later.
     pub(crate) fn after(self, earlier: Self) -> Option<Duration> {
         let millis = self.0.saturating_sub(earlier.0);
         u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
     }
 
-    /// Reads a JSON number of any size or precision; any other JSON value says nothing.
+    /// Reads a JSON number of any size or precision; `None` for any other JSON value.
     fn read(json: Value<'_>) -> Option<Self> {
         let text = std::str::from_utf8(json.as_written()).ok()?;
         if let Ok(seconds) = text.parse::<i64>() {
@@ -31,7 +30,7 @@ impl NumericDate {
         let is_number =
             text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
         let seconds: f64 = is_number.then(|| text.parse().ok())??;
-        // The cast saturates, which is what a date beyond all calendars should do.
+        // The cast saturates, as it should for a date beyond all calendars.
         #[expect(clippy::cast_possible_truncation, reason = "saturation is meant")]
         Some(Self((seconds * 1000.0).floor() as i64))
     }
@@ -47,7 +46,7 @@ impl From<SystemTime> for NumericDate {
     }
 }
 
-/// `exp` and `iat`, each present only when it is a number.
+/// The claims `exp` and `iat`. Each is absent if it is not a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claims {
     /// When the token ends, by the server's clock.
@@ -57,7 +56,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Reads a JWT's decoded payload; `None` when it is not a JSON object.
+    /// Reads a JWT's decoded payload; `None` if it is not a JSON object.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
         members(payload, ["exp", "iat"], |[exp, iat]| Self {
             exp: exp.and_then(NumericDate::read),
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_absent() {
+    fn a_date_that_is_not_a_number_is_absent() {
         for json in [
             "{}",
             r#"{"exp":null}"#,
@@ -114,9 +113,9 @@ mod tests {
         }
     }
 
-    /// serde-rs/json#495 and its kind.
+    /// Faults such as serde-rs/json#495.
     #[test]
-    fn rule_10_what_stands_beside_the_dates_does_not_spoil_them() {
+    fn rule_10_faults_beside_the_dates_do_not_spoil_them() {
         for json in [
             &br#"{"name":"\ud83d","exp":7}"#[..],
             b"\xef\xbb\xbf{\"exp\":7}",

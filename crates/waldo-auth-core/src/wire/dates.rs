@@ -14,13 +14,13 @@ fn date(value: &HeaderValue) -> Option<SystemTime> {
 /// The length of a date in the form that servers send (RFC 9110 §5.6.7).
 const PREFERRED: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
-/// The `Date` that was read last, and what it says: the answers of one second share it.
+/// The `Date` that was parsed last, with its value. All answers of one second have the same `Date`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastDate(Option<([u8; PREFERRED], NumericDate)>);
 
 impl LastDate {
-    /// When the answer was made, by its server's clock. An answer with an `Age` was kept by a
-    /// cache: its `Date` is old.
+    /// When the server made the answer, by its own clock. `None` for an answer with an `Age`,
+    /// because a cache kept it and its `Date` is old.
     pub(super) fn of_answer(&mut self, headers: &HeaderMap) -> Option<NumericDate> {
         if headers.contains_key(AGE) {
             return None;
@@ -37,8 +37,8 @@ impl LastDate {
     }
 }
 
-/// How long the server asks to be left alone, from the answer's own `Date` on, at most `cap` (rule
-/// 2).
+/// How long the server asks the client to wait, measured from the answer's own `Date`, at most
+/// `cap` (rule 2).
 ///
 /// `local` stands in for the `Date` of an answer that has none.
 pub(super) fn retry_after(
@@ -47,11 +47,10 @@ pub(super) fn retry_after(
     cap: Duration,
 ) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    // If a gateway has joined two lines, the first one counts. It counts for two separate lines,
-    // too.
+    // If a gateway has joined two lines, the first value counts, as it does for two separate lines.
     let seconds = text.split(',').next().unwrap_or_default().trim_end();
     let wait = if !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit()) {
-        // Digits that do not fit are an honest wish for a very long time.
+        // A number that does not fit means a very long time.
         Duration::from_secs(seconds.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_makes_no_difference() {
+    fn the_date_cache_changes_no_result() {
         let dates = [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
             ("Sun, 06 Nov 1994 08:49:38 GMT", Some(784_111_778_000)),

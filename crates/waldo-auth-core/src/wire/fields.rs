@@ -1,19 +1,19 @@
-//! Reads a few members of a JSON object, even if other parts of the text are faulty.
+//! Reads a few fields of a JSON object, even if other parts of the text are faulty.
 //!
-//! Every JSON library refuses the whole text for one fault in it. But a fault beside `token` or
-//! `code` must not cost the login. So this reader accepts every object that `JSON.parse` accepts,
-//! and skips everything that it need not understand. It does not recurse, and it finds the members
-//! without copying them.
+//! A JSON library refuses the whole text if it has one fault. But a fault beside `token` or `code`
+//! must not cost the login. So this reader accepts every object that `JSON.parse` accepts, and
+//! skips the parts that it need not understand. The reader does not recurse, and it finds the
+//! fields without a copy.
 
 use std::char::REPLACEMENT_CHARACTER;
 
 use zeroize::Zeroizing;
 
-/// The value of a member as it is written in the text, without the white space around it.
+/// The value of a field as the text writes it, without the white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a>(&'a [u8]);
 
-/// Finds the members with these names, and hands their values to `read`; `None` if the text is no
+/// Finds the fields with these names, and passes their values to `read`; `None` if the text is no
 /// JSON object.
 ///
 /// If a name occurs twice, the last value counts. Bytes after the object are ignored.
@@ -26,8 +26,8 @@ pub(crate) fn members<R, const N: usize>(
     find(recoded.as_ref().map_or(json, |text| text.as_bytes()), Text::Whole, names).map(read)
 }
 
-/// As [`members`], but `json` is the beginning of a longer text: the object need not end. A member
-/// that does not end is not found.
+/// Like [`members`], but `json` is the beginning of a longer text, so the object need not end. A
+/// field that does not end is not found.
 pub(crate) fn leading_members<R, const N: usize>(
     json: &[u8],
     names: [&str; N],
@@ -37,7 +37,7 @@ pub(crate) fn leading_members<R, const N: usize>(
     find(recoded.as_ref().map_or(json, |text| text.as_bytes()), Text::Cut, names).map(read)
 }
 
-/// How much of a text there is.
+/// Whether the text is complete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Text {
     Whole,
@@ -71,7 +71,8 @@ fn find<'a, const N: usize>(
     }
 }
 
-/// Splits after a name and its value. `json` begins after the quotation mark before the name.
+/// Splits the text after a name and its value. `json` begins after the opening quotation mark of
+/// the name.
 fn member(json: &[u8]) -> Option<(Inside<'_>, Value<'_>, &[u8])> {
     let (name, after) = string(json)?;
     let (value, after) = value(after.trim_ascii_start().strip_prefix(b":")?)?;
@@ -82,16 +83,16 @@ fn member(json: &[u8]) -> Option<(Inside<'_>, Value<'_>, &[u8])> {
 #[derive(Clone, Copy)]
 struct Inside<'a>(&'a [u8]);
 
-/// Splits after the quotation mark that ends a string. `json` begins after the opening quotation
-/// mark.
+/// Splits the text after the closing quotation mark of a string. `json` begins after the opening
+/// quotation mark.
 fn string(json: &[u8]) -> Option<(Inside<'_>, &[u8])> {
     let mut end = 0;
     loop {
         end += json.get(end..)?.iter().position(|byte| *byte == b'"')?;
         let inside = json.get(..end)?;
         end += 1;
-        // Each pair of backslashes is an escaped backslash. If one is left over, it escapes the
-        // quotation mark.
+        // Each pair of backslashes is one escaped backslash. An odd backslash escapes the quotation
+        // mark.
         let backslashes = inside.iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return Some((Inside(inside), json.get(end..)?));
@@ -99,7 +100,7 @@ fn string(json: &[u8]) -> Option<(Inside<'_>, &[u8])> {
     }
 }
 
-/// Splits before the comma or the brace that ends a value.
+/// Splits the text before the comma or the brace that ends a value.
 fn value(json: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (mut rest, mut depth) = (json, 0_usize);
     loop {
@@ -127,7 +128,7 @@ impl<'a> Value<'a> {
         self.0
     }
 
-    /// The text, if the value is a string. It may be an echo of the key pair, so it is wiped.
+    /// The text, if the value is a string. The text may echo the key pair, so it is wiped on drop.
     pub(crate) fn text(self) -> Option<Zeroizing<String>> {
         Some(self.inside()?.text())
     }
@@ -156,8 +157,8 @@ impl Inside<'_> {
     /// The text without its escapes. As in a browser, U+FFFD replaces each byte or escape that
     /// forms no character.
     fn text(&self) -> Zeroizing<String> {
-        // A byte becomes at most three. If the buffer grew, it would leave a copy of a secret
-        // behind.
+        // Reserve the largest size, three bytes for each byte: a buffer that grows leaves a copy of
+        // a secret behind.
         let mut text = Zeroizing::new(String::with_capacity(3 * self.0.len()));
         let mut rest = self.0;
         while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
@@ -181,7 +182,7 @@ fn push(text: &mut String, plain: &[u8]) {
     }
 }
 
-/// The character that an escape means, and the rest of the text. `json` begins after the backslash.
+/// The character of an escape, and the rest of the text. `json` begins after the backslash.
 fn escaped(json: &[u8]) -> (char, &[u8]) {
     match json {
         [b'b', after @ ..] => ('\u{8}', after),
@@ -195,7 +196,7 @@ fn escaped(json: &[u8]) -> (char, &[u8]) {
     }
 }
 
-/// One code unit of UTF-16, or the two that belong together.
+/// The character of one UTF-16 code unit, or of a surrogate pair.
 fn code_point(json: &[u8]) -> (char, &[u8]) {
     let Some((first, after)) = code_unit(json) else { return (REPLACEMENT_CHARACTER, json) };
     let character = |units: &[u16]| char::decode_utf16(units.iter().copied()).next()?.ok();
@@ -229,8 +230,8 @@ fn without_marks(mut json: &[u8]) -> &[u8] {
     }
 }
 
-/// A copy of the text in UTF-8, if its first bytes show that it is UTF-16 or UTF-32 (RFC 4627 §3).
-/// The copy is wiped.
+/// A copy of the text in UTF-8, if its first bytes show UTF-16 or UTF-32 (RFC 4627 §3). The copy is
+/// wiped on drop.
 fn recoded(json: &[u8]) -> Option<Zeroizing<String>> {
     Some(match json {
         [0xff, 0xfe, 0, 0, ..] | [_, 0, 0, 0, ..] => of_utf32(json, u32::from_le_bytes),
@@ -251,7 +252,7 @@ fn of_utf32(json: &[u8], unit: fn([u8; 4]) -> u32) -> Zeroizing<String> {
 }
 
 fn collected(json: &[u8], characters: impl Iterator<Item = Option<char>>) -> Zeroizing<String> {
-    // Two bytes become three at most, so the buffer never grows.
+    // Reserve enough, so that the buffer never grows: two bytes become at most three.
     let mut text = Zeroizing::new(String::with_capacity(2 * json.len()));
     characters.for_each(|character| text.push(character.unwrap_or(REPLACEMENT_CHARACTER)));
     text
@@ -261,7 +262,7 @@ fn collected(json: &[u8], characters: impl Iterator<Item = Option<char>>) -> Zer
 mod tests {
     use super::*;
 
-    /// The string `a`, or the reason why there is none.
+    /// The string `a`, or the reason why the text has none.
     #[derive(Debug, PartialEq)]
     enum Read {
         NoObject,
@@ -281,7 +282,7 @@ mod tests {
         Read::Text(text.to_owned())
     }
 
-    /// In `interop`, `JSON.parse` itself is asked about many more.
+    /// The crate `interop` compares many more texts with `JSON.parse` itself.
     #[test]
     fn rule_02_a_text_is_read_as_json_parse_reads_it() {
         for (json, expected) in [
@@ -438,8 +439,8 @@ mod tests {
         assert_eq!(read(&halves), text("x"), "half of a pair");
     }
 
-    /// Ten megabytes of each. If the reader recursed, the stack would overflow. If it read bytes
-    /// again and again, it would take hours.
+    /// Each text has ten megabytes. If the reader recursed, the stack would overflow. If it read
+    /// bytes again and again, it would take hours.
     #[test]
     fn rule_02_no_nesting_is_too_deep_and_no_text_too_long() {
         const MANY: usize = 10_000_000;

@@ -21,47 +21,48 @@ use super::dates::LastDate;
 pub struct Head<'a> {
     /// The status.
     pub status: StatusCode,
-    /// All headers, as they came.
+    /// All headers, as received.
     pub headers: &'a HeaderMap,
-    /// Where the response came from, when the HTTP stack may have followed a redirect by itself;
-    /// see [`Head::with_uri`].
+    /// The URI that the response came from, if the HTTP stack may have followed a redirect by
+    /// itself. See [`Head::with_uri`].
     pub(crate) uri: Option<&'a Uri>,
 }
 
 impl<'a> Head<'a> {
-    /// A response that came from where its request was sent to.
+    /// The head of a response from the URI of its request.
     pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
         Self { status, headers, uri: None }
     }
 
-    /// Says where the response really came from.
+    /// Sets the URI that the response really came from.
     ///
-    /// Needed only over an HTTP stack that follows redirects by itself: a response from another
-    /// origin proves nothing about the token, and what it carries is not adopted.
+    /// This is needed only if the HTTP stack follows redirects by itself. A response from another
+    /// origin proves nothing about the token, and its token is not held.
     #[must_use]
     pub fn with_uri(self, uri: &'a Uri) -> Self {
         Self { uri: Some(uri), ..self }
     }
 
-    /// Where the response came from, if [`with_uri`](Self::with_uri) has said so.
+    /// The URI that [`with_uri`](Self::with_uri) has set.
     pub fn uri(&self) -> Option<&'a Uri> {
         self.uri
     }
 }
 
 impl<'a> Head<'a> {
-    /// The values that may hold a fresh token, in their order. One value may be several
-    /// [joined](super::joined) ones.
+    /// The values that may hold a renewed token, in their order. A gateway may have
+    /// [joined](super::joined) several values to one.
     pub(crate) fn renewals(self) -> impl Iterator<Item = &'a HeaderValue> {
         self.headers.get_all(AUTHORIZATION).iter()
     }
 
-    /// When the response was made, by its server's clock; `None` when a cache has kept it.
+    /// When the server made the response, by its own clock; `None` if a cache kept the response.
     pub(crate) fn own_date(self) -> Option<NumericDate> {
         self.own_date_after(&mut LastDate::default())
     }
 
-    /// The same, where the last response may have had the same date.
+    /// Like [`own_date`](Self::own_date), but reuses the value of the last response if both have
+    /// the same `Date`.
     pub(crate) fn own_date_after(self, last: &mut LastDate) -> Option<NumericDate> {
         last.of_answer(self.headers)
     }
@@ -73,7 +74,7 @@ impl<'a, B> From<&'a Response<B>> for Head<'a> {
     }
 }
 
-/// The headers stay out of it: one of them may be a token.
+/// Does not show the headers, because one of them may hold a token.
 impl fmt::Debug for Head<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Head").field("status", &self.status).finish_non_exhaustive()

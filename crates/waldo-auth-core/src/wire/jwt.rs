@@ -6,7 +6,7 @@ use base64::engine::general_purpose::GeneralPurposeConfig;
 
 use super::claims::Claims;
 
-/// The longest token that is taken, in bytes: more than any server or proxy passes on in a header.
+/// The longest accepted token, in bytes. Servers and proxies do not pass on longer headers.
 pub(crate) const MAX_BYTES: usize = 16 * 1024;
 
 /// Why a value is no token.
@@ -17,7 +17,7 @@ pub(crate) enum Malformed {
     NotJwt,
 }
 
-/// A text that has the shape of a JWT: three base64url parts, the second a JSON object.
+/// A text with the shape of a JWT: three base64url parts, and the second part is a JSON object.
 #[derive(Clone, Copy)]
 pub(crate) struct Jwt<'a> {
     text: &'a [u8],
@@ -25,7 +25,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Reads `bytes`, which carry no scheme and no white space around them.
+    /// Reads `bytes`, which have no scheme and no white space around them.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if bytes.is_empty() {
             return Err(Malformed::Blank);
@@ -47,8 +47,8 @@ impl<'a> Jwt<'a> {
         self.text
     }
 
-    /// The header and the signature, in base64url, and between them what is signed: all but the
-    /// signature.
+    /// The header, the signed text (header and payload with their dot), and the signature, each in
+    /// base64url.
     #[cfg(feature = "verify")]
     pub(crate) fn parts(self) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
         let [header, payload, signature] = parts(self.text)?;
@@ -56,10 +56,11 @@ impl<'a> Jwt<'a> {
     }
 }
 
-/// The three parts of a JWT. A further dot stays in the payload, which then is not base64url.
+/// The three parts of a JWT. A further dot stays in the payload, so the payload is then not
+/// base64url.
 fn parts(text: &[u8]) -> Option<[&[u8]; 3]> {
     let dot = |byte: &u8| *byte == b'.';
-    // From both ends, because the payload is long.
+    // Search from both ends, because the payload is long.
     let (first, last) = (text.iter().position(dot)?, text.iter().rposition(dot)?);
     Some([text.get(..first)?, text.get(first + 1..last)?, text.get(last + 1..)?])
 }
@@ -77,10 +78,10 @@ static BASE64URL: std::sync::LazyLock<base64::engine::simd::Simd> =
 static BASE64URL: base64::engine::GeneralPurpose =
     base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
 
-/// Parts up to this size, which are nearly all parts, are decoded without an allocation.
+/// The largest part that is decoded without an allocation, in bytes. Nearly all parts are smaller.
 const USUAL_BYTES: usize = 2048;
 
-/// Reads what a part encodes.
+/// Decodes a part, and passes its bytes to `read`.
 pub(crate) fn decoded<R>(part: &[u8], read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     let room = base64::decoded_len_estimate(part.len());
     let (mut usual, mut large) = ([0; USUAL_BYTES], Vec::new());
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(malformed(""), Some(Malformed::Blank));
     }
 
-    /// Both ways to decode it, and where they meet.
+    /// The sizes cover decoding with and without an allocation, and the limit between them.
     #[test]
     fn rule_4_the_claims_of_a_payload_of_any_size_are_read() {
         for size in
@@ -158,8 +159,8 @@ mod tests {
         }
     }
 
-    /// Vectors of bytes are read another way than their ends, so each byte is put at each place of
-    /// each length, and read by the decoder of one byte after the other as well.
+    /// The SIMD decoder reads vectors of bytes, and reads the last bytes in another way. So each
+    /// byte stands at each place of each length, and the scalar decoder must agree.
     #[test]
     fn rule_4_a_part_is_read_as_another_decoder_reads_it() {
         let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);

@@ -1,4 +1,5 @@
-//! The border: outside text becomes typed values here, and nothing inside looks at text again.
+//! The border of the core. This module turns text from outside into typed values, and the other
+//! modules read no text.
 //!
 //! No input makes this module panic. Text that it cannot read counts as absent, or as malformed.
 

@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// As each library words it.
+    /// The words of each library.
     #[test]
     fn rule_02_a_transport_error_is_known_by_its_words() {
         for (text, reason) in [
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_the_sources_of_an_error_are_asked_too() {
+    fn rule_02_the_sources_of_an_error_are_read_too() {
         let kind = |kind: io::ErrorKind| {
             Said("client error (Connect)", Some(io::Error::from(kind).into()))
         };
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_chain_is_left() {
+    fn an_endless_chain_of_sources_is_cut() {
         #[derive(Debug)]
         struct Endless;
 

@@ -7,35 +7,34 @@ use waldo_test_driver::scenario::{Ending, KeyPair, Need, Settings};
 
 use super::ask::Ask;
 
-/// What makes the clients that are to be certified. It is asked from several threads, as several
-/// scenarios run at once.
+/// Makes the clients under test. Several threads call it, because several scenarios run at once.
 pub trait Adapter: Sync {
-    /// Its client.
+    /// The type of the client.
     type Client: Client;
 
-    /// What its clients cannot do; scenarios that need it are reported as skipped. Nothing by
-    /// default.
+    /// The needs that the clients cannot fulfil. Scenarios with such a need are reported as
+    /// skipped. Default: none.
     fn lacks(&self) -> &[Need] {
         &[]
     }
 
-    /// Makes a client that has sent nothing yet.
+    /// Makes a client that has not sent a request yet.
     ///
     /// # Errors
-    /// When it cannot be made; the scenario has then failed, with this error.
+    /// The client cannot be made. Then the scenario has failed with this error.
     fn client(&self, setup: &Setup) -> Result<Self::Client, Box<dyn Error>>;
 }
 
-/// A client under test. It is asked from several threads at once.
+/// A client under test. Several threads call it at once.
 pub trait Client: Send + Sync + 'static {
-    /// Makes one call, waits for its end, and says how it ended. A client with futures blocks on
-    /// one here.
+    /// Makes one call, waits for its end, and returns its ending. An asynchronous client blocks on
+    /// its future here.
     fn send(&self, ask: &Ask) -> Ending;
 
-    /// Replaces the key pair, or takes the same one anew.
+    /// Replaces the key pair. The new key pair may be equal to the old one.
     ///
     /// # Errors
-    /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Reset`].
+    /// The client has no such method. Then [`Adapter::lacks`] names [`Need::Reset`].
     fn reset(&self, key: &KeyPair) -> Result<(), Lacking> {
         _ = key;
         Err(Lacking(Need::Reset))
@@ -44,46 +43,46 @@ pub trait Client: Send + Sync + 'static {
     /// Gives up the held token.
     ///
     /// # Errors
-    /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Invalidation`].
+    /// The client has no such method. Then [`Adapter::lacks`] names [`Need::Invalidation`].
     fn invalidate(&self) -> Result<(), Lacking> {
         Err(Lacking(Need::Invalidation))
     }
 
-    /// The held token for a store, as a text that [`resume`](Self::resume) understands; `None` if
-    /// the client holds no token.
+    /// The held token for a store, as a text for [`resume`](Self::resume); `None` if no token is
+    /// held.
     ///
     /// # Errors
-    /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Storage`].
+    /// The client has no such method. Then [`Adapter::lacks`] names [`Need::Storage`].
     fn store(&self) -> Result<Option<String>, Lacking> {
         Err(Lacking(Need::Storage))
     }
 
-    /// Takes up a stored token, perhaps that of another client; false if the token is not worth
-    /// holding.
+    /// Resumes a stored token, which may come from another client. Returns false if the client does
+    /// not hold the token.
     ///
     /// # Errors
-    /// When the client cannot do it; then [`Adapter::lacks`] names [`Need::Storage`].
+    /// The client has no such method. Then [`Adapter::lacks`] names [`Need::Storage`].
     fn resume(&self, stored: &str) -> Result<bool, Lacking> {
         _ = stored;
         Err(Lacking(Need::Storage))
     }
 }
 
-/// The settings with which a client is made.
+/// The settings of a new client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Setup {
-    /// The one origin that its token may go to, such as `http://127.0.0.1:40123`.
+    /// The only origin that the token may be sent to, such as `http://127.0.0.1:40123`.
     pub origin: String,
-    /// As whom it logs in.
+    /// The key pair for the login.
     pub key: KeyPair,
-    /// The limits that the scenario wants other than by default. A client over the core takes them
-    /// with [`Settings::apply`]; one that cannot take them names [`Need::Settings`] in
-    /// [`Adapter::lacks`].
+    /// The limits that the scenario changes from their defaults. A client over the core applies
+    /// them with [`Settings::apply`]. If a client cannot apply them, [`Adapter::lacks`] names
+    /// [`Need::Settings`].
     pub settings: Settings,
 }
 
-/// A client was asked for something that it cannot do.
+/// The client cannot fulfil this need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lacking(pub Need);
 

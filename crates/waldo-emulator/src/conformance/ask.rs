@@ -16,7 +16,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The whole request, as the client's user makes it. The client must send all of it.
+    /// The whole request, as the client's user makes it. The client must send all its parts.
     pub fn request(&self) -> &Request<Vec<u8>> {
         &self.request
     }
@@ -41,32 +41,32 @@ impl Ask {
         self.request.headers()
     }
 
-    /// Whether there is a body, and whether it can be sent again. [`bytes`](Self::bytes) are its
-    /// bytes.
+    /// Whether the request has a body, and whether the body can be sent again.
+    /// [`bytes`](Self::bytes) returns its bytes.
     pub fn body(&self) -> BodyKind {
         self.body
     }
 
-    /// The bytes of the body: a few bytes, or some megabytes. Empty without a body.
+    /// The bytes of the body, which may be some megabytes. Empty if the request has no body.
     pub fn bytes(&self) -> &[u8] {
         self.request.body()
     }
 
-    /// How long the call may take, from now on.
+    /// How long the call may take from now on; `None` for no limit.
     pub fn deadline(&self) -> Option<Duration> {
         self.deadline
     }
 
-    /// Ends when the call is cancelled: a client with futures drops the call then, and answers
-    /// [`Ending::Cancelled`](super::Ending::Cancelled). It needs no runtime of its own.
+    /// Ends when the call is cancelled. Then an asynchronous client drops the future of the call,
+    /// and returns [`Ending::Cancelled`](super::Ending::Cancelled). This future works on any
+    /// runtime.
     ///
-    /// A client that blocks has no use for it, and names
-    /// [`Need::Cancellation`](super::Need::Cancellation) in
-    /// [`Adapter::lacks`](super::Adapter::lacks).
+    /// A blocking client cannot use it, so its [`Adapter::lacks`](super::Adapter::lacks) names
+    /// [`Need::Cancellation`](super::Need::Cancellation).
     pub async fn cancelled(&self) {
         let mut cancelled = self.cancelled.clone();
         if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
-            // Nobody is left who could cancel it.
+            // The sender is gone, so nothing can cancel the call any more.
             std::future::pending::<()>().await;
         }
     }

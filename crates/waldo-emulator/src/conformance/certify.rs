@@ -1,4 +1,4 @@
-//! Running the suite.
+//! Runs the suite.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -13,19 +13,18 @@ use super::adapter::Adapter;
 use super::report::{Certified, Report, Verdict};
 use super::stage::Stage;
 
-/// How many scenarios run at once: most of their time is lives and waits that have to pass.
+/// How many scenarios run at once. They spend most of their time on lifetimes and waits.
 const LANES: usize = 4;
 
-/// Runs every scenario of the suite against the adapter, a few at once, each with a client of its
-/// own.
+/// Runs all scenarios of the suite against the adapter. A few scenarios run at once, each with its
+/// own client.
 ///
-/// An adapter that passes takes about nine seconds on an idle machine. Most of them are lifetimes
-/// and waits that have to pass.
+/// If the adapter passes, this takes about 9 s on an idle machine, mostly for lifetimes and waits.
 pub fn certify(adapter: &impl Adapter) -> Report {
     certify_all(adapter, scenario::all())
 }
 
-/// Runs these scenarios, which may be one's own.
+/// Runs the given scenarios, which may be your own.
 pub fn certify_all(
     adapter: &impl Adapter,
     scenarios: impl IntoIterator<Item = Scenario>,
@@ -37,7 +36,8 @@ pub fn certify_all(
         for _ in 0..LANES {
             scope.spawn(|| {
                 loop {
-                    // A statement of its own, so that the queue is free while the scenario runs.
+                    // Keep this a separate statement, so that the queue is unlocked while the
+                    // scenario runs.
                     let next = lock(&waiting).pop_front();
                     let Some((number, scenario)) = next else { return };
                     let result = run(adapter, &scenario);
@@ -51,15 +51,16 @@ pub fn certify_all(
     Report { results: done.into_iter().map(|(_, result)| result).collect(), took: began.elapsed() }
 }
 
-/// A queue and a list are whole between any two of their methods.
+/// Locks a queue or a list. A poisoned lock is safe, because each method leaves the collection
+/// valid.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs the scenario of this name, as a report names it.
+/// Runs the scenario with this name. Reports show the names.
 ///
 /// # Errors
-/// When there is none.
+/// The suite has no scenario with this name.
 pub fn certify_one(adapter: &impl Adapter, name: &str) -> Result<Certified, NoSuchScenario> {
     let scenario = scenario::find(name).ok_or_else(|| NoSuchScenario::new(name))?;
     Ok(run(adapter, &scenario))
@@ -83,10 +84,10 @@ fn run<A: Adapter>(adapter: &A, scenario: &Scenario) -> Certified {
     done(if unmet.is_empty() { Verdict::Passed } else { Verdict::Failed(unmet) })
 }
 
-/// How many names are proposed for one that is unknown.
+/// How many names are proposed for an unknown name.
 const PROPOSALS: usize = 3;
 
-/// The suite has no scenario of this name.
+/// The suite has no scenario with this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchScenario {
     name: String,
@@ -103,7 +104,7 @@ impl NoSuchScenario {
     }
 }
 
-/// How many letters one is away from the other.
+/// The edit distance between two names, in letters.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (done, letter) in one.chars().enumerate() {

@@ -1,8 +1,8 @@
 //! The conformance suite over real sockets, for the author of an adapter.
 //!
-//! An adapter is certified by implementing [`Adapter`] and [`Client`] for it, and giving it to
-//! [`certify`]. The scenarios are those of [`waldo_test_driver::scenario`]; each gets an emulator
-//! and a client of its own.
+//! To certify an adapter, implement [`Adapter`] and [`Client`] for it, and pass it to [`certify`].
+//! The scenarios come from [`waldo_test_driver::scenario`]. Each scenario gets its own emulator and
+//! client.
 //!
 //! ```
 //! use waldo_emulator::conformance::{self, Adapter, Ask, Client, Ending, Need, Setup};

@@ -1,4 +1,4 @@
-//! What came of it.
+//! The results of the suite.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use waldo_test_driver::scenario::{Need, Scenario, Unmet};
 
 use super::tally::Tally;
 
-/// What came of every scenario. Its `Display` is what an author reads.
+/// The results of all scenarios. `Display` shows them to the author of the adapter.
 #[derive(Clone, Debug)]
 #[must_use = "a report that nobody looks at certifies nothing"]
 pub struct Report {
@@ -16,7 +16,7 @@ pub struct Report {
     pub(super) took: Duration,
 }
 
-/// What came of one scenario.
+/// The result of one scenario.
 #[derive(Clone, Debug)]
 #[must_use = "a result that nobody looks at certifies nothing"]
 pub struct Certified {
@@ -29,16 +29,16 @@ pub struct Certified {
 
 /// How one scenario ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-// Exhaustive on purpose: a scenario was met, was not met, or was not tried.
+// The enum is exhaustive on purpose: a scenario passed, failed, or did not run.
 pub enum Verdict {
-    /// Everything that was expected was seen, and nothing else.
+    /// The run matched all expectations.
     Passed,
-    /// This was not met.
+    /// The run did not meet these expectations.
     Failed(Vec<Unmet>),
-    /// It was not tried, as the adapter lacks this.
+    /// The scenario did not run, because the adapter lacks these needs.
     Skipped(BTreeSet<Need>),
-    /// It was not tried, as real sockets cannot do it, for this reason; the core passes it in
-    /// virtual time.
+    /// The scenario did not run, because real sockets cannot do it for this reason. The core passes
+    /// it in virtual time.
     VirtualOnly(String),
 }
 
@@ -53,27 +53,27 @@ impl Certified {
         }
     }
 
-    /// The scenario's name.
+    /// The name of the scenario.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How it ended.
+    /// How the scenario ended.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// Whether something was not met.
+    /// Whether the scenario failed.
     pub fn is_failed(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_))
     }
 
-    /// Whether everything was met.
+    /// Whether the scenario passed.
     pub fn is_passed(&self) -> bool {
         self.verdict == Verdict::Passed
     }
 
-    /// How long it took.
+    /// How long the scenario took.
     pub fn took(&self) -> Duration {
         self.took
     }
@@ -106,7 +106,7 @@ impl fmt::Display for Certified {
 }
 
 impl Report {
-    /// What came of each scenario, in the order of the suite.
+    /// The result of each scenario, in the order of the suite.
     pub fn results(&self) -> &[Certified] {
         &self.results
     }
@@ -122,7 +122,7 @@ impl Report {
         self.results.iter().filter(|result| result.is_passed()).count()
     }
 
-    /// How many scenarios were not tried, as the adapter lacks what they need.
+    /// How many scenarios were skipped, because the adapter lacks their needs.
     pub fn skipped(&self) -> usize {
         self.results.iter().filter(|result| matches!(result.verdict, Verdict::Skipped(_))).count()
     }

@@ -19,21 +19,21 @@ use super::adapter::{Adapter, Client, Setup};
 use super::ask::Ask;
 use crate::Emulator;
 
-/// How long anything is waited for: much longer than it takes, and short enough for a report that
-/// is all failures.
+/// How long to wait for any event. It is much longer than an event takes, and short enough for a
+/// report of failures only.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a cancelled call may take to close its connection.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// One emulator, another one that must see nothing, and a client.
+/// An emulator, a second emulator that must receive no request, and a client.
 pub(super) struct Stage<'a, A: Adapter> {
     adapter: &'a A,
     setup: Setup,
     emulator: Emulator,
     elsewhere: Emulator,
     client: Arc<A::Client>,
-    /// A login goes on when its call is cancelled.
+    /// Whether a login goes on after its call is cancelled.
     outlives: bool,
     began: Instant,
     stored: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct Stage<'a, A: Adapter> {
     ends: Sender<(CallId, Ending, Duration)>,
 }
 
-/// The calls of one name.
+/// The calls with one name.
 struct UnderWay {
     started: usize,
     cancel: watch::Sender<bool>,
@@ -80,9 +80,9 @@ impl<'a, A: Adapter> Stage<'a, A> {
         })
     }
 
-    /// Takes one ended call, if one ends within `patience`; false if none does.
-    fn take_ending(&mut self, patience: Duration) -> bool {
-        let Ok((id, ending, at)) = self.ended.recv_timeout(patience) else { return false };
+    /// Takes one ended call; false if none ends within `timeout`.
+    fn take_ending(&mut self, timeout: Duration) -> bool {
+        let Ok((id, ending, at)) = self.ended.recv_timeout(timeout) else { return false };
         if let Some(calls) = self.calls.get_mut(&id) {
             calls.endings.push((ending, at));
         }
@@ -148,7 +148,7 @@ impl<A: Adapter> Bench for Stage<'_, A> {
     }
 
     fn start(&mut self, order: &Order) {
-        // A scenario is read with a URI for each of its calls.
+        // Each call of a valid scenario has a URI.
         let Ok(uri) = order.uri(&self.emulator.origin(), &self.elsewhere.origin()) else { return };
         let mut request = Request::new(order.bytes());
         (*request.method_mut(), *request.uri_mut()) = (order.method(), uri);
@@ -169,7 +169,7 @@ impl<A: Adapter> Bench for Stage<'_, A> {
                 let ending = catch_unwind(AssertUnwindSafe(|| client.send(&ask)));
                 let ending =
                     ending.unwrap_or_else(|_| Ending::Other("the client panicked".to_owned()));
-                // If the scenario has ended before, the ending has no receiver.
+                // If the scenario has already ended, the ending has no receiver.
                 drop(ends.send((id, ending, began.elapsed())));
             });
         }
@@ -200,8 +200,8 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             calls.cancel.send_replace(true);
         }
         self.finish(id)?;
-        // Its request must be off the gate before that opens; where it does not go, what is seen
-        // will tell.
+        // The request must have left the gate before the gate opens. If it has not, the sightings
+        // show it.
         let gone =
             held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
         if gone {

@@ -1,14 +1,15 @@
-//! What many failures have in common.
+//! The findings that many failures have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::report::{Certified, Verdict};
 
-/// The most findings that are listed; more would be a list again.
+/// How many findings are listed at most.
 const MOST: usize = 5;
 
-/// The findings that repeat, with how many scenarios each fails; the most frequent first.
+/// The repeated findings, each with the number of its failed scenarios. The most frequent finding
+/// comes first.
 pub(super) struct Tally<'a> {
     findings: Vec<(&'a str, usize)>,
     failures: usize,
@@ -20,7 +21,7 @@ impl<'a> Tally<'a> {
         for result in results {
             let Verdict::Failed(unmet) = result.verdict() else { continue };
             failures += 1;
-            // A scenario counts once, however often it finds the same.
+            // Each scenario counts once for each finding.
             let gists: BTreeSet<&str> = unmet.iter().map(super::Unmet::gist).collect();
             for gist in gists {
                 *counts.entry(gist).or_default() += 1;

@@ -1,12 +1,12 @@
-//! Every list of choices, one run after the other, and each state once.
+//! A depth-first search over all lists of choices, which visits each state once.
 
 use std::collections::HashMap;
 
 /// A depth-first walk over all choices.
 ///
-/// A run follows `path` and then takes first options. When it has ended, the last choice that has
-/// an option left takes it, as the wheels of an odometer turn. A state that all ways on have been
-/// tried from is not entered again: what it is known to lead to is counted.
+/// A run follows `path`, and then takes first options. After the run, the last choice with an
+/// option left takes its next option, like the wheels of an odometer. A state whose continuations
+/// have all been tried is not entered again: the known number of its schedules is added.
 #[derive(Debug, Default)]
 pub(crate) struct Odometer {
     path: Vec<Node>,
@@ -14,9 +14,10 @@ pub(crate) struct Odometer {
     depth: usize,
     /// The state of the next choice.
     at: Option<u64>,
-    /// How this run ends, where it is not by itself.
+    /// Why this run is cut; `None` if it ends by itself.
     cut: Option<Cut>,
-    /// How many schedules lead on from each state; none yet where a run is still under way there.
+    /// The number of schedules from each state; `None` if the state is on the path of the present
+    /// run.
     seen: HashMap<u64, Option<u128>>,
     schedules: u128,
     runs: u64,
@@ -27,15 +28,15 @@ struct Node {
     picked: u32,
     of: u32,
     state: Option<u64>,
-    /// How many schedules lead on from here by the options tried so far.
+    /// The number of schedules by the options that have been tried.
     schedules: u128,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Cut {
-    /// The state is known to lead to so many schedules.
+    /// The state has this number of schedules.
     Known(u128),
-    /// The run has come back to where it was.
+    /// The run has come back to an earlier state of its own.
     Circle,
 }
 
@@ -71,18 +72,17 @@ impl Odometer {
         }
     }
 
-    /// Whether the next choice is as it was in the last run; the last of the path is the one that
-    /// was turned.
+    /// Whether the next choice is the same as in the last run. The last choice of the path differs.
     pub(super) fn is_retracing(&self) -> bool {
         self.depth + 1 < self.path.len()
     }
 
-    /// Whether the run has come back to a state of its own: it could go on for ever.
+    /// Whether the run has come back to an earlier state of its own, so that it could be endless.
     pub(crate) fn has_run_in_a_circle(&self) -> bool {
         matches!(self.cut, Some(Cut::Circle))
     }
 
-    /// Ends a run and turns to the next; false when there is none.
+    /// Ends a run and moves to the next; false if none is left.
     pub(super) fn advance(&mut self) -> bool {
         self.runs += 1;
         self.depth = 0;
@@ -109,17 +109,17 @@ impl Odometer {
         false
     }
 
-    /// How many schedules there are, once all have been tried.
+    /// The number of all schedules, after the search has ended.
     pub(crate) fn schedules(&self) -> u128 {
         self.schedules
     }
 
-    /// How many distinct states with a choice there are.
+    /// The number of different states with a choice.
     pub(crate) fn states(&self) -> usize {
         self.seen.len()
     }
 
-    /// How many runs it took.
+    /// The number of runs.
     pub(crate) fn runs(&self) -> u64 {
         self.runs
     }
@@ -129,7 +129,7 @@ impl Odometer {
 mod tests {
     use super::*;
 
-    /// Two players who make `steps` steps each, in any order: the states are the two counts.
+    /// Two players who make `steps` steps each, in any order. A state is a pair of counts.
     fn interleave(steps: u64, remember: bool) -> Odometer {
         let mut odometer = Odometer::default();
         loop {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_schedule_is_counted_whether_or_not_states_are_remembered() {
-        // 10 over 5, 12 over 6.
+        // The binomial coefficients 10 over 5 and 12 over 6.
         for (steps, schedules) in [(5, 252), (6, 924)] {
             let each = interleave(steps, false);
             let merged = interleave(steps, true);

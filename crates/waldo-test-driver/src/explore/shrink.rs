@@ -1,12 +1,12 @@
-//! A failing run made short.
+//! Shortens a failing run.
 
-/// How many runs a shortening may take.
+/// The largest number of runs for shortening.
 const TRIES: u32 = 4000;
 
-/// The shortest list of choices found from which the run still fails. `fails` says how long its
-/// story is, if it does.
+/// The shortest list of choices that was found and still fails. If a list fails, `fails` returns
+/// the length of its transcript.
 ///
-/// It takes pieces out, large ones first, and makes numbers smaller, as long as anything helps.
+/// It removes pieces, large pieces first, and makes numbers smaller, until nothing helps any more.
 pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
     let mut best = taken;
     let Some(mut length) = fails(&best) else { return best };
@@ -22,7 +22,7 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 shorter.drain(at..at + size);
                 tries -= 1;
                 match fails(&shorter) {
-                    Some(told) if told <= length => (best, length, better) = (shorter, told, true),
+                    Some(new) if new <= length => (best, length, better) = (shorter, new, true),
                     Some(_) | None => at += size.div_ceil(2),
                 }
             }
@@ -38,8 +38,8 @@ pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) 
                 if tries == 0 {
                     return best;
                 }
-                if let Some(told) = fails(&simpler).filter(|told| *told <= length) {
-                    (best, length, better) = (simpler, told, true);
+                if let Some(new) = fails(&simpler).filter(|new| *new <= length) {
+                    (best, length, better) = (simpler, new, true);
                     break;
                 }
             }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_matter_is_taken_out_and_what_does_is_made_small() {
+    fn shortening_removes_choices_and_makes_them_small() {
         let noisy: Vec<u32> = (0..500).map(|n| n % 7).chain([9, 9]).collect();
         let fails = |list: &[u32]| {
             let big = list.iter().filter(|picked| **picked >= 4).count();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fail_stays_as_it_is() {
+    fn a_run_that_passes_is_not_shortened() {
         assert_eq!(shorten(vec![1, 2, 3], |_| None), [1, 2, 3]);
     }
 }

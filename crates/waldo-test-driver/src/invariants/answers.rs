@@ -1,10 +1,11 @@
-//! What callers are told: the 401s that they see, and the refusals.
+//! The answers to callers: delivered 401s and refusals.
 
 use super::{PATIENCE, Scene};
 use crate::machine::Why;
 use crate::watch::{By, Caller, Sight, TokenId, What};
 
-/// A first 401 that is delivered to a call that could be sent again, and the token that it refuses.
+/// The call and the token of a delivered 401, if it is the call's first answer and the call could
+/// be sent again.
 fn delivered(sight: &Sight) -> Option<(&Caller, TokenId)> {
     let What::Answered { call, sent, status: 401, own_origin: true, retried: false, .. } =
         &sight.what

@@ -1,9 +1,9 @@
-//! How often a call is sent, and why again.
+//! How often a call is sent, and why it is sent again.
 
 use super::{PATIENCE, Scene};
 use crate::watch::{By, Caller, Sight, What};
 
-/// A call that is sent with its body for a further time.
+/// A call that is sent with its body again.
 fn sent_again(sight: &Sight) -> Option<&Caller> {
     let What::Sent { call, probe: false, .. } = &sight.what else { return None };
     (call.attempts > 0).then_some(call)
@@ -26,12 +26,12 @@ pub(super) fn is_sent_without_its_body(_: &Scene<'_>, sight: &Sight) -> Option<S
 
 pub(super) fn is_sent_without_a_401(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let call = sent_again(sight)?;
-    // A 401 to the same token, in any call, also explains an upload that broke off.
-    let told = call.broke_off.is_some_and(|token| scene.watch.refused.contains(&token));
-    (call.last != Some(401) && !told).then(|| format!("{call} is sent again without a 401"))
+    // If an upload broke off, a 401 to the same token in any call is a reason too.
+    let was_refused = call.broke_off.is_some_and(|token| scene.watch.refused.contains(&token));
+    (call.last != Some(401) && !was_refused).then(|| format!("{call} is sent again without a 401"))
 }
 
-/// An answer after which the call is to be sent again: the call, the status, and whether it came
+/// An answer after which the call is sent again: the call, the status, and whether the answer came
 /// from the call's own origin.
 fn retried(sight: &Sight) -> Option<(&Caller, u16, bool)> {
     let What::Answered { call, status, own_origin, retried: true, .. } = &sight.what else {

@@ -1,5 +1,5 @@
-//! For each clause of each invariant, a sight to which it alone objects, and one close by that is
-//! fine.
+//! The test cases of each clause: sights that only this clause forbids, and similar sights that are
+//! allowed.
 
 mod answers;
 mod endings;
@@ -11,7 +11,7 @@ mod waits;
 use self::stage::Stage;
 use super::{INVARIANTS, Invariant, judge};
 
-/// A clause, the stages to which it alone objects, and those close by to which none does.
+/// A clause, the stages that only this clause forbids, and similar stages that are allowed.
 struct Case {
     clause: &'static str,
     broken: Vec<Stage>,

@@ -1,4 +1,4 @@
-//! How a run ends: what became of its calls, what a client says, and whether it works again.
+//! The end of a run: its calls have ended, no client shows a secret, and each client works again.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::Scene;
 use crate::simulation::KEYS;
 use crate::watch::{Sight, What};
 
-/// How long a call may still be answered 401 after the first one: the longest time for which a
-/// client keeps a refused token, or waits for a permit to drop it (rule 16).
+/// How long calls may be answered 401 after the first 401. A client keeps a refused token, or waits
+/// for a permit to drop it, for at most this time (rule 16).
 pub(crate) const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// How many calls, ten minutes apart, a client may need until one is answered 200: the longest
-/// waits are the 15 minutes after a rejection, and a `Retry-After` of at most an hour.
+/// How many calls, one each ten minutes, a client may need until one is answered 200. The longest
+/// waits are 15 minutes after a rejection, and one hour of a `Retry-After`.
 pub(crate) const RECOVERY: u32 = 12;
 
 pub(super) fn runs_in_a_circle(_: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -51,7 +51,7 @@ pub(super) fn shows_a_token(scene: &Scene<'_>, sight: &Sight) -> Option<String> 
     Some(format!("a token of {} bytes stands in what the client says of itself", token.len()))
 }
 
-/// Whether a client says this text of itself.
+/// Whether the output of a client contains this text.
 fn says(sight: &Sight, text: &str) -> bool {
     matches!(&sight.what, What::Says { said } if said.contains(text))
 }

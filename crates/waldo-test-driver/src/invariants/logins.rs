@@ -1,4 +1,4 @@
-//! When a login may start, and what it looks like.
+//! When a login may start, and its request.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use waldo_auth_core::Instant;
 use super::Scene;
 use crate::watch::{BURST, By, Closed, EVERY, Sight, What};
 
-/// The most that a lease may be.
+/// The longest lease.
 const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// The number of a login that starts.
@@ -16,13 +16,13 @@ fn started(sight: &Sight) -> Option<u64> {
     Some(*login)
 }
 
-/// How long the lease of a login that starts is.
+/// The length of the lease of a login that starts.
 fn length(sight: &Sight) -> Option<Duration> {
     let What::LoggedIn { expires_at, .. } = &sight.what else { return None };
     Some(expires_at.saturating_duration_since(sight.now.monotonic))
 }
 
-/// What keeps calls from logging in, if it is no rejection.
+/// The backoff that keeps calls from logging in; `None` after a rejection.
 fn failed(scene: &Scene<'_>) -> Option<Closed> {
     scene.watch.closed.filter(|closed| closed.by != By::Rejection)
 }

@@ -1,4 +1,4 @@
-//! Which tokens go where.
+//! The tokens of requests.
 
 use super::Scene;
 use crate::watch::{Caller, Carries, GRACE, Sight, TokenId, What};
@@ -9,7 +9,7 @@ fn sent(sight: &Sight) -> Option<(&Caller, TokenId)> {
     Some((call, *token))
 }
 
-/// Whether an older token than the held one is sent, after a newer one was.
+/// Whether this token is older than the held token, and is not the last token that was sent.
 fn is_brought_back(scene: &Scene<'_>, token: TokenId) -> bool {
     scene.watch.held.is_some_and(|held| token < held.token)
         && scene.watch.newest_sent != Some(token)
@@ -69,7 +69,7 @@ pub(super) fn is_older(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
 pub(super) fn is_not_held(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, token) = sent(sight)?;
     let held = scene.watch.held.filter(|held| held.token != token)?.token;
-    // A token that is brought back is a matter of the invariant before.
+    // The previous invariant judges a token that is brought back.
     (!is_brought_back(scene, token))
         .then(|| format!("{call} carries token {}, where token {} should be held", token.0, held.0))
 }

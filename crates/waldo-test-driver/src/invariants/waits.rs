@@ -8,7 +8,7 @@ use super::Scene;
 use crate::machine::Why;
 use crate::watch::{Caller, Lease, Sight, What};
 
-/// The longest backoff of the client's own (rule 14).
+/// The longest backoff without a `Retry-After` (rule 14).
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// A call that waits, and until when.

@@ -1,4 +1,4 @@
-//! The shipping state machine, driven as it is.
+//! The shipping state machine as a [`Machine`].
 
 use http::Request;
 use waldo_auth_core::{
@@ -113,7 +113,7 @@ impl From<&Refusal> for Refused {
         let why = match refusal {
             Refusal::Rejected { .. } => Why::Rejected,
             Refusal::Unavailable { .. } => Why::Unavailable,
-            // It is non-exhaustive; what else there may be is no wish of the server's.
+            // `Refusal` is non-exhaustive, so other variants count as a deadline.
             Refusal::Deadline { .. } | _ => Why::Deadline,
         };
         Self { why, retry_at: refusal.retry_at(), message: refusal.to_string() }

@@ -1,4 +1,4 @@
-//! How a call must end.
+//! The expected ending of a call.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use super::ending::Ending;
 use super::sighting::status;
 use super::window::{Precision, Window};
 
-/// How a call may end: in one way, or in any way of a list, because HTTP stacks differ.
+/// The allowed endings of a call: one, or several because HTTP stacks differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedAnswers(pub(super) Vec<ExpectedAnswer>);
 
 impl ExpectedAnswers {
-    /// Whether this ending was expected, at this instant since the scenario began.
+    /// Whether this ending is allowed, at this time since the start of the scenario.
     pub(super) fn admit(&self, ending: &Ending, at: Duration, precision: Precision) -> bool {
         self.0.iter().any(|answer| answer.admits(ending, at, precision))
     }
 
-    /// The answer, if there is only one.
+    /// The answer, if only one is allowed.
     pub(super) fn only(&self) -> Option<&ExpectedAnswer> {
         let [only] = self.0.as_slice() else { return None };
         Some(only)
@@ -36,7 +36,7 @@ impl fmt::Display for ExpectedAnswers {
     }
 }
 
-/// How a call must end: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
+/// The expected ending of a call: `200`, `"cancelled"`, `{"status": 200, "at": "60s"}`,
 /// `{"refused": "rejected", "code": "INVALID_API_KEY", "retry_in": "60s"}`, `{"failed":
 /// "transport"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) struct ExpectedAnswer {
     pub(super) retry_in: Option<Window>,
 }
 
-/// What sort of ending it is.
+/// The kind of an ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Status(u16),
@@ -73,8 +73,7 @@ pub(super) enum Failed {
 }
 
 impl ExpectedAnswer {
-    /// Whether a call that ended so, at this instant since the scenario began, is what was
-    /// expected.
+    /// Whether this ending is as expected, at this time since the start of the scenario.
     pub(super) fn admits(&self, ending: &Ending, at: Duration, precision: Precision) -> bool {
         let retry_in = match (&self.kind, ending) {
             (Kind::Status(status), Ending::Answered { status: seen, .. }) if status == seen => None,
@@ -120,7 +119,7 @@ impl fmt::Display for ExpectedAnswer {
     }
 }
 
-/// The long form.
+/// The long form in JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {

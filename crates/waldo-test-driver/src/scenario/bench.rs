@@ -1,4 +1,4 @@
-//! What a scenario is performed on, and its performance.
+//! Performs a scenario on a bench.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,13 +15,13 @@ use super::unmet::Unmet;
 use super::window::Precision;
 use crate::server::{ClockOffset, Hold, Server};
 
-/// A client and a server, on which a scenario is performed step by step: in virtual time, or over
-/// real sockets.
+/// A client and a server for a scenario. A bench performs the scenario's steps in virtual time or
+/// over real sockets.
 ///
-/// The author of an adapter has nothing to do with it: `waldo_emulator::conformance` is a bench for
-/// any adapter.
+/// The author of an adapter need not implement it, because `waldo_emulator::conformance` has a
+/// bench for any adapter.
 pub trait Bench {
-    /// An origin that is not the client's.
+    /// Another origin than the client's.
     fn elsewhere(&self) -> String;
 
     /// Changes the server.
@@ -30,71 +30,71 @@ pub trait Bench {
     /// Changes the client.
     ///
     /// # Errors
-    /// When the client cannot do it, or does something else.
+    /// The client cannot do it, or has another result.
     fn change_client(&mut self, change: &Change) -> Result<(), Obstacle>;
 
     /// Moves the clocks of the client's machine.
     ///
     /// # Errors
-    /// When they cannot be moved.
+    /// The clocks cannot be moved.
     fn move_clock(&mut self, how: Shift) -> Result<(), Obstacle>;
 
-    /// Starts a call as often as it says.
+    /// Starts a call, as many times as the order says.
     fn start(&mut self, order: &Order);
 
-    /// Waits until a call has ended, each time it was started.
+    /// Waits until all calls with this name have ended.
     ///
     /// # Errors
-    /// When it does not.
+    /// A call does not end.
     fn finish(&mut self, id: &CallId) -> Result<(), Obstacle>;
 
     /// Ends a call from outside.
     ///
     /// # Errors
-    /// When it cannot be ended.
+    /// The call cannot be ended.
     fn cut_off(&mut self, id: &CallId, how: Parting) -> Result<(), Obstacle>;
 
     /// Holds requests or answers from now on.
     fn hold(&mut self, hold: &Hold);
 
-    /// Takes one hold back.
+    /// Removes one hold.
     fn release(&mut self, hold: &Hold);
 
-    /// Takes all holds back.
+    /// Removes all holds.
     fn release_all(&mut self);
 
-    /// Waits until so many requests are held.
+    /// Waits until `count` requests are held.
     ///
     /// # Errors
-    /// When they do not come.
+    /// The requests do not come.
     fn until_held(&mut self, count: usize) -> Result<(), Obstacle>;
 
     /// Lets time pass.
     fn pass(&mut self, span: Duration);
 
-    /// What has happened.
+    /// The events so far.
     fn observe(&mut self) -> Observed;
 }
 
-/// A command to a client while it is in use.
+/// A command to a client in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-// Exhaustive on purpose: a bench has to carry each of them out.
+// Exhaustive on purpose: a bench must carry out each command.
 pub enum Change {
-    /// To give up its token.
+    /// Give up the held token.
     Invalidate,
-    /// To use this key pair from now on.
+    /// Use this key pair from now on.
     Reset(KeyPair),
-    /// To hand over its token for a store.
+    /// Store the held token.
     Store,
-    /// To take up what was stored, with this result.
+    /// Resume the stored token, with this result.
     Resume(Resumption),
-    /// To be gone, so that a new client takes its place, with this key pair.
+    /// End, so that a new client with this key pair replaces the client.
     Restart(KeyPair),
 }
 
 /// How the clocks of the client's machine move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Exhaustive on purpose: these are the two ways in which clocks lie.
+// Exhaustive on purpose: these are the two ways in which clocks go wrong.
 pub enum Shift {
     /// Time passes, and the monotonic clock stands still.
     Suspend(Duration),
@@ -106,24 +106,24 @@ pub enum Shift {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // Exhaustive on purpose: the client notices the end, or does not.
 pub enum Parting {
-    /// It is cancelled, and the client can react to that.
+    /// The call is cancelled, and the client can react.
     Cancelled,
-    /// Its thread or process is killed: the client can do nothing.
+    /// The thread or process of the call is killed, so the client cannot react.
     Killed,
 }
 
-/// What has happened on a bench.
+/// The events on a bench.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// How each call ended, and when since the scenario began; as often as it was started.
+    /// The endings of each call, each with its time since the start of the scenario.
     pub endings: BTreeMap<CallId, Vec<(Ending, Duration)>>,
-    /// What the server saw, in its order.
+    /// The requests that the server saw, in its order.
     pub sightings: Vec<Sighting>,
     /// How many requests came to another origin than the client's.
     pub elsewhere: usize,
-    /// The most logins that were under way at once.
+    /// The largest number of logins that were under way at once.
     pub logins_at_once: usize,
-    /// The objections of the bench itself.
+    /// Faults that the bench itself has found.
     pub objections: Vec<String>,
 }
 
@@ -149,7 +149,8 @@ fn not_taken(why: &Obstacle, place: impl Into<String>) -> Unmet {
 }
 
 impl Scenario {
-    /// Performs the scenario, and answers what was not met: nothing, if all is well.
+    /// Performs the scenario, and returns the expectations that were not met. The list is empty if
+    /// the scenario passes.
     pub fn perform(&self, bench: &mut impl Bench, precision: Precision) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! The things that no request may do, in any scenario.
+//! The faults that no request may have in any scenario.
 
 use std::fmt;
 
 use super::demand::Demand;
 use super::sighting::TokenName;
 
-/// The things that no request may do, in any scenario.
+/// The faults that no request may have in any scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Breach {
     LoginWithToken { token: Option<TokenName> },
@@ -20,7 +20,7 @@ pub(super) enum Breach {
     UnknownToken,
 }
 
-/// The body of a login that is not one.
+/// The fault of a login's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LoginBody {
     NotJson,
@@ -46,7 +46,7 @@ impl Breach {
     }
 }
 
-/// As one sentence: what is expected of every request, and what this one did.
+/// One sentence with the expectation for every request, and the fault of this request.
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("expected that ")?;
@@ -80,7 +80,7 @@ impl fmt::Display for Breach {
             Self::TokenForm { scheme } => {
                 f.write_str("a call carries exactly `Authorization: Bearer <token>`; it carried ")?;
                 match scheme {
-                    // Longer ones are not kept: what stands before a token may be another one.
+                    // Do not repeat a longer scheme, because it may be another token.
                     Some(scheme) => write!(f, "`{scheme}…`"),
                     None => f.write_str("something else before the token"),
                 }

@@ -1,4 +1,4 @@
-//! What a scenario must be beside well spelled, so that it can be met at all.
+//! The checks of a well-formed scenario: a client must be able to pass it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::sighting::{Given, TokenName};
 use super::step::Step;
 use crate::server::ClockOffset;
 
-/// The most attempts that a call can have (rule 8).
+/// The largest number of attempts of a call (rule 8).
 const ATTEMPTS: usize = 3;
 
-/// How far a clock may be moved at once: well within what it can show.
+/// How far a clock may be moved at once, well within its range.
 const FARTHEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// How much time may pass in a scenario that also runs over real sockets.
@@ -60,7 +60,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// No clock is moved to where it could show nothing.
+    /// Checks that no clock is moved out of its range.
     fn check_clocks(&self) -> Result<(), ScenarioError> {
         let too_far =
             "a thousand years of 365 days are the most that a clock is moved at once; take less";
@@ -76,7 +76,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// What real sockets cannot do is said to be so.
+    /// Checks that a scenario says so if real sockets cannot run it.
     fn check_time(&self) -> Result<(), ScenarioError> {
         if self.virtual_only.is_some() {
             return Ok(());
@@ -110,7 +110,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Everything that a step names is there when it comes.
+    /// Checks that everything that a step names exists at that step.
     fn check_steps(&self) -> Result<(), ScenarioError> {
         let mut started: BTreeSet<&CallId> = BTreeSet::new();
         let (mut holds, mut stored) = (Vec::new(), false);
@@ -182,7 +182,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Every request that must be seen can be.
+    /// Checks that every expected request is possible.
     fn check_seen(&self) -> Result<(), ScenarioError> {
         let (mut logins, mut calls, mut latest) = (0, 0, Duration::ZERO);
         for (number, group) in self.seen.iter().enumerate() {
@@ -231,7 +231,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// The ending of a call agrees with what the server saw of it.
+    /// Checks that the ending of a call agrees with its expected requests.
     fn check_order(&self, order: &Order) -> Result<(), ScenarioError> {
         let requests = self.seen.iter().flat_map(|seen| &seen.0);
         let mut by_given: HashMap<Given, usize> = HashMap::new();
@@ -259,7 +259,7 @@ impl Scenario {
                 "call {id}: no URI has this \"origin\"; spell one such as \"{{SCHEME}}://{{authority}}\""
             ));
         }
-        // If several answers may come, each may come alone.
+        // If several answers are allowed, any of them may come, so nothing can be checked.
         let Some(answer) = order.answer.only() else { return Ok(()) };
         match &answer.kind {
             Kind::Status(status) if by_given.get(&Given::Status(*status)) < Some(&order.times) => {
@@ -285,8 +285,8 @@ mod tests {
 
     use super::Scenario;
 
-    /// A scenario in virtual time with this step, this deadline of its call and this clock of its
-    /// client's.
+    /// A scenario in virtual time with this step, this deadline of its call, and this clock of its
+    /// client.
     fn read(step: &str, deadline: &str, clock: &str) -> Result<Scenario, String> {
         let json = format!(
             r#"{{
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_moved_as_far_as_may_be_shows_a_time_and_further_it_is_not_moved() {
+    fn a_clock_moves_up_to_its_limit() {
         let span = |span: Duration| humantime::format_duration(span).to_string();
         let (most, more) = (span(super::FARTHEST), span(super::FARTHEST + Duration::from_nanos(1)));
         let absurd = format!("{}s", u64::MAX);

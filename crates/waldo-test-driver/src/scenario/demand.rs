@@ -1,40 +1,40 @@
 //! The demands of every scenario.
 
-/// Declares an enum together with the list of its variants, so that no list can leave one out.
+/// Declares an enum and the list of its variants together, so that the list is complete.
 macro_rules! listed {
     ($(#[$of_enum:meta])* pub enum $name:ident { $($(#[$of_variant:meta])* $variant:ident,)* }) => {
         $(#[$of_enum])*
         pub enum $name { $($(#[$of_variant])* $variant,)* }
 
         impl $name {
-            /// All of them.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
         }
     };
 }
 
 listed! {
-    /// What a client, a request or a call must be like. Each [`Unmet`](super::Unmet) names one.
+    /// A demand on a client, a request or a call. Each [`Unmet`](super::Unmet) names one demand.
     ///
-    /// A test has a faulty client for each, which breaks this demand and no other.
+    /// A test has a faulty client for each demand, which breaks only this demand.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     #[non_exhaustive]
     pub enum Demand {
         /// The client can be made.
         Client,
-        /// Each step can be taken, and the client answers it as the scenario says.
+        /// Each step can be performed, and the client reacts as the scenario says.
         Step,
-        /// The client comes to rest, and waits for instants in the future only.
+        /// The client becomes idle, and waits only for instants in the future.
         Rest,
         /// Each call is made.
         CallMade,
-        /// Each call ends, as often as it is made.
+        /// Each call ends as many times as it was made.
         CallEnded,
-        /// A call ends as expected, and when.
+        /// A call ends as expected, and at the expected time.
         Ending,
         /// A body that breaks off is an error.
         WholeBody,
-        /// A call is delivered a response that the server gave to it.
+        /// A call gets a response that the server gave to this call.
         OwnResponse,
         /// Each attempt has the method of its call.
         Method,
@@ -42,17 +42,17 @@ listed! {
         Query,
         /// Each attempt has the headers of its call.
         UserHeaders,
-        /// No attempt has a header that neither its user nor an HTTP stack has added.
+        /// Each header of an attempt comes from its user or from an HTTP stack.
         NoOtherHeader,
         /// Each attempt has the body of its call.
         Body,
-        /// Nothing goes to another origin than the client's.
+        /// No request goes to another origin than the client's.
         OwnOrigin,
         /// No more logins are under way at once than expected.
         LoginsAtOnce,
         /// The expected requests come, in the expected order.
         Request,
-        /// No request comes that is not expected.
+        /// Only expected requests come.
         NoOtherRequest,
         /// A login has no `Authorization`.
         LoginWithoutToken,
@@ -62,7 +62,7 @@ listed! {
         LoginBody,
         /// A login has no query.
         LoginQuery,
-        /// A login has no header but its own and those of an HTTP stack.
+        /// Each header of a login is documented or comes from an HTTP stack.
         NoOtherLoginHeader,
         /// A request names the origin as its `Host`.
         Host,

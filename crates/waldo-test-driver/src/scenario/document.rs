@@ -14,12 +14,12 @@ use super::settings::Settings;
 use super::step::Step;
 use crate::server::{ClockOffset, Fault, Policy, Refuses, Server};
 
-/// What stands for another origin than the client's in a redirect's `location`.
+/// The placeholder for another origin than the client's, in a redirect's `location`.
 const ELSEWHERE: &str = "{elsewhere}";
 
-/// One scenario: what is asked, what the server does, and what must be seen.
+/// One scenario: the calls, the behaviour of the server, and the expected requests and endings.
 ///
-/// How it is written, word by word, is on [the page of this module](super).
+/// The [page of this module](super) describes the format.
 ///
 /// ```
 /// use waldo_test_driver::scenario::Scenario;
@@ -33,7 +33,8 @@ const ELSEWHERE: &str = "{elsewhere}";
 /// assert_eq!(scenario.run(), []);
 ///
 /// let mistyped = Scenario::read(r#"{"name": "my-own-start", "wy": "…"}"#).unwrap_err();
-/// assert!(mistyped.to_string().starts_with("wy: unknown field `wy`, expected one of `name`, `why`"));
+/// let message = mistyped.to_string();
+/// assert!(message.starts_with("wy: unknown field `wy`, expected one of `name`, `why`"));
 /// # Ok::<(), waldo_test_driver::scenario::ScenarioError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,7 +60,7 @@ fn one() -> usize {
     1
 }
 
-/// What the server is like when the scenario begins.
+/// The server at the start of the scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ServerSetup {
@@ -74,17 +75,18 @@ impl Default for ServerSetup {
     }
 }
 
-/// What the client is like when the scenario begins.
+/// The client at the start of the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ClientSetup {
     pub(super) key: KeyPair,
     pub(super) settings: Settings,
-    /// How far its wall clock is off.
+    /// The offset of the client's wall clock.
     pub(super) clock: ClockOffset,
-    /// Whether it waits for the answer to a login for ever, and not a little less than its lease.
+    /// Whether the client waits for a login's answer without a limit. Otherwise it waits a little
+    /// less than the lease.
     pub(super) patient_logins: bool,
-    /// Whether its logins end with the calls that started them.
+    /// Whether the client's logins end with the calls that started them.
     pub(super) logins: LoginTask,
 }
 
@@ -95,13 +97,13 @@ pub(super) enum LoginTask {
     /// The scenario does not depend on it.
     #[default]
     Either,
-    /// In a task or a thread of its own: the login goes on when its call has ended.
+    /// In a new task or thread: the login goes on after its call has ended.
     OfItsOwn,
-    /// In the call that started it: the login ends with this call.
+    /// In the call that started it: the login ends with the call.
     OfItsCall,
 }
 
-/// Why a text is not a scenario; it says where, and what was expected there.
+/// Why a text is no scenario. The message names the place and the expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError(pub(super) String);
 
@@ -117,15 +119,16 @@ impl Scenario {
     /// Reads a scenario and checks it.
     ///
     /// # Errors
-    /// If a part is unknown, is missing or cannot be: an instant out of order, a token that the
-    /// server has not issued, an answer that the server does not give. The text says where, and
-    /// what to do.
+    /// A part is unknown, missing or impossible: for example, an instant out of order, a token that
+    /// the server has not issued, or an answer that the server does not give. The message names the
+    /// place, and says what to do.
     pub fn read(json: &str) -> Result<Self, ScenarioError> {
         let scenario: Self =
             serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
                 .map_err(|error| {
                     let (place, cause) = (error.path().to_string(), error.into_inner().to_string());
-                    // The one word of it that is about Rust, and not about JSON.
+                    // Replace the only word of serde's message that is about Rust and not about
+                    // JSON.
                     ScenarioError(format!(
                         "{place}: {}",
                         cause.replace("unknown variant", "unknown word")
@@ -135,27 +138,27 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Its name: small letters, digits and hyphens.
+    /// The name of the scenario: lower-case letters, digits and hyphens.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is for, and where the like has happened.
+    /// The purpose of the scenario, and real cases of the fault.
     pub fn why(&self) -> &str {
         &self.why
     }
 
-    /// The numbers of the protocol's rules that it is about.
+    /// The numbers of the protocol's rules that the scenario tests.
     pub fn rules(&self) -> &[u8] {
         &self.rules
     }
 
-    /// Why it cannot be run over real sockets, if that is so.
+    /// Why the scenario cannot run over real sockets; `None` if it can.
     pub fn virtual_only(&self) -> Option<&str> {
         self.virtual_only.as_deref()
     }
 
-    /// What it needs of a client.
+    /// The needs of the scenario.
     pub fn needs(&self) -> BTreeSet<Need> {
         let mut needs = BTreeSet::new();
         if !self.client.settings.is_default() {
@@ -220,8 +223,7 @@ impl Scenario {
         &self.client.settings
     }
 
-    /// The server as it is when the scenario begins; `elsewhere` is an origin that is not the
-    /// client's.
+    /// The server at the start of the scenario. `elsewhere` is another origin than the client's.
     pub fn server(&self, elsewhere: &str) -> Server {
         let mut server = Server::new(self.server.policy.clone());
         for KeyPair { id, secret } in &self.server.keys {
@@ -241,7 +243,7 @@ impl Scenario {
     }
 }
 
-/// The same fault, where a redirect to elsewhere leads to this origin.
+/// The fault with this origin as the target of a redirect to another origin.
 pub(super) fn placed(fault: &Fault, elsewhere: &str) -> Fault {
     let text = serde_json::to_string(fault).unwrap_or_default();
     serde_json::from_str(&text.replace(ELSEWHERE, elsewhere)).unwrap_or_else(|_| fault.clone())

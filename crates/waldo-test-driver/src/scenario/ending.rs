@@ -9,40 +9,41 @@ use waldo_auth_core::{Instant, Refusal};
 use super::span::Span;
 use super::window::Precision;
 
-/// How a call ended, in words that every client has.
+/// How a call ended, in terms that fit every client.
 #[derive(Clone, PartialEq, Eq)]
-// Exhaustive on purpose: a client maps its errors to these, and a runner compares them.
+// Exhaustive on purpose: a client maps its errors to these variants, and a runner compares them.
 pub enum Ending {
     /// A response was delivered.
     Answered {
-        /// Its status.
+        /// The status of the response.
         status: u16,
-        /// Its whole body.
+        /// The whole body of the response.
         body: Vec<u8>,
     },
     /// The call was refused without a response: the server has rejected the key pair.
     Rejected {
         /// The server's code, such as `INVALID_API_KEY`.
         code: String,
-        /// When it makes sense to try again, from the end of the call.
+        /// How long to wait from the end of the call before another try.
         retry_in: Duration,
     },
-    /// The call was refused without a response: logins fail, though the key pair may be fine.
+    /// The call was refused without a response: logins fail, but the key pair may be right.
     Unavailable {
-        /// When it makes sense to try again, from the end of the call.
+        /// How long to wait from the end of the call before another try.
         retry_in: Duration,
         /// The reason why the last login failed, for a reader of the report. No scenario compares
         /// it.
         why: String,
     },
-    /// The call was refused without a response: its deadline comes before a token can.
+    /// The call was refused without a response: its deadline comes before a login can bring a
+    /// token.
     Deadline {
-        /// When it makes sense to try again, from the end of the call.
+        /// How long to wait from the end of the call before another try.
         retry_in: Duration,
-        /// The client's own words, for a reader of the report. No scenario compares them.
+        /// The client's message, for a reader of the report. No scenario compares it.
         why: String,
     },
-    /// The call was refused without a response: it does not go to the client's origin.
+    /// The call was refused without a response: it goes to another origin than the client's.
     ForeignOrigin,
     /// The request was sent, and no answer came in time.
     TimedOut,
@@ -50,7 +51,7 @@ pub enum Ending {
     Failed,
     /// The call was cancelled before it ended.
     Cancelled,
-    /// Anything else, with what a reader of the report should know; no scenario expects it.
+    /// Any other ending, with a message for a reader of the report. No scenario expects it.
     Other(String),
 }
 
@@ -78,10 +79,10 @@ impl Ending {
         }
     }
 
-    /// The same as it is reported: real times to the millisecond.
+    /// The ending as it is reported: real times are rounded to the millisecond.
     pub(super) fn told(&self, precision: Precision) -> Self {
-        let mut told = self.clone();
-        match &mut told {
+        let mut rounded = self.clone();
+        match &mut rounded {
             Self::Rejected { retry_in, .. }
             | Self::Unavailable { retry_in, .. }
             | Self::Deadline { retry_in, .. } => {
@@ -94,7 +95,7 @@ impl Ending {
             | Self::Cancelled
             | Self::Other(_) => {}
         }
-        told
+        rounded
     }
 
     pub(super) fn at(refusal: &Refusal, now: Instant) -> Self {
@@ -130,7 +131,7 @@ fn with_sources(error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // Skip a cause whose words are in the text already, because many errors repeat their cause.
+        // Skip a cause whose words are already in the text, because many errors repeat their cause.
         if !text.contains(&more) {
             text.push_str(": ");
             text.push_str(&more);
@@ -140,7 +141,7 @@ fn with_sources(error: &dyn Error) -> String {
     text
 }
 
-/// As `Display`: a body is nothing to look at.
+/// Like `Display`, which leaves out the body.
 impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! Each demand is broken alone, and found alone.
+//! Breaks each demand alone, and checks that only this demand is found.
 
 mod benches;
 mod observations;
@@ -9,33 +9,33 @@ use std::collections::BTreeSet;
 use super::demand::Demand;
 use super::unmet::Unmet;
 
-/// Something that was done well or badly, and what is found.
+/// A correct or faulty behaviour, and its finding.
 struct Case {
-    /// What was done, for a reader of the failure.
+    /// The behaviour, for a reader of the failure.
     what: String,
     found: Vec<Unmet>,
-    /// What must be found, with a part of its words. Nothing for something that was done well.
+    /// The demand that must be found, and a part of its message. `None` for correct behaviour.
     expected: Option<(Demand, &'static str)>,
 }
 
 impl Case {
-    /// What differs from what must be found.
+    /// The difference between the finding and the expectation.
     fn difference(&self) -> Option<String> {
         let Self { what, found, expected } = self;
-        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let messages: Vec<String> = found.iter().map(ToString::to_string).collect();
         let agree = match (found.as_slice(), expected) {
             ([], None) => true,
             ([found], Some((demand, words))) => {
-                found.demand() == *demand && told.concat().contains(words)
+                found.demand() == *demand && messages.concat().contains(words)
             }
             _ => false,
         };
-        (!agree).then(|| format!("{what}: expected {expected:?}; found {told:#?}"))
+        (!agree).then(|| format!("{what}: expected {expected:?}; found {messages:#?}"))
     }
 }
 
 #[test]
-fn each_demand_is_broken_and_found_alone() {
+fn each_broken_demand_is_found_alone() {
     let cases: Vec<Case> = observations::cases()
         .into_iter()
         .chain(requests::cases())

@@ -1,4 +1,4 @@
-//! What was expected against what has happened.
+//! Compares the events with the expectations.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -16,7 +16,8 @@ use super::window::Precision;
 use crate::server::Target;
 
 impl Scenario {
-    /// What has not come true; the last of it, the first thing that differs, says most.
+    /// The expectations that were not met. The last one is the first difference in the order of
+    /// events, and says most.
     pub(super) fn judge(&self, observed: &Observed, precision: Precision) -> Vec<Unmet> {
         let mut unmet: Vec<Unmet> =
             observed.objections.iter().map(|what| Unmet::new(Demand::Rest, what)).collect();
@@ -25,8 +26,9 @@ impl Scenario {
         }
         for (number, sighting) in observed.sightings.iter().enumerate() {
             let place = format!("request {}, {sighting}", number + 1);
-            let told = |breach: &Breach| Unmet::new(breach.demand(), breach.to_string()).at(&place);
-            unmet.extend(sighting.breaches.iter().map(told));
+            let finding =
+                |breach: &Breach| Unmet::new(breach.demand(), breach.to_string()).at(&place);
+            unmet.extend(sighting.breaches.iter().map(finding));
         }
         unmet.extend(self.altered_requests(&observed.sightings));
         if observed.elsewhere > 0 {
@@ -51,7 +53,7 @@ impl Scenario {
         unmet
     }
 
-    /// The requests that differ from what their user asked for. Every attempt of a call must be the
+    /// The requests that differ from their user's request. Every attempt of a call must be the
     /// user's whole request.
     fn altered_requests(&self, sightings: &[Sighting]) -> Vec<Unmet> {
         let mut unmet = Vec::new();
@@ -65,12 +67,12 @@ impl Scenario {
         unmet
     }
 
-    /// The first request that differs from what is expected, in one sentence.
+    /// The first request that differs from the expected request, in one sentence.
     fn first_difference(&self, sightings: &[Sighting], precision: Precision) -> Option<Unmet> {
         let mut rest = sightings;
         for group in &self.seen {
             let from = format!("from request {} on", sightings.len() - rest.len() + 1);
-            // Each with how often it was seen.
+            // The expected requests, each with the number of times that it was seen.
             let mut waiting: Vec<(&ExpectedRequest, usize)> =
                 group.0.iter().map(|request| (request, 0)).collect();
             while let Some((sighting, later)) = rest.split_first() {
@@ -192,7 +194,7 @@ fn alterations(order: &Order, body: &[u8], seen: &Sighting) -> Vec<Unmet> {
     }
     for name in order.headers().keys() {
         let (expected, seen) = (values(order.headers(), name), values(&seen.headers, name));
-        // One line with commas means the same as several lines (RFC 9110, section 5.3).
+        // One line with commas is equal to several lines (RFC 9110, section 5.3).
         if seen.is_empty() || expected.join(&b", "[..]) != seen.join(&b", "[..]) {
             let (expected, seen) = (tell(&expected), tell(&seen));
             differs(
@@ -245,7 +247,7 @@ fn half_body(order: &Order, ending: &Ending, sightings: &[Sighting]) -> Option<S
     ))
 }
 
-/// Whether a response that was delivered is one that the server gave to this call.
+/// Whether the server gave the delivered response to this call.
 fn is_given(order: &Order, ending: &Ending, sightings: &[Sighting]) -> bool {
     let Ending::Answered { status, body } = ending else { return true };
     let path = order.path();

@@ -1,4 +1,4 @@
-//! A key pair as a scenario writes it.
+//! A key pair in a scenario.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::server::Server;
 
 /// An API key and its client secret: `{"id": "wk.me", "secret": "ws.mine"}`.
 ///
-/// [`KeyPair::default`] is the pair that [`Server::default`] knows.
+/// [`KeyPair::default`] is the key pair that [`Server::default`] knows.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPair {
@@ -24,7 +24,7 @@ impl Default for KeyPair {
     }
 }
 
-/// Neither half is in it.
+/// Does not show the key or the secret.
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyPair(…)")

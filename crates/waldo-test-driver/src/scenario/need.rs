@@ -1,36 +1,38 @@
-//! What a scenario needs of a client.
+//! The needs of scenarios.
 
 use std::fmt;
 
-/// What a scenario needs of a client beside sending requests without a body.
+/// An ability that a scenario needs of a client, besides sending requests without a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Need {
-    /// Limits other than by default.
+    /// Limits that differ from the defaults.
     Settings,
     /// Calls with a deadline.
     Deadlines,
     /// Bodies that can be sent again.
     ReplayableBodies,
-    /// Bodies that can be sent once.
+    /// Bodies that can be sent only once.
     OneShotBodies,
     /// Calls that can be cancelled.
     Cancellation,
-    /// Logins that go on when the call that started them has ended.
+    /// Logins that go on after the call that started them has ended.
     ///
-    /// A client has either these or [`TiedLogins`](Self::TiedLogins), and lacks the other.
+    /// A client has either outliving logins or [`TiedLogins`](Self::TiedLogins), and lacks the
+    /// other kind.
     OutlivingLogins,
     /// Logins that end with the call that started them.
     TiedLogins,
-    /// Another key pair, or the same one anew, for a client that is in use.
+    /// Replacing the key pair of a client in use, also by an equal key pair.
     Reset,
     /// Giving up a token on request.
     Invalidation,
-    /// Storing a token and taking it up again.
+    /// Storing a token, and resuming it.
     Storage,
-    /// Uploads whose token is refused on the head, by a server that then closes the connection.
+    /// Uploads to a server that refuses the token on the head, and closes the connection.
     Uploads,
-    /// Uploads whose token is refused on the head, by a server that then neither reads nor closes.
+    /// Uploads to a server that refuses the token on the head, leaves the body unread, and keeps
+    /// the connection open.
     StalledUploads,
 }
 

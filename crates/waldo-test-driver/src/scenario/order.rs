@@ -1,4 +1,4 @@
-//! One call, as a scenario asks for it.
+//! One call of a scenario.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::answer::ExpectedAnswers;
 use super::span::Span;
 use crate::server::RequestPath;
 
-/// The name of a call: small letters, digits and hyphens, so that it can be a path too.
+/// The name of a call: lower-case letters, digits and hyphens, so that it can be a path too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(String);
 
 impl CallId {
-    /// The name as it is written.
+    /// The name as a text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,23 +39,23 @@ impl<'de> Deserialize<'de> for CallId {
     }
 }
 
-/// Whether a call or a scenario may be named so.
+/// Whether a call or a scenario may have this name.
 pub(super) fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.bytes().all(fits)
 }
 
-/// The body of a call: absent, of a kind that can be produced again, or of a kind that cannot.
+/// The kind of a call's body: absent, replayable, or one-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: a body is one of these.
+// Exhaustive on purpose: every body is of one of these kinds.
 pub enum BodyKind {
     /// None.
     #[default]
     None,
     /// Bytes, which can be sent again.
     Replayable,
-    /// A stream, which can be sent once.
+    /// A stream, which can be sent only once.
     OneShot,
 }
 
@@ -71,7 +71,7 @@ impl BodyKind {
     }
 }
 
-/// One call: what is asked, and how it must end.
+/// One call: its request and its expected ending.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
@@ -86,18 +86,18 @@ pub struct Order {
     headers: Headers,
     #[serde(default)]
     pub(super) body: BodyKind,
-    /// The size of the body, if it is not short.
+    /// The size of the body in bytes, if it is not short.
     #[serde(default)]
     pub(super) bytes: Option<usize>,
     #[serde(default)]
     pub(super) deadline: Option<Span>,
-    /// How the client's origin is spelled, or another origin.
+    /// A spelling of the client's origin, or another origin.
     #[serde(default)]
     origin: Option<String>,
-    /// To another origin than the client's.
+    /// Whether the call goes to another origin than the client's.
     #[serde(default)]
     pub(super) elsewhere: bool,
-    /// So many at once.
+    /// The number of equal calls at once.
     #[serde(default = "once")]
     pub(super) times: usize,
     pub(super) answer: ExpectedAnswers,
@@ -108,12 +108,12 @@ fn once() -> usize {
 }
 
 impl Order {
-    /// Its name.
+    /// The name of the call.
     pub fn id(&self) -> &CallId {
         &self.id
     }
 
-    /// The method: the one that is given, else `POST` with a body and `GET` without one.
+    /// The method. Default: `POST` with a body, `GET` without one.
     pub fn method(&self) -> Method {
         match (&self.method, self.body) {
             (Some(Verb(method)), _) => method.clone(),
@@ -122,7 +122,7 @@ impl Order {
         }
     }
 
-    /// The path: the one that is given, else the call's name.
+    /// The path. Default: the name of the call.
     pub fn path(&self) -> String {
         self.path.as_ref().map_or_else(|| format!("/{}", self.id), |path| path.as_str().to_owned())
     }
@@ -132,12 +132,12 @@ impl Order {
         self.query.as_ref().map(|Query(query)| query.as_str())
     }
 
-    /// The headers of its user.
+    /// The user's headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers.0
     }
 
-    /// The URI of the call, for a client of the origin `home`; `elsewhere` is another origin.
+    /// The URI of the call, for a client of the origin `home`. `elsewhere` is another origin.
     ///
     /// The URI is built from its parts, because this keeps the capitals of the scheme.
     ///
@@ -168,12 +168,12 @@ impl Order {
         Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query(target).build()
     }
 
-    /// The kind of its body.
+    /// The kind of the body.
     pub fn body(&self) -> BodyKind {
         self.body
     }
 
-    /// The bytes of its body.
+    /// The bytes of the body.
     pub fn bytes(&self) -> Vec<u8> {
         match self.bytes {
             // Neighbouring bytes differ, so a body with missing bytes is not equal.
@@ -187,7 +187,7 @@ impl Order {
         self.deadline
     }
 
-    /// How many such calls are started at once.
+    /// The number of equal calls that are started at once.
     pub fn times(&self) -> usize {
         self.times
     }

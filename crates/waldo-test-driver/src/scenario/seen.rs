@@ -1,4 +1,4 @@
-//! What the server must see.
+//! The requests that the server must see.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use super::order::CallId;
 use super::sighting::{Given, TokenName};
 use super::window::Window;
 
-/// One line of what the server must see: a request, or several in any order.
+/// One line of the expected requests: one request, or several in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedSeen(pub(super) Vec<ExpectedRequest>);
 
-/// A request, or several that are alike: `{"login": 200}`, `{"call": "a", "token": "login 1",
+/// A request, or several equal requests: `{"login": 200}`, `{"call": "a", "token": "login 1",
 /// "given": 200, "times": 16}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedRequest {
@@ -29,8 +29,7 @@ pub(super) enum RequestKind {
     Call { id: CallId, token: TokenName },
 }
 
-/// How many requests are alike: `16`, or between the numbers of `[1, 2]`, because HTTP stacks
-/// differ.
+/// The number of equal requests: `16`, or a range such as `[1, 2]`, because HTTP stacks differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "TimesForm")]
 pub(super) struct Times {

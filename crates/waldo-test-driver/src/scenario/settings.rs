@@ -1,20 +1,23 @@
-//! The settings of a client beside its origin and its key pair.
+//! The settings of a client, without its origin and its key pair.
 
 use serde::Deserialize;
 use waldo_auth_core::ConfigBuilder;
 
 use super::span::Span;
 
-/// The limits that a scenario wants other than by default; those that are `None` stay as they are.
+/// The limits that a scenario changes. A limit that is `None` keeps its default.
 ///
-/// Their names are those of [`ConfigBuilder`]'s methods, which say what they mean.
+/// The limits have the names of [`ConfigBuilder`]'s methods, which document them.
 ///
 /// ```
 /// use waldo_auth_core::{Config, Credentials};
 /// use waldo_test_driver::scenario::Settings;
 ///
-/// let settings: Settings = serde_json::from_str(r#"{"lease": "400ms", "invalidation_budget": {"burst": 1, "every": "30s"}}"#)?;
-/// let config = settings.apply(Config::builder("https://api.waldo.ai", Credentials::new("wk.4f…", "ws.9a…")?)).build()?;
+/// let settings: Settings = serde_json::from_str(
+///     r#"{"lease": "400ms", "invalidation_budget": {"burst": 1, "every": "30s"}}"#,
+/// )?;
+/// let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+/// let config = settings.apply(Config::builder("https://api.waldo.ai", credentials)).build()?;
 /// assert_eq!(config.lease().as_millis(), 400);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -22,19 +25,19 @@ use super::span::Span;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The reserve at the end of a token's lifetime.
+    /// The leeway at the end of a token's lifetime.
     pub leeway: Option<Reserve>,
-    /// The same for one-shot calls.
+    /// The leeway of one-shot calls.
     pub one_shot_leeway: Option<Reserve>,
-    /// The lifetime of a token that says nothing about its own.
+    /// The lifetime of a token that does not show one.
     pub assumed_lifetime: Option<Span>,
-    /// How long one login may take before another call may start the next.
+    /// How long a login may take before another call may start the next login.
     pub lease: Option<Span>,
-    /// The waits after failed logins.
+    /// The backoff after failed logins.
     pub backoff: Option<Backoff>,
-    /// The longest `Retry-After` that is obeyed.
+    /// The longest `Retry-After` that the client follows.
     pub retry_after_cap: Option<Span>,
-    /// How many failed logins one call sits through.
+    /// How many failed logins a call waits through.
     pub failures_per_call: Option<u32>,
     /// When rejected credentials are tried again.
     pub probe: Option<Probe>,
@@ -44,13 +47,13 @@ pub struct Settings {
     pub login_path: Option<String>,
 }
 
-/// A reserve: `{"at_most": "3s", "share": 10}`.
+/// A leeway: `{"at_most": "3s", "share": 10}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
-    /// That of a long lifetime.
+    /// The leeway of a long lifetime.
     pub at_most: Span,
-    /// That of a short lifetime is its `share`-th part.
+    /// The leeway of a short lifetime is its `share`-th part.
     pub share: u32,
 }
 
@@ -58,9 +61,9 @@ pub struct Reserve {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
-    /// The first wait is below this.
+    /// The limit of the first wait.
     pub base: Span,
-    /// No wait is longer.
+    /// The longest wait.
     pub cap: Span,
 }
 
@@ -68,9 +71,9 @@ pub struct Backoff {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The first.
+    /// The first time.
     pub first: Span,
-    /// The longest.
+    /// The longest time.
     pub cap: Span,
 }
 
@@ -78,19 +81,19 @@ pub struct Probe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropBudget {
-    /// So many at once.
+    /// The largest number of permits.
     pub burst: u32,
-    /// One more so often.
+    /// The time after which one more permit comes.
     pub every: Span,
 }
 
 impl Settings {
-    /// Whether everything stays as it is.
+    /// Whether all limits keep their defaults.
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells the core, for clients that are built over it.
+    /// Applies the limits to a configuration of the core.
     pub fn apply(&self, config: ConfigBuilder) -> ConfigBuilder {
         let mut config = config;
         if let Some(Reserve { at_most, share }) = self.leeway {

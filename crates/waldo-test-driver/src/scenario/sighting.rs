@@ -1,4 +1,4 @@
-//! One request as the server saw it.
+//! One request that the server saw.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,13 +12,13 @@ use super::breach::Breach;
 use super::window::Precision;
 use crate::server::Target;
 
-/// A token by its order of issue. `"login 1"` came with the first login that was granted.
+/// The name of a token, by its order of issue. `"login 1"` came with the first granted login.
 /// `"renewal 2"` is the second renewed token that came on the response to a call.
 ///
 /// If a token is byte-identical to an earlier one, it keeps the earlier name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum TokenName {
-    /// The token of the n-th login that was granted, from 1.
+    /// The token of the n-th granted login, from 1.
     Login(u32),
     /// The n-th token that came on the response to a call, from 1.
     Renewal(u32),
@@ -57,18 +57,18 @@ impl<'de> Deserialize<'de> for TokenName {
     }
 }
 
-/// What the server gave back: `200`, `"nothing"`, `"cut_short"`, `"trickle"`.
+/// The server's answer: `200`, `"nothing"`, `"cut_short"`, `"trickle"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Given {
     /// A whole response with this status.
     Status(u16),
-    /// Nothing: it hung, or cut the connection.
+    /// No answer: the server hung, or cut the connection.
     Nothing,
     /// The head and half of the body.
     CutShort,
-    /// The head, and a body without an end, a byte at a time.
+    /// The head, and an endless body, a byte at a time.
     Trickle,
-    /// The head, and a body without an end, as fast as it is read.
+    /// The head, and an endless body, as fast as the client reads.
     Flood,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn status<E: de::Error>(number: u64, expected: &impl de::Expected) ->
     status.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), expected))
 }
 
-/// A key pair by the order in which the server saw it log in.
+/// The name of a key pair, by the order of the first logins.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct PairName {
     pub(super) number: usize,
@@ -132,7 +132,7 @@ impl PairName {
         Self { number, id }
     }
 
-    /// Whether it is the pair of this API key.
+    /// Whether this key pair has this API key.
     pub(super) fn is(&self, id: &str) -> bool {
         self.id == id
     }
@@ -149,31 +149,31 @@ impl fmt::Display for PairName {
     }
 }
 
-/// As `Display`: the API key stays out of it.
+/// Like `Display`, which does not show the API key.
 impl fmt::Debug for PairName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// One request as the server saw it, without a secret in it.
+/// One request that the server saw, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
     pub(super) target: Target,
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) query: Option<String>,
-    /// All of them but `Authorization`.
+    /// All headers except `Authorization`.
     pub(super) headers: HeaderMap,
     pub(super) token: Option<TokenName>,
-    /// Which pair a login presented.
+    /// The key pair of a login.
     pub(super) pair: Option<PairName>,
-    /// None where the server has not read it.
+    /// `None` if the server has not read the body.
     pub(super) body: Option<Vec<u8>>,
     pub(super) given: Given,
     pub(super) given_body: Vec<u8>,
     pub(super) breaches: Vec<Breach>,
-    /// Since the scenario began.
+    /// The time since the start of the scenario.
     pub(super) at: Duration,
 }
 

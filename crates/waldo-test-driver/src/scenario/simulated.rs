@@ -1,8 +1,8 @@
-//! A scenario in virtual time: the shipping session against the model, with no clock, thread or
-//! socket.
+//! A scenario in virtual time: the shipping session against the model, without clocks, threads or
+//! sockets.
 //!
-//! Everything that can happen without time passing happens at once, in the order in which the calls
-//! came in; then time jumps to the next instant that somebody waits for.
+//! All steps that need no time happen at once, in the order in which the calls came in. Then time
+//! jumps to the next instant for which a call or login waits.
 
 mod actor;
 mod on_bench;
@@ -30,12 +30,12 @@ use crate::server::{Hold, Reply, Server, Stage, Target};
 const ORIGIN: &str = "https://api.waldo.example";
 const ELSEWHERE: &str = "https://elsewhere.example";
 
-/// No scenario needs as many turns; one that takes them is going round in circles.
+/// The largest number of turns. A scenario that takes more turns is in an endless loop.
 const MOST_TURNS: usize = 100_000;
 
 impl Scenario {
-    /// Drives `waldo_auth_core::Session` through the scenario in virtual time, and answers what was
-    /// not met: nothing, if all is well.
+    /// Drives `waldo_auth_core::Session` through the scenario in virtual time. Returns the
+    /// expectations that were not met. The list is empty if the scenario passes.
     ///
     /// ```
     /// use waldo_test_driver::scenario;
@@ -60,7 +60,7 @@ pub(super) struct SimulatedBench<'a> {
     clocks: Clocks,
     holds: Vec<Hold>,
     actors: Vec<Actor>,
-    /// The logins that belong to no call.
+    /// The logins that run apart from a call.
     logins: Vec<Flight<Login>>,
     stored: Option<String>,
     logins_at_once: usize,
@@ -86,7 +86,7 @@ impl<'a> SimulatedBench<'a> {
         })
     }
 
-    /// Lets everything happen that needs no time.
+    /// Performs all steps that need no time.
     fn progress(&mut self) {
         for _ in 0..MOST_TURNS {
             let moved = (0..self.actors.len()).any(|index| self.turn(index)) || self.turn_logins();
@@ -101,7 +101,7 @@ impl<'a> SimulatedBench<'a> {
             .push(format!("after {MOST_TURNS} turns at one instant the client was not done"));
     }
 
-    /// Lets one call do its next thing, if there is one.
+    /// Performs the next step of one call, if it has one.
     fn turn(&mut self, index: usize) -> bool {
         let now = self.clocks.now();
         let Some(actor) = self.actors.get_mut(index) else { return false };
@@ -124,7 +124,7 @@ impl<'a> SimulatedBench<'a> {
             }
         };
         if let Some(actor) = self.actors.get_mut(index) {
-            // A login that was settled has woken everyone but the one whose turn it is.
+            // A settled login has woken all calls except the call that has the turn.
             actor.state = next;
         }
         moved
@@ -146,9 +146,9 @@ impl<'a> SimulatedBench<'a> {
             Step::Authenticate(login, then) => {
                 let request = login.request();
                 let lease = login.expires_at().saturating_duration_since(now.monotonic);
-                let patience = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
+                let timeout = lease.saturating_sub((lease / 10).min(Duration::from_secs(1)));
                 let silence = (!self.scenario.client.patient_logins)
-                    .then(|| now.monotonic.saturating_add(patience));
+                    .then(|| now.monotonic.saturating_add(timeout));
                 if self.scenario.client.logins == LoginTask::OfItsCall {
                     let until = [silence, then.deadline()].into_iter().flatten().min();
                     return State::LoggingIn(Flight::new(login, request, until), then);
@@ -170,7 +170,7 @@ impl<'a> SimulatedBench<'a> {
         }
     }
 
-    /// Lets each login that belongs to no call do its next thing, if there is one.
+    /// Performs the next step of each login that runs apart from a call.
     fn turn_logins(&mut self) -> bool {
         let (before, flights) = (self.logins.len(), std::mem::take(&mut self.logins));
         for flight in flights {
@@ -180,8 +180,8 @@ impl<'a> SimulatedBench<'a> {
         self.logins.len() < before
     }
 
-    /// Lets a login go on. Returns it, unless it has ended. `deadline` is that of the call to which
-    /// the login belongs.
+    /// Performs the next step of a login, and returns the login unless it has ended. `deadline` is
+    /// the deadline of the login's call.
     fn fly_login(
         &mut self,
         mut flight: Flight<Login>,
@@ -189,7 +189,8 @@ impl<'a> SimulatedBench<'a> {
     ) -> Option<Flight<Login>> {
         let now = self.clocks.now();
         if flight.until.is_some_and(|until| until <= now.monotonic) {
-            // If the call's own deadline ends the login, silence says nothing about the server.
+            // If the call's own deadline ends the login, the missing answer says nothing about the
+            // server.
             let outcome = if deadline.is_some_and(|deadline| deadline <= now.monotonic) {
                 Outcome::Abandoned
             } else {
@@ -251,7 +252,7 @@ impl<'a> SimulatedBench<'a> {
         State::Ended(ending, self.clocks.elapsed())
     }
 
-    /// Takes a request through the gates and the server; answers what comes back, once it does.
+    /// Moves a request through the gates and the server. Returns the reply when it comes.
     fn advance<T>(&mut self, flight: &mut Flight<T>, target: Target) -> Option<Reply> {
         let path = flight.request.uri().path().to_owned();
         let held =
@@ -317,7 +318,7 @@ impl<'a> SimulatedBench<'a> {
         self.holds.iter().any(|hold| hold.covers(target, stage, flight.request.uri().path()))
     }
 
-    /// The next instant that somebody waits for, as a time from now.
+    /// The time from now until the next instant for which a call or login waits.
     fn next_wait(&self) -> Option<Duration> {
         let now = self.clocks.now().monotonic;
         let logins = self.logins.iter().filter_map(Flight::ends);
@@ -325,8 +326,8 @@ impl<'a> SimulatedBench<'a> {
         waits.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero()).min()
     }
 
-    /// Lets time pass from one awaited instant to the next until `done`; false where nothing more
-    /// is awaited.
+    /// Lets time pass from one awaited instant to the next until `done`; false if nothing waits any
+    /// more.
     fn pass_until(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         self.progress();
         for _ in 0..MOST_TURNS {
@@ -341,8 +342,8 @@ impl<'a> SimulatedBench<'a> {
     }
 }
 
-/// When a reply that comes `now` takes effect, or `None` for never. A call's reply takes effect
-/// with its head. A login's reply takes effect with its body, as far as the body is read.
+/// When a reply that comes `now` takes effect; `None` for never. A call's reply takes effect with
+/// its head. A login's reply takes effect with the part of its body that is read.
 fn counts_at(
     reply: &Reply,
     target: Target,
@@ -355,7 +356,7 @@ fn counts_at(
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
             match Login::body_timeout(response.status(), left) {
                 Some(_) if response.status().is_success() => None,
-                Some(patience) => Some(now.saturating_add(patience)),
+                Some(timeout) => Some(now.saturating_add(timeout)),
                 None => Some(now),
             }
         }
@@ -364,7 +365,7 @@ fn counts_at(
     }
 }
 
-/// How much of an answer's body there is.
+/// The kind of an answer's body.
 enum Body {
     Whole,
     Half,

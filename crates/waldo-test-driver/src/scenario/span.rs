@@ -1,4 +1,4 @@
-//! Spans of time as a scenario writes them.
+//! Spans of time in a scenario.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, de};
 pub struct Span(Duration);
 
 impl Span {
-    /// As the standard library has it.
+    /// The span as a `Duration`.
     pub fn duration(self) -> Duration {
         self.0
     }

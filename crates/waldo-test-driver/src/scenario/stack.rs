@@ -1,4 +1,4 @@
-//! What an HTTP stack may add to a request by itself.
+//! The headers that an HTTP stack may add by itself.
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONNECTION, CONTENT_LENGTH,
@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-/// What stacks add to a request by default. A browser's `fetch` also adds names with `sec-`.
+/// The headers that stacks add by default. A browser's `fetch` also adds names with `sec-`.
 const USUAL: [HeaderName; 11] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -26,9 +26,9 @@ pub(super) fn may_add(name: &HeaderName) -> bool {
     USUAL.contains(name) || name == "keep-alive" || name.as_str().starts_with("sec-")
 }
 
-/// The first header of a login that neither the documents nor a stack have, beside `Authorization`,
-/// which is reported by itself. A login asks for no
-/// content coding, so that its answer can be read by every client.
+/// The first header of a login that is neither documented nor added by a stack. `Authorization` is
+/// reported separately. A login must not ask for a content coding, so that every client can read
+/// its answer.
 pub(super) fn stranger(login: &HeaderMap) -> Option<&HeaderName> {
     let is_stranger = |name: &HeaderName, value: &HeaderValue| {
         let asks = *name == ACCEPT_ENCODING

@@ -1,4 +1,4 @@
-//! One line of what happens.
+//! One step of a scenario.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use super::order::{CallId, Order};
 use super::span::Span;
 use crate::server::{ClockOffset, Fault, Hold, Policy};
 
-/// One line of what happens, as an object with one name, or as the name alone where there is
-/// nothing to add.
+/// One step of a scenario: an object with one name, or the name alone if it has no parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Step {
@@ -22,16 +21,16 @@ pub(super) enum Step {
     Await(CallId),
     /// Cancels a call.
     Cancel(CallId),
-    /// Ends a call without a word, as when its thread or process is killed.
+    /// Ends a call without running its code, as if its thread or process was killed.
     Kill(CallId),
 
     /// Holds requests, or their answers, from now on.
     Hold(Hold),
-    /// Waits until so many requests are held.
+    /// Waits until this many requests are held.
     UntilHeld(usize),
-    /// Takes one hold back.
+    /// Removes one hold.
     Release(Hold),
-    /// Takes every hold back.
+    /// Removes all holds.
     ReleaseAll,
 
     /// Lets time pass.
@@ -41,50 +40,50 @@ pub(super) enum Step {
     /// Moves the client's wall clock.
     SetClock(ClockOffset),
 
-    /// Makes every token issued so far invalid.
+    /// Makes all tokens that were issued so far invalid.
     ExpireAll,
     /// Deactivates a key.
     RevokeKey(String),
     /// Activates a key again.
     RestoreKey(String),
-    /// Signs with another key from now on: every older token is invalid.
+    /// Signs with another key from now on. All older tokens are invalid.
     RotateSigningKey,
-    /// Another policy; what it leaves out is the default.
+    /// Replaces the policy. Fields that are left out have their defaults.
     Policy(Policy),
-    /// One more fault.
+    /// Adds a fault.
     Fault(Fault),
-    /// No more faults.
+    /// Removes all faults.
     ClearFaults,
 
     /// The client gives up its token.
     Invalidate,
-    /// The client gets its own key pair anew.
+    /// The client is reset to its own key pair.
     Reset,
-    /// The client gets another key pair.
+    /// The client is reset to another key pair.
     ResetTo(KeyPair),
     /// The client's token is stored.
     Store,
-    /// The client is handed what was stored, and must answer so.
+    /// The client gets the stored token, and must have this result.
     Resume(Resumption),
-    /// The client is gone, and another is made like it.
+    /// The client ends, and an equal client is made.
     Restart,
-    /// The client is gone, and another is made with this key pair.
+    /// The client ends, and a client with this key pair is made.
     RestartAs(KeyPair),
 }
 
-/// What a client makes of a stored token.
+/// The result of resuming a stored token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 // Exhaustive on purpose: a client holds a stored token or it does not.
 pub enum Resumption {
-    /// It holds the token.
+    /// The client holds the token.
     Resumed,
-    /// It does not.
+    /// The client does not hold the token.
     Refused,
 }
 
 impl Step {
-    /// How far it moves a clock at most, if it can move one.
+    /// How far the step moves a clock at most; `None` if it moves no clock.
     pub(super) fn span(&self) -> Option<Duration> {
         match self {
             Self::Pass(span) | Self::Suspend(span) => Some(span.duration()),
@@ -114,7 +113,7 @@ impl Step {
         }
     }
 
-    /// Why only virtual time can do it, if that is so.
+    /// Why the step needs virtual time; `None` if it does not.
     pub(super) fn needs_virtual_time(&self) -> Option<&'static str> {
         match self {
             Self::Kill(_) => Some("\"kill\" ends a thread without a word"),

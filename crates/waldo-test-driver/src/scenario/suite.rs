@@ -11,8 +11,8 @@ macro_rules! files {
     };
 }
 
-/// Every file of `scenarios/`; a test compares the two. The elementary ones come first: what fails
-/// there fails further down too.
+/// All files of `scenarios/`, as a test checks. Elementary scenarios come first, because their
+/// failures cause later failures.
 const FILES: &[(&str, &str)] = files![
     "cold-start",
     "held-token-is-reused",
@@ -181,22 +181,23 @@ const FILES: &[(&str, &str)] = files![
     "a-one-shot-upload-gets-its-401-and-nothing-closes",
 ];
 
-/// Every scenario of the suite.
+/// All scenarios of the suite.
 ///
 /// ```
 /// assert!(waldo_test_driver::scenario::all().count() >= 40);
 /// ```
 pub fn all() -> impl Iterator<Item = Scenario> {
-    // Each is read by a test, so none is left out.
+    // A test reads each file, so no scenario is left out.
     FILES.iter().filter_map(|(_, json)| Scenario::read(json).ok())
 }
 
-/// The scenario of this name.
+/// The scenario with this name.
 ///
 /// ```
 /// use waldo_test_driver::scenario;
 ///
-/// assert_eq!(scenario::find("cold-start").map(|found| found.name().to_owned()), Some("cold-start".to_owned()));
+/// let found = scenario::find("cold-start");
+/// assert_eq!(found.map(|found| found.name().to_owned()), Some("cold-start".to_owned()));
 /// assert!(scenario::find("no-such-name").is_none());
 /// ```
 pub fn find(name: &str) -> Option<Scenario> {
@@ -204,11 +205,11 @@ pub fn find(name: &str) -> Option<Scenario> {
     Scenario::read(json).ok()
 }
 
-/// Reads scenarios of one's own, each with the name of its file without `.json`.
+/// Reads your own scenarios, each with the name of its file without `.json`.
 ///
 /// # Errors
-/// What is wrong with the first one that cannot be read, with the name of its file; that a name
-/// differs from its file's, or that two have the same.
+/// A file cannot be read as a scenario, a name differs from the file's name, or two scenarios have
+/// the same name. The error names the file.
 pub fn read_all<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Scenario>, ScenarioError> {

@@ -1,4 +1,4 @@
-//! One thing that was expected and has not come true.
+//! An expectation that was not met.
 
 use std::fmt;
 
@@ -6,14 +6,13 @@ use super::bench::Obstacle;
 use super::demand::Demand;
 use super::sighting::Sighting;
 
-/// One thing that was expected and has not come true. Its `Display` says where, what was expected
-/// and what was seen.
+/// An expectation that was not met. `Display` shows the place, the expectation and the events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
     demand: Demand,
     place: Option<String>,
     what: String,
-    /// With the last finding of a scenario.
+    /// Set in the last finding of a scenario.
     all_seen: Option<Vec<Sighting>>,
 }
 
@@ -22,28 +21,28 @@ impl Unmet {
         Self { demand, place: None, what: what.into(), all_seen: None }
     }
 
-    /// The same, with the place where it was found.
+    /// Adds the place of the finding.
     pub(super) fn at(self, place: impl Into<String>) -> Self {
         Self { place: Some(place.into()), ..self }
     }
 
-    /// There is no client, for this reason.
+    /// The finding that the client could not be made, for this reason.
     pub fn no_client(why: &Obstacle) -> Self {
         Self::new(Demand::Client, why.to_string()).at("client")
     }
 
-    /// What was demanded.
+    /// The demand that was not met.
     pub fn demand(&self) -> Demand {
         self.demand
     }
 
-    /// Adds all that the server saw.
+    /// Adds all requests that the server saw.
     pub(super) fn with_all_that_was_seen(self, sightings: &[Sighting]) -> Self {
         Self { all_seen: Some(sightings.to_vec()), ..self }
     }
 
-    /// What failures of one cause have in common: what was expected, without the place, the time
-    /// and what a demand saw instead.
+    /// The common part of findings with one cause: the expectation without the place, the time and
+    /// the events.
     pub fn gist(&self) -> &str {
         let demand = self.what.split_once("; it ").map_or(self.what.as_str(), |(demand, _)| demand);
         demand.rsplit_once(", at ").map_or(demand, |(timeless, _)| timeless)

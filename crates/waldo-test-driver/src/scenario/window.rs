@@ -1,4 +1,4 @@
-//! When something must happen.
+//! The expected instants of an event.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,8 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::span::Span;
 
-/// The instants at which something may happen: one, `"60s"`, or all from one to another, `["0s",
-/// "250ms"]`.
+/// The allowed instants of an event: one, `"60s"`, or a range, `["0s", "250ms"]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     from: Duration,
@@ -18,16 +17,16 @@ pub(super) struct Window {
 
 /// How exactly instants are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Exhaustive on purpose: time is virtual or it is real.
+// Exhaustive on purpose: time is either virtual or real.
 pub enum Precision {
     /// Virtual time: to the nanosecond.
     Exact,
-    /// Real time: no earlier than said, less a rounding, and not much later.
+    /// Real time: no earlier than expected, except for rounding, and not much later.
     Bounds,
 }
 
 impl Precision {
-    /// An instant as it is reported: real ones to the millisecond.
+    /// An instant as it is reported: real instants are rounded to the millisecond.
     pub(super) fn tell(self, at: Duration) -> Span {
         match self {
             Self::Exact => at.into(),
@@ -37,9 +36,9 @@ impl Precision {
         }
     }
 
-    /// How much earlier than said is still in time: two clocks are read, one after the other.
+    /// How much earlier than expected is allowed, because two clocks are read one after the other.
     const EARLY: Duration = Duration::from_millis(50);
-    /// How much later than said is still in time: machines are busy.
+    /// How much later than expected is allowed, because machines are busy.
     const LATE: Duration = Duration::from_secs(2);
 }
 
@@ -52,7 +51,7 @@ impl Window {
         self.from > self.to
     }
 
-    /// Whether `at` is one of the instants at which it may happen.
+    /// Whether `at` is an allowed instant.
     pub(super) fn admits(self, at: Duration, precision: Precision) -> bool {
         let (early, late) = match precision {
             Precision::Exact => (Duration::ZERO, Duration::ZERO),
@@ -61,8 +60,8 @@ impl Window {
         at.saturating_add(early) >= self.from && at <= self.to.saturating_add(late)
     }
 
-    /// The same for a time that is still to go, which shrinks while a real clock runs: at most what
-    /// is said.
+    /// Whether the rest of a time is allowed. The rest shrinks while a real clock runs, so any
+    /// smaller value is allowed too.
     pub(super) fn admits_rest(self, rest: Duration, precision: Precision) -> bool {
         match precision {
             Precision::Exact => self.admits(rest, precision),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_window_is_answered_with_one_that_is() {
+    fn an_invalid_window_is_answered_with_an_example() {
         for json in ["5", "{}", r#"["1s"]"#, r#"["1s", "2s", "3s"]"#] {
             let error = serde_json::from_str::<Window>(json).unwrap_err().to_string();
             assert!(error.contains(r#"["0s", "250ms"]"#), "{json}: {error}");

@@ -1,4 +1,4 @@
-//! Who stands beside the server and writes down what it sees.
+//! Records the requests that a server sees.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -12,15 +12,16 @@ use super::sighting::{Given, PairName, Sighting, TokenName};
 use super::stack;
 use crate::server::{Reply, Target};
 
-/// Writes down every request that a server handles, with its tokens named by their order of issue.
+/// Records every request that a server handles, and names its tokens by their order of issue.
 ///
-/// Whoever carries the server's replies tells it of each, in the order in which they were handled.
+/// The program that carries the server's replies must call [`note`](Self::note) for each request,
+/// in the order in which the server handles them.
 #[derive(Clone)]
 pub struct Witness {
     began: SystemTime,
-    /// What each request must name as its `Host`.
+    /// The expected `Host` of each request.
     host: Option<String>,
-    /// Every token that was seen to be issued.
+    /// All tokens that the server has issued.
     tokens: Vec<(String, TokenName)>,
     logins: u32,
     renewals: u32,
@@ -28,7 +29,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A witness who has seen nothing yet; instants are counted from `began`.
+    /// A witness without records. Instants count from `began`.
     pub fn new(began: SystemTime) -> Self {
         Self {
             began,
@@ -40,13 +41,13 @@ impl Witness {
         }
     }
 
-    /// The same witness, which also reports requests with another `Host` than this one.
+    /// Also reports requests with another `Host`.
     #[must_use]
     pub fn expecting_host(self, host: impl Into<String>) -> Self {
         Self { host: Some(host.into()), ..self }
     }
 
-    /// Writes down one request, and what the server made of it `now`.
+    /// Records one request, and the server's reply to it at `now`.
     pub fn note<B: AsRef<[u8]>>(
         &mut self,
         target: Target,
@@ -76,7 +77,7 @@ impl Witness {
             }
         }
         let (body, given_body) = match target {
-            // They hold the key pair and the token, which no sighting shows.
+            // Leave out the bodies, because they hold the key pair and the token.
             Target::Login => (None, Vec::new()),
             Target::Calls => {
                 // The response to a HEAD has no content, even if its head describes some.
@@ -88,7 +89,7 @@ impl Witness {
         };
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
-        // Mark every value, so that `Debug` shows none.
+        // Mark every value as sensitive, so that `Debug` shows none.
         headers.values_mut().for_each(|value| value.set_sensitive(true));
         self.sightings.push(Sighting {
             target,
@@ -106,19 +107,19 @@ impl Witness {
         });
     }
 
-    /// Takes back the body of the last request, which the server has not read.
+    /// Removes the body of the last request, because the server has not read it.
     pub fn leave_body_unread(&mut self) {
         if let Some(last) = self.sightings.last_mut() {
             last.body = None;
         }
     }
 
-    /// What it has seen so far.
+    /// The records so far.
     pub fn sightings(&self) -> &[Sighting] {
         &self.sightings
     }
 
-    /// Reads a login, and answers the pair that it presents.
+    /// Reads a login, and returns its key pair.
     fn read_login<B: AsRef<[u8]>>(
         &self,
         request: &Request<B>,
@@ -168,7 +169,7 @@ impl Witness {
         api_key.map(|id| self.pair_of(id))
     }
 
-    /// Pairs are counted as they come.
+    /// The name of a key pair. Key pairs are numbered in the order of their first logins.
     fn pair_of(&self, id: &str) -> PairName {
         let pairs = || self.sightings.iter().filter_map(|sighting| sighting.pair.as_ref());
         let known = pairs().find(|pair| pair.is(id)).cloned();
@@ -205,7 +206,7 @@ impl Witness {
         name
     }
 
-    /// Names the token of a response, if it is one that was not seen before.
+    /// Names the token of a response, if it is a new token.
     fn name_token(&mut self, target: Target, response: &Response<Vec<u8>>) {
         let values = response.headers().get_all(AUTHORIZATION).iter();
         let in_header =
@@ -250,13 +251,13 @@ fn values(headers: &HeaderMap, name: &HeaderName) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(" and ") }
 }
 
-/// What has the outline of a JWT in the text of a header.
+/// The part of a header's text with the shape of a JWT.
 fn jwt_in(text: &str) -> Option<&str> {
     let last = text.rsplit([' ', ':']).next()?;
     (last.bytes().filter(|byte| *byte == b'.').count() == 2).then_some(last)
 }
 
-/// The tokens stay out of it.
+/// Does not show the tokens.
 impl fmt::Debug for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Witness").field("sightings", &self.sightings).finish_non_exhaustive()

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which forms of the request's `Authorization` header are accepted beside `Bearer x`; none by
-/// default.
+/// The forms of a request's `Authorization` header that are accepted besides `Bearer x`. Default:
+/// none.
 // Exhaustive on purpose: tests build one with `..Accept::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -12,7 +12,7 @@ pub struct Accept {
     pub bare: bool,
     /// `Bearer Bearer x`, which the API's own sample sends after its first renewal.
     pub doubled: bool,
-    /// The scheme in any case.
+    /// The scheme in upper or lower case.
     pub lower_case: bool,
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_bearer_with_a_capital_and_one_space_is_accepted_unless_asked_otherwise() {
+    fn only_the_documented_form_is_accepted_by_default() {
         let strict = Accept::default();
         assert_eq!(strict.token("Bearer a.b.c"), Some("a.b.c"));
         for other in [

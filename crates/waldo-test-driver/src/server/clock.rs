@@ -1,5 +1,4 @@
-//! The server's clock: what it reads at a given `now`, and how that is written in tokens and
-//! headers.
+//! The server's clock, and its form in tokens and headers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// The last second of the year 9999, where HTTP dates end.
+/// The last second of the year 9999, which is the last HTTP date.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// How far the server's clock is from the true time; it moves `iat`, `exp` and `Date` alike.
+/// The offset of the server's clock from the true time. It changes `iat`, `exp` and `Date` alike.
 ///
 /// Written `"+30s"`, `"-1500ms"`, `"0s"`.
 ///
@@ -26,14 +25,14 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ClockOffset {
-    /// The server's clock is ahead by this much; zero is an exact clock.
+    /// The server's clock is ahead by this time. Zero means an exact clock.
     Ahead(Duration),
-    /// The server's clock is behind by this much.
+    /// The server's clock is behind by this time.
     Behind(Duration),
 }
 
 impl ClockOffset {
-    /// A clock that is right.
+    /// An exact clock.
     pub const EXACT: Self = Self::Ahead(Duration::ZERO);
 }
 
@@ -78,8 +77,7 @@ impl From<ClockOffset> for String {
     }
 }
 
-/// A word of a policy or a fault that says nothing this model knows; its text says what was
-/// expected.
+/// An unknown word in a policy or a fault. The message says what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadWord(pub(super) String);
 
@@ -98,7 +96,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, BadWord> {
     })
 }
 
-/// A reading of the server's clock, since the Unix epoch; never before it.
+/// A reading of the server's clock, as the time since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Moment(Duration);
 
@@ -111,12 +109,12 @@ impl Moment {
         })
     }
 
-    /// Cut to whole seconds, as most JWT libraries write a date.
+    /// The moment, rounded down to whole seconds, as most JWT libraries write a date.
     pub(super) fn whole(self) -> Self {
         Self(Duration::from_secs(self.0.as_secs()))
     }
 
-    /// Cut to milliseconds, the finest that survives the way through JSON's numbers.
+    /// The moment, rounded down to milliseconds, which JSON numbers can hold exactly.
     pub(super) fn milliseconds(self) -> Self {
         Self(Duration::new(self.0.as_secs(), self.0.subsec_millis() * 1_000_000))
     }
@@ -129,14 +127,14 @@ impl Moment {
         Self(self.0.saturating_sub(span))
     }
 
-    /// As a JWT `NumericDate`: an integer where it is whole.
+    /// The moment as a JWT `NumericDate`. A whole second is an integer.
     pub(super) fn numeric_date(self) -> serde_json::Number {
         let fractional =
             (self.0.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(self.0.as_secs_f64()));
         fractional.flatten().unwrap_or_else(|| self.0.as_secs().into())
     }
 
-    /// As an `IMF-fixdate`, kept within the years that format can write.
+    /// The moment as an `IMF-fixdate`, limited to the years of that format.
     pub(super) fn http_date(self) -> String {
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.0.as_secs().min(LAST_SECOND)))
     }

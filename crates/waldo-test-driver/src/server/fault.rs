@@ -1,5 +1,4 @@
-//! Failures on request: what the server, or something in front of it, does instead of answering as
-//! documented.
+//! Faults on request: the server, or a proxy in front of it, does not give the documented answer.
 
 mod spelling;
 
@@ -11,9 +10,9 @@ use serde_json::Value;
 
 use super::clock::spelled;
 
-/// One failure on request: for whom, how often, and what happens.
+/// A fault on request: which requests it affects, how often, and with which answer.
 ///
-/// Faults with a count are used up before those that stand for ever; within each kind, the oldest
+/// Faults with a count are used before permanent faults. Within each kind, the oldest fault is used
 /// first.
 ///
 /// ```
@@ -36,12 +35,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of the next login.
+    /// A fault for the next login.
     pub fn login(answer: Answer) -> Self {
         Self::new(Target::Login, answer)
     }
 
-    /// A fault of the next call, which is any request but a login.
+    /// A fault for the next call, which is any request except a login.
     pub fn call(answer: Answer) -> Self {
         Self::new(Target::Calls, answer)
     }
@@ -50,48 +49,48 @@ impl Fault {
         Self { on, answer, times: Times::default(), stage: Stage::default(), path: None }
     }
 
-    /// Happens this many times; zero times is never.
+    /// Sets how often the fault happens. Zero means never.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Times::Count(times), ..self }
     }
 
-    /// Happens for ever.
+    /// Makes the fault permanent.
     #[must_use]
     pub fn forever(self) -> Self {
         Self { times: Times::Forever(Forever::Forever), ..self }
     }
 
-    /// Happens on this path alone (`/customer`, without the query).
+    /// Limits the fault to this path (`/customer`, without the query).
     #[must_use]
     pub fn on_path(self, path: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// Happens after the request was handled: the token was looked at, the old one retired and the
-    /// fresh one issued.
+    /// Makes the fault happen after the server has handled the request: it has checked the token,
+    /// retired the old token and issued a new one.
     ///
-    /// With [`Answer::Cut`] this loses the response that carried the only live token.
+    /// With [`Answer::Cut`], the response with the only live token is lost.
     #[must_use]
     pub fn after_handling(self) -> Self {
         Self { stage: Stage::After, ..self }
     }
 
-    /// What happens.
+    /// The answer of the fault.
     pub fn answer(&self) -> &Answer {
         &self.answer
     }
 
-    /// The one path it is about; none where it is about all.
+    /// The path of the fault; `None` for all paths.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 }
 
-/// Which requests something is about.
+/// The kind of requests that a fault or a hold affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: a request is a login or it is a call.
+// Exhaustive on purpose: a request is either a login or a call.
 pub enum Target {
     /// `POST /authenticate`.
     Login,
@@ -99,15 +98,15 @@ pub enum Target {
     Calls,
 }
 
-/// Whether something happens before or after the server has handled the request.
+/// Whether a fault or a hold comes before or after the server handles the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: there is no third place.
+// Exhaustive on purpose: there is no third stage.
 pub enum Stage {
-    /// In front of the server, which never hears of the request.
+    /// Before the server handles the request, so it never sees the request.
     #[default]
     Before,
-    /// Behind the server, in place of its answer.
+    /// After the server has handled the request, in place of its answer.
     After,
 }
 
@@ -130,95 +129,94 @@ impl Default for Times {
     }
 }
 
-/// What happens to a request instead of the documented answer; [`Answer::FORMS`] shows each as
-/// JSON.
+/// An answer in place of the documented answer. [`Answer::FORMS`] shows each as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum Answer {
     /// 401 with the documented body: `INVALID_TOKEN` to a call, `INVALID_API_KEY` to a login.
     Unauthorized,
-    /// An error as the API writes them, of any status and with any code.
+    /// An error in the API's form, with any status and any code.
     Refusal {
-        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
+        /// The status, 200 to 999. Another number is sent as 500, and is refused in JSON.
         status: u16,
         /// The code, such as `NOT_AUTHORIZED`.
         code: String,
     },
-    /// The documented 400 of a login as one page of the documentation prints it, with single
-    /// quotes: not JSON.
+    /// The documented 400 of a login with single quotes, as one page of the documentation prints
+    /// it. It is no JSON.
     SingleQuotes,
-    /// 403 with an HTML page, as a firewall answers.
+    /// 403 with an HTML page, like a firewall's.
     Firewall,
-    /// Any status with a plain text, and `Retry-After` on request.
+    /// Any status with a plain text, and an optional `Retry-After`.
     Status {
-        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
+        /// The status, 200 to 999. Another number is sent as 500, and is refused in JSON.
         status: u16,
         /// The `Retry-After` header.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
     },
-    /// 200 with an empty JSON object and no token anywhere.
+    /// 200 with an empty JSON object, and no token in a header.
     NoToken,
     /// 200 with an HTML page.
     NotJson,
-    /// 200 with a JSON body of at least this many bytes, most of them its `token`.
+    /// 200 with a JSON body of at least this many bytes, most of which are its `token`.
     Oversize {
-        /// The least size of the body, in bytes; at most 64 MiB are sent.
+        /// The smallest size of the body, in bytes. At most 64 MiB are sent.
         bytes: usize,
     },
     /// A redirect.
     Redirect {
-        /// The status, 200 to 999, such as 302 or 307; another number is sent as 500, and refused
-        /// in JSON.
+        /// The status, 200 to 999, such as 302 or 307. Another number is sent as 500, and is
+        /// refused in JSON.
         status: u16,
-        /// The `Location` header; a text that cannot stand in a header is left out, and refused in
-        /// JSON.
+        /// The `Location` header. A text that cannot stand in a header is left out, and is refused
+        /// in JSON.
         location: String,
     },
     /// No answer, and the connection stays open.
     Hang,
     /// No answer, and the connection is cut.
     Cut,
-    /// The handled answer's head and half of its body, then the connection is cut.
+    /// The head of the handled answer and half of its body. Then the connection is cut.
     ///
-    /// Unlike the other answers, this one always lets the server handle the request.
+    /// The server always handles the request.
     CutShort,
-    /// The handled answer's head, and then its body a byte at a time, without an end.
+    /// The head of the handled answer, and then its body a byte at a time, and endless spaces.
     ///
-    /// It too always lets the server handle the request. Nothing but a limit to the whole exchange
-    /// ends it.
+    /// The server always handles the request. Only a limit on the time of the whole exchange ends
+    /// the reading.
     Trickle,
-    /// The head of the handled answer, its body, and then spaces without an end. The spaces come as
-    /// fast as they are read, up to 64 MiB.
+    /// The head of the handled answer, its body, and then endless spaces. The spaces come as fast
+    /// as the client reads, up to 64 MiB.
     ///
-    /// The server always handles the request, too. Only a limit on the size of the body ends the
+    /// The server always handles the request. Only a limit on the size of the body ends the
     /// reading.
     Flood,
-    /// A head with this status, and a body of spaces without an end.
+    /// A head with this status, and a body of endless spaces.
     Endless {
-        /// The status, 200 to 999; another number is sent as 500, and refused in JSON.
+        /// The status, 200 to 999. Another number is sent as 500, and is refused in JSON.
         status: u16,
-        /// Whether the body comes as fast as it is read, and not a byte at a time.
+        /// Whether the body comes as fast as the client reads. Otherwise it comes a byte at a time.
         #[serde(skip_serializing_if = "is_false")]
         flood: bool,
     },
-    /// The handled answer in a content coding that no client knows.
+    /// The handled answer in a content coding that clients do not know.
     ///
-    /// The server always handles the request, too.
+    /// The server always handles the request.
     Compressed,
-    /// The handled answer, with the first renewed token of all in the place of a fresh one, as a
-    /// cache in front of the server repeats it.
+    /// The handled answer with the very first renewed token in place of a new token, as a cache in
+    /// front of the server repeats it.
     ///
-    /// The server always handles the request, too.
+    /// The server always handles the request.
     StaleRenewal,
-    /// The handled answer, with a line break before its body, and spaces behind it until it has at
-    /// least this many bytes.
+    /// The handled answer with a line break before its body, and spaces after the body until it has
+    /// at least this many bytes.
     ///
-    /// It too always lets the server handle the request. Whoever stops reading early takes what it
-    /// has read for the whole.
+    /// The server always handles the request. A client that stops reading early still has the whole
+    /// JSON.
     Padded {
-        /// The least size of the body, in bytes; at most 64 MiB are sent.
+        /// The smallest size of the body, in bytes. At most 64 MiB are sent.
         bytes: usize,
     },
 }
@@ -229,13 +227,12 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Answer {
-    /// A bare status.
+    /// A status without further parts.
     pub fn status(status: u16) -> Self {
         Self::Status { status, retry_after: None }
     }
 
-    /// Whether the fault only changes the handled answer. Then the server has always handled the
-    /// request.
+    /// Whether the answer changes the handled answer. Then the server always handles the request.
     pub(super) fn is_of_the_handled(&self) -> bool {
         match self {
             Self::CutShort
@@ -268,20 +265,20 @@ impl Answer {
     }
 }
 
-/// A `Retry-After` header in each form it may take.
+/// A `Retry-After` header in each of its forms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case", try_from = "Value")]
 #[non_exhaustive]
 pub enum RetryAfter {
     /// A number of seconds.
     Seconds(u64),
-    /// A date this far in the future of the server's clock.
+    /// A date this long after the present time of the server's clock.
     Date(#[serde(serialize_with = "spelled::serialize")] Duration),
     /// Any text, such as a number that overflows.
     Text(String),
 }
 
-/// The faults that are waiting to happen.
+/// The faults that have not happened yet.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Faults(Vec<Fault>);
 
@@ -298,7 +295,7 @@ impl Faults {
         &self.0
     }
 
-    /// The fault of this request, if there is one; it is one time less from then on.
+    /// Takes the fault for this request, if there is one, and counts it.
     pub(super) fn take(&mut self, on: Target, path: &str) -> Option<(Answer, Stage)> {
         self.0.retain(|fault| fault.times != Times::Count(0));
         let meant =
@@ -373,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn short_forms_mean_what_the_long_ones_do() {
+    fn short_forms_mean_the_same_as_long_forms() {
         let cases = [
             ("503", r#"{"status": {"status": 503}}"#),
             (r#"{"status": 503}"#, r#"{"status": {"status": 503}}"#),
@@ -402,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_can_never_happen_is_answered_with_one_that_can() {
+    fn an_impossible_fault_is_answered_with_an_example() {
         let cases = [
             ("", r#"such as {"on": "login", "answer": 503, "times": 2}"#),
             ("on: login", r#"such as {"on": "login", "answer": 503, "times": 2}"#),

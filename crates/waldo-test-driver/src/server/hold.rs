@@ -1,12 +1,12 @@
-//! Which requests are held in the middle, and where.
+//! Which requests are held, and at which stage.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fault::{Stage, Target};
 use super::path::RequestPath;
 
-/// Which requests are held, and where. The model itself holds no request; the program that carries
-/// its replies does.
+/// Which requests are held, and at which stage. The program that carries the model's replies holds
+/// the requests, and not the model itself.
 ///
 /// As JSON: `{"on": "login"}`, `{"on": "calls", "stage": "after", "path": "/customer"}`.
 ///
@@ -14,7 +14,8 @@ use super::path::RequestPath;
 /// use waldo_test_driver::server::Hold;
 ///
 /// let answers = Hold::calls().after_handling().on_path("/customer");
-/// let same: Hold = serde_json::from_str(r#"{"on": "calls", "stage": "after", "path": "/customer"}"#)?;
+/// let json = r#"{"on": "calls", "stage": "after", "path": "/customer"}"#;
+/// let same: Hold = serde_json::from_str(json)?;
 /// assert_eq!(answers, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -43,25 +44,25 @@ impl Hold {
         Self { on: Target::Calls, stage: Stage::Before, path: None }
     }
 
-    /// Holds the answers instead: the server has handled the request, its tokens are issued and
-    /// retired.
+    /// Holds the answers instead of the requests. The server has then handled the request, and has
+    /// issued and retired tokens.
     #[must_use]
     pub fn after_handling(self) -> Self {
         Self { stage: Stage::After, ..self }
     }
 
-    /// Holds this path alone (`/customer`, without the query).
+    /// Limits the hold to this path (`/customer`, without the query).
     #[must_use]
     pub fn on_path(self, path: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// Which requests it holds.
+    /// The kind of requests that are held.
     pub fn on(&self) -> Target {
         self.on
     }
 
-    /// The one path it is about; none where it is about all.
+    /// The path of the hold; `None` for all paths.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }

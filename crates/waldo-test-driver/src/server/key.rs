@@ -1,9 +1,9 @@
-//! The key pairs a server knows, and whether each is active.
+//! The key pairs of a server, and whether each is active.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A text that no `Debug` shows.
+/// A text that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Secret(Arc<str>);
 
@@ -31,7 +31,8 @@ pub(super) struct Key {
     pub(super) active: bool,
 }
 
-/// A key's place among the server's keys; it never changes, since keys are revoked but not removed.
+/// The index of a key among the server's keys. It never changes, because a revoked key is not
+/// removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct KeyIndex(usize);
 
@@ -40,7 +41,7 @@ pub(super) struct KeyIndex(usize);
 pub(super) struct Keys(Vec<Key>);
 
 impl Keys {
-    /// Adds a pair; a known id gets the new secret and is active again.
+    /// Adds a key pair. A known id gets the new secret, and is active again.
     pub(super) fn add(&mut self, id: Secret, secret: Secret) {
         match self.0.iter_mut().find(|key| key.id == id) {
             Some(key) => *key = Key { id, secret, active: true },
@@ -48,13 +49,13 @@ impl Keys {
         }
     }
 
-    /// Switches a key on or off; false when no such key is known.
+    /// Activates or deactivates a key; false if the key is unknown.
     pub(super) fn activate(&mut self, id: &str, active: bool) -> bool {
         let key = self.0.iter_mut().find(|key| key.id.expose() == id);
         key.map(|key| key.active = active).is_some()
     }
 
-    /// The pair with this id and this secret, active or not.
+    /// The key pair with this id and this secret, even if it is inactive.
     pub(super) fn find(&self, id: &str, secret: &str) -> Option<(KeyIndex, &Key)> {
         let mut pairs = self.0.iter().enumerate();
         let (index, key) =

@@ -1,4 +1,4 @@
-//! The tokens a server has issued and not yet forgotten.
+//! The tokens that a server has issued and not yet forgotten.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +9,12 @@ use super::key::KeyIndex;
 use super::mint::Stamp;
 use super::rotation::Rotation;
 
-/// With fewer tokens than this there is no sweep, because it would cost more than it frees.
+/// The smallest number of tokens for a sweep. With fewer tokens, a sweep would cost more than it
+/// frees.
 const SWEEP_FROM: usize = 64;
 
-/// How many tokens are kept at most. If there are more, the older half is forgotten, so that the
-/// memory of a long run stays bounded.
+/// The largest number of tokens. If there are more, the older half is forgotten, so that the memory
+/// of a long run stays bounded.
 const MOST: usize = 1 << 19;
 
 /// One issued token.
@@ -21,14 +22,14 @@ const MOST: usize = 1 << 19;
 pub(super) struct Entry {
     pub(super) key: KeyIndex,
     pub(super) chain: ChainId,
-    /// How many rotations its chain had seen when it was issued.
+    /// The number of rotations of its chain when the token was issued.
     pub(super) generation: u64,
     pub(super) serial: u64,
     pub(super) issued: Moment,
     pub(super) expires: Moment,
-    /// When all servers know it, if not at once.
+    /// When all servers know the token; `None` if they know it at once.
     pub(super) known: Option<Moment>,
-    /// When a grace that its successor started is over.
+    /// When the grace after the token's successor ends.
     pub(super) dies: Option<Moment>,
 }
 
@@ -37,21 +38,21 @@ pub(super) struct Entry {
 pub(super) struct Chain {
     pub(super) opened: Moment,
     pub(super) generation: u64,
-    /// The last rotation or batch request, where batch windows begin; none before the first.
+    /// The last rotation or batch request, from which batch windows are measured.
     pub(super) touched: Option<Moment>,
-    /// When the newest token expires.
+    /// When the newest token of the chain expires.
     pub(super) expires: Moment,
 }
 
-/// Which login a token descends from.
+/// The login that a token descends from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ChainId(u64);
 
-/// All tokens that may still be alive, by stamp.
+/// All tokens that may still be valid, by stamp.
 ///
-/// It holds one small entry for each token that has neither expired nor been retired. Whenever the
-/// ledger has doubled, expired tokens are removed. It holds [`MOST`] tokens at most: if there are
-/// more, the older half is forgotten.
+/// The ledger has one small entry for each token that has neither expired nor been retired.
+/// Whenever the ledger has doubled, expired tokens are removed. If it has more than [`MOST`]
+/// tokens, the older half is forgotten.
 #[derive(Clone, Hash)]
 pub(super) struct Ledger {
     entries: BTreeMap<Stamp, Entry>,
@@ -77,7 +78,7 @@ impl Ledger {
         self.chains.get(&id).copied()
     }
 
-    /// Counts one more rotation of a chain, and answers how many there have been.
+    /// Counts one more rotation of a chain, and returns their number.
     pub(super) fn advance(&mut self, id: ChainId, expires: Moment, now: Moment) -> u64 {
         let Some(chain) = self.chains.get_mut(&id) else { return 0 };
         chain.generation += 1;
@@ -93,10 +94,10 @@ impl Ledger {
         }
     }
 
-    /// Enters a token. One that is byte-identical to an earlier one takes its place, and is alive.
+    /// Enters a token. A byte-identical token replaces the earlier one, and is valid.
     pub(super) fn enter(&mut self, stamp: Stamp, entry: Entry, now: Moment) {
         self.entries.insert(stamp, entry);
-        // Afterwards, since the chain of a login is in use by nothing else yet.
+        // Sweep after the insertion, because the chain of a new login has no other token yet.
         if self.entries.len() > self.sweep_at {
             self.sweep(now);
         }
@@ -110,20 +111,20 @@ impl Ledger {
         self.entries.remove(&stamp);
     }
 
-    /// Lets a token live until `end` at most.
+    /// Limits the lifetime of a token to `end`.
     pub(super) fn limit(&mut self, stamp: Stamp, end: Moment) {
         if let Some(entry) = self.entries.get_mut(&stamp) {
             entry.dies = Some(entry.dies.map_or(end, |dies| dies.min(end)));
         }
     }
 
-    /// Forgets every token, so that all are invalid.
+    /// Forgets all tokens, so that all are invalid.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.chains.clear();
     }
 
-    /// Whether a token is alive at `now` under this rotation and this limit on chains.
+    /// Whether a token is valid at `now` under this rotation and this limit of chains.
     pub(super) fn alive(
         &self,
         entry: Entry,
@@ -192,7 +193,7 @@ mod tests {
     use crate::server::clock::ClockOffset;
     use crate::server::key::{Keys, Secret};
 
-    /// A token with a stamp and a serial of its own.
+    /// A token with its own stamp and serial number.
     fn token(serial: u64, chain: ChainId, expires: Moment) -> (Stamp, Entry) {
         let stamp = Stamp::of(&format!("a.b.{serial:0>16}")).unwrap();
         let mut keys = Keys::default();
@@ -221,7 +222,7 @@ mod tests {
         let total = MOST as u64 + MOST as u64 / 4;
         let mut most = 0;
         for serial in 1..=total {
-            // Make a login for each token, to show that the number of chains is bounded, too.
+            // Make a login for each token, to show that the number of chains is bounded too.
             let chain = ledger.open(now, expires);
             let (stamp, entry) = token(serial, chain, expires);
             ledger.enter(stamp, entry, now);

@@ -1,4 +1,4 @@
-//! Real tokens: how they are signed and how a signature is checked.
+//! Signs real tokens, and checks signatures.
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::clock::Moment;
 use super::policy::{Algorithm, Claims, DateStyle, Policy};
 use super::provider;
 
-/// What one token says; what the policy switches off is absent.
+/// The claims of a token. Claims that the policy switches off are absent.
 #[derive(Serialize, Deserialize)]
 struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ struct Payload {
     exp: Option<Number>,
 }
 
-/// The facts a token is made of.
+/// The facts of a new token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts<'a> {
     pub(super) subject: &'a str,
@@ -45,7 +45,7 @@ pub(super) fn dates(policy: &Policy, at: Moment) -> (Moment, Moment) {
     }
 }
 
-/// Signs a token; none where the process has a provider that cannot do HMAC.
+/// Signs a token; `None` if the provider of the process cannot do HMAC.
 pub(super) fn sign(
     facts: Facts<'_>,
     claims: Claims,
@@ -63,8 +63,8 @@ pub(super) fn sign(
         .ok()
 }
 
-/// Whether a token was signed with this secret. Its dates are not looked at: the model has its own
-/// clock.
+/// Whether a token was signed with this secret. The dates are not checked here, because the model
+/// has its own clock.
 pub(super) fn verify(token: &str, algorithm: Algorithm, secret: &str) -> bool {
     provider::install();
     let mut validation = Validation::new(algorithm.into());
@@ -85,12 +85,12 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
     }
 }
 
-/// What tells one token from another: a piece of its signature, of no use as a token.
+/// The identity of a token: a piece of its signature, which is useless as a token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Stamp([u8; 16]);
 
 impl Stamp {
-    /// The stamp of anything with three parts, the last of which is long enough to be a signature.
+    /// The stamp of a text with three parts, if the last part is long enough for a signature.
     pub(super) fn of(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let (_, _, signature) = (parts.next()?, parts.next()?, parts.next()?);

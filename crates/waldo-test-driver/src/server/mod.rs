@@ -1,11 +1,11 @@
 //! The Waldo API as a pure function: a request and the time go in, a reply comes out.
 //!
-//! Nothing in here has a clock, a thread, a socket or a source of randomness, so the same requests
-//! at the same times get the same replies, byte by byte. A [`Server`] is a value: a clone goes its
-//! own way, which is what lets a search try every order of events from one state on.
+//! The module has no clock, thread, socket or source of randomness. So equal requests at equal
+//! times get byte-identical replies. A [`Server`] is a value, and a clone is independent, so a
+//! search can try all orders of events from one state.
 //!
-//! What the API's documents leave open is a [`Policy`]; what goes wrong is a [`Fault`]. How both
-//! are written in JSON, word by word, is on [the first page of `waldo-test-driver`](crate).
+//! A [`Policy`] sets the behaviour that the API's documents leave open. A [`Fault`] is a failure.
+//! The [first page of `waldo-test-driver`](crate) describes their JSON.
 
 mod accept;
 mod clock;

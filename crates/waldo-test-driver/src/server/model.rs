@@ -1,4 +1,4 @@
-//! The server itself: it owns all that changes, and answers.
+//! The server with all its state.
 
 mod tokens;
 
@@ -33,10 +33,13 @@ use tokens::Bearer;
 /// let login = http::Request::post("/authenticate")
 ///     .body(r#"{"apiKey": "wk.some-key", "clientSecret": "ws.some-secret"}"#)?;
 /// let granted = server.handle(&login, now).response().expect("no fault is set");
-/// let token = serde_json::from_slice::<serde_json::Value>(granted.body())?["token"].as_str().map(str::to_owned);
+/// let body: serde_json::Value = serde_json::from_slice(granted.body())?;
+/// let token = body["token"].as_str().map(str::to_owned);
 /// let token = token.expect("a login is granted a token");
 ///
-/// let call = http::Request::get("/customer?email=a%40b.c").header("Authorization", format!("Bearer {token}")).body("")?;
+/// let call = http::Request::get("/customer?email=a%40b.c")
+///     .header("Authorization", format!("Bearer {token}"))
+///     .body("")?;
 /// let answer = server.handle(&call, now).response().expect("no fault is set");
 /// assert_eq!(answer.status(), 200);
 /// assert!(answer.headers()["authorization"].to_str()?.starts_with("Bearer "));
@@ -53,15 +56,15 @@ pub struct Server {
     ledger: Ledger,
     faults: Faults,
     stats: Stats,
-    /// How many tokens were minted: the next `jti`.
+    /// The number of minted tokens, which is the next `jti`.
     minted: u64,
-    /// How many signing keys were made.
+    /// The number of signing keys that were made.
     rekeyed: u64,
-    /// The signing key that comes next, and that the second of two servers has already.
+    /// The next signing key, which the second of two servers already has.
     next_key: Secret,
-    /// The second of two servers answers.
+    /// Whether the second of two servers answers.
     second: bool,
-    /// What a cache in front of the server repeats.
+    /// The first renewed token, which a cache in front of the server repeats.
     first_renewal: Option<Secret>,
 }
 
@@ -69,12 +72,12 @@ fn signing_key(number: u64) -> Secret {
     Secret::new(format!("signing key {number} of the model"))
 }
 
-/// What tokens are signed with.
+/// The key that signs tokens.
 #[derive(Clone, Hash)]
 enum Signing {
-    /// The client secret of the key they belong to, as the API's own sample has it.
+    /// The client secret of the token's key pair, as in the API's own sample.
     ClientSecret,
-    /// One key for all.
+    /// One key for all tokens.
     Own(Secret),
 }
 
@@ -85,11 +88,10 @@ impl Server {
     /// The secret of the key pair that [`Server::default`] knows.
     pub const KEY_SECRET: &'static str = "ws.sandbox.example";
 
-    /// The endpoints behind the login; what is asked beside them is a matter of
-    /// [`Policy::unknown_paths`].
+    /// The endpoints that need a token. [`Policy::unknown_paths`] decides about all other paths.
     pub const ENDPOINTS: &'static [Endpoint] = route::ENDPOINTS;
 
-    /// A server that knows no key yet.
+    /// A server without key pairs.
     pub fn new(policy: Policy) -> Self {
         Self {
             policy: Arc::new(policy),
@@ -106,7 +108,7 @@ impl Server {
         }
     }
 
-    /// The same server with one more key pair.
+    /// Adds a key pair.
     #[must_use]
     pub fn with_key(mut self, id: &str, secret: &str) -> Self {
         self.add_key(id, secret);
@@ -118,19 +120,19 @@ impl Server {
         self.keys.add(Secret::new(id), Secret::new(secret));
     }
 
-    /// Deactivates a key, as the dashboard does: its logins and calls get `API_KEY_REVOKED`. False
-    /// if it is unknown.
+    /// Deactivates a key like the dashboard: its logins and calls get `API_KEY_REVOKED`. False if
+    /// the key is unknown.
     pub fn revoke_key(&mut self, id: &str) -> bool {
         self.keys.activate(id, false)
     }
 
-    /// Activates a key again; tokens that have not expired meanwhile are valid again. False if it
-    /// is unknown.
+    /// Activates a key again. Its tokens that have not expired are valid again. False if the key is
+    /// unknown.
     pub fn restore_key(&mut self, id: &str) -> bool {
         self.keys.activate(id, true)
     }
 
-    /// Signs with a new key from then on, as after a restart: every older token is invalid.
+    /// Signs with a new key from now on, as after a restart. All older tokens are invalid.
     ///
     /// The new key is not the client secret, so a client that checks signatures with the secret
     /// rejects the new tokens.
@@ -140,56 +142,56 @@ impl Server {
         self.signing = Signing::Own(next);
     }
 
-    /// Signs with this key from then on, or with each client secret again when there is none.
+    /// Signs with this key from now on, or with each client secret if the key is `None`.
     ///
-    /// Tokens signed with it earlier are valid again, as far as they have not expired.
+    /// Earlier tokens with this signature are valid again, if they have not expired.
     pub fn set_signing_key(&mut self, secret: Option<&str>) {
         self.signing =
             secret.map_or(Signing::ClientSecret, |secret| Signing::Own(Secret::new(secret)));
     }
 
-    /// Makes every token issued so far invalid, as if its lifetime had ended.
+    /// Makes all tokens that were issued so far invalid, as if their lifetimes had ended.
     pub fn expire_all(&mut self) {
         self.ledger.clear();
     }
 
-    /// What the server does where the documents leave a choice.
+    /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Changes the policy. Tokens already issued keep their dates.
+    /// Replaces the policy. Issued tokens keep their dates.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = Arc::new(policy);
     }
 
-    /// Adds a failure.
+    /// Adds a fault.
     pub fn push_fault(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
 
-    /// Removes all failures.
+    /// Removes all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
-    /// The failures still to come, the standing ones among them, and perhaps some that have
-    /// happened often enough.
+    /// The faults that are still to come, including permanent faults. The list may still hold some
+    /// used faults.
     pub fn faults(&self) -> &[Fault] {
         self.faults.waiting()
     }
 
-    /// What the server has done so far.
+    /// The counts of the server so far.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Sets every count to zero.
+    /// Sets all counts to zero.
     pub fn reset_stats(&mut self) {
         self.stats = Stats::default();
     }
 
-    /// Whether a request is a login under this policy; every other one is a call.
+    /// Whether a request is a login or a call under this policy.
     pub fn target<B>(&self, request: &Request<B>) -> Target {
         if request.method() == Method::POST && request.uri().path() == self.policy.login_path {
             Target::Login
@@ -198,8 +200,8 @@ impl Server {
         }
     }
 
-    /// Whether a call with this token would be accepted now. It leaves no trace, not even in the
-    /// stats.
+    /// Whether a call with this token would be accepted now. This changes nothing, not even the
+    /// counts.
     pub fn accepts(&self, token: &str, now: SystemTime) -> bool {
         self.examine(token, Moment::read(now, self.policy.clock_offset), self.is_seconds_turn())
             .is_ok()
@@ -208,7 +210,7 @@ impl Server {
     /// Whether the server refuses this call at `now` without reading its body
     /// ([`Policy::refuses`]).
     ///
-    /// This changes nothing in the server. Hand the head to [`handle`](Self::handle) for the
+    /// This changes nothing in the server. Pass the head to [`handle`](Self::handle) for the
     /// answer.
     pub fn refuses_on_head<B>(&self, head: &Request<B>, now: SystemTime) -> bool {
         let token = || self.policy.accept.token(head.headers().get(AUTHORIZATION)?.to_str().ok()?);
@@ -217,8 +219,8 @@ impl Server {
             && !token().is_some_and(|token| self.accepts(token, now))
     }
 
-    /// Handles one request at `now`, the true time; the server's own clock differs from it by the
-    /// policy's offset.
+    /// Handles one request at the true time `now`. The server's own clock differs by the policy's
+    /// offset.
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: SystemTime) -> Reply {
         let at = Moment::read(now, self.policy.clock_offset);
         let target = self.target(request);
@@ -246,7 +248,7 @@ impl Server {
         self.policy.servers == Servers::ByTurns && !self.second
     }
 
-    /// The documented answer, or what a fault makes of it.
+    /// The documented answer, or the answer of a fault.
     fn answer<B: AsRef<[u8]>>(
         &mut self,
         request: &Request<B>,
@@ -358,14 +360,14 @@ impl Default for Server {
     }
 }
 
-/// Everything that decides how it authenticates from then on: two servers of one policy that hash
-/// alike will admit alike. What was counted stays out of it, though the ids in the bodies of
-/// answers are made of that.
+/// Hashes all state that decides how the server authenticates. Two servers of one policy with equal
+/// hashes accept the same requests. The hash leaves out the counts, although the ids in answers
+/// depend on them.
 impl Hash for Server {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { policy: _, keys, signing, ledger, faults, stats: _, minted, rekeyed, .. } = self;
-        // The next key follows from the count of keys. What a cache repeats is never admitted for
-        // it.
+        // Leave out the next key, which follows from the count of keys. Leave out the cached token,
+        // because it does not change which tokens are accepted.
         (keys, signing, ledger, faults).hash(state);
         (minted, rekeyed, self.second).hash(state);
     }

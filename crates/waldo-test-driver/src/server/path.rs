@@ -1,4 +1,4 @@
-//! The path of a request, as a policy or a fault names it.
+//! The path of a request in a policy or a fault.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::BadWord;
 
-/// A path that a request can have: it begins with `/`, and has neither a query nor anything that no
-/// request line carries.
+/// A valid path of a request. It begins with `/`, and has no query and no characters that a request
+/// line cannot have.
 ///
 /// ```
 /// use waldo_test_driver::server::RequestPath;
 ///
 /// let path: RequestPath = "/customer".parse()?;
 /// assert_eq!(path.as_str(), "/customer");
-/// assert!("customer".parse::<RequestPath>().unwrap_err().to_string().contains("must begin with /"));
+/// let error = "customer".parse::<RequestPath>().unwrap_err();
+/// assert!(error.to_string().contains("must begin with /"));
 /// # Ok::<(), waldo_test_driver::server::BadWord>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ use super::clock::BadWord;
 pub struct RequestPath(String);
 
 impl RequestPath {
-    /// The path as it stands in a request.
+    /// The path as a text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,7 +68,7 @@ impl From<RequestPath> for String {
     }
 }
 
-/// Texts that have to be a [`RequestPath`].
+/// Reads texts that must be a [`RequestPath`].
 pub(super) mod checked {
     use serde::{Deserialize, Deserializer};
 

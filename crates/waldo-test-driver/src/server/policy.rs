@@ -1,4 +1,4 @@
-//! What the server does wherever the API's documents leave a choice.
+//! The behaviour of the server that the API's documents leave open.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,15 +15,16 @@ use super::rotation::Rotation;
 /// The documented lifetime of a token.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Everything the API leaves open, or that other servers of the same protocol do differently.
+/// The behaviour that the API leaves open, or in which other servers of the protocol differ.
 ///
-/// The default is the documented API in its friendliest reading. As JSON, any subset of the fields
-/// may be given; durations are strings such as `"10s"` or `"1500ms"`.
+/// The default is the documented API, read in the client's favour. In JSON, all fields are
+/// optional, and durations are strings such as `"10s"` or `"1500ms"`.
 ///
 /// ```
 /// use waldo_test_driver::server::{Policy, RenewalForm, Rotation};
 ///
-/// let policy = Policy { rotation: Rotation::Strict, renewal: RenewalForm::Bare, ..Policy::default() };
+/// let (rotation, renewal) = (Rotation::Strict, RenewalForm::Bare);
+/// let policy = Policy { rotation, renewal, ..Policy::default() };
 /// let same: Policy = serde_json::from_str(r#"{"rotation": "strict", "renewal": "bare"}"#)?;
 /// assert_eq!(policy, same);
 /// # Ok::<(), serde_json::Error>(())
@@ -32,53 +33,53 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// The path of the login; `/authenticate` by default. As JSON it has to be a
+    /// The path of the login. Default: `/authenticate`. In JSON it must be a
     /// [`RequestPath`](super::RequestPath).
     #[serde(deserialize_with = "path::checked::deserialize")]
     pub login_path: String,
-    /// How long a token lasts from its minting; one hour by default.
+    /// The lifetime of a token. Default: 1 h.
     ///
-    /// With [`DateStyle::Whole`], `exp` is the second of the minting plus this, rounded up to
-    /// whole seconds. Zero is allowed: a server that rejects what it has just issued.
+    /// With [`DateStyle::Whole`], `exp` is the second of the minting plus the lifetime, rounded up
+    /// to whole seconds. Zero is allowed: such a server refuses its new tokens.
     #[serde(with = "spelled")]
     pub lifetime: Duration,
     /// How `exp` and `iat` are written.
     pub dates: DateStyle,
-    /// The algorithm tokens are signed with. Tokens of another one are invalid from then on.
+    /// The algorithm that signs tokens. Tokens with another algorithm are invalid.
     pub algorithm: Algorithm,
     /// Which claims a token carries.
     pub claims: Claims,
     /// Where `iat` comes from.
     pub iat: IssuedAt,
     /// How long after its login a chain of renewals ends, independently of `exp` (tymon's
-    /// `refresh_ttl`); without end by default.
+    /// `refresh_ttl`). Default: never.
     #[serde(with = "spelled_option")]
     pub chain_limit: Option<Duration>,
     /// What becomes of a token when its successor is issued.
     pub rotation: Rotation,
-    /// How a fresh token is sent.
+    /// The form of a renewed token in a response.
     pub renewal: RenewalForm,
-    /// Which responses to calls carry a fresh token.
+    /// Which responses to calls carry a renewed token.
     pub renewal_on: RenewalOn,
     /// How a granted login is answered.
     pub login_answer: LoginAnswer,
-    /// Whether the login's 200 carries the token in its `Authorization` header as well.
+    /// Whether the login's 200 also carries the token in its `Authorization` header.
     pub login_header: bool,
-    /// Which forms of the request's `Authorization` header are accepted beside `Bearer x`.
+    /// The forms of a request's `Authorization` header that are accepted besides `Bearer x`.
     pub accept: Accept,
-    /// How far the server's clock is off.
+    /// The offset of the server's clock.
     pub clock_offset: ClockOffset,
-    /// What the headers say of the server's clock.
+    /// The headers about the server's clock.
     pub date: DateHeader,
     /// How a call to a path that the API does not have is answered.
     pub unknown_paths: UnknownPaths,
     /// When a call with a body is refused for its token.
     pub refuses: Refuses,
-    /// How long the token of a login is refused at first, because not all servers know it yet; no
-    /// time by default.
+    /// How long the token of a login is refused at first, because not all servers know it yet.
+    /// Default: zero.
     #[serde(with = "spelled")]
     pub known_after: Duration,
-    /// Who answers.
+    /// The servers that answer.
     pub servers: Servers,
 }
 
@@ -111,18 +112,18 @@ impl Default for Policy {
 /// How a token's dates are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: a date is whole or it is not.
+// Exhaustive on purpose: a date is either whole or fractional.
 pub enum DateStyle {
-    /// In whole seconds, as almost every library does: `iat` is cut, the lifetime is rounded up.
+    /// In whole seconds, as in almost all libraries. `iat` is rounded down, and the lifetime is
+    /// rounded up.
     #[default]
     Whole,
-    /// With milliseconds, where they are not zero; what a lifetime such as `1500ms` needs to be
+    /// With milliseconds if they are not zero. A lifetime such as `1500ms` needs this style to be
     /// exact.
     Fractional,
 }
 
-/// The HMAC algorithms a token may be signed with; the three that the API's own sample would
-/// accept.
+/// The HMAC algorithms that may sign a token. The API's own sample accepts these three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 // Exhaustive on purpose: a shared secret admits no other algorithm.
 pub enum Algorithm {
@@ -135,7 +136,7 @@ pub enum Algorithm {
     HS512,
 }
 
-/// Which claims a token carries; all by default.
+/// Which claims a token carries. Default: all.
 // Exhaustive on purpose: tests build one with `..Claims::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -146,12 +147,12 @@ pub enum Algorithm {
 pub struct Claims {
     /// The expiry. Without it the server still forgets the token when its lifetime ends.
     pub exp: bool,
-    /// When it was issued.
+    /// The time of issue.
     pub iat: bool,
     /// A serial number. Without it, tokens minted for one key within one second are
     /// byte-identical.
     pub jti: bool,
-    /// The API key it belongs to.
+    /// The API key of the token.
     pub sub: bool,
 }
 
@@ -164,17 +165,17 @@ impl Default for Claims {
 /// Where a token's `iat` comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: these are the two that were observed.
+// Exhaustive on purpose: these are the two ways that were observed.
 pub enum IssuedAt {
-    /// Each token says when it was minted itself.
+    /// Each token has its own time of minting.
     #[default]
     Minted,
-    /// A renewed token keeps the `iat` of its login, as tymon/jwt-auth does, so `exp - iat` exceeds
-    /// the real lifetime.
+    /// A renewed token keeps the `iat` of its login, as in tymon/jwt-auth. So `exp - iat` is longer
+    /// than the real lifetime.
     Login,
 }
 
-/// How a fresh token is sent in a response's `Authorization` header.
+/// The form of a renewed token in a response's `Authorization` header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -190,15 +191,15 @@ pub enum RenewalForm {
     Bare,
     /// `Bearer Bearer x`.
     Doubled,
-    /// One space; no token is issued.
+    /// One space. No token is issued.
     Blank,
-    /// `from scheme response function`, as hapi's own test server sends; no token is issued.
+    /// `from scheme response function`, which hapi's own test server sends. No token is issued.
     Malformed,
     /// Three headers: a blank one, `Bearer x`, and a malformed one.
     Several,
-    /// `Bearer` and 20 KB that have the shape of a JWT; no token is issued.
+    /// `Bearer` and 20 KB with the shape of a JWT. No token is issued.
     Oversized,
-    /// No header; no token is issued.
+    /// No header. No token is issued.
     None,
 }
 
@@ -212,14 +213,14 @@ pub enum LoginAnswer {
     Body,
     /// 200 with `{"token": "Bearer x"}`.
     Prefixed,
-    /// 201 with `{"token": "x"}`, as litestar does.
+    /// 201 with `{"token": "x"}`, which litestar sends.
     Created,
-    /// 200 with `{}`, and the token in the `Authorization` header alone, as many servers of this
-    /// protocol do.
+    /// 200 with `{}`, and the token in the `Authorization` header only. Many servers of this
+    /// protocol send it.
     Header,
 }
 
-/// Which responses to authenticated calls carry a fresh token.
+/// Which responses to authenticated calls carry a renewed token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -227,9 +228,9 @@ pub enum RenewalOn {
     /// Every 2xx, as documented.
     #[default]
     Success,
-    /// 200 alone.
+    /// Status 200 only.
     Ok,
-    /// Every status, errors too.
+    /// All statuses, including errors.
     All,
 }
 
@@ -243,13 +244,13 @@ impl RenewalOn {
     }
 }
 
-/// How an authenticated call to a path outside of [`Server::ENDPOINTS`](super::Server::ENDPOINTS)
-/// is answered.
+/// The answer to an authenticated call to a path outside
+/// [`Server::ENDPOINTS`](super::Server::ENDPOINTS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnknownPaths {
-    /// 200, and what was asked as JSON: `{"method", "path", "bytes"}`.
+    /// 200, with the request as JSON: `{"method", "path", "bytes"}`.
     #[default]
     Echo,
     /// The documented 404 `NOT_FOUND`, so that a mistyped path fails.
@@ -264,44 +265,44 @@ pub enum UnknownPaths {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Refuses {
-    /// It reads the whole body, and then it answers.
+    /// The server reads the whole body before it answers.
     #[default]
     AfterBody,
-    /// It answers on the head with `Connection: close`, and closes the connection without reading
-    /// the body.
+    /// The server answers on the head with `Connection: close`, and closes the connection without
+    /// reading the body.
     OnHead,
-    /// It answers on the head, and then it neither reads the body nor closes the connection.
+    /// The server answers on the head, leaves the body unread, and keeps the connection open.
     OnHeadAlone,
 }
 
-/// Who answers, while a new signing key is deployed.
+/// The servers that answer while a new signing key is deployed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-// Exhaustive on purpose: one server has the old key, and one the new.
+// Exhaustive on purpose: one server has the old key, and one has the new key.
 pub enum Servers {
     /// One server, or several with one signing key.
     #[default]
     Alike,
-    /// Two servers answer by turns, the first request by the second. The second one signs with the
-    /// key that [`Server::rotate_signing_key`](super::Server::rotate_signing_key) brings, and each
-    /// refuses the tokens of the other.
+    /// Two servers answer in turn, beginning with the second server. The second server signs with
+    /// the key that [`Server::rotate_signing_key`](super::Server::rotate_signing_key) will bring.
+    /// Each server refuses the tokens of the other.
     ByTurns,
 }
 
-/// What the response headers tell of the server's clock.
+/// The response headers about the server's clock.
 ///
 /// Written `"present"`, `"absent"`, `"aged:60s"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-// Exhaustive on purpose: a date is there, is not, or is a cache's.
+// Exhaustive on purpose: a date is present, absent, or from a cache.
 pub enum DateHeader {
-    /// A `Date` of the moment of the response.
+    /// A `Date` with the time of the response.
     #[default]
     Present,
     /// No `Date`.
     Absent,
-    /// As a cache answers: an `Age` of this long, in whole seconds, and a `Date` that much in the
-    /// past.
+    /// The headers of a cache: an `Age` of this time in whole seconds, and a `Date` that lies this
+    /// time in the past.
     Aged(Duration),
 }
 

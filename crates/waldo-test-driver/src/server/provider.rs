@@ -1,6 +1,7 @@
 //! HMAC for `jsonwebtoken`, without one of its backends.
 //!
-//! A library must not switch on a backend feature: with two in one build, `jsonwebtoken` panics.
+//! A library must not enable a backend feature, because `jsonwebtoken` panics if a build has two
+//! backends.
 
 use std::sync::Once;
 
@@ -27,8 +28,7 @@ fn shared_secret(family: AlgorithmFamily) -> Result<()> {
     if family == AlgorithmFamily::Hmac { Ok(()) } else { Err(ErrorKind::InvalidKeyFormat.into()) }
 }
 
-/// Makes sure that this process has a provider. One that is already installed stays: it can do HMAC
-/// as well.
+/// Installs the provider, unless the process already has one. Another provider can do HMAC too.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -1,4 +1,4 @@
-//! What comes back from the server, and the bodies it is made of.
+//! The replies of the server, and their bodies.
 
 use std::fmt;
 use std::io::Write;
@@ -15,32 +15,31 @@ use super::clock::Moment;
 use super::fault::{Answer, RetryAfter, Target};
 use super::policy::DateHeader;
 
-/// The most bytes [`Answer::Oversize`] and [`Answer::Padded`] send.
+/// The largest body of [`Answer::Oversize`] and [`Answer::Padded`], in bytes.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What the server does with one request.
-// Exhaustive on purpose: a program that carries replies must carry out each of them.
+/// The server's reply to one request.
+// Exhaustive on purpose: a program that carries replies must carry out each variant.
 #[derive(Clone)]
 #[must_use]
 pub enum Reply {
-    /// It answers.
+    /// Send this response.
     Respond(Response<Vec<u8>>),
-    /// It sends the head and half of the body of this answer, whose length was announced in full,
-    /// then cuts the connection.
+    /// Send the head and half of the body of this response, with the full `Content-Length`. Then
+    /// cut the connection.
     CutShort(Response<Vec<u8>>),
-    /// It sends the head of this answer, and its body a byte at a time; and more bytes, each a
-    /// space, for as long as the connection stands.
+    /// Send the head of this response, its body a byte at a time, and then endless spaces.
     Trickle(Response<Vec<u8>>),
-    /// It sends the head of this answer, its body, and spaces as fast as they are read, for as long
-    /// as the connection stands.
+    /// Send the head of this response, its body, and then endless spaces as fast as the client
+    /// reads.
     Flood(Response<Vec<u8>>),
-    /// It never answers; the connection stays open.
+    /// Never answer, and keep the connection open.
     Hang,
-    /// It cuts the connection without an answer.
+    /// Cut the connection without an answer.
     Cut,
 }
 
-/// The headers and the body stay out of it: a login's body is a token.
+/// Does not show the headers and the body, because they may hold a token.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -63,7 +62,7 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// The response, where there is a whole one.
+    /// The response; `None` if the reply is no complete response.
     pub fn response(self) -> Option<Response<Vec<u8>>> {
         match self {
             Self::Respond(response) => Some(response),
@@ -72,7 +71,7 @@ impl Reply {
     }
 }
 
-/// An error the API documents.
+/// An error that the API documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     MissingParameters,
@@ -84,7 +83,7 @@ pub(super) enum Refusal {
     InvalidQuery,
     MissingData,
     NotFound,
-    /// Not of the API: this process has a provider that cannot sign with HMAC.
+    /// No error of the API: the provider of this process cannot sign with HMAC.
     Unsignable,
 }
 
@@ -163,7 +162,8 @@ fn typed(
     response
 }
 
-/// The response a fault gives, with the server's clock at `now`; none where it gives none.
+/// The response of a fault, with the server's clock at `now`; `None` if the fault gives no
+/// response.
 pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Response<Vec<u8>>> {
     Some(match answer {
         Answer::Unauthorized => match target {
@@ -184,8 +184,7 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         Answer::Status { status, retry_after } => {
             let status = valid(*status);
             let content = match status {
-                // These have none in HTTP, so nothing that is said here would reach a client over a
-                // socket.
+                // In HTTP, these statuses have no body.
                 StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => "",
                 _ => status.canonical_reason().unwrap_or("Unknown"),
             };
@@ -228,16 +227,16 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
     })
 }
 
-/// Adds a line break before the body, and spaces behind it until it has so many bytes; JSON stays
-/// what it was.
+/// Adds a line break before the body, and spaces after it until it has this many bytes. The JSON
+/// value does not change.
 pub(super) fn pad(response: &mut Response<Vec<u8>>, bytes: usize) {
     response.body_mut().insert(0, b'\n');
     let length = response.body().len().max(bytes.min(MOST_BYTES));
     response.body_mut().resize(length, b' ');
 }
 
-/// Puts the body of a response into a content coding that no stack decodes. Many stacks decode gzip
-/// although the request has not asked for it.
+/// Compresses the body of a response with a content coding that no stack decodes. Many stacks
+/// decode gzip even if the request has not asked for it.
 pub(super) fn compress(response: &mut Response<Vec<u8>>) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to a vector cannot fail.
@@ -249,16 +248,15 @@ pub(super) fn compress(response: &mut Response<Vec<u8>>) {
     }
 }
 
-/// The status of a number that a script gave; what is no status becomes the least surprising
-/// failure.
+/// The status with this number; 500 if the number is no status.
 fn valid(status: u16) -> StatusCode {
-    // Statuses below 200 are interim: no answer ends with one.
+    // Statuses below 200 are interim, and cannot be a final answer.
     let last = (status >= 200).then_some(status);
     last.and_then(|status| StatusCode::from_u16(status).ok())
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Puts what the policy tells of the clock on a response.
+/// Adds the policy's headers about the clock to a response.
 pub(super) fn stamp_date(response: &mut Response<Vec<u8>>, date: DateHeader, now: Moment) {
     let (at, age) = match date {
         DateHeader::Absent => return,
@@ -273,8 +271,8 @@ pub(super) fn stamp_date(response: &mut Response<Vec<u8>>, date: DateHeader, now
     }
 }
 
-/// Adds a token, or what stands in its place, to a response; a text that cannot stand in a header
-/// is left out.
+/// Adds a token, or a text in its place, to a response. A text that cannot stand in a header is
+/// left out.
 pub(super) fn stamp_token(response: &mut Response<Vec<u8>>, text: String) {
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);

@@ -1,4 +1,4 @@
-//! What becomes of a token when its successor is issued.
+//! What happens to a token after its successor is issued.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{BadWord, duration};
 
-/// What becomes of the token a request carried once the server has issued its successor.
+/// What happens to the sent token after the server has issued its successor.
 ///
 /// Written `"lenient"`, `"strict"`, `"grace:5s"`, `"batch:5s"` (or `"batch:5s:restamped"`),
 /// `"batch:5s:sent"`, `"batch:5s:blank"`.
@@ -28,50 +28,48 @@ use super::clock::{BadWord, duration};
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Rotation {
-    /// The old token stays valid until its `exp`, as most servers have it.
+    /// The old token stays valid until its `exp`, as on most servers.
     #[default]
     Lenient,
-    /// The old token is dead the moment its successor is issued (tymon/jwt-auth without grace,
+    /// The old token is invalid as soon as its successor is issued (tymon/jwt-auth without grace,
     /// warden-jwt_auth).
     ///
-    /// A successor that is byte-identical to the token presented (no `jti`, same second) retires
-    /// nothing.
+    /// A byte-identical successor (no `jti`, same second) retires no token.
     Strict,
-    /// The old token lives on for this long, counted from its first successor (tymon/jwt-auth with
+    /// The old token stays valid for this time after its first successor (tymon/jwt-auth with
     /// grace).
     Grace(Duration),
     /// The rotation of `devise_token_auth`.
     ///
-    /// A request rotates, unless the last rotation or batch request of the same login is less than
-    /// `window` ago: then it is part of a batch, extends the window, issues nothing, and its
-    /// response carries an [`Echo`] of the token it was sent with. The newest token and the one
-    /// before it are valid until the next rotation; the one before those only inside the
-    /// window; older ones are dead.
+    /// If the last rotation or batch request of the same login is less than `window` ago, the
+    /// request is part of a batch. It extends the window and issues no token, and its response
+    /// carries an [`Echo`] of the sent token. Otherwise the request rotates. The newest two tokens
+    /// are valid until the next rotation, the third newest token inside the window only, and older
+    /// tokens are invalid.
     Batch {
-        /// How close to the last rotation a request counts as part of a batch.
+        /// How long after the last rotation a request still belongs to a batch.
         window: Duration,
-        /// What the response of a batch request carries.
+        /// The token in the response to a batch request.
         echo: Echo,
     },
 }
 
-/// What the response of a batch request carries (see [`Rotation::Batch`]).
+/// The token in the response to a batch request (see [`Rotation::Batch`]).
 ///
-/// `devise_token_auth` names the token that was sent beside the login's newest expiry, in separate
-/// fields. A JWT has its expiry inside, so being true to both at once takes a second signature:
-/// that is [`Echo::Restamped`].
+/// `devise_token_auth` sends the sent token and the login's newest expiry in separate fields. A JWT
+/// holds its expiry, so both together need a second signature. [`Echo::Restamped`] does this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Echo {
-    /// The identity (`jti`, `iat`) and fate of the token that was sent, with the expiry of the
-    /// login's newest token.
+    /// The sent token with the same identity (`jti`, `iat`), and with the expiry of the login's
+    /// newest token.
     ///
-    /// So a slow response can bring back an older token that looks as fresh as the newest.
+    /// So a slow response can bring back an older token that seems as new as the newest token.
     #[default]
     Restamped,
-    /// The very bytes of the token that was sent.
+    /// The exact bytes of the sent token.
     Sent,
-    /// One space, as the same server does in its non-bearer header.
+    /// One space, as the same server sends in its non-bearer header.
     Blank,
 }
 

@@ -1,4 +1,4 @@
-//! The endpoints behind the authentication, in small.
+//! Simple versions of the endpoints that need a token.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use super::policy::UnknownPaths;
 use super::reply::{self, Refusal};
 
-/// The largest document the API takes, in bytes.
+/// The largest document that the API accepts, in bytes.
 const LARGEST_DOCUMENT: usize = 10 << 20;
 
 /// The id that no customer has.
 const NOBODY: &str = "unknown";
 
-/// An endpoint that the model has, in small.
+/// An endpoint of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Endpoint {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Its path, with capitals for what a request fills in: `/history/kyc/ID`.
+    /// The path, with capital letters for the variable parts: `/history/kyc/ID`.
     pub path: &'static str,
-    /// What it takes, in a few words.
+    /// The input of the endpoint, in a few words.
     pub takes: &'static str,
 }
 
@@ -32,7 +32,7 @@ impl Endpoint {
     }
 }
 
-/// One line of a list: the method, the path and what it takes, each in its column.
+/// One line of a list, with the method, the path and the input in columns.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<4} {:<21}  {}", self.method, self.path, self.takes)
@@ -49,7 +49,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("GET", "/history/fraud/ID", "the id unknown is a 404"),
 ];
 
-/// Answers an authenticated request; `serial` makes ids of their own.
+/// Answers an authenticated request. `serial` makes the ids in the answer unique.
 pub(super) fn answer(
     method: &Method,
     uri: &Uri,
@@ -69,7 +69,7 @@ pub(super) fn answer(
     }
 }
 
-/// What one of [`ENDPOINTS`] answers; none where the request is to something else.
+/// The answer of one of the [`ENDPOINTS`]; `None` if the request goes to another path.
 fn known(method: &Method, uri: &Uri, body: &[u8], serial: u64) -> Option<Result<Value, Refusal>> {
     let path = uri.path();
     Some(match (method, path) {

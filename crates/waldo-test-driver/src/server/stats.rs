@@ -1,10 +1,10 @@
-//! What a server has done so far, in numbers.
+//! The counts of a server.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Counts of what a server has done since it began; no secret is in them.
+/// The counts of a server since its start, without secrets.
 ///
 /// ```
 /// use waldo_test_driver::server::{Policy, Server};
@@ -16,28 +16,28 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Logins that were granted a token, whether or not the answer arrived.
+    /// Granted logins, even if the answer did not arrive.
     pub logins_granted: u64,
-    /// Logins that were refused as documented, by code (`INVALID_API_KEY` and so on).
+    /// Logins that were refused as documented, by code such as `INVALID_API_KEY`.
     pub logins_refused: BTreeMap<String, u64>,
-    /// Logins that a fault answered in the server's place, before anyone looked at the keys.
+    /// Logins that a fault answered before the server checked the key pair.
     pub logins_failed: u64,
-    /// All requests that were answered, logins too, by status.
+    /// All answered requests including logins, by status.
     pub requests: BTreeMap<u16, u64>,
-    /// Requests that were left without an answer: hung, cut, or cut short.
+    /// Requests without a complete answer: hung, cut, or cut short.
     pub unanswered: u64,
-    /// Tokens that were looked at.
+    /// Checks of tokens.
     pub token_checks: u64,
     /// Tokens issued on the responses to calls.
     pub renewals_issued: u64,
     /// Responses to calls that carried an echo instead of a new token.
     pub renewals_echoed: u64,
-    /// Calls, not logins, that were answered with 401.
+    /// Calls that were answered 401. Logins do not count.
     pub calls_unauthorized: u64,
 }
 
 impl Stats {
-    /// All requests, answered or not.
+    /// All requests, including unanswered requests.
     pub fn total(&self) -> u64 {
         self.requests.values().sum::<u64>() + self.unanswered
     }

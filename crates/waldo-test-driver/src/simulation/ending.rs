@@ -1,5 +1,5 @@
-//! How a run ends: every call has ended, no secret was shown, and every client works again soon
-//! after the server does.
+//! The end of a run: all calls have ended, no client has shown a secret, and each client works
+//! again soon after the server.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use crate::server::{Policy, Servers};
 use crate::setup::Kind;
 use crate::watch::What;
 
-/// How long after a call that was answered 401 the next one comes: when no 401 is allowed any more.
+/// The time between a call that was answered 401 and the next call. After this time, no 401 is
+/// allowed any more.
 const AFTER_OUTAGE: Duration = HALF_A_MINUTE.saturating_add(Duration::from_secs(1));
 
-/// How long after any other call that was not answered 200 the next one comes.
+/// The time between any other call without a 200 and the next call.
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
 impl<M: Machine> Simulation<'_, M> {
-    /// No event is left. The server is made well again; then each client must be, too.
+    /// No event is left. The server is restored, and then each client must work again.
     pub(super) fn end(&mut self) -> Result<(), Violation> {
         let unanswered = self.slots.iter().filter(|slot| slot.state.is_under_way()).count();
         self.see(0, What::Over { unanswered })?;
@@ -46,7 +47,7 @@ impl<M: Machine> Simulation<'_, M> {
         Ok(())
     }
 
-    /// What a client says of itself is judged.
+    /// Judges the output of a client.
     fn listen(&mut self, process: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(machine) = self.machines.get(process) else { return Ok(()) };
@@ -54,7 +55,7 @@ impl<M: Machine> Simulation<'_, M> {
         self.see(process, What::Says { said })
     }
 
-    /// A new call is answered within bounds, after any history.
+    /// Checks that a new call is answered in time, after any history.
     fn recover(&mut self, process: usize) -> Result<(), Violation> {
         let mut first_refused = None;
         for calls in 1..=RECOVERY {

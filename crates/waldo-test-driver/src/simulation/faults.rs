@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! The faults that strike.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter};
 use crate::setup::InjectedFault;
 use crate::watch::{End, What};
 
-/// A token that no server of the model has issued, as another origin might send it.
+/// A token from another origin, which the model's server has not issued.
 const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";
 
 impl<M: Machine> Simulation<'_, M> {
@@ -120,8 +120,7 @@ impl<M: Machine> Simulation<'_, M> {
         Ok(())
     }
 
-    /// The time that a token lasts passes, or all of it but the end, which a client keeps in
-    /// reserve.
+    /// Lets the lifetime of a token pass. If `nearly`, the leeway is left.
     fn expire(&mut self, nearly: bool) {
         let lifetime = self.setup.policy.lifetime;
         let reserve = Duration::from_secs(3).min(lifetime / 20);
@@ -179,7 +178,7 @@ impl<M: Machine> Simulation<'_, M> {
         Ok(())
     }
 
-    /// The server answers, and something changes the answer on its way.
+    /// The server answers, and a fault changes the answer on its way.
     fn spoil(&mut self, index: usize, what: &str, change: impl FnOnce(&mut Answer)) {
         self.serve(index);
         let Some(slot) = self.slots.get_mut(index) else { return };
@@ -241,7 +240,7 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// The connection breaks off while a body is being sent.
+    /// The connection breaks off during an upload.
     fn break_off(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
@@ -273,8 +272,8 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// A call is dropped, together with its permit. If the call leads, its login goes on, or is
-    /// dropped too; then the other calls get no notice.
+    /// Drops a call with its permit. If the call leads a login, the login goes on, or is dropped
+    /// too. The other calls are not notified.
     fn cancel(&mut self, index: usize, login_goes_on: bool) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let caller = slot.caller;
@@ -292,7 +291,7 @@ impl<M: Machine> Simulation<'_, M> {
         self.tell(&caller, || "is cancelled".to_owned());
     }
 
-    /// A login is dropped, and its guard gives it up.
+    /// Drops a login, and its guard abandons it.
     fn abandon(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What can happen next.
+//! The next steps that are possible.
 
 use std::time::Duration;
 
@@ -14,22 +14,21 @@ pub(crate) enum Move {
     Deliver(usize),
     /// The server handles this call's request.
     Serve(usize),
-    /// This call asks the machine.
+    /// This call is admitted.
     Admit(usize),
-    /// This call asks the machine again at its deadline, and its login goes on.
+    /// This call is admitted again at its deadline, and its login goes on.
     Leave(usize),
     /// This call comes in.
     Arrive(usize),
-    /// Time passes until the next call has waited long enough.
+    /// Time passes until the next wait of a call ends.
     Pass,
     /// The key is activated again.
     RestoreKey,
-    /// Something goes wrong: with what, and in which of the ways there are.
+    /// A fault strikes this target, in this one of its ways.
     InjectedFault(InjectedFault, usize, usize),
 }
 
-/// Delays of a long run, so that all of what time changes is tried: a tick, a leeway, a lease, a
-/// lifetime.
+/// The delays of a long run. They cover all limits: a tick, a leeway, a lease, a lifetime.
 pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_millis(700),
     Duration::from_secs(3),
@@ -40,7 +39,7 @@ pub(super) const DELAYS: [Duration; 6] = [
 ];
 
 impl<M: Machine> Simulation<'_, M> {
-    /// All that can happen, what goes on by itself first, each with its weight.
+    /// All possible steps, each with its weight. Steps without a fault come first.
     pub(super) fn moves(&self) -> Vec<(Move, u32)> {
         let mut moves = Vec::with_capacity(16);
         let now = self.clocks.now().monotonic;
@@ -59,7 +58,8 @@ impl<M: Machine> Simulation<'_, M> {
                 State::Ready(_) => moves.push((Move::Admit(index), 20)),
                 State::Waiting(_, until) if *until <= now => moves.push((Move::Admit(index), 20)),
                 State::Waiting(..) => waiting = true,
-                // Equal calls come in in their order: any other is the same under other names.
+                // Equal calls come in in order, because any other order is the same under other
+                // names.
                 State::Away if next.is_none_or(|(_, kind)| kind != slot.kind) => {
                     next = Some((index, slot.kind));
                     moves.push((Move::Arrive(index), 8));
@@ -67,7 +67,7 @@ impl<M: Machine> Simulation<'_, M> {
                 State::Away | State::Done | State::Leading { .. } | State::Sent { .. } => {}
             }
         }
-        // Answers come sooner than a wait ends; where they do not, that is a fault of its own.
+        // Answers come before a wait ends. A later answer is a separate fault.
         if waiting && !self.slots.iter().any(|slot| slot.state.moves_by_itself(now)) {
             moves.push((Move::Pass, 6));
         }
@@ -91,7 +91,7 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// What can be struck: a call, a process, or the one simulation that there is.
+    /// The targets of a fault: calls, processes, or the whole simulation.
     fn targets(&self, fault: InjectedFault) -> Vec<usize> {
         match fault {
             InjectedFault::Suspend | InjectedFault::ClockStep | InjectedFault::Delay => vec![0],
@@ -123,11 +123,11 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// In how many ways it can be struck.
+    /// The number of ways in which a fault can strike the target.
     fn ways(&self, fault: InjectedFault, target: usize) -> usize {
         match fault {
             InjectedFault::LoginUnavailable => 4,
-            // A login goes on without its call, or is dropped with it.
+            // Two ways: the login goes on without its call, or is dropped with its call.
             InjectedFault::CancelledCall
                 if self.slots.get(target).is_some_and(|slot| slot.state.is_leading()) =>
             {

@@ -1,4 +1,4 @@
-//! Where the clients' calls go, and as whom.
+//! The origins and key pairs of the clients.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ pub(super) static CALL: LazyLock<Uri> =
 pub(super) static ABROAD: LazyLock<Uri> =
     LazyLock::new(|| Uri::from_static("https://elsewhere.example/customer?field=id"));
 
-/// The key pairs that the server knows. A client begins with the first.
+/// The key pairs that the server knows. A client begins with the first key pair.
 pub(crate) const KEYS: [(&str, &str); 2] =
     [(Server::KEY_ID, Server::KEY_SECRET), ("wk.sandbox.other", "ws.sandbox.other")];
 

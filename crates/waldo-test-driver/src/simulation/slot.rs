@@ -1,4 +1,4 @@
-//! One call of a simulation, and where it is.
+//! One call of a simulation, and its state.
 
 use std::hash::{Hash, Hasher};
 
@@ -16,24 +16,24 @@ pub(crate) struct Slot<M: Machine> {
     pub(crate) state: State<M>,
 }
 
-/// Where a call is.
+/// The state of a call.
 pub(crate) enum State<M: Machine> {
-    /// It has not come in.
+    /// The call has not come in.
     Away,
-    /// It is to ask the machine.
+    /// The call is to be admitted.
     Ready(M::Call),
-    /// It waits.
+    /// The call waits.
     Waiting(M::Call, Instant),
-    /// It logs in for everyone. Without a call, the call has ended, and its login goes on.
+    /// The call logs in for all calls. `None` if the call has ended and its login goes on.
     Leading { call: Option<M::Call>, login: M::Login, flight: Flight },
-    /// It has been sent.
+    /// The call has been sent.
     Sent { attempt: M::Attempt, flight: Flight, token: Option<TokenId>, epoch: u64, probe: bool },
-    /// It has been answered, refused, cut or cancelled.
+    /// The call has been answered, refused, cut or cancelled.
     Done,
 }
 
 impl<M: Machine> From<Option<M::Call>> for State<M> {
-    /// Where a call is whose login has ended, if there is one.
+    /// The state of a call after its login has ended.
     fn from(call: Option<M::Call>) -> Self {
         call.map_or(Self::Done, Self::Ready)
     }
@@ -42,7 +42,7 @@ impl<M: Machine> From<Option<M::Call>> for State<M> {
 /// A request on the network, and its answer once the server has made it.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    /// Counts the logins of its process; 0 for a call.
+    /// The number of the login in its process; 0 for a call.
     pub(crate) login: u64,
     pub(crate) sent: Now,
     pub(crate) request: Request<Vec<u8>>,
@@ -53,14 +53,14 @@ pub(crate) struct Flight {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response<Vec<u8>>,
-    /// The token in it, if there is one.
+    /// The token in the answer.
     pub(crate) token: Option<TokenId>,
-    /// It comes from where its request went to.
+    /// Whether the answer comes from the origin of its request.
     pub(crate) own_origin: bool,
 }
 
 impl<M: Machine> Slot<M> {
-    /// The place for a call of this kind, which has not come in.
+    /// A slot for a call of this kind, which has not come in.
     pub(crate) fn away(kind: Kind) -> Self {
         Self { kind, caller: Caller::default(), state: State::Away }
     }
@@ -81,17 +81,17 @@ impl<M: Machine> State<M> {
         }
     }
 
-    /// Whether a request of it is on its way to the server.
+    /// Whether a request is on its way to the server.
     pub(crate) fn is_unserved(&self) -> bool {
         self.flight().is_some_and(|flight| flight.answer.is_none())
     }
 
-    /// Whether an answer is on its way to it.
+    /// Whether an answer is on its way to the call.
     pub(crate) fn is_served(&self) -> bool {
         self.flight().is_some_and(|flight| flight.answer.is_some())
     }
 
-    /// The number of the login that it leads; 0 where it leads none.
+    /// The number of the login that the call leads; 0 if it leads none.
     pub(crate) fn login(&self) -> u64 {
         self.flight().map_or(0, |flight| flight.login)
     }
@@ -106,7 +106,7 @@ impl<M: Machine> State<M> {
         }
     }
 
-    /// Whether it goes on without time having to pass.
+    /// Whether the next step needs no time.
     pub(crate) fn moves_by_itself(&self, now: Instant) -> bool {
         match self {
             Self::Ready(_) | Self::Leading { .. } | Self::Sent { .. } => true,
@@ -119,7 +119,7 @@ impl<M: Machine> State<M> {
         matches!(self, Self::Leading { .. })
     }
 
-    /// Whether there is a call in it that has not ended.
+    /// Whether the slot has a call that has not ended.
     pub(crate) fn has_call(&self) -> bool {
         self.is_under_way() && !matches!(self, Self::Leading { call: None, .. })
     }
@@ -131,8 +131,8 @@ impl<M: Machine> State<M> {
 
 impl<M: Machine> Hash for Slot<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // What kind of call it is never changes, and what became of one that has ended matters to
-        // nobody.
+        // Leave out the kind, which never changes, and the result of an ended call, which changes
+        // nothing.
         std::mem::discriminant(&self.state).hash(state);
         if self.state.is_under_way() {
             self.caller.hash(state);
@@ -149,7 +149,7 @@ impl<M: Machine> Hash for Slot<M> {
     }
 }
 
-/// Its request is made of what its permit already says.
+/// Leaves out the request, because the permit determines it.
 impl Hash for Flight {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.login, self.sent, &self.answer).hash(state);

@@ -11,14 +11,15 @@ use crate::machine::{LoginEnd, Step};
 use crate::server::{Answer, Fault, Rotation};
 use crate::setup::{InjectedFault, Kind};
 
-/// Two processes, and anything that may go wrong in a long run.
+/// Two processes, and all faults of a long run.
 fn setup() -> Setup {
     let calls = (0..4).map(|call| Kind { process: call % 2, ..Kind::default() }).collect();
     let setup = Setup::calls(4, Rotation::Lenient).with(u32::MAX, InjectedFault::ALL);
     Setup { calls, processes: 2, steps: 1000, ..setup }
 }
 
-/// A simulation in which each process holds a token, and a second call of each is answered.
+/// A simulation in which each process holds a token, and has a second call with an answer on its
+/// way.
 fn simulation(setup: &Setup) -> Simulation<'_, Session> {
     let mut simulation = Simulation::new(setup, Transcript::default());
     for (login, call) in [(0, 2), (1, 3)] {
@@ -34,8 +35,8 @@ fn simulation(setup: &Setup) -> Simulation<'_, Session> {
 
 type Change = fn(&mut Simulation<'_, Session>);
 
-/// A part of a simulation that the digest leaves out merges states that differ, so the search
-/// misses what follows from one of them.
+/// If the digest left out a part of the simulation, the search would merge different states, and
+/// miss what follows from one of them.
 #[test]
 fn the_digest_covers_every_part_of_a_simulation() {
     let changes: &[(&str, Change)] = &[
@@ -91,7 +92,7 @@ fn answer<'a>(simulation: &'a mut Simulation<'_, Session>) -> &'a mut slot::Answ
     simulation.slots[3].state.answer_mut().unwrap()
 }
 
-/// In how many ways each fault can strike, in a long run.
+/// The number of ways of each fault, in a long run.
 const WAYS: &[(InjectedFault, usize)] = &[
     (InjectedFault::Expiry, 2),
     (InjectedFault::RevokedToken, 1),
@@ -115,8 +116,8 @@ const WAYS: &[(InjectedFault, usize)] = &[
     (InjectedFault::StaleRenewal, 1),
 ];
 
-/// Each way of each fault changes what follows, and not as another way does. To see that, it is
-/// compared with the same run in which nothing happens, and in which the request is only answered.
+/// Each way of each fault has its own effect. To show that, the state is compared with the state of
+/// the other ways, of no step, and of a plain answer.
 #[test]
 fn every_fault_strikes_in_each_of_its_ways() {
     let setup = setup();
@@ -147,8 +148,8 @@ fn every_fault_strikes_in_each_of_its_ways() {
     assert_eq!(listed, InjectedFault::ALL);
 }
 
-/// The ways of a fault after which the state is another one than after each other way at the same
-/// place, after no step, and after an answer. `after` says what the state is after a step.
+/// The ways of a fault whose state differs from the states of the other ways at the same place, of
+/// no step, and of a plain answer. `after` returns the state after a step.
 fn telling_ways(
     of: InjectedFault,
     moves: &[Move],
@@ -174,7 +175,7 @@ fn telling_ways(
     telling
 }
 
-/// So many steps, as the choices say.
+/// Performs this number of steps, as the choices pick.
 fn walk(simulation: &mut Simulation<'_, Session>, choices: &mut Choices, steps: usize) {
     for _ in 0..steps {
         simulation.come_again();
@@ -184,7 +185,7 @@ fn walk(simulation: &mut Simulation<'_, Session>, choices: &mut Choices, steps: 
     }
 }
 
-/// The state after these steps and one more, but for what every fault changes.
+/// The state after these steps and one more, without the parts that every fault changes.
 fn after(setup: &Setup, trail: &Trail, steps: usize, step: Option<Move>) -> u64 {
     let mut simulation = Simulation::new(setup, Transcript::default());
     walk(&mut simulation, &mut Choices::replay(trail.0.clone()), steps);
@@ -195,7 +196,7 @@ fn after(setup: &Setup, trail: &Trail, steps: usize, step: Option<Move>) -> u64 
     simulation.digest()
 }
 
-/// A machine that lets every call ask again at once.
+/// A machine that makes every call ask again at once.
 #[derive(Hash)]
 struct Busy;
 
@@ -231,8 +232,8 @@ impl Machine for Busy {
     }
 }
 
-/// No machine that keeps the other clauses can run in a circle, so this one is judged by that
-/// clause alone.
+/// A machine that fulfils the other clauses cannot run in a circle. So only this clause judges the
+/// machine.
 #[test]
 fn a_run_in_a_circle_is_seen() {
     let invariant = INVARIANTS.iter().find(|invariant| invariant.name == "everyone-ends").unwrap();

@@ -1,4 +1,5 @@
-//! What happens by itself: calls come in and ask, the server answers, answers arrive.
+//! The steps without faults: calls come in and are admitted, the server answers, and answers
+//! arrive.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::server::{Reply, Rotation};
 use crate::watch::{Caller, Carries, End, What};
 
 impl<M: Machine> Simulation<'_, M> {
-    /// Time passes until the first that waits has waited long enough.
+    /// Lets time pass until the first wait ends.
     pub(super) fn pass(&mut self) {
         let until = self.slots.iter().filter_map(|slot| match &slot.state {
             State::Waiting(_, until) => Some(*until),
@@ -46,7 +47,7 @@ impl<M: Machine> Simulation<'_, M> {
         let number = self.came_in;
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let Some(watch) = self.watches.get(slot.kind.process) else { return Ok(()) };
-        let deadline = slot.kind.patience.map(|patience| now.monotonic.saturating_add(patience));
+        let deadline = slot.kind.patience.map(|span| now.monotonic.saturating_add(span));
         let (epoch, failures) = (watch.epoch, watch.failures);
         slot.caller = Caller {
             number,
@@ -60,7 +61,7 @@ impl<M: Machine> Simulation<'_, M> {
         self.ask(index)
     }
 
-    /// A call asks its machine what to do.
+    /// Admits a call.
     pub(super) fn ask(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.clocks.now();
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
@@ -89,7 +90,7 @@ impl<M: Machine> Simulation<'_, M> {
                 self.tell(&caller, || format!("is refused: {}", refused.message));
                 let (why, retry_at) = (refused.why, refused.retry_at);
                 if let Some(slot) = self.slots.get_mut(index) {
-                    // It ends with this refusal, and not with its last answer.
+                    // The call ends with this refusal, and not with its last answer.
                     slot.caller.last = None;
                 }
                 self.see(kind.process, What::Refused { call: caller, why, retry_at })
@@ -97,8 +98,7 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// A call that has started a login asks again at its deadline. The login goes on in a slot of
-    /// its own.
+    /// Admits a call that leads a login again at its deadline. The login goes on in its own slot.
     pub(super) fn leave(&mut self, index: usize) -> Result<(), Violation> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let mut login = Slot { state: std::mem::replace(&mut slot.state, State::Done), ..*slot };
@@ -156,7 +156,7 @@ impl<M: Machine> Simulation<'_, M> {
         self.see(process, What::LoggedIn { call: caller, login: number, expires_at, flaw })
     }
 
-    /// The server handles a request; its answer is on its way.
+    /// The server handles a request, and its answer is on its way.
     pub(super) fn serve(&mut self, index: usize) {
         self.clocks.pass(self.setup.pace);
         let truth = self.clocks.truth();
@@ -272,7 +272,7 @@ impl<M: Machine> Simulation<'_, M> {
         }
     }
 
-    /// What a leader can see in the answer to its login (rule 2).
+    /// What a leader reads in the answer to its login (rule 2).
     fn read(&self, answer: &Answer, sent: Now) -> End {
         let (response, status) = (&answer.response, answer.response.status());
         if let Some(token) = answer.token.filter(|_| status.is_success()) {
@@ -301,7 +301,7 @@ impl<M: Machine> Simulation<'_, M> {
         Ok(())
     }
 
-    /// The session may have changed, so every waiting call asks again.
+    /// Wakes all waiting calls, because the session may have changed.
     pub(super) fn wake(&mut self, process: usize) {
         for slot in self.slots.iter_mut().filter(|slot| slot.kind.process == process) {
             slot.state = match std::mem::replace(&mut slot.state, State::Done) {
@@ -316,7 +316,7 @@ impl<M: Machine> Simulation<'_, M> {
     }
 }
 
-/// What is wrong with the request of a login.
+/// The fault in the request of a login.
 fn flaw_of<B>(request: &Request<B>) -> Option<&'static str> {
     let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
     let (uri, headers) = (request.uri(), request.headers());
@@ -338,8 +338,7 @@ fn bad_gateway() -> Response<Vec<u8>> {
     response
 }
 
-/// The token that an answer carries: in the body of a login's, or else in the header, however it is
-/// written.
+/// The token of an answer: in the body of a login's answer, or in the header in any form.
 fn token_in(response: &Response<Vec<u8>>) -> Option<String> {
     let in_body = || {
         let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;

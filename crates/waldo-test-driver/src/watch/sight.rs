@@ -1,4 +1,4 @@
-//! What can be seen of a client from outside.
+//! The behaviour of a client that can be seen from outside.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use waldo_auth_core::{Instant, Now};
 use super::tokens::{Lifetime, TokenId};
 use crate::machine::Why;
 
-/// One thing that a client does, or that is done to it. The invariants are about these and nothing
-/// else.
+/// One event at a client. The invariants judge these events only.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
     pub(crate) now: Now,
@@ -17,21 +16,21 @@ pub(crate) struct Sight {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// A request goes out, or the head of a probe.
+    /// A request is sent, or the head of a head-only attempt.
     Sent { call: Caller, carries: Carries, probe: bool },
-    /// A login goes out.
+    /// A login is sent.
     LoggedIn {
         call: Caller,
         login: u64,
         expires_at: Instant,
-        /// What is wrong with its request.
+        /// The fault in the request, if it has one.
         flaw: Option<&'static str>,
     },
     /// A call waits.
     Waits { call: Caller, until: Instant },
     /// A call is refused.
     Refused { call: Caller, why: Why, retry_at: Instant },
-    /// A call has its answer, or is to be sent again because of it.
+    /// A call gets an answer, which is delivered or causes a further attempt.
     Answered {
         call: Caller,
         sent: TokenId,
@@ -40,56 +39,56 @@ pub(crate) enum What {
         own_origin: bool,
         renewal: Option<(TokenId, Lifetime)>,
         retried: bool,
-        /// Whether anything is held afterwards.
+        /// Whether a token is held afterwards.
         holds: bool,
     },
     /// An upload broke off.
     BrokeOff {
         sent: TokenId,
-        /// Whether anything is held afterwards.
+        /// Whether a token is held afterwards.
         holds: bool,
     },
     /// A login has ended.
     Settled { login: u64, end: End },
-    /// The key pair is replaced, by another one or by itself.
+    /// The key pair is replaced, by another key pair or by an equal one.
     Reset { to_another: bool },
     /// The user gives the held token up.
     Invalidated {
-        /// Whether anything is held afterwards.
+        /// Whether a token is held afterwards.
         holds: bool,
     },
-    /// A stored token is taken up.
+    /// A stored token is resumed.
     Resumed { token: TokenId, lifetime: Lifetime },
-    /// The run comes back to a state of its own.
+    /// The run comes back to an earlier state of its own.
     Circles,
-    /// Nothing is left to happen.
+    /// No event is left.
     Over { unanswered: usize },
-    /// A client says this of itself.
+    /// A client produces this output.
     Says { said: String },
-    /// Once all is well again, a further call has ended.
+    /// After the server was restored, a further call has ended.
     Recovers {
         process: usize,
-        /// The status of its answer, unless it was refused.
+        /// The status of the call's answer; `None` if the call was refused.
         status: Option<u16>,
-        /// How many calls there have been since.
+        /// The number of calls since the server was restored.
         calls: u32,
-        /// How long after the first 401 in a row this one comes.
+        /// The time since the first 401 in a row.
         refused_for: Option<Duration>,
     },
 }
 
-/// What stands in a request's `Authorization` header.
+/// The content of a request's `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carries {
-    /// `Bearer` and a token of the server's.
+    /// `Bearer` and a token that the server has issued.
     Token(TokenId),
-    /// Something that the server has never issued, or in another form.
+    /// Any other text.
     Other,
     /// Any header at all, on a request to another origin.
     Abroad,
 }
 
-/// How a login has ended, as the leader could see.
+/// How a login has ended, as its leader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Granted(TokenId, Lifetime),
@@ -101,17 +100,17 @@ pub(crate) enum End {
 /// A call as its user sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
-    /// Counts the calls of the run from 1.
+    /// The number of the call in the run, from 1.
     pub(crate) number: u64,
     pub(crate) one_shot: bool,
     pub(crate) deadline: Option<Instant>,
-    /// How often it has been sent.
+    /// The number of its attempts.
     pub(crate) attempts: u32,
     /// The status of its last answer.
     pub(crate) last: Option<u16>,
-    /// The token with which its upload broke off, until an answer comes.
+    /// The token with which the call's upload broke off, until an answer comes.
     pub(crate) broke_off: Option<TokenId>,
-    /// The watch's counts when the call came in.
+    /// The observer's counts when the call came in.
     pub(crate) epoch: u64,
     pub(crate) failures: u64,
 }

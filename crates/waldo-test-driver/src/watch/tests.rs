@@ -1,4 +1,4 @@
-//! What an observer concludes from what it sees.
+//! The conclusions of an observer from its sights.
 
 use std::time::UNIX_EPOCH;
 
@@ -22,7 +22,7 @@ struct Observer {
 }
 
 impl Observer {
-    /// One that holds this token, which nothing has accepted yet.
+    /// An observer of a client that holds this token, which no response has accepted yet.
     fn holding(token: u64) -> Self {
         let mut observer = Self { watch: Watch::default(), tokens: Tokens::default(), seconds: 10 };
         observer.is_granted(token);
@@ -81,7 +81,7 @@ impl Observer {
         });
     }
 
-    /// The held token is refused and kept, or dropped for that.
+    /// The held token is refused, and is kept or dropped.
     fn is_refused(&mut self, sent: u64, holds: bool) {
         self.is_answered(401, sent, self.watch.epoch, None, holds);
     }
@@ -95,7 +95,7 @@ impl Observer {
         self.watch.held.map(|held| held.token.0)
     }
 
-    /// For how many seconds no login may start, and why.
+    /// How long no login may start, and why.
     fn closed(&self) -> Option<(By, Duration)> {
         let now = self.now().monotonic;
         self.watch
@@ -119,7 +119,7 @@ fn the_last_sixteen_given_up_tokens_are_remembered() {
     assert_eq!((&observer.watch.given_up, &observer.watch.refused), (&kept, &kept));
 }
 
-/// Tokens that have ended cost no permit. Permits that come back are not counted on.
+/// Tokens that have ended cost no permit. The observer does not count on refilled permits.
 #[test]
 fn the_first_five_paid_drops_must_happen() {
     let mut observer = Observer::holding(1);
@@ -150,7 +150,7 @@ fn answers_to_earlier_logins_accept_nothing() {
     }
 }
 
-/// Once the server renews tokens, only a renewal shows that it looked at the token.
+/// After the server has renewed a token once, only another renewal shows that it checks tokens.
 #[test]
 fn a_success_ends_refusals_until_tokens_are_renewed() {
     let mut observer = Observer::holding(1);
@@ -223,7 +223,7 @@ fn rejections_keep_logins_away_for_a_minute_up_to_fifteen() {
         assert_eq!(observer.closed(), Some((By::Rejection, until)), "login {login}");
         observer.seconds += 60 * minutes;
     }
-    // A failure takes no rejection back, and a Retry-After counts if it is the longer one.
+    // A failure does not end a rejection, and a longer `Retry-After` counts.
     for (login, asked, until) in
         [(8, 60, 15 * 60), (9, 20 * 60, 20 * 60), (10, 3 * 60 * 60, 60 * 60)]
     {
@@ -252,7 +252,7 @@ fn failures_keep_logins_away_as_long_as_the_server_asks() {
         assert_eq!(observer.watch.closed.unwrap().failed_at, Some(observer.now().monotonic));
         assert_eq!(observer.watch.failures, login - 1);
     }
-    // An abandoned login leaves what closed the way, but nobody waits for it any longer.
+    // After an abandoned login, the backoff stays, but no call waits for the login.
     observer.sees(What::Waits { call: Caller::default(), until: at(5000).monotonic });
     assert_eq!(observer.watch.closed.unwrap().told, Some(at(5000).monotonic));
     observer.logs_in(5);
@@ -262,7 +262,7 @@ fn failures_keep_logins_away_as_long_as_the_server_asks() {
     assert_eq!(observer.watch.failures, 3);
 }
 
-/// What the end of a login means whose lease has expired.
+/// The end of a login counts even if its lease has expired.
 #[test]
 fn a_late_login_is_taken_unless_a_newer_token_is_held() {
     let late = |meanwhile: &dyn Fn(&mut Observer)| {
@@ -288,7 +288,7 @@ fn a_late_login_is_taken_unless_a_newer_token_is_held() {
     assert_eq!(late(&|observer| observer.sees(What::Reset { to_another: true })), None);
 }
 
-/// A login that a later one has overtaken closes nothing, and fails for nobody.
+/// An overtaken login causes no backoff, and fails for no call.
 #[test]
 fn the_end_of_an_overtaken_login_changes_nothing() {
     for end in [End::Rejected, End::Abandoned, End::Failed { retry_after: None }] {

@@ -1,4 +1,4 @@
-//! The tokens of a run, and what a client can know of each.
+//! The tokens of a run, and the facts that a client can know of each.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,16 +8,16 @@ use http::header::{AGE, DATE};
 use serde::Deserialize;
 use waldo_auth_core::Now;
 
-/// How many tokens are remembered. No part of a simulation still holds an older token.
+/// The number of tokens that are remembered. No part of a simulation holds an older token.
 const REMEMBERED: usize = 512;
 
-/// The lifetime that is assumed of a token that does not tell it: the documented one.
+/// The lifetime of a token that does not show one: the documented hour.
 const DOCUMENTED: Duration = Duration::from_secs(60 * 60);
 
-/// A lifetime by the local wall clock that is longer than this is not believed.
+/// The longest lifetime that is believed if it depends on the local wall clock.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A token of the run, by the order in which the server issued them: 1 is the first.
+/// A token of the run. The server's first token has the number 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TokenId(pub u64);
 
@@ -45,8 +45,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Enters a token that the server has just issued. One with the text of an earlier one is that
-    /// one.
+    /// Enters a token that the server has just issued. A byte-identical token keeps its earlier
+    /// number.
     pub(crate) fn enter(&mut self, text: &str) -> TokenId {
         if let Some(id) = self.ids.get(text) {
             return *id;
@@ -93,7 +93,7 @@ impl Tokens {
         ))
     }
 
-    /// The texts that are remembered, to look for them where none may be.
+    /// The remembered texts, for a search in places where no token may occur.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         self.facts.iter().map(|fact| fact.text.as_str())
     }
@@ -136,20 +136,21 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// How much of it is left; each clock is believed that says more has passed.
+    /// How much is left. The clock on which more time has passed counts.
     pub(crate) fn left(self, now: Now) -> Duration {
         let monotonic = now.monotonic.saturating_duration_since(self.sent.monotonic);
         let wall = now.wall.duration_since(self.sent.wall).unwrap_or_default();
         self.span.saturating_sub(self.spent).saturating_sub(monotonic.max(wall))
     }
 
-    /// Whether it is good for any call: more is left than 3 s, or a tenth of it where that is less
-    /// (rule 11).
+    /// Whether the token may be used for a call: more than the leeway is left, 3 s or a tenth of
+    /// the lifetime (rule 11).
     pub(crate) fn usable(self, now: Now) -> bool {
         self.left(now) > Duration::from_secs(3).min(self.span / 10)
     }
 
-    /// Whether it is good for a call that cannot be sent twice: 5 min, or a quarter.
+    /// Whether the token may be used for a one-shot call: the leeway is 5 min, or a quarter of the
+    /// lifetime.
     pub(crate) fn usable_for_one_shot(self, now: Now) -> bool {
         self.left(now) > Duration::from_secs(5 * 60).min(self.span / 4)
     }
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_has_spent_what_passed_since_it_began() {
+    fn a_stored_token_has_spent_the_time_since_its_start() {
         let mut tokens = Tokens::default();
         tokens.enter("1.e30.x");
         let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "lifetime_ms": 60000}"#;
@@ -191,8 +192,8 @@ mod tests {
         assert_eq!(tokens.stored(stored, at(10)), Some((TokenId(1), lifetime)));
     }
 
-    /// The shorter of the lives by `Date` and by `iat` counts, and the wall clock if there is
-    /// neither.
+    /// The shorter one of the lifetimes by `Date` and by `iat` counts. Without both, the wall clock
+    /// counts.
     #[test]
     fn a_lifetime_is_known_from_its_surest_source() {
         let exp = "eyJleHAiOjg2NDAwfQ"; // {"exp":86400}

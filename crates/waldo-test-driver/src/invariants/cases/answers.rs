@@ -1,4 +1,4 @@
-//! Cases of what callers are told.
+//! Cases of answers to callers.
 
 use super::stage::{
     CALL, NEW, NOW, OLD, SECOND, TICK, ago, answered, close, hold, later, one_shot, refuse,

@@ -1,4 +1,4 @@
-//! Cases of how a run ends.
+//! Cases of the end of a run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Cases of what is sent, and what tokens go with it.
+//! Cases of requests and their tokens.
 
 use std::time::Duration;
 

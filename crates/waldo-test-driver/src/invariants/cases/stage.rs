@@ -1,4 +1,4 @@
-//! What an observer knows, and what is seen next.
+//! The knowledge of an observer, and the next sight.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const TICK: Duration = Duration::from_nanos(1);
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// When each sight is seen.
+/// The instant of each sight.
 pub(super) const NOW: Instant = Instant::from_start(Duration::from_secs(1000));
 
 pub(super) fn now() -> Now {
@@ -29,7 +29,7 @@ pub(super) fn later(span: Duration) -> Instant {
     NOW.saturating_add(span)
 }
 
-/// What an observer knows, and what is seen next.
+/// The knowledge of an observer, and the next sight.
 pub(super) struct Stage {
     pub(super) watch: Watch,
     pub(super) tokens: Tokens,
@@ -55,7 +55,7 @@ impl Stage {
         Sight { now: now(), what: self.what.clone() }
     }
 
-    /// All clauses that object, as `invariant/clause`.
+    /// All violated clauses, as `invariant/clause`.
     pub(super) fn objectors(&self) -> Vec<String> {
         let clauses =
             INVARIANTS.iter().flat_map(|invariant| invariant.paths().zip(invariant.clauses));
@@ -84,7 +84,7 @@ pub(super) const CALL: Caller = Caller {
 pub(super) const OLD: TokenId = TokenId(1);
 pub(super) const NEW: TokenId = TokenId(2);
 
-/// A call that was sent so often, and has had this answer last.
+/// A call that was sent `attempts` times, and whose last answer was `last`.
 pub(super) fn sent_before(attempts: u32, last: u16) -> Caller {
     Caller { attempts, last: Some(last), ..CALL }
 }
@@ -124,7 +124,7 @@ pub(super) fn refused(token: TokenId, at: Instant) -> impl Fn(&mut Watch) {
     }
 }
 
-/// An answer to a call, as [`What::Answered`] has it.
+/// An answer to a call, with the fields of [`What::Answered`].
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) call: Caller,

@@ -1,4 +1,4 @@
-//! Benches that cannot do what a step asks, and clients that cannot be made.
+//! Benches that cannot perform a step, and clients that cannot be made.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::scenario::order::{CallId, Order};
 use crate::scenario::window::Precision;
 use crate::server::{Fault, Hold, Server};
 
-/// Every step that is about the bench and its client. `#` stands where a bench may meet an
+/// All steps for the bench and its client. `#` marks a question at which a bench may meet an
 /// obstacle.
 const STEPS: &[(&str, &str)] = &[
     (r#"{"start": {"id": "a", "answer": "cancelled"}}"#, "start a"),
@@ -41,14 +41,14 @@ const STEPS: &[(&str, &str)] = &[
     (r#"{"restart_as": {"id": "wk.two", "secret": "ws.two"}}"#, "#change Restart other"),
 ];
 
-/// The scenario asks this after the last step, or after the first step that cannot be taken.
+/// The questions after the last step, or after the first step that cannot be performed.
 const END: [&str; 4] = ["release all", "#finish a", "#finish b", "#finish c"];
 
-/// A bench that writes down what it is asked, and does nothing else.
+/// A bench that only records its questions.
 #[derive(Default)]
 struct Scripted {
     asked: Vec<String>,
-    /// The obstacle comes with the question of this number.
+    /// The number of the question at which the obstacle comes.
     obstacle: Option<usize>,
     server: Server,
 }
@@ -119,7 +119,7 @@ impl Bench for Scripted {
         self.note(format!("pass {span:?}"));
     }
 
-    /// Everything that the scenario expects.
+    /// Returns all events that the scenario expects.
     fn observe(&mut self) -> Observed {
         let ended = (Ending::Cancelled, Duration::ZERO);
         let calls = ["a", "b", "c"].map(|id| {
@@ -151,7 +151,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
         let mut bench = Scripted { obstacle, ..Scripted::default() };
         let found = scenario_of_all.perform(&mut bench, Precision::Exact);
-        // After an obstacle, the scenario takes no other step, and lets everything go.
+        // After an obstacle, the scenario performs no further step, and releases all requests.
         let asked = match obstacle {
             Some(number) if number < all_asked.len() - END.len() => {
                 [&all_asked[..=number], &END[..1]].concat()
@@ -167,15 +167,15 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn an_obstacle_is_told_with_its_step() {
+fn an_obstacle_is_reported_with_its_step() {
     let scenario =
         scenario(&[r#"{"start": {"id": "a", "answer": "cancelled"}}"#, r#"{"cancel": "a"}"#], "");
-    let told = |obstacle| {
+    let message = |obstacle| {
         let mut bench = Scripted { obstacle: Some(obstacle), ..Scripted::default() };
         scenario.perform(&mut bench, Precision::Exact).first().unwrap().to_string()
     };
-    assert_eq!(told(1), "steps[1]: no cut off a: Cancelled; all that was seen: nothing");
-    assert_eq!(told(3), "at the end: no finish a; all that was seen: nothing");
+    assert_eq!(message(1), "steps[1]: no cut off a: Cancelled; all that was seen: nothing");
+    assert_eq!(message(3), "at the end: no finish a; all that was seen: nothing");
 }
 
 #[test]
@@ -218,9 +218,9 @@ fn no_client() -> Case {
     Case { expected: Some((Demand::Client, "client: ")), ..run(r#"{"lease": "0s"}"#) }
 }
 
-/// The simulation says which step it cannot take, and why.
+/// The simulation names the step that it cannot perform, and the reason.
 #[test]
-fn the_simulation_tells_what_it_cannot_do() {
+fn the_simulation_reports_the_step_that_it_cannot_perform() {
     let call = r#"{"call": {"id": "a", "answer": 200}}"#;
     let seen = r#"{"login": 200}, {"call": "a", "token": "login 1", "given": 200}"#;
     let hang = r#"{"fault": {"on": "calls", "answer": "hang"}}"#;
@@ -228,7 +228,7 @@ fn the_simulation_tells_what_it_cannot_do() {
     let failing = r#"{"call": {"id": "a", "answer": {"failed": "timeout"}}}"#;
     let started = r#"{"start": {"id": "a", "answer": 200}}"#;
     let hold = r#"{"hold": {"on": "calls"}}"#;
-    for (steps, seen, told) in [
+    for (steps, seen, message) in [
         (&[call, "\"store\"", "\"restart\"", r#"{"resume": "resumed"}"#][..], seen, None),
         (
             &[call, "\"store\"", "\"restart\"", r#"{"resume": "refused"}"#],
@@ -257,13 +257,13 @@ fn the_simulation_tells_what_it_cannot_do() {
         (&[call, r#"{"reset_to": {"id": "", "secret": "ws.two"}}"#], seen, Some("steps[1]: ")),
     ] {
         let found = scenario(steps, seen).run();
-        match told {
+        match message {
             None => assert_eq!(found, [], "{steps:?}"),
-            Some(told) => {
+            Some(message) => {
                 let step = found.iter().find(|unmet| unmet.demand() == Demand::Step);
                 assert!(
-                    step.is_some_and(|step| step.to_string().starts_with(told)),
-                    "{told}: {found:#?}"
+                    step.is_some_and(|step| step.to_string().starts_with(message)),
+                    "{message}: {found:#?}"
                 );
             }
         }

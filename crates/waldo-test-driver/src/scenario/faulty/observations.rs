@@ -1,4 +1,4 @@
-//! What a bench observes, with one thing in it changed.
+//! The events on a bench, with one event changed.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::scenario::simulated::SimulatedBench;
 use crate::scenario::window::Precision;
 use crate::server::{Server, Target};
 
-/// A login, a call that is healed, and three calls at once. The requests in their order: 0 a login,
-/// 1 `/a`, 2 `/b`, 3 a login, 4 `/b` again, 5 to 7 `/c`.
+/// A login, a call that is sent again after a 401, and three calls at once. The requests: 0 a
+/// login, 1 `/a`, 2 `/b`, 3 a login, 4 `/b` again, 5 to 7 `/c`.
 const HEALED: &str = r#"{
     "name": "healed", "why": "Calls of a user arrive as they are.",
     "server": {"policy": {"renewal": "none"}},
@@ -37,7 +37,7 @@ const HEALED: &str = r#"{
     ]
 }"#;
 
-/// Two responses, of which one breaks off.
+/// Two responses. One of them breaks off.
 const BROKEN_OFF: &str = r#"{
     "name": "broken-off", "why": "Half a body is not a body.",
     "server": {"faults": [{"on": "calls", "answer": "cut_short", "path": "/a"}]},
@@ -113,7 +113,7 @@ fn healed() -> Vec<(Expected, Change)> {
     changes
 }
 
-/// How calls end, and what the bench counts.
+/// Changes of the endings and of the bench's counts.
 fn endings() -> Vec<(Expected, Change)> {
     vec![
         (None, |_| {}),
@@ -156,7 +156,7 @@ fn endings() -> Vec<(Expected, Change)> {
                 end(seen, "b", Ending::Failed);
             },
         ),
-        // The last of several that are alike.
+        // The last one of several equal calls.
         (Some((Demand::Ending, "call c ended otherwise")), |seen| {
             call(seen, "c")[2].0 = Ending::TimedOut;
         }),
@@ -180,7 +180,7 @@ fn endings() -> Vec<(Expected, Change)> {
     ]
 }
 
-/// What an attempt has of its call: the second one here.
+/// Changes of the second attempt's method, query, headers and body.
 fn attempts() -> Vec<(Expected, Change)> {
     fn headers(seen: &mut Observed) -> &mut HeaderMap {
         &mut seen.sightings[4].headers
@@ -236,7 +236,7 @@ fn attempts() -> Vec<(Expected, Change)> {
             seen.sightings[1].body = Some(vec![0]);
         }),
         (None, |seen| seen.sightings[4].body = None),
-        // What a login is like is no matter of a call.
+        // A call's demands do not apply to a login.
         (None, |seen| seen.sightings[0].method = Method::GET),
         (
             Some((
@@ -248,7 +248,7 @@ fn attempts() -> Vec<(Expected, Change)> {
     ]
 }
 
-/// Which requests come, and in which order.
+/// Changes of the requests and their order.
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn order() -> Vec<(Expected, Change)> {
     fn missing(seen: &mut Observed, number: usize) {
@@ -334,7 +334,7 @@ fn order() -> Vec<(Expected, Change)> {
                 login(seen).pair = Some(PairName::new(2, "wk.other".to_owned()));
             },
         ),
-        // The second login may be anybody's.
+        // The second login may come from any key pair.
         (None, |seen| seen.sightings[3].pair = Some(PairName::new(2, "wk.other".to_owned()))),
         (request("expected /a with login 1, given 200; seen /a with renewal 1"), |seen| {
             seen.sightings[1].token = Some(TokenName::Renewal(1));

@@ -1,4 +1,4 @@
-//! What a witness says of one request.
+//! The findings of a witness about one request.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     logins.chain(calls).enumerate().map(case).collect()
 }
 
-/// What is found of one changed request, after a login that has granted a token.
+/// The findings about one changed request, after a granted login.
 fn found(target: Target, change: Change) -> Vec<Unmet> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let (mut server, mut witness) = (Server::default(), Witness::new(now).expecting_host(OWN_HOST));
@@ -66,7 +66,7 @@ fn add(headers: &mut HeaderMap, name: impl http::header::IntoHeaderName, value: 
     headers.append(name, HeaderValue::from_str(value).unwrap());
 }
 
-/// What has the outline of a token, and was issued by nobody.
+/// A text with the shape of a token that no server has issued.
 const FORGED: &str = "e30.e30.e30";
 
 fn logins() -> Vec<(Expected, Change)> {
@@ -185,8 +185,7 @@ fn calls() -> Vec<(Expected, Change)> {
             set(call.headers_mut(), AUTHORIZATION, &format!("Bearer  {token}"));
         }),
         (form("it carried `…`"), |call, token| set(call.headers_mut(), AUTHORIZATION, token)),
-        // What stands before the token is not repeated if it may be a secret: fifteen letters at
-        // most are.
+        // The text before the token may be a secret, so at most fifteen letters of it are repeated.
         (form("it carried `abcdefghijklmn …`"), |call, token| {
             set(call.headers_mut(), AUTHORIZATION, &format!("abcdefghijklmn {token}"));
         }),

@@ -8,33 +8,33 @@ use crate::scenario::ending::Ending;
 use crate::scenario::order::{BodyKind, Order};
 use crate::server::Reply;
 
-/// One call, and where it stands.
+/// One call and its state.
 pub(super) struct Actor {
     pub(super) order: Order,
     pub(super) state: State,
 }
 
 pub(super) enum State {
-    /// To be admitted.
+    /// The call is to be admitted.
     Ready(Call),
     Waiting(Call, Instant),
-    /// It logs in, and its login ends with it.
+    /// The call logs in, and the login ends with the call.
     LoggingIn(Flight<Login>, Call),
     Sending(Flight<Attempt>),
-    /// The body of its answer, which has no end, until it has enough of that.
+    /// The call reads an endless body, until the instant at which it stops.
     Reading(Option<Instant>),
-    /// How, and when since the scenario began.
+    /// The ending, and its time since the start of the scenario.
     Ended(Ending, Duration),
-    /// Its turn is being taken.
+    /// The call has the turn.
     Gone,
 }
 
-/// A request on its way, with what permits it.
+/// A request on its way, with its permission.
 pub(super) struct Flight<T> {
     pub(super) ticket: T,
     pub(super) request: Request<Vec<u8>>,
     pub(super) place: Place,
-    /// The instant from which no caller waits for its answer any more.
+    /// The instant after which no caller waits for the answer.
     pub(super) until: Option<Instant>,
     /// When the client stops reading a body that does not end.
     pub(super) reading: Option<Instant>,
@@ -51,7 +51,7 @@ impl<T> Flight<T> {
         Self { ticket, request, place: Place::BeforeServer, until, reading: None }
     }
 
-    /// When something happens to it though no answer comes.
+    /// The next instant at which the request changes without an answer.
     pub(super) fn ends(&self) -> Option<Instant> {
         [self.until, self.reading].into_iter().flatten().min()
     }
@@ -74,7 +74,7 @@ impl Actor {
         matches!(self.state, State::Ended(..))
     }
 
-    /// Something has settled: a call that waits looks again.
+    /// The session has changed, so a waiting call is admitted again.
     pub(super) fn wake(&mut self) {
         if let State::Waiting(..) = self.state
             && let State::Waiting(call, _) = std::mem::replace(&mut self.state, State::Gone)
@@ -83,7 +83,7 @@ impl Actor {
         }
     }
 
-    /// The instant that it waits for.
+    /// The instant for which the call waits.
     pub(super) fn until(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(_, until) => Some(*until),

@@ -1,4 +1,4 @@
-//! The steps of a scenario, taken in virtual time.
+//! The steps of a scenario in virtual time.
 
 use std::time::Duration;
 
@@ -96,8 +96,8 @@ impl Bench for SimulatedBench<'_> {
             self.actors.iter_mut().filter(|actor| actor.order.id == *id && !actor.has_ended())
         {
             let state = std::mem::replace(&mut actor.state, State::Ended(Ending::Cancelled, at));
-            // If a call is cancelled, an adapter's guard gives up the login that belongs to it. If
-            // a call is killed, no code runs.
+            // If a call is cancelled, an adapter's guard abandons the call's login. If a call is
+            // killed, no code runs.
             if let (State::LoggingIn(flight, _), Parting::Cancelled) = (state, how) {
                 settled.push(flight.ticket);
             }

@@ -1,5 +1,4 @@
-//! How faults are written in JSON: what is read, what is meant by a short form, and what is said
-//! about anything else.
+//! Faults in JSON: their forms, their short forms, and the messages for all other texts.
 
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
@@ -9,7 +8,7 @@ use super::{Answer, Fault, Forever, RetryAfter, Stage, Target, Times};
 use crate::server::clock::{self, BadWord};
 use crate::server::path::RequestPath;
 
-/// What every message about a whole fault ends with.
+/// The example at the end of a message about a whole fault.
 const EXAMPLE: &str = r#"{"on": "login", "answer": 503, "times": 2}"#;
 
 const RETRY_AFTER: &str = r#"expected 5, {"seconds": 5}, {"date": "30s"} or {"text": "soon"}"#;
@@ -20,14 +19,15 @@ impl Fault {
     /// ```
     /// use waldo_test_driver::server::{Answer, Fault};
     ///
-    /// let faults = Fault::read_all(r#"[{"on": "login", "answer": 503}, {"on": "calls", "answer": "cut"}]"#)?;
+    /// let json = r#"[{"on": "login", "answer": 503}, {"on": "calls", "answer": "cut"}]"#;
+    /// let faults = Fault::read_all(json)?;
     /// assert_eq!(faults, [Fault::login(Answer::status(503)), Fault::call(Answer::Cut)]);
     /// # Ok::<(), waldo_test_driver::server::BadWord>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When it is anything else; the text says what was expected.
+    /// The text is no fault and no list of faults. The message says what was expected.
     pub fn read_all(json: &str) -> Result<Vec<Self>, BadWord> {
         if json.trim().is_empty() {
             return Err(BadWord(format!("there is nothing: expected a fault such as {EXAMPLE}")));
@@ -82,7 +82,7 @@ impl TryFrom<Value> for Times {
 }
 
 impl Answer {
-    /// Every answer as it is written in JSON, one a line.
+    /// All answers in JSON, one on each line.
     ///
     /// ```
     /// use waldo_test_driver::server::Answer;
@@ -194,7 +194,8 @@ impl TryFrom<Value> for Answer {
             Value::Object(parts) => parts,
             Value::Null | Value::Bool(_) | Value::Array(_) => return Err(Self::unknown(&json)),
         };
-        // {"status": 503} is short for {"status": {"status": 503}}, and may have the same parts.
+        // {"status": 503} is short for {"status": {"status": 503}}, and may have the other parts
+        // too.
         if parts.get("status").is_some_and(|status| !status.is_object()) {
             return Self::of_status(json);
         }
@@ -237,7 +238,7 @@ impl TryFrom<Value> for RetryAfter {
     }
 }
 
-/// The named parts of a JSON object, each of which is taken once.
+/// The named parts of a JSON object. Each part is taken once.
 struct Parts {
     rest: Map<String, Value>,
     of: &'static str,
@@ -277,7 +278,7 @@ impl Parts {
         Ok(text)
     }
 
-    /// The size in bytes, which is the only part of this answer.
+    /// Takes the size in bytes, which is the only part of this answer.
     fn bytes(mut self) -> Result<usize, BadWord> {
         let bytes = self.needed("bytes")?;
         self.end()?;
@@ -287,7 +288,7 @@ impl Parts {
         })
     }
 
-    /// Nothing may be left.
+    /// Checks that no part is left.
     fn end(self) -> Result<(), BadWord> {
         match self.rest.keys().next() {
             None => Ok(()),

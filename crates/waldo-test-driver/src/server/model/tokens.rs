@@ -1,4 +1,4 @@
-//! The lifetime of a token on the server: granted, examined, succeeded.
+//! The tokens of the server: it grants, checks and renews them.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -13,10 +13,10 @@ use crate::server::policy::{IssuedAt, RenewalForm};
 use crate::server::reply::Refusal;
 use crate::server::rotation::{Echo, Rotation};
 
-/// What hapi's own test server sends as a fresh token.
+/// The malformed renewed token of hapi's own test server.
 pub(super) const MALFORMED: &str = "from scheme response function";
 
-/// A token that was presented, and is valid.
+/// A valid token that was presented.
 pub(super) struct Bearer<'a> {
     text: &'a str,
     stamp: Stamp,
@@ -25,8 +25,8 @@ pub(super) struct Bearer<'a> {
 
 impl Server {
     pub(super) fn grant(&mut self, body: &[u8], at: Moment) -> Result<String, Refusal> {
-        // Whatever the content type says: the API's own curl sample sends JSON under curl's default
-        // one.
+        // Ignore the content type: the API's own curl sample sends JSON with curl's default content
+        // type.
         let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::MissingParameters)?;
         let parameter =
             |name| body.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
@@ -57,7 +57,7 @@ impl Server {
         self.examine(token.ok_or(Refusal::InvalidToken)?, at, self.second)
     }
 
-    /// Looks at a token, as one of the two servers does.
+    /// Checks a token as one of the two servers does.
     pub(super) fn examine<'a>(
         &self,
         text: &'a str,
@@ -78,14 +78,14 @@ impl Server {
         Ok(Bearer { text, stamp, entry })
     }
 
-    /// The text of the response's `Authorization` header; a token that it issues may retire the one
-    /// presented.
+    /// The text of the response's `Authorization` header. If it holds a new token, the presented
+    /// token may be retired.
     pub(super) fn renew(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
         let form: fn(String) -> String = match self.policy.renewal {
             RenewalForm::None => return None,
             RenewalForm::Blank => return Some(" ".to_owned()),
             RenewalForm::Malformed => return Some(MALFORMED.to_owned()),
-            // A header, a payload of `{}` and a signature that is too long.
+            // A header, a payload of `{}`, and a signature that is too long.
             RenewalForm::Oversized => {
                 return Some(format!("Bearer eyJhbGciOiJIUzI1NiJ9.e30.{}", "x".repeat(20_000)));
             }
@@ -132,7 +132,7 @@ impl Server {
         Some(token)
     }
 
-    /// Signs the token that was sent once more, with the expiry of its login's newest token.
+    /// Signs the sent token again, with the expiry of its login's newest token.
     fn restamp(&mut self, bearer: &Bearer<'_>, at: Moment) -> Option<String> {
         let expires = self.ledger.chain(bearer.entry.chain)?.expires;
         let entry = Entry { expires, ..bearer.entry };
