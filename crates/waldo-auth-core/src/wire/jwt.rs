@@ -103,7 +103,7 @@ fn is_base64url(part: &[u8]) -> bool {
 }
 
 fn is_in_alphabet(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_')
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 #[cfg(test)]
