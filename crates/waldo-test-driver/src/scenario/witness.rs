@@ -262,3 +262,22 @@ impl fmt::Debug for Witness {
         f.debug_struct("Witness").field("sightings", &self.sightings).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Server;
+
+    #[test]
+    fn an_unread_body_is_taken_back() {
+        let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH);
+        let mut witness = Witness::new(now);
+        let call = Request::post("/a").body("read").unwrap();
+        for _ in 0..2 {
+            witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+        }
+        witness.leave_body_unread();
+        let bodies: Vec<_> = witness.sightings().iter().map(|seen| seen.body.as_deref()).collect();
+        assert_eq!(bodies, [Some(&b"read"[..]), None]);
+    }
+}
