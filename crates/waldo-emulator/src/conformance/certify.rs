@@ -140,6 +140,7 @@ mod tests {
             ("abc", "abc", 0),
             ("", "abc", 3),
             ("abc", "", 3),
+            ("ab", "a", 1),
             ("abc", "abd", 1),
             ("flaw", "lawn", 2),
             ("kitten", "sitting", 3),

@@ -181,6 +181,7 @@ mod tests {
     fn a_report_shows_each_result_and_repeated_findings() {
         let report = report(vec![
             certified(Verdict::Passed),
+            certified(Verdict::Passed),
             failed("two", "[3]", 418),
             failed("three", "[1, 3]", 418),
             failed("four", "[]", 422),
@@ -198,7 +199,7 @@ mod tests {
             )
         };
         let expected = [
-            "passed   n (12 ms)\n".to_owned(),
+            "passed   n (12 ms)\npassed   n (12 ms)\n".to_owned(),
             failure("two (rule 3)", 418),
             failure("three (rules 1, 3)", 418),
             failure("four", 422),
@@ -206,11 +207,11 @@ mod tests {
             "skipped  n: the adapter lacks deadlines\n".to_owned(),
             "virtual  n: It takes long.\n".to_owned(),
             "2 of 3 failures say: expected 418 or 201; seen 200\n".to_owned(),
-            "1 passed, 3 failed, 2 skipped, 1 in virtual time only, in 1.5 s".to_owned(),
+            "2 passed, 3 failed, 2 skipped, 1 in virtual time only, in 1.5 s".to_owned(),
         ];
         assert_eq!(report.to_string(), expected.concat());
         assert_eq!(report.failed(), ["two", "three", "four"]);
-        assert_eq!(report.results().len(), 7);
+        assert_eq!(report.results().len(), 8);
         assert_eq!(
             report.results().iter().map(Certified::took).max(),
             Some(Duration::from_millis(12))

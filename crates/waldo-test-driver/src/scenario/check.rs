@@ -302,6 +302,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_moved_as_far_as_may_be_shows_a_time_and_further_it_is_not_moved() {
+        assert_eq!(super::FARTHEST.as_secs(), 1_000 * 31_536_000);
         let span = |span: Duration| humantime::format_duration(span).to_string();
         let (most, more) = (span(super::FARTHEST), span(super::FARTHEST + Duration::from_nanos(1)));
         let absurd = format!("{}s", u64::MAX);
