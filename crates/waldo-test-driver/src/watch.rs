@@ -33,7 +33,7 @@ pub(crate) struct Watch {
     pub(crate) held: Option<Held>,
     /// Counts what opens an epoch: granted logins, resets, invalidations, resumptions.
     pub(crate) epoch: u64,
-    /// Counts the tokens that were ever taken up.
+    /// Counts the tokens that were ever taken up within an epoch.
     generation: u64,
     /// The latest `exp` that was held in this epoch, in whole milliseconds.
     latest_exp: Option<i64>,
@@ -254,7 +254,6 @@ impl Watch {
         self.refused.retain(|refused| *refused != token);
         (self.accepted, self.refused_since) = (false, None);
         self.epoch += 1;
-        self.generation += 1;
         self.newest_sent = None;
         self.latest_exp = exp(token, tokens);
     }
