@@ -35,7 +35,7 @@ pub(crate) struct Watch {
     pub(crate) held: Option<Held>,
     /// Counts the epochs: granted logins, resets, invalidations, resumptions.
     pub(crate) epoch: u64,
-    /// Counts the tokens that were held.
+    /// Counts the tokens that were taken within an epoch.
     generation: u64,
     /// The latest `exp` that was held in this epoch, in whole milliseconds.
     latest_exp: Option<i64>,
@@ -256,7 +256,6 @@ impl Watch {
         self.refused.retain(|refused| *refused != token);
         (self.accepted, self.refused_since) = (false, None);
         self.epoch += 1;
-        self.generation += 1;
         self.newest_sent = None;
         self.latest_exp = exp(token, tokens);
     }

@@ -97,3 +97,38 @@ impl fmt::Display for Lacking {
 }
 
 impl Error for Lacking {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Implements what an adapter must implement, and nothing more.
+    struct Bare;
+
+    impl Adapter for Bare {
+        type Client = Self;
+
+        fn client(&self, _: &Setup) -> Result<Self, Box<dyn Error>> {
+            Ok(Self)
+        }
+    }
+
+    impl Client for Bare {
+        fn send(&self, _: &Ask) -> Ending {
+            Ending::Failed
+        }
+    }
+
+    #[test]
+    fn a_client_lacks_what_it_does_not_implement() {
+        assert_eq!(Bare.lacks(), []);
+        assert_eq!(Bare.reset(&KeyPair::default()), Err(Lacking(Need::Reset)));
+        assert_eq!(Bare.invalidate(), Err(Lacking(Need::Invalidation)));
+        assert_eq!(Bare.store(), Err(Lacking(Need::Storage)));
+        assert_eq!(Bare.resume(""), Err(Lacking(Need::Storage)));
+        assert_eq!(
+            Lacking(Need::Storage).to_string(),
+            "the client does not offer storage: implement it in `Client`, or name Need::Storage in `Adapter::lacks`"
+        );
+    }
+}

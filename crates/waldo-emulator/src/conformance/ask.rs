@@ -71,3 +71,43 @@ impl Ask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn an_ask_says_what_the_call_is() {
+        let request = Request::put("http://127.0.0.1:1/a?b").header("x-note", "one");
+        let (_cancel, cancelled) = watch::channel(false);
+        let (body, deadline) = (BodyKind::OneShot, Some(Duration::from_secs(3)));
+        let ask = Ask { request: request.body(vec![7; 3]).unwrap(), body, deadline, cancelled };
+        assert_eq!(*ask.method(), Method::PUT);
+        assert_eq!(*ask.uri(), "http://127.0.0.1:1/a?b");
+        assert_eq!(ask.headers()["x-note"], "one");
+        assert_eq!((ask.body(), ask.bytes(), ask.deadline()), (body, &[7; 3][..], deadline));
+        assert_eq!((ask.request().uri(), ask.request().body()), (ask.uri(), &vec![7; 3]));
+    }
+
+    #[test]
+    fn an_ask_is_cancelled_by_its_scenario_only() {
+        let (cancel, cancelled) = watch::channel(false);
+        let ask =
+            Ask { request: Request::default(), body: BodyKind::None, deadline: None, cancelled };
+        let mut context = Context::from_waker(Waker::noop());
+        {
+            let mut waiting = pin!(ask.cancelled());
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+            cancel.send_replace(true);
+            assert!(waiting.as_mut().poll(&mut context).is_ready());
+        }
+        cancel.send_replace(false);
+        let mut waiting = pin!(ask.cancelled());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        drop(cancel);
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+    }
+}

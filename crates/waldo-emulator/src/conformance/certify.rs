@@ -130,3 +130,24 @@ impl fmt::Display for NoSuchScenario {
 }
 
 impl Error for NoSuchScenario {}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn a_distance_counts_changed_missing_and_added_letters() {
+        for (one, other, letters) in [
+            ("abc", "abc", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("ab", "a", 1),
+            ("abc", "abd", 1),
+            ("flaw", "lawn", 2),
+            ("kitten", "sitting", 3),
+            ("abcd", "wxyz", 4),
+        ] {
+            assert_eq!(distance(one, other), letters, "{one} {other}");
+        }
+    }
+}

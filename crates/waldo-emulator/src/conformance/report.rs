@@ -147,3 +147,88 @@ impl fmt::Display for Report {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that is given 200 and should end otherwise.
+    fn scenario(name: &str, rules: &str, status: u16) -> Scenario {
+        let json = format!(
+            r#"{{
+                "name": "{name}", "why": "It says why.", "rules": {rules},
+                "steps": [{{"call": {{"id": "a", "answer": [{status}, 201]}}}}],
+                "seen": [{{"login": 200}}, {{"call": "a", "token": "login 1", "given": 200}}]
+            }}"#
+        );
+        Scenario::read(&json).unwrap()
+    }
+
+    fn certified(verdict: Verdict) -> Certified {
+        Certified::new(&scenario("n", "[]", 200), verdict, Duration::from_millis(12))
+    }
+
+    fn failed(name: &str, rules: &str, status: u16) -> Certified {
+        let scenario = scenario(name, rules, status);
+        Certified::new(&scenario, Verdict::Failed(scenario.run()), Duration::ZERO)
+    }
+
+    fn report(results: Vec<Certified>) -> Report {
+        Report { results, took: Duration::from_millis(1500) }
+    }
+
+    #[test]
+    fn a_report_shows_each_result_and_repeated_findings() {
+        let report = report(vec![
+            certified(Verdict::Passed),
+            certified(Verdict::Passed),
+            failed("two", "[3]", 418),
+            failed("three", "[1, 3]", 418),
+            failed("four", "[]", 422),
+            certified(Verdict::Skipped([Need::Storage, Need::Reset].into())),
+            certified(Verdict::Skipped([Need::Deadlines].into())),
+            certified(Verdict::VirtualOnly("It takes long.".to_owned())),
+        ]);
+        let failure = |head: &str, status: u16| {
+            format!(
+                "FAILED   {head}: It says why.
+         - call a ended otherwise: expected {status} or 201; seen 200, at 0s; all that was seen:
+           1. a login as the first pair, given 200, at 0s
+           2. /a with login 1, given 200, at 0s
+"
+            )
+        };
+        let expected = [
+            "passed   n (12 ms)\npassed   n (12 ms)\n".to_owned(),
+            failure("two (rule 3)", 418),
+            failure("three (rules 1, 3)", 418),
+            failure("four", 422),
+            "skipped  n: the adapter lacks reset, storage\n".to_owned(),
+            "skipped  n: the adapter lacks deadlines\n".to_owned(),
+            "virtual  n: It takes long.\n".to_owned(),
+            "2 of 3 failures say: expected 418 or 201; seen 200\n".to_owned(),
+            "2 passed, 3 failed, 2 skipped, 1 in virtual time only, in 1.5 s".to_owned(),
+        ];
+        assert_eq!(report.to_string(), expected.concat());
+        assert_eq!(report.failed(), ["two", "three", "four"]);
+        assert_eq!(report.results().len(), 8);
+        assert_eq!(
+            report.results().iter().map(Certified::took).max(),
+            Some(Duration::from_millis(12))
+        );
+    }
+
+    #[test]
+    fn a_report_certifies_what_passed_and_did_not_fail() {
+        let (passed, skipped) = (Verdict::Passed, Verdict::Skipped([Need::Reset].into()));
+        for (results, is_certified) in [
+            (vec![certified(passed.clone()), certified(skipped.clone())], true),
+            (vec![certified(passed.clone()), failed("n", "[]", 418)], false),
+            (vec![certified(skipped)], false),
+            (vec![failed("n", "[]", 418)], false),
+        ] {
+            let report = report(results);
+            assert_eq!(report.is_certified(), is_certified, "{report}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ use std::error::Error;
 use std::sync::LazyLock;
 use std::thread;
 
-use waldo_emulator::conformance::{self, Adapter, Need, Report, Setup, Verdict};
+use waldo_emulator::conformance::{self, Adapter, Need, Report, Scenario, Setup, Verdict};
 
 use crate::naive::{Habit, Naive};
 
@@ -136,6 +136,23 @@ fn odd_headers_are_told_by_what_they_should_be() {
         "{text}"
     );
     assert!(!text.contains("eyJ"), "a token is in the report:\n{text}");
+}
+
+#[test]
+fn a_redirect_in_a_later_step_leads_elsewhere() {
+    let scenario = Scenario::read(
+        r#"{
+            "name": "n", "why": "A client that follows redirects shows its token to others.",
+            "steps": [
+                {"fault": {"on": "calls", "answer": {"redirect": {"status": 307, "location": "{elsewhere}/b"}}}},
+                {"call": {"id": "a", "answer": 307}}
+            ],
+            "seen": [{"login": 200}, {"call": "a", "token": "login 1", "given": 307}]
+        }"#,
+    );
+    let report = conformance::certify_all(&Naive(Habit::LastOneWins), [scenario.unwrap()]);
+    let text = report.to_string();
+    assert!(text.contains("goes to an origin that is not the client's; it saw 1"), "{text}");
 }
 
 #[test]

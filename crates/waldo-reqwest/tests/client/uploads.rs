@@ -2,13 +2,14 @@
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Extensions;
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use waldo_reqwest::reqwest::dns::{Name, Resolve, Resolving};
@@ -18,6 +19,7 @@ use waldo_reqwest::{Client, Error};
 
 use crate::chunks::Chunks;
 use crate::refuser::{Manner, Refuser};
+use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder};
 
 const MB: usize = 1_000_000;
@@ -309,5 +311,32 @@ fn rule_24_a_failed_connect_is_no_break_off() {
         let reqwest_middleware::Error::Reqwest(error) = error else { panic!("{error:?}") };
         assert!(error.is_connect(), "{error:?}");
         assert_eq!(below.0.load(SeqCst), 1, "it was probed");
+    });
+}
+
+#[test]
+fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
+    bounded(async {
+        let shared = Arc::new(OnceLock::<Client>::new());
+        let (client, logins) = (Arc::clone(&shared), AtomicUsize::new(0));
+        let server = Scripted::start(move |seen| match seen.line.as_str() {
+            "POST /authenticate" if logins.fetch_add(1, SeqCst) == 0 => grant(&jwt(1)),
+            "POST /authenticate" => answer(401, "", r#"{"code":"INVALID_API_KEY"}"#),
+            "POST /up" => {
+                let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+                let call = client.get().unwrap().get("/refused").send();
+                let error = runtime.block_on(call).unwrap_err();
+                assert!(matches!(error, Error::Refused(_)), "{error:?}");
+                String::new()
+            }
+            "GET /refused" => answer(401, "", ""),
+            _ => answer(200, "", ""),
+        });
+        let client = shared.get_or_init(|| crate::site::client(server.origin()));
+        assert_eq!(whole(client.get("/").send().await.unwrap()).await, 200);
+        let upload = client.post("/up").header("x-unread", "").body(vec![7; 8 * MB]);
+        let error = upload.send().await.unwrap_err();
+        assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
+        assert_eq!(server.logins(), 2);
     });
 }

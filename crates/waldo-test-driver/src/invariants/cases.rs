@@ -73,4 +73,8 @@ fn every_clause_has_cases_on_both_sides() {
     for case in cases {
         assert!(!case.broken.is_empty() && !case.kept.is_empty(), "{}", case.clause);
     }
+    let shown = format!("{INVARIANTS:?}");
+    for clause in INVARIANTS.iter().flat_map(|invariant| invariant.clauses) {
+        assert!(shown.contains(&format!("Clause({:?})", clause.name)), "{}: {shown}", clause.name);
+    }
 }

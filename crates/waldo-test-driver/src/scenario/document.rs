@@ -248,3 +248,83 @@ pub(super) fn placed(fault: &Fault, elsewhere: &str) -> Fault {
     let text = serde_json::to_string(fault).unwrap_or_default();
     serde_json::from_str(&text.replace(ELSEWHERE, elsewhere)).unwrap_or_else(|_| fault.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(server: &str, client: &str, step: &str) -> Scenario {
+        let json = format!(
+            r#"{{
+                "name": "n", "why": "It says why.", "rules": [3, 12], "virtual_only": "It is slow.",
+                "server": {server}, "client": {client},
+                "steps": [{{"start": {{"id": "a", "answer": "cancelled"}}}}, "store", {step}],
+                "seen": []
+            }}"#
+        );
+        Scenario::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    #[test]
+    fn a_scenario_says_what_it_is() {
+        let client =
+            r#"{"key": {"id": "wk.own", "secret": "ws.own"}, "settings": {"lease": "7s"}}"#;
+        let scenario = read("{}", client, "\"expire_all\"");
+        assert_eq!((scenario.name(), scenario.why()), ("n", "It says why."));
+        assert_eq!(scenario.rules(), [3, 12]);
+        assert_eq!(scenario.virtual_only(), Some("It is slow."));
+        assert_eq!(scenario.key().id, "wk.own");
+        assert_eq!(*scenario.settings(), scenario.client.settings);
+        assert_eq!(scenario.orders().count(), 1);
+    }
+
+    #[test]
+    fn each_need_is_found() {
+        let call = |members: &str| {
+            format!(r#"{{"call": {{"id": "b", {members}, "answer": []}}}}"#)
+                .replace("[]", r#"[200, "cancelled"]"#)
+        };
+        let upload = call(r#""body": "one_shot", "bytes": 9"#);
+        let cases: [(&str, &str, String, &[Need]); 14] = [
+            ("{}", "{}", "\"expire_all\"".to_owned(), &[]),
+            ("{}", r#"{"settings": {"lease": "7s"}}"#, "\"restart\"".to_owned(), &[Need::Settings]),
+            (
+                "{}",
+                r#"{"logins": "of_its_own"}"#,
+                "\"restart\"".to_owned(),
+                &[Need::OutlivingLogins],
+            ),
+            ("{}", r#"{"logins": "of_its_call"}"#, "\"restart\"".to_owned(), &[Need::TiedLogins]),
+            ("{}", "{}", call(r#""deadline": "1s""#), &[Need::Deadlines]),
+            ("{}", "{}", call(r#""body": "replayable""#), &[Need::ReplayableBodies]),
+            ("{}", "{}", upload.clone(), &[Need::OneShotBodies]),
+            (
+                r#"{"policy": {"refuses": "on_head"}}"#,
+                "{}",
+                upload.clone(),
+                &[Need::OneShotBodies, Need::Uploads],
+            ),
+            (
+                r#"{"policy": {"refuses": "on_head_alone"}}"#,
+                "{}",
+                upload,
+                &[Need::OneShotBodies, Need::StalledUploads],
+            ),
+            ("{}", "{}", r#"{"cancel": "a"}"#.to_owned(), &[Need::Cancellation]),
+            ("{}", "{}", "\"invalidate\"".to_owned(), &[Need::Invalidation]),
+            ("{}", "{}", "\"reset\"".to_owned(), &[Need::Reset]),
+            (
+                "{}",
+                "{}",
+                r#"{"reset_to": {"id": "wk.two", "secret": "ws.two"}}"#.to_owned(),
+                &[Need::Reset],
+            ),
+            ("{}", "{}", r#"{"resume": "refused"}"#.to_owned(), &[]),
+        ];
+        for (server, client, step, needs) in cases {
+            let scenario = read(server, client, &step);
+            let expected = needs.iter().copied().chain([Need::Storage]).collect();
+            assert_eq!(scenario.needs(), expected, "{server} {client} {step}");
+        }
+    }
+}

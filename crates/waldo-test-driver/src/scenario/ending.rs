@@ -147,3 +147,39 @@ impl fmt::Debug for Ending {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error with a text and perhaps a cause.
+    #[derive(Debug)]
+    struct Wrong(&'static str, Option<Box<Self>>);
+
+    impl fmt::Display for Wrong {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Wrong {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn an_error_is_shown_with_each_cause_once() {
+        let causes = Wrong("no call: no server", Some(Box::new(Wrong("reset by peer", None))));
+        let error = Wrong("no call", Some(Box::new(causes)));
+        assert_eq!(with_sources(&error), "no call: no call: no server: reset by peer");
+        let error = Wrong("no call: no server", Some(Box::new(Wrong("no server", None))));
+        assert_eq!(with_sources(&error), "no call: no server");
+    }
+
+    #[test]
+    fn an_ending_shows_no_body() {
+        let ending = Ending::Answered { status: 200, body: b"secret".to_vec() };
+        assert_eq!(format!("{ending:?}"), "200");
+    }
+}

@@ -66,3 +66,22 @@ impl fmt::Display for Unmet {
             .try_for_each(|(number, seen)| write!(f, "\n  {}. {seen}", number + 1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gist_leaves_out_the_time_and_what_was_seen() {
+        for (what, gist) in [
+            ("expected 200; seen 401, at 12ms", "expected 200; seen 401"),
+            (
+                "expected that a login has no query; it had one",
+                "expected that a login has no query",
+            ),
+            ("call a was never made", "call a was never made"),
+        ] {
+            assert_eq!(Unmet::new(Demand::Ending, what).at("call a").gist(), gist);
+        }
+    }
+}

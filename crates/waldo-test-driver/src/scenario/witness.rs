@@ -263,3 +263,37 @@ impl fmt::Debug for Witness {
         f.debug_struct("Witness").field("sightings", &self.sightings).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Server;
+
+    #[test]
+    fn an_unread_body_is_taken_back() {
+        let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH);
+        let mut witness = Witness::new(now);
+        let call = Request::post("/a").body("read").unwrap();
+        for _ in 0..2 {
+            witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+        }
+        witness.leave_body_unread();
+        let bodies: Vec<_> = witness.sightings().iter().map(|seen| seen.body.as_deref()).collect();
+        assert_eq!(bodies, [Some(&b"read"[..]), None]);
+    }
+
+    #[test]
+    fn a_refused_login_issues_no_token() {
+        let (mut server, now) = (Server::default(), SystemTime::UNIX_EPOCH);
+        let mut witness = Witness::new(now);
+        let login = Request::post("/authenticate").body("{}").unwrap();
+        let call = Request::get("/a").header(AUTHORIZATION, "Bearer e30.e30.e30").body("").unwrap();
+        for (status, token) in [(401, None), (200, Some(TokenName::Login(1)))] {
+            let answer = Response::builder().status(status);
+            let answer = answer.body(br#"{"token": "e30.e30.e30"}"#.to_vec()).unwrap();
+            witness.note(Target::Login, &login, &Reply::Respond(answer), now);
+            witness.note(Target::Calls, &call, &server.handle(&call, now), now);
+            assert_eq!(witness.sightings().last().unwrap().token, token, "{status}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ mod refused;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use waldo_test_driver::scenario::{self, Scenario, Witness};
+use waldo_test_driver::scenario::{self, KeyPair, Scenario, Witness};
 use waldo_test_driver::server::{Server, Target};
 
 /// Every scenario as its JSON.
@@ -61,6 +61,13 @@ fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
 }
 
 #[test]
+fn a_scenario_is_found_by_its_name() {
+    let found = scenario::find("probes-double").unwrap();
+    assert_eq!(found.name(), "probes-double");
+    assert_eq!(scenario::find("no-such-name"), None);
+}
+
+#[test]
 fn rule_20_what_was_seen_shows_no_secret() {
     let (mut server, now) =
         (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
@@ -84,11 +91,14 @@ fn rule_20_what_was_seen_shows_no_secret() {
     witness.note(Target::Login, &login, &server.handle(&login, now), now);
     let told: Vec<String> =
         witness.sightings().iter().map(|seen| format!("{seen} {seen:?}")).collect();
-    let told = format!("{} {witness:?}", told.join("\n"));
+    let told = format!("{} {witness:?} {:?}", told.join("\n"), KeyPair::default());
     for secret in [Server::KEY_ID, Server::KEY_SECRET, token] {
         let bytes = format!("{:?}", secret.as_bytes());
         assert!(!told.contains(secret) && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
     }
     assert!(told.contains("a login as the first pair, given 200"), "{told}");
     assert!(told.contains("/a with login 1, given 200"), "{told}");
+    for shown in ["pair: Some(the first pair)", "Witness { sightings: [", "KeyPair(…)"] {
+        assert!(told.contains(shown), "{shown}: {told}");
+    }
 }

@@ -39,11 +39,22 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
     let scenario = |members: &str| format!(r#"{{"name": "n", "why": "w", {members}}}"#);
     let ok = r#""steps": [{"call": {"id": "a", "answer": 200}}], "seen": [{"login": 200}, {"call": "a", "token": "login 1", "given": 200}]"#;
     assert!(Scenario::read(&scenario(ok)).is_ok());
+    let beside = |members: &str| scenario(&format!("{members}, {ok}"));
+    // The longest time on real sockets.
+    let longest = ok.replacen('[', r#"[{"pass": "2500ms"}, "#, 1);
+    assert!(Scenario::read(&scenario(&longest)).is_ok());
     let steps = |steps: &str| scenario(&format!(r#""steps": [{steps}], "seen": []"#));
     let a = r#"{"start": {"id": "a", "answer": 200}}"#;
     let seen = |seen: &str| scenario(&format!(r#""steps": [{a}], "seen": [{seen}]"#));
     let cases = [
         ("{".to_owned(), "EOF while parsing"),
+        (format!(r#"{{"name": "N n", "why": "w", {ok}}}"#), "\"N n\" cannot name a scenario"),
+        (format!(r#"{{"name": "n", "why": " ", {ok}}}"#), "why: say what the scenario is for"),
+        (beside(r#""virtual_only": " ""#), "virtual_only: say why real sockets cannot do it"),
+        (beside(r#""server": {"keys": []}"#), "server.keys: a server without keys grants nothing"),
+        (beside(r#""logins_at_once": 0"#), "logins_at_once: this is the most"),
+        (beside(r#""client": {"clock": "1s"}"#), "client: a real client has no \"clock\""),
+        (beside(r#""client": {"patient_logins": true}"#), "client: a real client has no"),
         (scenario(r#""sted": []"#), "sted: unknown field `sted`, expected one of `name`, `why`"),
         (
             steps(r#""explode""#),
@@ -76,6 +87,22 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
         ),
         (steps(r#"{"call": {"id": "a", "path": "a", "answer": 200}}"#), "must begin with /"),
         (steps(r#"{"pass": "soon"}"#), "steps[0].pass: \"soon\" is not a duration such as 10s"),
+        (
+            steps(r#"{"call": {"id": "a", "answer": {"status": 200, "at": ["2s", "1s"]}}}"#),
+            "call a: its answer cannot come: time does not run backwards",
+        ),
+        (
+            steps(
+                r#"{"call": {"id": "a", "answer": {"refused": "deadline", "retry_in": ["2s", "1s"]}}}"#,
+            ),
+            "call a: its answer cannot come: time does not run backwards",
+        ),
+        (
+            steps(r#"{"call": {"id": "a", "answer": {"failed": "transport"}}}"#),
+            "call a: it fails after it was sent, but nothing in \"seen\" is of it",
+        ),
+        (steps(r#"{"call": {"id": "a", "times": 0, "answer": 200}}"#), "is made no times"),
+        (steps(r#"{"pass": "2501ms"}"#), "nobody waits longer than 2.5s"),
         (steps(r#"{"pass": "1h"}"#), "take shorter times, or add \"virtual_only\" with the reason"),
         (steps(r#"{"suspend": "1h"}"#), "which only virtual time can do: add \"virtual_only\""),
         (steps(&format!("{a}, {a}")), "steps[1]: there is a call a already"),
@@ -97,6 +124,9 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
             seen(r#"{"call": "a", "token": "key 1", "given": 200}"#),
             "seen[0].token: \"key 1\" names no token",
         ),
+        (seen(r#"{"call": "a", "token": "login 0", "given": 200}"#), "\"login 0\" names no token"),
+        (seen("5"), "expected a request such as {\"login\": 200}"),
+        (seen(r#"{"login": {}}"#), "expected a status such as"),
         (seen(r#"{"call": "a", "token": "login 1", "given": 200}"#), "login 1 was never issued"),
         (
             seen(r#"{"login": 401}, {"call": "a", "token": "login 1", "given": 200}"#),
@@ -122,6 +152,12 @@ fn what_cannot_be_met_is_refused_with_what_to_do() {
         (
             steps(r#"{"call": {"id": "a", "query": "a b", "answer": 200}}"#),
             "expected one such as \"a=1&b=2\"",
+        ),
+        (steps(r#"{"call": {"id": "a", "query": "a#b", "answer": 200}}"#), "\"a#b\" is no query"),
+        (
+            // A URI may hold this space, but a scenario would not show it.
+            steps("{\"call\": {\"id\": \"a\", \"query\": \"a\u{a0}b\", \"answer\": 200}}"),
+            "is no query: expected one such as",
         ),
         (
             steps(r#"{"call": {"id": "a", "headers": [["x y", "1"]], "answer": 200}}"#),

@@ -228,6 +228,9 @@ fn the_simulation_reports_the_step_that_it_cannot_perform() {
     let failing = r#"{"call": {"id": "a", "answer": {"failed": "timeout"}}}"#;
     let started = r#"{"start": {"id": "a", "answer": 200}}"#;
     let hold = r#"{"hold": {"on": "calls"}}"#;
+    let hold_b = r#"{"hold": {"on": "calls", "path": "/b"}}"#;
+    let started_with_deadline =
+        r#"{"start": {"id": "a", "deadline": "9s", "answer": {"failed": "timeout"}}}"#;
     for (steps, seen, message) in [
         (&[call, "\"store\"", "\"restart\"", r#"{"resume": "resumed"}"#][..], seen, None),
         (
@@ -254,6 +257,12 @@ fn the_simulation_reports_the_step_that_it_cannot_perform() {
             seen,
             Some("steps[2]: 1 requests are held, and no more come; 2 should be"),
         ),
+        // A call that hangs at the server is not held.
+        (
+            &[hold_b, hang, started_with_deadline, r#"{"until_held": 1}"#, "\"release_all\""],
+            unseen,
+            Some("steps[3]: 0 requests are held, and no more come; 1 should be"),
+        ),
         (&[call, r#"{"reset_to": {"id": "", "secret": "ws.two"}}"#], seen, Some("steps[1]: ")),
     ] {
         let found = scenario(steps, seen).run();
@@ -267,5 +276,27 @@ fn the_simulation_reports_the_step_that_it_cannot_perform() {
                 );
             }
         }
+    }
+}
+
+/// The head counts although the body breaks off, unless the head is a success.
+#[test]
+fn the_simulation_reads_the_head_of_a_login_that_is_cut_short() {
+    for (key, why) in [
+        ("wk.sandbox.example", "or the connection broke off"),
+        ("wk.another", "the server answered 401"),
+    ] {
+        let fault =
+            r#"{"on": "login", "answer": "cut_short", "stage": "after", "times": "forever"}"#;
+        let json = format!(
+            r#"{{
+                "name": "n", "why": "w", "server": {{"faults": [{fault}]}},
+                "client": {{"key": {{"id": "{key}", "secret": "ws.sandbox.example"}}}},
+                "steps": [{{"call": {{"id": "a", "answer": "cancelled"}}}}], "seen": []
+            }}"#
+        );
+        let found = Scenario::read(&json).unwrap().run();
+        let ending = found.iter().find(|unmet| unmet.demand() == Demand::Ending);
+        assert!(ending.is_some_and(|ending| ending.to_string().contains(why)), "{found:#?}");
     }
 }

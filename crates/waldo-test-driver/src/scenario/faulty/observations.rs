@@ -156,6 +156,11 @@ fn endings() -> Vec<(Expected, Change)> {
                 end(seen, "b", Ending::Failed);
             },
         ),
+        // Another status with a body of the server.
+        (Some((Demand::Ending, "expected 200, at 0s; seen 401, at 0s")), |seen| {
+            let body = body(seen, 1);
+            end(seen, "a", Ending::Answered { status: 401, body });
+        }),
         // The last one of several equal calls.
         (Some((Demand::Ending, "call c ended otherwise")), |seen| {
             call(seen, "c")[2].0 = Ending::TimedOut;
