@@ -64,7 +64,7 @@ pub enum Admission {
 struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
-    told: u64,
+    emitted: u64,
     /// The latest reading of the monotonic clock that the session has seen.
     latest: waldo_auth_core::Instant,
 }
@@ -74,7 +74,7 @@ impl SharedSession {
     pub fn new(config: Config) -> Self {
         let origin = Arc::new(config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
-        let state = RwLock::new(State { session: Session::new(config), told: 0, latest });
+        let state = RwLock::new(State { session: Session::new(config), emitted: 0, latest });
         Self(Arc::new(Shared { state, settled: Notify::new(), started: Instant::now(), origin }))
     }
 
@@ -99,10 +99,10 @@ impl SharedSession {
     )]
     #[inline(always)]
     pub fn admit<B>(&self, call: Call, request: &mut Request<B>) -> Result<Admission, AdmitError> {
-        let now = self.clocks();
-        let state = self.read();
-        // Entries that nobody has emitted yet are emitted below.
-        let call = if state.is_told() {
+        let clocks = self.clocks();
+        let (state, now) = self.read_at(clocks);
+        // If entries are pending, the call goes on below, where it emits them.
+        let call = if state.is_emitted() {
             match state.session.try_admit(call, request, now)? {
                 Ok(attempt) => return Ok(Admission::Send(attempt)),
                 Err(call) => call,
@@ -111,7 +111,7 @@ impl SharedSession {
             call
         };
         drop(state);
-        let (mut state, now) = self.enter_at(now);
+        let (mut state, now) = self.enter_at(clocks);
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
                 release(state);
@@ -162,7 +162,7 @@ impl SharedSession {
     /// URI](Head::with_uri). Then [`mark_sensitive`] marks the token.
     pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
         let state = self.read();
-        if state.is_told() && state.session.is_unchanged_by(&attempt, head) {
+        if state.is_emitted() && state.session.is_unchanged_by(&attempt, head) {
             return Verdict::Deliver;
         }
         drop(state);
@@ -254,10 +254,10 @@ impl SharedSession {
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
-        let entries = state.take_news();
+        let entries = state.take_pending();
         drop(state);
         self.0.settled.ring();
-        tell(&entries);
+        emit(&entries);
         result
     }
 
@@ -280,13 +280,19 @@ impl SharedSession {
         self.enter_at(self.clocks())
     }
 
-    fn enter_at(&self, mut now: Now) -> (RwLockWriteGuard<'_, State>, Now) {
+    fn enter_at(&self, clocks: Now) -> (RwLockWriteGuard<'_, State>, Now) {
         // As in `read`, a poisoned lock is safe to use.
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may read the clocks later and lock earlier. The later reading counts for
-        // both threads, so the core never sees time run backwards.
-        state.latest = state.latest.max(now.monotonic);
-        now.monotonic = state.latest;
+        let now = state.now(clocks);
+        state.latest = now.monotonic;
+        (state, now)
+    }
+
+    /// Locks the session for reading.
+    #[inline]
+    fn read_at(&self, clocks: Now) -> (RwLockReadGuard<'_, State>, Now) {
+        let state = self.read();
+        let now = state.now(clocks);
         (state, now)
     }
 
@@ -312,33 +318,42 @@ pub fn mark_sensitive(headers: &mut HeaderMap) {
 
 /// Unlocks, and then emits the entries that this thread has taken.
 fn release(mut state: RwLockWriteGuard<'_, State>) {
-    let entries = state.take_news();
+    let entries = state.take_pending();
     drop(state);
-    tell(&entries);
+    emit(&entries);
 }
 
-fn tell(entries: &[Entry]) {
+fn emit(entries: &[Entry]) {
     entries.iter().for_each(trace::emit);
 }
 
 impl State {
-    fn is_told(&self) -> bool {
-        self.session.journal().written() == self.told
+    /// The time of a step, from a reading of the clocks.
+    ///
+    /// Another thread may read the clocks later and lock earlier. The later reading counts for both
+    /// threads, so the core never sees time run backwards.
+    #[inline]
+    fn now(&self, clocks: Now) -> Now {
+        Now { monotonic: clocks.monotonic.max(self.latest), ..clocks }
     }
 
-    fn has_news(&self) -> bool {
+    fn is_emitted(&self) -> bool {
+        self.session.journal().written() == self.emitted
+    }
+
+    fn has_pending(&self) -> bool {
         // Do not emit during a panic: a second panic in the subscriber would abort the process. The
         // next step takes the entries.
-        !self.is_told() && !std::thread::panicking()
+        !self.is_emitted() && !std::thread::panicking()
     }
 
     /// Takes the pending entries. Each entry is emitted by one thread only.
-    fn take_news(&mut self) -> Vec<Entry> {
-        if !self.has_news() {
+    fn take_pending(&mut self) -> Vec<Entry> {
+        if !self.has_pending() {
             return Vec::new();
         }
         let journal = self.session.journal();
-        let emitted = std::mem::replace(&mut self.told, journal.written());
+        let emitted = std::mem::replace(&mut self.emitted, journal.written());
         // A renewed token comes with every response. Copy its entry only if a subscriber listens,
         // because the copy allocates.
         if trace::is_heard() { journal.since(emitted).copied().collect() } else { Vec::new() }
@@ -419,6 +434,8 @@ mod tests {
         let now = |secs| Now::new(Duration::from_secs(secs), SystemTime::UNIX_EPOCH);
         let seen = [10, 20, 15, 30].map(|secs| session.enter_at(now(secs)).1.monotonic);
         assert_eq!(seen, [10, 20, 20, 30].map(|secs| now(secs).monotonic));
+        let seen = [25, 35, 5].map(|secs| session.read_at(now(secs)).1.monotonic);
+        assert_eq!(seen, [30, 35, 30].map(|secs| now(secs).monotonic));
     }
 
     #[test]
@@ -480,9 +497,9 @@ mod tests {
             Credentials::new("k", "other").unwrap(),
             Now::new(Duration::ZERO, SystemTime::now()),
         );
-        assert!(state.has_news());
-        assert!(state.take_news().is_empty());
-        assert_eq!(state.told, state.session.journal().written());
+        assert!(state.has_pending());
+        assert!(state.take_pending().is_empty());
+        assert_eq!(state.emitted, state.session.journal().written());
         drop(state);
     }
 }

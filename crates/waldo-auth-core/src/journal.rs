@@ -60,8 +60,8 @@ impl Journal {
         entries.push_back(Entry { number: self.written, at, event });
     }
 
-    /// The number of the newest entry; 0 before the first entry. While this number stays the same,
-    /// the session decides as before, so a reader need not look again.
+    /// The number of the newest entry; 0 before the first entry. A reader who has seen the entry
+    /// with this number has seen all entries.
     pub fn written(&self) -> u64 {
         self.written
     }
