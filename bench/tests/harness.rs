@@ -202,8 +202,9 @@ fn a_batch_that_did_not_do_its_work_is_no_result() {
     rounds(1).time(&Group::new("X5", "A lie", Contender::new("lie", |_| Lie)));
 }
 
-#[test]
-fn threads_at_once_all_perform_a_batch_of_their_own() {
+/// A contender, and how many operations it has performed.
+#[cfg(test)]
+fn counted() -> (Contender, Arc<AtomicUsize>) {
     let performed = Arc::new(AtomicUsize::new(0));
     let shared = Arc::clone(&performed);
     let contender = Contender::repeating("shared", move || {
@@ -212,6 +213,12 @@ fn threads_at_once_all_perform_a_batch_of_their_own() {
             shared.fetch_add(1, Ordering::Relaxed);
         }
     });
+    (contender, performed)
+}
+
+#[test]
+fn threads_at_once_all_perform_a_batch_of_their_own() {
+    let (contender, performed) = counted();
     let group = Group::new("X6", "Shared", contender).in_batches_of(100);
     Rounds { threads: 2, ..rounds(3) }.time(&group);
     // Two threads to warm up and three rounds of two, and two batches on one thread to count
@@ -249,14 +256,7 @@ impl Batch for Together {
 
 #[test]
 fn a_batch_is_counted_after_one_that_is_not() {
-    let performed = Arc::new(AtomicUsize::new(0));
-    let shared = Arc::clone(&performed);
-    let contender = Contender::repeating("shared", move || {
-        let shared = Arc::clone(&shared);
-        move || {
-            shared.fetch_add(1, Ordering::Relaxed);
-        }
-    });
+    let (contender, performed) = counted();
     perform(&contender, 10);
     assert_eq!(performed.load(Ordering::Relaxed), 2 * 10);
 }
