@@ -115,16 +115,16 @@ impl AttoClient {
                     drop(session);
                     let left = deadline.saturating_duration_since(self.now().monotonic);
                     let (response, body) =
-                        exchange(&request, left).map_err(|error| ending(&error))?;
+                        exchange(&request, left).map_err(|error| self.ending(&error, deadline))?;
                     // The head counts by itself: a fresh token came whole, even if the body breaks
-                    // off. A statement of its own, so that the lock is not held
-                    // while the body is read.
+                    // off. This is its own statement, to release the lock before the body is read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());
                     match verdict {
                         Verdict::Retry(again) => call = again,
                         Verdict::Deliver => {
-                            let body =
-                                body.read(usize::MAX, left).map_err(|error| ending(&error))?;
+                            let body = body
+                                .read(usize::MAX, left)
+                                .map_err(|error| self.ending(&error, deadline))?;
                             return Ok(Ending::Answered {
                                 status: response.status().as_u16(),
                                 body,
@@ -172,15 +172,24 @@ impl AttoClient {
                 body => body.map(|body| response.map(|()| body)),
             }
         });
+        let is_late = began.elapsed() >= limit;
         match answer {
             Ok(answer) => login.read(Head::from(&answer), answer.body()),
             // The call had no more time, which says nothing about the server.
-            Err(error) if timed_out(&error) && own < lease => Outcome::Abandoned,
+            Err(error) if (is_late || timed_out(&error)) && own < lease => Outcome::Abandoned,
             Err(error) => {
-                let reason = if timed_out(&error) { Reason::Timeout } else { Reason::Transport };
+                let is_timeout = is_late || timed_out(&error);
+                let reason = if is_timeout { Reason::Timeout } else { Reason::Transport };
                 Outcome::Unavailable(Unavailable::new(reason).with_source(error))
             }
         }
+    }
+
+    /// The stack ends a call that is out of time by closing its connection, and sometimes says only
+    /// that the connection broke off. So the deadline decides.
+    fn ending(&self, error: &attohttpc::Error, deadline: waldo_auth_core::Instant) -> Ending {
+        let is_late = self.now().monotonic >= deadline;
+        if is_late || timed_out(error) { Ending::TimedOut } else { Ending::Failed }
     }
 
     fn lock(&self) -> MutexGuard<'_, Session> {
@@ -240,10 +249,6 @@ impl Unread {
         }
         Ok(bytes)
     }
-}
-
-fn ending(error: &attohttpc::Error) -> Ending {
-    if timed_out(error) { Ending::TimedOut } else { Ending::Failed }
 }
 
 fn timed_out(error: &attohttpc::Error) -> bool {
