@@ -53,16 +53,14 @@ fn jitter_seed() -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::hash::{BuildHasherDefault, DefaultHasher};
 
     use waldo_auth_core::Session;
 
     use super::*;
 
-    /// The hash of a new session, which covers all state that decides what it does.
+    /// The digest of a new session, which covers all state that decides what it does.
     fn digest(config: ConfigBuilder) -> u64 {
-        let session = Session::new(config.build().unwrap());
-        BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
+        Session::new(config.build().unwrap()).digest()
     }
 
     #[test]

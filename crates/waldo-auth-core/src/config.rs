@@ -47,11 +47,6 @@ impl Config {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
-
-    /// How long one login may take before another call takes over.
-    pub fn lease(&self) -> Duration {
-        self.limits.lease
-    }
 }
 
 /// The numbers of the rules. The builder's method of the same name documents the range and the

@@ -81,6 +81,12 @@ impl Credentials {
         body
     }
 
+    /// Feeds the key and the secret to a hasher of this crate. There is no `Hash`, because it would
+    /// feed them to any hasher.
+    pub(crate) fn hash(&self, state: &mut impl Hasher) {
+        (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
+    }
+
     /// Whether `text` contains the key or the secret.
     pub(crate) fn occur_in(&self, text: &str) -> bool {
         text.contains(self.api_key.as_str()) || text.contains(self.client_secret.as_str())
@@ -113,12 +119,6 @@ fn checked(
         return Err(CredentialsError { what, problem: "begins or ends with white space; trim it" });
     }
     Ok(text)
-}
-
-impl Hash for Credentials {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
-    }
 }
 
 impl fmt::Debug for Credentials {

@@ -177,3 +177,27 @@
 //! session.conclude(attempt, head, now);
 //! # }
 //! ```
+//!
+//! # No hasher sees a secret
+//!
+//! ```
+//! # use waldo_auth_core::*;
+//! fn feed(_: impl std::hash::Hash) {}
+//! # fn example(origin: &Origin) {
+//! feed(origin);
+//! # }
+//! ```
+//! ```compile_fail,E0277
+//! # use waldo_auth_core::*;
+//! fn feed(_: impl std::hash::Hash) {}
+//! # fn example(session: &Session) {
+//! feed(session);
+//! # }
+//! ```
+//! ```compile_fail,E0277
+//! # use waldo_auth_core::*;
+//! fn feed(_: impl std::hash::Hash) {}
+//! # fn example(credentials: &Credentials) {
+//! feed(credentials);
+//! # }
+//! ```

@@ -37,7 +37,7 @@ impl Origin {
     ///
     /// # Errors
     /// The URI is not absolute, is neither `http` nor `https`, or is `http` to another machine.
-    pub fn of(uri: &Uri) -> Result<Self, OriginError> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, OriginError> {
         let (secure, host, port) = split(uri).ok_or(OriginError::NotAbsolute)?;
         if !secure && !is_loopback(host) {
             return Err(OriginError::Insecure);

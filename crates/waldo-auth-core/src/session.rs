@@ -21,7 +21,7 @@
 
 mod acceptance;
 mod decision;
-mod identity;
+mod digest;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -441,11 +441,6 @@ impl Session {
     /// The recent events of the session.
     pub fn journal(&self) -> &Journal {
         &self.journal
-    }
-
-    /// The configuration, with the credentials in use.
-    pub fn config(&self) -> &Config {
-        &self.config
     }
 }
 

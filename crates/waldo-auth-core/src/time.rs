@@ -72,6 +72,7 @@ impl Now {
     }
 
     /// The time since `earlier`: the larger one of the differences on both clocks, at least zero.
+    #[doc(hidden)]
     pub fn elapsed_since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         // An error means that the wall clock was set back. Then the monotonic clock counts.

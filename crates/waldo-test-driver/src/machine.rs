@@ -4,13 +4,14 @@
 //! every call. An invariant names the fault, and a short transcript shows it.
 //!
 //! ```
+//! use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+//!
 //! use http::{HeaderValue, Request, header::AUTHORIZATION};
 //! use waldo_auth_core::{Config, Credentials, Head, Instant, Now};
 //! use waldo_test_driver::machine::{LoginEnd, Machine, Step};
 //! use waldo_test_driver::server::{Rotation, Server};
 //! use waldo_test_driver::{Plan, Setup, exhaustive, replay};
 //!
-//! #[derive(Hash)]
 //! struct LogsInEachTime {
 //!     token: Option<String>,
 //! }
@@ -63,6 +64,9 @@
 //!     fn holds(&self, _: Now) -> bool {
 //!         self.token.is_some()
 //!     }
+//!     fn digest(&self) -> u64 {
+//!         BuildHasherDefault::<DefaultHasher>::default().hash_one(&self.token)
+//!     }
 //!     fn say(&self, _: Now) -> String {
 //!         String::new()
 //!     }
@@ -100,13 +104,13 @@ use crate::server::Server;
 /// The shipping [`Session`](waldo_auth_core::Session) is such a machine. Write another machine to
 /// test a new design, or to test the invariants with a known fault.
 ///
-/// The `Hash` of a machine and of its permits must cover all state that decides what the machine
-/// does next. The search does not enter a state again, so it silently misses behaviour that the
-/// hash leaves out.
+/// The [digest](Self::digest) of a machine and the `Hash` of its permits must cover all state that
+/// decides what the machine does next. The search does not enter a state again, so it silently
+/// misses behaviour that they leave out.
 ///
 /// The invariants use the documented limits, which are the defaults of [`Config`]: leeways, lease,
 /// probes and invalidation budget.
-pub trait Machine: Hash + Sized {
+pub trait Machine: Sized {
     /// A request that the user wants sent.
     type Call: Hash;
     /// A request with a token that is on its way.
@@ -173,6 +177,9 @@ pub trait Machine: Hash + Sized {
     fn resume(&mut self, _snapshot: &Snapshot, _now: Now) -> Result<(), NotResumed> {
         Err(NotResumed::Foreign)
     }
+
+    /// A hash of all state that decides what the machine does next.
+    fn digest(&self) -> u64;
 
     /// All output of the machine: debug output, explanations and records. It must not contain a
     /// secret.

@@ -147,8 +147,8 @@ impl<'a, M: Machine> Simulation<'a, M> {
     /// The hash of all state that decides what can happen next.
     fn digest(&self) -> u64 {
         let mut state = DefaultHasher::new();
-        (&self.clocks, &self.server, self.key_revoked, &self.machines, &self.pairs)
-            .hash(&mut state);
+        (&self.clocks, &self.server, self.key_revoked, &self.pairs).hash(&mut state);
+        self.machines.iter().for_each(|machine| machine.digest().hash(&mut state));
         (&self.watches, &self.slots).hash(&mut state);
         (self.stored.as_ref().map(Snapshot::to_json), self.budget, self.undisturbed, self.came_in)
             .hash(&mut state);

@@ -44,6 +44,7 @@ impl<'a> Head<'a> {
     }
 
     /// The URI that [`with_uri`](Self::with_uri) has set.
+    #[doc(hidden)]
     pub fn uri(&self) -> Option<&'a Uri> {
         self.uri
     }

@@ -1,7 +1,6 @@
 //! A session with clocks that the test moves and a network that the test plays, so that a test
 //! reads like a transcript.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -39,11 +38,6 @@ pub(crate) fn credentials() -> Credentials {
 /// A request that may carry the token.
 pub(crate) fn request() -> Request<()> {
     Request::get("https://api.waldo.ai/customer").body(()).unwrap()
-}
-
-/// What decides all that a session does from now on.
-fn digest(session: &Session) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(session)
 }
 
 /// One session, its two clocks, and a count of what it has asked for.
@@ -155,9 +149,9 @@ impl Fixture {
     /// then on.
     pub(crate) fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
         let now = self.now();
-        let (before, written) = (digest(&self.session), self.session.journal().written());
+        let (before, written) = (self.session.digest(), self.session.journal().written());
         let result = step(&mut self.session, now);
-        let has_changed = digest(&self.session) != before;
+        let has_changed = self.session.digest() != before;
         assert!(
             !has_changed || self.session.journal().written() > written,
             "the session has changed, and its journal does not say so"
@@ -290,11 +284,11 @@ impl Fixture {
 
     pub(crate) fn conclude_head(&mut self, attempt: Attempt, head: Head<'_>) -> Verdict {
         let is_unchanged = self.session.is_unchanged_by(&attempt, head);
-        let before = (digest(&self.session), self.session.journal().written());
+        let before = (self.session.digest(), self.session.journal().written());
         let verdict = self.step(|session, now| session.conclude(attempt, head, now));
         if is_unchanged {
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
-            assert_eq!((digest(&self.session), self.session.journal().written()), before);
+            assert_eq!((self.session.digest(), self.session.journal().written()), before);
         }
         verdict
     }

@@ -96,6 +96,10 @@ impl Machine for Session {
         self.resume(snapshot, now)
     }
 
+    fn digest(&self) -> u64 {
+        self.digest()
+    }
+
     fn say(&self, now: Now) -> String {
         use std::fmt::Write;
 

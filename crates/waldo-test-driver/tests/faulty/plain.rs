@@ -4,7 +4,7 @@
 //! has no journal and no snapshot of another process, and its backoff has no jitter. Each
 //! [`Defect`] is one line of it, as such a line stands in real code.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -521,6 +521,15 @@ impl<W: Wrong> Machine for Plain<W> {
         self.held.is_some()
     }
 
+    fn digest(&self) -> u64 {
+        let Self { held, epoch, generations, lease, logins, failures, closed, .. } = self;
+        let mut state = DefaultHasher::new();
+        (held, epoch, generations, lease, logins, failures, closed).hash(&mut state);
+        (&self.drops, &self.given_up, self.accepted, self.refused_since).hash(&mut state);
+        (self.credentials == first_pair()).hash(&mut state);
+        state.finish()
+    }
+
     fn say(&self, _: Now) -> String {
         match (&self.held, W::DEFECT) {
             (Some(token), Defect::SpeaksOfTokens) => format!("cache hit: {}", token.text),
@@ -528,15 +537,6 @@ impl<W: Wrong> Machine for Plain<W> {
             (_, Defect::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),
             (held, _) => format!("generation {:?}", held.as_ref().map(|held| held.generation)),
         }
-    }
-}
-
-impl<W> Hash for Plain<W> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { held, epoch, generations, lease, logins, failures, closed, .. } = self;
-        (held, epoch, generations, lease, logins, failures, closed).hash(state);
-        (&self.drops, &self.given_up, self.accepted, self.refused_since).hash(state);
-        (self.credentials == first_pair()).hash(state);
     }
 }
 

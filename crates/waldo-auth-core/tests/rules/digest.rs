@@ -18,7 +18,7 @@ fn told_apart(what: &str, one: impl FnOnce(&mut Fixture), other: impl FnOnce(&mu
     one(&mut first);
     other(&mut second);
     assert_eq!(first.now(), second.now(), "the fixtures must differ in nothing else");
-    assert_ne!(digest(&first.session), digest(&second.session), "{what}");
+    assert_ne!(first.session.digest(), second.session.digest(), "{what}");
 }
 
 /// Two logins that differ in `what` alone.
@@ -171,7 +171,7 @@ fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
 fn a_session_is_told_from_one_of_another_key_or_secret() {
     let of = |key: &str, secret: &str| {
         let credentials = Credentials::new(key, secret).unwrap();
-        digest(&Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap()).session)
+        Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap()).session.digest()
     };
     assert_eq!(of(KEY, SECRET), of(KEY, SECRET));
     assert_ne!(of(KEY, SECRET), of("another", SECRET));
