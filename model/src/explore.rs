@@ -7,11 +7,11 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler}
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use waldo_test_driver::setting::Setting;
 
-use crate::stage::{Cast, Kind};
-use crate::sync::Notify;
+use crate::fixture::{Kind, Setup};
+use crate::sync::Fault;
 
 /// A scene of callers.
-pub type Scene = fn(Cast);
+pub type Scene = fn(Setup);
 
 /// The number of schedules of each kind for a scene, and the random seed.
 ///
@@ -46,7 +46,7 @@ impl Plan {
 }
 
 /// Plays the scene with four callers of each kind under random schedules. If the callers run beside
-/// each other, it also plays two callers of one kind under every schedule, up to a limit.
+/// each other, it also runs two callers of one kind under every schedule, up to a limit.
 #[expect(
     clippy::print_stdout,
     reason = "a test that fails shows what was printed, such as the seed"
@@ -57,30 +57,30 @@ pub fn explore(scene: Scene, kinds: &[Kind]) {
     for &kind in kinds {
         if matches!(kind, Kind::Threads | Kind::Tasks) {
             let (every, limit) = plan.exhaustive();
-            let played = play(every, scene, Cast { callers: 2, kind, bell: Notify::Sound });
-            let which = if played < limit { "all" } else { "the first" };
-            println!("{kind:?}: {which} {played} schedules of two");
+            let explored = run(every, scene, Setup { callers: 2, kind, fault: Fault::None });
+            let which = if explored < limit { "all" } else { "the first" };
+            println!("{kind:?}: {which} {explored} schedules of two");
         }
-        let mut played = 0;
-        for bell in [Notify::Sound, Notify::Skittish] {
-            let cast = Cast { callers: 4, kind, bell };
-            played += play(plan.restless(), scene, cast);
+        let mut explored = 0;
+        for fault in [Fault::None, Fault::SpuriousWakeup] {
+            let setup = Setup { callers: 4, kind, fault };
+            explored += run(plan.restless(), scene, setup);
             // One thread has one schedule, and the next task is drawn at random.
             if kind != Kind::TasksOfOneThread {
-                played += play(plan.steady(), scene, cast);
+                explored += run(plan.steady(), scene, setup);
             }
         }
-        println!("{kind:?}: {played} random schedules of four");
+        println!("{kind:?}: {explored} random schedules of four");
     }
 }
 
 /// Whether the scene fails with this faulty event.
-pub fn tells(scene: Scene, kind: Kind, bell: Notify) -> bool {
+pub fn finds_fault(scene: Scene, kind: Kind, fault: Fault) -> bool {
     let plan = Plan { schedules: 1000, seed: 1 };
-    catch_unwind(|| play(plan.restless(), scene, Cast { callers: 4, kind, bell })).is_err()
+    catch_unwind(|| run(plan.restless(), scene, Setup { callers: 4, kind, fault })).is_err()
 }
 
-fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize {
+fn run(scheduler: impl Scheduler + 'static, scene: Scene, setup: Setup) -> usize {
     let mut config = Config::new();
     // A session and its journal need more stack than coroutines have by default.
     config.stack_size = 0x4_0000;
@@ -88,5 +88,5 @@ fn play(scheduler: impl Scheduler + 'static, scene: Scene, cast: Cast) -> usize 
     config.max_steps = MaxSteps::FailAfter(20_000);
     // The seed and the number of schedules repeat a failure.
     config.failure_persistence = FailurePersistence::None;
-    Runner::new(scheduler, config).run(move || scene(cast))
+    Runner::new(scheduler, config).run(move || scene(setup))
 }

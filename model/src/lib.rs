@@ -36,13 +36,13 @@ mod wait;
 mod clock;
 mod executor;
 pub mod explore;
+mod fixture;
 pub mod scene;
-mod stage;
 mod sync;
 mod trace;
 
-pub use stage::{Cast, Kind};
-pub use sync::Notify;
+pub use fixture::{Kind, Setup};
+pub use sync::Fault;
 
 // The same exports as in `waldo-auth-client`.
 pub use lead::Lead;

@@ -13,8 +13,8 @@ use http::{HeaderMap, StatusCode};
 use shuttle::future;
 use waldo_auth_core::{Call, Credentials, Explanation, Head, Refusal, Verdict};
 
+use crate::fixture::{Answer, Caller, End, Ended, Fixture, Seen, Setup, unwind};
 use crate::session::SharedSession;
-use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, unwind};
 use crate::{clock, trace};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
@@ -25,111 +25,113 @@ const TWO_LEASES: Duration = Duration::from_secs(60);
 const BACKOFF: Duration = Duration::from_millis(250);
 
 /// In a cold start, one caller logs in, and the other callers wait only for this login.
-pub fn cold_start(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let ends = stage.play(cast, call);
+pub fn cold_start(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
+    let ends = fixture.run(setup, call);
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
 /// Many 401s to one token cause one login.
-pub fn storm_of_401s(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let sent = || stage.send(Call::replayable());
+pub fn storm_of_401s(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
+    let sent = || fixture.send(Call::replayable());
     // Let the server accept the token first. Otherwise a 401 would not drop the token of a new
     // login.
-    drop(stage.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
-    let attempts: Vec<_> = (0..cast.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
-    let ends = stage.play(cast, async |caller| {
+    drop(fixture.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
+    let attempts: Vec<_> =
+        (0..setup.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
+    let ends = fixture.run(setup, async |caller| {
         let attempt = attempts[caller.number].lock().unwrap().take().unwrap();
         let headers = HeaderMap::new();
-        match stage.session.conclude_head(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers)) {
+        match fixture.session.conclude_head(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers))
+        {
             Verdict::Retry(call) => caller.call(call).await,
             Verdict::Deliver => panic!("a first 401 is healed"),
         }
     });
     assert_sent(&ends, 2);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
 /// A rejection refuses all callers at once.
-pub fn rejection(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Rejected]);
-    let ends = stage.play(cast, call);
+pub fn rejection(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Rejected]);
+    let ends = fixture.run(setup, call);
     assert!(
         ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Rejected { .. }))),
         "{ends:?}"
     );
-    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
 /// All callers wait for one backoff, and then one caller logs in for all.
-pub fn backoff(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
-    let ends = stage.play(cast, call);
+pub fn backoff(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Unavailable, Answer::Granted]);
+    let ends = fixture.run(setup, call);
     assert_sent(&ends, 1);
-    let Seen { logins, at_once, passed } = stage.seen();
+    let Seen { logins, at_once, passed } = fixture.seen();
     assert_eq!((logins, at_once), (2, 1));
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
 /// If all logins fail, each call waits through three failures and is refused.
-pub fn outage(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Unavailable]);
-    let ends = stage.play(cast, call);
+pub fn outage(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Unavailable]);
+    let ends = fixture.run(setup, call);
     assert!(
         ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Unavailable { .. }))),
         "{ends:?}"
     );
-    let Seen { logins, at_once, passed } = stage.seen();
+    let Seen { logins, at_once, passed } = fixture.seen();
     // A caller that comes later waits through three more failures.
-    assert!((3..=3 * cast.callers).contains(&logins), "{logins} logins");
+    assert!((3..=3 * setup.callers).contains(&logins), "{logins} logins");
     assert_eq!(at_once, 1);
     assert!(passed < LEASE * 3, "{passed:?}");
 }
 
 /// A login outlives the call that started it, and the other calls wait only for this login.
-pub fn outliving_login(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
-    let ends = stage.play(cast, async |caller| {
+pub fn outliving_login(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS)]);
+    let ends = fixture.run(setup, async |caller| {
         if caller.number == 0
-            && let Some(lead) = stage.start_login()
+            && let Some(lead) = fixture.start_login()
         {
             caller.authenticate(lead).await;
         }
         call(caller).await
     });
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
+    assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
 /// A login that panics has failed for all callers. They wait for one backoff, and then one caller
 /// logs in.
-pub fn lost_leader(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Lost, Answer::Granted]);
-    let mut ends = stage.play(cast, call);
+pub fn lost_leader(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Lost, Answer::Granted]);
+    let mut ends = fixture.run(setup, call);
     ends.retain(|ended| !matches!(ended.end, End::Lost));
-    assert_eq!(ends.len(), cast.callers - 1);
+    assert_eq!(ends.len(), setup.callers - 1);
     assert_sent(&ends, 1);
-    let Seen { logins, at_once, passed } = stage.seen();
+    let Seen { logins, at_once, passed } = fixture.seen();
     assert_eq!((logins, at_once), (2, 1));
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
 /// A leader that hangs delays the other callers by its lease, and its late answer does not replace
 /// their token.
-pub fn hanging_leader(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TWO_LEASES), Answer::Granted]);
-    let ends = stage.play(cast, call);
+pub fn hanging_leader(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Late(TWO_LEASES), Answer::Granted]);
+    let ends = fixture.run(setup, call);
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 2, passed: TWO_LEASES });
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 2, passed: TWO_LEASES });
 }
 
 /// A call is refused at its deadline, and the other callers get their token.
-pub fn leaving(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS)]);
-    let ends = stage.play(cast, async |caller| {
-        let deadline = stage.session.now().saturating_add(TEN_SECONDS / 2);
+pub fn leaving(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS)]);
+    let ends = fixture.run(setup, async |caller| {
+        let deadline = fixture.session.now().saturating_add(TEN_SECONDS / 2);
         let call = Call::replayable();
         caller.call(if caller.number == 0 { call.with_deadline(deadline) } else { call }).await
     });
@@ -142,27 +144,27 @@ pub fn leaving(cast: Cast) {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
+    assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: TEN_SECONDS });
 }
 
 /// A caller that unwinds while it holds the lock loses only its own call.
-pub fn poisoned_lock(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let ends = stage.play(cast, async |caller| match caller.number {
-        0 => stage.session.with(|_, _| unwind()),
+pub fn poisoned_lock(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
+    let ends = fixture.run(setup, async |caller| match caller.number {
+        0 => fixture.session.with(|_, _| unwind()),
         _ => call(caller).await,
     });
     assert_sent(&ends[1..], 1);
-    assert_eq!(stage.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
 /// After `reset` to other credentials, waiting callers go on at once under the new credentials.
-pub fn reset(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
+pub fn reset(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let overtaken = AtomicBool::new(false);
-    let ends = stage.play(cast, async |caller| {
+    let ends = fixture.run(setup, async |caller| {
         if caller.number == 0 {
-            stage.session.change(|session, now| {
+            fixture.session.change(|session, now| {
                 overtaken.store(
                     matches!(session.explain(now), Explanation::WaitForLogin { .. }),
                     SeqCst,
@@ -173,56 +175,57 @@ pub fn reset(cast: Cast) {
         call(caller).await
     });
     assert_sent(&ends, 1);
-    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, cast.callers) };
-    assert_eq!(stage.seen().logins, logins);
+    let (logins, late) = if overtaken.into_inner() { (2, 1) } else { (1, setup.callers) };
+    assert_eq!(fixture.seen().logins, logins);
     // Only the leader of the old login waits for that login's answer.
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
 /// Any number of late responses to one token give up the token once, and one login follows.
-pub fn invalidation(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    let generation = stage.send(Call::replayable()).generation();
-    let ends = stage.play(cast, async |caller| {
-        stage.session.invalidate(generation);
+pub fn invalidation(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
+    let generation = fixture.send(Call::replayable()).generation();
+    let ends = fixture.run(setup, async |caller| {
+        fixture.session.invalidate(generation);
         call(caller).await
     });
     assert_sent(&ends, 2);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
 /// The token is given up while other callers use it. No later call carries it.
-pub fn giving_up(cast: Cast) {
-    send_until(cast, |session| assert!(session.invalidate(session.generation())));
+pub fn giving_up(setup: Setup) {
+    send_until(setup, |session| assert!(session.invalidate(session.generation())));
 }
 
 /// The token is given up by `reset` while other callers use it. No later call carries it.
-pub fn giving_up_by_reset(cast: Cast) {
-    send_until(cast, |session| session.reset(others()));
+pub fn giving_up_by_reset(setup: Setup) {
+    send_until(setup, |session| session.reset(others()));
 }
 
-fn send_until(cast: Cast, change: fn(&SharedSession)) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
-    drop(stage.send(Call::replayable()));
+fn send_until(setup: Setup, change: fn(&SharedSession)) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
+    drop(fixture.send(Call::replayable()));
     let has_changed = AtomicBool::new(false);
-    let ends = stage.play(cast, async |caller| {
+    let ends = fixture.run(setup, async |caller| {
         for _ in 0..2 {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
             assert!((oldest..=2).contains(&attempt.generation().number()), "{attempt:?}");
-            let verdict =
-                stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
+            let verdict = fixture
+                .session
+                .conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
         if caller.number == 0 {
-            change(&stage.session);
+            change(&fixture.session);
             has_changed.store(true, SeqCst);
         }
         call(caller).await
     });
     // The other callers may have ended earlier.
     assert_sent(&ends[..1], 2);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
 /// Another key pair.
@@ -232,55 +235,58 @@ fn others() -> Credentials {
 
 /// Each entry of the journal is emitted once. Each caller emits its own entries in order, and their
 /// times never go backwards.
-pub fn telling(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Unavailable, Answer::Granted]);
+pub fn telling(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Unavailable, Answer::Granted]);
     trace::listen(true);
-    stage.play(cast, call);
-    let heard = trace::heard();
-    let mut numbers: Vec<_> = heard.iter().map(|(_, number)| *number).collect();
+    fixture.run(setup, call);
+    let emitted = trace::emitted();
+    let mut numbers: Vec<_> = emitted.iter().map(|(_, number)| *number).collect();
     numbers.sort_unstable();
-    let (written, times) = stage.session.with(|session, _| {
+    let (written, times) = fixture.session.with(|session, _| {
         let times: Vec<_> = session.journal().since(0).map(|entry| entry.at).collect();
         (session.journal().written(), times)
     });
     assert_eq!(numbers, (1..=written).collect::<Vec<_>>());
     assert!(times.is_sorted(), "{times:?}");
-    for (place, (teller, number)) in heard.iter().enumerate() {
-        let mut before = heard[..place].iter().filter(|(other, _)| other == teller);
-        assert!(before.all(|(_, earlier)| earlier < number), "{heard:?}");
+    for (place, (thread, number)) in emitted.iter().enumerate() {
+        let mut before = emitted[..place].iter().filter(|(other, _)| other == thread);
+        assert!(before.all(|(_, earlier)| earlier < number), "{emitted:?}");
     }
 }
 
 /// If the future of a leader is dropped during its login, exactly one caller replaces the leader at
 /// once.
-pub fn dropped_leader(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Dropped, Answer::Granted]);
-    let mut ends = stage.play(cast, call);
+pub fn dropped_leader(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Dropped, Answer::Granted]);
+    let mut ends = fixture.run(setup, call);
     assert_eq!(take_dropped(&mut ends), 1);
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
 /// If several leaders are dropped one after the other, the next leader's token serves all remaining
 /// callers at once.
-pub fn dropped_leaders(cast: Cast) {
-    for dropped in 1..cast.callers {
+pub fn dropped_leaders(setup: Setup) {
+    for dropped in 1..setup.callers {
         let mut script = vec![Answer::Dropped; dropped];
         script.push(Answer::Granted);
-        let stage = Stage::new(cast.bell, &script);
-        let mut ends = stage.play(cast, call);
+        let fixture = Fixture::new(setup.fault, &script);
+        let mut ends = fixture.run(setup, call);
         assert_eq!(take_dropped(&mut ends), dropped);
         assert_sent(&ends, 1);
-        assert_eq!(stage.seen(), Seen { logins: dropped + 1, at_once: 1, passed: Duration::ZERO });
+        assert_eq!(
+            fixture.seen(),
+            Seen { logins: dropped + 1, at_once: 1, passed: Duration::ZERO }
+        );
     }
 }
 
 /// A future that is dropped during a login ends only its own call. The other callers go on as
 /// without it, or at once if it was the leader.
-pub fn timed_out(cast: Cast) {
-    let stage = Stage::new(cast.bell, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
+pub fn timed_out(setup: Setup) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let leads = AtomicBool::new(false);
-    let mut ends = stage.play(cast, async |caller| {
+    let mut ends = fixture.run(setup, async |caller| {
         if caller.number > 0 {
             return call(caller).await;
         }
@@ -292,13 +298,13 @@ pub fn timed_out(cast: Cast) {
     assert_eq!(ends[0].at, TEN_SECONDS / 2);
     assert_eq!(take_dropped(&mut ends), 1);
     assert_sent(&ends, 1);
-    assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed });
+    assert_eq!(fixture.seen(), Seen { logins, at_once: 1, passed });
 }
 
 /// If a waiting caller is dropped between its wake-up and its poll, the other callers are still
 /// woken.
-pub fn dropped_when_woken(cast: Cast) {
-    dropped_when_polled_again(cast, async || {
+pub fn dropped_when_woken(setup: Setup) {
+    dropped_when_polled_again(setup, async || {
         let mut polls = 0;
         poll_fn(|_| {
             polls += 1;
@@ -309,16 +315,16 @@ pub fn dropped_when_woken(cast: Cast) {
 }
 
 /// A future that is dropped at any moment ends its own call, and does not delay the other callers.
-pub fn dropped_at_any_moment(cast: Cast) {
+pub fn dropped_at_any_moment(setup: Setup) {
     // Wake the future without a reason, so that it is dropped at a random point of the other
     // callers' progress.
-    dropped_when_polled_again(cast, future::yield_now);
+    dropped_when_polled_again(setup, future::yield_now);
 }
 
-fn dropped_when_polled_again(cast: Cast, again: impl AsyncFn() + Sync) {
-    let stage = Stage::new(cast.bell, &[Answer::Granted]);
+fn dropped_when_polled_again(setup: Setup, again: impl AsyncFn() + Sync) {
+    let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
     let led = AtomicBool::new(false);
-    let mut ends = stage.play(cast, async |caller| {
+    let mut ends = fixture.run(setup, async |caller| {
         if caller.number > 0 {
             return call(caller).await;
         }
@@ -329,7 +335,7 @@ fn dropped_when_polled_again(cast: Cast, again: impl AsyncFn() + Sync) {
     assert!(take_dropped(&mut ends) <= 1);
     assert_sent(&ends, 1);
     let logins = if led.into_inner() { 2 } else { 1 };
-    assert_eq!(stage.seen(), Seen { logins, at_once: 1, passed: Duration::ZERO });
+    assert_eq!(fixture.seen(), Seen { logins, at_once: 1, passed: Duration::ZERO });
 }
 
 async fn call(caller: &Caller<'_>) -> End {

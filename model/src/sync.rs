@@ -15,53 +15,53 @@ use crate::clock;
 pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 thread_local! {
-    static BELL: Cell<Notify> = const { Cell::new(Notify::Sound) };
+    static FAULT: Cell<Fault> = const { Cell::new(Fault::None) };
 }
 
 /// The behaviour of the event and of the callers: correct, or with one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notify {
+pub enum Fault {
     /// Correct: the event wakes all listeners, and each waiter listens before it unlocks.
-    Sound,
+    None,
     /// The event also wakes listeners, and ends waits, without a reason.
-    Skittish,
+    SpuriousWakeup,
     /// The event is never notified.
-    Silent,
+    NeverNotifies,
     /// The event wakes only one listener.
-    ForOne,
+    NotifiesOne,
     /// The waiter unlocks a moment before it listens.
-    Late,
+    ListensLate,
     /// The event is correct, but each login is sent five times, one after the other.
-    Often,
+    FiveLogins,
     /// The event is correct, but each login is sent together with another one.
-    Beside,
+    ParallelLogins,
     /// The event is correct, but each leader goes on two leases after its login.
-    Slow,
+    SlowLeader,
     /// The event is correct, but each call except the first caller's carries the token of the call
     /// before.
-    Stale,
+    PreviousToken,
     /// The event is correct, but each call carries a token that the server has not granted.
-    Forged,
+    ForgedToken,
     /// The event is correct, but each call except the first unwinds at its end.
-    Unwinding,
+    UnwindingCall,
     /// The event is correct, but the future of each call is dropped at its end.
-    Dropping,
+    DroppedCall,
     /// The event is correct, but the first call goes on one second after each wait.
-    Dozing,
+    LateWakeup,
     /// The event is correct, but half of the journal's entries are not emitted.
-    Muffled,
+    LostEvents,
     /// The event is correct, but the journal's entries are emitted in reverse order.
-    Reversed,
+    ReversedEvents,
 }
 
 /// The behaviour in this scene.
-pub(crate) fn bell() -> Notify {
-    BELL.get()
+pub(crate) fn fault() -> Fault {
+    FAULT.get()
 }
 
 /// Sets the behaviour for the next scene.
-pub(crate) fn hang(bell: Notify) {
-    BELL.set(bell);
+pub(crate) fn set_fault(fault: Fault) {
+    FAULT.set(fault);
 }
 
 /// Lets the other callers run, as they may between any two visible steps. This sleep is a switching
@@ -84,11 +84,11 @@ struct Listeners {
     /// Counts the listeners, so that each has its own number.
     begun: u64,
     /// The listeners, in the order in which they began.
-    ears: Vec<Ear>,
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug)]
-struct Ear {
+struct Waiting {
     number: u64,
     /// The waker of the listener, after it has begun to wait.
     waker: Option<Waker>,
@@ -102,37 +102,37 @@ impl Event {
     pub(crate) fn listen(&self) -> EventListener {
         pause();
         let mut listener = EventListener { event: Arc::clone(&self.0), number: None };
-        if BELL.get() != Notify::Late {
+        if FAULT.get() != Fault::ListensLate {
             listener.begin();
         }
         listener
     }
 
     pub(crate) fn notify(&self, all: usize) {
-        let count = match BELL.get() {
-            Notify::Sound
-            | Notify::Skittish
-            | Notify::Late
-            | Notify::Stale
-            | Notify::Often
-            | Notify::Beside
-            | Notify::Slow
-            | Notify::Forged
-            | Notify::Unwinding
-            | Notify::Dropping
-            | Notify::Dozing
-            | Notify::Muffled
-            | Notify::Reversed => all,
-            Notify::ForOne => 1,
-            Notify::Silent => 0,
+        let count = match FAULT.get() {
+            Fault::None
+            | Fault::SpuriousWakeup
+            | Fault::ListensLate
+            | Fault::PreviousToken
+            | Fault::FiveLogins
+            | Fault::ParallelLogins
+            | Fault::SlowLeader
+            | Fault::ForgedToken
+            | Fault::UnwindingCall
+            | Fault::DroppedCall
+            | Fault::LateWakeup
+            | Fault::LostEvents
+            | Fault::ReversedEvents => all,
+            Fault::NotifiesOne => 1,
+            Fault::NeverNotifies => 0,
         };
         pause();
-        let heard: Vec<_> = {
-            let ears = &mut self.0.lock().unwrap().ears;
-            let count = ears.len().min(count);
-            ears.drain(..count).collect()
+        let notified: Vec<_> = {
+            let waiting = &mut self.0.lock().unwrap().waiting;
+            let count = waiting.len().min(count);
+            waiting.drain(..count).collect()
         };
-        heard.into_iter().filter_map(|ear| ear.waker).for_each(Waker::wake);
+        notified.into_iter().filter_map(|listener| listener.waker).for_each(Waker::wake);
     }
 }
 
@@ -148,7 +148,7 @@ impl EventListener {
         let mut listeners = self.event.lock().unwrap();
         listeners.begun += 1;
         let number = listeners.begun;
-        listeners.ears.push(Ear { number, waker: None });
+        listeners.waiting.push(Waiting { number, waker: None });
         *self.number.insert(number)
     }
 }
@@ -161,17 +161,17 @@ impl Future for EventListener {
             pause();
             self.begin()
         });
-        if BELL.get() == Notify::Skittish {
+        if FAULT.get() == Fault::SpuriousWakeup {
             match thread_rng().gen_range(0..4) {
                 0 => return Poll::Ready(()),
                 1 => context.waker().wake_by_ref(),
                 _ => {}
             }
         }
-        let ears = &mut self.event.lock().unwrap().ears;
-        match ears.iter_mut().find(|ear| ear.number == number) {
-            Some(ear) => {
-                ear.waker = Some(context.waker().clone());
+        let waiting = &mut self.event.lock().unwrap().waiting;
+        match waiting.iter_mut().find(|listener| listener.number == number) {
+            Some(listener) => {
+                listener.waker = Some(context.waker().clone());
                 Poll::Pending
             }
             None => Poll::Ready(()),
@@ -181,7 +181,7 @@ impl Future for EventListener {
 
 impl Drop for EventListener {
     fn drop(&mut self) {
-        self.event.lock().unwrap().ears.retain(|ear| Some(ear.number) != self.number);
+        self.event.lock().unwrap().waiting.retain(|listener| Some(listener.number) != self.number);
     }
 }
 

@@ -5,17 +5,17 @@ use std::cell::{Cell, RefCell};
 use shuttle::thread::{self, ThreadId};
 use waldo_auth_core::Entry;
 
-use crate::sync::{self, Notify};
+use crate::sync::{self, Fault};
 
 thread_local! {
     static LISTENS: Cell<bool> = const { Cell::new(false) };
-    static HEARD: RefCell<Vec<(ThreadId, u64)>> = RefCell::default();
+    static EMITTED: RefCell<Vec<(ThreadId, u64)>> = RefCell::default();
 }
 
 /// Whether the next scene has a listener.
 pub(crate) fn listen(listens: bool) {
     LISTENS.set(listens);
-    HEARD.take();
+    EMITTED.take();
 }
 
 pub(crate) fn is_heard() -> bool {
@@ -25,20 +25,20 @@ pub(crate) fn is_heard() -> bool {
 pub(crate) fn emit(entry: &Entry) {
     // A listener may take its time.
     thread::yield_now();
-    let teller = thread::current().id();
-    let notify = sync::bell();
-    if notify == Notify::Muffled && entry.number.is_multiple_of(2) {
+    let thread = thread::current().id();
+    let notify = sync::fault();
+    if notify == Fault::LostEvents && entry.number.is_multiple_of(2) {
         return;
     }
-    HEARD.with_borrow_mut(|heard| {
-        let place = if notify == Notify::Reversed { 0 } else { heard.len() };
-        heard.insert(place, (teller, entry.number));
+    EMITTED.with_borrow_mut(|emitted| {
+        let place = if notify == Fault::ReversedEvents { 0 } else { emitted.len() };
+        emitted.insert(place, (thread, entry.number));
     });
 }
 
 /// The emitted entries in order, each with its thread.
-pub(crate) fn heard() -> Vec<(ThreadId, u64)> {
-    HEARD.take()
+pub(crate) fn emitted() -> Vec<(ThreadId, u64)> {
+    EMITTED.take()
 }
 
 /// The subscriber, which is the same in all threads.

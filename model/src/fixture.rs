@@ -14,19 +14,19 @@ use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Refusal};
 
 use crate::lead::Lead;
 use crate::session::{Admission, SharedSession};
-use crate::sync::{self, Notify};
+use crate::sync::{self, Fault};
 use crate::wait::Wait;
 use crate::{clock, executor, trace};
 
 /// The callers of a scene: their number, their kind and their event.
 #[derive(Clone, Copy, Debug)]
-pub struct Cast {
+pub struct Setup {
     /// The number of callers, at least 2.
     pub callers: usize,
     /// The kind of the callers.
     pub kind: Kind,
     /// The event that wakes the callers.
-    pub bell: Notify,
+    pub fault: Fault,
 }
 
 /// The kind of callers that share the session.
@@ -83,7 +83,7 @@ pub(crate) struct Seen {
     pub(crate) passed: Duration,
 }
 
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) session: SharedSession,
     /// The answers to the logins, in order. The last answer repeats.
     script: Vec<Answer>,
@@ -98,9 +98,9 @@ const TWO_LEASES: Duration = Duration::from_secs(60);
 /// The panic payload of a caller that unwinds on purpose.
 struct OnPurpose;
 
-impl Stage {
-    pub(crate) fn new(bell: Notify, script: &[Answer]) -> Self {
-        sync::hang(bell);
+impl Fixture {
+    pub(crate) fn new(fault: Fault, script: &[Answer]) -> Self {
+        sync::set_fault(fault);
         clock::reset();
         trace::listen(false);
         let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
@@ -129,12 +129,12 @@ impl Stage {
     }
 
     /// Runs the callers to their ends: together in one thread, or each in its own thread.
-    pub(crate) fn play(
+    pub(crate) fn run(
         &self,
-        cast: Cast,
+        setup: Setup,
         run: impl AsyncFn(&Caller<'_>) -> End + Sync,
     ) -> Vec<Ended> {
-        let Cast { callers, kind, .. } = cast;
+        let Setup { callers, kind, .. } = setup;
         let perform = |number| self.perform(kind, number, &run);
         if kind == Kind::TasksOfOneThread {
             clock::start(1);
@@ -174,7 +174,7 @@ impl Stage {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        let sent = if sync::bell() == Notify::Often { 5 } else { 1 };
+        let sent = if sync::fault() == Fault::FiveLogins { 5 } else { 1 };
         let (logins, at_once) = (sent * self.logins.load(SeqCst), self.at_once.load(SeqCst));
         Seen { logins, at_once, passed: clock::passed() }
     }
@@ -182,7 +182,7 @@ impl Stage {
 
 /// One caller of the session, with the loop of an adapter.
 pub(crate) struct Caller<'a> {
-    stage: &'a Stage,
+    fixture: &'a Fixture,
     pub(crate) number: usize,
     /// Whether the caller is a thread.
     blocks: bool,
@@ -192,14 +192,14 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    fn new(stage: &'a Stage, kind: Kind, number: usize) -> Self {
+    fn new(fixture: &'a Fixture, kind: Kind, number: usize) -> Self {
         let blocks = match kind {
             Kind::Threads => true,
             Kind::Tasks | Kind::TasksOfOneThread => false,
             Kind::Both => number.is_multiple_of(2),
         };
         Self {
-            stage,
+            fixture,
             number,
             blocks,
             led: Cell::default(),
@@ -216,23 +216,23 @@ impl<'a> Caller<'a> {
     /// Makes a call, until it is sent or refused.
     pub(crate) async fn call(&self, call: Call) -> End {
         let sent = self.send(call).await;
-        match sync::bell() {
-            Notify::Forged => return End::Sent(9),
-            Notify::Unwinding if self.number > 0 => return End::Lost,
-            Notify::Dropping => return End::Dropped,
-            Notify::Sound
-            | Notify::Skittish
-            | Notify::Silent
-            | Notify::ForOne
-            | Notify::Late
-            | Notify::Stale
-            | Notify::Often
-            | Notify::Beside
-            | Notify::Slow
-            | Notify::Unwinding
-            | Notify::Dozing
-            | Notify::Muffled
-            | Notify::Reversed => {}
+        match sync::fault() {
+            Fault::ForgedToken => return End::Sent(9),
+            Fault::UnwindingCall if self.number > 0 => return End::Lost,
+            Fault::DroppedCall => return End::Dropped,
+            Fault::None
+            | Fault::SpuriousWakeup
+            | Fault::NeverNotifies
+            | Fault::NotifiesOne
+            | Fault::ListensLate
+            | Fault::PreviousToken
+            | Fault::FiveLogins
+            | Fault::ParallelLogins
+            | Fault::SlowLeader
+            | Fault::UnwindingCall
+            | Fault::LateWakeup
+            | Fault::LostEvents
+            | Fault::ReversedEvents => {}
         }
         match sent {
             Ok(attempt) => End::Sent(attempt.generation().number()),
@@ -243,8 +243,10 @@ impl<'a> Caller<'a> {
     pub(crate) async fn send(&self, mut call: Call) -> Result<Attempt, Refusal> {
         let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
         loop {
-            call = match self.stage.session.admit(call, &mut request).unwrap() {
-                Admission::Send(attempt) if sync::bell() == Notify::Stale && self.number > 0 => {
+            call = match self.fixture.session.admit(call, &mut request).unwrap() {
+                Admission::Send(attempt)
+                    if sync::fault() == Fault::PreviousToken && self.number > 0 =>
+                {
                     // Send the call with the token of the previous admission.
                     match self.kept.replace(Some(attempt)) {
                         Some(earlier) => return Ok(earlier),
@@ -254,7 +256,7 @@ impl<'a> Caller<'a> {
                 Admission::Send(attempt) => return Ok(attempt),
                 Admission::Authenticate(lead, wait) => {
                     self.authenticate(lead).await;
-                    if sync::bell() == Notify::Slow {
+                    if sync::fault() == Fault::SlowLeader {
                         clock::sleep(TWO_LEASES).await;
                     }
                     wait.into_call()
@@ -267,7 +269,7 @@ impl<'a> Caller<'a> {
 
     async fn wait(&self, wait: Wait) -> Call {
         let call = if self.blocks { wait.block() } else { wait.or(clock::sleep).await };
-        if sync::bell() == Notify::Dozing && self.number == 0 {
+        if sync::fault() == Fault::LateWakeup && self.number == 0 {
             clock::sleep(Duration::from_secs(1)).await;
         }
         call
@@ -276,15 +278,15 @@ impl<'a> Caller<'a> {
     /// Runs a login.
     pub(crate) async fn authenticate(&self, lead: Lead) {
         self.led.set(true);
-        let number = self.stage.logins.fetch_add(1, SeqCst);
-        let under_way = UnderWay::begin(self.stage);
-        if sync::bell() == Notify::Beside {
-            drop(UnderWay::begin(self.stage));
+        let number = self.fixture.logins.fetch_add(1, SeqCst);
+        let under_way = UnderWay::begin(self.fixture);
+        if sync::fault() == Fault::ParallelLogins {
+            drop(UnderWay::begin(self.fixture));
         }
         // Let the other callers run during the login.
         future::yield_now().await;
         let (status, body) =
-            match *self.stage.script.get(number).or(self.stage.script.last()).unwrap() {
+            match *self.fixture.script.get(number).or(self.fixture.script.last()).unwrap() {
                 Answer::Granted => granted(number),
                 Answer::Late(span) => {
                     clock::sleep(span).await;
@@ -331,13 +333,13 @@ fn granted(number: usize) -> (StatusCode, String) {
 }
 
 /// Counts a login as under way until its end.
-struct UnderWay<'a>(&'a Stage);
+struct UnderWay<'a>(&'a Fixture);
 
 impl<'a> UnderWay<'a> {
-    fn begin(stage: &'a Stage) -> Self {
-        let at_once = stage.under_way.fetch_add(1, SeqCst) + 1;
-        stage.at_once.fetch_max(at_once, SeqCst);
-        Self(stage)
+    fn begin(fixture: &'a Fixture) -> Self {
+        let at_once = fixture.under_way.fetch_add(1, SeqCst) + 1;
+        fixture.at_once.fetch_max(at_once, SeqCst);
+        Self(fixture)
     }
 }
 
