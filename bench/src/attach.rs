@@ -5,12 +5,13 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, Response};
 
-use crate::contender::Contender;
+use crate::contender::{Batch, Contender};
 use crate::group::Group;
 use crate::jwt::mint;
 use crate::limit::Limit::AtMost;
@@ -19,9 +20,12 @@ use crate::subject::{self, Core, Shared};
 /// The size of the token, in bytes. With its scheme it has 250 bytes.
 const TOKEN: usize = 243;
 
-/// The groups: the core alone, and the shared session.
-pub fn groups() -> [Group; 2] {
-    [core(), shared()]
+/// The size of a renewed token, in bytes.
+const RENEWED: usize = 400;
+
+/// The groups: the core alone, and the shared session without and with renewals.
+pub fn groups() -> [Group; 3] {
+    [core(), shared(), renewed()]
 }
 
 /// The core alone, which gets the time as an argument.
@@ -60,6 +64,56 @@ pub fn shared() -> Group {
                 move || drop(black_box(client.token().unwrap()))
             },
         ))
+}
+
+/// The documented case: the shared session attaches a token, and each response brings a new one.
+pub fn renewed() -> Group {
+    let session = Arc::new(Shared::holding(&mint(RENEWED, 0)));
+    let renewals = Arc::new(AtomicU64::new(1));
+    Group::new(
+        "A5",
+        "A call whose response brings a new token of 400 bytes, both clocks read",
+        Contender::repeating("floor: clone and insert, and both clocks twice", || {
+            let (token, mut request) = (bearer(), request());
+            move || {
+                insert(&mut request, &token);
+                black_box((Instant::now(), SystemTime::now()));
+                black_box((Instant::now(), SystemTime::now()));
+            }
+        }),
+    )
+    .with(
+        Contender::new("a shared session", move |operations| {
+            let first = renewals.fetch_add(operations as u64, Ordering::Relaxed);
+            let response = |number| {
+                let token = format!("Bearer {}", mint(RENEWED, first + number));
+                Response::builder().header(AUTHORIZATION, token).body(()).unwrap()
+            };
+            Renew {
+                session: Arc::clone(&session),
+                request: request(),
+                responses: (0..operations as u64).map(response).collect(),
+            }
+        })
+        .allocations(AtMost(1.0)),
+    )
+    .in_batches_of(1024)
+}
+
+/// Calls of a shared session, and their responses.
+struct Renew {
+    session: Arc<Shared>,
+    request: Request<()>,
+    responses: Vec<Response<()>>,
+}
+
+impl Batch for Renew {
+    fn perform(&mut self) {
+        for response in &mut self.responses {
+            let attempt = self.session.attach(&mut self.request);
+            self.session.conclude(attempt, black_box(response));
+        }
+    }
 }
 
 fn floor(name: &str) -> Contender {

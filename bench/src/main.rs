@@ -62,7 +62,9 @@ fn attach(pace: Pace) {
         time(&group, rounds);
     }
     if available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
-        time(&attach::shared(), Rounds { threads: 2, ..rounds });
+        for group in [attach::shared(), attach::renewed()] {
+            time(&group, Rounds { threads: 2, ..rounds });
+        }
     } else {
         println!("\nThere is one CPU only, so two threads at once are not timed.");
     }

@@ -84,6 +84,13 @@ impl Shared {
         shared
     }
 
+    pub(crate) fn conclude(&self, attempt: Attempt, response: &mut Response<()>) {
+        match self.0.conclude(attempt, response) {
+            Verdict::Deliver => {}
+            Verdict::Retry(_) => panic!("a success is delivered"),
+        }
+    }
+
     pub(crate) fn attach(&self, request: &mut Request<()>) -> Attempt {
         self.log_in(request, |_| panic!("a token is held"))
     }

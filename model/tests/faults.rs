@@ -65,8 +65,7 @@ fn scenes_detect_an_unlock_between_decision_and_wait() {
 fn each_bound_detects_its_fault() {
     let (five, parallel, slow, forged) =
         (Fault::FiveLogins, Fault::ParallelLogins, Fault::SlowLeader, Fault::ForgedToken);
-    let (unwinding, dropping, late) =
-        (Fault::UnwindingCall, Fault::DroppedCall, Fault::LateWakeup);
+    let (unwinding, dropping, late) = (Fault::UnwindingCall, Fault::DroppedCall, Fault::LateWakeup);
     for (name, scene, faults) in [
         ("cold start", scene::cold_start as fn(_), &[five, parallel, slow, forged][..]),
         ("storm of 401s", scene::storm_of_401s, &[five, parallel, slow, forged]),
@@ -90,7 +89,11 @@ fn each_bound_detects_its_fault() {
         ("dropped leader", scene::dropped_leader, &[five, parallel, slow, forged, dropping]),
         ("dropped leaders", scene::dropped_leaders, &[five, parallel, slow, forged, dropping]),
         ("timed out", scene::timed_out, &[five, parallel, slow, forged, dropping]),
-        ("dropped when woken", scene::dropped_when_woken, &[five, parallel, slow, forged, dropping]),
+        (
+            "dropped when woken",
+            scene::dropped_when_woken,
+            &[five, parallel, slow, forged, dropping],
+        ),
         (
             "dropped at any moment",
             scene::dropped_at_any_moment,

@@ -166,6 +166,8 @@ impl SharedSession {
             return Verdict::Deliver;
         }
         drop(state);
+        // Decode the token without the lock, because decoding takes longer than the rest.
+        let head = head.decode();
         self.with(|session, now| session.conclude(attempt, head, now))
     }
 

@@ -653,7 +653,7 @@ impl Session {
     /// Holds the token in an `Authorization` header of a successful response, if the rules accept
     /// it (rules 4, 5, 6).
     fn renew(&mut self, attempt: &Attempt, value: &HeaderValue, response: Head<'_>, now: Now) {
-        match self.accept_renewal(attempt, value) {
+        match self.accept_renewal(attempt, value, response) {
             Ok(Some((jwt, header))) => {
                 // Measure from the sending of the request: the server may have issued the token at
                 // any time since. A slow answer thus shortens the lifetime.

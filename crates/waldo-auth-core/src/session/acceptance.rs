@@ -12,7 +12,7 @@ use crate::lifetime::Lifetime;
 use crate::snapshot::{NotResumed, Snapshot};
 use crate::time::Now;
 use crate::verify;
-use crate::wire::{self, Jwt, Malformed};
+use crate::wire::{self, Head, Jwt, Malformed};
 
 /// The largest difference between two wall clocks at which a snapshot is still resumed.
 const TOLERANCE: Duration = Duration::from_secs(60);
@@ -29,6 +29,7 @@ impl Session {
         &self,
         attempt: &Attempt,
         value: &'a HeaderValue,
+        response: Head<'a>,
     ) -> Result<Option<(Jwt<'a>, HeaderValue)>, Ignored> {
         if attempt.epoch != self.epoch {
             return Err(Ignored::EarlierEpoch);
@@ -41,7 +42,7 @@ impl Session {
         if self.given_up.contain(text) {
             return Err(Ignored::GivenUp);
         }
-        let jwt = Jwt::read(text)?;
+        let jwt = response.jwt(value)?;
         if !self.is_signed(jwt) {
             return Err(Ignored::BadSignature);
         }

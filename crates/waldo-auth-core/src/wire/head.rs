@@ -5,8 +5,10 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 
+use super::authorization::credentials;
 use super::claims::NumericDate;
 use super::dates::LastDate;
+use super::jwt::{Jwt, Malformed};
 
 /// The part of a response that authentication looks at: its status and its headers.
 ///
@@ -26,12 +28,14 @@ pub struct Head<'a> {
     /// The URI that the response came from, if the HTTP stack may have followed a redirect by
     /// itself. See [`Head::with_uri`].
     pub(crate) uri: Option<&'a Uri>,
+    /// The first value that may hold a renewed token, if it has been decoded.
+    decoded: Option<(&'a HeaderValue, Result<Jwt<'a>, Malformed>)>,
 }
 
 impl<'a> Head<'a> {
     /// The head of a response from the URI of its request.
     pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
-        Self { status, headers, uri: None }
+        Self { status, headers, uri: None, decoded: None }
     }
 
     /// Sets the URI that the response really came from.
@@ -41,6 +45,16 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn with_uri(self, uri: &'a Uri) -> Self {
         Self { uri: Some(uri), ..self }
+    }
+
+    /// Decodes the renewed token now.
+    ///
+    /// [`Session::conclude`](crate::Session::conclude) decodes the token otherwise. Threads that
+    /// share a session decode the token first, so that they hold the lock for a shorter time.
+    #[must_use]
+    pub fn decode(self) -> Self {
+        let decoded = self.renewals().next().map(|value| (value, self.jwt(value)));
+        Self { decoded, ..self }
     }
 
     /// The URI that [`with_uri`](Self::with_uri) has set.
@@ -55,6 +69,14 @@ impl<'a> Head<'a> {
     /// [joined](super::joined) several values to one.
     pub(crate) fn renewals(self) -> impl Iterator<Item = &'a HeaderValue> {
         self.headers.get_all(AUTHORIZATION).iter()
+    }
+
+    /// Reads the token in one of the [values](Self::renewals).
+    pub(crate) fn jwt(self, value: &'a HeaderValue) -> Result<Jwt<'a>, Malformed> {
+        match self.decoded {
+            Some((decoded, jwt)) if std::ptr::eq(decoded, value) => jwt,
+            _ => Jwt::read(credentials(value.as_bytes())),
+        }
     }
 
     /// When the server made the response, by its own clock; `None` if a cache kept the response.

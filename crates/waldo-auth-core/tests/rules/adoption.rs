@@ -1,6 +1,7 @@
 //! Rules 5 and 6: which token is held.
 
-use waldo_auth_core::{Call, Credentials, Event, Ignored};
+use http::StatusCode;
+use waldo_auth_core::{Call, Credentials, Event, Head, Ignored};
 
 use crate::fixture::{
     Fixture, KEY, bearer, busy, credentials, headers, jwt, millis, rejection_of, secs,
@@ -455,5 +456,29 @@ fn rule_05_what_an_earlier_login_brought_sets_no_mark_for_a_later_one() {
         fixture.renew(a.attempt, &first);
         fixture.renew(b.attempt, &second);
         assert_eq!(fixture.held(), second, "refused: {refused}");
+    }
+}
+
+#[test]
+fn rule_04_a_token_decoded_early_is_judged_alike() {
+    let good = bearer(&jwt(r#"{"exp":1800005000,"iat":1800000000}"#));
+    let value = |text: &str| headers(&[("authorization", text)]);
+    let two = |text: &str| {
+        let mut two = value(text);
+        two.append("authorization", good.get("authorization").unwrap().clone());
+        two
+    };
+    let joined = format!("Bearer x, {}", good.get("authorization").unwrap().to_str().unwrap());
+    for headers in
+        [headers(&[]), good.clone(), value(""), value("Bearer x"), value(&joined), two("x")]
+    {
+        let conclude = |early: bool| {
+            let (mut fixture, _) = Fixture::warm();
+            let sent = fixture.send(Call::replayable());
+            let head = Head::new(StatusCode::OK, &headers);
+            drop(fixture.conclude_head(sent.attempt, if early { head.decode() } else { head }));
+            (fixture.held(), fixture.journal(), fixture.session.digest())
+        };
+        assert_eq!(conclude(true), conclude(false), "{headers:?}");
     }
 }
