@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{Response, StatusCode};
 use shuttle::future;
-use waldo_auth_core::{Call, Credentials, Explanation, Head, Refusal, Verdict};
+use waldo_auth_core::{Call, Credentials, Explanation, Refusal, Verdict};
 
 use crate::fixture::{Answer, Caller, End, Ended, Fixture, Seen, Setup, unwind};
 use crate::session::SharedSession;
@@ -38,14 +38,14 @@ pub fn storm_of_401s(setup: Setup) {
     let sent = || fixture.send(Call::replayable());
     // Let the server accept the token first. Otherwise a 401 would not drop the token of a new
     // login.
-    drop(fixture.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
+    drop(fixture.session.conclude(sent(), &mut Response::new(())));
     let attempts: Vec<_> =
         (0..setup.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
     let ends = fixture.run(setup, async |caller| {
         let attempt = attempts[caller.number].lock().unwrap().take().unwrap();
-        let headers = HeaderMap::new();
-        match fixture.session.conclude_head(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers))
-        {
+        let mut refused = Response::new(());
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        match fixture.session.conclude(attempt, &mut refused) {
             Verdict::Retry(call) => caller.call(call).await,
             Verdict::Deliver => panic!("a first 401 is healed"),
         }
@@ -212,9 +212,7 @@ fn send_until(setup: Setup, change: fn(&SharedSession)) {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
             assert!((oldest..=2).contains(&attempt.generation().number()), "{attempt:?}");
-            let verdict = fixture
-                .session
-                .conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
+            let verdict = fixture.session.conclude(attempt, &mut Response::new(()));
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
         if caller.number == 0 {
