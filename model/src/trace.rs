@@ -18,7 +18,7 @@ pub(crate) fn listen(listens: bool) {
     EMITTED.take();
 }
 
-pub(crate) fn is_heard() -> bool {
+pub(crate) fn is_enabled() -> bool {
     LISTENS.get()
 }
 
@@ -51,7 +51,7 @@ impl Subscriber {
     }
 
     #[expect(clippy::unused_self, reason = "the shell's own has something to say")]
-    pub(crate) fn hears<R>(&self, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn with<R>(&self, run: impl FnOnce() -> R) -> R {
         run()
     }
 }

@@ -97,7 +97,7 @@ impl Lead {
         // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
         let outcome = self.login.as_deref().map(outcome);
         if let Some((login, outcome)) = self.login.take().zip(outcome) {
-            self.subscriber.hears(|| self.session.settle(*login, outcome));
+            self.subscriber.with(|| self.session.settle(*login, outcome));
         }
     }
 }
@@ -112,7 +112,7 @@ impl Drop for Lead {
         } else {
             Outcome::Abandoned
         };
-        self.subscriber.hears(|| self.session.settle(*login, outcome));
+        self.subscriber.with(|| self.session.settle(*login, outcome));
     }
 }
 

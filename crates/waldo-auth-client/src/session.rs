@@ -282,7 +282,7 @@ impl SharedSession {
         let result = run(&mut state.session, now);
         let entries = state.take_pending();
         drop(state);
-        self.0.settled.ring();
+        self.0.settled.notify_all();
         self.emit(&entries);
         result
     }
@@ -384,7 +384,7 @@ impl State {
         let emitted = std::mem::replace(&mut self.emitted, journal.written());
         // A renewed token comes with every response. Copy its entry only if a subscriber listens,
         // because the copy allocates.
-        if trace::is_heard() { journal.since(emitted).copied().collect() } else { Vec::new() }
+        if trace::is_enabled() { journal.since(emitted).copied().collect() } else { Vec::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use waldo_auth_core::{Entry, Event, Ignored};
 
 /// Whether a `tracing` subscriber or a `log` logger listens. `tracing` passes its events to the
 /// logger if no subscriber was ever set.
-pub(crate) fn is_heard() -> bool {
+pub(crate) fn is_enabled() -> bool {
     LevelFilter::current() != LevelFilter::OFF || log::max_level() != log::LevelFilter::Off
 }
 
@@ -23,7 +23,7 @@ impl Subscriber {
     }
 
     /// Calls `run`, and sends its events to this subscriber.
-    pub(crate) fn hears<R>(&self, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn with<R>(&self, run: impl FnOnce() -> R) -> R {
         match &self.0 {
             Some(subscriber) => dispatcher::with_default(subscriber, run),
             None => run(),

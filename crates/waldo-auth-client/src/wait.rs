@@ -2,7 +2,7 @@
 //!
 //! Hazard: a waker runs user code. It may drop its task, run its task at once, or call the session.
 //! So no waker is called while a lock is held, not even the lock of the [`Event`]. The event wakes
-//! a [`DeferredWaker`], which only stores the task's waker. [`Notify::ring`] calls the stored
+//! a [`DeferredWaker`], which only stores the task's waker. [`Notify::notify_all`] calls the stored
 //! wakers afterwards.
 
 use std::future::{Future, poll_fn};
@@ -29,13 +29,13 @@ impl Notify {
         Self { event: Event::new(), woken: Arc::default() }
     }
 
-    /// Begins a wait, which the next `ring` ends.
+    /// Begins a wait, which the next notification ends.
     pub(crate) fn listen(&self, until: Option<Instant>, call: Call) -> Wait {
         Wait { settled: self.event.listen(), woken: Arc::clone(&self.woken), until, call }
     }
 
     /// Ends all waits. Call it without a lock.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify_all(&self) {
         self.event.notify(usize::MAX);
         let woken = mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
         woken.into_iter().for_each(Waker::wake);
@@ -45,7 +45,7 @@ impl Notify {
 /// A registered wait for the next change of the session, such as the end of a login. A change that
 /// comes before [`block`](Self::block) or [`or`](Self::or) is called ends the wait too.
 #[derive(Debug)]
-#[must_use = "a call that does not wait asks again at once, and is told the same"]
+#[must_use = "a call that does not wait asks again at once, and gets the same answer"]
 pub struct Wait {
     settled: EventListener,
     woken: Arc<Mutex<Vec<Waker>>>,
@@ -90,7 +90,7 @@ impl Wait {
         let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
         let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));
         poll_fn(|context| {
-            relay.lead_to(context.waker());
+            relay.forward_to(context.waker());
             let relayed = Waker::from(Arc::clone(&relay));
             match settled.as_mut().poll(&mut Context::from_waker(&relayed)) {
                 Poll::Ready(()) => Poll::Ready(()),
@@ -109,11 +109,11 @@ struct DeferredWaker {
 }
 
 impl DeferredWaker {
-    fn lead_to(&self, waker: &Waker) {
-        let mut led_to = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        if !led_to.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            let former = led_to.replace(waker.clone());
-            drop(led_to);
+    fn forward_to(&self, waker: &Waker) {
+        let mut target = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !target.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            let former = target.replace(waker.clone());
+            drop(target);
             drop(former);
         }
     }
