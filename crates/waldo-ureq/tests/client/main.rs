@@ -2,6 +2,7 @@
 //! script.
 
 mod agents;
+mod api_errors;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
