@@ -2,6 +2,7 @@
 //! script.
 
 mod agents;
+#[cfg(test)]
 mod api_errors;
 #[cfg(test)]
 mod bodies;
