@@ -98,6 +98,24 @@ fn the_agents_timeout_counts_unless_the_program_sets_another() {
 }
 
 #[test]
+fn the_wait_for_a_login_counts_for_the_timeout() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            std::thread::sleep(Duration::from_millis(600));
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            exchange.answer(200, "", "");
+        });
+        // The login and the sending are each within the limit; together they are not.
+        let client = client(server.origin());
+        let error = client.get("/").timeout(Duration::from_secs(1)).call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
+        assert_eq!(server.seen(), ["POST /authenticate", "GET /"]);
+    });
+}
+
+#[test]
 fn how_long_a_call_may_wait_bounds_no_sending() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
