@@ -1,4 +1,5 @@
-//! The bench as a program: `waldo-bench all`.
+//! The bench as a program: `waldo-bench all`. Its progress goes to stderr, between two tables, so
+//! that it disturbs no measurement.
 
 #![expect(clippy::print_stdout, reason = "its tables are what it is for")]
 
@@ -15,6 +16,7 @@ use waldo_bench::{
     Count, Group, Pinned, Rounds, Server, Table, adopt, attach, breaches, callgrind, crowd,
     request, wakeups,
 };
+use waldo_progress::Progress;
 
 use crate::options::{Command, Counting, Options, Pace};
 
@@ -30,15 +32,20 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> io::Result<()> {
+    let of = |tables| Progress::of(tables as u64, "tables");
     match command {
-        Command::Attach(pace) => attach(seeded(pace)),
-        Command::Adopt(pace) => adopt(seeded(pace)),
-        Command::Request(pace) => request(seeded(pace))?,
-        Command::Crowd(pace) => crowd(seeded(pace)),
-        Command::Stampede { rounds, impossible: false } => stampede(&SCENARIOS, rounds as usize)?,
-        Command::Stampede { rounds, impossible: true } => stampede(&IMPOSSIBLE, rounds as usize)?,
+        Command::Attach(pace) => attach(seeded(pace), &of(ATTACH)),
+        Command::Adopt(pace) => adopt(seeded(pace), &of(adopt::groups().count())),
+        Command::Request(pace) => request(seeded(pace), &of(1))?,
+        Command::Crowd(pace) => crowd(seeded(pace), &of(CROWD)),
+        Command::Stampede { rounds, impossible: false } => {
+            stampede(&SCENARIOS, rounds as usize, &of(SCENARIOS.len()))?;
+        }
+        Command::Stampede { rounds, impossible: true } => {
+            stampede(&IMPOSSIBLE, rounds as usize, &of(IMPOSSIBLE.len()))?;
+        }
         Command::All(pace) => all(seeded(pace))?,
-        Command::Count(counting) => count(&counting)?,
+        Command::Count(counting) => count(&counting, &of(counted(&counting)))?,
         Command::Serve => waldo_bench::serve()?,
         Command::Perform { group, contender, operations } => {
             perform(&group, &contender, operations)?;
@@ -47,51 +54,72 @@ fn run(command: Command) -> io::Result<()> {
     Ok(())
 }
 
-fn all(pace: Pace) -> io::Result<()> {
-    attach(pace);
-    adopt(pace);
-    request(pace)?;
-    crowd(pace);
-    count(&Counting::default())?;
-    stampede(&SCENARIOS, pace.rounds(20))
+/// The number of tables of `attach`, and of `crowd`.
+const ATTACH: usize = 5;
+const CROWD: usize = 2;
+
+/// The number of tables of `count`.
+fn counted(counting: &Counting) -> usize {
+    let without_server = groups(None).filter(|group| group.key().starts_with(&counting.only));
+    without_server.count() + usize::from(request::KEY.starts_with(&counting.only))
 }
 
-fn attach(pace: Pace) {
+fn all(pace: Pace) -> io::Result<()> {
+    let counting = Counting::default();
+    let timed = ATTACH + adopt::groups().count() + 1 + CROWD;
+    // A scenario of the stampede takes about as long as a table.
+    let tables = timed + counted(&counting) + SCENARIOS.len();
+    let progress = &Progress::of(tables as u64, "tables");
+    attach(pace, progress);
+    adopt(pace, progress);
+    request(pace, progress)?;
+    crowd(pace, progress);
+    count(&counting, progress)?;
+    stampede(&SCENARIOS, pace.rounds(20), progress)
+}
+
+fn attach(pace: Pace, progress: &Progress) {
     let rounds = rounds(pace, 601);
     for group in attach::groups() {
-        time(&group, rounds);
+        time(&group, rounds, progress);
     }
     if available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
         for group in [attach::shared(), attach::renewed()] {
-            time(&group, Rounds { threads: 2, ..rounds });
+            time(&group, Rounds { threads: 2, ..rounds }, progress);
         }
     } else {
-        println!("\nThere is one CPU only, so two threads at once are not timed.");
+        let note = "\nThere is one CPU only, so two threads at once are not timed.";
+        progress.print(|| println!("{note}"));
     }
 }
 
-fn adopt(pace: Pace) {
+fn adopt(pace: Pace, progress: &Progress) {
     let rounds = rounds(pace, 301);
-    adopt::groups().for_each(|group| time(&group, rounds));
+    adopt::groups().for_each(|group| time(&group, rounds, progress));
 }
 
-fn request(pace: Pace) -> io::Result<()> {
+fn request(pace: Pace, progress: &Progress) -> io::Result<()> {
     // Pin the server too, which inherits the CPU. With two virtual CPUs, waking the other CPU costs
     // more than the request.
     let _pinned = Pinned::to(0);
     let server = server()?;
-    time(&request::group(&server), rounds(pace, 1001));
+    time(&request::group(&server), rounds(pace, 1001), progress);
     Ok(())
 }
 
-fn crowd(pace: Pace) {
-    time(&crowd::group(), rounds(pace, 301));
-    println!("{}", wakeups::table(pace.rounds(31), pace.seed()));
+fn crowd(pace: Pace, progress: &Progress) {
+    time(&crowd::group(), rounds(pace, 301), progress);
+    show(&wakeups::table(pace.rounds(31), pace.seed()), progress);
 }
 
-fn stampede(scenarios: &[Scenario], rounds: usize) -> io::Result<()> {
-    let outcomes: Vec<Outcome> = scenarios.iter().map(|scenario| scenario.play(rounds)).collect();
-    println!("{}", Outcome::table(&outcomes));
+fn stampede(scenarios: &[Scenario], rounds: usize, progress: &Progress) -> io::Result<()> {
+    let play = |scenario: &Scenario| {
+        let outcome = scenario.play(rounds);
+        progress.add(1);
+        outcome
+    };
+    let outcomes: Vec<Outcome> = scenarios.iter().map(play).collect();
+    progress.print(|| println!("{}", Outcome::table(&outcomes)));
     Outcome::judge(&outcomes)
 }
 
@@ -110,8 +138,13 @@ fn rounds(pace: Pace, otherwise: u32) -> Rounds {
     Rounds { rounds: pace.rounds(otherwise), batch: pace.batch, seed: pace.seed(), threads: 1 }
 }
 
-fn time(group: &Group, rounds: Rounds) {
-    println!("{}", Table::of_timings(group, &rounds, &rounds.time(group)));
+fn time(group: &Group, rounds: Rounds, progress: &Progress) {
+    show(&Table::of_timings(group, &rounds, &rounds.time(group)), progress);
+}
+
+fn show(table: &Table, progress: &Progress) {
+    progress.print(|| println!("{table}"));
+    progress.add(1);
 }
 
 /// All groups that can be counted. The group of requests needs a server.
@@ -120,7 +153,7 @@ fn groups(server: Option<&Server>) -> impl Iterator<Item = Group> {
     attach::groups().into_iter().chain(adopt::groups()).chain(request).chain([crowd::group()])
 }
 
-fn count(counting: &Counting) -> io::Result<()> {
+fn count(counting: &Counting, progress: &Progress) -> io::Result<()> {
     let with_instructions = callgrind::is_installed();
     if !with_instructions {
         if counting.require_valgrind {
@@ -128,15 +161,15 @@ fn count(counting: &Counting) -> io::Result<()> {
                 "valgrind is missing, and --require-valgrind asks for it",
             ));
         }
-        println!(
-            "\nvalgrind is missing: no instructions are counted, and only the limits of allocations are looked at."
-        );
+        let note = "\nvalgrind is missing: no instructions are counted, and only the limits of \
+                    allocations are looked at.";
+        progress.print(|| println!("{note}"));
     }
     let (mut counted, mut exceeded) = (0, Vec::new());
     let server = request::KEY.starts_with(&counting.only).then(server).transpose()?;
     for group in groups(server.as_ref()).filter(|group| group.key().starts_with(&counting.only)) {
         let counts = Count::all(&group, with_instructions)?;
-        println!("{}", Table::of_counts(&group, &counts));
+        show(&Table::of_counts(&group, &counts), progress);
         exceeded.extend(breaches(&group, &counts));
         counted += 1;
     }
@@ -147,14 +180,14 @@ fn count(counting: &Counting) -> io::Result<()> {
         )));
     }
     if exceeded.is_empty() {
-        println!("\nevery limit holds");
+        progress.print(|| println!("\nevery limit holds"));
         return Ok(());
     }
     let message = format!("{} limits are exceeded:\n{}", exceeded.len(), exceeded.join("\n"));
     if counting.gate {
         return Err(io::Error::other(message));
     }
-    println!("\n{message}");
+    progress.print(|| println!("\n{message}"));
     Ok(())
 }
 

@@ -124,6 +124,27 @@ fn a_count_of_nothing_is_no_success() {
     }
 }
 
+/// `script` runs the program on a pseudo-terminal, and prints what the program writes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_progress_is_a_bar_on_a_terminal_and_nothing_in_a_short_log() {
+    let arguments = ["attach", "--rounds", "1", "--seed", "1"];
+    let log = program().args(arguments).output().unwrap();
+    assert!(log.status.success(), "{log:?}");
+    assert_eq!(text(&log.stderr), "");
+    assert!(!text(&log.stdout).contains("tables"), "{log:?}");
+
+    let path = env!("CARGO_BIN_EXE_waldo-bench");
+    let command = format!("'{path}' {} >/dev/null", arguments.join(" "));
+    let mut script = Command::new("script");
+    let terminal = script.args(["-qec", &command, "/dev/null"]).output().unwrap();
+    assert!(terminal.status.success(), "{terminal:?}");
+    let drawn = text(&terminal.stdout);
+    for part in ["░", "0 of 3 tables", "1 of 3 tables", " left"] {
+        assert!(drawn.contains(part), "{part}: {drawn:?}");
+    }
+}
+
 /// Each checks itself that the client has taken over every fresh token.
 #[test]
 fn each_contender_can_make_its_requests_and_calls() {

@@ -49,44 +49,101 @@ fn all_code_of_the_guide_stands_in_a_program() {
     }
 }
 
-/// Every relative link in the documents leads somewhere.
+/// The pages that are checked for their links.
+const DOCUMENTS: [&str; 20] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "RELEASING.md",
+    "SECURITY.md",
+    "docs/protocol.md",
+    "docs/design.md",
+    "docs/conformance.md",
+    "docs/embedding.md",
+    "docs/guarantees.md",
+    "docs/dev/regressions.md",
+    "docs/dev/mutants.md",
+    "docs/dev/performance.md",
+    "docs/dev/verification.md",
+    "bench/README.md",
+    "bench/peers/README.md",
+    "crates/waldo-test-driver/INVARIANTS.md",
+    "crates/waldo-test-driver/scenarios/README.md",
+    "fuzz/README.md",
+];
+
+/// The start of a link to a file of this repository.
+const REPOSITORY: [&str; 2] = [
+    "https://github.com/waldo-auth/waldo-auth/blob/main/",
+    "https://github.com/waldo-auth/waldo-auth/tree/main/",
+];
+
+/// The targets of all links of a page, without the part after `#`, and not of its code.
+fn links(page: &str) -> Vec<&str> {
+    let prose = page.split("\n```").step_by(2);
+    prose
+        .flat_map(|part| {
+            let definitions = part.lines().filter(|line| line.starts_with('['));
+            let definitions = definitions.filter_map(|line| Some(line.split_once("]: ")?.1));
+            part.split("](").skip(1).chain(definitions)
+        })
+        .filter_map(|rest| rest.split([')', '#', '\n']).next())
+        .filter(|target| !target.is_empty())
+        .collect()
+}
+
+/// Every link to a file of this repository leads somewhere.
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "docs/protocol.md",
-        "docs/design.md",
-        "docs/conformance.md",
-        "docs/embedding.md",
-        "docs/guarantees.md",
-        "docs/dev/regressions.md",
-        "docs/dev/mutants.md",
-        "docs/dev/performance.md",
-        "docs/dev/verification.md",
-        "bench/README.md",
-        "bench/peers/README.md",
-        "crates/waldo-auth-core/README.md",
-        "crates/waldo-auth-client/README.md",
-        "crates/waldo-emulator/README.md",
-        "crates/waldo-test-driver/INVARIANTS.md",
-        "crates/waldo-test-driver/README.md",
-        "crates/waldo-test-driver/scenarios/README.md",
-        "crates/waldo-tower/README.md",
-        "crates/waldo-reqwest/README.md",
-        "crates/waldo-ureq/README.md",
-        "fuzz/README.md",
-    ] {
-        let path = root.join(document);
+    for document in DOCUMENTS.map(String::from).into_iter().chain(readmes_of_crates()) {
+        let path = root.join(&document);
         let text = std::fs::read_to_string(&path).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            if !target.is_empty() && !target.contains("://") {
-                let file = path.parent().unwrap().join(target);
-                assert!(file.exists(), "{document} links to {target}, which is not there");
-            }
+        for target in links(&text) {
+            let own = REPOSITORY.iter().find_map(|start| target.strip_prefix(start));
+            let file = match own {
+                Some(own) => root.join(own),
+                None if target.contains("://") => continue,
+                None => path.parent().unwrap().join(target),
+            };
+            assert!(file.exists(), "{document} links to {target}, which is not there");
         }
     }
+}
+
+/// A registry shows a crate's README without the files of the repository.
+#[test]
+fn each_link_of_a_crates_readme_is_absolute() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for document in readmes_of_crates() {
+        let text = std::fs::read_to_string(root.join(&document)).unwrap();
+        let links = links(&text);
+        assert!(!links.is_empty(), "{document} has no link");
+        for target in links {
+            assert!(target.contains("://"), "{document} links to {target}");
+        }
+    }
+}
+
+/// A registry does not know the links of rustdoc: it shows "[`Lead`]" with its brackets.
+#[test]
+fn each_name_in_brackets_of_a_crates_readme_is_a_link() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for document in readmes_of_crates() {
+        let text = std::fs::read_to_string(root.join(&document)).unwrap();
+        for rest in text.split("\n```").step_by(2).flat_map(|part| part.split("[`").skip(1)) {
+            let (name, rest) = rest.split_once("`]").unwrap();
+            let is_defined = || text.contains(&format!("\n[`{name}`]: "));
+            assert!(rest.starts_with(['(', '[', ':']) || is_defined(), "{document}: [`{name}`]");
+        }
+    }
+}
+
+/// The README of each published crate.
+fn readmes_of_crates() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let folders = std::fs::read_dir(root).unwrap();
+    let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    names.map(|name| format!("crates/{name}/README.md")).collect()
 }

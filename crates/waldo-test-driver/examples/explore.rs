@@ -1,7 +1,7 @@
 //! Tries the shipping state machine in every order of events, and in long runs of chance.
 //!
 //! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with
-//! failure where an invariant is broken, and tells the story.
+//! failure where an invariant is broken, and tells the story. Its progress goes to stderr.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
 #[cfg(test)]
@@ -20,11 +20,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use waldo_auth_core::Session;
+use waldo_progress::Progress;
 use waldo_test_driver::machine::Machine;
 use waldo_test_driver::server::Rotation;
 use waldo_test_driver::setting::Setting;
 use waldo_test_driver::{
-    Failure, InjectedFault, Kind, Plan, Report, Setup, Trail, exhaustive, replay, seeded,
+    Failure, InjectedFault, Kind, Plan, Report, Setup, Trail, exhaustive_with, replay, seeded,
 };
 
 /// Tries the shipping state machine in every order of events, and in long runs of chance.
@@ -65,6 +66,16 @@ enum What {
 enum Bound {
     Ci,
     Full,
+}
+
+impl Bound {
+    /// About how many runs its cases have together, to say how much time is left.
+    const fn runs(self) -> u64 {
+        match self {
+            Self::Ci => 1_540_000,
+            Self::Full => 52_800_000,
+        }
+    }
 }
 
 /// How many steps a run of chance makes before it comes to its end.
@@ -122,7 +133,7 @@ fn within(bound: Bound) -> Vec<Case> {
     cases().into_iter().filter(|case| bound == Bound::Full || case.bound == Bound::Ci).collect()
 }
 
-fn search<M: Machine>(cases: &[Case]) -> Result<Report, Box<Failure>> {
+fn search<M: Machine>(cases: &[Case], progress: &Progress) -> Result<Report, Box<Failure>> {
     println!("{:<36} {:>12} {:>12} {:>26} {:>8}", "case", "states", "runs", "schedules", "seconds");
     let (next, total, failed) =
         (AtomicUsize::new(0), Mutex::new(Report::default()), Mutex::new(None));
@@ -133,15 +144,17 @@ fn search<M: Machine>(cases: &[Case]) -> Result<Report, Box<Failure>> {
                 return;
             }
             let began = Instant::now();
-            match exhaustive::<M>(&case.setup) {
+            match exhaustive_with::<M>(&case.setup, || progress.add(1)) {
                 Ok(report) => {
-                    tell(&case.name, &report, began.elapsed());
+                    progress.print(|| tell(&case.name, &report, began.elapsed()));
                     if let Ok(mut total) = total.lock() {
                         *total = total.and(report);
                     }
                 }
                 Err(failure) => {
-                    println!("{} fails; replay it with --case {}", case.name, case.name);
+                    progress.print(|| {
+                        println!("{} fails; replay it with --case {}", case.name, case.name);
+                    });
                     if let Ok(mut failed) = failed.lock() {
                         *failed = Some(failure);
                     }
@@ -171,7 +184,7 @@ fn tell(name: &str, report: &Report, took: Duration) {
     println!("{name:<36} {states:>12} {runs:>12} {schedules:>26} {:>8.1}", took.as_secs_f64());
 }
 
-fn chance<M: Machine>(hours: u64, seed: u64) -> Result<Report, Box<Failure>> {
+fn chance<M: Machine>(hours: u64, seed: u64, progress: &Progress) -> Result<Report, Box<Failure>> {
     println!("from WALDO_SEED={seed}");
     let next = AtomicUsize::new(0);
     let (total, failed) = (Mutex::new(Report::default()), Mutex::new(None));
@@ -182,7 +195,10 @@ fn chance<M: Machine>(hours: u64, seed: u64) -> Result<Report, Box<Failure>> {
             let result = seeded::<M>(&Plan::Drawn { steps: STEPS }, seed);
             let (Ok(mut total), Ok(mut failed)) = (total.lock(), failed.lock()) else { return };
             match result {
-                Ok(report) => *total = total.and(report),
+                Ok(report) => {
+                    *total = total.and(report);
+                    progress.add(report.time.as_secs() / 3600);
+                }
                 Err(failure) => *failed = Some(failure),
             }
             if failed.is_some() || total.time.as_secs() / 3600 >= hours {
@@ -220,15 +236,22 @@ fn retell<M: Machine>(case: Option<&str>, trail: &Trail) -> Result<(), String> {
     Ok(())
 }
 
+/// The progress of this program, but not of a test.
+fn shown(total: u64, unit: &'static str) -> Progress {
+    if cfg!(test) { Progress::hidden() } else { Progress::of(total, unit) }
+}
+
 fn explore<M: Machine>(what: What) -> Result<(), String> {
     match what {
         What::Exhaustive { bound } => {
-            search::<M>(&within(bound)).map_err(|failure| failure.to_string())?;
+            search::<M>(&within(bound), &shown(bound.runs(), "runs"))
+                .map_err(|failure| failure.to_string())?;
         }
         What::Chance { hours, seed } => {
             let given = Setting::Seed.read().map_err(|error| error.to_string())?;
             let seed = seed.or(given).unwrap_or_else(|| fastrand::u64(..));
-            chance::<M>(hours, seed).map_err(|failure| failure.to_string())?;
+            chance::<M>(hours, seed, &shown(hours, "virtual hours"))
+                .map_err(|failure| failure.to_string())?;
         }
         What::Replay { case, choices } => {
             let given = Setting::Choices.read().map_err(|error| error.to_string())?;
@@ -257,6 +280,8 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use waldo_test_driver::exhaustive;
 
     use super::*;
     use crate::defect::{Defect, Wrong};
@@ -308,17 +333,20 @@ mod tests {
         let (one, two) = (case(1), case(2));
         let report = |case: &Case| exhaustive::<Session>(&case.setup).unwrap();
         let both = report(&one).and(report(&two));
-        assert_eq!(search::<Session>(&[one, two]).unwrap(), both);
-        assert!(search::<Plain<LogsInForEach>>(&[case(1)]).is_ok());
+        assert_eq!(search::<Session>(&[one, two], &Progress::hidden()).unwrap(), both);
+        assert!(search::<Plain<LogsInForEach>>(&[case(1)], &Progress::hidden()).is_ok());
         for calls in [[1, 1, 2], [1, 2, 1], [2, 1, 1]] {
-            assert!(search::<Plain<LogsInForEach>>(&calls.map(case)).is_err(), "{calls:?}");
+            assert!(
+                search::<Plain<LogsInForEach>>(&calls.map(case), &Progress::hidden()).is_err(),
+                "{calls:?}"
+            );
         }
     }
 
     #[test]
     fn chance_goes_on_for_the_hours_it_is_given() {
         for hours in [1, 10_000] {
-            let report = chance::<Session>(hours, 1).unwrap();
+            let report = chance::<Session>(hours, 1, &Progress::hidden()).unwrap();
             assert!(report.time >= Duration::from_secs(60 * 60) * u32::try_from(hours).unwrap());
         }
     }

@@ -92,6 +92,17 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// The first run that violates an invariant, shortened.
 pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
+    exhaustive_with::<M>(setup, || {})
+}
+
+/// Does the same as [`exhaustive`], and calls `after_run` after each run, to show the progress.
+///
+/// # Errors
+/// The first run that violates an invariant, shortened.
+pub fn exhaustive_with<M: Machine>(
+    setup: &Setup,
+    mut after_run: impl FnMut(),
+) -> Result<Report, Box<Failure>> {
     let mut choices = Choices::exhaustive(Odometer::default());
     let mut report = Report::default();
     loop {
@@ -102,6 +113,7 @@ pub fn exhaustive<M: Machine>(setup: &Setup) -> Result<Report, Box<Failure>> {
         }
         report.steps += simulation.steps();
         report.time += simulation.elapsed();
+        after_run();
         if !choices.advance() {
             break;
         }

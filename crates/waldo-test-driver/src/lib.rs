@@ -15,6 +15,6 @@ mod transcript;
 mod watch;
 
 pub use choices::{BadTrail, Choices, Trail};
-pub use explore::{Failure, Plan, Report, bytes, exhaustive, replay, seeded};
+pub use explore::{Failure, Plan, Report, bytes, exhaustive, exhaustive_with, replay, seeded};
 pub use setup::{InjectedFault, Kind, Setup};
 pub use transcript::Transcript;

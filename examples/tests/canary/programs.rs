@@ -28,8 +28,8 @@ pub(crate) fn start() -> Running {
 
 const PROGRAMS: [&str; 11] = [
     "waldo-emulator",
+    "quickstart",
     "examples/request",
-    "examples/quickstart",
     "examples/ureq",
     "examples/tower",
     "examples/reqwest",
@@ -40,15 +40,21 @@ const PROGRAMS: [&str; 11] = [
     "examples/curl",
 ];
 
+/// Programs that `requests` and `the_emulator` run.
+const RUN_WITH_ARGUMENTS: [&str; 2] = ["waldo-emulator", "examples/request"];
+
 /// Cargo has built them for a test of the whole workspace, but not for one of this file alone.
 fn build() {
     if PROGRAMS.iter().all(|name| program(name).exists()) {
         return;
     }
-    let packages = ["-p", "waldo-emulator", "-p", "waldo-examples", "--bins", "--examples"];
+    let packages = ["-p", "waldo-emulator", "-p", "quickstart", "-p", "waldo-examples"];
     let profile = if program("").ends_with("release") { "release" } else { "dev" };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--profile", profile]).args(packages);
+    cargo
+        .args(["build", "--quiet", "--profile", profile])
+        .args(packages)
+        .args(["--bins", "--examples"]);
     assert!(cargo.status().unwrap().success());
 }
 
@@ -67,10 +73,8 @@ fn hear(output: &Output) {
 /// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with
 /// would tell.
 fn examples() {
-    for name in
-        ["quickstart", "ureq", "tower", "reqwest", "axum", "hyper", "attohttpc", "minreq", "curl"]
-    {
-        let output = Command::new(program(&format!("examples/{name}"))).output().unwrap();
+    for name in PROGRAMS.into_iter().filter(|name| !RUN_WITH_ARGUMENTS.contains(name)) {
+        let output = Command::new(program(name)).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         hear(&output);
     }

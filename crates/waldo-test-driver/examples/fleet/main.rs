@@ -2,7 +2,8 @@
 //! everyday operations of the server cost, in virtual time.
 //!
 //! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping
-//! state machine is driven against the model server; a seed gives the same tables again.
+//! state machine is driven against the model server; a seed gives the same tables again. Its
+//! progress goes to stderr.
 #![expect(clippy::print_stdout, reason = "tables are what it is for")]
 
 mod client;
@@ -22,6 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Parser, Subcommand};
+use waldo_progress::Progress;
 use waldo_test_driver::setting::Setting;
 
 /// How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what
@@ -54,6 +56,8 @@ enum What {
 /// Does the work for each thing on all cores, the last first, as they are the longest; answers in
 /// the order of the things.
 fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let size = things.len() as u64;
+    let progress = if cfg!(test) { Progress::hidden() } else { Progress::of(size, "cases") };
     let (taken, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(things.len())));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -62,6 +66,7 @@ fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(usize, &T) -> R + S
                     things.iter().enumerate().rev().nth(taken.fetch_add(1, Ordering::Relaxed))
                 {
                     let result = work(index, thing);
+                    progress.add(1);
                     if let Ok(mut done) = done.lock() {
                         done.push((index, result));
                     }

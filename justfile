@@ -1,0 +1,84 @@
+# The commands of this project. `just` lists them; each can also be copied. A test compares their
+# packages, programs, tests and files with those of the workspace.
+
+_list:
+    @just --list --unsorted
+
+# Play six scenes of a token's lifetime
+quickstart:
+    cargo run -p quickstart
+
+# Run one of the examples: just example hyper
+example NAME *ARGUMENTS:
+    cargo run --example {{NAME}} -- {{ARGUMENTS}}
+
+# Serve the emulated API on http://127.0.0.1:8787
+emulator *ARGUMENTS:
+    cargo run -p waldo-emulator -- {{ARGUMENTS}}
+
+# Run all tests, in virtual time and over loopback
+test *ARGUMENTS:
+    cargo test --workspace {{ARGUMENTS}}
+
+# Run the steps of CI with these names, or all: just ci lint docs
+ci *NAMES:
+    bash .ci/run {{NAMES}}
+
+# Print the names of the steps of CI
+steps:
+    bash .ci/run --list
+
+# Format the code
+format:
+    cargo fmt --all
+
+# Update the generated texts: the state diagram, the README's table, CONTENTS.md, the searches' counts
+update:
+    UPDATE=1 cargo test -p waldo-examples --test picture
+    UPDATE=1 cargo test -p waldo-examples --test conformance lines
+    UPDATE=1 cargo test -p waldo-test-driver --test scenarios
+    UPDATE=1 cargo test -p waldo-test-driver --test explored
+
+# Certify the example of an adapter, or one scenario of it
+certify *SCENARIO:
+    cargo run -p waldo-emulator --example certify -- {{SCENARIO}}
+
+# Try every order of events: an hour, or a minute with the bound "ci"
+explore BOUND="full":
+    cargo run --release -p waldo-test-driver --example explore -- exhaustive {{BOUND}}
+
+# Let chance choose the events of many virtual hours
+chance HOURS="1000000":
+    cargo run --release -p waldo-test-driver --example explore -- chance --hours {{HOURS}}
+
+# Print the tables of a fleet: logins, leeway or operations
+fleet TABLE:
+    cargo run --release -p waldo-test-driver --example fleet -- {{TABLE}}
+
+# Try every schedule of two threads or tasks, in most scenes
+model:
+    WALDO_MODEL_SCHEDULES=10000 cargo test --release -p waldo-model -- --nocapture
+
+# Measure what a call costs: a minute and a half
+bench *ARGUMENTS="all":
+    cargo run --release -p waldo-bench -- {{ARGUMENTS}}
+
+# Measure the clients of other services: five minutes to build, 15 s to run
+peers *ARGUMENTS:
+    cargo run --release --manifest-path bench/peers/Cargo.toml -- {{ARGUMENTS}}
+
+# Find mutants that no test kills: an hour
+mutants:
+    cargo mutants --workspace --jobs 2
+
+# Fuzz one target for ten minutes, and add the best files to its corpus: just fuzz header
+fuzz TARGET:
+    fuzz/grow {{TARGET}}
+
+# Run the tests under AddressSanitizer, which needs a nightly toolchain
+asan:
+    bash .ci/asan
+
+# Check the licences, sources and versions of all dependencies
+deny:
+    bash .ci/deny
