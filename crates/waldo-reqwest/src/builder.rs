@@ -41,8 +41,8 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Starts from the defaults: the API's origin, reqwest's settings, and a wait of at most one
-    /// minute.
+    /// Starts from the defaults: the API's origin, reqwest's settings, and a timeout of one minute
+    /// for a whole call.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(config(credentials))
     }
@@ -70,11 +70,19 @@ impl ClientBuilder {
     /// and sandbox.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
+    /// The default of [`timeout`](Self::timeout).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
     /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
-        Self { config, http: None, max_wait: Some(Self::DEFAULT_MAX_WAIT), timeout: None }
+        Self {
+            config,
+            http: None,
+            max_wait: Some(Self::DEFAULT_MAX_WAIT),
+            timeout: Some(Self::DEFAULT_TIMEOUT),
+        }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
@@ -114,9 +122,11 @@ impl ClientBuilder {
     /// How long a whole call may take: waiting for a login, sending, sending again, and reading the
     /// response. `None` sets no limit.
     ///
-    /// Default: none. The timeout of a request replaces this timeout. The `timeout` in reqwest's
-    /// own settings begins anew with each sending. It has no effect on a call with one of these two
-    /// timeouts.
+    /// Default: 60 s. The timeout of a request replaces this timeout. A login under way goes on
+    /// after the timeout, and its token serves later calls.
+    ///
+    /// **The `timeout` in reqwest's own settings has no effect on a call with one of these two
+    /// timeouts.** To use it for each sending, set `timeout(None)` here.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: timeout.into(), ..self }
     }

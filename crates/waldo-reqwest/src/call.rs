@@ -11,6 +11,7 @@ use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict}
 use crate::client::Client;
 use crate::error::Error;
 use crate::login::log_in;
+use crate::payload::Payload;
 use crate::sending::{self, Asked, Exchange, Sent};
 
 /// How many header names a request may have. A header map holds 24,576 names. reqwest and hyper add
@@ -26,68 +27,83 @@ enum Stage<E> {
     BrokeOff(E, Request),
 }
 
-/// Sends a request until its response is the call's answer.
+impl<E> Stage<E> {
+    /// The error of a call that is not sent again, for this reason.
+    ///
+    /// If the upload broke off, its error is returned: the reason would say that nothing was sent,
+    /// but the server may have acted on the upload.
+    fn into_error(self, reason: impl Into<E>) -> E {
+        match self {
+            Self::Fresh(_) => reason.into(),
+            Self::BrokeOff(error, _) => error,
+        }
+    }
+}
+
+/// Sends a request until its response is the call's answer. The payload makes the body of
+/// each sending.
 pub(crate) async fn run<E: Exchange>(
     client: &Client,
     mut request: Request,
+    mut payload: Payload,
     mut exchange: E,
 ) -> Result<Response, E::Error> {
     if request.headers().keys_len() > MAX_HEADERS {
         return Err(Error::TooManyHeaders.into());
     }
     let ends = request.timeout().copied().or(client.timeout()).map(|budget| after(client, budget));
-    let once = request.body().is_some_and(|body| Body::as_bytes(body).is_none());
-    let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);
-    let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
+    let left = || ends.map(|ends| ends.saturating_duration_since(client.session().now()));
     let mut head = http::Request::new(());
     *head.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
     std::mem::swap(head.headers_mut(), request.headers_mut());
+    // Make the first body before the call waits, because its length says whether it is an upload.
+    payload.fill(&mut request, head.headers_mut(), left()).await?;
+    let is_stream = |body: &Body| Body::as_bytes(body).is_none();
+    let once = !payload.is_factory() && request.body().is_some_and(is_stream);
+    let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);
+    let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
     if upload.is_some() {
         close_connection(head.headers_mut()).map_err(Error::from)?;
     }
     let asked = head.uri().clone();
+    let admitted = |head: &http::Request<()>, mut request: Request| -> Result<Request, Error> {
+        request.headers_mut().clone_from(head.headers());
+        if *head.uri() != asked {
+            // Send the request to the URI that `admit` has normalized.
+            *request.url_mut() =
+                head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
+        }
+        if let Some(left) = left() {
+            // Pass the rest of the time, because reqwest's timeout begins anew with each sending.
+            *request.timeout_mut() = Some(left);
+        }
+        Ok(request)
+    };
     let mut stage = Stage::Fresh(request);
     loop {
         let attempt = match admit(client, call, &mut head).await {
             Ok(attempt) => attempt,
-            Err(error) => {
-                return Err(match stage {
-                    Stage::Fresh(_) => error.into(),
-                    // Return the first error: a refusal would say that nothing was sent, but the
-                    // server may have acted on the upload.
-                    Stage::BrokeOff(error, _) => error,
-                });
-            }
-        };
-        let admitted = |mut request: Request| -> Result<Request, Error> {
-            request.headers_mut().clone_from(head.headers());
-            if *head.uri() != asked {
-                // Send the request to the URI that `admit` has normalized.
-                *request.url_mut() =
-                    head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
-            }
-            if let Some(ends) = ends {
-                // Pass the rest of the time, because reqwest's timeout begins anew with each
-                // sending.
-                *request.timeout_mut() =
-                    Some(ends.saturating_duration_since(client.session().now()));
-            }
-            Ok(request)
+            Err(error) => return Err(stage.into_error(error)),
         };
         let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
         let (sent, copy) = match (how, stage) {
             (Upload::HeadOnly, Stage::BrokeOff(error, mut request)) => {
                 let copy = sending::copy(&mut request);
-                let request = admitted(request)?;
+                let request = admitted(&head, request)?;
                 match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
                     Some(response) => (Sent::Ended(Ok(response), None), copy),
                     None => return Err(error),
                 }
             }
             (_, Stage::BrokeOff(error, _)) if once => return Err(error),
-            (how, Stage::Fresh(mut request) | Stage::BrokeOff(_, mut request)) => {
+            (how, mut stage) => {
+                let (Stage::Fresh(request) | Stage::BrokeOff(_, request)) = &mut stage;
+                if let Err(error) = payload.fill(request, head.headers_mut(), left()).await {
+                    return Err(stage.into_error(error));
+                }
+                let (Stage::Fresh(mut request) | Stage::BrokeOff(_, mut request)) = stage;
                 let mut copy = sending::copy(&mut request);
-                let request = admitted(request)?;
+                let request = admitted(&head, request)?;
                 let sent = match how {
                     Upload::Send => sending::send(&mut exchange, request).await,
                     Upload::ExpectContinue | Upload::HeadOnly => {
@@ -96,7 +112,7 @@ pub(crate) async fn run<E: Exchange>(
                             Asked::Refused(body) => {
                                 let mut request = sending::copy(&mut copy);
                                 *request.body_mut() = Some(body);
-                                sending::send(&mut exchange, admitted(request)?).await
+                                sending::send(&mut exchange, admitted(&head, request)?).await
                             }
                         }
                     }

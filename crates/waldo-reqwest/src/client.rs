@@ -14,6 +14,7 @@ use waldo_auth_core::{
 
 use crate::call;
 use crate::error::Error;
+use crate::payload::Payload;
 use crate::sending::Exchange;
 
 /// A client of the Waldo API. It logs in by itself, keeps the token fresh, and sends a call again
@@ -85,7 +86,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]. A status is no error.
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
-        call::run(self, request, Direct(&self.shared.http)).await
+        self.send(request, Payload::Own).await
     }
 
     /// The `Authorization` header of the next call, marked sensitive, for a request that another
@@ -172,6 +173,11 @@ impl Client {
 }
 
 impl Client {
+    /// Sends a request with the bodies of the payload.
+    pub(crate) async fn send(&self, request: Request, payload: Payload) -> Result<Response, Error> {
+        call::run(self, request, payload, Direct(&self.shared.http)).await
+    }
+
     pub(crate) fn foreign_origin(&self) -> Error {
         ForeignOrigin { origin: self.origin().clone() }.into()
     }
@@ -208,9 +214,11 @@ impl Exchange for Direct<'_> {
     fn failure(error: &Error) -> Option<&reqwest::Error> {
         match error {
             Error::Reqwest(error) | Error::BrokeOff(error) => Some(error),
-            Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_) => {
-                None
-            }
+            Error::Refused(_)
+            | Error::ForeignOrigin(_)
+            | Error::TooManyHeaders
+            | Error::Url(_)
+            | Error::Body(_) => None,
         }
     }
 
@@ -221,7 +229,8 @@ impl Exchange for Direct<'_> {
             | Error::Refused(_)
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
-            | Error::Url(_) => error,
+            | Error::Url(_)
+            | Error::Body(_) => error,
         }
     }
 }

@@ -2,15 +2,19 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::iter::successors;
 use std::time::Duration;
 
 use http::uri::InvalidUri;
 use waldo_auth_client::{EnvError, Refused};
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
+use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin, Refusal};
 
 /// Why a call brought no response. Each variant says what to do.
 ///
-/// No variant holds a key, a secret or a token.
+/// No variant holds a key, a secret or a token. No variant shows the URL of the request, because its
+/// path and its query may hold data of your customers. `Debug` prints the same sentence as
+/// `Display`, because a `main` that returns an error prints its `Debug`.
 ///
 /// ```no_run
 /// use waldo_reqwest::{Client, Error, Refusal, Refused};
@@ -24,13 +28,13 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 ///     Err(Error::Refused(Refused { retry_in, .. })) => {
 ///         eprintln!("no token now; again in {retry_in:?}")
 ///     }
-///     Err(Error::Reqwest(error)) if error.is_timeout() => eprintln!("too slow"),
+///     Err(error) if error.is_timeout() => eprintln!("too slow"),
+///     Err(error) if error.never_sent() => eprintln!("it is safe to make the call again"),
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no token, and a login cannot bring one in time. The server has not acted on this
@@ -48,6 +52,10 @@ pub enum Error {
     TooManyHeaders,
     /// A request cannot be sent to this URL. For example, the URL is too long. Nothing was sent.
     Url(InvalidUri),
+    /// A [body factory](crate::RequestBuilder::body_factory) failed, or took longer than the call
+    /// may take. The server has not acted on this call: nothing was sent, or the server answered
+    /// with a 401.
+    Body(io::Error),
     /// The connection broke off during an upload, with this error of reqwest. The server may have
     /// refused the token, and its answer was lost. The server may also have acted on the request.
     /// So this crate did not send the request again.
@@ -57,10 +65,7 @@ pub enum Error {
     BrokeOff(reqwest::Error),
     /// reqwest's own error. If the request could not be built, nothing was sent. If the transport
     /// failed or a timeout ended, the server may have acted on the request, so the request was not
-    /// sent again.
-    ///
-    /// The error shows the request's URL with its query, as reqwest's errors do. `without_url`
-    /// removes the URL.
+    /// sent again. The error has no URL.
     Reqwest(reqwest::Error),
 }
 
@@ -75,6 +80,54 @@ impl Error {
         let Self::Refused(Refused { retry_in, .. }) = self else { return None };
         Some(*retry_in)
     }
+
+    /// Whether a time limit ended the call: the call's [timeout](crate::ClientBuilder::timeout), a
+    /// timeout of reqwest's settings, or a wait for a login that the call's time did not allow.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::Body(error) => error.kind() == io::ErrorKind::TimedOut,
+            Self::BrokeOff(error) | Self::Reqwest(error) => error.is_timeout(),
+            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Url(_) => false,
+        }
+    }
+
+    /// Whether the call had no connection to the server: the name did not resolve, the server
+    /// refused the connection, or TLS failed.
+    pub fn is_connect(&self) -> bool {
+        match self {
+            Self::Reqwest(error) => error.is_connect() && !is_of_body(error),
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_) => false,
+        }
+    }
+
+    /// Whether the server cannot have acted on the call: nothing of it was sent, or the server
+    /// answered with a 401. Then it is safe to make the call again, even a `POST`.
+    ///
+    /// If reqwest's own settings have a `retry`, reqwest may have sent the call before the sending
+    /// that failed. This method does not see such a sending.
+    pub fn never_sent(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Body(_) => true,
+            Self::BrokeOff(_) => false,
+            Self::Reqwest(error) => error.is_builder() || self.is_connect(),
+        }
+    }
+}
+
+/// Whether another error of reqwest is the cause. Such an error comes from the caller's body, which
+/// may be the response to another request.
+fn is_of_body(error: &reqwest::Error) -> bool {
+    successors(error.source(), |&cause| cause.source()).any(<dyn StdError>::is::<reqwest::Error>)
 }
 
 impl fmt::Display for Error {
@@ -84,16 +137,34 @@ impl fmt::Display for Error {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
-            Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({error})"),
+            Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
+            Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({})", root(error)),
             Self::Reqwest(error) if error.is_builder() => write!(
                 f,
                 "the request could not be built ({}), and nothing was sent; check its target, which is a path like \
                  /customer or a URL, its headers and its body",
                 fault(error)
             ),
-            Self::Reqwest(error) => error.fmt(f),
+            Self::Reqwest(error) if error.is_request() => {
+                write!(f, "the request failed: {}", root(error))
+            }
+            Self::Reqwest(error) => match error.source() {
+                Some(source) => write!(f, "{error}: {}", root(source)),
+                None => error.fmt(f),
+            },
         }
     }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The first cause. The errors above it only say in which step it happened.
+fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    successors(Some(error), |&error| error.source()).last().unwrap_or(error)
 }
 
 /// The cause of a builder error. reqwest's own message is only "builder error".
@@ -102,12 +173,14 @@ fn fault(error: &reqwest::Error) -> &(dyn StdError + 'static) {
 }
 
 impl StdError for Error {
-    /// The source of the cause, because the message already has the words of the cause.
+    /// The causes below the error of reqwest. The message has the words of the first cause, and a
+    /// program that follows the chain of sources still finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
             Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
             Self::Url(error) => error.source(),
+            Self::Body(error) => Some(error),
             Self::Reqwest(error) if error.is_builder() => fault(error).source(),
             Self::BrokeOff(error) | Self::Reqwest(error) => error.source(),
         }
@@ -135,9 +208,10 @@ impl From<AdmitError> for Error {
     }
 }
 
+/// Removes the URL of the error.
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
-        Self::Reqwest(error)
+        Self::Reqwest(error.without_url())
     }
 }
 

@@ -17,6 +17,7 @@ mod error;
 mod login;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod payload;
 mod request;
 mod sending;
 mod tls;

@@ -1,13 +1,17 @@
 //! A request before it is sent.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+#[cfg(feature = "multipart")]
+use reqwest::multipart::Form;
 use reqwest::{Body, Method, Request, Response};
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::payload::Payload;
 
 /// Builds a request of a [`Client`]. It wraps reqwest's builder, and [`send`](Self::send) sends the
 /// request as a call of this client.
@@ -17,6 +21,7 @@ use crate::error::Error;
 pub struct RequestBuilder {
     client: Client,
     inner: reqwest::RequestBuilder,
+    payload: Payload,
 }
 
 impl Client {
@@ -58,7 +63,7 @@ impl Client {
         } else {
             self.http().request(method, target)
         };
-        RequestBuilder { client: self.clone(), inner }
+        RequestBuilder { client: self.clone(), inner, payload: Payload::Own }
     }
 }
 
@@ -93,9 +98,71 @@ impl RequestBuilder {
     }
 
     /// Sets the body. Bytes and text can be sent again if a token is refused. A stream is sent
-    /// once.
+    /// once, so make it with a [body factory](Self::body_factory) if you can.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.map(|inner| inner.body(body))
+    }
+
+    /// Sets a body that a closure makes anew for each sending, such as a file that is opened again.
+    /// So even a stream can be sent again if a token is refused.
+    ///
+    /// The factory replaces the body. If you know the length of the body, add a `Content-Length`.
+    /// Otherwise the body goes out in chunks. An error of the closure ends the call as
+    /// [`Error::Body`].
+    ///
+    /// ```no_run
+    /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
+    /// # #[cfg(feature = "stream")]
+    /// let request = client
+    ///     .post("/document")
+    ///     .header("content-type", "application/pdf")
+    ///     .body_factory(|| tokio::fs::File::open("passport.pdf"));
+    /// # #[cfg(not(feature = "stream"))]
+    /// # let request = client.post("/document").body_factory(|| async { Ok("passport") });
+    /// let response = request.send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn body_factory<F, B>(self, make: impl FnMut() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = io::Result<B>> + Send + 'static,
+        B: Into<Body>,
+    {
+        Self { payload: Payload::of_bodies(make), ..self }
+    }
+
+    /// Sets a multipart form as the body. A form is sent once, so make it with a
+    /// [factory](Self::multipart_factory) if you can.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: Form) -> Self {
+        self.map(|inner| inner.multipart(form))
+    }
+
+    /// Sets a multipart form that a closure makes anew for each sending, so that the form can be
+    /// sent again if a token is refused.
+    ///
+    /// The factory replaces the body, its `Content-Type` and its `Content-Length`. An error of the
+    /// closure ends the call as [`Error::Body`].
+    ///
+    /// ```no_run
+    /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
+    /// use waldo_reqwest::reqwest::multipart::{Form, Part};
+    ///
+    /// let form = || async {
+    ///     let document = tokio::fs::read("passport.pdf").await?;
+    ///     Ok(Form::new().text("type", "passport").part("document", Part::bytes(document)))
+    /// };
+    /// let response = client.post("/document").multipart_factory(form).send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "multipart")]
+    pub fn multipart_factory<F>(self, make: impl FnMut() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = io::Result<Form>> + Send + 'static,
+    {
+        let payload = Payload::of_forms(self.client.http().clone(), make);
+        Self { payload, ..self }
     }
 
     /// Bounds the whole call from its start: waiting for a login, sending, sending again, and
@@ -131,8 +198,13 @@ impl RequestBuilder {
     /// The request without a token, for [`Client::execute`] or another client.
     ///
     /// # Errors
-    /// The target, a header or the body is invalid.
+    /// The target, a header or the body is invalid, or the body comes from a factory: only
+    /// [`send`](Self::send) asks a factory.
     pub fn build(self) -> Result<Request, Error> {
+        if self.payload.is_factory() {
+            let why = "a reqwest request cannot hold a body factory; use `send`";
+            return Err(Error::Body(io::Error::new(io::ErrorKind::Unsupported, why)));
+        }
         Ok(self.inner.build()?)
     }
 
@@ -144,7 +216,11 @@ impl RequestBuilder {
     /// # Errors
     /// See [`Error`]. A status is no error.
     pub async fn send(self) -> Result<Response, Error> {
-        self.client.execute(self.inner.build()?).await
+        let mut request = self.inner.build()?;
+        if self.payload.is_factory() {
+            *request.body_mut() = None;
+        }
+        self.client.send(request, self.payload).await
     }
 }
 

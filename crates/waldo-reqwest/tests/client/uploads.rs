@@ -1,6 +1,7 @@
 //! Uploads whose token is refused on their head alone.
 
 use std::error::Error as _;
+use std::future::ready;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
@@ -104,6 +105,31 @@ fn rule_24_refused_uploads_block_no_later_call() {
             timeout(PROMPT, calls)
                 .await
                 .unwrap_or_else(|_| panic!("a call hangs behind {length} bytes"));
+        }
+    });
+}
+
+#[test]
+fn rule_24_a_stream_of_a_factory_heals() {
+    bounded(async {
+        for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
+            let server = Refuser::start(manner);
+            let client = client(&server);
+            assert_eq!(upload(&client, 1).await.unwrap(), 200);
+            for _ in 0..5 {
+                let logins = server.logins();
+                server.kill_tokens();
+                server.take_stored();
+                let made = Arc::new(AtomicUsize::new(0));
+                let counted = Arc::clone(&made);
+                let request = client.post("/up").body_factory(move || {
+                    counted.fetch_add(1, SeqCst);
+                    ready(Ok(stream()))
+                });
+                assert_eq!(whole(request.send().await.unwrap()).await, 200, "{manner:?}");
+                assert_eq!((server.take_stored(), server.logins()), (vec![8 * MB], logins + 1));
+                assert_eq!(made.load(SeqCst), 2, "a head-only attempt needs no body");
+            }
         }
     });
 }
