@@ -246,8 +246,8 @@ mod multipart {
         assert_eq!(seen.header("content-length"), Some(&*seen.body.len().to_string()));
         let begins = format!("--{boundary}\r\n");
         let ends = format!("\r\n--{boundary}--\r\n");
-        assert!(seen.body.starts_with(begins.as_bytes()) && seen.body.ends_with(ends.as_bytes()));
-        assert!(seen.body.windows(document().len()).any(|part| part == document()));
+        let fields = seen.body.strip_suffix(ends.as_bytes()).unwrap();
+        assert!(fields.starts_with(begins.as_bytes()) && fields.ends_with(&document()));
     }
 
     #[test]

@@ -157,6 +157,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
         Ok(200) => false,
         Err(error @ Error::BrokeOff(_)) => {
             assert!(error.to_string().contains("token may have been refused"), "{error}");
+            assert!(!error.never_sent() && !error.is_connect());
             let causes = std::iter::successors(error.source(), |&cause| cause.source());
             let cut = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).count();
             assert_eq!(cut, 1, "{error:?}");
