@@ -47,5 +47,5 @@ pub use sync::Notify;
 // The same exports as in `waldo-auth-client`.
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession, mark_sensitive};
+pub use session::{Admission, SharedSession};
 pub use wait::Wait;

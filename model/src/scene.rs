@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{Response, StatusCode};
 use shuttle::future;
-use waldo_auth_core::{Call, Credentials, Explanation, Head, Refusal, Verdict};
+use waldo_auth_core::{Call, Credentials, Explanation, Refusal, Verdict};
 
 use crate::session::SharedSession;
 use crate::stage::{Answer, Caller, Cast, End, Ended, Seen, Stage, unwind};
@@ -38,12 +38,13 @@ pub fn storm_of_401s(cast: Cast) {
     let sent = || stage.send(Call::replayable());
     // Let the server accept the token first. Otherwise a 401 would not drop the token of a new
     // login.
-    drop(stage.session.conclude_head(sent(), Head::new(StatusCode::OK, &HeaderMap::new())));
+    drop(stage.session.conclude(sent(), &mut Response::new(())));
     let attempts: Vec<_> = (0..cast.callers).map(|_| std::sync::Mutex::new(Some(sent()))).collect();
     let ends = stage.play(cast, async |caller| {
         let attempt = attempts[caller.number].lock().unwrap().take().unwrap();
-        let headers = HeaderMap::new();
-        match stage.session.conclude_head(attempt, Head::new(StatusCode::UNAUTHORIZED, &headers)) {
+        let mut refused = Response::new(());
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        match stage.session.conclude(attempt, &mut refused) {
             Verdict::Retry(call) => caller.call(call).await,
             Verdict::Deliver => panic!("a first 401 is healed"),
         }
@@ -210,8 +211,7 @@ fn send_until(cast: Cast, change: fn(&SharedSession)) {
             let oldest = if has_changed.load(SeqCst) { 2 } else { 1 };
             let attempt = caller.send(Call::replayable()).await.unwrap();
             assert!((oldest..=2).contains(&attempt.generation().number()), "{attempt:?}");
-            let verdict =
-                stage.session.conclude_head(attempt, Head::new(StatusCode::OK, &HeaderMap::new()));
+            let verdict = stage.session.conclude(attempt, &mut Response::new(()));
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
         }
         if caller.number == 0 {

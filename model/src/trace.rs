@@ -22,7 +22,7 @@ pub(crate) fn is_heard() -> bool {
     LISTENS.get()
 }
 
-pub(crate) fn emit(entry: &Entry) {
+pub(crate) fn emit(entry: &Entry, _: Option<&str>) {
     // A listener may take its time.
     thread::yield_now();
     let teller = thread::current().id();

@@ -29,7 +29,6 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
 ///
 /// # Errors
 /// Names the variable that is missing or unusable, and the reason, and never shows its value.
-/// [`ConfigBuilder::build`] checks the origin.
 pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
     config_from(std::env::var_os)
 }
@@ -40,7 +39,7 @@ fn config_from(
     let (credentials, origin) = env::read(variable)?;
     let config = config(credentials);
     Ok(match origin {
-        Some(origin) => config.origin(origin),
+        Some(origin) => config.origin(origin.to_string()),
         None => config,
     })
 }

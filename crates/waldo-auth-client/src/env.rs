@@ -2,15 +2,15 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::{fmt, mem};
+use std::fmt;
 
-use waldo_auth_core::{ConfigError, Credentials};
+use waldo_auth_core::{Credentials, Origin};
 use zeroize::Zeroizing;
 
 /// Reads the key pair, and the origin if it is set.
 pub(crate) fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
-) -> Result<(Credentials, Option<String>), EnvError> {
+) -> Result<(Credentials, Option<Origin>), EnvError> {
     let text = |name| text(name, variable(name)?).transpose();
     let half = |name| {
         text(name).unwrap_or_else(|| {
@@ -24,8 +24,10 @@ pub(crate) fn read(
     let credentials = Credentials::new(key.as_str(), secret.as_str()).map_err(|error| {
         EnvError(format!("WALDO_API_KEY or WALDO_CLIENT_SECRET is unusable: {error}"))
     })?;
-    let origin = text("WALDO_ORIGIN").transpose()?;
-    Ok((credentials, origin.map(|mut origin| mem::take(&mut *origin))))
+    let origin = text("WALDO_ORIGIN").transpose()?.map(|origin| origin.parse()).transpose();
+    let origin =
+        origin.map_err(|error| EnvError::of("WALDO_ORIGIN", &format!("is unusable: {error}")))?;
+    Ok((credentials, origin))
 }
 
 /// The value of a variable, which is wiped on drop. `None` if the value is empty, because an empty
@@ -75,12 +77,6 @@ impl EnvError {
     fn of(name: &str, problem: &str) -> Self {
         Self(format!("the environment variable {name} {problem}"))
     }
-
-    /// The error for an origin from `WALDO_ORIGIN` that the configuration refuses. Use it for a
-    /// client without other settings.
-    pub fn of_origin(error: &ConfigError) -> Self {
-        Self(format!("the environment variable WALDO_ORIGIN is unusable: {error}"))
-    }
 }
 
 impl fmt::Display for EnvError {
@@ -104,7 +100,7 @@ mod tests {
     fn from(pairs: &[(&str, &str)]) -> Result<Option<String>, EnvError> {
         let find =
             |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        read(find).map(|(_, origin)| origin)
+        read(find).map(|(_, origin)| origin.map(|origin| origin.to_string()))
     }
 
     #[test]
@@ -178,6 +174,21 @@ mod tests {
         // A single quotation mark may belong to a secret.
         for value in ["\"", "\"x", "x'", "x\"y"] {
             assert_eq!(from(&[sound[0], ("WALDO_CLIENT_SECRET", value)]), Ok(None), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_refused_names_its_variable() {
+        let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];
+        for (origin, problem) in [
+            ("http://canary", "the origin must use https"),
+            ("https://canary/v1", "the origin must end after the host and port"),
+            ("canary", "the origin needs http or https"),
+        ] {
+            let error =
+                from(&[pair[0], pair[1], ("WALDO_ORIGIN", origin)]).unwrap_err().to_string();
+            let start = format!("the environment variable WALDO_ORIGIN is unusable: {problem}");
+            assert!(error.starts_with(&start) && !error.contains("canary"), "{error}");
         }
     }
 

@@ -4,6 +4,8 @@
 //! [`Admission`]: Admission
 //! [`Lead`]: Lead
 //! [`Wait`]: Wait
+//! [`ApiError`]: ApiError
+//! [`Target`]: Target
 //! [`SharedSession::admit`]: SharedSession::admit
 #![cfg_attr(feature = "http-body", doc = "[`AnswerBody`]: AnswerBody")]
 #![cfg_attr(feature = "http-body", doc = "[`HeldBody`]: HeldBody")]
@@ -22,6 +24,7 @@ mod lead;
 mod refused;
 mod session;
 mod sync;
+mod target;
 mod trace;
 mod wait;
 
@@ -33,7 +36,8 @@ pub use env::EnvError;
 pub use held_body::{Gate, HeldBody, close_connection, expect_continue, is_break_off, is_upload};
 pub use lead::Lead;
 pub use refused::Refused;
-pub use session::{Admission, SharedSession, mark_sensitive};
+pub use session::{Admission, SharedSession};
+pub use target::{InvalidSegment, Target};
 pub use wait::Wait;
 
 /// The core, because its types are part of this crate's API.

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use waldo_auth_core::{
     AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login,
     NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
@@ -36,7 +36,8 @@ struct Shared {
     settled: Notify,
     /// The zero of the core's monotonic clock.
     started: Instant,
-    origin: Arc<Origin>,
+    name: Option<Box<str>>,
+    origin: Origin,
 }
 
 /// What to do with a call: the answer of [`SharedSession::admit`].
@@ -72,14 +73,20 @@ struct State {
 impl SharedSession {
     /// A session without a token. Its first call logs in.
     pub fn new(config: Config) -> Self {
-        let origin = Arc::new(config.origin().clone());
+        let (name, origin) = (config.name().map(Box::from), config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let state = RwLock::new(State { session: Session::new(config), emitted: 0, latest });
-        Self(Arc::new(Shared { state, settled: Notify::new(), started: Instant::now(), origin }))
+        let (settled, started) = (Notify::new(), Instant::now());
+        Self(Arc::new(Shared { state, settled, started, name, origin }))
+    }
+
+    /// The name of the client, if its configuration has one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
     }
 
     /// The one origin that the token is sent to.
-    pub fn origin(&self) -> &Arc<Origin> {
+    pub fn origin(&self) -> &Origin {
         &self.0.origin
     }
 
@@ -114,7 +121,7 @@ impl SharedSession {
         let (mut state, now) = self.enter_at(clocks);
         Ok(match state.session.admit(call, request, now)? {
             Step::Send(attempt) => {
-                release(state);
+                self.release(state);
                 Admission::Send(attempt)
             }
             Step::Authenticate(login, then) => {
@@ -129,13 +136,14 @@ impl SharedSession {
             }
             Step::Wait(then, until) => {
                 let wait = self.listen(until, then);
-                release(state);
+                self.release(state);
                 Admission::Wait(wait)
             }
             Step::Refuse(refusal) => {
-                release(state);
+                self.release(state);
                 let retry_in = refusal.retry_at().saturating_duration_since(now.monotonic);
-                Admission::Refuse(Refused { origin: Arc::clone(&self.0.origin), refusal, retry_in })
+                let (client, origin) = (self.0.name.clone(), self.0.origin.clone());
+                Admission::Refuse(Refused { client, origin, refusal, retry_in })
             }
         })
     }
@@ -149,18 +157,34 @@ impl SharedSession {
     /// The token stays in the response for its receiver. It is marked sensitive, so that no `Debug`
     /// shows it. If the response is no success, its extensions get the [`Generation`] of the sent
     /// token.
+    ///
+    /// If the HTTP stack has a response of another type, move its head into a `Response<()>`. If an
+    /// error stands for a status, pass a response with this status and without headers.
     pub fn conclude<B>(&self, attempt: Attempt, response: &mut Response<B>) -> Verdict {
+        self.conclude_from(attempt, response, None)
+    }
+
+    /// Like [`conclude`](Self::conclude), for a response that may come from another URI than the
+    /// request's. A response from another origin proves nothing about the token, and its token is
+    /// not held.
+    ///
+    /// An HTTP stack that follows redirects, or that has middleware, may return such a response.
+    /// `None` means the URI of the request.
+    pub fn conclude_from<B>(
+        &self,
+        attempt: Attempt,
+        response: &mut Response<B>,
+        uri: Option<&Uri>,
+    ) -> Verdict {
         let generation = attempt.generation();
-        let verdict = self.conclude_head(attempt, Head::from(&*response));
+        let head = Head::from(&*response);
+        let verdict = self.conclude_head(attempt, uri.map_or(head, |uri| head.with_uri(uri)));
         mark_sensitive(response.headers_mut());
         generation.attach(response.status(), response.extensions_mut());
         verdict
     }
 
-    /// Like [`conclude`](Self::conclude), for a head alone. Use it for a response of another type,
-    /// for an error that stands for a status, or if the response came [from another
-    /// URI](Head::with_uri). Then [`mark_sensitive`] marks the token.
-    pub fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
+    fn conclude_head(&self, attempt: Attempt, head: Head<'_>) -> Verdict {
         let state = self.read();
         if state.is_emitted() && state.session.is_unchanged_by(&attempt, head) {
             return Verdict::Deliver;
@@ -257,7 +281,7 @@ impl SharedSession {
         let entries = state.take_pending();
         drop(state);
         self.0.settled.ring();
-        emit(&entries);
+        self.emit(&entries);
         result
     }
 
@@ -265,8 +289,21 @@ impl SharedSession {
     pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
-        release(state);
+        self.release(state);
         result
+    }
+
+    /// Unlocks, and then emits the entries that this thread has taken.
+    fn release(&self, mut state: RwLockWriteGuard<'_, State>) {
+        let entries = state.take_pending();
+        drop(state);
+        self.emit(&entries);
+    }
+
+    fn emit(&self, entries: &[Entry]) {
+        for entry in entries {
+            trace::emit(entry, self.name());
+        }
     }
 
     fn listen(&self, until: waldo_auth_core::Instant, call: Call) -> Wait {
@@ -310,21 +347,10 @@ impl SharedSession {
 }
 
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
-pub fn mark_sensitive(headers: &mut HeaderMap) {
+fn mark_sensitive(headers: &mut HeaderMap) {
     // Do not use `entry`: it reserves room for one more header, and panics if the map is full.
     let tokens = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
     tokens.for_each(|(_, token)| token.set_sensitive(true));
-}
-
-/// Unlocks, and then emits the entries that this thread has taken.
-fn release(mut state: RwLockWriteGuard<'_, State>) {
-    let entries = state.take_pending();
-    drop(state);
-    emit(&entries);
-}
-
-fn emit(entries: &[Entry]) {
-    entries.iter().for_each(trace::emit);
 }
 
 impl State {

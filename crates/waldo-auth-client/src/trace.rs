@@ -31,15 +31,22 @@ impl Subscriber {
     }
 }
 
-/// Emits one entry: its number, its stable name, and its sentence as the message.
-pub(crate) fn emit(entry: &Entry) {
+/// Emits one entry: its number, its stable name, and its sentence as the message. A client with a
+/// name emits its name too.
+pub(crate) fn emit(entry: &Entry, client: Option<&str>) {
     let (number, event, name) = (entry.number, &entry.event, entry.event.name());
     // The level is part of an event's static data, so each level needs its own event.
     match level(event) {
-        Level::TRACE => tracing::trace!(target: "waldo_auth", number, event = name, "{event}"),
-        Level::DEBUG => tracing::debug!(target: "waldo_auth", number, event = name, "{event}"),
-        Level::INFO => tracing::info!(target: "waldo_auth", number, event = name, "{event}"),
-        _ => tracing::warn!(target: "waldo_auth", number, event = name, "{event}"),
+        Level::TRACE => {
+            tracing::trace!(target: "waldo_auth", client, number, event = name, "{event}");
+        }
+        Level::DEBUG => {
+            tracing::debug!(target: "waldo_auth", client, number, event = name, "{event}");
+        }
+        Level::INFO => {
+            tracing::info!(target: "waldo_auth", client, number, event = name, "{event}");
+        }
+        _ => tracing::warn!(target: "waldo_auth", client, number, event = name, "{event}"),
     }
 }
 

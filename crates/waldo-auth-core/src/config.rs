@@ -29,6 +29,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
+    name: Option<Box<str>>,
     pub(crate) origin: Origin,
     pub(crate) login_uri: Uri,
     pub(crate) credentials: Arc<Credentials>,
@@ -40,7 +41,12 @@ impl Config {
     pub fn builder(origin: impl Into<String>, credentials: Credentials) -> ConfigBuilder {
         let (origin, login_path) = (origin.into(), "/authenticate".to_owned());
         let (challenge_statuses, limits) = (Vec::new(), Limits::default());
-        ConfigBuilder { origin, login_path, credentials, challenge_statuses, limits }
+        ConfigBuilder { name: None, origin, login_path, credentials, challenge_statuses, limits }
+    }
+
+    /// The name of the client, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The one origin that the token is sent to.
@@ -102,6 +108,7 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ConfigBuilder {
+    name: Option<String>,
     origin: String,
     login_path: String,
     credentials: Credentials,
@@ -110,6 +117,26 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
+    /// The name of the client, which tells the clients of one program apart in errors and in
+    /// events.
+    ///
+    /// Default: none. Range: 1 to 64 characters: letters and digits of any script, punctuation
+    /// marks of ASCII, and spaces, but not only spaces. The name stands in logs, so it must not be
+    /// secret.
+    ///
+    /// ```
+    /// use waldo_auth_core::{Config, Credentials};
+    ///
+    /// let credentials = Credentials::new("sandbox.wk.4f…", "ws.9a…")?;
+    /// let config = Config::builder("https://api.waldo.ai", credentials).name("sandbox").build()?;
+    /// assert_eq!(config.name(), Some("sandbox"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Replaces the origin.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = origin.into();
@@ -259,6 +286,7 @@ impl ConfigBuilder {
     /// # Errors
     /// Names the first setting that is out of its range, and the range.
     pub fn build(self) -> Result<Config, ConfigError> {
+        let name = self.name.map(checked_name).transpose()?;
         let origin: Origin = self.origin.parse().map_err(ConfigError::Origin)?;
         let login_uri = Some(self.login_path.as_str())
             .filter(|path| path.starts_with('/') && !path.contains('#'))
@@ -269,8 +297,21 @@ impl ConfigBuilder {
         let challenges =
             Challenges::with(&self.challenge_statuses).ok_or(ConfigError::ChallengeStatus)?;
         let limits = Limits { challenges, ..self.limits };
-        Ok(Config { origin, login_uri, credentials: Arc::new(self.credentials), limits })
+        Ok(Config { name, origin, login_uri, credentials: Arc::new(self.credentials), limits })
     }
+}
+
+/// The longest name of a client, in characters.
+const MAX_NAME: usize = 64;
+
+fn checked_name(name: String) -> Result<Box<str>, ConfigError> {
+    // Other characters could be invisible, or break a line of a log.
+    let is_printable =
+        |character: char| character.is_alphanumeric() || matches!(character, ' '..='~');
+    let is_usable = !name.trim().is_empty()
+        && name.chars().count() <= MAX_NAME
+        && name.chars().all(is_printable);
+    if is_usable { Ok(name.into()) } else { Err(ConfigError::Name) }
 }
 
 impl Limits {
@@ -310,6 +351,8 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The name is blank, is longer than 64 characters, or has a character that is not printable.
+    Name,
     /// The token may not be sent to this origin.
     Origin(OriginError),
     /// The login path does not begin with `/`, or is not a path.
@@ -343,6 +386,9 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Name => f.write_str(
+                "the name must have 1 to 64 letters, digits, ASCII punctuation marks or spaces",
+            ),
             Self::Origin(error) => error.fmt(f),
             Self::LoginPath => f.write_str(
                 "the login path must be a path that begins with '/', such as /authenticate",

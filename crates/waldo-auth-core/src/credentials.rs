@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::hint::black_box;
 
 use zeroize::Zeroizing;
 
@@ -32,12 +33,23 @@ pub struct Credentials {
     signing_key: SigningKey,
 }
 
-/// Compares the key and the secret, but not in constant time. Do not use it to check a secret that
-/// somebody presents.
+/// The time of the comparison depends on the lengths only, so it does not show how far two secrets
+/// agree.
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
-        self.api_key == other.api_key && self.client_secret == other.client_secret
+        is_same(&self.api_key, &other.api_key) & is_same(&self.client_secret, &other.client_secret)
     }
+}
+
+/// Compares two texts of equal length in constant time.
+///
+/// The crate `subtle` would do the same, but only the feature `verify` brings it.
+fn is_same(one: &str, other: &str) -> bool {
+    let pairs = one.bytes().zip(other.bytes());
+    // Hide the intermediate result, or the compiler may end the loop at the first difference.
+    let difference =
+        pairs.fold(0, |difference, (one, other)| black_box(difference | (one ^ other)));
+    one.len() == other.len() && difference == 0
 }
 
 impl Eq for Credentials {}
@@ -189,6 +201,23 @@ mod tests {
             ("k", " s", "the client secret begins or ends with white space; trim it"),
         ] {
             assert_eq!(Credentials::new(key, secret).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn key_pairs_are_equal_if_both_halves_are() {
+        let pair = |key: &str, secret: &str| Credentials::new(key, secret).unwrap();
+        assert_eq!(pair("key", "secret"), pair("key", "secret"));
+        for (key, secret) in [
+            ("Key", "secret"),
+            ("key", "Secret"),
+            ("key", "secreT"),
+            ("ke", "secret"),
+            ("key", "secrets"),
+            ("secret", "key"),
+        ] {
+            assert_ne!(pair("key", "secret"), pair(key, secret));
+            assert_ne!(pair(key, secret), pair("key", "secret"));
         }
     }
 

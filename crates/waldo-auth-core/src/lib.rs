@@ -113,6 +113,7 @@
 #![forbid(unsafe_code)]
 
 mod admit_error;
+mod api_error;
 mod call;
 mod challenges;
 mod circuit_breaker;
@@ -140,6 +141,7 @@ mod verify;
 mod wire;
 
 pub use admit_error::AdmitError;
+pub use api_error::ApiError;
 pub use call::{Attempt, Call, Step, Upload, Verdict};
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use credentials::{Credentials, CredentialsError};

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -27,8 +28,9 @@ use http::uri::{Authority, Scheme};
 pub struct Origin {
     /// True for `https`, false for `http`.
     secure: bool,
-    /// Host and port in the canonical spelling, without the scheme's own port.
-    authority: Authority,
+    /// Host and port in the canonical spelling, without the scheme's own port. Behind a pointer, so
+    /// that errors that name an origin are small.
+    authority: Arc<Authority>,
     port: u16,
 }
 
@@ -45,7 +47,7 @@ impl Origin {
         let host = canonical_host(secure, host);
         let authority = if port == default_port(secure) { host } else { format!("{host}:{port}") };
         let authority = Authority::try_from(authority).map_err(|_| OriginError::NotAbsolute)?;
-        Ok(Self { secure, authority, port })
+        Ok(Self { secure, authority: Arc::new(authority), port })
     }
 
     /// Whether `uri` has exactly this origin: the same scheme, the same host in any spelling, and
@@ -90,7 +92,7 @@ impl Origin {
         }
         let mut parts = uri.clone().into_parts();
         parts.scheme = Some(self.scheme().clone());
-        parts.authority = Some(self.authority.clone());
+        parts.authority = Some(self.authority().clone());
         *uri = Uri::from_parts(parts).map_err(|_| foreign())?;
         Ok(())
     }

@@ -54,14 +54,7 @@ impl Client {
     /// A variable is missing, empty or unusable, or reqwest has no TLS for an `https` origin. The
     /// error names the variable and the fault, and never shows the value.
     pub fn from_env() -> Result<Self, BuildError> {
-        ClientBuilder::from_env()?.build().map_err(|error| match error {
-            // All other settings are defaults, so the origin must be wrong.
-            BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
-            BuildError::Env(_)
-            | BuildError::NoTls(_)
-            | BuildError::Rewritten { .. }
-            | BuildError::Reqwest(_) => error,
-        })
+        ClientBuilder::from_env()?.build()
     }
 }
 
@@ -90,7 +83,6 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// Names the variable that is missing or unusable, and the reason, and never shows its value.
-    /// [`build`](Self::build) checks the origin.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
     }

@@ -1,12 +1,13 @@
 //! One call, from its request to its response.
 
+use std::mem;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, Uri};
+use http::Uri;
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
-use waldo_auth_client::{Admission, Gate, close_connection, is_upload, mark_sensitive};
-use waldo_auth_core::{Attempt, Call, Generation, Head, Instant, Upload, Verdict};
+use waldo_auth_client::{Admission, Gate, close_connection, is_upload};
+use waldo_auth_core::{Attempt, Call, Instant, Upload, Verdict};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -55,7 +56,7 @@ pub(crate) async fn run<E: Exchange>(
     let left = || ends.map(|ends| ends.saturating_duration_since(client.session().now()));
     let mut head = http::Request::new(());
     *head.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
-    std::mem::swap(head.headers_mut(), request.headers_mut());
+    mem::swap(head.headers_mut(), request.headers_mut());
     // Make the first body before the call waits, because its length says whether it is an upload.
     payload.fill(&mut request, head.headers_mut(), left()).await?;
     let is_stream = |body: &Body| Body::as_bytes(body).is_none();
@@ -121,13 +122,11 @@ pub(crate) async fn run<E: Exchange>(
             }
         };
         match sent {
-            Sent::Ended(result, gate) => {
+            Sent::Ended(mut result, gate) => {
                 let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                 let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
-                let generation = attempt.generation();
-                let deliver = |response| deliver(response, generation);
-                let Verdict::Retry(then) = conclude::<E>(client, attempt, &result) else {
-                    return result.map(deliver);
+                let Verdict::Retry(then) = conclude::<E>(client, attempt, &mut result) else {
+                    return result;
                 };
                 // Drop a 401 unread, which closes its connection if it has a body. A body that
                 // stalls could delay the call, and a 401 that is sent again is too rare for a
@@ -136,7 +135,7 @@ pub(crate) async fn run<E: Exchange>(
                 if let Some(body) = gate.and_then(Gate::take_back) {
                     *request.body_mut() = Some(body);
                 } else if once {
-                    return result.map(deliver);
+                    return result;
                 }
                 stage = Stage::Fresh(request);
                 call = then;
@@ -193,29 +192,29 @@ fn after(client: &Client, span: Duration) -> Instant {
 fn conclude<E: Exchange>(
     client: &Client,
     attempt: Attempt,
-    result: &Result<Response, E::Error>,
+    result: &mut Result<Response, E::Error>,
 ) -> Verdict {
-    let none = HeaderMap::new();
-    let (status, headers, url): (StatusCode, &HeaderMap, Option<&Url>) = match result {
-        Ok(response) => (response.status(), response.headers(), Some(response.url())),
-        Err(error) => {
-            match E::failure(error).and_then(|error| Some((error.status()?, error.url()))) {
-                // A middleware has turned the status into an error. A 401 still counts as a 401.
-                Some((status, url)) => (status, &none, url),
-                None => return Verdict::Deliver,
-            }
-        }
-    };
+    let mut head = http::Response::new(());
     // This client follows no redirect, but a middleware may return a response from any server. A
     // URL that is no URI counts as another server.
-    let from: Option<Uri> = url.map(|url| url.as_str().parse().unwrap_or_default());
-    let head = Head::new(status, headers);
-    client.session().conclude_head(attempt, from.iter().fold(head, Head::with_uri))
-}
-
-fn deliver(mut response: Response, generation: Generation) -> Response {
-    // The headers may hold a renewed token, and the user may log them.
-    mark_sensitive(response.headers_mut());
-    generation.attach(response.status(), response.extensions_mut());
-    response
+    let uri = |url: &Url| url.as_str().parse::<Uri>().unwrap_or_default();
+    match result {
+        Ok(response) => {
+            let uri = uri(response.url());
+            *head.status_mut() = response.status();
+            mem::swap(head.headers_mut(), response.headers_mut());
+            mem::swap(head.extensions_mut(), response.extensions_mut());
+            let verdict = client.session().conclude_from(attempt, &mut head, Some(&uri));
+            mem::swap(head.headers_mut(), response.headers_mut());
+            mem::swap(head.extensions_mut(), response.extensions_mut());
+            verdict
+        }
+        // A middleware has turned the status into an error. A 401 still counts as a 401.
+        Err(error) => {
+            let Some(error) = E::failure(error) else { return Verdict::Deliver };
+            let Some(status) = error.status() else { return Verdict::Deliver };
+            *head.status_mut() = status;
+            client.session().conclude_from(attempt, &mut head, error.url().map(uri).as_ref())
+        }
+    }
 }

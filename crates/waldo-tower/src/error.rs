@@ -31,12 +31,7 @@ use waldo_auth_core::{AdmitError, ForeignOrigin};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token, and a login cannot bring one in time. The server has not acted on this
-    /// call, so it is safe to make the call again after `retry_in`.
-    ///
-    /// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED`
-    /// in its body, and not this error. [Invalidate](waldo_auth_client::SharedSession::invalidate)
-    /// the token. Then the next login is rejected, and calls get this error.
+    /// There is no token, and a login cannot bring one in time: see [`Refused`] for what to do.
     Refused(Refused),
     /// The request goes to another origin than the session's, and only the session's origin may see
     /// the token. Nothing was sent.

@@ -51,11 +51,7 @@ impl Client {
     ///   never the value.
     /// - The origin is `https`, and this crate was built without TLS.
     pub fn from_env() -> Result<Self, BuildError> {
-        ClientBuilder::from_env()?.build().map_err(|error| match error {
-            // All other settings are defaults, so the origin must be wrong.
-            BuildError::Config(error) => BuildError::Env(EnvError::of_origin(&error)),
-            BuildError::Env(_) | BuildError::NoTls(_) | BuildError::Agent { .. } => error,
-        })
+        ClientBuilder::from_env()?.build()
     }
 }
 
@@ -76,9 +72,14 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// Names the variable that is missing or unusable, and the reason, and never shows its value.
-    /// [`build`](Self::build) checks the origin.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
+    }
+
+    /// The [name](ConfigBuilder::name) of the client, which tells the clients of one program apart
+    /// in errors and in events. Default: none.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.limits(|config| config.name(name))
     }
 
     /// The only origin that the token is sent to. Default:

@@ -1,17 +1,18 @@
 //! The client.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
-use waldo_auth_client::{Admission, Lead, SharedSession, mark_sensitive};
+use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head, NotResumed,
-    Origin, Snapshot, Upload, Verdict,
+    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin,
+    Snapshot, Upload, Verdict,
 };
 
 use crate::agent::LONGEST;
@@ -227,13 +228,13 @@ impl Client {
             let left =
                 ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
             let how = attempt.upload();
-            let sent = self.sender.send(request, description, &mut payload, how, left);
+            let mut sent = self.sender.send(request, description, &mut payload, how, left);
             if !P::REPLAYABLE && !sent.touched {
                 attempt = attempt.with_untouched_body();
             }
             let generation = attempt.generation();
             let verdict = match sent.ending {
-                Ending::Usual => self.conclude(attempt, &sent.result),
+                Ending::Usual => self.conclude(attempt, &mut sent.result),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::HeadOnly) {
                     // The head-only attempt got no answer, so the call ends with its first error.
                     Some(error) => return Err(error),
@@ -278,7 +279,7 @@ impl Client {
 
     /// Logs in for all calls in a new thread.
     fn log_in_apart(&self, lead: Lead) {
-        let (sender, origin) = (self.sender.clone(), Arc::clone(self.session.origin()));
+        let (sender, origin) = (self.sender.clone(), self.origin().clone());
         let lead = Arc::new(Mutex::new(Some(lead)));
         let take =
             |lead: &Mutex<Option<Lead>>| lead.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -296,20 +297,20 @@ impl Client {
         }
     }
 
-    fn conclude(&self, attempt: Attempt, result: &Result<Response<Body>, Error>) -> Verdict {
-        let none = HeaderMap::new();
-        let response = match result {
-            Ok(response) => response,
+    fn conclude(&self, attempt: Attempt, result: &mut Result<Response<Body>, Error>) -> Verdict {
+        match result {
+            Ok(response) => {
+                let uri = self.sender.source(response).map(Cow::into_owned);
+                self.session.conclude_from(attempt, response, uri.as_ref())
+            }
             // A middleware has turned the status into an error. A 401 still counts as a 401.
             Err(error) => {
-                return error.status().map_or(Verdict::Deliver, |status| {
-                    self.session.conclude_head(attempt, Head::new(status, &none))
-                });
+                let Some(status) = error.status() else { return Verdict::Deliver };
+                let mut head = Response::new(());
+                *head.status_mut() = status;
+                self.session.conclude(attempt, &mut head)
             }
-        };
-        let (head, source) = (Head::from(response), self.sender.source(response));
-        let head = source.as_deref().map_or(head, |uri| head.with_uri(uri));
-        self.session.conclude_head(attempt, head)
+        }
     }
 
     /// Sets the deadline of the call's waiting.
@@ -327,18 +328,15 @@ fn deliver(
     options: Options,
     generation: Generation,
 ) -> Result<Response<Body>, Error> {
-    let mut response = result.map_err(|error| match error.status() {
+    let response = result.map_err(|error| match error.status() {
         // A middleware has turned the status into an error.
         Some(status) => Error::Status { status, generation },
         None => error,
     })?;
-    // The headers may hold a renewed token, and the user may log them.
-    mark_sensitive(response.headers_mut());
     let status = response.status();
     if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
         return Err(Error::Status { status, generation });
     }
-    generation.attach(status, response.extensions_mut());
     Ok(response)
 }
 

@@ -38,12 +38,7 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no token, and a login cannot bring one in time. The server has not acted on this
-    /// call, so it is safe to make the call again after `retry_in`.
-    ///
-    /// If a key is revoked while its token is held, calls get a 403 with the code `API_KEY_REVOKED`
-    /// in its body, and not this error. [Invalidate](crate::Client::invalidate) the token. Then the
-    /// next login is rejected, and calls get this error.
+    /// There is no token, and a login cannot bring one in time: see [`Refused`] for what to do.
     Refused(Refused),
     /// The URL is outside the client's origin, and only this origin may see the token. Send the
     /// request with another client, or set the client's origin. Nothing was sent.

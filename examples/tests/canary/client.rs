@@ -10,9 +10,7 @@ use waldo_ureq::http::header::AUTHORIZATION;
 use waldo_ureq::http::{HeaderMap, Request, Response};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::{Agent, Body, SendBody};
-use waldo_ureq::{
-    BuildError, Client, ClientBuilder, Credentials, EnvError, Error, Factory, OneShot,
-};
+use waldo_ureq::{Client, ClientBuilder, Credentials, Error, Factory, OneShot};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::ears::EARS;
@@ -225,9 +223,6 @@ fn nobody_there() {
     let client =
         Client::builder(pair()).origin("http://127.0.0.1:1").limits(limits).build().unwrap();
     call(&client, CUSTOMER);
-    let error = Client::builder(pair()).origin(SECRET).build().unwrap_err();
-    EARS.hear_error(&error);
-    if let BuildError::Config(error) = &error {
-        EARS.hear_error(&EnvError::of_origin(error));
-    }
+    EARS.hear_error(&Client::builder(pair()).origin(SECRET).build().unwrap_err());
+    EARS.hear_error(&Client::builder(pair()).name(format!("{SECRET}\n")).build().unwrap_err());
 }

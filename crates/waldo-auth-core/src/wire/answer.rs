@@ -79,8 +79,8 @@ fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     members(body, [name], |[value]| value?.text())?
 }
 
-/// The string with this name in a body of which only the beginning was read.
-fn leading_text(beginning: &[u8], name: &str) -> Option<Zeroizing<String>> {
+/// The string with this name in a body of which perhaps only the beginning was read.
+pub(crate) fn leading_text(beginning: &[u8], name: &str) -> Option<Zeroizing<String>> {
     leading_members(beginning, [name], |[value]| value?.text())?
 }
 

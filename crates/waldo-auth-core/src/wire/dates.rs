@@ -41,7 +41,7 @@ impl LastDate {
 /// `cap` (rule 2).
 ///
 /// `local` stands in for the `Date` of an answer that has none.
-pub(super) fn retry_after(
+pub(crate) fn retry_after(
     headers: &HeaderMap,
     local: SystemTime,
     cap: Duration,

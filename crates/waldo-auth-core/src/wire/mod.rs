@@ -12,13 +12,13 @@ mod head;
 mod jwt;
 mod transport;
 
-pub(crate) use answer::{Answer, MAX_BODY_BYTES, may_reject, read as read_answer};
+pub(crate) use answer::{Answer, MAX_BODY_BYTES, leading_text, may_reject, read as read_answer};
 pub(crate) use authorization::{
     credentials as bearer_credentials, header as bearer_header, header_of as bearer_header_of,
     joined,
 };
 pub(crate) use claims::{Claims, NumericDate};
-pub(crate) use dates::LastDate;
+pub(crate) use dates::{LastDate, retry_after};
 #[cfg(feature = "verify")]
 pub(crate) use fields::members as json_members;
 pub use head::Head;

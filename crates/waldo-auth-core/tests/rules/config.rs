@@ -104,6 +104,19 @@ fn a_leeway_cannot_eat_the_lifetime() {
 }
 
 #[test]
+fn a_name_is_short_and_printable() {
+    let name = |name: &str| build(|builder| builder.name(name));
+    assert_eq!(build(|builder| builder).unwrap().name(), None);
+    for good in ["a", "sandbox", "Müller & Söhne (2)", "日本", &"ß".repeat(64)] {
+        assert_eq!(name(good).unwrap().name(), Some(good));
+    }
+    for bad in ["", "  ", "a\nb", "\u{1b}[31m", "\u{7f}", "\u{202e}a", "a\u{200b}", &"a".repeat(65)]
+    {
+        assert_eq!(name(bad).unwrap_err(), ConfigError::Name, "{bad:?}");
+    }
+}
+
+#[test]
 fn the_last_origin_counts() {
     let builder = Config::builder("nonsense", Credentials::new("k", "s").unwrap());
     let config = builder.origin("http://127.0.0.1:1").build().unwrap();

@@ -243,6 +243,7 @@ fn an_error_says_what_is_wrong() {
     let setting = "lease";
     let (least, most) = (Duration::from_millis(1), Duration::from_secs(3600));
     tell(&[
+        (ConfigError::Name, "the name must have 1 to 64 letters"),
         (ConfigError::Origin(OriginError::NotAUri), "the origin is not a URI"),
         (ConfigError::LoginPath, "login path must be a path that begins with '/'"),
         (ConfigError::LeewayTooLarge, "share of a leeway must be at least 2"),

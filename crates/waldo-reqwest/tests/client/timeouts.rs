@@ -178,7 +178,7 @@ fn rule_14_a_wait_that_would_outlast_the_deadline_is_refused_at_once() {
         assert!(began.elapsed() < SOON);
         let retry_in = error.retry_in().unwrap();
         assert!((590..=600).contains(&retry_in.as_secs()), "{retry_in:?}");
-        assert!(error.to_string().contains("; try again in"), "{error}");
+        assert!(!error.to_string().contains("try again"), "{error}");
         assert_eq!(emulator.stats().server.total(), 1);
     });
 }
