@@ -38,6 +38,7 @@ pub struct ClientBuilder {
     http: Option<reqwest::ClientBuilder>,
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
+    status_as_error: bool,
 }
 
 impl Client {
@@ -75,6 +76,7 @@ impl ClientBuilder {
             http: None,
             max_wait: Some(Self::DEFAULT_MAX_WAIT),
             timeout: Some(Self::DEFAULT_TIMEOUT),
+            status_as_error: true,
         }
     }
 
@@ -85,6 +87,12 @@ impl ClientBuilder {
     /// Names the variable that is missing or unusable, and the reason, and never shows its value.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
+    }
+
+    /// The [name](ConfigBuilder::name) of the client, which tells the clients of one program apart
+    /// in errors and in events. Default: none.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.limits(|config| config.name(name))
     }
 
     /// The only origin that the token is sent to. Default:
@@ -132,6 +140,18 @@ impl ClientBuilder {
         Self { max_wait: max_wait.into(), ..self }
     }
 
+    /// Whether a 4xx or 5xx that answers a call becomes an [`Error::Status`], which holds the code
+    /// and the message of the answer.
+    ///
+    /// Default: true. [`RequestBuilder::http_status_as_error`] changes it for one request.
+    /// [`Client::execute`] and a stack of middlewares always return the response.
+    ///
+    /// [`Error::Status`]: crate::Error::Status
+    /// [`RequestBuilder::http_status_as_error`]: crate::RequestBuilder::http_status_as_error
+    pub fn http_status_as_error(self, as_error: bool) -> Self {
+        Self { status_as_error: as_error, ..self }
+    }
+
     /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path.
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
@@ -153,7 +173,8 @@ impl ClientBuilder {
         if !in_clear && !tls::IS_THERE {
             return Err(BuildError::NoTls(config.origin().clone()));
         }
-        Ok(Client::new(http, SharedSession::new(config), self.max_wait, self.timeout))
+        let session = SharedSession::new(config);
+        Ok(Client::new(http, session, self.max_wait, self.timeout, self.status_as_error))
     }
 }
 
@@ -183,11 +204,12 @@ fn default_http() -> reqwest::ClientBuilder {
 /// Does not show reqwest's settings, because their default headers may hold secrets of the caller.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, http: _, max_wait, timeout } = self;
+        let Self { config, http: _, max_wait, timeout, status_as_error } = self;
         f.debug_struct("ClientBuilder")
             .field("config", config)
             .field("max_wait", max_wait)
             .field("timeout", timeout)
+            .field("http_status_as_error", status_as_error)
             .finish_non_exhaustive()
     }
 }

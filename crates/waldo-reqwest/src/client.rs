@@ -48,6 +48,8 @@ struct Shared {
     session: SharedSession,
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
+    /// Whether a 4xx or 5xx is an error, unless the request says otherwise.
+    status_as_error: bool,
 }
 
 impl Client {
@@ -56,15 +58,17 @@ impl Client {
         session: SharedSession,
         max_wait: Option<Duration>,
         timeout: Option<Duration>,
+        status_as_error: bool,
     ) -> Self {
-        Self { shared: Arc::new(Shared { http, session, max_wait, timeout }) }
+        let shared = Shared { http, session, max_wait, timeout, status_as_error };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Sends a reqwest request, like `reqwest::Client::execute`.
     ///
     /// The timeout of the request bounds the whole call. A body of bytes or text can be sent again,
     /// and a stream is sent once. A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not
-    /// followed.
+    /// followed. [`error_for_status`](crate::error_for_status) turns a 4xx or 5xx into an error.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -119,17 +123,17 @@ impl Client {
     /// of the key. The token stays while a login is under way or the circuit is open, and if the
     /// invalidation budget has no permit. So any number of late 403s to one token costs one login.
     ///
-    /// A response that is no success carries the generation in its extensions. Do not call
-    /// `invalidate` after any other 403, because each call costs a login.
+    /// [`Error::generation`] is the generation of the sent token. A response that is no success
+    /// carries it in its extensions. Do not call `invalidate` after any other 403, because each
+    /// call costs a login.
     ///
     /// ```no_run
-    /// use waldo_reqwest::Generation;
-    ///
-    /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let response = client.get("/customer").send().await?;
-    /// let generation = Generation::of(response.extensions());
-    /// if response.status() == 403 && response.text().await?.contains("API_KEY_REVOKED") {
-    ///     client.invalidate(generation);
+    /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
+    /// let result = client.get("/customer").send().await;
+    /// if let Err(error) = &result
+    ///     && error.code() == Some("API_KEY_REVOKED")
+    /// {
+    ///     client.invalidate(error.generation());
     /// }
     /// # Ok(())
     /// # }
@@ -199,6 +203,10 @@ impl Client {
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.shared.timeout
     }
+
+    pub(crate) fn status_as_error(&self) -> bool {
+        self.shared.status_as_error
+    }
 }
 
 /// Sends with reqwest's client, without middlewares.
@@ -218,7 +226,9 @@ impl Exchange for Direct<'_> {
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
             | Error::Url(_)
-            | Error::Body(_) => None,
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_) => None,
         }
     }
 
@@ -230,7 +240,9 @@ impl Exchange for Direct<'_> {
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
             | Error::Url(_)
-            | Error::Body(_) => error,
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_) => error,
         }
     }
 }

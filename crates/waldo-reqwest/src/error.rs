@@ -6,9 +6,12 @@ use std::io;
 use std::iter::successors;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::uri::InvalidUri;
-use waldo_auth_client::{EnvError, Refused};
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin, Refusal};
+use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+use waldo_auth_core::{
+    AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
+};
 
 /// Why a call brought no response. Each variant says what to do.
 ///
@@ -28,6 +31,7 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin, Refusal};
 ///     Err(Error::Refused(Refused { retry_in, .. })) => {
 ///         eprintln!("no token now; again in {retry_in:?}")
 ///     }
+///     Err(error) if error.code() == Some("NOT_FOUND") => eprintln!("no such customer"),
 ///     Err(error) if error.is_timeout() => eprintln!("too slow"),
 ///     Err(error) if error.never_sent() => eprintln!("it is safe to make the call again"),
 ///     Err(error) => return Err(error),
@@ -47,6 +51,8 @@ pub enum Error {
     TooManyHeaders,
     /// A request cannot be sent to this URL. For example, the URL is too long. Nothing was sent.
     Url(InvalidUri),
+    /// A [segment](crate::RequestBuilder::segment) would change the path. Nothing was sent.
+    Segment(InvalidSegment),
     /// A [body factory](crate::RequestBuilder::body_factory) failed, or took longer than the call
     /// may take. The server has not acted on this call: nothing was sent, or the server answered
     /// with a 401.
@@ -58,6 +64,14 @@ pub enum Error {
     /// This crate made a head-only attempt, and got no answer about the token. If it is safe to
     /// make the call again, do so: the next upload asks the server first.
     BrokeOff(reqwest::Error),
+    /// The server answered with a 4xx or 5xx, and
+    /// [`http_status_as_error`](crate::RequestBuilder::http_status_as_error) is on, as it is by
+    /// default.
+    ///
+    /// If the call had a stream without a factory, a 401 means that the stream is spent: make the
+    /// call again with a new stream. Otherwise a 401 means that the route refuses new tokens, or
+    /// that the token stays by rule 16. The event `throttled` shows the latter.
+    Status(ApiError),
     /// reqwest's own error. If the request could not be built, nothing was sent. If the transport
     /// failed or a timeout ended, the server may have acted on the request, so the request was not
     /// sent again. The error has no URL.
@@ -69,11 +83,50 @@ pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; t
      again if that is safe: it asks the server first";
 
 impl Error {
-    /// How long to wait from the error until the same call may work. `None` if waiting does not
-    /// help, or if only the caller can know.
+    /// The status, if the error stands for a 4xx or 5xx.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status(error) => Some(error.status()),
+            Self::Reqwest(error) => error.status(),
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_) => None,
+        }
+    }
+
+    /// The `code` of the answer, such as `NOT_FOUND`, if the error stands for a status and the body
+    /// has a code.
+    pub fn code(&self) -> Option<&str> {
+        let Self::Status(error) = self else { return None };
+        error.code()
+    }
+
+    /// The generation of the sent token, if the error stands for a status. Use it for
+    /// [`Client::invalidate`](crate::Client::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        let Self::Status(error) = self else { return None };
+        error.generation()
+    }
+
+    /// How long to wait from the error until the same call may work: until the next login, or as
+    /// long as the `Retry-After` of a status says. `None` if waiting does not help, or if only the
+    /// caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        let Self::Refused(Refused { retry_in, .. }) = self else { return None };
-        Some(*retry_in)
+        match self {
+            Self::Refused(refused) => Some(refused.retry_in),
+            Self::Status(error) => error.retry_after(),
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_)
+            | Self::Reqwest(_) => None,
+        }
     }
 
     /// Whether a time limit ended the call: the call's [timeout](crate::ClientBuilder::timeout), a
@@ -83,7 +136,11 @@ impl Error {
             Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
             Self::Body(error) => error.kind() == io::ErrorKind::TimedOut,
             Self::BrokeOff(error) | Self::Reqwest(error) => error.is_timeout(),
-            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Url(_) => false,
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Status(_) => false,
         }
     }
 
@@ -96,8 +153,10 @@ impl Error {
             | Self::ForeignOrigin(_)
             | Self::TooManyHeaders
             | Self::Url(_)
+            | Self::Segment(_)
             | Self::Body(_)
-            | Self::BrokeOff(_) => false,
+            | Self::BrokeOff(_)
+            | Self::Status(_) => false,
         }
     }
 
@@ -112,8 +171,9 @@ impl Error {
             | Self::ForeignOrigin(_)
             | Self::TooManyHeaders
             | Self::Url(_)
+            | Self::Segment(_)
             | Self::Body(_) => true,
-            Self::BrokeOff(_) => false,
+            Self::BrokeOff(_) | Self::Status(_) => false,
             Self::Reqwest(error) => error.is_builder() || self.is_connect(),
         }
     }
@@ -132,6 +192,8 @@ impl fmt::Display for Error {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
+            Self::Segment(error) => error.fmt(f),
+            Self::Status(error) => error.fmt(f),
             Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
             Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({})", root(error)),
             Self::Reqwest(error) if error.is_builder() => write!(
@@ -173,7 +235,9 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Segment(_) | Self::Status(_) => {
+                None
+            }
             Self::Url(error) => error.source(),
             Self::Body(error) => Some(error),
             Self::Reqwest(error) if error.is_builder() => fault(error).source(),
@@ -200,6 +264,18 @@ impl From<AdmitError> for Error {
             AdmitError::ForeignOrigin(foreign) => Self::ForeignOrigin(foreign),
             AdmitError::TooManyHeaders => Self::TooManyHeaders,
         }
+    }
+}
+
+impl From<InvalidSegment> for Error {
+    fn from(error: InvalidSegment) -> Self {
+        Self::Segment(error)
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Status(error)
     }
 }
 

@@ -22,6 +22,7 @@ impl Client {
     /// with the token. No middleware sees a login. An error of this crate is a
     /// `reqwest_middleware::Error::Middleware`, which can be downcast to [`Error`]. Errors of
     /// the middlewares stay unchanged, and errors of reqwest lose their URL.
+    /// A 4xx or 5xx is a response: see [`error_for_status`](crate::error_for_status).
     ///
     /// This crate exports no middleware for other clients, because a client that follows redirects
     /// would show the token to other servers.
@@ -138,7 +139,9 @@ impl From<Error> for reqwest_middleware::Error {
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
             | Error::Url(_)
-            | Error::Body(_)) => Self::middleware(error),
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_)) => Self::middleware(error),
         }
     }
 }

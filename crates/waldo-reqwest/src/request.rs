@@ -8,10 +8,12 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 #[cfg(feature = "multipart")]
 use reqwest::multipart::Form;
 use reqwest::{Body, Method, Request, Response};
+use waldo_auth_client::Target;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::payload::Payload;
+use crate::status::error_for_status;
 
 /// Builds a request of a [`Client`]. It wraps reqwest's builder, and [`send`](Self::send) sends the
 /// request as a call of this client.
@@ -21,7 +23,10 @@ use crate::payload::Payload;
 pub struct RequestBuilder {
     client: Client,
     inner: reqwest::RequestBuilder,
+    /// The segments to be added to the path.
+    segments: Target,
     payload: Payload,
+    status_as_error: bool,
 }
 
 impl Client {
@@ -63,7 +68,13 @@ impl Client {
         } else {
             self.http().request(method, target)
         };
-        RequestBuilder { client: self.clone(), inner, payload: Payload::Own }
+        RequestBuilder {
+            client: self.clone(),
+            inner,
+            segments: Target::new(""),
+            payload: Payload::Own,
+            status_as_error: self.status_as_error(),
+        }
     }
 }
 
@@ -82,6 +93,24 @@ impl RequestBuilder {
     /// Adds headers, which replace headers of the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.map(|inner| inner.headers(headers))
+    }
+
+    /// Adds one segment to the path, percent-encoded. So a value such as `a/b?c` stays one segment.
+    ///
+    /// A segment that is empty, `.` or `..` would change the path. It ends the call as
+    /// [`Error::Segment`].
+    ///
+    /// ```
+    /// # use waldo_reqwest::{Client, Credentials};
+    /// # let credentials = Credentials::new("wk.4f…", "ws.9a…")?;
+    /// # let client = Client::builder(credentials).origin("http://127.0.0.1:8787").build()?;
+    /// let request = client.get("/history/kyc").segment("a/b?c").build()?;
+    /// assert_eq!(request.url().path(), "/history/kyc/a%2Fb%3Fc");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn segment(mut self, segment: impl AsRef<str>) -> Self {
+        self.segments.add_segment(segment.as_ref());
+        self
     }
 
     /// Adds pairs to the query, such as `&[("field", "id")]`.
@@ -177,7 +206,14 @@ impl RequestBuilder {
         self.map(|inner| inner.timeout(timeout))
     }
 
-    /// Changes the request with reqwest's builder, for example to send a form or several parts.
+    /// Whether a 4xx or 5xx becomes an [`Error::Status`], which holds the code and the message of
+    /// the answer. Default: the client's
+    /// [`http_status_as_error`](crate::ClientBuilder::http_status_as_error).
+    pub fn http_status_as_error(self, as_error: bool) -> Self {
+        Self { status_as_error: as_error, ..self }
+    }
+
+    /// Changes the request with reqwest's builder, for example to send a form.
     ///
     /// ```no_run
     /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
@@ -205,23 +241,37 @@ impl RequestBuilder {
             let why = "a reqwest request cannot hold a body factory; use `send`";
             return Err(Error::Body(io::Error::new(io::ErrorKind::Unsupported, why)));
         }
-        Ok(self.inner.build()?)
+        request(self.inner, self.segments)
     }
 
     /// Sends the request.
     ///
-    /// A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not followed. reqwest's
-    /// `Response::error_for_status` turns a 4xx or 5xx into an error.
+    /// A 3xx is returned as `Ok`, and its redirect is not followed. A 4xx or 5xx is an error, whose
+    /// body is read to the code and the message: at most 64 KiB, within the timeout of the call.
+    /// With [`http_status_as_error(false)`](Self::http_status_as_error), it is returned as `Ok`.
     ///
     /// # Errors
-    /// See [`Error`]. A status is no error.
+    /// See [`Error`].
     pub async fn send(self) -> Result<Response, Error> {
-        let mut request = self.inner.build()?;
+        let mut request = request(self.inner, self.segments)?;
         if self.payload.is_factory() {
             *request.body_mut() = None;
         }
-        self.client.send(request, self.payload).await
+        let response = self.client.send(request, self.payload).await?;
+        if self.status_as_error { error_for_status(response).await } else { Ok(response) }
     }
+}
+
+/// Builds the request, and adds the segments to its path.
+fn request(inner: reqwest::RequestBuilder, segments: Target) -> Result<Request, Error> {
+    let segments = segments.into_text()?;
+    let mut request = inner.build()?;
+    if !segments.is_empty() {
+        let path = request.url().path();
+        let path = format!("{}{segments}", path.strip_suffix('/').unwrap_or(path));
+        request.url_mut().set_path(&path);
+    }
+    Ok(request)
 }
 
 /// Does not show the target and the headers, because they may hold secrets of the caller.
