@@ -72,7 +72,7 @@ where
     type Future = ResponseFuture<R>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+        self.inner.poll_ready(context).map_err(|error| Error::NotReady(error.into()))
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
