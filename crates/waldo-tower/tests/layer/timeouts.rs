@@ -97,8 +97,8 @@ fn rule_13_a_login_outlives_the_timeout_of_its_call() {
         let explanation = layer.session().explain();
         assert!(matches!(explanation, Explanation::WaitForLogin { .. }), "{explanation}");
         emulator.release(Target::Login);
-        let later = status(layer.layer(hyper()), get(&emulator, "/customer?field=id")).await;
-        assert_eq!((later.unwrap(), emulator.stats().server.logins()), (200, 1));
+        let next = status(layer.layer(hyper()), get(&emulator, "/customer?field=id")).await;
+        assert_eq!((next.unwrap(), emulator.stats().server.logins()), (200, 1));
     });
 }
 
