@@ -102,8 +102,8 @@ fn play() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         || {
             emulator.revoke_key(KEY);
             match get(&client) {
-                Err(Error::Status { status: http::StatusCode::FORBIDDEN, .. }) => Ok(()),
-                other => Err(format!("expected a 403, got {other:?}").into()),
+                Err(error) if error.code() == Some("API_KEY_REVOKED") => Ok(()),
+                other => Err(format!("expected API_KEY_REVOKED, got {other:?}").into()),
             }
         },
     )?;

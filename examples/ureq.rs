@@ -6,8 +6,6 @@
 //! What follows shows it at work against an emulator, and exits non-zero when that has counted
 //! otherwise than it should.
 
-use std::time::Duration;
-
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -17,9 +15,7 @@ use waldo_ureq::{BuildError, Client, Credentials, Error};
 
 /// Its clones share one session, for as many threads as there are.
 fn client(credentials: Credentials, origin: String) -> Result<Client, BuildError> {
-    let agent = Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(60)));
+    let agent = Agent::config_builder().http_status_as_error(false);
     Client::builder(credentials).origin(origin).agent(agent.build()).build()
 }
 

@@ -138,7 +138,7 @@ fn refused_for_a_while(client: &Client) -> Outcome {
         match customer(client) {
             Ok(()) if call > 0 => return Ok(()),
             Ok(()) => return Err("the first call was answered, and the server does not lag".into()),
-            Err(Error::Status { status, .. }) if status.as_u16() == 401 => {
+            Err(Error::Status(error)) if error.status().as_u16() == 401 => {
                 thread::sleep(Duration::from_millis(20));
             }
             Err(error) => return Err(error.into()),

@@ -124,7 +124,7 @@ fn wide(text: &str) -> Vec<u8> {
 
 fn with_ureq(origin: &str) {
     let client = waldo_ureq::Client::builder(pair()).origin(origin).build().unwrap();
-    drop(client.get("/customer").deadline(DEADLINE).call());
+    drop(client.get("/customer").timeout(DEADLINE).call());
 }
 
 /// Uploads the key pair again and again to a server that does not read the body.

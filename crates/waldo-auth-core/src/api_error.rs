@@ -53,6 +53,10 @@ impl ApiError {
     /// The largest part of a body that is read: 64 KiB. An adapter should read no more.
     pub const MAX_BODY: usize = wire::MAX_BODY_BYTES;
 
+    /// The longest time for which an adapter should read a body: 5 s, or less if the call has less
+    /// time left. Then the error has the fields that have come.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// The error for a response with this head and these extensions, without its body. `now` stands
     /// in for the `Date` of a response that has none.
     pub fn new(head: Head<'_>, extensions: &Extensions, now: SystemTime) -> Self {

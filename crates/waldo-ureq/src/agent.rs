@@ -15,8 +15,9 @@ use crate::error::BuildError;
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
 
 /// ureq's defaults, and the settings that this crate would otherwise set for each request.
-pub(crate) fn default_config() -> Config {
+pub(crate) fn default_config(timeout: Option<Duration>) -> Config {
     let settings = Agent::config_builder()
+        .timeout_global(timeout)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .max_idle_age(MAX_IDLE_AGE)
         .http_status_as_error(false)

@@ -19,9 +19,10 @@ use crate::sending::Sender;
 /// use std::time::Duration;
 /// use waldo_ureq::{Client, Credentials, ureq};
 ///
-/// let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build();
+/// let agent = ureq::Agent::config_builder().user_agent("my-program/1.0").build();
 /// let client = Client::builder(Credentials::new("wk.4f…", "ws.9a…")?)
 ///     .agent(agent)
+///     .timeout(Duration::from_secs(30))
 ///     .max_wait(Duration::from_secs(10))
 ///     .limits(|limits| limits.lease(Duration::from_secs(5)))
 ///     .build()?;
@@ -34,11 +35,13 @@ pub struct ClientBuilder {
     config: ConfigBuilder,
     sender: Option<Sender>,
     max_wait: Option<Duration>,
+    /// `None` if it was not set.
+    timeout: Option<Option<Duration>>,
 }
 
 impl Client {
-    /// Starts from the defaults: the API's origin, ureq's settings, and a wait of at most one
-    /// minute.
+    /// Starts from the defaults: the API's origin, ureq's settings, and at most one minute for a
+    /// call.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(config(credentials))
     }
@@ -63,8 +66,11 @@ impl ClientBuilder {
     /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
+    /// The default of [`timeout`](Self::timeout).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
     fn new(config: ConfigBuilder) -> Self {
-        Self { config, sender: None, max_wait: Some(Self::DEFAULT_MAX_WAIT) }
+        Self { config, sender: None, max_wait: Some(Self::DEFAULT_MAX_WAIT), timeout: None }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
@@ -95,10 +101,9 @@ impl ClientBuilder {
     /// The agent that sends, or its configuration: TLS, proxy, timeouts, user agent, connection
     /// pool, middleware.
     ///
-    /// Default: ureq's defaults, with this crate's name as the user agent. ureq sets no timeouts by
-    /// default, so set `timeout_global` here. It bounds the whole call, including waiting and
-    /// sending again. Logins have their own timeout. Logins go through the same agent, so **its
-    /// middleware sees the key pair** in the login's body, and the token in each request.
+    /// Default: ureq's defaults, with this crate's name as the user agent. Logins go through the
+    /// same agent, so **its middleware sees the key pair** in the login's body, and the token in
+    /// each request.
     ///
     /// If you can, pass the configuration and not an agent. Then this crate sees the answer to
     /// `Expect: 100-continue` even if the server keeps the connection open. Keep `max_idle_age`
@@ -116,10 +121,22 @@ impl ClientBuilder {
     /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
     /// limit.
     ///
-    /// Default: 60 s. The limit bounds waiting only. The agent's `timeout_global` bounds the whole
+    /// Default: 60 s. This limits waiting only, and [`timeout`](Self::timeout) limits the whole
     /// call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
+    }
+
+    /// How long one call may take from its start: waiting, sending, sending again, and reading the
+    /// response. `None` sets no limit.
+    ///
+    /// Default: the agent's `timeout_global` if it has one, and otherwise 60 s. If you call this
+    /// method, the agent's `timeout_global` does not count.
+    /// [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another limit for one call.
+    ///
+    /// Logins have a timeout of their own: see [`lease`](ConfigBuilder::lease).
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        Self { timeout: Some(timeout.into()), ..self }
     }
 
     /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
@@ -140,8 +157,12 @@ impl ClientBuilder {
         let given = self.sender.as_ref();
         let status_as_error =
             given.is_none_or(|given| given.agent().config().http_status_as_error());
-        let sender = self.sender.unwrap_or_else(Sender::own);
+        let global = given.and_then(|given| given.agent().config().timeouts().global);
+        let timeout = self.timeout.unwrap_or(global.or(Some(Self::DEFAULT_TIMEOUT)));
+        let sender = self
+            .sender
+            .unwrap_or_else(|| Sender::own(timeout.map(|timeout| timeout.min(agent::LONGEST))));
         agent::check(sender.agent(), config.origin())?;
-        Ok(Client::new(sender, status_as_error, config, self.max_wait))
+        Ok(Client::new(sender, status_as_error, config, self.max_wait, timeout))
     }
 }

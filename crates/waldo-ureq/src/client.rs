@@ -4,18 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin,
-    Snapshot, Upload, Verdict,
+    ApiError, Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head,
+    Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
 };
 
 use crate::agent::LONGEST;
+use crate::body::read_within;
 use crate::error::Error;
 use crate::login::log_in;
 use crate::payload::Payload;
@@ -48,13 +49,15 @@ pub struct Client {
     status_as_error: bool,
     session: SharedSession,
     max_wait: Option<Duration>,
+    /// The time of a call that sets no own.
+    timeout: Option<Duration>,
 }
 
 /// The options that a call may set for itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     /// The time for the whole call: waiting, sending, sending again, and reading the response.
-    pub(crate) budget: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) status_as_error: bool,
 }
 
@@ -64,8 +67,9 @@ impl Client {
         status_as_error: bool,
         config: Config,
         max_wait: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Self {
-        Self { sender, status_as_error, session: SharedSession::new(config), max_wait }
+        Self { sender, status_as_error, session: SharedSession::new(config), max_wait, timeout }
     }
 
     /// Sends a request of the `http` crate, like ureq's `Agent::run`. Its URI may be a path alone.
@@ -73,8 +77,9 @@ impl Client {
     /// The request keeps the settings of
     /// [`Agent::configure_request`](https://docs.rs/ureq/3/ureq/struct.Agent.html#method.configure_request),
     /// with three exceptions. The agent's own `http_status_as_error` and `max_redirects` count, and
-    /// its `timeout_global` if it has one. The other settings of the request are not checked. For
-    /// example, ureq panics if they name a TLS provider that is not compiled in.
+    /// the client's [`timeout`](crate::ClientBuilder::timeout) if it has one. The other settings of
+    /// the request are not checked. For example, ureq panics if they name a TLS provider that is
+    /// not compiled in.
     ///
     /// ```no_run
     /// # fn upload(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -109,7 +114,8 @@ impl Client {
         let mut carrier = Request::new(());
         *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
         // Drop the attempt, because this client does not see the response.
-        drop(self.admit(self.bound(Call::replayable(), self.options()), &mut carrier)?);
+        let call = self.bound(Call::replayable(), self.options());
+        drop(self.admit(call, &mut carrier, &mut false)?);
         carrier
             .headers_mut()
             .remove(AUTHORIZATION)
@@ -134,17 +140,14 @@ impl Client {
     /// Do not call `invalidate` after any other 403, because each call costs a login.
     ///
     /// ```no_run
-    /// use waldo_ureq::Generation;
-    ///
-    /// # fn run(client: &waldo_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut response = client.get("/customer").http_status_as_error(false).call()?;
-    /// let generation = Generation::of(response.extensions());
-    /// if response.status() == 403
-    ///     && response.body_mut().read_to_string()?.contains("API_KEY_REVOKED")
+    /// # fn run(client: &waldo_ureq::Client) -> Result<(), waldo_ureq::Error> {
+    /// let result = client.get("/customer").query("field", "id").call();
+    /// if let Err(error) = &result
+    ///     && error.code() == Some("API_KEY_REVOKED")
     /// {
-    ///     client.invalidate(generation);
+    ///     client.invalidate(error.generation());
     /// }
-    /// # Ok(())
+    /// # result.map(drop)
     /// # }
     /// ```
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
@@ -196,10 +199,7 @@ impl Client {
 impl Client {
     /// The options of a call that sets none.
     pub(crate) fn options(&self) -> Options {
-        Options {
-            budget: self.agent().config().timeouts().global,
-            status_as_error: self.status_as_error,
-        }
+        Options { timeout: self.timeout, status_as_error: self.status_as_error }
     }
 
     /// Sends a request until its response is the call's answer.
@@ -208,7 +208,7 @@ impl Client {
         request: Request<P>,
         options: Options,
     ) -> Result<Response<Body>, Error> {
-        let ends = options.budget.map(|budget| self.session.now().saturating_add(budget));
+        let ends = options.timeout.map(|timeout| self.session.now().saturating_add(timeout));
         let mut call =
             self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
         let (mut head, mut payload) = request.into_parts();
@@ -217,22 +217,30 @@ impl Client {
         let description = describe(&mut head, &payload)?;
         // The error with which the upload broke off.
         let mut broken = None;
+        // The time that is left. At first, it is exactly the timeout: if this is the agent's own,
+        // the request needs no settings of its own.
+        let mut left = options.timeout;
         loop {
             let mut request = Request::from_parts(head.clone(), ());
-            let mut attempt = match self.admit(call, &mut request) {
+            let mut has_waited = false;
+            let mut attempt = match self.admit(call, &mut request, &mut has_waited) {
                 Ok(attempt) => attempt,
                 Err(error) => return Err(broken.unwrap_or(error)),
             };
-            // Pass the rest of the budget: ureq starts its timeouts anew with each request, so a
-            // call that is sent twice would take twice as long.
-            let left =
-                ends.map(|ends| ends.saturating_duration_since(self.session.now()).min(LONGEST));
+            if has_waited {
+                left = self.left(ends);
+            }
             let how = attempt.upload();
-            let mut sent = self.sender.send(request, description, &mut payload, how, left);
+            let mut sent = self.sender.send(
+                request,
+                description,
+                &mut payload,
+                how,
+                left.map(|left| left.min(LONGEST)),
+            );
             if !P::REPLAYABLE && !sent.touched {
                 attempt = attempt.with_untouched_body();
             }
-            let generation = attempt.generation();
             let verdict = match sent.ending {
                 Ending::Usual => self.conclude(attempt, &mut sent.result),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::HeadOnly) {
@@ -252,14 +260,52 @@ impl Client {
                 Verdict::Retry(again) => {
                     call = again;
                     broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
+                    // ureq starts its timeouts anew with each request, so a call that is sent twice
+                    // would take twice as long.
+                    left = self.left(ends);
                 }
-                Verdict::Deliver => return deliver(sent.result, options, generation),
+                Verdict::Deliver => {
+                    return match (sent.result, broken) {
+                        (Ok(response), _) => self.deliver(response, options, ends),
+                        // The server may have acted on the upload that broke off, and not on this
+                        // request.
+                        (Err(error), Some(first)) if error.status().is_none() => Err(first),
+                        (Err(error), _) => Err(error),
+                    };
+                }
             }
         }
     }
 
+    /// Returns the response, or an error for its status if the options ask for one.
+    fn deliver(
+        &self,
+        response: Response<Body>,
+        options: Options,
+        ends: Option<Instant>,
+    ) -> Result<Response<Body>, Error> {
+        let status = response.status();
+        if !options.status_as_error || !(status.is_client_error() || status.is_server_error()) {
+            return Ok(response);
+        }
+        let error = api_error(&response);
+        let limit = ApiError::BODY_TIMEOUT;
+        let limit = self.left(ends).map_or(limit, |left| left.min(limit));
+        Err(error.with_body(&read_within(response.into_body(), limit)).into())
+    }
+
+    /// The time until the end of the call.
+    fn left(&self, ends: Option<Instant>) -> Option<Duration> {
+        ends.map(|ends| ends.saturating_duration_since(self.session.now()))
+    }
+
     /// Waits until the request carries a token. If this call must log in, it logs in for all calls.
-    fn admit(&self, mut call: Call, request: &mut Request<()>) -> Result<Attempt, Error> {
+    fn admit(
+        &self,
+        mut call: Call,
+        request: &mut Request<()>,
+        has_waited: &mut bool,
+    ) -> Result<Attempt, Error> {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
@@ -274,6 +320,7 @@ impl Client {
                 Admission::Wait(wait) => wait.block(),
                 Admission::Refuse(refused) => return Err(refused.into()),
             };
+            *has_waited = true;
         }
     }
 
@@ -308,41 +355,33 @@ impl Client {
                 let Some(status) = error.status() else { return Verdict::Deliver };
                 let mut head = Response::new(());
                 *head.status_mut() = status;
-                self.session.conclude(attempt, &mut head)
+                let verdict = self.session.conclude(attempt, &mut head);
+                *error = api_error(&head).into();
+                verdict
             }
         }
     }
 
     /// Sets the deadline of the call's waiting.
     fn bound(&self, call: Call, options: Options) -> Call {
-        match [options.budget, self.max_wait].into_iter().flatten().min() {
+        match [options.timeout, self.max_wait].into_iter().flatten().min() {
             Some(limit) => call.with_deadline(self.session.now().saturating_add(limit)),
             None => call,
         }
     }
 }
 
-/// Returns the response, or an error for its status if the options ask for one.
-fn deliver(
-    result: Result<Response<Body>, Error>,
-    options: Options,
-    generation: Generation,
-) -> Result<Response<Body>, Error> {
-    let response = result.map_err(|error| match error.status() {
-        // A middleware has turned the status into an error.
-        Some(status) => Error::Status { status, generation },
-        None => error,
-    })?;
-    let status = response.status();
-    if options.status_as_error && (status.is_client_error() || status.is_server_error()) {
-        return Err(Error::Status { status, generation });
-    }
-    Ok(response)
+/// The error for a response, without its body.
+fn api_error<B>(response: &Response<B>) -> ApiError {
+    ApiError::new(Head::from(response), response.extensions(), SystemTime::now())
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("origin", &self.origin().to_string()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("name", &self.session.name())
+            .field("origin", &self.origin().to_string())
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,6 +31,7 @@ use ureq::{Agent, Error, Timeout};
 use zeroize::Zeroize;
 
 use crate::answer::{EarlyAnswer, MAX_ANSWER};
+use crate::error::NotConnected;
 use crate::socket::{Limit, Socket, Tcp};
 
 /// How long to wait for an answer after a failed write.
@@ -64,6 +65,12 @@ impl Connector for Connections {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
+        self.open(details).map_err(NotConnected::mark)
+    }
+}
+
+impl Connections {
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Option<Connection>, Error> {
         #[cfg(not(feature = "socks-proxy"))]
         refuse_socks(details.config)?;
         let proxied: Option<Box<dyn Transport>> = None;

@@ -8,12 +8,16 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
-use waldo_auth_client::{EnvError, Refused};
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin};
+use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+use waldo_auth_core::{
+    AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
+};
 
-/// Why a call brought no response. Each variant says what to do.
+/// Why a call brought no success. Each variant says what to do.
 ///
-/// No variant holds a key, a secret or a token.
+/// No variant holds a key, a secret or a token. `Debug` shows the same sentence as `Display`,
+/// because a `main` that returns the error prints its `Debug`. The sentence has no number that
+/// changes from call to call, so a log can group equal errors.
 ///
 /// ```no_run
 /// use waldo_ureq::{Client, Error, Refusal, Refused};
@@ -24,18 +28,15 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Generation, Origin
 ///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
 ///         eprintln!("look at the key pair")
 ///     }
-///     Err(Error::Refused(Refused { retry_in, .. })) => {
-///         eprintln!("no token now; again in {retry_in:?}")
-///     }
-///     Err(error) if error.status() == Some(404.try_into().unwrap()) => {
-///         eprintln!("no such customer")
+///     Err(error) if error.code() == Some("NOT_FOUND") => eprintln!("no such customer"),
+///     Err(error) if error.never_sent() => {
+///         eprintln!("{error}; make the call again in {:?}", error.retry_in())
 ///     }
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no token, and a login cannot bring one in time: see [`Refused`] for what to do.
@@ -52,6 +53,9 @@ pub enum Error {
         /// The parser's error, if the target is no URI.
         source: Option<InvalidUri>,
     },
+    /// A [`segment`](crate::RequestBuilder::segment) would change the path. Check its value before
+    /// the call. Nothing was sent.
+    Segment(InvalidSegment),
     /// A header's name or value is invalid. Nothing was sent.
     Header(http::Error),
     /// The body failed: it could not be written as JSON, made by its factory or read, or its length
@@ -66,52 +70,113 @@ pub enum Error {
     /// client sees a 401 and replaces the token. If the next upload breaks off too, the token is
     /// dropped, and the next call logs in.
     BrokeOff(ureq::Error),
-    /// The server answered with this 4xx or 5xx, and the agent's `http_status_as_error` is on, as
-    /// it is by default.
+    /// The server answered with a 4xx or 5xx, and the agent's `http_status_as_error` is on, as it
+    /// is by default. The error has the status, and the `code` and `message` of the body.
     ///
     /// If a call with a [`OneShot`](crate::OneShot) body gets a 401, the body is spent: make the
     /// call again with a new body. With any other body, a 401 means that the route refuses new
     /// tokens, or that the token stays by rule 16. The event `throttled` shows the latter.
-    #[non_exhaustive]
-    Status {
-        /// The status.
-        status: StatusCode,
-        /// The generation of the sent token, for [`Client::invalidate`](crate::Client::invalidate).
-        generation: Generation,
-    },
+    Status(ApiError),
     /// ureq's own error: the transport failed, or a timeout ended. The server may have acted on the
-    /// request, so the request was not sent again.
+    /// request, unless the error [was never sent](Self::never_sent). So the request was not sent
+    /// again.
     Ureq(ureq::Error),
 }
 
 impl Error {
-    /// The status, if the error stands for a 4xx or 5xx.
+    /// The API's own error, if the server answered with a 4xx or 5xx.
+    pub fn api(&self) -> Option<&ApiError> {
+        let Self::Status(error) = self else { return None };
+        Some(error)
+    }
+
+    /// The status, if the server answered with a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Status { status, .. } => Some(*status),
+            Self::Status(error) => Some(error.status()),
             Self::Ureq(error) => status_of(error),
             Self::Refused(_)
             | Self::ForeignOrigin(_)
             | Self::TooManyHeaders
             | Self::Target { .. }
+            | Self::Segment(_)
             | Self::Header(_)
             | Self::Body(_)
             | Self::BrokeOff(_) => None,
         }
     }
 
-    /// The generation of the sent token, if the error stands for a [status](Self::status). Use it
-    /// for [`Client::invalidate`](crate::Client::invalidate).
-    pub fn generation(&self) -> Option<Generation> {
-        let Self::Status { generation, .. } = self else { return None };
-        Some(*generation)
+    /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
+    pub fn code(&self) -> Option<&str> {
+        self.api()?.code()
     }
 
-    /// How long to wait from the error until the same call may work. `None` if waiting does not
-    /// help, or if only the caller can know.
+    /// The generation of the sent token, if the server answered with a 4xx or 5xx. Use it for
+    /// [`Client::invalidate`](crate::Client::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        self.api()?.generation()
+    }
+
+    /// How long to wait from the error until the same call may work: until a login may work, or as
+    /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
+    /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        let Self::Refused(Refused { retry_in, .. }) = self else { return None };
-        Some(*retry_in)
+        match self {
+            Self::Refused(Refused { retry_in, .. }) => Some(*retry_in),
+            Self::Status(error) => error.retry_after(),
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Target { .. }
+            | Self::Segment(_)
+            | Self::Header(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_)
+            | Self::Ureq(_) => None,
+        }
+    }
+
+    /// Whether a time limit ended the call: a timeout of ureq or of the operating system, or the
+    /// call's limit before a login could bring a token.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::BrokeOff(error) | Self::Ureq(error) => is_timeout(error),
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Target { .. }
+            | Self::Segment(_)
+            | Self::Header(_)
+            | Self::Body(_)
+            | Self::Status(_) => false,
+        }
+    }
+
+    /// Whether no connection for the call could be made: the host was not found, or the server or a
+    /// proxy refused or did not answer, or TLS failed. So the call was never sent.
+    ///
+    /// If you gave the builder an agent, ureq opens the connections, and this crate does not know
+    /// all such errors. The error of a login is [`Error::Refused`], and its reason says more.
+    pub fn is_connect(&self) -> bool {
+        matches!(self, Self::Ureq(error) if is_connect(error))
+    }
+
+    /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
+    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
+    /// again.
+    ///
+    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// the route.
+    pub fn never_sent(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Target { .. }
+            | Self::Segment(_)
+            | Self::Header(_) => true,
+            Self::Ureq(error) => is_connect(error) || is_unsendable(error),
+            Self::Body(_) | Self::BrokeOff(_) | Self::Status(_) => false,
+        }
     }
 }
 
@@ -121,33 +186,103 @@ pub(crate) fn status_of(error: &ureq::Error) -> Option<StatusCode> {
     StatusCode::from_u16(*status).ok()
 }
 
+fn is_timeout(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Timeout(_) => true,
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+        _ => false,
+    }
+}
+
+fn is_connect(error: &ureq::Error) -> bool {
+    match error {
+        // The system refuses connections only, and no write or read.
+        ureq::Error::Io(error) => {
+            NotConnected::is_in(error) || error.kind() == io::ErrorKind::ConnectionRefused
+        }
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+        _ => false,
+    }
+}
+
+/// Whether ureq refuses to send the request, by the agent's settings.
+fn is_unsendable(error: &ureq::Error) -> bool {
+    matches!(
+        error,
+        ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) | ureq::Error::TlsRequired
+    )
+}
+
+/// Marks an error of the system that came before there was a connection. Other requests may fail
+/// with the same error after they were sent.
+#[derive(Debug)]
+pub(crate) struct NotConnected(io::Error);
+
+impl NotConnected {
+    /// The same error, with the mark.
+    pub(crate) fn mark(error: ureq::Error) -> ureq::Error {
+        match error {
+            ureq::Error::Io(error) => io::Error::new(error.kind(), Self(error)).into(),
+            error => error,
+        }
+    }
+
+    fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn StdError + Send + Sync>::is::<Self>)
+    }
+}
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for NotConnected {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self.0.get_ref() {
+            Some(wrapped) => Some(wrapped),
+            None => self.0.source(),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refused) => refused.fmt(f),
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
-            Self::Target { source: None } => f.write_str("the target is neither a path like /customer nor a URL"),
+            Self::Target { source: None } => {
+                f.write_str("the target is neither a path like /customer nor a URL")
+            }
             Self::Target { source: Some(error) } => {
                 write!(f, "the target is no URL ({error}); percent-encode what a URL cannot hold")
             }
+            Self::Segment(error) => error.fmt(f),
             Self::Header(error) => write!(f, "the request has an invalid header: {error}"),
             Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
             Self::BrokeOff(error) => write!(
                 f,
-                "the connection broke off during an upload ({error}); the token may have been refused, so make the call \
-                 again if that is safe: it asks the server first"
+                "the connection broke off during an upload ({error}); the token may have been \
+                 refused, so make the call again if that is safe: it asks the server first"
             ),
-            Self::Status { status: StatusCode::UNAUTHORIZED, .. } => f.write_str(
-                "the server answered 401; if a OneShot was spent, make the call again, else see the tracing events of waldo_auth",
-            ),
-            Self::Status { status: StatusCode::FORBIDDEN, .. } => f.write_str(
-                "the server answered 403; if that may be API_KEY_REVOKED, invalidate the token, and the next login tells",
-            ),
-            Self::Status { status, .. } => write!(f, "the server answered {}", status.as_u16()),
-            Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => f.write_str("the call's deadline has passed"),
+            Self::Status(error) => error.fmt(f),
+            Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => {
+                f.write_str("the call's timeout has passed")
+            }
             Self::Ureq(error) => write!(f, "the request failed: {error}"),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -160,7 +295,8 @@ impl StdError for Error {
             Self::ForeignOrigin(_)
             | Self::TooManyHeaders
             | Self::Target { .. }
-            | Self::Status { .. } => None,
+            | Self::Segment(_)
+            | Self::Status(_) => None,
             Self::Header(error) => error.source(),
             Self::Body(error) => Some(error),
             Self::BrokeOff(error) | Self::Ureq(error) => cause(error),
@@ -192,6 +328,18 @@ impl From<Refused> for Error {
 impl From<ForeignOrigin> for Error {
     fn from(foreign: ForeignOrigin) -> Self {
         Self::ForeignOrigin(foreign)
+    }
+}
+
+impl From<InvalidSegment> for Error {
+    fn from(error: InvalidSegment) -> Self {
+        Self::Segment(error)
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Status(error)
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod agent;
 mod answer;
+mod body;
 mod builder;
 mod client;
 mod connector;
@@ -37,9 +38,9 @@ pub use request::RequestBuilder;
 pub use http;
 /// The crate of the agent and its configuration.
 pub use ureq;
-pub use waldo_auth_client::{EnvError, Refused};
+pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
 pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
-    RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
+    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
+    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

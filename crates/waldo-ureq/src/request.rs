@@ -7,11 +7,12 @@ use http::header::HeaderName;
 use http::request::Builder;
 use http::{HeaderValue, Method, Request, Response};
 use ureq::Body;
+use waldo_auth_client::Target;
 
 use crate::client::{Client, Options};
 use crate::error::Error;
 use crate::payload::Payload;
-use crate::target::Target;
+use crate::target::parse;
 
 /// Builds a request of a [`Client`]. [`call`](Self::call), [`send`](Self::send) or
 /// [`send_json`](Self::send_json) sends it.
@@ -80,23 +81,41 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
-    /// Bounds the whole call from its start: waiting, sending, sending again, and reading the
-    /// response.
+    /// Adds one segment to the path, percent-encoded. So a value of any text is safe, also with
+    /// `/`, `?` or spaces in it.
     ///
-    /// Default: the agent's `timeout_global`. The client's
-    /// [`max_wait`](crate::ClientBuilder::max_wait) bounds waiting as well.
+    /// If the segment is empty, `.` or `..`, the call ends with [`Error::Segment`], because the
+    /// request would go to another path.
     ///
-    /// A blocked write can exceed the deadline, because ureq reads the clock only between writes.
-    ///
-    /// A login goes on after the deadline of its call, and its token serves later calls. To log in
-    /// before the first call, use [`Client::token`].
-    pub fn deadline(mut self, within: Duration) -> Self {
-        self.options.budget = Some(within);
+    /// ```no_run
+    /// # fn check(client: &waldo_ureq::Client, customer_id: &str) -> Result<(), waldo_ureq::Error> {
+    /// let response = client.get("/history/kyc").segment(customer_id).call()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn segment(mut self, value: impl AsRef<str>) -> Self {
+        self.target.add_segment(value.as_ref());
         self
     }
 
-    /// Whether a delivered 4xx or 5xx becomes an error without headers and body. Default: the
-    /// agent's setting.
+    /// Limits the whole call from its start: waiting, sending, sending again, and reading the
+    /// response. `None` sets no limit.
+    ///
+    /// Default: the client's [`timeout`](crate::ClientBuilder::timeout). The client's
+    /// [`max_wait`](crate::ClientBuilder::max_wait) limits waiting as well.
+    ///
+    /// A blocked write can exceed the limit, because ureq reads the clock only between writes.
+    ///
+    /// A login goes on after the timeout of its call, and its token serves later calls. To log in
+    /// before the first call, use [`Client::token`].
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.timeout = timeout.into();
+        self
+    }
+
+    /// Whether a delivered 4xx or 5xx becomes an [`Error::Status`], which has the code and the
+    /// message of the body. Otherwise it is a response like a success. Default: the agent's
+    /// setting.
     pub fn http_status_as_error(mut self, as_error: bool) -> Self {
         self.options.status_as_error = as_error;
         self
@@ -104,9 +123,7 @@ impl<'a> RequestBuilder<'a> {
 
     /// Sends the request without a body.
     ///
-    /// A 3xx is returned as `Ok`, and its redirect is not followed. If a 4xx or 5xx becomes an
-    /// error, only the status is kept. To read the `Retry-After` of a 503 or the code of a 403, set
-    /// `http_status_as_error(false)`.
+    /// A 3xx is returned as `Ok`, and its redirect is not followed.
     ///
     /// # Errors
     /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
@@ -123,7 +140,7 @@ impl<'a> RequestBuilder<'a> {
     /// See [`Error`]; with `http_status_as_error`, which is ureq's default, a 4xx or 5xx is one
     /// too.
     pub fn send<P: Payload>(self, payload: P) -> Result<Response<Body>, Error> {
-        let target = self.target.into_uri()?;
+        let target = parse(self.target)?;
         let request = self.head.uri(target).body(payload).map_err(Error::Header)?;
         self.client.execute(request, self.options)
     }

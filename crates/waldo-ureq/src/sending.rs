@@ -152,9 +152,9 @@ impl Sender {
         Self { sees_answers: true, ..Self::given(connector::agent(config)) }
     }
 
-    /// Sends with this crate's own settings, which have no middleware.
-    pub(crate) fn own() -> Self {
-        Self { given: false, ..Self::configured(default_config()) }
+    /// Sends with this crate's own settings, which have no middleware, and with this timeout.
+    pub(crate) fn own(timeout: Option<Duration>) -> Self {
+        Self { given: false, ..Self::configured(default_config(timeout)) }
     }
 
     pub(crate) fn agent(&self) -> &Agent {
@@ -307,15 +307,16 @@ impl Sender {
         limits: Limits,
     ) -> Result<Response<Body>, ureq::Error> {
         let Limits { left, stall, await_100, answer } = limits;
-        let needs_none = left.is_none() && stall.is_none() && await_100.is_none();
+        let timeouts = self.agent.config().timeouts();
+        let needs_none = left == timeouts.global && stall.is_none() && await_100.is_none();
         if needs_none && self.is_as_configured(&request) {
             return self.perform(request);
         }
-        let timeouts = self.agent.config().timeouts();
         let wait = await_100.unwrap_or_else(|| self.await_100());
         let mut settings = self.configure(request).timeout_await_100(Some(wait));
-        // `left` bounds the whole call, so it replaces the agent's limit.
-        if left.is_some() {
+        // `left` limits the whole call, so it replaces the agent's limit. A limit of the request's
+        // own settings stays if there is no other.
+        if left.is_some() || timeouts.global.is_some() {
             settings = settings.timeout_global(left);
         }
         if stall.is_some() {
@@ -452,7 +453,7 @@ mod tests {
         assert!(!same(plain().max_redirects(1), secure()));
         assert!(!same(plain().timeout_await_100(None), secure()));
         assert!(!same(plain().timeout_per_read(Some(Duration::from_millis(10))), secure()));
-        let own = Sender::own();
+        let own = Sender::own(None);
         let configured = own.agent.configure_request(secure()).build();
         assert!(own.is_as_configured(&secure()));
         assert!(

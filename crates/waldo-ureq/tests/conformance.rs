@@ -53,7 +53,7 @@ impl UreqClient {
         for (name, value) in ask.headers() {
             request = request.header(name, value);
         }
-        let request = request.deadline(ask.deadline().unwrap_or(Duration::from_secs(20)));
+        let request = request.timeout(ask.deadline().unwrap_or(Duration::from_secs(20)));
         let mut response = match ask.body() {
             BodyKind::None => request.call()?,
             BodyKind::Replayable => request.send(ask.bytes())?,

@@ -125,7 +125,7 @@ fn calls_that_fail(emulator: &Emulator, client: &Client) {
         call(client, CUSTOMER);
     }
     emulator.push_fault(Fault::call(Answer::Hang));
-    tell(client, client.get(CUSTOMER).deadline(Duration::from_millis(200)).call());
+    tell(client, client.get(CUSTOMER).timeout(Duration::from_millis(200)).call());
     emulator.push_fault(Fault::call(Answer::status(403)));
     tell(client, client.get(CUSTOMER).http_status_as_error(true).call());
 }

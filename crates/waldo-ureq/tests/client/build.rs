@@ -35,7 +35,7 @@ fn build(origin: &str, config: impl Fn() -> Config) -> Result<(), BuildError> {
     };
     // The call may fail, but the thread must not panic.
     for client in [over_config, over_agent] {
-        if let Err(error) = client.get("/").deadline(Duration::from_secs(10)).call() {
+        if let Err(error) = client.get("/").timeout(Duration::from_secs(10)).call() {
             assert!(matches!(error, Error::Refused(_)), "{error:?}");
         }
     }

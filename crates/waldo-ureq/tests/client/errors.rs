@@ -49,10 +49,7 @@ fn an_error_says_what_to_do_and_leads_to_its_cause() {
             Error::BrokeOff(broken().into()),
             "io: the pipe is broken); the token may have been refused",
         ),
-        (
-            Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)),
-            "the call's deadline has passed",
-        ),
+        (Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Global)), "the call's timeout has passed"),
         (
             Error::Ureq(ureq::Error::Timeout(ureq::Timeout::Resolve)),
             "the request failed: timeout: resolve",
@@ -132,7 +129,7 @@ fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
             let client = builder_over(server.origin(), agent.build()).build().unwrap();
             for (status, said) in [
                 (401, "make the call again"),
-                (403, "API_KEY_REVOKED"),
+                (403, "the server answered 403"),
                 (503, "the server answered 503"),
             ] {
                 let error = client.get(format!("/{status}")).call().unwrap_err();

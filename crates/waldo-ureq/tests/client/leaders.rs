@@ -80,7 +80,7 @@ fn rule_13_a_login_without_a_thread_has_failed() {
     }
     let client =
         builder("http://127.0.0.1:1").limits(|limits| limits.failures_per_call(1)).build().unwrap();
-    let error = client.get("/").deadline(PATIENCE / 2).call().unwrap_err();
+    let error = client.get("/").timeout(PATIENCE / 2).call().unwrap_err();
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::WouldBlock), "{error}");
 }

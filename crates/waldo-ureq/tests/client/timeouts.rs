@@ -52,10 +52,10 @@ fn the_budget_is_the_whole_calls_and_not_each_sendings() {
         assert_eq!(status(&client), 200);
         slow.store(true, Ordering::SeqCst);
         // Each of the two sendings is within the budget; together they are not.
-        let error = client.get("/slow").deadline(budget).call().unwrap_err();
+        let error = client.get("/slow").timeout(budget).call().unwrap_err();
         assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
         assert_eq!(server.seen().iter().filter(|line| *line == "GET /slow").count(), 2);
-        assert_eq!(client.get("/slow").deadline(Duration::MAX).call().unwrap().status(), 200);
+        assert_eq!(client.get("/slow").timeout(Duration::MAX).call().unwrap().status(), 200);
     });
 }
 
@@ -98,7 +98,7 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
         let client = client(emulator.origin());
         emulator.hold(Hold::logins());
         let began = Instant::now();
-        let hasty = client.get("/customer").deadline(Duration::from_millis(200));
+        let hasty = client.get("/customer").timeout(Duration::from_millis(200));
         let error = listener.during(|| hasty.call()).unwrap_err();
         assert!(
             matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),
@@ -145,7 +145,7 @@ fn a_follower_waits_no_longer_than_it_may() {
         std::thread::scope(|scope| {
             let leader = scope.spawn(|| status(&client));
             assert!(emulator.wait_until_held(1, PATIENCE));
-            let hasty = client.get("/customer").deadline(Duration::from_millis(200));
+            let hasty = client.get("/customer").timeout(Duration::from_millis(200));
             let error = listener.during(|| hasty.call()).unwrap_err();
             assert!(
                 matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. })),

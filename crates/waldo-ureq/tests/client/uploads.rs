@@ -387,7 +387,7 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
         // A deadline alone leaves time to ask.
         let client = site.client_with(settings().timeout_global(None));
         site.forget_token();
-        let within = client.post("/up").deadline(Duration::from_secs(8)).send(document(8));
+        let within = client.post("/up").timeout(Duration::from_secs(8)).send(document(8));
         assert_eq!(within.unwrap().status(), 200);
     });
 }
@@ -719,7 +719,7 @@ fn an_upload_waits_no_longer_than_its_client() {
         site.forget_token();
         let began = Instant::now();
         let error =
-            client.post("/up").deadline(Duration::from_secs(2)).send(document(8)).unwrap_err();
+            client.post("/up").timeout(Duration::from_secs(2)).send(document(8)).unwrap_err();
         assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
         assert!(
             matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))),
