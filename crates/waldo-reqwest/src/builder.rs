@@ -119,11 +119,11 @@ impl ClientBuilder {
         Self { http: Some(http), ..self }
     }
 
-    /// How long a whole call may take: waiting for a login, sending, sending again, and reading the
+    /// How long one call may take from its start: waiting, sending, sending again, and reading the
     /// response. `None` sets no limit.
     ///
-    /// Default: 60 s. The timeout of a request replaces this timeout. A login under way goes on
-    /// after the timeout, and its token serves later calls.
+    /// Default: 60 s. [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another limit
+    /// for one call. A login under way goes on after the timeout, and its token serves later calls.
     ///
     /// **The `timeout` in reqwest's own settings has no effect on a call with one of these two
     /// timeouts.** To use it for each sending, set `timeout(None)` here.
@@ -134,14 +134,14 @@ impl ClientBuilder {
     /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
     /// limit.
     ///
-    /// Default: 60 s. The limit bounds waiting only. [`timeout`](Self::timeout) bounds the whole
+    /// Default: 60 s. This limits waiting only, and [`timeout`](Self::timeout) limits the whole
     /// call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Whether a 4xx or 5xx that answers a call becomes an [`Error::Status`], which holds the code
-    /// and the message of the answer.
+    /// Whether a delivered 4xx or 5xx becomes an [`Error::Status`], which has the code and the
+    /// message of the body. Otherwise it is a response like a success.
     ///
     /// Default: true. [`RequestBuilder::http_status_as_error`] changes it for one request.
     /// [`Client::execute`] and a stack of middlewares always return the response.
@@ -152,7 +152,9 @@ impl ClientBuilder {
         Self { status_as_error: as_error, ..self }
     }
 
-    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path.
+    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
+    /// and the statuses that count as a 401
+    /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_client::{Admission, Gate, close_connection, is_upload};
@@ -18,28 +18,6 @@ use crate::sending::{self, Asked, Exchange, Sent};
 /// How many header names a request may have. A header map holds 24,576 names. reqwest and hyper add
 /// headers of their own, and panic if the map has no room for them.
 const MAX_HEADERS: usize = 16_384;
-
-/// How far a call has come.
-enum Stage<E> {
-    /// The request is complete, with its body.
-    Fresh(Request),
-    /// The upload broke off with this error. If the body can be sent only once, the request has no
-    /// body now.
-    BrokeOff(E, Request),
-}
-
-impl<E> Stage<E> {
-    /// The error of a call that is not sent again, for this reason.
-    ///
-    /// If the upload broke off, its error is returned: the reason would say that nothing was sent,
-    /// but the server may have acted on the upload.
-    fn into_error(self, reason: impl Into<E>) -> E {
-        match self {
-            Self::Fresh(_) => reason.into(),
-            Self::BrokeOff(error, _) => error,
-        }
-    }
-}
 
 /// Sends a request until its response is the call's answer. The payload makes the body of
 /// each sending.
@@ -80,29 +58,30 @@ pub(crate) async fn run<E: Exchange>(
         }
         Ok(request)
     };
-    let mut stage = Stage::Fresh(request);
+    // The error with which the upload broke off. The server may have acted on the upload, so no
+    // error of a later sending replaces this error.
+    let mut broken: Option<E::Error> = None;
     loop {
         let attempt = match admit(client, call, &mut head).await {
             Ok(attempt) => attempt,
-            Err(error) => return Err(stage.into_error(error)),
+            Err(error) => return Err(broken.unwrap_or(error.into())),
         };
         let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
-        let (sent, copy) = match (how, stage) {
-            (Upload::HeadOnly, Stage::BrokeOff(error, mut request)) => {
+        let (sent, copy, first) = match (how, broken) {
+            (Upload::HeadOnly, Some(error)) => {
                 let copy = sending::copy(&mut request);
                 let request = admitted(&head, request)?;
                 match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
-                    Some(response) => (Sent::Ended(Ok(response), None), copy),
+                    Some(response) => (Sent::Ended(Ok(response), None), copy, None),
                     None => return Err(error),
                 }
             }
-            (_, Stage::BrokeOff(error, _)) if once => return Err(error),
-            (how, mut stage) => {
-                let (Stage::Fresh(request) | Stage::BrokeOff(_, request)) = &mut stage;
-                if let Err(error) = payload.fill(request, head.headers_mut(), left()).await {
-                    return Err(stage.into_error(error));
+            (_, Some(error)) if once => return Err(error),
+            (how, first) => {
+                let filled = payload.fill(&mut request, head.headers_mut(), left()).await;
+                if let Err(error) = filled {
+                    return Err(first.unwrap_or(error.into()));
                 }
-                let (Stage::Fresh(mut request) | Stage::BrokeOff(_, mut request)) = stage;
                 let mut copy = sending::copy(&mut request);
                 let request = admitted(&head, request)?;
                 let sent = match how {
@@ -118,36 +97,38 @@ pub(crate) async fn run<E: Exchange>(
                         }
                     }
                 };
-                (sent, copy)
+                (sent, copy, first)
             }
         };
-        match sent {
+        request = copy;
+        (call, broken) = match sent {
             Sent::Ended(mut result, gate) => {
                 let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                 let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
                 let Verdict::Retry(then) = conclude::<E>(client, attempt, &mut result) else {
-                    return result;
+                    let is_status = |error: &E::Error| status_of::<E>(error).is_some();
+                    return result.map_err(|error| match first {
+                        Some(first) if !is_status(&error) => first,
+                        _ => error,
+                    });
                 };
                 // Drop a 401 unread, which closes its connection if it has a body. A body that
                 // stalls could delay the call, and a 401 that is sent again is too rare for a
                 // connection to matter.
-                let mut request = copy;
                 if let Some(body) = gate.and_then(Gate::take_back) {
                     *request.body_mut() = Some(body);
                 } else if once {
                     return result;
                 }
-                stage = Stage::Fresh(request);
-                call = then;
+                (then, None)
             }
             Sent::BrokeOff(error) => {
                 let Verdict::Retry(then) = client.session().break_off(attempt) else {
                     return Err(error);
                 };
-                stage = Stage::BrokeOff(error, copy);
-                call = then;
+                (then, Some(error))
             }
-        }
+        };
     }
 }
 
@@ -211,10 +192,15 @@ fn conclude<E: Exchange>(
         }
         // A middleware has turned the status into an error. A 401 still counts as a 401.
         Err(error) => {
-            let Some(error) = E::failure(error) else { return Verdict::Deliver };
-            let Some(status) = error.status() else { return Verdict::Deliver };
+            let Some(status) = status_of::<E>(error) else { return Verdict::Deliver };
             *head.status_mut() = status;
-            client.session().conclude_from(attempt, &mut head, error.url().map(uri).as_ref())
+            let uri = E::failure(error).and_then(reqwest::Error::url).map(uri);
+            client.session().conclude_from(attempt, &mut head, uri.as_ref())
         }
     }
+}
+
+/// The status that a middleware has turned into an error.
+fn status_of<E: Exchange>(error: &E::Error) -> Option<StatusCode> {
+    E::failure(error).and_then(reqwest::Error::status)
 }

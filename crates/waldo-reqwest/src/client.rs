@@ -129,13 +129,13 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
-    /// let result = client.get("/customer").send().await;
+    /// let result = client.get("/customer?field=id").send().await;
     /// if let Err(error) = &result
     ///     && error.code() == Some("API_KEY_REVOKED")
     /// {
     ///     client.invalidate(error.generation());
     /// }
-    /// # Ok(())
+    /// # result.map(drop)
     /// # }
     /// ```
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
@@ -249,7 +249,10 @@ impl Exchange for Direct<'_> {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("origin", &self.origin().to_string()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("name", &self.session().name())
+            .field("origin", &self.origin().to_string())
+            .finish_non_exhaustive()
     }
 }
 

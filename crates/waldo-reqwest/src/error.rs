@@ -13,11 +13,12 @@ use waldo_auth_core::{
     AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
 };
 
-/// Why a call brought no response. Each variant says what to do.
+/// Why a call brought no success. Each variant says what to do.
 ///
 /// No variant holds a key, a secret or a token. No variant shows the URL of the request, because its
-/// path and its query may hold data of your customers. `Debug` prints the same sentence as
-/// `Display`, because a `main` that returns an error prints its `Debug`.
+/// path and its query may hold data of your customers. `Debug` shows the same sentence as
+/// `Display`, because a `main` that returns the error prints its `Debug`. The sentence has no number
+/// that changes from call to call, so a log can group equal errors.
 ///
 /// ```no_run
 /// use waldo_reqwest::{Client, Error, Refusal, Refused};
@@ -83,7 +84,13 @@ pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; t
      again if that is safe: it asks the server first";
 
 impl Error {
-    /// The status, if the error stands for a 4xx or 5xx.
+    /// The API's own error, if the server answered with a 4xx or 5xx.
+    pub fn api(&self) -> Option<&ApiError> {
+        let Self::Status(error) = self else { return None };
+        Some(error)
+    }
+
+    /// The status, if the server answered with a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status(error) => Some(error.status()),
@@ -98,23 +105,20 @@ impl Error {
         }
     }
 
-    /// The `code` of the answer, such as `NOT_FOUND`, if the error stands for a status and the body
-    /// has a code.
+    /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
     pub fn code(&self) -> Option<&str> {
-        let Self::Status(error) = self else { return None };
-        error.code()
+        self.api()?.code()
     }
 
-    /// The generation of the sent token, if the error stands for a status. Use it for
+    /// The generation of the sent token, if the server answered with a 4xx or 5xx. Use it for
     /// [`Client::invalidate`](crate::Client::invalidate).
     pub fn generation(&self) -> Option<Generation> {
-        let Self::Status(error) = self else { return None };
-        error.generation()
+        self.api()?.generation()
     }
 
-    /// How long to wait from the error until the same call may work: until the next login, or as
-    /// long as the `Retry-After` of a status says. `None` if waiting does not help, or if only the
-    /// caller can know.
+    /// How long to wait from the error until the same call may work: until a login may work, or as
+    /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
+    /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::Refused(refused) => Some(refused.retry_in),
@@ -144,8 +148,10 @@ impl Error {
         }
     }
 
-    /// Whether the call had no connection to the server: the name did not resolve, the server
-    /// refused the connection, or TLS failed.
+    /// Whether no connection for the call could be made: the host was not found, or the server or a
+    /// proxy refused or did not answer, or TLS failed. So the call was never sent.
+    ///
+    /// The error of a login is [`Error::Refused`], and its reason says more.
     pub fn is_connect(&self) -> bool {
         match self {
             Self::Reqwest(error) => error.is_connect() && !is_of_body(error),
@@ -160,10 +166,12 @@ impl Error {
         }
     }
 
-    /// Whether the server cannot have acted on the call: nothing of it was sent, or the server
-    /// answered with a 401. Then it is safe to make the call again, even a `POST`.
+    /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
+    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
+    /// again.
     ///
-    /// If reqwest's own settings have a `retry`, reqwest may have sent the call before the sending
+    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// the route. If reqwest's own settings have a `retry`, reqwest may have sent the call before the sending
     /// that failed. This method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {

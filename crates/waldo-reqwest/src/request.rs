@@ -95,10 +95,11 @@ impl RequestBuilder {
         self.map(|inner| inner.headers(headers))
     }
 
-    /// Adds one segment to the path, percent-encoded. So a value such as `a/b?c` stays one segment.
+    /// Adds one segment to the path, percent-encoded. So a value of any text is safe, also with
+    /// `/`, `?` or spaces in it.
     ///
-    /// A segment that is empty, `.` or `..` would change the path. It ends the call as
-    /// [`Error::Segment`].
+    /// If the segment is empty, `.` or `..`, the call ends with [`Error::Segment`], because the
+    /// request would go to another path.
     ///
     /// ```
     /// # use waldo_reqwest::{Client, Credentials};
@@ -108,8 +109,8 @@ impl RequestBuilder {
     /// assert_eq!(request.url().path(), "/history/kyc/a%2Fb%3Fc");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn segment(mut self, segment: impl AsRef<str>) -> Self {
-        self.segments.add_segment(segment.as_ref());
+    pub fn segment(mut self, value: impl AsRef<str>) -> Self {
+        self.segments.add_segment(value.as_ref());
         self
     }
 
@@ -194,20 +195,20 @@ impl RequestBuilder {
         Self { payload, ..self }
     }
 
-    /// Bounds the whole call from its start: waiting for a login, sending, sending again, and
-    /// reading the response.
+    /// Limits the whole call from its start: waiting, sending, sending again, and reading the
+    /// response. `None` sets no limit.
     ///
     /// Default: the client's [`timeout`](crate::ClientBuilder::timeout). The client's
-    /// [`max_wait`](crate::ClientBuilder::max_wait) bounds waiting as well.
+    /// [`max_wait`](crate::ClientBuilder::max_wait) limits waiting as well.
     ///
     /// A login goes on after the timeout of its call, and its token serves later calls. To log in
     /// before the first call, use [`Client::token`].
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.map(|inner| inner.timeout(timeout))
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.map(|inner| inner.timeout(timeout.into().unwrap_or(Duration::MAX)))
     }
 
-    /// Whether a 4xx or 5xx becomes an [`Error::Status`], which holds the code and the message of
-    /// the answer. Default: the client's
+    /// Whether a delivered 4xx or 5xx becomes an [`Error::Status`], which has the code and the
+    /// message of the body. Otherwise it is a response like a success. Default: the client's
     /// [`http_status_as_error`](crate::ClientBuilder::http_status_as_error).
     pub fn http_status_as_error(self, as_error: bool) -> Self {
         Self { status_as_error: as_error, ..self }
@@ -246,12 +247,11 @@ impl RequestBuilder {
 
     /// Sends the request.
     ///
-    /// A 3xx is returned as `Ok`, and its redirect is not followed. A 4xx or 5xx is an error, whose
-    /// body is read to the code and the message: at most 64 KiB, within the timeout of the call.
-    /// With [`http_status_as_error(false)`](Self::http_status_as_error), it is returned as `Ok`.
+    /// A 3xx is returned as `Ok`, and its redirect is not followed.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; with [`http_status_as_error`](Self::http_status_as_error), which is the
+    /// default, a 4xx or 5xx is one too.
     pub async fn send(self) -> Result<Response, Error> {
         let mut request = request(self.inner, self.segments)?;
         if self.payload.is_factory() {

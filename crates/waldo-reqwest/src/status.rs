@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use reqwest::Response;
+use tokio::time::timeout;
 use waldo_auth_client::AnswerBody;
 use waldo_auth_core::{ApiError, Head};
 
@@ -13,8 +14,8 @@ use crate::error::Error;
 ///
 /// [`RequestBuilder::send`](crate::RequestBuilder::send) does so by default. Use this function for
 /// the responses of [`Client::execute`](crate::Client::execute) and of a stack of middlewares. It
-/// reads at most 64 KiB of the body, within the timeout of the call. If the body breaks off, the
-/// error still has the status.
+/// reads at most 64 KiB of the body, for at most 5 s, and within the timeout of the call. If the
+/// body breaks off, the error has the fields that have come.
 ///
 /// ```
 /// # use waldo_emulator::{Emulator, model::Server};
@@ -45,7 +46,8 @@ pub async fn error_for_status(response: Response) -> Result<Response, Error> {
     let head = Head::new(status, response.headers());
     let error = ApiError::new(head, response.extensions(), SystemTime::now());
     let mut body = AnswerBody::new();
-    // If the body breaks off, the part that has come may have the code.
-    drop(body.read(reqwest::Body::from(response)).await);
+    let reading = body.read(reqwest::Body::from(response));
+    // If the body breaks off, or comes too late, the part that has come may have the code.
+    drop(timeout(ApiError::BODY_TIMEOUT, reading).await);
     Err(Error::Status(error.with_body(body.bytes())))
 }

@@ -115,31 +115,25 @@ impl<S> Exchange<S> {
             call = match admission {
                 Admission::Send(attempt) => {
                     let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
-                    let sending = self.sending(service, &head, ends);
                     let (sent, spare) = match (how, stage) {
                         (Upload::HeadOnly, Stage::BrokeOff(error, spare)) => {
+                            let sending = self.sending(service, &head, ends);
                             match sending.probe(upload.unwrap_or_default()).await? {
                                 Some(response) => (Sent::Answered(response, None), spare),
                                 None => return Err(error),
                             }
                         }
                         (_, Stage::BrokeOff(error, None)) => return Err(error),
-                        (how, Stage::Fresh(body) | Stage::BrokeOff(_, Some(body))) => {
+                        (how, Stage::Fresh(body)) => {
                             let spare = body.again(again);
-                            let sent = match how {
-                                Upload::Send => sending.send(body).await?,
-                                Upload::ExpectContinue | Upload::HeadOnly => {
-                                    match sending.ask(body).await? {
-                                        Asked::Sent(sent) => sent,
-                                        Asked::Refused(body) => {
-                                            let ready = self.ready_by(ends).await?;
-                                            let service = ready.ok_or(NOT_SENT)?;
-                                            self.sending(service, &head, ends).send(body).await?
-                                        }
-                                    }
-                                }
-                            };
-                            (sent, spare)
+                            (self.send(how, service, &head, ends, body).await?, spare)
+                        }
+                        (how, Stage::BrokeOff(error, Some(body))) => {
+                            let spare = body.again(again);
+                            let sent = self.send(how, service, &head, ends, body).await;
+                            // The server may have acted on the upload that broke off, and not on
+                            // this sending.
+                            (sent.map_err(|_| error)?, spare)
                         }
                     };
                     match sent {
@@ -178,6 +172,36 @@ impl<S> Exchange<S> {
                 }
                 Admission::Refuse(refused) => return Err(stage.into_error(refused)),
             };
+        }
+    }
+
+    /// Sends head and body as `how` says.
+    async fn send<B, R>(
+        &mut self,
+        how: Upload,
+        service: S,
+        head: &Request<()>,
+        ends: Option<Instant>,
+        body: Body<B>,
+    ) -> Result<Sent<R, B>, Error>
+    where
+        S: Service<
+                Request<Body<B>>,
+                Response = Response<R>,
+                Error: Into<Box<dyn StdError + Send + Sync>>,
+            > + Clone,
+        B: http_body::Body,
+    {
+        let sending = self.sending(service, head, ends);
+        match how {
+            Upload::Send => sending.send(body).await,
+            Upload::ExpectContinue | Upload::HeadOnly => match sending.ask(body).await? {
+                Asked::Sent(sent) => Ok(sent),
+                Asked::Refused(body) => {
+                    let service = self.ready_by(ends).await?.ok_or(NOT_SENT)?;
+                    self.sending(service, head, ends).send(body).await
+                }
+            },
         }
     }
 

@@ -16,7 +16,7 @@ use crate::body::OwnBodyFailed;
 /// error, unless [`error_for_status`](crate::error_for_status) makes an error of it.
 ///
 /// This crate puts no key, secret or token into an error. The wrapped service is responsible for
-/// its own errors. `Debug` prints the same sentence as `Display`, because a `main` that returns an
+/// its own errors. `Debug` shows the same sentence as `Display`, because a `main` that returns the
 /// error prints its `Debug`.
 ///
 /// ```
@@ -71,26 +71,31 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status, if the error stands for a 4xx or 5xx.
+    /// The API's own error, if [`error_for_status`](crate::error_for_status) has made this error.
+    pub fn api(&self) -> Option<&ApiError> {
+        let Self::Status(error) = self else { return None };
+        Some(error)
+    }
+
+    /// The status of the API's own error.
     pub fn status(&self) -> Option<StatusCode> {
-        self.api_error().map(ApiError::status)
+        self.api().map(ApiError::status)
     }
 
-    /// The `code` of the answer, such as `NOT_FOUND`, if the error stands for a status and the body
-    /// has a code.
+    /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
     pub fn code(&self) -> Option<&str> {
-        self.api_error().and_then(ApiError::code)
+        self.api()?.code()
     }
 
-    /// The generation of the sent token, if the error stands for a status. Use it for
+    /// The generation of the sent token, if the server answered with a 4xx or 5xx. Use it for
     /// [`SharedSession::invalidate`](crate::SharedSession::invalidate).
     pub fn generation(&self) -> Option<Generation> {
-        self.api_error().and_then(ApiError::generation)
+        self.api()?.generation()
     }
 
-    /// How long to wait from the error until the same call may work: until the next login, or as
-    /// long as the `Retry-After` of a status says. `None` if waiting does not help, or if only the
-    /// caller can know.
+    /// How long to wait from the error until the same call may work: until a login may work, or as
+    /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
+    /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::Refused(refused) => Some(refused.retry_in),
@@ -140,10 +145,12 @@ impl Error {
         }
     }
 
-    /// Whether the server cannot have acted on the call: nothing of it was sent, or the server
-    /// answered with a 401. Then it is safe to make the call again, even a `POST`.
+    /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
+    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
+    /// again.
     ///
-    /// If a layer below repeats requests, it may have sent the call before the sending that failed.
+    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// the route. If a layer below repeats requests, it may have sent the call before the sending that failed.
     /// This method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
@@ -155,11 +162,6 @@ impl Error {
             Self::BrokeOff(_) | Self::Status(_) => false,
             Self::Inner(_) => self.is_connect(),
         }
-    }
-
-    fn api_error(&self) -> Option<&ApiError> {
-        let Self::Status(error) = self else { return None };
-        Some(error)
     }
 }
 

@@ -85,6 +85,7 @@ where
 impl<S> fmt::Debug for Waldo<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waldo")
+            .field("name", &self.layer.session.name())
             .field("origin", &self.layer.session.origin().to_string())
             .finish_non_exhaustive()
     }

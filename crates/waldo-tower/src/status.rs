@@ -13,7 +13,10 @@ use crate::error::Error;
 ///
 /// The services of this crate return every response as `Ok`, because the layers around them decide
 /// by the response. This function reads at most 64 KiB of the body. If the body breaks off, the
-/// error still has the status. A body may never end, so bound the time of this function.
+/// error has the fields that have come.
+///
+/// **This function has no timer, and a body may never end.** So put a timeout around it, such as
+/// [`ApiError::BODY_TIMEOUT`].
 ///
 /// ```
 /// use http_body_util::Full;

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::future::ready;
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -365,5 +365,36 @@ fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
         let error = upload.send().await.unwrap_err();
         assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
         assert_eq!(server.logins(), 2);
+    });
+}
+
+#[test]
+fn rule_24_a_late_resend_does_not_hide_that_an_upload_broke_off() {
+    bounded(async {
+        let shared = Arc::new(OnceLock::<Client>::new());
+        let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
+        let uploads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&uploads);
+        let server = Scripted::start(move |seen| match seen.line.as_str() {
+            "POST /authenticate" => grant(&jwt(logins.fetch_add(1, SeqCst) + 1)),
+            "POST /up" if counted.fetch_add(1, SeqCst) == 0 => {
+                let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+                let call = client.get().unwrap().get("/refused").send();
+                assert_eq!(runtime.block_on(call).unwrap().status(), 200);
+                String::new()
+            }
+            "POST /up" => {
+                std::thread::sleep(Duration::from_secs(3));
+                String::new()
+            }
+            "GET /refused" if seen.bears(&jwt(1)) => answer(401, "", ""),
+            _ => answer(200, "", ""),
+        });
+        let client = shared.get_or_init(|| crate::site::client(server.origin()));
+        assert_eq!(whole(client.get("/").send().await.unwrap()).await, 200);
+        let upload = client.post("/up").header("x-unread", "").body(vec![7; 8 * MB]);
+        let error = upload.timeout(Duration::from_secs(2)).send().await.unwrap_err();
+        assert!(matches!(error, Error::BrokeOff(_)) && !error.never_sent(), "{error:?}");
+        assert_eq!(uploads.load(SeqCst), 2);
     });
 }
