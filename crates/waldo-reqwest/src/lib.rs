@@ -7,6 +7,13 @@
 //! [`ClientBuilder::timeout`]: ClientBuilder::timeout
 //! [`ClientBuilder::max_wait`]: ClientBuilder::max_wait
 //! [`Error::Refused`]: Error::Refused
+//! [`Error::Status`]: Error::Status
+//! [`error_for_status`]: error_for_status
+//! [`body_factory`]: RequestBuilder::body_factory
+#![cfg_attr(
+    feature = "multipart",
+    doc = "[`multipart_factory`]: RequestBuilder::multipart_factory"
+)]
 #![cfg_attr(feature = "middleware", doc = "[`Client::middleware_stack`]: Client::middleware_stack")]
 #![doc = include_str!("../README.md")]
 

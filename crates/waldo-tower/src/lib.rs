@@ -5,6 +5,12 @@
 //! [`OneShot`]: OneShot
 //! [`OneShotLayer`]: OneShotLayer
 //! [`MaxWait`]: MaxWait
+//! [`Timeout`]: Timeout
+//! [`WaldoLayer::timeout`]: WaldoLayer::timeout
+//! [`error_for_status`]: error_for_status
+//! [`Error::NotReady`]: Error::NotReady
+//! [`Error::Timeout`]: Error::Timeout
+//! [`name`]: ConfigBuilder::name
 //! [`Body`]: Body
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`Error::BrokeOff`]: Error::BrokeOff
