@@ -35,8 +35,15 @@ pub struct ClientBuilder {
     config: ConfigBuilder,
     sender: Option<Sender>,
     max_wait: Option<Duration>,
-    /// `None` if it was not set.
-    timeout: Option<Option<Duration>>,
+    timeout: Timeout,
+}
+
+/// The timeout of a call.
+#[derive(Debug)]
+enum Timeout {
+    /// The agent's, or the default.
+    Unset,
+    Set(Option<Duration>),
 }
 
 impl Client {
@@ -70,7 +77,12 @@ impl ClientBuilder {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
-        Self { config, sender: None, max_wait: Some(Self::DEFAULT_MAX_WAIT), timeout: None }
+        Self {
+            config,
+            sender: None,
+            max_wait: Some(Self::DEFAULT_MAX_WAIT),
+            timeout: Timeout::Unset,
+        }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
@@ -136,7 +148,7 @@ impl ClientBuilder {
     ///
     /// Logins have a timeout of their own: see [`lease`](ConfigBuilder::lease).
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        Self { timeout: Some(timeout.into()), ..self }
+        Self { timeout: Timeout::Set(timeout.into()), ..self }
     }
 
     /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
@@ -158,7 +170,10 @@ impl ClientBuilder {
         let status_as_error =
             given.is_none_or(|given| given.agent().config().http_status_as_error());
         let global = given.and_then(|given| given.agent().config().timeouts().global);
-        let timeout = self.timeout.unwrap_or(global.or(Some(Self::DEFAULT_TIMEOUT)));
+        let timeout = match self.timeout {
+            Timeout::Unset => global.or(Some(Self::DEFAULT_TIMEOUT)),
+            Timeout::Set(timeout) => timeout,
+        };
         let sender = self
             .sender
             .unwrap_or_else(|| Sender::own(timeout.map(|timeout| timeout.min(agent::LONGEST))));

@@ -266,7 +266,7 @@ impl Client {
                 }
                 Verdict::Deliver => {
                     return match (sent.result, broken) {
-                        (Ok(response), _) => self.deliver(response, options, ends),
+                        (Ok(response), _) => deliver(response, options),
                         // The server may have acted on the upload that broke off, and not on this
                         // request.
                         (Err(error), Some(first)) if error.status().is_none() => Err(first),
@@ -275,23 +275,6 @@ impl Client {
                 }
             }
         }
-    }
-
-    /// Returns the response, or an error for its status if the options ask for one.
-    fn deliver(
-        &self,
-        response: Response<Body>,
-        options: Options,
-        ends: Option<Instant>,
-    ) -> Result<Response<Body>, Error> {
-        let status = response.status();
-        if !options.status_as_error || !(status.is_client_error() || status.is_server_error()) {
-            return Ok(response);
-        }
-        let error = api_error(&response);
-        let limit = ApiError::BODY_TIMEOUT;
-        let limit = self.left(ends).map_or(limit, |left| left.min(limit));
-        Err(error.with_body(&read_within(response.into_body(), limit)).into())
     }
 
     /// The time until the end of the call.
@@ -369,6 +352,17 @@ impl Client {
             None => call,
         }
     }
+}
+
+/// Returns the response, or an error for its status if the options ask for one.
+fn deliver(response: Response<Body>, options: Options) -> Result<Response<Body>, Error> {
+    let status = response.status();
+    if !options.status_as_error || !(status.is_client_error() || status.is_server_error()) {
+        return Ok(response);
+    }
+    // The timeout of the call limits the reading too, because ureq applies it to the body.
+    let error = api_error(&response);
+    Err(error.with_body(&read_within(response.into_body(), ApiError::BODY_TIMEOUT)).into())
 }
 
 /// The error for a response, without its body.

@@ -187,26 +187,26 @@ pub(crate) fn status_of(error: &ureq::Error) -> Option<StatusCode> {
 }
 
 fn is_timeout(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Timeout(_) => true,
-        ureq::Error::Io(error) => error.kind() == io::ErrorKind::TimedOut,
-        _ => false,
+    if let ureq::Error::Io(error) = error {
+        return error.kind() == io::ErrorKind::TimedOut;
     }
+    matches!(error, ureq::Error::Timeout(_))
 }
 
 fn is_connect(error: &ureq::Error) -> bool {
-    match error {
+    if let ureq::Error::Io(error) = error {
         // The system refuses connections only, and no write or read.
-        ureq::Error::Io(error) => {
-            NotConnected::is_in(error) || error.kind() == io::ErrorKind::ConnectionRefused
-        }
-        ureq::Error::HostNotFound
-        | ureq::Error::ConnectionFailed
-        | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::InvalidProxyUrl
-        | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        _ => false,
+        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        return is_refused || NotConnected::is_in(error);
     }
+    matches!(
+        error,
+        ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::ConnectProxyFailed(_)
+            | ureq::Error::InvalidProxyUrl
+            | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
+    )
 }
 
 /// Whether ureq refuses to send the request, by the agent's settings.
@@ -225,10 +225,8 @@ pub(crate) struct NotConnected(io::Error);
 impl NotConnected {
     /// The same error, with the mark.
     pub(crate) fn mark(error: ureq::Error) -> ureq::Error {
-        match error {
-            ureq::Error::Io(error) => io::Error::new(error.kind(), Self(error)).into(),
-            error => error,
-        }
+        let ureq::Error::Io(error) = error else { return error };
+        io::Error::new(error.kind(), Self(error)).into()
     }
 
     fn is_in(error: &io::Error) -> bool {
@@ -432,10 +430,25 @@ impl From<ConfigError> for BuildError {
 }
 
 #[cfg(test)]
-#[cfg(feature = "rustls-no-provider")]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_mark_of_a_failed_connection_changes_no_other_part_of_its_error() {
+        let unreachable = || ureq::Error::Io(io::ErrorKind::NetworkUnreachable.into());
+        let (plain, marked) = (unreachable(), NotConnected::mark(unreachable()));
+        assert!(!is_connect(&plain) && is_connect(&marked));
+        assert_eq!(plain.to_string(), marked.to_string());
+        let ureq::Error::Io(marked) = marked else { panic!("{marked:?}") };
+        assert_eq!(marked.kind(), io::ErrorKind::NetworkUnreachable);
+        let other = NotConnected::mark(ureq::Error::HostNotFound);
+        assert!(matches!(other, ureq::Error::HostNotFound), "{other:?}");
+        let wrapped = io::Error::new(io::ErrorKind::InvalidData, "no certificate");
+        let ureq::Error::Io(marked) = NotConnected::mark(wrapped.into()) else { panic!("an io") };
+        assert_eq!(marked.get_ref().unwrap().source().unwrap().to_string(), "no certificate");
+    }
+
+    #[cfg(feature = "rustls-no-provider")]
     #[test]
     fn an_error_of_rustls_keeps_its_cause() {
         let rustls = || ureq::Error::Rustls(rustls::Error::DecryptError);

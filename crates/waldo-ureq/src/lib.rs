@@ -9,6 +9,7 @@
 //! [`Error::Body`]: Error::Body
 //! [`Error::BrokeOff`]: Error::BrokeOff
 //! [`Error::Refused`]: Error::Refused
+//! [`Error::Status`]: Error::Status
 //! [`BuildError`]: BuildError
 #![doc = include_str!("../README.md")]
 

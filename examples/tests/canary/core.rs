@@ -3,10 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use waldo_auth_core::{
-    Attempt, Call, Config, Credentials, Event, Explanation, Head, Instant, Login, Now, Origin,
-    Outcome, Reason, Refusal, Rejection, Session, Snapshot, Step, Unavailable, Verdict,
+    ApiError, Attempt, Call, Config, Credentials, Event, Explanation, Head, Instant, Login, Now,
+    Origin, Outcome, Reason, Refusal, Rejection, Session, Snapshot, Step, Unavailable, Verdict,
 };
-use waldo_ureq::http::{HeaderMap, Request, StatusCode, header::AUTHORIZATION};
+use waldo_ureq::http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::ears::EARS;
@@ -24,6 +24,7 @@ pub(crate) fn plays() {
     let mut play =
         Play { session: Session::new(config()), clock: Duration::from_secs(1000), minted: 0 };
     errors_before_there_is_a_session();
+    answers_that_echo_a_token();
     for scene in [
         Play::logs_in,
         Play::renewals,
@@ -47,6 +48,19 @@ fn config() -> Config {
     EARS.hear(&config);
     EARS.hear(config.origin());
     config
+}
+
+fn answers_that_echo_a_token() {
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlY2hvIn0.ZWNob2VkLXRva2Vu";
+    plant(token);
+    let response = Response::builder().status(400).header(AUTHORIZATION, token).body(()).unwrap();
+    for echo in [token, KEY, SECRET] {
+        let body = serde_json::json!({ "code": echo, "message": format!("unknown: {echo}") });
+        let error = ApiError::new(Head::from(&response), response.extensions(), UNIX_EPOCH)
+            .with_body(body.to_string().as_bytes());
+        assert_eq!(error.code(), Some(echo));
+        EARS.hear_error(&error);
+    }
 }
 
 fn errors_before_there_is_a_session() {

@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
 use waldo_auth_client::{Admission, AnswerBody, HeldBody, SharedSession, config};
-use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Verdict};
+use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Target, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
@@ -44,6 +44,11 @@ fn a_session_by_hand(origin: &str) {
         EARS.hear(&session);
         admission
     };
+    let mut target = Target::new("/customer");
+    target.add_query("own", KEY);
+    EARS.hear(&target);
+    target.add_segment("..");
+    EARS.hear_error(&target.into_text().unwrap_err());
     let mut elsewhere = Request::get(format!("https://evil.example/?{KEY}")).body(()).unwrap();
     let error = session.admit(Call::replayable(), &mut elsewhere).unwrap_err();
     EARS.hear_error(&error);

@@ -55,6 +55,26 @@ fn without_an_agent_a_timeout_holds() {
 }
 
 #[test]
+fn without_an_agent_a_call_may_have_no_timeout() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            std::thread::sleep(Duration::from_millis(600));
+            exchange.answer(200, "", "");
+        });
+        let limit = Duration::from_millis(200);
+        let client = Client::builder(credentials()).origin(server.origin()).timeout(limit);
+        let client = client.build().unwrap();
+        let patient = client.get("/customer").timeout(None);
+        assert_eq!(patient.call().unwrap().status(), 200);
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(_))), "{error:?}");
+    });
+}
+
+#[test]
 fn without_an_agent_a_call_names_this_crate_and_waits_at_most_a_minute() {
     bounded(|| {
         let server = Scripted::start(|exchange| {

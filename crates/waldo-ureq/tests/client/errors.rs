@@ -9,7 +9,8 @@ use waldo_ureq::http::Request;
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::{
-    Client, Credentials, Error, Factory, Generation, OneShot, Reason, Refusal, Refused, ureq,
+    Client, Credentials, Error, Factory, ForeignOrigin, Generation, OneShot, Reason, Refusal,
+    Refused, ureq,
 };
 
 use crate::listener::Listener;
@@ -62,6 +63,138 @@ fn an_error_says_what_to_do_and_leads_to_its_cause() {
         let is_io = text.contains("the pipe is broken");
         assert_eq!(kind, is_io.then_some(io::ErrorKind::UnexpectedEof), "{text}");
     }
+}
+
+#[test]
+fn an_error_prints_its_sentence_as_debug() {
+    let error = Error::Body(io::Error::other("the pipe is broken"));
+    assert_eq!(format!("{error:?} {error:#?}"), format!("{error} {error}"));
+}
+
+#[test]
+fn a_name_tells_the_errors_of_clients_apart() {
+    bounded(|| {
+        let emulator = emulator();
+        emulator.push_fault(Fault::login(Answer::status(503)));
+        let client = builder(emulator.origin()).name("sandbox").max_wait(Duration::ZERO);
+        let client = client.limits(|limits| limits.failures_per_call(1)).build().unwrap();
+        let error = client.get("/customer").call().unwrap_err();
+        let start = format!("sandbox at {}: ", emulator.origin());
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(format!("{client:?}").contains("sandbox"), "{client:?}");
+    });
+}
+
+/// Each kind of error: whether a time limit ended it, whether there was no connection, and whether
+/// the server cannot have acted on the call.
+#[test]
+fn each_error_says_whether_it_was_sent() {
+    let io = |kind| Error::Ureq(io::Error::from(kind).into());
+    let timeout = |timeout| Error::Ureq(ureq::Error::Timeout(timeout));
+    let target = || Error::Target { source: None };
+    let origin = || "https://api.waldo.ai".parse().unwrap();
+    for (error, expected) in [
+        (ForeignOrigin { origin: origin() }.into(), (false, false, true)),
+        (Error::TooManyHeaders, (false, false, true)),
+        (target(), (false, false, true)),
+        (Error::Header(Request::get("no path").body(()).unwrap_err()), (false, false, true)),
+        (Error::Body(io::ErrorKind::TimedOut.into()), (false, false, false)),
+        (Error::BrokeOff(io::Error::from(io::ErrorKind::BrokenPipe).into()), (false, false, false)),
+        (Error::BrokeOff(ureq::Error::Timeout(ureq::Timeout::PerWrite)), (true, false, false)),
+        (io(io::ErrorKind::ConnectionRefused), (false, true, true)),
+        (io(io::ErrorKind::ConnectionReset), (false, false, false)),
+        (io(io::ErrorKind::NetworkUnreachable), (false, false, false)),
+        (io(io::ErrorKind::TimedOut), (true, false, false)),
+        (timeout(ureq::Timeout::Resolve), (true, true, true)),
+        (timeout(ureq::Timeout::Connect), (true, true, true)),
+        (timeout(ureq::Timeout::Global), (true, false, false)),
+        (timeout(ureq::Timeout::RecvResponse), (true, false, false)),
+        (Error::Ureq(ureq::Error::HostNotFound), (false, true, true)),
+        (Error::Ureq(ureq::Error::ConnectionFailed), (false, true, true)),
+        (Error::Ureq(ureq::Error::ConnectProxyFailed("x".into())), (false, true, true)),
+        (Error::Ureq(ureq::Error::InvalidProxyUrl), (false, true, true)),
+        (Error::Ureq(ureq::Error::RequireHttpsOnly("x".into())), (false, false, true)),
+        (Error::Ureq(ureq::Error::BadUri("x".into())), (false, false, true)),
+        (Error::Ureq(ureq::Error::TlsRequired), (false, false, true)),
+        (Error::Ureq(ureq::Error::StatusCode(503)), (false, false, false)),
+        (Error::Ureq(ureq::Error::Tls("x")), (false, false, false)),
+    ] {
+        let said = (error.is_timeout(), error.is_connect(), error.never_sent());
+        assert_eq!(said, expected, "{error}");
+    }
+}
+
+#[test]
+fn a_refused_call_was_never_sent() {
+    bounded(|| {
+        let emulator = emulator();
+        emulator.push_fault(Fault::login(Answer::status(503)));
+        let client = builder(emulator.origin()).limits(|limits| limits.failures_per_call(1));
+        let client = client.build().unwrap();
+        let error = client.get("/customer").call().unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{error}");
+        assert!(error.never_sent() && !error.is_timeout() && !error.is_connect());
+        let hasty = builder(emulator.origin()).max_wait(Duration::ZERO).build().unwrap();
+        let error = hasty.get("/customer").call().unwrap_err();
+        assert!(error.never_sent() && error.is_timeout() && !error.is_connect(), "{error}");
+    });
+}
+
+#[test]
+fn a_status_was_sent() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let missing = client.get("/history/kyc/unknown").http_status_as_error(true);
+        let error = missing.call().unwrap_err();
+        assert!(!error.never_sent() && !error.is_timeout() && !error.is_connect(), "{error}");
+    });
+}
+
+#[test]
+fn a_server_that_has_gone_never_saw_the_call() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            exchange.answer(200, "Connection: close\r\n", &format!("{{\"token\":\"{}\"}}", jwt(1)));
+            exchange.close();
+        });
+        let (ours, ureqs) = (builder(server.origin()), settings().build().new_agent());
+        let clients = [ours, builder(server.origin()).agent(ureqs)].map(|builder| {
+            let client = builder.build().unwrap();
+            drop(client.token().unwrap());
+            client
+        });
+        let port = server.port();
+        drop(server);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {}
+        for client in clients {
+            let error = client.get("/customer").call().unwrap_err();
+            assert!(error.is_connect() && error.never_sent() && !error.is_timeout(), "{error}");
+        }
+    });
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn a_failed_handshake_is_no_connection() {
+    use std::io::{Read, Write};
+
+    bounded(|| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // As a server does that speaks no TLS.
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let client = Client::builder(Credentials::new("k", "s").unwrap()).build().unwrap();
+        let error = Error::from(client.agent().get(url).call().unwrap_err());
+        server.join().unwrap();
+        assert!(error.is_connect() && error.never_sent(), "{error}");
+        let source = error.source().unwrap();
+        assert_eq!(source.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::InvalidData);
+    });
 }
 
 /// ureq does not return what is inside its errors as their source.

@@ -3,6 +3,8 @@
 
 mod agents;
 #[cfg(test)]
+mod api_errors;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod build;

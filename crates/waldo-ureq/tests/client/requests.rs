@@ -54,6 +54,23 @@ fn each_method_sends_what_it_is_told() {
     });
 }
 
+#[test]
+fn a_segment_of_any_text_stays_one_segment() {
+    bounded(|| {
+        let server = mirror();
+        let client = client(server.origin());
+        let request = client.get("/history/kyc").query("a", "b").segment("../x?y z");
+        let said = request.call().unwrap().body_mut().read_to_string().unwrap();
+        assert_eq!(said, "GET /history/kyc/..%2Fx%3Fy%20z?a=b | - - | ");
+        let seen = server.seen().len();
+        for segment in ["", ".", ".."] {
+            let error = client.get("/history/kyc").segment(segment).call().unwrap_err();
+            assert!(matches!(error, Error::Segment(_)), "{error}");
+        }
+        assert_eq!(server.seen().len(), seen, "nothing was sent");
+    });
+}
+
 #[cfg(feature = "json")]
 #[test]
 fn json_is_sent_with_its_type_unless_another_is_given() {
@@ -79,7 +96,10 @@ fn json_is_sent_with_its_type_unless_another_is_given() {
 #[test]
 fn what_may_hold_a_secret_still_says_what_it_is() {
     let client = client("http://127.0.0.1:8080");
-    assert_eq!(format!("{client:?}"), "Client { origin: \"http://127.0.0.1:8080\", .. }");
+    assert_eq!(
+        format!("{client:?}"),
+        "Client { name: None, origin: \"http://127.0.0.1:8080\", .. }"
+    );
     assert_eq!(
         format!("{:?}", client.get("/customer")),
         "RequestBuilder { method: Some(GET), .. }"

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_ureq::ureq::{self, Timeout};
-use waldo_ureq::{Error, Explanation, Reason, Refusal, Refused};
+use waldo_ureq::{Client, ClientBuilder, Error, Explanation, Reason, Refusal, Refused};
 
 use crate::failures::reason_of;
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{PATIENCE, bounded, builder, builder_over, client, emulator, settings, status};
+use crate::site::{
+    PATIENCE, bounded, builder, builder_over, client, credentials, emulator, settings, status,
+};
 
 /// Far above every limit that is tested here, and far below those that are not.
 const SOON: Duration = Duration::from_secs(10);
@@ -56,6 +58,60 @@ fn the_budget_is_the_whole_calls_and_not_each_sendings() {
         assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
         assert_eq!(server.seen().iter().filter(|line| *line == "GET /slow").count(), 2);
         assert_eq!(client.get("/slow").timeout(Duration::MAX).call().unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn a_call_has_a_minute_unless_the_program_says_otherwise() {
+    let own = |builder: ClientBuilder| builder.build().unwrap().agent().config().timeouts().global;
+    let minute = Duration::from_secs(60);
+    let builder = || Client::builder(credentials()).origin("http://127.0.0.1:1");
+    assert_eq!(own(builder()), Some(minute));
+    assert_eq!(own(builder().timeout(minute / 2)), Some(minute / 2));
+    assert_eq!(own(builder().timeout(None)), None);
+    assert!(own(builder().timeout(Duration::MAX)).unwrap() < Duration::MAX, "ureq would panic");
+}
+
+#[test]
+fn the_agents_timeout_counts_unless_the_program_sets_another() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            std::thread::sleep(Duration::from_millis(600));
+            exchange.answer(200, "", "");
+        });
+        let hasty = settings().timeout_global(Some(Duration::from_millis(200))).build();
+        let builder = || builder_over(server.origin(), hasty.clone());
+        let error = builder().build().unwrap().get("/").call().unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        for limit in [None, Some(Duration::from_secs(20))] {
+            assert_eq!(status(&builder().timeout(limit).build().unwrap()), 200, "{limit:?}");
+            let client = builder().build().unwrap();
+            assert_eq!(client.get("/").timeout(limit).call().unwrap().status(), 200, "{limit:?}");
+        }
+        let patient = builder().timeout(None).build().unwrap();
+        let error = patient.get("/").timeout(Duration::from_millis(200)).call().unwrap_err();
+        assert!(error.is_timeout() && !error.never_sent(), "{error}");
+    });
+}
+
+#[test]
+fn the_wait_for_a_login_counts_for_the_timeout() {
+    bounded(|| {
+        let server = Scripted::start(|exchange| {
+            std::thread::sleep(Duration::from_millis(600));
+            if exchange.is_login() {
+                return exchange.grant(&jwt(1));
+            }
+            exchange.answer(200, "", "");
+        });
+        // The login and the sending are each within the limit; together they are not.
+        let client = client(server.origin());
+        let error = client.get("/").timeout(Duration::from_secs(1)).call().unwrap_err();
+        assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
+        assert_eq!(server.seen(), ["POST /authenticate", "GET /"]);
     });
 }
 

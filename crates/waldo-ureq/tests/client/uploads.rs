@@ -570,6 +570,37 @@ fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
     });
 }
 
+/// Another call has replaced the token, so the upload is sent again. The server may still have acted
+/// on the first upload.
+#[test]
+fn rule_24_a_failed_resend_does_not_hide_that_an_upload_broke_off() {
+    bounded(|| {
+        let other = Arc::new(OnceLock::<Client>::new());
+        let calls = Arc::clone(&other);
+        let logins = AtomicU32::new(0);
+        let server = Scripted::start(move |exchange| match exchange.line.as_str() {
+            "POST /authenticate" => exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst) + 1)),
+            "POST /up" if exchange.bears(&jwt(1)) => {
+                assert_eq!(calls.get().unwrap().get("/other").call().unwrap().status(), 200);
+                exchange.close();
+            }
+            "POST /up" => {
+                exchange.read_body();
+                exchange.write(b"SSH-2.0-x\r\n\r\n");
+                exchange.close();
+            }
+            "GET /other" if exchange.bears(&jwt(1)) => exchange.answer(401, "", ""),
+            _ => exchange.answer(200, "", ""),
+        });
+        let client = client(server.origin());
+        assert_eq!(client.get("/first").call().unwrap().status(), 200);
+        other.set(client.clone()).unwrap();
+        let error = client.post("/up").send(document(8)).unwrap_err();
+        assert_eq!(server.seen().iter().filter(|line| *line == "POST /up").count(), 2);
+        assert!(matches!(error, Error::BrokeOff(_)) && !error.never_sent(), "{error}");
+    });
+}
+
 #[test]
 fn rule_24_a_crash_during_an_upload_costs_no_login() {
     bounded(|| {
