@@ -142,13 +142,11 @@ impl RequestBuilder {
     ///
     /// ```no_run
     /// # async fn upload(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
-    /// # #[cfg(feature = "stream")]
+    /// // With the feature `stream`.
     /// let request = client
     ///     .post("/document")
     ///     .header("content-type", "application/pdf")
     ///     .body_factory(|| tokio::fs::File::open("passport.pdf"));
-    /// # #[cfg(not(feature = "stream"))]
-    /// # let request = client.post("/document").body_factory(|| async { Ok("passport") });
     /// let response = request.send().await?;
     /// # Ok(())
     /// # }

@@ -153,7 +153,6 @@ fn rule_17_a_body_factory_is_asked_for_each_sending() {
     });
 }
 
-#[cfg(feature = "stream")]
 #[test]
 fn rule_17_a_file_is_opened_for_each_sending() {
     bounded(async {
@@ -219,7 +218,7 @@ fn rule_17_a_factory_may_fail_after_a_401() {
     });
 }
 
-#[cfg(feature = "multipart")]
+#[cfg(test)]
 mod multipart {
     use std::sync::atomic::{AtomicBool, AtomicU32};
 
