@@ -56,6 +56,9 @@ async fn forward(State(api): State<OneShot<Http>>, request: Request) -> Response
             (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, seconds)], refused.to_string())
                 .into_response()
         }
+        Err(error) if error.is_timeout() => {
+            (StatusCode::GATEWAY_TIMEOUT, error.to_string()).into_response()
+        }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }

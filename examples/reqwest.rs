@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Extensions, Request};
@@ -22,7 +21,7 @@ use waldo_reqwest::{BuildError, Client, Credentials};
 
 /// Its clones share one session, for as many tasks as there are.
 fn client(credentials: Credentials, origin: String) -> Result<Client, BuildError> {
-    Client::builder(credentials).origin(origin).timeout(Duration::from_secs(60)).build()
+    Client::builder(credentials).origin(origin).build()
 }
 
 async fn send(client: &Client, request: Request<Vec<u8>>) -> Result<Response, Failure> {

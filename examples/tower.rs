@@ -6,8 +6,6 @@
 //! sent again, and for others. What follows shows it at work against an emulator, and exits
 //! non-zero when that has counted otherwise than it should.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -16,8 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 use tower::limit::ConcurrencyLimit;
-use tower::timeout::Timeout;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceExt};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check::{self, Failure};
@@ -27,25 +24,20 @@ use waldo_tower::{Body, OneShot, SharedSession, Waldo, WaldoLayer};
 /// waits for a login does not count.
 type Below = ConcurrencyLimit<Client<HttpConnector, Body<Full<Bytes>>>>;
 
-/// Two stacks with one token. The timeout around a call bounds the whole call, its wait for a login
-/// included.
+/// Two stacks with one token.
 #[derive(Clone)]
 struct Api {
     /// A body that is `Clone` is sent again when its token is refused.
-    again: Timeout<Waldo<Below>>,
+    again: Waldo<Below>,
     /// A body that can be sent once. If its token is refused, its caller gets the 401, and the
     /// next call logs in.
-    once: Timeout<OneShot<Below>>,
+    once: OneShot<Below>,
 }
 
 fn api(session: SharedSession) -> Api {
     let waldo = WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)));
     let below = ConcurrencyLimit::new(Client::builder(TokioExecutor::new()).build_http(), 4);
-    let around = ServiceBuilder::new().timeout(Duration::from_secs(60));
-    Api {
-        again: around.clone().layer(waldo.clone()).service(below.clone()),
-        once: around.layer(waldo.one_shot()).service(below),
-    }
+    Api { again: waldo.layer(below.clone()), once: waldo.one_shot().layer(below) }
 }
 
 // Here ends the embedding.

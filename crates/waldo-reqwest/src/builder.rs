@@ -38,11 +38,12 @@ pub struct ClientBuilder {
     http: Option<reqwest::ClientBuilder>,
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
+    status_as_error: bool,
 }
 
 impl Client {
-    /// Starts from the defaults: the API's origin, reqwest's settings, and a wait of at most one
-    /// minute.
+    /// Starts from the defaults: the API's origin, reqwest's settings, and a timeout of one minute
+    /// for a whole call.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(config(credentials))
     }
@@ -63,11 +64,20 @@ impl ClientBuilder {
     /// and sandbox.
     pub const DEFAULT_ORIGIN: &str = waldo_auth_client::DEFAULT_ORIGIN;
 
+    /// The default of [`timeout`](Self::timeout).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
     /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
     fn new(config: ConfigBuilder) -> Self {
-        Self { config, http: None, max_wait: Some(Self::DEFAULT_MAX_WAIT), timeout: None }
+        Self {
+            config,
+            http: None,
+            max_wait: Some(Self::DEFAULT_MAX_WAIT),
+            timeout: Some(Self::DEFAULT_TIMEOUT),
+            status_as_error: true,
+        }
     }
 
     /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
@@ -77,6 +87,12 @@ impl ClientBuilder {
     /// Names the variable that is missing or unusable, and the reason, and never shows its value.
     pub fn from_env() -> Result<Self, EnvError> {
         Ok(Self::new(config_from_env()?))
+    }
+
+    /// The [name](ConfigBuilder::name) of the client, which tells the clients of one program apart
+    /// in errors and in events. Default: none.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.limits(|config| config.name(name))
     }
 
     /// The only origin that the token is sent to. Default:
@@ -103,12 +119,14 @@ impl ClientBuilder {
         Self { http: Some(http), ..self }
     }
 
-    /// How long a whole call may take: waiting for a login, sending, sending again, and reading the
+    /// How long one call may take from its start: waiting, sending, sending again, and reading the
     /// response. `None` sets no limit.
     ///
-    /// Default: none. The timeout of a request replaces this timeout. The `timeout` in reqwest's
-    /// own settings begins anew with each sending. It has no effect on a call with one of these two
-    /// timeouts.
+    /// Default: 60 s. [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another limit
+    /// for one call. A login under way goes on after the timeout, and its token serves later calls.
+    ///
+    /// **The `timeout` in reqwest's own settings has no effect on a call with one of these two
+    /// timeouts.** To use it for each sending, set `timeout(None)` here.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: timeout.into(), ..self }
     }
@@ -116,13 +134,27 @@ impl ClientBuilder {
     /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
     /// limit.
     ///
-    /// Default: 60 s. The limit bounds waiting only. [`timeout`](Self::timeout) bounds the whole
+    /// Default: 60 s. This limits waiting only, and [`timeout`](Self::timeout) limits the whole
     /// call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }
 
-    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path.
+    /// Whether a delivered 4xx or 5xx becomes an [`Error::Status`], which has the code and the
+    /// message of the body. Otherwise it is a response like a success.
+    ///
+    /// Default: true. [`RequestBuilder::http_status_as_error`] changes it for one request.
+    /// [`Client::execute`] and a stack of middlewares always return the response.
+    ///
+    /// [`Error::Status`]: crate::Error::Status
+    /// [`RequestBuilder::http_status_as_error`]: crate::RequestBuilder::http_status_as_error
+    pub fn http_status_as_error(self, as_error: bool) -> Self {
+        Self { status_as_error: as_error, ..self }
+    }
+
+    /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
+    /// and the statuses that count as a 401
+    /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
     pub fn limits(self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self { config: change(self.config), ..self }
     }
@@ -143,7 +175,8 @@ impl ClientBuilder {
         if !in_clear && !tls::IS_THERE {
             return Err(BuildError::NoTls(config.origin().clone()));
         }
-        Ok(Client::new(http, SharedSession::new(config), self.max_wait, self.timeout))
+        let session = SharedSession::new(config);
+        Ok(Client::new(http, session, self.max_wait, self.timeout, self.status_as_error))
     }
 }
 
@@ -173,11 +206,12 @@ fn default_http() -> reqwest::ClientBuilder {
 /// Does not show reqwest's settings, because their default headers may hold secrets of the caller.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, http: _, max_wait, timeout } = self;
+        let Self { config, http: _, max_wait, timeout, status_as_error } = self;
         f.debug_struct("ClientBuilder")
             .field("config", config)
             .field("max_wait", max_wait)
             .field("timeout", timeout)
+            .field("http_status_as_error", status_as_error)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
 use waldo_auth_client::{Admission, Gate, close_connection, is_upload};
@@ -12,83 +12,78 @@ use waldo_auth_core::{Attempt, Call, Instant, Upload, Verdict};
 use crate::client::Client;
 use crate::error::Error;
 use crate::login::log_in;
+use crate::payload::Payload;
 use crate::sending::{self, Asked, Exchange, Sent};
 
 /// How many header names a request may have. A header map holds 24,576 names. reqwest and hyper add
 /// headers of their own, and panic if the map has no room for them.
 const MAX_HEADERS: usize = 16_384;
 
-/// How far a call has come.
-enum Stage<E> {
-    /// The request is complete, with its body.
-    Fresh(Request),
-    /// The upload broke off with this error. If the body can be sent only once, the request has no
-    /// body now.
-    BrokeOff(E, Request),
-}
-
-/// Sends a request until its response is the call's answer.
+/// Sends a request until its response is the call's answer. The payload makes the body of
+/// each sending.
 pub(crate) async fn run<E: Exchange>(
     client: &Client,
     mut request: Request,
+    mut payload: Payload,
     mut exchange: E,
 ) -> Result<Response, E::Error> {
     if request.headers().keys_len() > MAX_HEADERS {
         return Err(Error::TooManyHeaders.into());
     }
     let ends = request.timeout().copied().or(client.timeout()).map(|budget| after(client, budget));
-    let once = request.body().is_some_and(|body| Body::as_bytes(body).is_none());
-    let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);
-    let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
+    let left = || ends.map(|ends| ends.saturating_duration_since(client.session().now()));
     let mut head = http::Request::new(());
     *head.uri_mut() = request.url().as_str().parse().map_err(Error::Url)?;
     mem::swap(head.headers_mut(), request.headers_mut());
+    // Make the first body before the call waits, because its length says whether it is an upload.
+    payload.fill(&mut request, head.headers_mut(), left()).await?;
+    let is_stream = |body: &Body| Body::as_bytes(body).is_none();
+    let once = !payload.is_factory() && request.body().is_some_and(is_stream);
+    let upload = request.body().filter(|body| is_upload(*body)).map(Body::size_hint);
+    let mut call = bound(client, if once { Call::one_shot() } else { Call::replayable() }, ends);
     if upload.is_some() {
         close_connection(head.headers_mut()).map_err(Error::from)?;
     }
     let asked = head.uri().clone();
-    let mut stage = Stage::Fresh(request);
+    let admitted = |head: &http::Request<()>, mut request: Request| -> Result<Request, Error> {
+        request.headers_mut().clone_from(head.headers());
+        if *head.uri() != asked {
+            // Send the request to the URI that `admit` has normalized.
+            *request.url_mut() =
+                head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
+        }
+        if let Some(left) = left() {
+            // Pass the rest of the time, because reqwest's timeout begins anew with each sending.
+            *request.timeout_mut() = Some(left);
+        }
+        Ok(request)
+    };
+    // The error with which the upload broke off. The server may have acted on the upload, so no
+    // error of a later sending replaces this error.
+    let mut broken: Option<E::Error> = None;
     loop {
         let attempt = match admit(client, call, &mut head).await {
             Ok(attempt) => attempt,
-            Err(error) => {
-                return Err(match stage {
-                    Stage::Fresh(_) => error.into(),
-                    // Return the first error: a refusal would say that nothing was sent, but the
-                    // server may have acted on the upload.
-                    Stage::BrokeOff(error, _) => error,
-                });
-            }
-        };
-        let admitted = |mut request: Request| -> Result<Request, Error> {
-            request.headers_mut().clone_from(head.headers());
-            if *head.uri() != asked {
-                // Send the request to the URI that `admit` has normalized.
-                *request.url_mut() =
-                    head.uri().to_string().parse().map_err(|_| client.foreign_origin())?;
-            }
-            if let Some(ends) = ends {
-                // Pass the rest of the time, because reqwest's timeout begins anew with each
-                // sending.
-                *request.timeout_mut() =
-                    Some(ends.saturating_duration_since(client.session().now()));
-            }
-            Ok(request)
+            Err(error) => return Err(broken.unwrap_or(error.into())),
         };
         let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
-        let (sent, copy) = match (how, stage) {
-            (Upload::HeadOnly, Stage::BrokeOff(error, mut request)) => {
+        let (sent, copy, first) = match (how, broken) {
+            (Upload::HeadOnly, Some(error)) => {
                 let copy = sending::copy(&mut request);
-                let request = admitted(request)?;
+                let request = admitted(&head, request)?;
                 match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
-                    Some(response) => (Sent::Ended(Ok(response), None), copy),
+                    Some(response) => (Sent::Ended(Ok(response), None), copy, None),
                     None => return Err(error),
                 }
             }
-            (_, Stage::BrokeOff(error, _)) if once => return Err(error),
-            (how, Stage::Fresh(mut request) | Stage::BrokeOff(_, mut request)) => {
+            (_, Some(error)) if once => return Err(error),
+            (how, first) => {
+                let filled = payload.fill(&mut request, head.headers_mut(), left()).await;
+                if let Err(error) = filled {
+                    return Err(first.unwrap_or(error.into()));
+                }
                 let mut copy = sending::copy(&mut request);
-                let request = admitted(request)?;
+                let request = admitted(&head, request)?;
                 let sent = match how {
                     Upload::Send => sending::send(&mut exchange, request).await,
                     Upload::ExpectContinue | Upload::HeadOnly => {
@@ -97,41 +92,43 @@ pub(crate) async fn run<E: Exchange>(
                             Asked::Refused(body) => {
                                 let mut request = sending::copy(&mut copy);
                                 *request.body_mut() = Some(body);
-                                sending::send(&mut exchange, admitted(request)?).await
+                                sending::send(&mut exchange, admitted(&head, request)?).await
                             }
                         }
                     }
                 };
-                (sent, copy)
+                (sent, copy, first)
             }
         };
-        match sent {
+        request = copy;
+        (call, broken) = match sent {
             Sent::Ended(mut result, gate) => {
                 let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                 let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
                 let Verdict::Retry(then) = conclude::<E>(client, attempt, &mut result) else {
-                    return result;
+                    let is_status = |error: &E::Error| status_of::<E>(error).is_some();
+                    return result.map_err(|error| match first {
+                        Some(first) if !is_status(&error) => first,
+                        _ => error,
+                    });
                 };
                 // Drop a 401 unread, which closes its connection if it has a body. A body that
                 // stalls could delay the call, and a 401 that is sent again is too rare for a
                 // connection to matter.
-                let mut request = copy;
                 if let Some(body) = gate.and_then(Gate::take_back) {
                     *request.body_mut() = Some(body);
                 } else if once {
                     return result;
                 }
-                stage = Stage::Fresh(request);
-                call = then;
+                (then, None)
             }
             Sent::BrokeOff(error) => {
                 let Verdict::Retry(then) = client.session().break_off(attempt) else {
                     return Err(error);
                 };
-                stage = Stage::BrokeOff(error, copy);
-                call = then;
+                (then, Some(error))
             }
-        }
+        };
     }
 }
 
@@ -195,10 +192,15 @@ fn conclude<E: Exchange>(
         }
         // A middleware has turned the status into an error. A 401 still counts as a 401.
         Err(error) => {
-            let Some(error) = E::failure(error) else { return Verdict::Deliver };
-            let Some(status) = error.status() else { return Verdict::Deliver };
+            let Some(status) = status_of::<E>(error) else { return Verdict::Deliver };
             *head.status_mut() = status;
-            client.session().conclude_from(attempt, &mut head, error.url().map(uri).as_ref())
+            let uri = E::failure(error).and_then(reqwest::Error::url).map(uri);
+            client.session().conclude_from(attempt, &mut head, uri.as_ref())
         }
     }
+}
+
+/// The status that a middleware has turned into an error.
+fn status_of<E: Exchange>(error: &E::Error) -> Option<StatusCode> {
+    E::failure(error).and_then(reqwest::Error::status)
 }

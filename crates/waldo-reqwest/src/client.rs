@@ -14,6 +14,7 @@ use waldo_auth_core::{
 
 use crate::call;
 use crate::error::Error;
+use crate::payload::Payload;
 use crate::sending::Exchange;
 
 /// A client of the Waldo API. It logs in by itself, keeps the token fresh, and sends a call again
@@ -47,6 +48,8 @@ struct Shared {
     session: SharedSession,
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
+    /// Whether a 4xx or 5xx is an error, unless the request says otherwise.
+    status_as_error: bool,
 }
 
 impl Client {
@@ -55,15 +58,17 @@ impl Client {
         session: SharedSession,
         max_wait: Option<Duration>,
         timeout: Option<Duration>,
+        status_as_error: bool,
     ) -> Self {
-        Self { shared: Arc::new(Shared { http, session, max_wait, timeout }) }
+        let shared = Shared { http, session, max_wait, timeout, status_as_error };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Sends a reqwest request, like `reqwest::Client::execute`.
     ///
     /// The timeout of the request bounds the whole call. A body of bytes or text can be sent again,
     /// and a stream is sent once. A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not
-    /// followed.
+    /// followed. [`error_for_status`](crate::error_for_status) turns a 4xx or 5xx into an error.
     ///
     /// ```
     /// # use waldo_emulator::{Emulator, model::Server};
@@ -85,7 +90,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]. A status is no error.
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
-        call::run(self, request, Direct(&self.shared.http)).await
+        self.send(request, Payload::Own).await
     }
 
     /// The `Authorization` header of the next call, marked sensitive, for a request that another
@@ -118,19 +123,19 @@ impl Client {
     /// of the key. The token stays while a login is under way or the circuit is open, and if the
     /// invalidation budget has no permit. So any number of late 403s to one token costs one login.
     ///
-    /// A response that is no success carries the generation in its extensions. Do not call
-    /// `invalidate` after any other 403, because each call costs a login.
+    /// [`Error::generation`] is the generation of the sent token. A response that is no success
+    /// carries it in its extensions. Do not call `invalidate` after any other 403, because each
+    /// call costs a login.
     ///
     /// ```no_run
-    /// use waldo_reqwest::Generation;
-    ///
-    /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let response = client.get("/customer").send().await?;
-    /// let generation = Generation::of(response.extensions());
-    /// if response.status() == 403 && response.text().await?.contains("API_KEY_REVOKED") {
-    ///     client.invalidate(generation);
+    /// # async fn run(client: &waldo_reqwest::Client) -> Result<(), waldo_reqwest::Error> {
+    /// let result = client.get("/customer?field=id").send().await;
+    /// if let Err(error) = &result
+    ///     && error.code() == Some("API_KEY_REVOKED")
+    /// {
+    ///     client.invalidate(error.generation());
     /// }
-    /// # Ok(())
+    /// # result.map(drop)
     /// # }
     /// ```
     pub fn invalidate(&self, generation: impl Into<Option<Generation>>) -> bool {
@@ -172,6 +177,11 @@ impl Client {
 }
 
 impl Client {
+    /// Sends a request with the bodies of the payload.
+    pub(crate) async fn send(&self, request: Request, payload: Payload) -> Result<Response, Error> {
+        call::run(self, request, payload, Direct(&self.shared.http)).await
+    }
+
     pub(crate) fn foreign_origin(&self) -> Error {
         ForeignOrigin { origin: self.origin().clone() }.into()
     }
@@ -193,6 +203,10 @@ impl Client {
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.shared.timeout
     }
+
+    pub(crate) fn status_as_error(&self) -> bool {
+        self.shared.status_as_error
+    }
 }
 
 /// Sends with reqwest's client, without middlewares.
@@ -208,9 +222,13 @@ impl Exchange for Direct<'_> {
     fn failure(error: &Error) -> Option<&reqwest::Error> {
         match error {
             Error::Reqwest(error) | Error::BrokeOff(error) => Some(error),
-            Error::Refused(_) | Error::ForeignOrigin(_) | Error::TooManyHeaders | Error::Url(_) => {
-                None
-            }
+            Error::Refused(_)
+            | Error::ForeignOrigin(_)
+            | Error::TooManyHeaders
+            | Error::Url(_)
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_) => None,
         }
     }
 
@@ -221,14 +239,20 @@ impl Exchange for Direct<'_> {
             | Error::Refused(_)
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
-            | Error::Url(_) => error,
+            | Error::Url(_)
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_) => error,
         }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("origin", &self.origin().to_string()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("name", &self.session().name())
+            .field("origin", &self.origin().to_string())
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,15 +2,23 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::iter::successors;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::uri::InvalidUri;
-use waldo_auth_client::{EnvError, Refused};
-use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
+use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+use waldo_auth_core::{
+    AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
+};
 
-/// Why a call brought no response. Each variant says what to do.
+/// Why a call brought no success. Each variant says what to do.
 ///
-/// No variant holds a key, a secret or a token.
+/// No variant holds a key, a secret or a token. No variant shows the URL of the request, because its
+/// path and its query may hold data of your customers. `Debug` shows the same sentence as
+/// `Display`, because a `main` that returns the error prints its `Debug`. The sentence has no number
+/// that changes from call to call, so a log can group equal errors.
 ///
 /// ```no_run
 /// use waldo_reqwest::{Client, Error, Refusal, Refused};
@@ -24,13 +32,14 @@ use waldo_auth_core::{AdmitError, ConfigError, ForeignOrigin, Origin};
 ///     Err(Error::Refused(Refused { retry_in, .. })) => {
 ///         eprintln!("no token now; again in {retry_in:?}")
 ///     }
-///     Err(Error::Reqwest(error)) if error.is_timeout() => eprintln!("too slow"),
+///     Err(error) if error.code() == Some("NOT_FOUND") => eprintln!("no such customer"),
+///     Err(error) if error.is_timeout() => eprintln!("too slow"),
+///     Err(error) if error.never_sent() => eprintln!("it is safe to make the call again"),
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no token, and a login cannot bring one in time: see [`Refused`] for what to do.
@@ -43,6 +52,12 @@ pub enum Error {
     TooManyHeaders,
     /// A request cannot be sent to this URL. For example, the URL is too long. Nothing was sent.
     Url(InvalidUri),
+    /// A [segment](crate::RequestBuilder::segment) would change the path. Nothing was sent.
+    Segment(InvalidSegment),
+    /// A [body factory](crate::RequestBuilder::body_factory) failed, or took longer than the call
+    /// may take. The server has not acted on this call: nothing was sent, or the server answered
+    /// with a 401.
+    Body(io::Error),
     /// The connection broke off during an upload, with this error of reqwest. The server may have
     /// refused the token, and its answer was lost. The server may also have acted on the request.
     /// So this crate did not send the request again.
@@ -50,12 +65,17 @@ pub enum Error {
     /// This crate made a head-only attempt, and got no answer about the token. If it is safe to
     /// make the call again, do so: the next upload asks the server first.
     BrokeOff(reqwest::Error),
+    /// The server answered with a 4xx or 5xx, and
+    /// [`http_status_as_error`](crate::RequestBuilder::http_status_as_error) is on, as it is by
+    /// default.
+    ///
+    /// If the call had a stream without a factory, a 401 means that the stream is spent: make the
+    /// call again with a new stream. Otherwise a 401 means that the route refuses new tokens, or
+    /// that the token stays by rule 16. The event `throttled` shows the latter.
+    Status(ApiError),
     /// reqwest's own error. If the request could not be built, nothing was sent. If the transport
     /// failed or a timeout ended, the server may have acted on the request, so the request was not
-    /// sent again.
-    ///
-    /// The error shows the request's URL with its query, as reqwest's errors do. `without_url`
-    /// removes the URL.
+    /// sent again. The error has no URL.
     Reqwest(reqwest::Error),
 }
 
@@ -64,12 +84,113 @@ pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; t
      again if that is safe: it asks the server first";
 
 impl Error {
-    /// How long to wait from the error until the same call may work. `None` if waiting does not
-    /// help, or if only the caller can know.
-    pub fn retry_in(&self) -> Option<Duration> {
-        let Self::Refused(Refused { retry_in, .. }) = self else { return None };
-        Some(*retry_in)
+    /// The API's own error, if the server answered with a 4xx or 5xx.
+    pub fn api(&self) -> Option<&ApiError> {
+        let Self::Status(error) = self else { return None };
+        Some(error)
     }
+
+    /// The status, if the server answered with a 4xx or 5xx.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status(error) => Some(error.status()),
+            Self::Reqwest(error) => error.status(),
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_) => None,
+        }
+    }
+
+    /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
+    pub fn code(&self) -> Option<&str> {
+        self.api()?.code()
+    }
+
+    /// The generation of the sent token, if the server answered with a 4xx or 5xx. Use it for
+    /// [`Client::invalidate`](crate::Client::invalidate).
+    pub fn generation(&self) -> Option<Generation> {
+        self.api()?.generation()
+    }
+
+    /// How long to wait from the error until the same call may work: until a login may work, or as
+    /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
+    /// the caller can know.
+    pub fn retry_in(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(refused) => Some(refused.retry_in),
+            Self::Status(error) => error.retry_after(),
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_)
+            | Self::Reqwest(_) => None,
+        }
+    }
+
+    /// Whether a time limit ended the call: the call's [timeout](crate::ClientBuilder::timeout), a
+    /// timeout of reqwest's settings, or a wait for a login that the call's time did not allow.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::Body(error) => error.kind() == io::ErrorKind::TimedOut,
+            Self::BrokeOff(error) | Self::Reqwest(error) => error.is_timeout(),
+            Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Status(_) => false,
+        }
+    }
+
+    /// Whether no connection for the call could be made: the host was not found, or the server or a
+    /// proxy refused or did not answer, or TLS failed. So the call was never sent.
+    ///
+    /// The error of a login is [`Error::Refused`], and its reason says more.
+    pub fn is_connect(&self) -> bool {
+        match self {
+            Self::Reqwest(error) => error.is_connect() && !is_of_body(error),
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_)
+            | Self::BrokeOff(_)
+            | Self::Status(_) => false,
+        }
+    }
+
+    /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
+    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
+    /// again.
+    ///
+    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// the route. If reqwest's own settings have a `retry`, reqwest may have sent the call before the sending
+    /// that failed. This method does not see such a sending.
+    pub fn never_sent(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::ForeignOrigin(_)
+            | Self::TooManyHeaders
+            | Self::Url(_)
+            | Self::Segment(_)
+            | Self::Body(_) => true,
+            Self::BrokeOff(_) | Self::Status(_) => false,
+            Self::Reqwest(error) => error.is_builder() || self.is_connect(),
+        }
+    }
+}
+
+/// Whether another error of reqwest is the cause. Such an error comes from the caller's body, which
+/// may be the response to another request.
+fn is_of_body(error: &reqwest::Error) -> bool {
+    successors(error.source(), |&cause| cause.source()).any(<dyn StdError>::is::<reqwest::Error>)
 }
 
 impl fmt::Display for Error {
@@ -79,16 +200,36 @@ impl fmt::Display for Error {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::TooManyHeaders => AdmitError::TooManyHeaders.fmt(f),
             Self::Url(error) => write!(f, "no request can be sent to this URL: {error}"),
-            Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({error})"),
+            Self::Segment(error) => error.fmt(f),
+            Self::Status(error) => error.fmt(f),
+            Self::Body(error) => write!(f, "the request's body could not be produced: {error}"),
+            Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({})", root(error)),
             Self::Reqwest(error) if error.is_builder() => write!(
                 f,
                 "the request could not be built ({}), and nothing was sent; check its target, which is a path like \
                  /customer or a URL, its headers and its body",
                 fault(error)
             ),
-            Self::Reqwest(error) => error.fmt(f),
+            Self::Reqwest(error) if error.is_request() => {
+                write!(f, "the request failed: {}", root(error))
+            }
+            Self::Reqwest(error) => match error.source() {
+                Some(source) => write!(f, "{error}: {}", root(source)),
+                None => error.fmt(f),
+            },
         }
     }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The first cause. The errors above it only say in which step it happened.
+fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    successors(Some(error), |&error| error.source()).last().unwrap_or(error)
 }
 
 /// The cause of a builder error. reqwest's own message is only "builder error".
@@ -97,12 +238,16 @@ fn fault(error: &reqwest::Error) -> &(dyn StdError + 'static) {
 }
 
 impl StdError for Error {
-    /// The source of the cause, because the message already has the words of the cause.
+    /// The causes below the error of reqwest. The message has the words of the first cause, and a
+    /// program that follows the chain of sources still finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Refused(refused) => refused.source(),
-            Self::ForeignOrigin(_) | Self::TooManyHeaders => None,
+            Self::ForeignOrigin(_) | Self::TooManyHeaders | Self::Segment(_) | Self::Status(_) => {
+                None
+            }
             Self::Url(error) => error.source(),
+            Self::Body(error) => Some(error),
             Self::Reqwest(error) if error.is_builder() => fault(error).source(),
             Self::BrokeOff(error) | Self::Reqwest(error) => error.source(),
         }
@@ -130,9 +275,22 @@ impl From<AdmitError> for Error {
     }
 }
 
+impl From<InvalidSegment> for Error {
+    fn from(error: InvalidSegment) -> Self {
+        Self::Segment(error)
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Status(error)
+    }
+}
+
+/// Removes the URL of the error.
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
-        Self::Reqwest(error)
+        Self::Reqwest(error.without_url())
     }
 }
 

@@ -7,6 +7,13 @@
 //! [`ClientBuilder::timeout`]: ClientBuilder::timeout
 //! [`ClientBuilder::max_wait`]: ClientBuilder::max_wait
 //! [`Error::Refused`]: Error::Refused
+//! [`Error::Status`]: Error::Status
+//! [`error_for_status`]: error_for_status
+//! [`body_factory`]: RequestBuilder::body_factory
+#![cfg_attr(
+    feature = "multipart",
+    doc = "[`multipart_factory`]: RequestBuilder::multipart_factory"
+)]
 #![cfg_attr(feature = "middleware", doc = "[`Client::middleware_stack`]: Client::middleware_stack")]
 #![doc = include_str!("../README.md")]
 
@@ -17,23 +24,26 @@ mod error;
 mod login;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod payload;
 mod request;
 mod sending;
+mod status;
 mod tls;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{BuildError, Error};
 pub use request::RequestBuilder;
+pub use status::error_for_status;
 
 /// The crate that sends, for its settings, requests and responses.
 pub use reqwest;
 /// The crate of the middlewares around and below a call.
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
-pub use waldo_auth_client::{EnvError, Refused};
+pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
 pub use waldo_auth_core::{
-    ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
-    RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
+    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
+    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

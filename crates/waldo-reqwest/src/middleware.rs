@@ -10,6 +10,7 @@ use reqwest_middleware::{ClientBuilder, Middleware, Next, Result};
 use crate::call;
 use crate::client::Client;
 use crate::error::{BROKE_OFF, Error};
+use crate::payload::Payload;
 use crate::sending::Exchange;
 
 impl Client {
@@ -20,7 +21,8 @@ impl Client {
     /// A middleware around a call sees the call once. A middleware below a call sees each sending,
     /// with the token. No middleware sees a login. An error of this crate is a
     /// `reqwest_middleware::Error::Middleware`, which can be downcast to [`Error`]. Errors of
-    /// reqwest and of the middlewares stay unchanged.
+    /// the middlewares stay unchanged, and errors of reqwest lose their URL.
+    /// A 4xx or 5xx is a response: see [`error_for_status`](crate::error_for_status).
     ///
     /// This crate exports no middleware for other clients, because a client that follows redirects
     /// would show the token to other servers.
@@ -87,7 +89,8 @@ impl Middleware for Calls {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        call::run(&self.0, request, Below { next, extensions }).await
+        let result = call::run(&self.0, request, Payload::Own, Below { next, extensions }).await;
+        result.map_err(reqwest_middleware::Error::without_url)
     }
 }
 
@@ -116,7 +119,9 @@ impl Exchange for Below<'_> {
 
     fn broke_off(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
         match error {
-            reqwest_middleware::Error::Reqwest(error) => Error::BrokeOff(error).into(),
+            reqwest_middleware::Error::Reqwest(error) => {
+                Error::BrokeOff(error.without_url()).into()
+            }
             // The message begins with these words, and the middleware's error is the source.
             reqwest_middleware::Error::Middleware(error) => {
                 reqwest_middleware::Error::Middleware(error.context(BROKE_OFF))
@@ -133,7 +138,10 @@ impl From<Error> for reqwest_middleware::Error {
             | Error::Refused(_)
             | Error::ForeignOrigin(_)
             | Error::TooManyHeaders
-            | Error::Url(_)) => Self::middleware(error),
+            | Error::Url(_)
+            | Error::Segment(_)
+            | Error::Body(_)
+            | Error::Status(_)) => Self::middleware(error),
         }
     }
 }

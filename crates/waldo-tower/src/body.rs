@@ -118,11 +118,14 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let failed = |error| OwnBodyFailed(error).into();
         match &mut self.0 {
             Kind::Own(body) => Pin::new(body)
                 .poll_frame(context)
-                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
-            Kind::Upload(body) => Pin::new(body).poll_frame(context),
+                .map(|frame| frame.map(|frame| frame.map_err(|error| failed(error.into())))),
+            Kind::Upload(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(failed))),
             Kind::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
@@ -151,5 +154,22 @@ where
 impl<B> fmt::Debug for Body<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Body")
+    }
+}
+
+/// The caller's body has failed. This error tells the causes of the body from those of the
+/// connection.
+#[derive(Debug)]
+pub(crate) struct OwnBodyFailed(Box<dyn StdError + Send + Sync>);
+
+impl fmt::Display for OwnBodyFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request's body could not be produced")
+    }
+}
+
+impl StdError for OwnBodyFailed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
     }
 }

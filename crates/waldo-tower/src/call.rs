@@ -2,11 +2,12 @@
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use waldo_auth_client::{Admission, Gate, Refused, close_connection};
+use waldo_auth_client::{Admission, Gate, close_connection};
 use waldo_auth_core::{Call, Instant, Upload, Verdict};
 
 use crate::body::Body;
@@ -15,10 +16,14 @@ use crate::layer::WaldoLayer;
 use crate::login::log_in;
 use crate::max_wait::MaxWait;
 use crate::sending::{Asked, Sending, Sent};
+use crate::timeout::Timeout;
 
 /// How many header names a request may have. A header map holds 24,576 names. HTTP clients such as
 /// hyper's add headers of their own, and panic if the map has no room for them.
 const MAX_HEADERS: usize = 16_384;
+
+/// The error of a call whose time ends before the service is ready.
+const NOT_SENT: Error = Error::Timeout { sent: false };
 
 /// How far a call has come.
 enum Stage<B> {
@@ -37,13 +42,16 @@ pub(crate) struct Exchange<S> {
     pub(crate) layer: WaldoLayer,
 }
 
-/// The error of a call that is not sent.
-fn refusal<B>(stage: Stage<B>, refused: Refused) -> Error {
-    match stage {
-        Stage::Fresh(_) => refused.into(),
-        // Return the first error: a refusal would say that nothing was sent, but the server may
-        // have acted on the upload.
-        Stage::BrokeOff(error, _) => error,
+impl<B> Stage<B> {
+    /// The error of a call that is not sent again, for this reason.
+    ///
+    /// If the upload broke off, its error is returned: the reason would say that nothing was sent,
+    /// but the server may have acted on the upload.
+    fn into_error(self, reason: impl Into<Error>) -> Error {
+        match self {
+            Self::Fresh(_) => reason.into(),
+            Self::BrokeOff(error, _) => error,
+        }
     }
 }
 
@@ -78,7 +86,8 @@ impl<S> Exchange<S> {
         }
         let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
-        let mut call = self.bound(call, &mut head);
+        let ends = self.ends(&mut head);
+        let mut call = self.bound(call, ends, &mut head);
         let session = self.layer.session.clone();
         let upload = body.upload();
         if upload.is_some() {
@@ -88,45 +97,43 @@ impl<S> Exchange<S> {
         loop {
             // Wait for capacity before `admit`, because an admitted request must be sent right
             // away. A login may hold the capacity, so the wait ends with the call's deadline.
-            let ready = self.ready_in_time(call.deadline()).await?;
+            let ready = match self.ready_by(call.deadline()).await {
+                Ok(ready) => ready,
+                Err(error) => return Err(stage.into_error(error)),
+            };
             let admission = session.admit(call, &mut head)?;
             let service = match (ready, &admission) {
                 (Some(service), _) => service,
-                (None, Admission::Refuse(refused)) => return Err(refusal(stage, refused.clone())),
+                (None, Admission::Refuse(refused)) => return Err(stage.into_error(refused.clone())),
                 (None, Admission::Send(_) | Admission::Authenticate(..) | Admission::Wait(_)) => {
-                    self.ready().await?
+                    match self.ready_by(ends).await.and_then(|ready| ready.ok_or(NOT_SENT)) {
+                        Ok(service) => service,
+                        Err(error) => return Err(stage.into_error(error)),
+                    }
                 }
             };
             call = match admission {
                 Admission::Send(attempt) => {
                     let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
-                    let sending = Sending { service, head: &head, sleep: &self.layer.sleep };
                     let (sent, spare) = match (how, stage) {
                         (Upload::HeadOnly, Stage::BrokeOff(error, spare)) => {
+                            let sending = self.sending(service, &head, ends);
                             match sending.probe(upload.unwrap_or_default()).await? {
                                 Some(response) => (Sent::Answered(response, None), spare),
                                 None => return Err(error),
                             }
                         }
                         (_, Stage::BrokeOff(error, None)) => return Err(error),
-                        (how, Stage::Fresh(body) | Stage::BrokeOff(_, Some(body))) => {
+                        (how, Stage::Fresh(body)) => {
                             let spare = body.again(again);
-                            let sent = match how {
-                                Upload::Send => sending.send(body).await?,
-                                Upload::ExpectContinue | Upload::HeadOnly => match sending
-                                    .ask(body)
-                                    .await?
-                                {
-                                    Asked::Sent(sent) => sent,
-                                    Asked::Refused(body) => {
-                                        let service = self.ready().await?;
-                                        Sending { service, head: &head, sleep: &self.layer.sleep }
-                                            .send(body)
-                                            .await?
-                                    }
-                                },
-                            };
-                            (sent, spare)
+                            (self.send(how, service, &head, ends, body).await?, spare)
+                        }
+                        (how, Stage::BrokeOff(error, Some(body))) => {
+                            let spare = body.again(again);
+                            let sent = self.send(how, service, &head, ends, body).await;
+                            // The server may have acted on the upload that broke off, and not on
+                            // this sending.
+                            (sent.map_err(|_| error)?, spare)
                         }
                     };
                     match sent {
@@ -163,20 +170,49 @@ impl<S> Exchange<S> {
                     drop(service);
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
-                Admission::Refuse(refused) => return Err(refusal(stage, refused)),
+                Admission::Refuse(refused) => return Err(stage.into_error(refused)),
             };
         }
     }
 
-    /// A service that is ready, or `None` if the deadline comes first.
-    async fn ready_in_time<B>(&mut self, deadline: Option<Instant>) -> Result<Option<S>, Error>
+    /// Sends head and body as `how` says.
+    async fn send<B, R>(
+        &mut self,
+        how: Upload,
+        service: S,
+        head: &Request<()>,
+        ends: Option<Instant>,
+        body: Body<B>,
+    ) -> Result<Sent<R, B>, Error>
+    where
+        S: Service<
+                Request<Body<B>>,
+                Response = Response<R>,
+                Error: Into<Box<dyn StdError + Send + Sync>>,
+            > + Clone,
+        B: http_body::Body,
+    {
+        let sending = self.sending(service, head, ends);
+        match how {
+            Upload::Send => sending.send(body).await,
+            Upload::ExpectContinue | Upload::HeadOnly => match sending.ask(body).await? {
+                Asked::Sent(sent) => Ok(sent),
+                Asked::Refused(body) => {
+                    let service = self.ready_by(ends).await?.ok_or(NOT_SENT)?;
+                    self.sending(service, head, ends).send(body).await
+                }
+            },
+        }
+    }
+
+    /// A service that is ready, or `None` if this instant comes first.
+    async fn ready_by<B>(&mut self, instant: Option<Instant>) -> Result<Option<S>, Error>
     where
         S: Service<B, Error: Into<Box<dyn StdError + Send + Sync>>> + Clone,
     {
-        let Some(deadline) = deadline.filter(|_| self.ready.is_none()) else {
+        let Some(left) = self.left(instant).filter(|_| self.ready.is_none()) else {
             return self.ready().await.map(Some);
         };
-        let left = deadline.saturating_duration_since(self.layer.session.now());
         let sleep = self.layer.sleep.clone();
         sleep.unless(left, self.ready()).await.transpose()
     }
@@ -185,22 +221,46 @@ impl<S> Exchange<S> {
     where
         S: Service<B, Error: Into<Box<dyn StdError + Send + Sync>>> + Clone,
     {
-        if let Some(ready) = self.ready.take() {
-            return Ok(ready);
+        if let Some(service) = self.ready.take() {
+            return Ok(service);
         }
         let mut service = self.spare.clone();
         poll_fn(|context| service.poll_ready(context))
             .await
-            .map_err(|error| Error::Inner(error.into()))?;
+            .map_err(|error| Error::NotReady(error.into()))?;
         Ok(service)
     }
 
+    fn sending<'a>(
+        &'a self,
+        service: S,
+        head: &'a Request<()>,
+        ends: Option<Instant>,
+    ) -> Sending<'a, S> {
+        Sending { service, head, sleep: &self.layer.sleep, left: self.left(ends) }
+    }
+
+    /// When the time of the whole call ends.
+    fn ends(&self, head: &mut Request<()>) -> Option<Instant> {
+        let own = head.extensions_mut().remove::<Timeout>().map(|Timeout(span)| span);
+        own.or(self.layer.timeout).map(|span| self.after(span))
+    }
+
     /// Sets the deadline of the call's waiting.
-    fn bound(&self, call: Call, head: &mut Request<()>) -> Call {
+    fn bound(&self, call: Call, ends: Option<Instant>, head: &mut Request<()>) -> Call {
         let own = head.extensions_mut().remove::<MaxWait>().map(|MaxWait(span)| span);
-        match own.or(self.layer.max_wait) {
-            Some(span) => call.with_deadline(self.layer.session.now().saturating_add(span)),
+        let limit = own.or(self.layer.max_wait).map(|span| self.after(span));
+        match [ends, limit].into_iter().flatten().min() {
+            Some(limit) => call.with_deadline(limit),
             None => call,
         }
+    }
+
+    fn after(&self, span: Duration) -> Instant {
+        self.layer.session.now().saturating_add(span)
+    }
+
+    fn left(&self, until: Option<Instant>) -> Option<Duration> {
+        until.map(|until| until.saturating_duration_since(self.layer.session.now()))
     }
 }

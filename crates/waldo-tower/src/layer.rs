@@ -34,9 +34,13 @@ pub struct WaldoLayer {
     pub(crate) sleep: Sleep,
     pub(crate) spawn: Spawn,
     pub(crate) max_wait: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl WaldoLayer {
+    /// The default of [`timeout`](Self::timeout).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
     /// The default of [`max_wait`](Self::max_wait).
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
@@ -56,15 +60,26 @@ impl WaldoLayer {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let max_wait = Some(Self::DEFAULT_MAX_WAIT);
-        Self { session, sleep: Sleep::new(sleep), spawn: Spawn::new(spawn), max_wait }
+        let (sleep, spawn) = (Sleep::new(sleep), Spawn::new(spawn));
+        let (max_wait, timeout) = (Some(Self::DEFAULT_MAX_WAIT), Some(Self::DEFAULT_TIMEOUT));
+        Self { session, sleep, spawn, max_wait, timeout }
+    }
+
+    /// How long a whole call may take, until the head of the response has come: waiting for a login
+    /// or for capacity, sending, and sending again. `None` sets no limit.
+    ///
+    /// Default: 60 s. The extension [`Timeout`](crate::Timeout) sets the timeout of a single call.
+    /// Reading the body of the response is not bounded. A login under way goes on after the
+    /// timeout, and its token serves later calls.
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        Self { timeout: timeout.into(), ..self }
     }
 
     /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
     /// limit.
     ///
-    /// Default: 60 s. The limit bounds waiting only. To bound the whole call, put a timeout around
-    /// the service. The extension [`MaxWait`](crate::MaxWait) sets the limit of a single call.
+    /// Default: 60 s. The limit bounds waiting only. [`timeout`](Self::timeout) bounds the whole
+    /// call. The extension [`MaxWait`](crate::MaxWait) sets the limit of a single call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
     }

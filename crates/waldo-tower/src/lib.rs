@@ -5,6 +5,12 @@
 //! [`OneShot`]: OneShot
 //! [`OneShotLayer`]: OneShotLayer
 //! [`MaxWait`]: MaxWait
+//! [`Timeout`]: Timeout
+//! [`WaldoLayer::timeout`]: WaldoLayer::timeout
+//! [`error_for_status`]: error_for_status
+//! [`Error::NotReady`]: Error::NotReady
+//! [`Error::Timeout`]: Error::Timeout
+//! [`name`]: ConfigBuilder::name
 //! [`Body`]: Body
 //! [`Error::ForeignOrigin`]: Error::ForeignOrigin
 //! [`Error::BrokeOff`]: Error::BrokeOff
@@ -28,6 +34,8 @@ mod sending;
 mod service;
 mod sleep;
 mod spawn;
+mod status;
+mod timeout;
 
 pub use body::Body;
 pub use error::Error;
@@ -37,6 +45,8 @@ pub use one_shot::{OneShot, OneShotLayer};
 pub use response::ResponseFuture;
 pub use service::Waldo;
 pub use spawn::LoginFuture;
+pub use status::error_for_status;
+pub use timeout::Timeout;
 
 /// The types of requests and responses.
 pub use http;
@@ -44,7 +54,7 @@ pub use waldo_auth_client::{
     DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env,
 };
 pub use waldo_auth_core::{
-    Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation, ForeignOrigin,
-    Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal, Rejection,
-    RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
+    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
+    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// An extension of a request: how long its call may wait for a login or a backoff. It replaces the
 /// limit of the [layer](crate::WaldoLayer::max_wait).
 ///
-/// The limit bounds waiting only. To bound the whole call, put a timeout around it.
+/// The limit bounds waiting only. To bound the whole call, add a [`Timeout`](crate::Timeout).
 ///
 /// ```
 /// use std::time::Duration;

@@ -98,7 +98,7 @@ where
     type Future = ResponseFuture<R>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+        self.0.inner.poll_ready(context).map_err(|error| Error::NotReady(error.into()))
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {

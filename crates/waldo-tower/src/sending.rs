@@ -1,6 +1,7 @@
 //! One sending of a request, until the head of its response.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body::SizeHint;
@@ -19,6 +20,8 @@ pub(crate) struct Sending<'a, S> {
     pub(crate) service: S,
     pub(crate) head: &'a Request<()>,
     pub(crate) sleep: &'a Sleep,
+    /// The rest of the call's time.
+    pub(crate) left: Option<Duration>,
 }
 
 /// The result of sending a body.
@@ -51,7 +54,7 @@ impl<S> Sending<'_, S> {
             if body.upload().is_some() { body.behind(HeldBody::open) } else { (body, None) };
         let sent = self.service.call(self.head.clone().map(|()| body));
         drop(self.service);
-        match sent.await {
+        match in_time(self.sleep, self.left, sent).await? {
             Ok(response) => Ok(Sent::Answered(response, None)),
             Err(error) => failed(error.into(), gate.as_ref()),
         }
@@ -74,11 +77,13 @@ impl<S> Sending<'_, S> {
         let sent = self.service.call(self.asking(body)?);
         drop(self.service);
         let silence = self.sleep.of(Upload::CONTINUE_TIMEOUT);
-        let sent = match &gate {
-            Some(gate) => gate.open_after(silence, sent).await,
-            None => sent.await,
+        let sent = async {
+            match &gate {
+                Some(gate) => gate.open_after(silence, sent).await,
+                None => sent.await,
+            }
         };
-        let response = match sent {
+        let response = match in_time(self.sleep, self.left, sent).await? {
             Ok(response) => response,
             Err(error) => return failed(error.into(), gate.as_ref()).map(Asked::Sent),
         };
@@ -103,7 +108,9 @@ impl<S> Sending<'_, S> {
     {
         let sent = self.service.call(self.asking(Body::never(length))?);
         drop(self.service);
-        let answer = self.sleep.unless(Upload::CONTINUE_TIMEOUT, sent).await.and_then(Result::ok);
+        let limit =
+            self.left.map_or(Upload::CONTINUE_TIMEOUT, |left| left.min(Upload::CONTINUE_TIMEOUT));
+        let answer = self.sleep.unless(limit, sent).await.and_then(Result::ok);
         Ok(answer.filter(|response| response.status() != StatusCode::EXPECTATION_FAILED))
     }
 
@@ -111,6 +118,18 @@ impl<S> Sending<'_, S> {
         let mut head = self.head.clone();
         expect_continue(head.headers_mut())?;
         Ok(head.map(|()| body))
+    }
+}
+
+/// The result of the sending, if it comes within the rest of the call's time.
+async fn in_time<T>(
+    sleep: &Sleep,
+    left: Option<Duration>,
+    sent: impl Future<Output = T>,
+) -> Result<T, Error> {
+    match left {
+        Some(left) => sleep.unless(left, sent).await.ok_or(Error::Timeout { sent: true }),
+        None => Ok(sent.await),
     }
 }
 

@@ -72,7 +72,7 @@ where
     type Future = ResponseFuture<R>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(context).map_err(|error| Error::Inner(error.into()))
+        self.inner.poll_ready(context).map_err(|error| Error::NotReady(error.into()))
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<R> {
@@ -85,6 +85,7 @@ where
 impl<S> fmt::Debug for Waldo<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waldo")
+            .field("name", &self.layer.session.name())
             .field("origin", &self.layer.session.origin().to_string())
             .finish_non_exhaustive()
     }

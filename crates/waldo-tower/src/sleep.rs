@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Makes futures that end after a given time. Only waiting calls and logins need such a future, so
-/// it may allocate.
+/// Makes futures that end after a given time. Only calls and logins that wait need such a future,
+/// so it may allocate.
 #[derive(Clone)]
 pub(crate) struct Sleep(Arc<Make>);
 
@@ -29,16 +29,20 @@ impl Sleep {
         (self.0)(span)
     }
 
-    /// The result of the work; `None` if the work takes longer than `span`.
+    /// The result of the work; `None` if the work takes longer than `span`. Work that ends at once
+    /// needs no timer.
     pub(crate) async fn unless<T>(
         &self,
         span: Duration,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        let (mut work, mut sleep) = (pin!(work), pin!(self.of(span)));
+        let (mut work, mut sleep) = (pin!(work), None);
         poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => sleep.as_mut().poll(context).map(|()| None),
+            Poll::Pending => {
+                let sleep = sleep.get_or_insert_with(|| (self.0)(span));
+                sleep.as_mut().poll(context).map(|()| None)
+            }
         })
         .await
     }

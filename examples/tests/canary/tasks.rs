@@ -13,7 +13,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
 use waldo_reqwest::reqwest;
 use waldo_tower::http::{Request, Response};
-use waldo_tower::{Body, MaxWait, WaldoLayer};
+use waldo_tower::{Body, MaxWait, Timeout, WaldoLayer};
 
 use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, plant};
 use crate::client::server;
@@ -114,6 +114,7 @@ async fn a_service(emulator: &Emulator) {
     EARS.hear(&layer);
     EARS.hear(&service);
     EARS.hear(&MaxWait(Duration::from_secs(1)));
+    EARS.hear(&Timeout(Duration::from_secs(1)));
     let (held, gate) = HeldBody::held(Full::<Bytes>::from(OTHER_SECRET));
     EARS.hear(&held);
     EARS.hear(&gate);
@@ -133,6 +134,8 @@ async fn a_service(emulator: &Emulator) {
                     .iter()
                     .for_each(|value| plant(value.to_str().unwrap()));
                 EARS.hear(&response);
+                let answer = waldo_tower::error_for_status(response).await;
+                answer.map_or_else(|error| EARS.hear_error(&error), drop);
             }
             Err(error) => EARS.hear_error(&error),
         }
@@ -183,6 +186,21 @@ async fn a_reqwest_client(emulator: &Emulator) {
         emulator.push_fault(Fault::call(answer));
         call("/customer?field=id").await;
     }
+    let echo = Answer::Refusal { status: 403, code: format!("{KEY} {SECRET}") };
+    emulator.push_fault(Fault::call(echo));
+    call("/customer?field=id").await;
     call("https://evil.example/").await;
+    let wrong = client.get(format!("/{OTHER_KEY}?{OTHER_SECRET}")).segment("..");
+    EARS.hear_error(&wrong.send().await.unwrap_err());
+    let stream = || async { Ok(OTHER_SECRET) };
+    let form = || async { Ok(reqwest::multipart::Form::new().text("own", OTHER_SECRET)) };
+    let factories =
+        [client.post("/").body_factory(stream), client.post("/").multipart_factory(form)];
+    for request in factories {
+        EARS.hear(&request);
+        EARS.hear_error(&request.build().unwrap_err());
+    }
+    let lost = || async { Err::<&str, _>(std::io::Error::other("there is no such file")) };
+    EARS.hear_error(&client.post("/").body_factory(lost).send().await.unwrap_err());
     EARS.hear_error(&waldo_reqwest::Client::builder(pair()).origin(SECRET).build().unwrap_err());
 }

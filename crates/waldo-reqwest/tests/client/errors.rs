@@ -2,8 +2,14 @@
 //! is.
 
 use std::error::Error as _;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::{Body, Frame};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_reqwest::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use waldo_reqwest::reqwest::{self, Method, Request};
@@ -15,12 +21,13 @@ use crate::site::{bounded, builder, call, client, emulator, reason, status};
 #[test]
 fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
     bounded(async {
-        let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let client = builder(format!("http://{nobody}"))
             .limits(|limits| limits.failures_per_call(1))
             .build()
             .unwrap();
         let error = call(&client).await.unwrap_err();
+        assert!(error.never_sent());
         assert_eq!(reason(&error), Reason::ConnectionRefused);
         let expected = format!(
             "http://{nobody}: login unavailable: the server refused the connection; check the port"
@@ -73,7 +80,7 @@ fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
         let long = format!("{}/{}", server.origin(), "x".repeat(70_000));
         let error =
             client.execute(Request::new(Method::GET, long.parse().unwrap())).await.unwrap_err();
-        assert!(matches!(error, Error::Url(_)), "{error:?}");
+        assert!(matches!(error, Error::Url(_)) && error.never_sent(), "{error:?}");
         assert_eq!(error.to_string(), "no request can be sent to this URL: uri too long");
         assert!(server.seen().is_empty());
     });
@@ -94,6 +101,101 @@ fn a_call_that_breaks_is_not_sent_again() {
         assert!(error.source().is_some(), "{error} has lost its cause");
         assert_eq!(client.post("/onboard").body("{}").send().await.unwrap().status(), 503);
         assert_eq!(emulator.stats().server.total(), 2);
+    });
+}
+
+#[test]
+fn a_call_without_a_connection_was_never_sent() {
+    bounded(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let client = client(format!("http://{}", listener.local_addr().unwrap()));
+        // The listener is gone as soon as it has granted a login.
+        let granting = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"}") {
+                let mut bytes = [0; 1024];
+                let count = stream.read(&mut bytes).unwrap();
+                seen.extend_from_slice(&bytes[..count]);
+            }
+            stream.write_all(grant(&jwt(1)).as_bytes()).unwrap();
+        });
+        drop(client.token().await.unwrap());
+        granting.join().unwrap();
+        let error = call(&client).await.unwrap_err();
+        assert!(error.is_connect() && error.never_sent() && !error.is_timeout(), "{error:?}");
+        let shown = error.to_string().to_lowercase();
+        assert!(shown.starts_with("the request failed: ") && shown.contains("refused"), "{shown}");
+    });
+}
+
+/// A body that fails with the error of another request.
+struct PassedOn(Option<reqwest::Error>);
+
+impl Body for PassedOn {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+#[test]
+fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
+    bounded(async {
+        let server = Scripted::start(|_| grant(&jwt(1)));
+        let client = client(server.origin());
+        let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let elsewhere = reqwest::Client::builder().no_proxy().build().unwrap();
+        let elsewhere = elsewhere.get(format!("http://{nobody}/")).send().await.unwrap_err();
+        assert!(elsewhere.is_connect());
+        let body = reqwest::Body::wrap(PassedOn(Some(elsewhere)));
+        let error = client.post("/document").body(body).send().await.unwrap_err();
+        assert!(matches!(&error, Error::Reqwest(error) if error.is_connect()), "{error:?}");
+        assert!(!error.is_connect() && !error.never_sent(), "{error:?}");
+    });
+}
+
+#[test]
+fn an_error_says_whether_its_call_was_sent_and_shows_no_url() {
+    bounded(async {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        assert_eq!(status(&client).await, 200);
+        let target = "/customer?field=id&value=jane";
+        for fault in [Answer::Cut, Answer::Hang] {
+            emulator.push_fault(Fault::call(fault));
+            let request = client.get(target).timeout(Duration::from_millis(300));
+            let error = request.send().await.unwrap_err();
+            assert!(!error.never_sent() && !error.is_connect(), "{error:?}");
+            if error.is_timeout() {
+                assert_eq!(error.to_string(), "the request failed: operation timed out");
+            } else {
+                assert!(error.to_string().starts_with("the request failed: connection"), "{error}");
+            }
+            assert_eq!(format!("{error:?}"), error.to_string());
+            let causes = std::iter::successors(error.source(), |&cause| cause.source());
+            let shown: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
+            assert!(!format!("{error} {shown:?}").contains("jane"), "{shown:?}");
+            let Error::Reqwest(error) = error else { panic!("{error:?}") };
+            assert!(error.url().is_none());
+        }
+        let response = client.get(target).send().await.unwrap();
+        let decoded = Error::from(response.json::<u32>().await.unwrap_err());
+        assert!(!decoded.never_sent() && !decoded.to_string().contains("jane"), "{decoded}");
+        assert!(decoded.to_string().starts_with("error decoding response body: "), "{decoded}");
+        let error = client.get("jane").send().await.unwrap_err();
+        assert!(error.never_sent() && !error.to_string().contains("jane"), "{error}");
+        let error = client.get("http://jane.example/").send().await.unwrap_err();
+        assert!(error.never_sent(), "{error}");
+        emulator.revoke_key(Server::KEY_ID);
+        client.invalidate(client.generation());
+        let error = call(&client).await.unwrap_err();
+        assert!(error.never_sent() && !error.is_timeout() && !error.is_connect(), "{error}");
     });
 }
 
@@ -205,6 +307,7 @@ fn a_header_map_without_room_is_an_error() {
             *request.headers_mut() = headers;
             let error = client.execute(request).await.unwrap_err();
             assert!(matches!(error, Error::TooManyHeaders), "{removed}: {error:?}");
+            assert!(error.never_sent());
         }
         assert!(server.seen_as("GET /x").is_empty());
     });

@@ -34,6 +34,8 @@ mod settings;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod timeouts;
 #[cfg(test)]
 mod uploads;

@@ -130,7 +130,10 @@ fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
         }
         assert!(output.0.len() > 40, "something was said: {}", output.0.len());
         let origin = server.origin();
-        assert_eq!(format!("{client:?}"), format!("Client {{ origin: {origin:?}, .. }}"));
+        assert_eq!(
+            format!("{client:?}"),
+            format!("Client {{ name: None, origin: {origin:?}, .. }}")
+        );
         assert_eq!(
             format!("{:?}", client.get("/renewal")),
             format!("RequestBuilder {{ client: {client:?}, .. }}")

@@ -6,7 +6,9 @@ use tokio::time::{sleep, timeout};
 use waldo_emulator::Hold;
 use waldo_reqwest::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use waldo_reqwest::reqwest::{self, Proxy};
-use waldo_reqwest::{BuildError, Client, ConfigBuilder, Error, Reason, Refusal, Refused};
+use waldo_reqwest::{
+    BuildError, Client, ClientBuilder, ConfigBuilder, Error, Reason, Refusal, Refused,
+};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder_over, call, client, credentials, emulator, reason, status};
@@ -118,6 +120,7 @@ fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
         let settings = reqwest::Client::builder().timeout(Duration::from_millis(50));
         let client = Client::builder(credentials())
             .origin(emulator.origin())
+            .timeout(None)
             .client_builder(settings)
             .limits(|limits| limits.failures_per_call(1))
             .build()
@@ -168,6 +171,18 @@ fn a_client_without_settings_waits_at_most_a_minute() {
         let is_deadline = |refused: &Refused| matches!(refused.refusal, Refusal::Deadline { .. });
         assert!(matches!(&error, Error::Refused(refused) if is_deadline(refused)), "{error:?}");
     });
+}
+
+#[test]
+fn a_call_takes_at_most_a_minute_by_default() {
+    let timeout = |builder: &ClientBuilder| {
+        let shown = format!("{builder:?}");
+        shown.split("timeout: ").nth(1).unwrap().to_owned()
+    };
+    let builder = Client::builder(credentials());
+    assert!(timeout(&builder).starts_with("Some(60s)"), "{builder:?}");
+    let builder = builder.timeout(None);
+    assert!(timeout(&builder).starts_with("None"), "{builder:?}");
 }
 
 #[test]

@@ -21,9 +21,13 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap()
 }
 
-/// A client whose calls do not hang for ever.
+/// A client whose calls do not hang for ever, and that returns a 4xx or 5xx as a response.
 pub(crate) fn builder(origin: impl Into<String>) -> ClientBuilder {
-    Client::builder(credentials()).origin(origin).timeout(PATIENCE).max_wait(PATIENCE)
+    Client::builder(credentials())
+        .origin(origin)
+        .timeout(PATIENCE)
+        .max_wait(PATIENCE)
+        .http_status_as_error(false)
 }
 
 pub(crate) fn builder_over(

@@ -18,11 +18,13 @@ use crate::site::{
 const SOON: Duration = Duration::from_secs(10);
 
 fn is_timeout(error: &Error) -> bool {
-    matches!(error, Error::Reqwest(error) if error.is_timeout())
+    matches!(error, Error::Reqwest(_)) && error.is_timeout() && !error.never_sent()
 }
 
 fn is_deadline(error: &Error) -> bool {
     matches!(error, Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. }))
+        && error.is_timeout()
+        && error.never_sent()
 }
 
 #[test]

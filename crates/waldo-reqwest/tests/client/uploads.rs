@@ -1,8 +1,9 @@
 //! Uploads whose token is refused on their head alone.
 
 use std::error::Error as _;
+use std::future::ready;
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -109,6 +110,31 @@ fn rule_24_refused_uploads_block_no_later_call() {
 }
 
 #[test]
+fn rule_24_a_stream_of_a_factory_heals() {
+    bounded(async {
+        for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
+            let server = Refuser::start(manner);
+            let client = client(&server);
+            assert_eq!(upload(&client, 1).await.unwrap(), 200);
+            for _ in 0..5 {
+                let logins = server.logins();
+                server.kill_tokens();
+                server.take_stored();
+                let made = Arc::new(AtomicUsize::new(0));
+                let counted = Arc::clone(&made);
+                let request = client.post("/up").body_factory(move || {
+                    counted.fetch_add(1, SeqCst);
+                    ready(Ok(stream()))
+                });
+                assert_eq!(whole(request.send().await.unwrap()).await, 200, "{manner:?}");
+                assert_eq!((server.take_stored(), server.logins()), (vec![8 * MB], logins + 1));
+                assert_eq!(made.load(SeqCst), 2, "a head-only attempt needs no body");
+            }
+        }
+    });
+}
+
+#[test]
 fn rule_24_uploads_at_once_share_one_login() {
     bounded(async {
         let server = Refuser::start(Manner::Closes);
@@ -131,6 +157,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
         Ok(200) => false,
         Err(error @ Error::BrokeOff(_)) => {
             assert!(error.to_string().contains("token may have been refused"), "{error}");
+            assert!(!error.never_sent() && !error.is_connect());
             let causes = std::iter::successors(error.source(), |&cause| cause.source());
             let cut = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).count();
             assert_eq!(cut, 1, "{error:?}");
@@ -338,5 +365,36 @@ fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
         let error = upload.send().await.unwrap_err();
         assert!(matches!(error, Error::BrokeOff(_)), "{error:?}");
         assert_eq!(server.logins(), 2);
+    });
+}
+
+#[test]
+fn rule_24_a_late_resend_does_not_hide_that_an_upload_broke_off() {
+    bounded(async {
+        let shared = Arc::new(OnceLock::<Client>::new());
+        let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
+        let uploads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&uploads);
+        let server = Scripted::start(move |seen| match seen.line.as_str() {
+            "POST /authenticate" => grant(&jwt(logins.fetch_add(1, SeqCst) + 1)),
+            "POST /up" if counted.fetch_add(1, SeqCst) == 0 => {
+                let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+                let call = client.get().unwrap().get("/refused").send();
+                assert_eq!(runtime.block_on(call).unwrap().status(), 200);
+                String::new()
+            }
+            "POST /up" => {
+                std::thread::sleep(Duration::from_secs(3));
+                String::new()
+            }
+            "GET /refused" if seen.bears(&jwt(1)) => answer(401, "", ""),
+            _ => answer(200, "", ""),
+        });
+        let client = shared.get_or_init(|| crate::site::client(server.origin()));
+        assert_eq!(whole(client.get("/").send().await.unwrap()).await, 200);
+        let upload = client.post("/up").header("x-unread", "").body(vec![7; 8 * MB]);
+        let error = upload.timeout(Duration::from_secs(2)).send().await.unwrap_err();
+        assert!(matches!(error, Error::BrokeOff(_)) && !error.never_sent(), "{error:?}");
+        assert_eq!(uploads.load(SeqCst), 2);
     });
 }

@@ -18,7 +18,7 @@ use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_tower::http::header::EXPECT;
 use waldo_tower::http::{HeaderMap, Request, Response};
-use waldo_tower::{Body, Error, Explanation, MaxWait, SharedSession, WaldoLayer};
+use waldo_tower::{Body, Error, Explanation, MaxWait, SharedSession, Timeout, WaldoLayer};
 
 use crate::mock::{Inner, ORIGIN, mock, willing};
 use crate::site::{
@@ -185,7 +185,7 @@ where
 
 #[test]
 fn readiness_is_that_of_the_service_below() {
-    let failed = "the request failed: no more connections".to_owned();
+    let failed = "the service below is not ready: no more connections".to_owned();
     for (below, above) in [
         (Poll::Pending, Poll::Pending),
         (Poll::Ready(Ok(())), Poll::Ready(Ok(()))),
@@ -233,13 +233,18 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
     const LEASE: Duration = Duration::from_secs(600);
     let own = MaxWait(Duration::from_secs(7));
     let of_layer: Change = |layer| layer.max_wait(Duration::from_secs(8));
-    let cases: [(Change, Option<MaxWait>, u64); 4] = [
-        (|layer| layer, None, 60),
-        (of_layer, None, 8),
-        (of_layer, Some(own), 7),
-        (|layer| layer.max_wait(None), None, LEASE.as_secs()),
+    let timeout: Change = |layer| layer.max_wait(None).timeout(Duration::from_secs(9));
+    let cases: [(Change, Option<MaxWait>, Option<Timeout>, u64); 8] = [
+        (|layer| layer, None, None, 60),
+        (of_layer, None, None, 8),
+        (of_layer, Some(own), None, 7),
+        (|layer| layer.max_wait(None), None, None, 60),
+        (|layer| layer.timeout(None), None, None, 60),
+        (timeout, None, None, 9),
+        (timeout, None, Some(Timeout(Duration::from_secs(6))), 6),
+        (|layer| layer.max_wait(None).timeout(None), None, None, LEASE.as_secs()),
     ];
-    for (change, own, bound) in cases {
+    for (change, own, whole, bound) in cases {
         let (spans, logins) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (set, started) = (Arc::clone(&spans), Arc::clone(&logins));
         let timer = move |span| {
@@ -253,6 +258,7 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
         let mut service = change(layer).layer(willing().0);
         let mut request = customer();
         own.map(|own| request.extensions_mut().insert(own));
+        whole.map(|whole| request.extensions_mut().insert(whole));
         // The session is older than its first call.
         while session.now().since_start() < Duration::from_millis(2) {
             std::thread::yield_now();
@@ -271,16 +277,18 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
 }
 
 #[test]
-fn what_bounds_a_wait_is_not_handed_on() {
+fn the_limits_of_a_call_are_not_handed_on() {
     let (inner, seen) = willing();
     let inner =
         BoxCloneSyncService::new(ServiceExt::map_request(inner, |request: Request<Sent>| {
             assert!(request.extensions().get::<MaxWait>().is_none());
+            assert!(request.extensions().get::<Timeout>().is_none());
             request
         }));
     let service = layer(settings(ORIGIN)).layer(inner);
     let mut request = Request::get(ORIGIN).body(Full::default()).unwrap();
     request.extensions_mut().insert(MaxWait(PATIENCE));
+    request.extensions_mut().insert(Timeout(PATIENCE));
     assert_eq!(on_a_runtime(status(service, request)).unwrap(), 200);
     assert_eq!(seen.calls().len(), 1);
 }

@@ -2,17 +2,20 @@
 
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use tower::{BoxError, Layer, Service, service_fn};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_tower::http::{HeaderName, HeaderValue, Request, Response, Uri};
-use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config};
+use waldo_tower::{Credentials, Error, Reason, Refusal, Refused, config, error_for_status};
 
 use crate::mock::{ORIGIN, willing};
 use crate::site::{emulator, get, hyper, layer, on_a_runtime, service, settings, status};
@@ -29,6 +32,7 @@ fn only_a_refusal_says_when_to_try_again() {
     let service = layer(settings(ORIGIN)).layer(willing().0);
     let error = on_a_runtime(status(service, to("https://evil.example/"))).unwrap_err();
     assert_eq!(error.retry_in(), None);
+    assert!(error.never_sent());
     let inner = service_fn(|_: Request<Sent>| async {
         Ok::<_, BoxError>(
             Response::builder()
@@ -39,6 +43,7 @@ fn only_a_refusal_says_when_to_try_again() {
     });
     let error = on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err();
     assert!(error.retry_in().is_some_and(|wait| wait > Duration::from_secs(50)), "{error}");
+    assert!(error.never_sent() && !error.is_timeout());
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn a_header_map_without_room_is_an_error() {
         let number = request.headers().len() - 1;
         request.headers_mut().remove(format!("x-{number}"));
         let error = on_a_runtime(status(service.clone(), request.clone())).unwrap_err();
-        assert!(matches!(error, Error::TooManyHeaders), "{error:?}");
+        assert!(matches!(error, Error::TooManyHeaders) && error.never_sent(), "{error:?}");
         assert!(error.to_string().contains("so many headers that none can be added"), "{error}");
     }
     assert_eq!(seen.calls().len(), 0);
@@ -141,7 +146,132 @@ fn a_transport_that_fails_is_the_callers_error_and_is_not_tried_again() {
     assert_eq!(sent.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
+/// The error of a call whose request fails with this error.
+fn failed_with(error: impl Into<BoxError> + Clone + Send + Sync + 'static) -> Error {
+    let inner = service_fn(move |request: Request<Sent>| {
+        let is_login = request.uri().path() == "/authenticate";
+        let error = error.clone();
+        async move {
+            if is_login {
+                return Ok(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)));
+            }
+            Err::<_, BoxError>(error.into())
+        }
+    });
+    on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err()
+}
+
+/// An [`io::Error`] of this kind, in an error of the kind that clients have.
+#[derive(Clone, Debug)]
+struct Caused(ErrorKind, bool);
+
+impl From<Caused> for BoxError {
+    fn from(Caused(kind, is_deep): Caused) -> Self {
+        let error = io::Error::from(kind);
+        if is_deep { Layered(io::Error::other(error).into()).into() } else { error.into() }
+    }
+}
+
+#[test]
+fn an_error_says_whether_its_call_was_sent() {
+    for is_deep in [false, true] {
+        let error = failed_with(Caused(ErrorKind::ConnectionRefused, is_deep));
+        assert!(error.is_connect() && error.never_sent() && !error.is_timeout(), "{error}");
+        let error = failed_with(Caused(ErrorKind::TimedOut, is_deep));
+        assert!(!error.is_connect() && !error.never_sent() && error.is_timeout(), "{error}");
+        let error = failed_with(Caused(ErrorKind::ConnectionReset, is_deep));
+        assert!(!error.is_connect() && !error.never_sent() && !error.is_timeout(), "{error}");
+    }
+    let broke_off = Error::BrokeOff(Caused(ErrorKind::ConnectionRefused, false).into());
+    assert!(!broke_off.never_sent() && !broke_off.is_connect());
+    let not_ready = Error::NotReady("no more connections".into());
+    assert!(not_ready.never_sent() && !not_ready.is_connect() && !not_ready.is_timeout());
+}
+
+#[test]
+fn a_server_that_is_not_there_refuses_the_connection() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let elsewhere =
+            ServiceExt::<Request<Sent>>::map_request(hyper(), move |mut request: Request<Sent>| {
+                if request.uri().path() != "/authenticate" {
+                    *request.uri_mut() = format!("http://{nobody}/").parse().unwrap();
+                }
+                request
+            });
+        let service = layer(settings(&emulator.origin())).layer(elsewhere);
+        let error = status(service, get(&emulator, "/customer?field=id")).await.unwrap_err();
+        assert!(matches!(error, Error::Inner(_)), "{error}");
+        assert!(error.is_connect() && error.never_sent(), "{error}");
+        assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
+    });
+}
+
+/// A body that fails because its own source refuses a connection.
+struct PassedOn;
+
+impl Body for PassedOn {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(Err(ErrorKind::ConnectionRefused.into())))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(10)
+    }
+}
+
+#[test]
+fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        let hyper =
+            Client::builder(TokioExecutor::new()).build_http::<waldo_tower::Body<PassedOn>>();
+        let service = layer(settings(&emulator.origin())).one_shot().layer(hyper);
+        let request = Request::post(format!("{}/document", emulator.origin()));
+        let error = service.oneshot(request.body(PassedOn).unwrap()).await.unwrap_err();
+        assert!(matches!(error, Error::Inner(_)), "{error}");
+        assert!(!error.is_connect() && !error.never_sent(), "{error}");
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        let own = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).count();
+        assert_eq!(own, 1, "the error of the body is still a cause");
+    });
+}
+
+#[test]
+fn a_4xx_or_5xx_becomes_an_error_with_its_code() {
+    on_a_runtime(async {
+        let emulator = emulator();
+        let service = service(&emulator);
+        let found = service.clone().oneshot(get(&emulator, "/customer?field=id")).await.unwrap();
+        assert_eq!(error_for_status(found).await.unwrap().status(), 200);
+        let missing = service.clone().oneshot(get(&emulator, "/history/kyc/unknown"));
+        let error = error_for_status(missing.await.unwrap()).await.unwrap_err();
+        assert_eq!(error.status(), Some(404.try_into().unwrap()));
+        assert_eq!(error.code(), Some("NOT_FOUND"));
+        assert_eq!(error.to_string(), "the server answered 404 NOT_FOUND");
+        assert!(!error.never_sent() && !error.is_timeout() && !error.is_connect());
+        assert_eq!(error.retry_in(), None);
+        emulator.revoke_key(Server::KEY_ID);
+        let revoked = service.clone().oneshot(get(&emulator, "/customer?field=id"));
+        let error = error_for_status(revoked.await.unwrap()).await.unwrap_err();
+        assert_eq!(error.code(), Some("API_KEY_REVOKED"));
+        assert!(service.layer().session().invalidate(error.generation()));
+    });
+    let busy = Response::builder().status(503).header("retry-after", "7");
+    let busy = busy.body(Broken(Some(r#"{"code":"BUSY","message":"#))).unwrap();
+    let error = on_a_runtime(error_for_status(busy)).unwrap_err();
+    assert_eq!((error.code(), error.retry_in()), (Some("BUSY"), Some(Duration::from_secs(7))));
+}
+
 /// A body that breaks off behind its first bytes.
+#[derive(Debug)]
 struct Broken(Option<&'static str>);
 
 impl Body for Broken {
@@ -259,10 +389,11 @@ fn an_error_of_the_service_below_keeps_its_causes() {
             return Ok(Response::new(Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#)));
         }
         let cause: BoxError = "the cable is cut".into();
-        Err::<_, BoxError>(std::io::Error::other(Layered(cause)).into())
+        Err::<_, BoxError>(io::Error::other(Layered(cause)).into())
     });
     let error = on_a_runtime(status(layer(settings(ORIGIN)).layer(inner), to(ORIGIN))).unwrap_err();
-    assert_eq!(error.to_string(), "the request failed: layered");
+    assert_eq!(error.to_string(), "the request failed: layered: the cable is cut");
+    assert_eq!(format!("{error:?}"), error.to_string());
     assert_eq!(error.source().unwrap().to_string(), "the cable is cut");
 }
 

@@ -18,4 +18,5 @@ mod mock;
 mod refuser;
 mod runtimes;
 mod site;
+mod timeouts;
 mod uploads;

@@ -318,53 +318,64 @@ fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
     }
 }
 
-/// A refusal would say that nothing was sent.
-#[test]
-fn rule_24_a_break_off_that_no_token_follows_is_its_own_error() {
-    on_a_runtime(async {
-        let (is_sent, is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (sends, waits) = (Arc::clone(&is_sent), Arc::clone(&is_refused));
-        let logins = Arc::new(AtomicUsize::new(0));
-        let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
-            let (sends, waits, logins) =
-                (Arc::clone(&sends), Arc::clone(&waits), Arc::clone(&logins));
-            async move {
-                let (status, body) = match request.uri().path() {
-                    "/authenticate" if logins.fetch_add(1, SeqCst) == 0 => {
-                        (200, r#"{"token":"e30.e30.sig"}"#)
+/// The error of an upload that breaks off, while the server refuses its token in another call. Then
+/// a login is rejected, or the second sending of the upload finds no connection.
+async fn broke_off(is_rejected: bool) -> Error {
+    let (is_sent, is_refused) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (sends, waits) = (Arc::clone(&is_sent), Arc::clone(&is_refused));
+    let (logins, uploads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&uploads);
+    let inner = service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| {
+        let (sends, waits) = (Arc::clone(&sends), Arc::clone(&waits));
+        let (logins, uploads) = (Arc::clone(&logins), Arc::clone(&counted));
+        async move {
+            let is_first = || request.headers()["authorization"] == "Bearer e30.e30.0001";
+            let (status, body) = match request.uri().path() {
+                "/authenticate" => match logins.fetch_add(1, SeqCst) {
+                    number if number == 0 || !is_rejected => {
+                        (200, format!(r#"{{"token":"e30.e30.{:04}"}}"#, number + 1))
                     }
-                    "/authenticate" => (401, r#"{"code":"INVALID_API_KEY"}"#),
-                    "/refused" => (401, ""),
-                    "/up" => {
-                        drop(request.into_body().frame().await);
-                        sends.notify_one();
-                        waits.notified().await;
-                        return Err(io::Error::from(ErrorKind::ConnectionReset).into());
-                    }
-                    _ => (200, ""),
-                };
-                Ok::<_, BoxError>(
-                    Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap(),
-                )
-            }
-        });
-        let service = layer(settings(ORIGIN)).layer(inner);
-        let call = |path: &str, length: usize| {
-            let request =
-                Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
-            service.clone().oneshot(request.unwrap())
-        };
-        assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);
-        let upload = tokio::spawn(call("/up", MB));
-        is_sent.notified().await;
-        let refused = call("/refused", 1).await;
-        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
-        is_refused.notify_one();
-        let broke_off = upload.await.unwrap().unwrap_err();
-        assert!(matches!(broke_off, Error::BrokeOff(_)), "{broke_off:?}");
-        let cause = io::Error::from(ErrorKind::ConnectionReset).to_string();
-        assert!(broke_off.to_string().contains(&cause), "{broke_off}");
+                    _ => (401, r#"{"code":"INVALID_API_KEY"}"#.to_owned()),
+                },
+                "/refused" if is_first() => (401, String::new()),
+                "/up" if uploads.fetch_add(1, SeqCst) == 0 => {
+                    drop(request.into_body().frame().await);
+                    sends.notify_one();
+                    waits.notified().await;
+                    return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+                }
+                "/up" => return Err(io::Error::from(ErrorKind::ConnectionRefused).into()),
+                _ => (200, String::new()),
+            };
+            let body = Full::<Bytes>::from(body);
+            Ok::<_, BoxError>(Response::builder().status(status).body(body).unwrap())
+        }
     });
+    let service = layer(settings(ORIGIN)).layer(inner);
+    let call = |path: &str, length: usize| {
+        let request = Request::post(format!("{ORIGIN}{path}")).body(Full::from(vec![7; length]));
+        service.clone().oneshot(request.unwrap())
+    };
+    assert_eq!(call("/accepted", 1).await.unwrap().status(), 200);
+    let upload = tokio::spawn(call("/up", MB));
+    is_sent.notified().await;
+    let refused = call("/refused", 1).await;
+    assert_eq!(matches!(refused, Err(Error::Refused(_))), is_rejected, "{refused:?}");
+    is_refused.notify_one();
+    let error = upload.await.unwrap().unwrap_err();
+    assert_eq!(uploads.load(SeqCst), if is_rejected { 1 } else { 2 });
+    error
+}
+
+/// A later error would say that nothing was sent.
+#[test]
+fn rule_24_a_later_error_does_not_hide_that_an_upload_broke_off() {
+    for is_rejected in [true, false] {
+        let error = on_a_runtime(broke_off(is_rejected));
+        assert!(matches!(error, Error::BrokeOff(_)) && !error.never_sent(), "{error:?}");
+        let cause = io::Error::from(ErrorKind::ConnectionReset).to_string();
+        assert!(error.to_string().contains(&cause), "{error}");
+    }
 }
 
 /// A connection cannot be used again if its body was never sent.
