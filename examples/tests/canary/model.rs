@@ -10,7 +10,7 @@ use waldo_emulator::conformance::{
 };
 use waldo_test_driver::invariants::Violation;
 use waldo_test_driver::scenario::{Change, Witness};
-use waldo_test_driver::server::{Answer, Fault, Hold, Reply, Server, Target};
+use waldo_test_driver::server::{Answer, Fault, Hold, Method, Reply, Server, Stub, Target};
 use waldo_test_driver::{Failure, Plan, Trail, replay};
 use waldo_ureq::http::Request;
 
@@ -40,8 +40,10 @@ fn the_server() {
     let token = token_in(reply);
     server.push_fault(Fault::call(Answer::Unauthorized).on_path("/customer"));
     server.push_fault(Fault::call(Answer::CutShort).on_path("/customer"));
+    server.push_stub(Stub::path(Method::GET, "/mine").json(200, &json!({"secret": SECRET})));
     EARS.hear(&server);
     EARS.hear(server.faults());
+    EARS.hear(&server.stubs()[0]);
     for _ in 0..3 {
         let bearer = format!("Bearer {token}");
         let call = Request::get("/customer").header("authorization", bearer).body("").unwrap();
@@ -152,7 +154,7 @@ impl Client for Deaf {
 
 /// Types that are formatted inside of the types above, or that hold only words, numbers and
 /// switches.
-const INSIDE: [&str; 51] = [
+const INSIDE: [&str; 52] = [
     "waldo_test_driver::choices::BadTrail",
     "waldo_test_driver::choices::Choices",
     "waldo_test_driver::explore::Report",
@@ -180,6 +182,7 @@ const INSIDE: [&str; 51] = [
     "waldo_test_driver::server::accept::Accept",
     "waldo_test_driver::server::clock::BadWord",
     "waldo_test_driver::server::clock::ClockOffset",
+    "waldo_test_driver::server::evaluation::EvaluationEnd",
     "waldo_test_driver::server::fault::Answer",
     "waldo_test_driver::server::fault::RetryAfter",
     "waldo_test_driver::server::fault::Stage",

@@ -184,9 +184,8 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         Answer::Status { status, retry_after } => {
             let status = valid(*status);
             let content = match status {
-                // In HTTP, these statuses have no body.
-                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => "",
-                _ => status.canonical_reason().unwrap_or("Unknown"),
+                status if is_bodiless(status) => "",
+                status => status.canonical_reason().unwrap_or("Unknown"),
             };
             let mut response = typed(status, "text/plain", content);
             let after = retry_after.as_ref().map(|after| match after {
@@ -248,8 +247,13 @@ pub(super) fn compress(response: &mut Response<Vec<u8>>) {
     }
 }
 
+/// Whether a response with this status has no body in HTTP.
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
 /// The status with this number; 500 if the number is no status.
-fn valid(status: u16) -> StatusCode {
+pub(super) fn valid(status: u16) -> StatusCode {
     // Statuses below 200 are interim, and cannot be a final answer.
     let last = (status >= 200).then_some(status);
     last.and_then(|status| StatusCode::from_u16(status).ok())
