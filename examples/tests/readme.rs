@@ -71,6 +71,7 @@ fn each_link_leads_somewhere() {
         "bench/peers/README.md",
         "crates/waldo-auth-core/README.md",
         "crates/waldo-auth-client/README.md",
+        "crates/waldo-conformance/README.md",
         "crates/waldo-emulator/README.md",
         "crates/waldo-test-driver/INVARIANTS.md",
         "crates/waldo-test-driver/README.md",

@@ -247,13 +247,14 @@ impl Emulator {
 
     /// Waits until at least `count` requests have left a gate because their client went away; false
     /// if `timeout` passes first.
-    pub(crate) fn wait_until_deserted(&self, count: usize, timeout: Duration) -> bool {
-        self.site.gates.wait_until_deserted(count, timeout)
+    #[must_use]
+    pub fn wait_until_abandoned(&self, count: usize, timeout: Duration) -> bool {
+        self.site.gates.wait_until_abandoned(count, timeout)
     }
 
     /// How many requests have left a gate because their client went away.
-    pub(crate) fn deserted(&self) -> usize {
-        self.site.gates.deserted()
+    pub fn abandoned(&self) -> usize {
+        self.site.gates.abandoned()
     }
 
     /// Stops the emulator. When this method returns, the connections are cut, the port is closed,

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use waldo_auth_core::Session;
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
 };
 use waldo_test_driver::invariants::Violation;
 use waldo_test_driver::scenario::{Change, Witness};

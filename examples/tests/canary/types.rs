@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "waldo-auth-core",
     "waldo-auth-client",
     "waldo-ureq",
@@ -12,6 +12,7 @@ const CRATES: [&str; 7] = [
     "waldo-reqwest",
     "waldo-test-driver",
     "waldo-emulator",
+    "waldo-conformance",
 ];
 
 /// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint

@@ -323,7 +323,7 @@ impl Server {
                 reply::pad(&mut response, bytes);
             }
             if answer == Some(Answer::Compressed) {
-                reply::compress(&mut response);
+                reply::encode(&mut response);
             }
             response
         };

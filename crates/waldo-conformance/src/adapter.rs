@@ -5,7 +5,7 @@ use std::fmt;
 
 use waldo_test_driver::scenario::{Ending, KeyPair, Need, Settings};
 
-use super::ask::Ask;
+use crate::ask::Ask;
 
 /// Makes the clients under test. Several threads call it, because several scenarios run at once.
 pub trait Adapter: Sync {

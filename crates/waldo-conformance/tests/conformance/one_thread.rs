@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::error::Error;
 
-use waldo_emulator::conformance::Adapter;
+use waldo_conformance::Adapter;
 
 use crate::cancellable::{Cancellable, CancellableClient};
 
@@ -16,7 +16,7 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
-use waldo_emulator::conformance::{Ask, Client, Ending, Lacking, Need, Setup};
+use waldo_conformance::{Ask, Client, Ending, Lacking, Need, Setup};
 
 /// What the suite holds in place of the client: a way into the client's thread.
 pub(crate) struct OneThread {

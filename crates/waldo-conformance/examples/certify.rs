@@ -1,7 +1,7 @@
 //! Certifies an adapter of one's own: here the bare core over the HTTP client `attohttpc`.
 //!
-//!     cargo run -p waldo-emulator --example certify
-//!     cargo run -p waldo-emulator --example certify cold-start    # one scenario alone
+//!     cargo run -p waldo-conformance --example certify
+//!     cargo run -p waldo-conformance --example certify cold-start    # one scenario alone
 
 #![expect(clippy::print_stdout, reason = "a program talks to its user")]
 
@@ -19,8 +19,8 @@ use waldo_auth_core::{
     AdmitError, Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Snapshot,
     Step, Unavailable, Verdict,
 };
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
 
 /// How long a call without a deadline may take.

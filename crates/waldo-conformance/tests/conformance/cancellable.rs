@@ -17,7 +17,7 @@ use waldo_auth_core::{
     Call, Config, Credentials, Head, Login, Now, Outcome, Reason, Session, Step, Unavailable,
     Verdict,
 };
-use waldo_emulator::conformance::{Adapter, Ask, BodyKind, Client, Ending, Need, Setup};
+use waldo_conformance::{Adapter, Ask, BodyKind, Client, Ending, Need, Setup};
 
 use crate::planted::Defect;
 

@@ -19,7 +19,7 @@ use std::error::Error;
 use std::sync::LazyLock;
 use std::thread;
 
-use waldo_emulator::conformance::{self, Adapter, Need, Report, Scenario, Setup, Verdict};
+use waldo_conformance::{self as conformance, Adapter, Need, Report, Scenario, Setup, Verdict};
 
 use crate::naive::{Habit, Naive};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::report::{Certified, Verdict};
+use crate::report::{Certified, Verdict};
 
 /// How many findings are listed at most.
 const MOST: usize = 5;

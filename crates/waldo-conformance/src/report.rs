@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use waldo_test_driver::scenario::{Need, Scenario, Unmet};
 
-use super::tally::Tally;
+use crate::tally::Tally;
 
 /// The results of all scenarios. `Display` shows them to the author of the adapter.
 #[derive(Clone, Debug)]

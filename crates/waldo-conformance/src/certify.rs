@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use waldo_test_driver::scenario::{self, Precision, Scenario, Unmet};
 
-use super::adapter::Adapter;
-use super::report::{Certified, Report, Verdict};
-use super::stage::Stage;
+use crate::adapter::Adapter;
+use crate::report::{Certified, Report, Verdict};
+use crate::stage::Stage;
 
 /// How many scenarios run at once. They spend most of their time on lifetimes and waits.
 const LANES: usize = 4;

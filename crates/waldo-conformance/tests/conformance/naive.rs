@@ -9,7 +9,7 @@ use std::time::Duration;
 use attohttpc::{ErrorKind, RequestBuilder, Response};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use waldo_emulator::conformance::{Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Setup};
+use waldo_conformance::{Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Setup};
 
 /// The fault of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

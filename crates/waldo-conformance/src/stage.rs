@@ -15,9 +15,9 @@ use waldo_test_driver::scenario::{
 };
 use waldo_test_driver::server::{Hold, Server};
 
-use super::adapter::{Adapter, Client, Setup};
-use super::ask::Ask;
-use crate::Emulator;
+use crate::adapter::{Adapter, Client, Setup};
+use crate::ask::Ask;
+use waldo_emulator::Emulator;
 
 /// How long to wait for any event. It is much longer than an event takes, and short enough for a
 /// report of failures only.
@@ -106,7 +106,7 @@ impl<A: Adapter> Bench for Stage<'_, A> {
     }
 
     fn change_client(&mut self, change: &Change) -> Result<(), Obstacle> {
-        let lacking = |lacking: super::Lacking| Obstacle::new(lacking.to_string());
+        let lacking = |lacking: crate::Lacking| Obstacle::new(lacking.to_string());
         match change {
             Change::Invalidate => self.client.invalidate().map_err(lacking),
             Change::Reset(pair) => self.client.reset(pair).map_err(lacking),
@@ -195,15 +195,16 @@ impl<A: Adapter> Bench for Stage<'_, A> {
             }
             Parting::Cancelled => {}
         }
-        let (held, deserted) = (self.emulator.stats().held, self.emulator.deserted());
+        let (held, abandoned) = (self.emulator.stats().held, self.emulator.abandoned());
         if let Some(calls) = self.calls.get(id) {
             calls.cancel.send_replace(true);
         }
         self.finish(id)?;
         // The request must have left the gate before the gate opens. If it has not, the sightings
         // show it.
-        let gone =
-            held == 0 || self.outlives || self.emulator.wait_until_deserted(deserted + 1, PARTING);
+        let gone = held == 0
+            || self.outlives
+            || self.emulator.wait_until_abandoned(abandoned + 1, PARTING);
         if gone {
             Ok(())
         } else {

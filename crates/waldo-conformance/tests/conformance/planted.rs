@@ -11,7 +11,7 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use waldo_auth_core::Login;
-use waldo_emulator::conformance::{self, Adapter, Ask, Need, Setup};
+use waldo_conformance::{self as conformance, Adapter, Ask, Need, Setup};
 
 use crate::cancellable::Cancellable;
 use crate::example::{Atto, AttoClient};
