@@ -73,13 +73,14 @@ fn each_link_leads_somewhere() {
         "crates/waldo-auth-client/README.md",
         "crates/waldo-conformance/README.md",
         "crates/waldo-emulator/README.md",
-        "crates/waldo-test-driver/INVARIANTS.md",
         "crates/waldo-test-driver/README.md",
         "crates/waldo-test-driver/scenarios/README.md",
         "crates/waldo-tower/README.md",
         "crates/waldo-reqwest/README.md",
         "crates/waldo-ureq/README.md",
         "fuzz/README.md",
+        "simulation/INVARIANTS.md",
+        "simulation/README.md",
     ] {
         let path = root.join(document);
         let text = std::fs::read_to_string(&path).unwrap();

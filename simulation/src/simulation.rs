@@ -20,13 +20,13 @@ use std::time::Duration;
 use waldo_auth_core::Snapshot;
 
 use crate::choices::{Choices, Odometer};
-use crate::clocks::Clocks;
 use crate::invariants::{self, INVARIANTS, Invariant, Scene, Violation};
 use crate::machine::Machine;
-use crate::server::{RenewalForm, Server, Servers};
 use crate::setup::Setup;
 use crate::transcript::Transcript;
 use crate::watch::{Sight, Tokens, Watch, What};
+use waldo_test_driver::clocks::Clocks;
+use waldo_test_driver::server::{RenewalForm, Server, Servers};
 
 use self::moves::Move;
 pub(crate) use self::site::KEYS;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use waldo_auth_core::{Config, Head};
-use waldo_test_driver::machine::{LoginEnd, Machine, Step};
+use waldo_simulation::machine::{LoginEnd, Machine, Step};
 
 use crate::network::{Way, Ways};
 use crate::site::{self, Site};

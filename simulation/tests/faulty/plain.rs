@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use serde::Deserialize;
 use waldo_auth_core::{Config, Credentials, Head, Instant, Now, Upload};
-use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
+use waldo_simulation::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
 use crate::defect::{Defect, Wrong};

@@ -6,9 +6,9 @@
 //! ```
 //! use http::{HeaderValue, Request, header::AUTHORIZATION};
 //! use waldo_auth_core::{Config, Credentials, Head, Instant, Now};
-//! use waldo_test_driver::machine::{LoginEnd, Machine, Step};
+//! use waldo_simulation::machine::{LoginEnd, Machine, Step};
 //! use waldo_test_driver::server::{Rotation, Server};
-//! use waldo_test_driver::{Plan, Setup, exhaustive, replay};
+//! use waldo_simulation::{Plan, Setup, exhaustive, replay};
 //!
 //! #[derive(Hash)]
 //! struct LogsInEachTime {
@@ -93,7 +93,7 @@ use http::Request;
 use waldo_auth_core::{Config, Credentials, Head, Instant, NotResumed, Now, Snapshot, Upload};
 
 #[cfg(doc)]
-use crate::server::Server;
+use waldo_test_driver::server::Server;
 
 /// An authentication state machine that a simulation can drive.
 ///

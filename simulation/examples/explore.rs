@@ -1,6 +1,6 @@
 //! Tries the shipping state machine in every order of events, and in long runs of chance.
 //!
-//! `cargo run --release -p waldo-test-driver --example explore -- --help` says how. It ends with
+//! `cargo run --release -p waldo-simulation --example explore -- --help` says how. It ends with
 //! failure where an invariant is broken, and tells the story.
 #![expect(clippy::print_stdout, reason = "a report is what it is for")]
 
@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use waldo_auth_core::Session;
-use waldo_test_driver::machine::Machine;
-use waldo_test_driver::server::Rotation;
-use waldo_test_driver::setting::Setting;
-use waldo_test_driver::{
+use waldo_simulation::machine::Machine;
+use waldo_simulation::{
     Failure, InjectedFault, Kind, Plan, Report, Setup, Trail, exhaustive, replay, seeded,
 };
+use waldo_test_driver::server::Rotation;
+use waldo_test_driver::setting::Setting;
 
 /// Tries the shipping state machine in every order of events, and in long runs of chance.
 #[derive(Parser)]

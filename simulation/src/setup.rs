@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::choices::Choices;
-use crate::server::{
+use waldo_test_driver::server::{
     ClockOffset, DateHeader, Echo, IssuedAt, Policy, RenewalForm, Rotation, Servers,
 };
 

@@ -1,7 +1,7 @@
 //! How often a fleet logs in, what the leeway at the end of a token's lifetime costs, and what
 //! everyday operations of the server cost, in virtual time.
 //!
-//! `cargo run --release -p waldo-test-driver --example fleet -- --help` says how. The shipping
+//! `cargo run --release -p waldo-simulation --example fleet -- --help` says how. The shipping
 //! state machine is driven against the model server; a seed gives the same tables again.
 #![expect(clippy::print_stdout, reason = "tables are what it is for")]
 

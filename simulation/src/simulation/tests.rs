@@ -8,8 +8,8 @@ use super::site::credentials;
 use super::*;
 use crate::choices::Trail;
 use crate::machine::{LoginEnd, Step};
-use crate::server::{Answer, Fault, Rotation};
 use crate::setup::{InjectedFault, Kind};
+use waldo_test_driver::server::{Answer, Fault, Rotation};
 
 /// Two processes, and all faults of a long run.
 fn setup() -> Setup {

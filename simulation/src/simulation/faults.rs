@@ -11,9 +11,9 @@ use super::site::{KEYS, credentials};
 use super::slot::{Answer, State};
 use crate::invariants::Violation;
 use crate::machine::{LoginEnd, Machine};
-use crate::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter};
 use crate::setup::InjectedFault;
 use crate::watch::{End, What};
+use waldo_test_driver::server::{Answer as Faulty, ClockOffset, Fault, RetryAfter};
 
 /// A token from another origin, which the model's server has not issued.
 const EVIL: &str = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTksImlhdCI6MX0.ZXZpbA";

@@ -7,9 +7,9 @@ use super::Simulation;
 use super::slot::Slot;
 use crate::invariants::{HALF_A_MINUTE, RECOVERY, Violation};
 use crate::machine::Machine;
-use crate::server::{Policy, Servers};
 use crate::setup::Kind;
 use crate::watch::What;
+use waldo_test_driver::server::{Policy, Servers};
 
 /// The time between a call that was answered 401 and the next call. After this time, no 401 is
 /// allowed any more.

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use defect::{Defect, Wrong};
 use plain::Plain;
-use waldo_test_driver::invariants::{INVARIANTS, Invariant};
+use waldo_simulation::invariants::{INVARIANTS, Invariant};
+use waldo_simulation::{Failure, InjectedFault, Kind, Plan, Setup, exhaustive, replay, seeded};
 use waldo_test_driver::server::{Policy, Rotation};
-use waldo_test_driver::{Failure, InjectedFault, Kind, Plan, Setup, exhaustive, replay, seeded};
 
 /// The setup that shows a defect: which server, and what has to go wrong for it to be seen.
 fn setup(calls: usize, budget: u32, rotation: Rotation, faults: &[InjectedFault]) -> Setup {

@@ -13,7 +13,7 @@ pub(crate) use odometer::Odometer;
 /// choices, and a shorter list makes a shorter run.
 ///
 /// ```
-/// use waldo_test_driver::Choices;
+/// use waldo_simulation::Choices;
 ///
 /// let mut seeded = Choices::seeded(7);
 /// let picked: Vec<usize> = (0..5).map(|_| seeded.pick(&[1, 1, 8])).collect();

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::Uri;
 use waldo_auth_core::{Config, Credentials};
 
-use crate::server::Server;
+use waldo_test_driver::server::Server;
 
 const ORIGIN: &str = "https://api.waldo.example";
 pub(super) static CALL: LazyLock<Uri> =

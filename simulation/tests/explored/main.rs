@@ -12,12 +12,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use waldo_auth_core::Session;
-use waldo_test_driver::invariants::INVARIANTS;
-use waldo_test_driver::server::Rotation;
-use waldo_test_driver::setting::Setting;
-use waldo_test_driver::{
+use waldo_simulation::invariants::INVARIANTS;
+use waldo_simulation::{
     InjectedFault, Kind, Plan, Report, Setup, Trail, bytes, exhaustive, replay, seeded,
 };
+use waldo_test_driver::server::Rotation;
+use waldo_test_driver::setting::Setting;
 
 /// How many steps a run of chance makes before it comes to its end.
 const STEPS: u64 = 3000;

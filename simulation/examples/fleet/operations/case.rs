@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use waldo_test_driver::machine::Machine;
+use waldo_simulation::machine::Machine;
 
 use super::goal::Goal;
 use super::load::{Load, Mix};

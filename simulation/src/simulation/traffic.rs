@@ -12,8 +12,8 @@ use super::site::{ABROAD, CALL, KEYS};
 use super::slot::{Answer, Flight, Slot, State};
 use crate::invariants::Violation;
 use crate::machine::{LoginEnd, Machine, Step};
-use crate::server::{Reply, Rotation};
 use crate::watch::{Caller, Carries, End, What};
+use waldo_test_driver::server::{Reply, Rotation};
 
 impl<M: Machine> Simulation<'_, M> {
     /// Lets time pass until the first wait ends.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use http::{Request, Response, StatusCode};
 use waldo_auth_core::{Config, Head};
-use waldo_test_driver::machine::{LoginEnd, Machine, Step};
+use waldo_simulation::machine::{LoginEnd, Machine, Step};
 
 use super::load::{Load, Mix};
 use super::record::{Lost, Record};
