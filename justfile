@@ -37,23 +37,23 @@ update:
     UPDATE=1 cargo test -p waldo-examples --test picture
     UPDATE=1 cargo test -p waldo-examples --test conformance lines
     UPDATE=1 cargo test -p waldo-test-driver --test scenarios
-    UPDATE=1 cargo test -p waldo-test-driver --test explored
+    UPDATE=1 cargo test -p waldo-simulation --test explored
 
 # Certify the example of an adapter, or one scenario of it
 certify *SCENARIO:
-    cargo run -p waldo-emulator --example certify -- {{SCENARIO}}
+    cargo run -p waldo-conformance --example certify -- {{SCENARIO}}
 
 # Try every order of events: an hour, or a minute with the bound "ci"
 explore BOUND="full":
-    cargo run --release -p waldo-test-driver --example explore -- exhaustive {{BOUND}}
+    cargo run --release -p waldo-simulation --example explore -- exhaustive {{BOUND}}
 
 # Let chance choose the events of many virtual hours
 chance HOURS="1000000":
-    cargo run --release -p waldo-test-driver --example explore -- chance --hours {{HOURS}}
+    cargo run --release -p waldo-simulation --example explore -- chance --hours {{HOURS}}
 
 # Print the tables of a fleet: logins, leeway or operations
 fleet TABLE:
-    cargo run --release -p waldo-test-driver --example fleet -- {{TABLE}}
+    cargo run --release -p waldo-simulation --example fleet -- {{TABLE}}
 
 # Try every schedule of two threads or tasks, in most scenes
 model:

@@ -18,8 +18,8 @@ use waldo_auth_client::{Call, Head, Login, Upload, Verdict};
 
 use waldo_auth_client::Refused;
 use waldo_auth_client::{AdmitError, Credentials, Snapshot};
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
 
 /// One session for the whole program, and the stack to send with. Its clones share both.

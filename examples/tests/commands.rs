@@ -31,7 +31,7 @@ const PAGES: [&str; 17] = [
 
 /// What a command may name.
 struct Workspace {
-    /// "-p waldo-emulator", "--example certify", "-p waldo-emulator --example certify", and so on.
+    /// "-p waldo-emulator", "--example certify", "-p waldo-conformance --example certify", and so on.
     names: BTreeSet<String>,
     steps: BTreeSet<String>,
     recipes: BTreeSet<String>,

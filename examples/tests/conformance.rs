@@ -21,8 +21,9 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 use waldo_auth_client::{AdmitError, Call, Credentials, Snapshot};
 use waldo_auth_client::{Refused, SharedSession};
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Scenario,
+    Setup,
 };
 use waldo_examples::check::Failure;
 use waldo_test_driver::scenario;

@@ -50,7 +50,7 @@ fn all_code_of_the_guide_stands_in_a_program() {
 }
 
 /// The pages that are checked for their links.
-const DOCUMENTS: [&str; 20] = [
+const DOCUMENTS: [&str; 21] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -68,7 +68,8 @@ const DOCUMENTS: [&str; 20] = [
     "docs/dev/verification.md",
     "bench/README.md",
     "bench/peers/README.md",
-    "crates/waldo-test-driver/INVARIANTS.md",
+    "simulation/INVARIANTS.md",
+    "simulation/README.md",
     "crates/waldo-test-driver/scenarios/README.md",
     "fuzz/README.md",
 ];

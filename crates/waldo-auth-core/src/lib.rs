@@ -86,7 +86,7 @@
 //!   than [`Login::body_timeout`].
 //! - Give calls a deadline if your users have one.
 //!
-//! The repository's `crates/waldo-emulator/examples/certify.rs` fulfils all these duties, with
+//! The repository's `crates/waldo-conformance/examples/certify.rs` fulfils all these duties, with
 //! threads.
 //!
 //! The documentation names rules by number. The rules stand in the repository's `docs/protocol.md`.

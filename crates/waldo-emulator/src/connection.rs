@@ -72,7 +72,7 @@ async fn respond(
 ) -> Result<Response<AnswerBody>, Severed> {
     if control::is_meant(request.uri().path()) {
         // Check this before the body, because a stranger may send an endless body.
-        if let Some(refused) = visit::refusal(&request, here) {
+        if let Some(refused) = visit::refusal(&request, here, &site.control_hosts()) {
             return Ok(refused.map(AnswerBody::whole));
         }
         return Ok(match whole(request).await {

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
+use waldo_test_driver::server::{BadWord, Fault, Hold, Policy, Server, Stub, Target};
 
 use crate::site::Site;
 
@@ -33,6 +33,9 @@ POST   /_emulator/policy       changes any part of it: {\"lifetime\": \"10s\", \
 GET    /_emulator/faults       the failures still to come
 POST   /_emulator/faults       adds one, or a list: {\"on\": \"login\", \"answer\": 503, \"times\": 2}
 DELETE /_emulator/faults       removes them all
+GET    /_emulator/stubs        the answers of your own that still stand
+POST   /_emulator/stubs        adds one, or a list: {\"method\": \"GET\", \"path\": \"/customer\", \"json\": {\"customerId\": \"c-1\"}}
+DELETE /_emulator/stubs        removes them all
 POST   /_emulator/latency      {\"login\": \"200ms\", \"calls\": \"0s\"}
 POST   /_emulator/hold         closes a gate: {\"on\": \"login\"} or {\"on\": \"calls\", \"stage\": \"after\", \"path\": \"/customer\"}
 POST   /_emulator/release      no body: opens every gate; {\"on\": \"login\"}: those for logins
@@ -77,6 +80,12 @@ pub(crate) fn answer(request: &Request<Vec<u8>>, site: &Site) -> Response<Vec<u8
             site.server().clear_faults();
             ok()
         }
+        (&Method::GET, "stubs") => written(&site.server().stubs()),
+        (&Method::POST, "stubs") => add_stubs(body, site),
+        (&Method::DELETE, "stubs") => {
+            site.server().clear_stubs();
+            ok()
+        }
         (&Method::POST, "latency") => set_latency(body, site),
         (&Method::POST, "hold") => hold(body, site),
         (&Method::POST, "release") => release(body, site),
@@ -94,7 +103,7 @@ fn methods(control: &str) -> &'static [&'static str] {
         "" => &["GET"],
         "stats" => &["GET", "DELETE"],
         "policy" => &["GET", "POST"],
-        "faults" => &["GET", "POST", "DELETE"],
+        "faults" | "stubs" => &["GET", "POST", "DELETE"],
         "expire" | "revoke" | "restore" | "signing-key" | "latency" | "hold" | "release" => {
             &["POST"]
         }
@@ -240,12 +249,19 @@ fn merge(whole: &mut Value, change: Value) {
     }
 }
 
-fn add_faults(body: &[u8], site: &Site) -> Done {
+/// Reads the JSON of one fault or stub, or of a list, with its own reader.
+fn read_all<T>(
+    body: &[u8],
+    reader: impl FnOnce(&str) -> Result<Vec<T>, BadWord>,
+) -> Result<Vec<T>, Mistake> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Mistake::new("The body is not JSON: it is not UTF-8."))?;
-    let faults = Fault::read_all(text).map_err(|error| {
-        Mistake(format!("{error}. GET /_emulator/ says what each control takes."))
-    })?;
+    reader(text)
+        .map_err(|error| Mistake(format!("{error}. GET /_emulator/ says what each control takes.")))
+}
+
+fn add_faults(body: &[u8], site: &Site) -> Done {
+    let faults = read_all(body, Fault::read_all)?;
     if faults.iter().filter_map(Fault::path).any(is_meant) {
         return Err(Mistake::new(OWN_PATH));
     }
@@ -254,6 +270,18 @@ fn add_faults(body: &[u8], site: &Site) -> Done {
         server.push_fault(fault);
     }
     written(&server.faults())
+}
+
+fn add_stubs(body: &[u8], site: &Site) -> Done {
+    let stubs = read_all(body, Stub::read_all)?;
+    if stubs.iter().map(Stub::path_or_prefix).any(is_meant) {
+        return Err(Mistake::new(OWN_PATH));
+    }
+    let mut server = site.server();
+    for stub in stubs {
+        server.push_stub(stub);
+    }
+    written(&server.stubs())
 }
 
 fn hold(body: &[u8], site: &Site) -> Done {

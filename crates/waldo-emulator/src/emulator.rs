@@ -1,17 +1,18 @@
 //! The emulator as a value. It listens from `start` until `stop` or its drop.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use http::uri::Authority;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use waldo_test_driver::scenario::Sighting;
-use waldo_test_driver::server::{Fault, Hold, Policy, Server, Target};
+use waldo_test_driver::server::{Fault, Hold, Policy, Server, Stub, Target};
 
 use crate::connection;
 use crate::control;
@@ -80,9 +81,30 @@ impl Emulator {
         self.addr
     }
 
-    /// The emulator's origin for a client, such as `http://127.0.0.1:40123`.
+    /// The emulator's origin for a client on this machine, such as `http://127.0.0.1:40123`.
+    ///
+    /// If the emulator listens on all addresses (`0.0.0.0` or `[::]`), the origin has the loopback
+    /// address.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("http://{}", named(self.addr))
+    }
+
+    /// Lets the control endpoints answer to one more `Host`, such as `emulator:8787`.
+    ///
+    /// By default, they answer to the addresses of this machine only, because after DNS rebinding
+    /// a web page could use them under a name of its own. Allow only names that no web page can
+    /// have.
+    ///
+    /// ```
+    /// use waldo_emulator::Emulator;
+    /// use waldo_emulator::model::Server;
+    ///
+    /// let emulator = Emulator::start(Server::default())?;
+    /// emulator.allow_control_host("emulator:8787".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn allow_control_host(&self, host: Authority) {
+        self.site.control_hosts().push(host);
     }
 
     /// Whether a path belongs to a control endpoint. A request to such a path does not reach the
@@ -141,6 +163,27 @@ impl Emulator {
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.site.server().clear_faults();
+    }
+
+    /// Adds a stub: an answer of your own to the calls of one method and one path.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use waldo_emulator::Emulator;
+    /// use waldo_emulator::model::{Method, Server, Stub};
+    ///
+    /// let emulator = Emulator::start(Server::default())?;
+    /// let stub = Stub::path(Method::GET, "/customer").json(200, &json!({"customerId": "c-1"}));
+    /// emulator.push_stub(stub);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn push_stub(&self, stub: Stub) {
+        self.site.server().push_stub(stub);
+    }
+
+    /// Removes all stubs.
+    pub fn clear_stubs(&self) {
+        self.site.server().clear_stubs();
     }
 
     /// Calls `run` with the model. Requests wait meanwhile.
@@ -204,13 +247,14 @@ impl Emulator {
 
     /// Waits until at least `count` requests have left a gate because their client went away; false
     /// if `timeout` passes first.
-    pub(crate) fn wait_until_deserted(&self, count: usize, timeout: Duration) -> bool {
-        self.site.gates.wait_until_deserted(count, timeout)
+    #[must_use]
+    pub fn wait_until_abandoned(&self, count: usize, timeout: Duration) -> bool {
+        self.site.gates.wait_until_abandoned(count, timeout)
     }
 
     /// How many requests have left a gate because their client went away.
-    pub(crate) fn deserted(&self) -> usize {
-        self.site.gates.deserted()
+    pub fn abandoned(&self) -> usize {
+        self.site.gates.abandoned()
     }
 
     /// Stops the emulator. When this method returns, the connections are cut, the port is closed,
@@ -228,6 +272,16 @@ impl Drop for Emulator {
             drop(thread.join());
         }
     }
+}
+
+/// The address that a client on this machine names.
+fn named(addr: SocketAddr) -> SocketAddr {
+    let loopback = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => return addr,
+    };
+    SocketAddr::new(loopback, addr.port())
 }
 
 fn open(runtime: &Runtime, addr: SocketAddr) -> io::Result<TcpListener> {
@@ -253,6 +307,24 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut stopped: oneshot::Re
                 }
                 Err(_) => tokio::time::sleep(REST).await,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_all_addresses_is_the_loopback_address() {
+        for (addr, client) in [
+            ("0.0.0.0:8787", "127.0.0.1:8787"),
+            ("[::]:8787", "[::1]:8787"),
+            ("127.0.0.2:1", "127.0.0.2:1"),
+            ("192.0.2.1:8787", "192.0.2.1:8787"),
+            ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+        ] {
+            assert_eq!(named(addr.parse().unwrap()).to_string(), client);
         }
     }
 }

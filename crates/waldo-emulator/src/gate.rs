@@ -19,7 +19,7 @@ struct Standings {
     /// The places of the waiting requests, in any order.
     places: Vec<Place>,
     /// How many requests left because their client went away.
-    deserted: usize,
+    abandoned: usize,
 }
 
 /// The target, stage and path of a request that waits at a gate.
@@ -67,8 +67,8 @@ impl Gates {
         standing.places.iter().filter(|place| place.is_closed(&holds)).count()
     }
 
-    pub(crate) fn deserted(&self) -> usize {
-        self.standing().deserted
+    pub(crate) fn abandoned(&self) -> usize {
+        self.standing().abandoned
     }
 
     /// Waits until at least `count` requests are held; false if `timeout` passes first.
@@ -77,8 +77,8 @@ impl Gates {
     }
 
     /// Waits until at least `count` clients have left a gate; false if `timeout` passes first.
-    pub(crate) fn wait_until_deserted(&self, count: usize, timeout: Duration) -> bool {
-        self.wait_until(timeout, |standing| standing.deserted >= count)
+    pub(crate) fn wait_until_abandoned(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_until(timeout, |standing| standing.abandoned >= count)
     }
 
     fn wait_until(&self, timeout: Duration, done: impl Fn(&Standings) -> bool) -> bool {
@@ -131,7 +131,7 @@ impl Drop for Standing<'_> {
         if let Some(index) = standing.places.iter().position(|place| *place == self.place) {
             standing.places.swap_remove(index);
         }
-        standing.deserted += usize::from(!self.passes);
+        standing.abandoned += usize::from(!self.passes);
         self.gates.changed.notify_all();
     }
 }

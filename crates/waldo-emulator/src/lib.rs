@@ -2,7 +2,6 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
-pub mod conformance;
 mod connection;
 mod control;
 mod early;

@@ -34,6 +34,9 @@ fn run(options: &Options) -> io::Result<()> {
         let hint = if in_use { "; --listen 127.0.0.1:0 takes a free port" } else { "" };
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}{hint}", options.listen))
     })?;
+    for host in &options.control_hosts {
+        emulator.allow_control_host(host.clone());
+    }
     emulator.set_latency(Target::Login, options.login_latency);
     emulator.set_latency(Target::Calls, options.call_latency);
 
@@ -43,6 +46,13 @@ fn run(options: &Options) -> io::Result<()> {
         writeln!(stdout, "apiKey {}, clientSecret {}", Server::KEY_ID, Server::KEY_SECRET)?;
     }
     writeln!(stdout, "controls: {}/_emulator/", emulator.origin())?;
+    if !emulator.addr().ip().is_loopback() {
+        let addr = emulator.addr();
+        writeln!(
+            stdout,
+            "other machines can reach {addr}, without encryption: use test keys only"
+        )?;
+    }
     stdout.flush()?;
 
     runtime.block_on(end.come());

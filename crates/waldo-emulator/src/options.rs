@@ -1,18 +1,20 @@
 //! The command line.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use http::uri::Authority;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{
-    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, Fault,
-    IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation, Server,
-    Servers, UnknownPaths,
+    Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, EvaluationEnd,
+    Fault, IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation,
+    Server, Servers, Stub, UnknownPaths,
 };
 
 /// The first part of `--help`.
@@ -38,6 +40,12 @@ pub(crate) struct Options {
     /// Allow an address that other machines can reach
     #[arg(long)]
     allow_remote: bool,
+
+    #[arg(long = "control-host", value_name = "HOST:PORT", value_parser = control_host)]
+    #[arg(
+        help = "A further Host to which the controls answer, such as emulator:8787; may be given again"
+    )]
+    pub(crate) control_hosts: Vec<Authority>,
 
     /// A key pair it knows, split at the first equals sign; may be given again, with another id
     /// [default: wk.sandbox.example=ws.sandbox.example]
@@ -136,9 +144,20 @@ pub(crate) struct Options {
     #[arg(help = "Who answers: alike, or by_turns (two servers with signing keys of their own)")]
     servers: Servers,
 
-    #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
+    /// When an evaluation ends: never, polls:NUMBER or after:DURATION
+    #[arg(long, value_name = "END", default_value = "never")]
+    evaluations: EvaluationEnd,
+
+    #[arg(long = "fault", value_name = "JSON|@FILE", value_parser = faults)]
     #[arg(help = "A failure, or a list of them, as JSON; may be given again", long_help = fault_help())]
     faults: Vec<Faults>,
+
+    #[arg(long = "stub", value_name = "JSON|@FILE", value_parser = stubs)]
+    #[arg(
+        help = "An answer of your own, or a list of them, as JSON; may be given again",
+        long_help = STUB_HELP
+    )]
+    stubs: Vec<Stubs>,
 
     /// How long each login waits before the server sees it
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = span, allow_hyphen_values = true)]
@@ -152,6 +171,10 @@ pub(crate) struct Options {
 /// The faults of one `--fault`.
 #[derive(Clone, Debug)]
 struct Faults(Vec<Fault>);
+
+/// The stubs of one `--stub`.
+#[derive(Clone, Debug)]
+struct Stubs(Vec<Stub>);
 
 /// A text that neither `Debug` nor an error message shows.
 #[derive(Clone)]
@@ -209,6 +232,7 @@ impl Options {
             refuses: self.refuses,
             known_after: self.known_after,
             servers: self.servers,
+            evaluations: self.evaluations,
         };
         let mut server = Server::new(policy);
         if self.by_default() {
@@ -235,6 +259,9 @@ impl Options {
         for fault in self.faults.iter().flat_map(|Faults(faults)| faults) {
             server.push_fault(fault.clone());
         }
+        for stub in self.stubs.iter().flat_map(|Stubs(stubs)| stubs) {
+            server.push_stub(stub.clone());
+        }
         server
     }
 }
@@ -251,12 +278,20 @@ fn fault_help() -> String {
   --fault '{{"on": "login", "answer": {{"status": 503, "retry_after": 5}}, "times": 2}}'
   --fault '{{"on": "calls", "answer": "cut", "times": "forever", "stage": "after", "path": "/customer"}}'
 
-Only on (login or calls) and answer are required. The answers are:
+Only on (login or calls) and answer are required. @faults.json reads them from a file. The answers are:
 
   {}"#,
         Answer::FORMS.replace('\n', "\n  ")
     )
 }
+
+/// The help text of `--stub`.
+const STUB_HELP: &str = r#"An answer of your own, or a list of them, as JSON; may be given again. For example:
+
+  --stub '{"method": "GET", "path": "/customer", "json": {"customerId": "c-1"}}'
+  --stub '{"prefix": "/history/", "status": 503, "headers": {"retry-after": "5"}, "text": "Later", "times": 2}'
+
+@stubs.json reads them from a file. The token of the call is still checked, and the answer brings a renewed token."#;
 
 /// The last part of `--help`.
 fn endpoints() -> String {
@@ -313,12 +348,40 @@ fn switches<T: DeserializeOwned + serde::Serialize + Default>(list: &str) -> Res
     serde_json::from_value(named).map_err(|error| error.to_string())
 }
 
-fn faults(json: &str) -> Result<Faults, String> {
-    let faults = Fault::read_all(json).map_err(|error| error.to_string())?;
-    match faults.iter().filter_map(Fault::path).find(|path| Emulator::is_control(path)) {
+fn control_host(text: &str) -> Result<Authority, String> {
+    let host = text.parse::<Authority>().ok();
+    let host = host.filter(|host| host.port_u16().is_some() && !host.as_str().contains('@'));
+    host.ok_or_else(|| "write it like emulator:8787, with the port that clients use".to_owned())
+}
+
+fn faults(text: &str) -> Result<Faults, String> {
+    let faults = Fault::read_all(&json(text)?).map_err(|error| error.to_string())?;
+    no_controls(faults.iter().filter_map(Fault::path))?;
+    Ok(Faults(faults))
+}
+
+fn stubs(text: &str) -> Result<Stubs, String> {
+    let stubs = Stub::read_all(&json(text)?).map_err(|error| error.to_string())?;
+    no_controls(stubs.iter().map(Stub::path_or_prefix))?;
+    Ok(Stubs(stubs))
+}
+
+/// The JSON itself, or the content of the file after an `@`.
+fn json(text: &str) -> Result<Cow<'_, str>, String> {
+    match text.strip_prefix('@') {
+        None => Ok(text.into()),
+        Some(file) => match std::fs::read_to_string(file) {
+            Ok(json) => Ok(json.into()),
+            Err(error) => Err(format!("cannot read the file {file:?}: {error}")),
+        },
+    }
+}
+
+fn no_controls<'a>(mut paths: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    match paths.find(|path| Emulator::is_control(path)) {
         Some(path) => Err(format!(
             "{path:?} controls the emulator: expected another path, such as \"/customer\""
         )),
-        None => Ok(Faults(faults)),
+        None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::Request;
+use http::uri::Authority;
 use waldo_test_driver::scenario::{Sighting, Witness};
 use waldo_test_driver::server::{Reply, Server, Target};
 
@@ -19,6 +20,8 @@ pub(crate) struct Site {
     witness: Mutex<Option<Witness>>,
     pub(crate) gates: Gates,
     latency: Mutex<Latency>,
+    /// Further names of this machine, to which the control endpoints answer.
+    control_hosts: Mutex<Vec<Authority>>,
     logins: AtomicUsize,
     most_logins: AtomicUsize,
     connections: AtomicU64,
@@ -37,6 +40,7 @@ impl Site {
             witness: Mutex::new(None),
             gates: Gates::new(),
             latency: Mutex::default(),
+            control_hosts: Mutex::default(),
             logins: AtomicUsize::new(0),
             most_logins: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
@@ -91,6 +95,10 @@ impl Site {
             Target::Login => latency.login = span,
             Target::Calls => latency.calls = span,
         }
+    }
+
+    pub(crate) fn control_hosts(&self) -> MutexGuard<'_, Vec<Authority>> {
+        self.control_hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn count_connection(&self) {

@@ -20,17 +20,22 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const DEFAULT_PORT: u16 = 80;
 
 /// The refusal of a request to a control endpoint at `here`, if a web page may have sent the
-/// request.
-pub(crate) fn refusal<B>(request: &Request<B>, here: SocketAddr) -> Option<Response<Vec<u8>>> {
+/// request. `further` has names that the emulator's user has allowed.
+pub(crate) fn refusal<B>(
+    request: &Request<B>,
+    here: SocketAddr,
+    further: &[Authority],
+) -> Option<Response<Vec<u8>>> {
     let why = if comes_from_a_page(request.headers()) {
         "A web page may not use the control endpoints: this request has an Origin header, or a Sec-Fetch-Site other than \
          same-origin and none. Send it from a program such as curl."
             .to_owned()
-    } else if names_another_host(request, here) {
+    } else if names_another_host(request, here, further) {
         let port = here.port();
         format!(
             "The control endpoints answer to this machine's own names only, against DNS rebinding: \
-             send exactly one Host, such as 127.0.0.1:{port}, localhost:{port} or {here}."
+             send exactly one Host, such as 127.0.0.1:{port}, localhost:{port} or {here}. The option \
+             --control-host allows another one."
         )
     } else {
         return None;
@@ -44,10 +49,10 @@ fn comes_from_a_page(headers: &HeaderMap) -> bool {
 }
 
 /// Whether `Host` names another host. If the request target is a whole URI, its host counts too.
-fn names_another_host<B>(request: &Request<B>, here: SocketAddr) -> bool {
+fn names_another_host<B>(request: &Request<B>, here: SocketAddr, further: &[Authority]) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return true };
-    let own = |authority: &Authority| is_own(authority, here);
+    let own = |authority: &Authority| is_own(authority, here) || further.contains(authority);
     let named = Authority::try_from(host.as_bytes());
     !named.is_ok_and(|host| own(&host)) || !request.uri().authority().is_none_or(own)
 }
@@ -73,13 +78,18 @@ fn is_own(authority: &Authority, here: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
+    /// The name that the user has allowed.
+    const FURTHER: Authority = Authority::from_static("Emulator:9000");
+
     fn status(here: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = Request::post(target).body(()).unwrap();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let Some(refused) = refusal(&request, here.parse().unwrap()) else { return 200 };
+        let Some(refused) = refusal(&request, here.parse().unwrap(), &[FURTHER]) else {
+            return 200;
+        };
         let text = String::from_utf8(refused.body().clone()).unwrap();
         assert!(text.contains("web page") || text.contains("exactly one Host"), "{text}");
         refused.status().as_u16()
@@ -98,6 +108,7 @@ mod tests {
             ("192.168.1.5:8787", "192.168.1.5:8787"),
             ("[fd00::5]:8787", "[fd00::5]:8787"),
             ("127.0.0.1:80", "localhost"),
+            ("172.17.0.2:8787", "emulator:9000"),
         ] {
             assert_eq!(host(here, own), 200, "{here} {own}");
         }
@@ -120,6 +131,9 @@ mod tests {
             "evil.example:8787, localhost:8787",
             "localhost:8787/",
             "http://localhost:8787",
+            "emulator",
+            "emulator:8787",
+            "me@emulator:9000",
         ] {
             assert_eq!(host("127.0.0.1:8787", other), 403, "{other:?}");
         }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Extensions;
 use tokio::runtime::{Builder, Runtime};
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking, Need, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking,
+    Need, Setup,
 };
 use waldo_reqwest::reqwest::{self, Request, Response};
 use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware, Middleware, Next};

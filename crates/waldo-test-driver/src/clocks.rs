@@ -15,51 +15,51 @@ const UP: Duration = Duration::from_secs(1000);
 
 /// The true time for the server, and the two clocks of the clients' machine.
 #[derive(Clone, Copy, Debug, Hash)]
-pub(crate) struct Clocks {
+pub struct Clocks {
     elapsed: Duration,
     monotonic: Duration,
     wall: SystemTime,
 }
 
 impl Clocks {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { elapsed: Duration::ZERO, monotonic: UP, wall: UNIX_EPOCH + START }
     }
 
     /// The clocks of the clients' machine.
-    pub(crate) fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         Now::new(self.monotonic, self.wall)
     }
 
     /// The true time, which the server reads.
-    pub(crate) fn truth(&self) -> SystemTime {
+    pub fn truth(&self) -> SystemTime {
         UNIX_EPOCH + START + self.elapsed
     }
 
     /// The true time since the start of the run.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
     /// Time passes on all clocks.
-    pub(crate) fn pass(&mut self, span: Duration) {
+    pub fn pass(&mut self, span: Duration) {
         self.monotonic += span;
         self.suspend(span);
     }
 
     /// Time passes until the client's monotonic clock shows this instant.
-    pub(crate) fn pass_until(&mut self, instant: Instant) {
+    pub fn pass_until(&mut self, instant: Instant) {
         self.pass(instant.since_start().saturating_sub(self.monotonic));
     }
 
     /// Time passes while the machine is suspended: its monotonic clock stands still.
-    pub(crate) fn suspend(&mut self, span: Duration) {
+    pub fn suspend(&mut self, span: Duration) {
         self.elapsed += span;
         self.set(ClockOffset::Ahead(span));
     }
 
     /// Sets the wall clock. It stays unchanged if the new time is out of its range.
-    pub(crate) fn set(&mut self, offset: ClockOffset) {
+    pub fn set(&mut self, offset: ClockOffset) {
         let wall = match offset {
             ClockOffset::Ahead(by) => self.wall.checked_add(by),
             ClockOffset::Behind(by) => self.wall.checked_sub(by),

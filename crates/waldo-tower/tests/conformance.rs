@@ -12,8 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt};
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
 use waldo_tower::{
     Body, Credentials, Error, MaxWait, Refused, SharedSession, Snapshot, Waldo, WaldoLayer, config,

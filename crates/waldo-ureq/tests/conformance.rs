@@ -6,8 +6,9 @@ use std::error::Error as StdError;
 use std::io::Cursor;
 use std::time::Duration;
 
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking, Need, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, BodyKind, Client as Certifiable, Ending, KeyPair, Lacking,
+    Need, Setup,
 };
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::{Client, Credentials, Error, OneShot, Refused, Snapshot, ureq};

@@ -5,13 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use waldo_auth_core::Session;
-use waldo_emulator::conformance::{
-    self, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
+use waldo_conformance::{
+    self as conformance, Adapter, Ask, Client, Ending, KeyPair, Lacking, Need, Scenario, Setup,
 };
-use waldo_test_driver::invariants::Violation;
+use waldo_simulation::invariants::Violation;
+use waldo_simulation::{Failure, Plan, Trail, replay};
 use waldo_test_driver::scenario::{Change, Witness};
-use waldo_test_driver::server::{Answer, Fault, Hold, Reply, Server, Target};
-use waldo_test_driver::{Failure, Plan, Trail, replay};
+use waldo_test_driver::server::{Answer, Fault, Hold, Method, Reply, Server, Stub, Target};
 use waldo_ureq::http::Request;
 
 use crate::canaries::{KEY, OTHER_SECRET, SECRET, plant};
@@ -40,8 +40,10 @@ fn the_server() {
     let token = token_in(reply);
     server.push_fault(Fault::call(Answer::Unauthorized).on_path("/customer"));
     server.push_fault(Fault::call(Answer::CutShort).on_path("/customer"));
+    server.push_stub(Stub::path(Method::GET, "/mine").json(200, &json!({"secret": SECRET})));
     EARS.hear(&server);
     EARS.hear(server.faults());
+    EARS.hear(&server.stubs()[0]);
     for _ in 0..3 {
         let bearer = format!("Bearer {token}");
         let call = Request::get("/customer").header("authorization", bearer).body("").unwrap();
@@ -152,16 +154,17 @@ impl Client for Deaf {
 
 /// Types that are formatted inside of the types above, or that hold only words, numbers and
 /// switches.
-const INSIDE: [&str; 51] = [
-    "waldo_test_driver::choices::BadTrail",
-    "waldo_test_driver::choices::Choices",
-    "waldo_test_driver::explore::Report",
-    "waldo_test_driver::invariants::Clause",
-    "waldo_test_driver::invariants::Invariant",
-    "waldo_test_driver::machine::LoginEnd",
-    "waldo_test_driver::machine::Refused",
-    "waldo_test_driver::machine::Step",
-    "waldo_test_driver::machine::Why",
+const INSIDE: [&str; 53] = [
+    "waldo_test_driver::clocks::Clocks",
+    "waldo_simulation::choices::BadTrail",
+    "waldo_simulation::choices::Choices",
+    "waldo_simulation::explore::Report",
+    "waldo_simulation::invariants::Clause",
+    "waldo_simulation::invariants::Invariant",
+    "waldo_simulation::machine::LoginEnd",
+    "waldo_simulation::machine::Refused",
+    "waldo_simulation::machine::Step",
+    "waldo_simulation::machine::Why",
     "waldo_test_driver::scenario::bench::Observed",
     "waldo_test_driver::scenario::bench::Obstacle",
     "waldo_test_driver::scenario::bench::Parting",
@@ -180,6 +183,7 @@ const INSIDE: [&str; 51] = [
     "waldo_test_driver::server::accept::Accept",
     "waldo_test_driver::server::clock::BadWord",
     "waldo_test_driver::server::clock::ClockOffset",
+    "waldo_test_driver::server::evaluation::EvaluationEnd",
     "waldo_test_driver::server::fault::Answer",
     "waldo_test_driver::server::fault::RetryAfter",
     "waldo_test_driver::server::fault::Stage",
@@ -201,7 +205,7 @@ const INSIDE: [&str; 51] = [
     "waldo_test_driver::server::route::Endpoint",
     "waldo_test_driver::setting::Setting",
     "waldo_test_driver::setting::SettingError",
-    "waldo_test_driver::setup::Kind",
-    "waldo_test_driver::setup::Setup",
-    "waldo_test_driver::setup::InjectedFault",
+    "waldo_simulation::setup::Kind",
+    "waldo_simulation::setup::Setup",
+    "waldo_simulation::setup::InjectedFault",
 ];

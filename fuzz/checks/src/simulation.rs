@@ -1,6 +1,6 @@
 use waldo_auth_core::Session;
-use waldo_test_driver::Plan;
-use waldo_test_driver::machine::Machine;
+use waldo_simulation::Plan;
+use waldo_simulation::machine::Machine;
 
 /// The number of steps after which a run ends.
 const STEPS: u64 = 200;
@@ -13,7 +13,7 @@ pub fn simulation(bytes: &[u8]) {
 
 /// The same check for any machine.
 pub fn simulation_of<M: Machine>(bytes: &[u8]) {
-    if let Err(failure) = waldo_test_driver::bytes::<M>(&Plan::Drawn { steps: STEPS }, bytes) {
+    if let Err(failure) = waldo_simulation::bytes::<M>(&Plan::Drawn { steps: STEPS }, bytes) {
         panic!("{failure}");
     }
 }

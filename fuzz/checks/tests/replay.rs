@@ -1,10 +1,10 @@
 //! Replays the committed corpora: useful bytes from cargo-fuzz, and bytes that once broke a check.
 
-#[path = "../../../crates/waldo-test-driver/tests/faulty/defect.rs"]
+#[path = "../../../simulation/tests/faulty/defect.rs"]
 #[expect(dead_code, reason = "one of the defects is enough here")]
 mod defect;
 #[cfg(test)]
-#[path = "../../../crates/waldo-test-driver/tests/faulty/plain.rs"]
+#[path = "../../../simulation/tests/faulty/plain.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 mod plain;
 

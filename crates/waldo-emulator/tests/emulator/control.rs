@@ -1,7 +1,7 @@
 //! The control endpoints under `/_emulator/`.
 
 use serde_json::{Value, json};
-use waldo_emulator::model::{Claims, Policy, Server};
+use waldo_emulator::model::{Claims, Method, Policy, Server, Stub};
 
 use crate::visitor::{PATIENCE, Visitor, ask, bearer, emulator, pair};
 
@@ -20,6 +20,7 @@ fn the_help_names_every_control() {
             "signing-key",
             "policy",
             "faults",
+            "stubs",
             "latency",
             "hold",
             "release",
@@ -151,6 +152,63 @@ fn faults_are_added_one_or_many_listed_and_removed() {
 }
 
 #[test]
+fn stubs_are_added_one_or_many_listed_and_removed() {
+    let emulator = emulator();
+    let one = r#"{"method": "GET", "path": "/customer", "status": 404, "json": {"code": "MINE"}, "times": 1}"#;
+    assert_eq!(ask(&emulator, "POST", "/_emulator/stubs", one).status, 200);
+    let many = r#"[{"method": "GET", "path": "/customer", "text": "later"}, {"prefix": "/history/", "status": 204}]"#;
+    let listed = ask(&emulator, "POST", "/_emulator/stubs", many).json();
+    let expected = json!([
+        {"method": "GET", "path": "/customer", "status": 404, "json": {"code": "MINE"}, "times": 1,
+         "headers": {"content-type": "application/json"}},
+        {"method": "GET", "path": "/customer", "status": 200, "text": "later", "times": "forever",
+         "headers": {"content-type": "text/plain; charset=utf-8"}},
+        {"prefix": "/history/", "status": 204, "times": "forever", "headers": {}},
+    ]);
+    assert_eq!(listed, expected);
+    let mut visitor = Visitor::to(emulator.addr());
+    assert_eq!(visitor.get("/customer", "x").status, 401);
+    let token = visitor.token();
+    let first = visitor.get("/customer", &token);
+    assert_eq!((first.status, first.json()), (404, json!({"code": "MINE"})));
+    let second = visitor.get("/customer", &token);
+    assert_eq!((second.status, second.body.as_slice()), (200, &b"later"[..]));
+    assert!(second.header("authorization").is_some());
+    assert_eq!(visitor.get("/history/kyc/7", &token).status, 204);
+    assert_eq!(visitor.get("/history/kyc/7", &token).status, 204, "the connection is still good");
+    assert_eq!(ask(&emulator, "DELETE", "/_emulator/stubs", "").status, 200);
+    assert_eq!(ask(&emulator, "GET", "/_emulator/stubs", "").json(), json!([]));
+    assert_eq!(visitor.get("/history/kyc/7", &token).status, 200);
+}
+
+#[test]
+fn an_emulator_in_a_program_has_stubs_too() {
+    let emulator = emulator();
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    emulator.push_stub(Stub::path(Method::GET, "/mine").json(418, &json!({"mine": true})));
+    assert_eq!(visitor.get("/mine", &token).status, 418);
+    emulator.clear_stubs();
+    assert_eq!(visitor.get("/mine", &token).status, 200);
+}
+
+#[test]
+fn the_end_of_evaluations_is_set_while_it_runs() {
+    let emulator = emulator();
+    let change = r#"{"evaluations": "polls:1"}"#;
+    assert_eq!(ask(&emulator, "POST", "/_emulator/policy", change).status, 200);
+    let mut visitor = Visitor::to(emulator.addr());
+    let token = visitor.token();
+    let begun = visitor.ask("POST", "/onboard", &bearer(&token), b"{}").json();
+    assert_eq!(begun["evaluation"]["status"], "pending");
+    let mut poll = || {
+        let answer = visitor.get(begun["uri"].as_str().unwrap(), &token).json();
+        answer["history"][0]["evaluation"]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([(); 3].map(|()| poll()), ["pending", "complete", "complete"]);
+}
+
+#[test]
 fn gates_and_latencies_are_set_from_outside() {
     let emulator = emulator();
     assert_eq!(ask(&emulator, "POST", "/_emulator/hold", r#"{"on": "login"}"#).status, 200);
@@ -198,6 +256,11 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
             r#"[{"on": "calls", "answer": 503, "path": "/_emulator/x"}]"#,
             "controls the emulator",
         ),
+        ("policy", r#"{"evaluations": "soon"}"#, "polls:NUMBER"),
+        ("stubs", "", r#"such as {"method": "GET", "path": "/customer""#),
+        ("stubs", "not json", "/_emulator/"),
+        ("stubs", r#"{"path": "customer"}"#, "must begin with /"),
+        ("stubs", r#"[{"path": "/a"}, {"path": "/_emulator/x"}]"#, "controls the emulator"),
         ("revoke", "", "?key=ID"),
         ("revoke", r#"{"key": null}"#, "?key=ID"),
         ("revoke", r#"{"key": "nobody"}"#, "No such key"),
@@ -225,6 +288,7 @@ fn a_malformed_control_is_a_400_that_says_what_to_do() {
     }
     assert_eq!(emulator.policy(), before, "a change is made whole or not at all");
     assert_eq!(emulator.with_server(|server| server.faults().len()), 0);
+    assert_eq!(emulator.with_server(|server| server.stubs().len()), 0);
 }
 
 #[test]
@@ -262,7 +326,7 @@ fn a_control_with_another_method_is_a_405_that_names_the_right_ones() {
             known.entry(path).or_default().push(method);
         }
     }
-    assert_eq!(known.len(), 11);
+    assert_eq!(known.len(), 12);
     for (path, methods) in known {
         for wrong in ["GET", "PUT", "POST", "DELETE", "PATCH"]
             .iter()
@@ -306,7 +370,7 @@ fn the_samples_of_the_help_work() {
         assert_eq!(ask(&emulator, "POST", control, &sample).status, 200, "{line}");
         tried += 1;
     }
-    assert_eq!(tried, 6);
+    assert_eq!(tried, 7);
 }
 
 /// A page in a browser: by a form, by `fetch`, by an image, and after DNS rebinding.

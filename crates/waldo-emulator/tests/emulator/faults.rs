@@ -121,7 +121,7 @@ fn a_compressed_answer_is_in_an_unknown_coding() {
     for asked in ["", "accept-encoding: gzip, br, deflate, zstd\r\n"] {
         let answer = Visitor::to(emulator.addr()).ask("POST", "/authenticate", asked, &pair());
         assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("x-unknown")));
-        assert!(answer.body.starts_with(&[0x1f, 0x8b]), "it is gzip");
+        assert!(!answer.body.is_empty() && !answer.body.is_ascii(), "no JSON is left");
     }
 }
 

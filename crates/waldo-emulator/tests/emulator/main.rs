@@ -5,6 +5,7 @@ mod faults;
 mod gates;
 mod lifecycle;
 #[cfg(test)]
+#[cfg(feature = "cli")]
 mod program;
 mod traffic;
 #[cfg(test)]

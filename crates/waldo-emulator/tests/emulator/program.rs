@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 
-use waldo_emulator::model::{Answer, Fault, Server};
+use waldo_emulator::model::{Answer, Fault, Server, Stub};
 
 use crate::visitor::Visitor;
 
@@ -133,6 +133,10 @@ fn its_options_become_the_policy() {
         "1ms",
         "--fault",
         r#"{"on": "calls", "answer": "hang", "path": "/slow"}"#,
+        "--evaluations",
+        "after:5s",
+        "--stub",
+        r#"{"path": "/mine", "status": 404}"#,
     ]);
     let mut visitor = Visitor::to(running.addr);
     let expected = serde_json::json!({
@@ -146,15 +150,18 @@ fn its_options_become_the_policy() {
         "refuses": "on_head",
         "known_after": "300ms",
         "servers": "by_turns",
+        "evaluations": "after:5s",
     });
     assert_eq!(visitor.ask("GET", "/_emulator/policy", "", b"").json(), expected);
     let faults = visitor.ask("GET", "/_emulator/faults", "", b"").json();
     assert_eq!(faults[0]["path"], "/slow");
+    let stubs = visitor.ask("GET", "/_emulator/stubs", "", b"").json();
+    assert_eq!(stubs[0]["path"], "/mine");
 }
 
 #[test]
 fn bad_arguments_end_it_with_code_2_and_a_hint() {
-    let cases: [(&[&str], &str); 30] = [
+    let cases: [(&[&str], &str); 38] = [
         (&["--nope"], "--help"),
         (&["--listen", "here"], "like 127.0.0.1:8787"),
         (&["--listen", "127.0.0.1"], "like 127.0.0.1:8787"),
@@ -186,6 +193,14 @@ fn bad_arguments_end_it_with_code_2_and_a_hint() {
             &["--fault", r#"[{"on": "calls", "answer": "cut", "path": "/_emulator/"}]"#],
             "controls the emulator",
         ),
+        (&["--fault", "@no-such-file.json"], "cannot read the file \"no-such-file.json\""),
+        (&["--stub", "{}"], r#"either a "path" or a "prefix""#),
+        (&["--stub", "@no-such-file.json"], "cannot read the file"),
+        (&["--stub", r#"{"path": "/_emulator/"}"#], "controls the emulator"),
+        (&["--evaluations", "soon"], "polls:NUMBER"),
+        (&["--control-host", "emulator"], "like emulator:8787"),
+        (&["--control-host", "me@emulator:1"], "like emulator:8787"),
+        (&["--control-host", "http://emulator:1"], "like emulator:8787"),
         (&["--key", "wk.a=ws.planted", "--key", "wk.a=ws.planted2"], "the same id"),
         (&["--key"], "ID=SECRET"),
     ];
@@ -216,6 +231,38 @@ fn a_fault_may_be_short_and_may_be_a_list() {
 }
 
 #[test]
+fn stubs_and_faults_are_read_from_files() {
+    let folder = std::env::temp_dir().join(format!("waldo-emulator-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, json: &str| {
+        let file = folder.join(name);
+        std::fs::write(&file, json).unwrap();
+        format!("@{}", file.display())
+    };
+    let stubs = file("stubs.json", r#"[{"path": "/a", "status": 201}, {"path": "/b"}]"#);
+    let faults = file("faults.json", r#"{"on": "login", "answer": 503}"#);
+    let running = Running::with(&["--stub", &stubs, "--fault", &faults]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let mut visitor = Visitor::to(running.addr);
+    assert_eq!(visitor.log_in().status, 503);
+    let token = visitor.token();
+    assert_eq!(visitor.get("/a", &token).status, 201);
+    assert_eq!(visitor.get("/b", &token).body, b"");
+}
+
+#[test]
+fn a_control_host_is_a_further_name_of_the_controls() {
+    let running = Running::with(&["--control-host", "emulator:8787"]);
+    let mut visitor = Visitor::to(running.addr);
+    let mut status = |host: &str| {
+        visitor.ask("GET", "/_emulator/stats", &format!("host: {host}\r\n"), b"").status
+    };
+    assert_eq!(status("emulator:8787"), 200);
+    assert_eq!(status("emulator:8788"), 403);
+    assert_eq!(status(&running.addr.to_string()), 200);
+}
+
+#[test]
 fn localhost_is_the_loopback_address() {
     let running = Running::with(&["--listen", "localhost:0"]);
     assert!(running.addr.ip().is_loopback());
@@ -241,6 +288,11 @@ fn the_help_shows_the_endpoints_the_answers_and_no_backticks() {
             let samples: Vec<&str> =
                 samples.filter_map(|sample| sample.strip_suffix('\'')).collect();
             assert!(samples.iter().all(|sample| Fault::read_all(sample).is_ok()), "{samples:?}");
+            assert_eq!(samples.len(), 2);
+            let samples = help.lines().filter_map(|line| line.trim().strip_prefix("--stub '"));
+            let samples: Vec<&str> =
+                samples.filter_map(|sample| sample.strip_suffix('\'')).collect();
+            assert!(samples.iter().all(|sample| Stub::read_all(sample).is_ok()), "{samples:?}");
             assert_eq!(samples.len(), 2);
         }
     }
@@ -307,7 +359,7 @@ fn the_commands_in_the_readme_work() {
             }
         }
     }
-    assert_eq!((started, asked), (4, 7));
+    assert_eq!((started, asked), (6, 10));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::server::{ClockOffset, Hold, Server};
 /// A client and a server for a scenario. A bench performs the scenario's steps in virtual time or
 /// over real sockets.
 ///
-/// The author of an adapter need not implement it, because `waldo_emulator::conformance` has a
+/// The author of an adapter need not implement it, because `waldo-conformance` has a
 /// bench for any adapter.
 pub trait Bench {
     /// Another origin than the client's.

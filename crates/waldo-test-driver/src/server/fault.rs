@@ -112,14 +112,14 @@ pub enum Stage {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(untagged)]
-enum Times {
+pub(super) enum Times {
     Count(u32),
     Forever(Forever),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "snake_case")]
-enum Forever {
+pub(super) enum Forever {
     Forever,
 }
 

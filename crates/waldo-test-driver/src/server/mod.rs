@@ -9,11 +9,13 @@
 
 mod accept;
 mod clock;
+mod evaluation;
 mod fault;
 mod hold;
 mod key;
 mod ledger;
 mod mint;
+mod parts;
 mod path;
 mod policy;
 mod provider;
@@ -21,11 +23,16 @@ mod reply;
 mod rotation;
 mod route;
 mod stats;
+mod stub;
 
 mod model;
 
+#[doc(no_inline)]
+pub use http::Method;
+
 pub use accept::Accept;
 pub use clock::{BadWord, ClockOffset};
+pub use evaluation::EvaluationEnd;
 pub use fault::{Answer, Fault, RetryAfter, Stage, Target};
 pub use hold::Hold;
 pub use model::Server;
@@ -38,3 +45,4 @@ pub use reply::Reply;
 pub use rotation::{Echo, Rotation};
 pub use route::Endpoint;
 pub use stats::Stats;
+pub use stub::Stub;

@@ -12,13 +12,15 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::clock::Moment;
+use super::evaluation::Evaluations;
 use super::fault::{Answer, Fault, Faults, Stage, Target};
 use super::key::{Keys, Secret};
 use super::ledger::Ledger;
 use super::policy::{LoginAnswer, Policy, Refuses, RenewalForm, Servers};
 use super::reply::{self, Reply};
-use super::route::{self, Endpoint};
+use super::route::{self, Endpoint, Visit};
 use super::stats::Stats;
+use super::stub::{Stub, Stubs};
 use tokens::Bearer;
 
 /// The Waldo API as a value: requests and times go in, replies come out.
@@ -55,6 +57,8 @@ pub struct Server {
     signing: Signing,
     ledger: Ledger,
     faults: Faults,
+    stubs: Stubs,
+    evaluations: Evaluations,
     stats: Stats,
     /// The number of minted tokens, which is the next `jti`.
     minted: u64,
@@ -99,6 +103,8 @@ impl Server {
             signing: Signing::ClientSecret,
             ledger: Ledger::new(),
             faults: Faults::default(),
+            stubs: Stubs::default(),
+            evaluations: Evaluations::default(),
             stats: Stats::default(),
             minted: 0,
             rekeyed: 0,
@@ -179,6 +185,28 @@ impl Server {
     /// used faults.
     pub fn faults(&self) -> &[Fault] {
         self.faults.waiting()
+    }
+
+    /// Adds a stub.
+    #[must_use]
+    pub fn with_stub(mut self, stub: Stub) -> Self {
+        self.push_stub(stub);
+        self
+    }
+
+    /// Adds a stub.
+    pub fn push_stub(&mut self, stub: Stub) {
+        self.stubs.push(stub);
+    }
+
+    /// Removes all stubs.
+    pub fn clear_stubs(&mut self) {
+        self.stubs.clear();
+    }
+
+    /// The stubs that still answer. The list may still hold some used stubs.
+    pub fn stubs(&self) -> &[Stub] {
+        self.stubs.all()
     }
 
     /// The counts of the server so far.
@@ -295,7 +323,7 @@ impl Server {
                 reply::pad(&mut response, bytes);
             }
             if answer == Some(Answer::Compressed) {
-                reply::compress(&mut response);
+                reply::encode(&mut response);
             }
             response
         };
@@ -343,10 +371,14 @@ impl Server {
     ) -> (Response<Vec<u8>>, Option<Bearer<'a>>) {
         match self.authenticate(request.headers(), at) {
             Ok(bearer) => {
-                let serial = self.stats.total();
                 let (method, uri, body) =
                     (request.method(), request.uri(), request.body().as_ref());
-                (route::answer(method, uri, body, serial, self.policy.unknown_paths), Some(bearer))
+                let stub = self.stubs.take(method, uri.path());
+                let answer = stub.unwrap_or_else(|| {
+                    let visit = Visit { method, uri, body, serial: self.stats.total(), at };
+                    route::answer(visit, &self.policy, &mut self.evaluations)
+                });
+                (answer, Some(bearer))
             }
             Err(refusal) => (refusal.response(), None),
         }
@@ -361,14 +393,14 @@ impl Default for Server {
 }
 
 /// Hashes all state that decides how the server authenticates. Two servers of one policy with equal
-/// hashes accept the same requests. The hash leaves out the counts, although the ids in answers
-/// depend on them.
+/// hashes accept the same requests. The hash leaves out the counts and the evaluations, although
+/// the bodies of answers depend on them.
 impl Hash for Server {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { policy: _, keys, signing, ledger, faults, stats: _, minted, rekeyed, .. } = self;
+        let Self { policy: _, keys, signing, ledger, faults, stubs, minted, rekeyed, .. } = self;
         // Leave out the next key, which follows from the count of keys. Leave out the cached token,
         // because it does not change which tokens are accepted.
-        (keys, signing, ledger, faults).hash(state);
+        (keys, signing, ledger, faults, stubs).hash(state);
         (minted, rekeyed, self.second).hash(state);
     }
 }
@@ -380,6 +412,7 @@ impl fmt::Debug for Server {
             .field("keys", &self.keys.len())
             .field("ledger", &self.ledger)
             .field("faults", &self.faults)
+            .field("stubs", &self.stubs)
             .field("stats", &self.stats)
             .finish_non_exhaustive()
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accept::Accept;
 use super::clock::{BadWord, ClockOffset, duration, spelled, spelled_option};
+use super::evaluation::EvaluationEnd;
 use super::path;
 use super::rotation::Rotation;
 
@@ -81,6 +82,8 @@ pub struct Policy {
     pub known_after: Duration,
     /// The servers that answer.
     pub servers: Servers,
+    /// When an evaluation ends. Default: never.
+    pub evaluations: EvaluationEnd,
 }
 
 impl Default for Policy {
@@ -105,6 +108,7 @@ impl Default for Policy {
             refuses: Refuses::default(),
             known_after: Duration::ZERO,
             servers: Servers::default(),
+            evaluations: EvaluationEnd::default(),
         }
     }
 }
@@ -357,6 +361,7 @@ mod tests {
             date: DateHeader::Aged(Duration::from_secs(5)),
             clock_offset: ClockOffset::Behind(Duration::from_secs(9)),
             unknown_paths: UnknownPaths::NotFound,
+            evaluations: EvaluationEnd::Polls(3),
             ..Policy::default()
         };
         let json = serde_json::to_string(&policy).unwrap();

@@ -1,10 +1,7 @@
 //! The replies of the server, and their bodies.
 
 use std::fmt;
-use std::io::Write;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::header::{
     AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER,
 };
@@ -184,9 +181,8 @@ pub(super) fn faulty(answer: &Answer, target: Target, now: Moment) -> Option<Res
         Answer::Status { status, retry_after } => {
             let status = valid(*status);
             let content = match status {
-                // In HTTP, these statuses have no body.
-                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => "",
-                _ => status.canonical_reason().unwrap_or("Unknown"),
+                status if is_bodiless(status) => "",
+                status => status.canonical_reason().unwrap_or("Unknown"),
             };
             let mut response = typed(status, "text/plain", content);
             let after = retry_after.as_ref().map(|after| match after {
@@ -235,21 +231,21 @@ pub(super) fn pad(response: &mut Response<Vec<u8>>, bytes: usize) {
     response.body_mut().resize(length, b' ');
 }
 
-/// Compresses the body of a response with a content coding that no stack decodes. Many stacks
-/// decode gzip even if the request has not asked for it.
-pub(super) fn compress(response: &mut Response<Vec<u8>>) {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to a vector cannot fail.
-    if encoder.write_all(response.body()).is_ok()
-        && let Ok(compressed) = encoder.finish()
-    {
-        *response.body_mut() = compressed;
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("x-unknown"));
-    }
+/// Encodes the body of a response in a content coding that no client knows. The encoding inverts
+/// each byte, so no JSON is left. It is not gzip, because many stacks decode gzip even if the
+/// request has not asked for it.
+pub(super) fn encode(response: &mut Response<Vec<u8>>) {
+    response.body_mut().iter_mut().for_each(|byte| *byte = !*byte);
+    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("x-unknown"));
+}
+
+/// Whether a response with this status has no body in HTTP.
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The status with this number; 500 if the number is no status.
-fn valid(status: u16) -> StatusCode {
+pub(super) fn valid(status: u16) -> StatusCode {
     // Statuses below 200 are interim, and cannot be a final answer.
     let last = (status >= 200).then_some(status);
     last.and_then(|status| StatusCode::from_u16(status).ok())

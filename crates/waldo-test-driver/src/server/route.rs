@@ -5,7 +5,9 @@ use std::fmt;
 use http::{Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::policy::UnknownPaths;
+use super::clock::Moment;
+use super::evaluation::{EvaluationEnd, Evaluations, Event};
+use super::policy::{Policy, UnknownPaths};
 use super::reply::{self, Refusal};
 
 /// The largest document that the API accepts, in bytes.
@@ -49,15 +51,26 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("GET", "/history/fraud/ID", "the id unknown is a 404"),
 ];
 
-/// Answers an authenticated request. `serial` makes the ids in the answer unique.
+/// An authenticated request, as the endpoints see it.
+#[derive(Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) body: &'a [u8],
+    /// Makes the ids in the answer unique.
+    pub(super) serial: u64,
+    pub(super) at: Moment,
+}
+
+/// Answers an authenticated request.
 pub(super) fn answer(
-    method: &Method,
-    uri: &Uri,
-    body: &[u8],
-    serial: u64,
-    unknown: UnknownPaths,
+    visit: Visit<'_>,
+    policy: &Policy,
+    evaluations: &mut Evaluations,
 ) -> Response<Vec<u8>> {
-    let answered = known(method, uri, body, serial).unwrap_or_else(|| match unknown {
+    let Visit { method, uri, body, .. } = visit;
+    let known = known(visit, policy.evaluations, evaluations);
+    let answered = known.unwrap_or_else(|| match policy.unknown_paths {
         UnknownPaths::Echo => {
             Ok(json!({ "method": method.as_str(), "path": uri.path(), "bytes": body.len() }))
         }
@@ -70,35 +83,34 @@ pub(super) fn answer(
 }
 
 /// The answer of one of the [`ENDPOINTS`]; `None` if the request goes to another path.
-fn known(method: &Method, uri: &Uri, body: &[u8], serial: u64) -> Option<Result<Value, Refusal>> {
+fn known(
+    visit: Visit<'_>,
+    end: EvaluationEnd,
+    evaluations: &mut Evaluations,
+) -> Option<Result<Value, Refusal>> {
+    let Visit { method, uri, body, serial, at } = visit;
     let path = uri.path();
+    let mut begin = |event| evaluations.begin(event, serial, end, at);
     Some(match (method, path) {
-        (&Method::POST, "/onboard") => evaluation("onboard", body, serial),
-        (&Method::POST, "/check-fraud") => evaluation("check-fraud", body, serial),
+        (&Method::POST, "/onboard") => object(body).map(|_| begin(Event::Onboard)),
+        (&Method::POST, "/check-fraud") => object(body).map(|_| begin(Event::CheckFraud)),
+        (&Method::POST, "/document") => document(body, begin),
         (&Method::POST, "/flag") => flag(body),
-        (&Method::POST, "/document") => document(body, serial),
-        (&Method::GET, "/customer") => customer(uri.query()),
+        (&Method::GET, "/customer") => {
+            customer(uri.query(), |id| evaluations.poll(id, None, end, at))
+        }
         (&Method::GET, _) => {
             let (kind, id) =
                 path.strip_prefix("/history/").and_then(|rest| rest.split_once('/'))?;
             match kind {
-                "kyc" | "fraud" if !id.contains('/') => history(kind, id),
+                "kyc" | "fraud" if !id.contains('/') => {
+                    history(kind, id, evaluations.poll(id, Some(kind), end, at))
+                }
                 _ => return None,
             }
         }
         _ => return None,
     })
-}
-
-fn evaluation(event: &str, body: &[u8], serial: u64) -> Result<Value, Refusal> {
-    object(body)?;
-    Ok(json!({
-        "requestId": format!("request-{serial}"),
-        "event": event,
-        "evaluation": { "type": "automatic", "status": "pending" },
-        "customerId": format!("customer-{serial}"),
-        "uri": format!("/history/{}/customer-{serial}", if event == "onboard" { "kyc" } else { "fraud" }),
-    }))
 }
 
 fn flag(body: &[u8]) -> Result<Value, Refusal> {
@@ -108,30 +120,47 @@ fn flag(body: &[u8]) -> Result<Value, Refusal> {
     }
 }
 
-fn document(body: &[u8], serial: u64) -> Result<Value, Refusal> {
+fn document(body: &[u8], begin: impl FnOnce(Event) -> Value) -> Result<Value, Refusal> {
     match body.len() {
         0 => Err(Refusal::MissingData),
-        1..=LARGEST_DOCUMENT => Ok(
-            json!({ "requestId": format!("request-{serial}"), "event": "document", "bytes": body.len() }),
-        ),
+        1..=LARGEST_DOCUMENT => {
+            let mut answer = begin(Event::Document);
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("bytes".to_owned(), body.len().into());
+            }
+            Ok(answer)
+        }
         _ => Err(Refusal::InvalidData),
     }
 }
 
-fn customer(query: Option<&str>) -> Result<Value, Refusal> {
+fn customer(
+    query: Option<&str>,
+    poll: impl FnOnce(&str) -> Option<Value>,
+) -> Result<Value, Refusal> {
     let (field, value) =
         query.and_then(|query| query.split_once('=')).ok_or(Refusal::InvalidQuery)?;
     match (field, value) {
         ("", _) | (_, "") => Err(Refusal::InvalidQuery),
         (_, NOBODY) => Err(Refusal::NotFound),
+        ("customerId", id) => {
+            let evaluation = poll(id).and_then(|entry| entry.get("evaluation").cloned());
+            Ok(match evaluation {
+                Some(evaluation) => json!({ "customerId": id, "evaluation": evaluation }),
+                None => json!({ "customerId": id }),
+            })
+        }
         _ => Ok(json!({ "customerId": "customer-1", field: value })),
     }
 }
 
-fn history(kind: &str, id: &str) -> Result<Value, Refusal> {
+fn history(kind: &str, id: &str, entry: Option<Value>) -> Result<Value, Refusal> {
     match id {
         "" | NOBODY => Err(Refusal::NotFound),
-        _ => Ok(json!({ "customerId": id, "type": kind, "history": [] })),
+        _ => {
+            let history = Vec::from_iter(entry);
+            Ok(json!({ "customerId": id, "type": kind, "history": history }))
+        }
     }
 }
 

@@ -219,6 +219,7 @@ fn a_server_with_faults_is_still_a_value() {
 #[test]
 fn the_faults_in_the_readme_are_faults() {
     let readme = include_str!("../../README.md");
+    let readme = &readme[readme.find("## Injected faults").unwrap()..];
     let from = readme.find("```json\n[").unwrap() + "```json\n".len();
     let list = &readme[from..][..readme[from..].find("```").unwrap()];
     assert_eq!(Fault::read_all(list).unwrap().len(), 3);

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod caller;
 mod documented;
+#[cfg(test)]
+mod evaluations;
 mod faults;
 mod headers;
 mod keys;
 mod renewals;
 mod rotation;
+#[cfg(test)]
+mod stubs;
 mod tokens;

@@ -1,12 +1,10 @@
 //! Faults in JSON: their forms, their short forms, and the messages for all other texts.
 
-use http::HeaderValue;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Answer, Fault, Forever, RetryAfter, Stage, Target, Times};
 use crate::server::clock::{self, BadWord};
-use crate::server::path::RequestPath;
+use crate::server::parts::{Parts, header, path_of, status, word};
 
 /// The example at the end of a message about a whole fault.
 const EXAMPLE: &str = r#"{"on": "login", "answer": 503, "times": 2}"#;
@@ -235,98 +233,5 @@ impl TryFrom<Value> for RetryAfter {
             },
             _ => Err(unknown()),
         }
-    }
-}
-
-/// The named parts of a JSON object. Each part is taken once.
-struct Parts {
-    rest: Map<String, Value>,
-    of: &'static str,
-    example: &'static str,
-    known: Vec<&'static str>,
-}
-
-impl Parts {
-    fn of(json: Value, of: &'static str, example: &'static str) -> Result<Self, BadWord> {
-        let Value::Object(rest) = json else {
-            return Err(BadWord(format!(
-                "{json} is no {of}: expected an object such as {example}"
-            )));
-        };
-        Ok(Self { rest, of, example, known: Vec::new() })
-    }
-
-    fn take(&mut self, name: &'static str) -> Option<Value> {
-        self.known.push(name);
-        self.rest.remove(name)
-    }
-
-    fn needed(&mut self, name: &'static str) -> Result<Value, BadWord> {
-        self.take(name).ok_or_else(|| {
-            BadWord(format!("this {} has no {name:?}: expected {}", self.of, self.example))
-        })
-    }
-
-    fn text(&mut self, name: &'static str) -> Result<String, BadWord> {
-        let json = self.needed(name)?;
-        let Value::String(text) = json else {
-            return Err(BadWord(format!(
-                "{json} is no {name:?}: expected a string, as in {}",
-                self.example
-            )));
-        };
-        Ok(text)
-    }
-
-    /// Takes the size in bytes, which is the only part of this answer.
-    fn bytes(mut self) -> Result<usize, BadWord> {
-        let bytes = self.needed("bytes")?;
-        self.end()?;
-        let number = bytes.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
-        number.ok_or_else(|| {
-            BadWord(format!(r#"{bytes} is no "bytes": expected a number such as 100000"#))
-        })
-    }
-
-    /// Checks that no part is left.
-    fn end(self) -> Result<(), BadWord> {
-        match self.rest.keys().next() {
-            None => Ok(()),
-            Some(name) => Err(BadWord(format!(
-                "{name:?} is no part of a {}, which are {}: expected {}",
-                self.of,
-                self.known.join(", "),
-                self.example
-            ))),
-        }
-    }
-}
-
-fn word<T: DeserializeOwned>(json: &Value, name: &str, words: &str) -> Result<T, BadWord> {
-    T::deserialize(json).map_err(|_| BadWord(format!("{json} is no {name:?}: expected {words}")))
-}
-
-fn status(json: &Value) -> Result<u16, BadWord> {
-    let number = json.as_u64().and_then(|number| u16::try_from(number).ok());
-    number.filter(|number| (200..=999).contains(number)).ok_or_else(|| {
-        BadWord(format!("{json} is no status: expected a number from 200 to 999, such as 503"))
-    })
-}
-
-fn path_of(json: Value) -> Result<String, BadWord> {
-    let Value::String(text) = json else {
-        return Err(BadWord(format!(
-            r#"{json} is no "path": expected a string such as "/customer""#
-        )));
-    };
-    text.parse::<RequestPath>().map(String::from)
-}
-
-fn header(text: String) -> Result<String, BadWord> {
-    match HeaderValue::try_from(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(BadWord(format!(
-            "{text:?} cannot stand in a header: expected a text such as \"soon\""
-        ))),
     }
 }
