@@ -1,6 +1,6 @@
 //! The bench as a program: `waldo-bench all`.
 
-#![expect(clippy::print_stdout, reason = "its tables are what it is for")]
+#![expect(clippy::print_stdout, reason = "the program prints tables")]
 
 mod options;
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match run(Options::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Ignore the error: if stderr cannot be written, nobody reads it.
+            // Ignore the error: without stderr, the message cannot be shown.
             drop(writeln!(io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }
@@ -129,7 +129,7 @@ fn count(counting: &Counting) -> io::Result<()> {
             ));
         }
         println!(
-            "\nvalgrind is missing: no instructions are counted, and only the limits of allocations are looked at."
+            "\nvalgrind is missing: no instructions are counted, and only the limits of allocations are checked."
         );
     }
     let (mut counted, mut exceeded) = (0, Vec::new());
