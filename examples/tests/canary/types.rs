@@ -1,4 +1,4 @@
-//! What there is to format, read from the sources, so that nothing can be forgotten.
+//! The types and events that the test must format, read from the sources so that none is missing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,8 +14,8 @@ const CRATES: [&str; 7] = [
     "waldo-emulator",
 ];
 
-/// The paths of all public structs and enums. What is `pub` can be reached from outside: the lint
-/// `unreachable_pub` sees to that.
+/// The paths of all public structs and enums. The lint `unreachable_pub` ensures that each `pub`
+/// type is public.
 pub(crate) fn public() -> BTreeSet<String> {
     let mut types = BTreeSet::new();
     for name in CRATES {
@@ -23,7 +23,7 @@ pub(crate) fn public() -> BTreeSet<String> {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
         collect(&sources, &name.replace('-', "_"), &mut types);
     }
-    assert!(types.len() > 80, "the sources are elsewhere: {types:?}");
+    assert!(types.len() > 80, "the sources have too few types: {types:?}");
     types
 }
 

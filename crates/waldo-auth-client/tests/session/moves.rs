@@ -105,7 +105,7 @@ fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
     grant(lead(&session));
     let answered = |status: u16| {
         let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
-            panic!("a token is held")
+            panic!("expected to send")
         };
         let mut response = Response::builder().status(status).body(()).unwrap();
         drop(session.conclude(attempt, &mut response));
@@ -125,7 +125,7 @@ fn rule_20_every_token_of_a_response_is_marked_sensitive() {
     let session = session();
     grant(lead(&session));
     let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
-        panic!("a token is held")
+        panic!("expected to send")
     };
     let mut response = Response::new(());
     for renewal in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
@@ -143,7 +143,7 @@ fn what_an_attempt_has_left_is_what_its_call_has() {
     let left = |call| match admit(&session, call) {
         Admission::Send(attempt) => session.left(&attempt),
         Admission::Authenticate(..) | Admission::Wait(_) | Admission::Refuse(_) => {
-            panic!("a token is held")
+            panic!("expected to send")
         }
     };
     assert_eq!(left(Call::replayable()), None);
@@ -174,7 +174,7 @@ fn what_changes_the_session_changes_it() {
     assert!(session.inspect(|session, _| session.journal().written()) > 4);
 }
 
-/// The CPU time of this thread, if the system reports it.
+/// The CPU time of this thread, if the system reports the time.
 fn on_cpu() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     told.split(' ').next()?.parse().ok().map(Duration::from_nanos)

@@ -99,7 +99,7 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         let (snapshot, other) = (stored(), hasty());
         other.resume(&snapshot).unwrap();
         let Admission::Send(attempt) = admit(&other, Call::replayable()) else {
-            panic!("a token is held")
+            panic!("expected to send")
         };
         let mut response = Response::new(());
         response.headers_mut().insert(AUTHORIZATION, "Bearer e30.e30.bmV3".parse().unwrap());

@@ -136,7 +136,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
 
     let step = fixture.admit(call);
     ears.hear(&step);
-    assert!(matches!(step, Step::Send(_)), "a token is held");
+    assert!(matches!(step, Step::Send(_)), "expected to send");
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
     ears.hear_error(&fixture.attach(&mut request).unwrap_err());
     let sent = fixture.send(Call::replayable());

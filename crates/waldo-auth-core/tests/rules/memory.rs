@@ -11,7 +11,7 @@ use crate::fixture::{Fixture, bearer, secs};
 fn call(fixture: &mut Fixture, request: &mut Request<()>, headers: &HeaderMap) {
     let now = fixture.now();
     let Ok(Step::Send(attempt)) = fixture.session.admit(Call::replayable(), request, now) else {
-        panic!("a token is held")
+        panic!("expected to send")
     };
     let verdict = fixture.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
     assert!(matches!(verdict, Verdict::Deliver));
