@@ -147,7 +147,7 @@ fn session(waiters: usize) -> Wakeup {
 fn calm(all_there: impl Fn() -> bool) {
     let began = Instant::now();
     while !all_there() {
-        assert!(began.elapsed() < PATIENCE, "all threads must come to wait");
+        assert!(began.elapsed() < PATIENCE, "all threads must wait in time");
         thread::sleep(CALM / 10);
     }
     thread::sleep(CALM);

@@ -249,7 +249,7 @@ proptest! {
                 });
                 prop_assert!(came);
             }
-            // The lifetime of an adopted token may be over at once.
+            // The lifetime of a renewed token may be over at once.
             Explanation::Authenticate { .. } => prop_assert!(status == 401 || status.is_success()),
             other => prop_assert!(false, "{}", other),
         }
