@@ -1,4 +1,4 @@
-// Reads texts as `fetch(…).then((response) => response.json())` does, and prints the field `code`.
+// Reads texts as `fetch(…).then((response) => response.json())` does. Prints their field `code`.
 //
 //   node parse.mjs < TEXTS
 //

@@ -1,5 +1,7 @@
-//! Tests of this project with foreign programs: a server on express and jsonwebtoken that follows
-//! the API's documents, the API's own Node sample, and the JSON reader of Node and browsers.
+//! Tests of this project with other programs.
+//!
+//! The programs are a server on express and jsonwebtoken that follows the API's documents, the
+//! API's own Node sample, and the JSON reader of Node and browsers.
 //!
 //! Each test compares the counts of the other side with the expected counts. `bash interop/run`
 //! installs the libraries first.
