@@ -1,9 +1,11 @@
-// Reads texts as `fetch(…).then((response) => response.json())` does, and says what their member `code` is.
+// Reads texts as `fetch(…).then((response) => response.json())` does. Prints their field `code`.
 //
 //   node parse.mjs < TEXTS
 //
-// Each line of TEXTS is a text in hexadecimal. Each line of the answer is `null`, if the text is not JSON; otherwise
-// an array: empty, if it is no object with a string `code`, or with that string.
+// Each line of TEXTS is a text in hexadecimal. For each line, the program prints one line:
+// - `null` if the text is not JSON
+// - an array with the string `code` if the text is an object with such a field
+// - an empty array for any other JSON
 
 import { createInterface } from 'node:readline';
 
@@ -15,6 +17,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     said = isObject && Object.hasOwn(value, 'code') && typeof value.code === 'string' ? [value.code] : [];
   } catch {}
-  // What is no character is U+FFFD, as for everybody who must write it down.
+  // A lone surrogate is no character, so write it as U+FFFD.
   console.log(JSON.stringify(said && said.map((code) => code.replace(/\p{Cs}/gu, '\ufffd'))));
 }

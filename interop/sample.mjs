@@ -1,8 +1,8 @@
-// The Node sample of the API's authentication guide, its blanks filled and nothing mended.
+// The Node sample of the API's authentication guide, with its blanks filled and its mistakes kept.
 //
 //   node sample.mjs ORIGIN KEY SECRET CALLS
 //
-// It makes CALLS authenticated requests, one after the other.
+// The program makes CALLS authenticated requests, one after the other.
 
 import axios from 'axios';
 import FormData from 'form-data';

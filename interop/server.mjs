@@ -1,10 +1,13 @@
-// A small server of the Waldo API's authentication on express and jsonwebtoken, written from the API's documents alone.
+// A small server with the Waldo API's authentication, on express and jsonwebtoken. It is written
+// from the API's documents alone.
 //
-//   node server.mjs --port 0 --key KEY --secret SECRET --signing-key TEXT --lifetime SECONDS --rotation lenient|strict --known-after MILLISECONDS
+//   node server.mjs --port 0 --key KEY --secret SECRET --signing-key TEXT --lifetime SECONDS \
+//     --rotation lenient|strict --known-after MILLISECONDS
 //
-// A login's token is refused for --known-after after its issue, as where several servers learn of it one after the other.
+// For the time --known-after, the server refuses the token of a login. Several servers that learn
+// of the token one after the other behave in the same way.
 //
-// Its first line of output is `listening on http://127.0.0.1:PORT`. GET /_stats answers what it has counted.
+// The first line of output is `listening on http://127.0.0.1:PORT`. GET /_stats returns the counts.
 
 import express from 'express';
 import jwt from 'jsonwebtoken';
@@ -49,7 +52,7 @@ app.use((request, response, next) => {
 app.post('/authenticate', express.json(), (request, response) => {
   loggingIn += 1;
   stats.loginsAtOnce = Math.max(stats.loginsAtOnce, loggingIn);
-  // Long enough for a second login to be seen, if a client should send one.
+  // Wait, so that a second login of the client would be under way at the same time.
   setTimeout(() => {
     loggingIn -= 1;
     const { apiKey, clientSecret } = request.body ?? {};

@@ -28,11 +28,12 @@ const SIZES: [usize; 3] = [180, 400, 1500];
 /// The number of distinct tokens in a batch.
 const TOKENS: usize = 512;
 
-/// How often a batch uses the tokens, if the operation is so short that reading the clock would
-/// count.
+/// The number of times that a batch uses each token. One time would be so short that reading the
+/// clock would count.
 const WALKS: usize = 16;
 
-/// How many tokens a session has held before it is measured. They fill the journal, as in real use.
+/// The number of tokens that a session has held before it is measured. They fill the journal, as in
+/// real use.
 const SEASONING: usize = 128;
 
 /// The groups for each size: a repeated token, a new token, and a new token whose signature is
@@ -259,7 +260,7 @@ impl Batch for Conclude {
         assert_eq!(
             self.core.generation(),
             self.generations,
-            "each response must be taken over, and no other"
+            "the session must hold each response's token once"
         );
     }
 }

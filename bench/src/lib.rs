@@ -11,7 +11,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "it fails by a panic"
+    reason = "a bench fails by a panic"
 )]
 
 mod allocations;

@@ -1,7 +1,6 @@
-//! The limits of a contender: its present cost and some per cent more, because another compiler may
-//! inline differently.
-//!
-//! So an exceeded limit shows a regression. The goals are in `docs/dev/performance.md`.
+//! The limits of a contender: its present cost and a few per cent more, because another compiler
+//! may inline differently. An exceeded limit shows a regression. The goals are in
+//! `docs/dev/performance.md`.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The bench as a program: `waldo-bench all`. Its progress goes to stderr, between two tables, so
 //! that it disturbs no measurement.
 
-#![expect(clippy::print_stdout, reason = "its tables are what it is for")]
+#![expect(clippy::print_stdout, reason = "the program prints tables")]
 
 mod options;
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match run(Options::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Ignore the error: if stderr cannot be written, nobody reads it.
+            // Ignore the error: without stderr, the message cannot be shown.
             drop(writeln!(io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }
@@ -162,7 +162,7 @@ fn count(counting: &Counting, progress: &Progress) -> io::Result<()> {
             ));
         }
         let note = "\nvalgrind is missing: no instructions are counted, and only the limits of \
-                    allocations are looked at.";
+                    allocations are checked.";
         progress.print(|| println!("{note}"));
     }
     let (mut counted, mut exceeded) = (0, Vec::new());

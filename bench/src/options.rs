@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// The options of the command line.
 #[derive(Debug, Parser)]
-#[command(about = "What the token lifecycle costs, beside the least that it could cost")]
+#[command(about = "Measures the cost of the token lifecycle beside the least possible cost")]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -14,9 +14,9 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// A: put a held token on a request
+    /// A: attach a held token to a request
     Attach(Pace),
-    /// B: take over the token of a response
+    /// B: hold the token of a response
     Adopt(Pace),
     /// C: make a whole request over loopback
     Request(Pace),
@@ -24,29 +24,29 @@ pub(crate) enum Command {
     Crowd(Pace),
     /// D: 64 threads need a token at one moment
     Stampede {
-        /// How many rounds of each scenario
+        /// The number of rounds of each scenario
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
 
-        /// Plays scenarios that never come out right instead, and so has to fail
+        /// Plays scenarios that always fail, so the command must fail
         #[arg(long, hide = true)]
         impossible: bool,
     },
-    /// Everything, one after the other
+    /// All groups, one after the other
     All(Pace),
-    /// Count instructions and allocations, which do not depend on the machine's pace
+    /// Count instructions and allocations, which do not depend on the machine's speed
     Count(Counting),
-    /// The server of the requests, until standard input ends
+    /// Serves the requests until standard input ends
     #[command(hide = true)]
     Serve,
-    /// Performs one case, to be counted
+    /// Performs one case that valgrind counts
     #[command(hide = true)]
     Perform {
         /// The key of the group
         group: String,
         /// The name of the contender
         contender: String,
-        /// How many operations
+        /// The number of operations
         operations: usize,
     },
 }
@@ -54,21 +54,21 @@ pub(crate) enum Command {
 /// How long to measure.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Pace {
-    /// How many rounds; by default as many as its result needs, and 5 are enough to try it
+    /// The number of rounds [default: as many as a group needs]; 5 are enough for a trial
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
 
-    /// How long one batch takes
+    /// The length of one batch
     #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = humantime::parse_duration)]
     pub(crate) batch: Duration,
 
-    /// Where the orders of the contenders begin [default: another one each time]
+    /// The seed of the orders of the contenders [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
 impl Pace {
-    /// Draws a seed, if none was given.
+    /// Draws a seed if none was given.
     pub(crate) fn with_seed(self) -> Self {
         Self { seed: self.seed.or_else(|| Some(fastrand::u64(..))), ..self }
     }
@@ -84,18 +84,18 @@ impl Pace {
     }
 }
 
-/// What to count.
+/// The options of a count.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Counting {
-    /// Fail when a limit is exceeded
+    /// Fail if a limit is exceeded
     #[arg(long)]
     pub(crate) gate: bool,
 
-    /// Fail where valgrind is missing, instead of counting allocations alone
+    /// Fail if valgrind is missing, instead of counting allocations only
     #[arg(long)]
     pub(crate) require_valgrind: bool,
 
-    /// Count only the groups whose key begins so: A, B2, B2-400
+    /// Count only the groups whose key begins with KEY: A, B2, B2-400
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub(crate) only: String,
 }

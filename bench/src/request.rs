@@ -87,7 +87,7 @@ impl Batch for Calls {
         assert_eq!(
             subject::generations(&self.client),
             self.generations,
-            "each fresh token must be taken over, and no other"
+            "the client must hold each fresh token once"
         );
     }
 }

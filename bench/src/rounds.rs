@@ -101,7 +101,7 @@ pub fn fill(batch: Duration, mut time: impl FnMut(usize) -> Duration) -> usize {
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "what is too large saturates"
+    reason = "a number that is too large saturates"
 )]
 fn scale(operations: usize, share: f64) -> usize {
     (operations as f64 * share) as usize

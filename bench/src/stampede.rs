@@ -122,7 +122,7 @@ impl Outcome {
             "rounds",
             "logins, min–max",
             "logins needed",
-            "stalled with a token there",
+            "stalled despite a token",
             "ms, median",
         ];
         let title = format!("D. {THREADS} threads need a token at one moment");
@@ -232,7 +232,7 @@ fn resumed(hanging: usize, timeout: Duration) -> Played {
         call(&client);
     };
     play(&emulator, hanging, timeout, waits_for_token, || {
-        assert!(emulator.wait_until_held(1, PATIENCE), "somebody must lead");
+        assert!(emulator.wait_until_held(1, PATIENCE), "a thread must lead a login");
         client.resume(&stored).unwrap();
         resumed.wait();
     })

@@ -49,14 +49,14 @@ impl Core {
     pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Attempt {
         match self.session.admit(Call::replayable(), request, self.now) {
             Ok(Step::Send(attempt)) => attempt,
-            other => panic!("a token is held: {other:?}"),
+            other => panic!("expected to send, got {other:?}"),
         }
     }
 
     pub(crate) fn conclude(&mut self, attempt: Attempt, headers: &HeaderMap) {
         match self.session.conclude(attempt, Head::new(StatusCode::OK, headers), self.now) {
             Verdict::Deliver => {}
-            Verdict::Retry(_) => panic!("a success is delivered"),
+            Verdict::Retry(_) => panic!("expected the delivery of a success"),
         }
     }
 
@@ -87,12 +87,12 @@ impl Shared {
     pub(crate) fn conclude(&self, attempt: Attempt, response: &mut Response<()>) {
         match self.0.conclude(attempt, response) {
             Verdict::Deliver => {}
-            Verdict::Retry(_) => panic!("a success is delivered"),
+            Verdict::Retry(_) => panic!("expected the delivery of a success"),
         }
     }
 
     pub(crate) fn attach(&self, request: &mut Request<()>) -> Attempt {
-        self.log_in(request, |_| panic!("a token is held"))
+        self.log_in(request, |_| panic!("expected to send"))
     }
 
     /// The number of journal entries: the start of the login, and one for each call that waits for
@@ -124,7 +124,7 @@ fn session(config: Config, token: &str, now: Now) -> Session {
     let mut session = Session::new(config);
     let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now)
     else {
-        panic!("nothing is held yet")
+        panic!("expected a login")
     };
     let outcome =
         login.read(Head::new(StatusCode::OK, &HeaderMap::new()), granting(token).as_bytes());
@@ -159,7 +159,7 @@ pub(crate) fn generations(client: &Client) -> u64 {
 
 fn generation(explanation: &Explanation) -> u64 {
     let Explanation::Send { generation, .. } = explanation else {
-        panic!("a token is held: {explanation}")
+        panic!("expected a held token: {explanation}")
     };
     *generation
 }

@@ -17,7 +17,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table without rows. The note stands between the title and the table.
+    /// A table without rows. The note is the paragraph between the title and the table.
     pub fn new(title: impl Into<String>, note: impl Into<String>, columns: &[&str]) -> Self {
         let columns = columns.iter().map(ToString::to_string).collect();
         Self { title: title.into(), note: note.into(), columns, rows: Vec::new() }

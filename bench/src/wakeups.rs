@@ -36,7 +36,7 @@ const TOKEN: usize = 400;
 struct Wakeup {
     /// The time from the login's end until the last waiter had the token.
     last: Duration,
-    /// How long the leader took to wake the others.
+    /// The time that the leader took to wake the waiters.
     leader: Duration,
     /// The CPU time of all waiters, from their start until they had the token.
     waiters: Duration,
@@ -50,7 +50,7 @@ struct Way {
 
 /// All ways to wait. The first one is the reference.
 const WAYS: [Way; 2] =
-    [Way { name: "a bell alone", wake: bell }, Way { name: "a shared session", wake: session }];
+    [Way { name: "an event alone", wake: bell }, Way { name: "a shared session", wake: session }];
 
 /// Wakes all numbers of threads in each way, in this number of rounds.
 pub fn table(rounds: usize, seed: u64) -> Table {
@@ -62,7 +62,7 @@ pub fn table(rounds: usize, seed: u64) -> Table {
         "µs of the leader",
         "CPU µs of a waiter",
     ];
-    let note = format!("{rounds} rounds; the ratio is to the bell alone, within each round.");
+    let note = format!("{rounds} rounds; the ratio is to the event alone, within each round.");
     let mut dice = Rng::with_seed(seed);
     let table = Table::new("F. Threads wake when a login is settled", note, &columns);
     WAITERS.into_iter().fold(table, |mut table, waiters| {
@@ -147,7 +147,7 @@ fn session(waiters: usize) -> Wakeup {
 fn calm(all_there: impl Fn() -> bool) {
     let began = Instant::now();
     while !all_there() {
-        assert!(began.elapsed() < PATIENCE, "all threads must come to wait");
+        assert!(began.elapsed() < PATIENCE, "all threads must wait in time");
         thread::sleep(CALM / 10);
     }
     thread::sleep(CALM);

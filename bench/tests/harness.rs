@@ -1,4 +1,4 @@
-//! The harness itself: what it would say of a result that is known.
+//! The harness itself: its results for known inputs.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ fn quantiles_are_interpolated_and_do_not_depend_on_the_order() {
     assert!(near(Distribution::new([7.0]).median(), 7.0));
 }
 
-/// Those of a sign test at 5 %, as the tables of the binomial distribution have them.
+/// The ranks are those of a sign test at 5 %, from the tables of the binomial distribution.
 #[test]
 fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
     let ranks = |count: u32| Distribution::new((1..=count).map(f64::from)).median_interval();
@@ -46,8 +46,8 @@ fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
     }
 }
 
-/// A fair sample of a known distribution: the interval must hold its median nineteen times in
-/// twenty.
+/// A random sample of a known distribution: the interval must contain the median in about 19 of 20
+/// samples.
 #[test]
 fn the_interval_of_the_median_holds_the_median_as_often_as_it_says() {
     let mut dice = fastrand::Rng::with_seed(1);
@@ -125,7 +125,7 @@ fn allocations_are_counted_and_those_of_the_preparation_are_not() {
     );
 }
 
-/// The machine is ten times as slow in the second round, for both of them.
+/// In the second round the machine is ten times as slow for both contenders.
 #[test]
 fn ratios_are_taken_within_a_round() {
     let timing =
@@ -148,14 +148,15 @@ fn every_contender_has_its_turn_in_each_round_and_the_orders_differ() {
         Group::new("X4", "Turns", tell("a")).with(tell("b")).with(tell("c")).in_batches_of(1);
     rounds(30).time(&group);
     let turns = turns.lock().unwrap();
-    // One turn each to warm up before, and two each to count allocations afterwards.
+    // Each contender runs once before the rounds, to warm up, and twice after them, to count
+    // allocations.
     let rounds: Vec<&str> = (0..30).map(|round| &turns[3 + 3 * round..6 + 3 * round]).collect();
     for order in ["abc", "acb", "bac", "bca", "cab", "cba"] {
         assert!(rounds.contains(&order), "{rounds:?}");
     }
 }
 
-/// How many operations fill 1024 µs, and which numbers of operations are tried first.
+/// The number of operations that fill 1024 µs, and the numbers that are tried first.
 fn filled(nanos_each: u64) -> (usize, Vec<usize>) {
     let mut tried = Vec::new();
     let operations = fill(Duration::from_micros(1024), |operations| {
@@ -202,7 +203,7 @@ fn a_batch_that_did_not_do_its_work_is_no_result() {
     rounds(1).time(&Group::new("X5", "A lie", Contender::new("lie", |_| Lie)));
 }
 
-/// A contender, and how many operations it has performed.
+/// A contender, and the number of operations that it has performed.
 #[cfg(test)]
 fn counted() -> (Contender, Arc<AtomicUsize>) {
     let performed = Arc::new(AtomicUsize::new(0));
@@ -221,8 +222,7 @@ fn threads_at_once_all_perform_a_batch_of_their_own() {
     let (contender, performed) = counted();
     let group = Group::new("X6", "Shared", contender).in_batches_of(100);
     Rounds { threads: 2, ..rounds(3) }.time(&group);
-    // Two threads to warm up and three rounds of two, and two batches on one thread to count
-    // allocations.
+    // Two threads warm up and run three rounds. Then one thread counts allocations in two batches.
     assert_eq!(performed.load(Ordering::Relaxed), 100 * (2 + 6 + 2));
 }
 
@@ -241,7 +241,7 @@ fn no_thread_performs_before_all_are_ready() {
     assert_eq!((ready.load(Ordering::SeqCst), early.load(Ordering::SeqCst)), (2 * 21 + 2, 1));
 }
 
-/// Counts the batches that begin while an odd number of batches is ready: another thread is
+/// Counts the batches that begin while an odd number of batches is ready, so another thread is
 /// missing.
 struct Together {
     ready: Arc<AtomicUsize>,
@@ -282,7 +282,7 @@ fn a_table_has_a_cell_for_every_column() {
     }
 }
 
-/// A limit that is dropped or raised in one place has to be changed in the other one, too.
+/// A limit must be changed in two places, so that no limit is dropped or raised unnoticed.
 #[test]
 fn every_limit_is_still_there() {
     let server =
@@ -325,8 +325,7 @@ fn every_limit_is_still_there() {
     );
 }
 
-/// Each contender checks itself that it did what it is called: that every token was taken over, and
-/// no other.
+/// Each contender checks its own work, for example that each new token was held.
 #[test]
 fn what_is_measured_does_what_it_says() {
     for group in attach::groups().into_iter().chain(adopt::groups()) {

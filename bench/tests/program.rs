@@ -1,4 +1,4 @@
-//! The program as a whole, as far as it says yes or no.
+//! The program as a whole: its exit codes and messages.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -12,7 +12,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_waldo-bench"))
 }
 
-/// Without a path, there is no valgrind on the machine.
+/// Runs the program with an empty `PATH`, so that it finds no valgrind.
 fn without_valgrind(arguments: &[&str]) -> Output {
     program().arg("count").args(arguments).env("PATH", "").output().unwrap()
 }
@@ -53,7 +53,8 @@ fn a_group_that_does_not_exist_is_no_success() {
     assert!(text(&output.stderr).contains("there is no such case"));
 }
 
-/// Counts A1, whose limit is 550 instructions, by a valgrind that only says what it has counted.
+/// Counts A1, whose limit is 550 instructions. A script stands in for valgrind and reports a given
+/// count.
 #[cfg(unix)]
 fn with_valgrind(gate: &[&str], says: &str, code: u8) -> Output {
     use std::os::unix::fs::PermissionsExt;
@@ -61,7 +62,7 @@ fn with_valgrind(gate: &[&str], says: &str, code: u8) -> Output {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("valgrind-{}", fastrand::u64(..)));
     std::fs::create_dir_all(&folder).unwrap();
-    // It runs the program as valgrind does, so a case that fails there fails here.
+    // The script runs the program as valgrind does, so a case that fails under valgrind fails here.
     let script = format!(
         r#"#!/bin/sh
         case "$*" in
@@ -86,7 +87,7 @@ fn with_valgrind(gate: &[&str], says: &str, code: u8) -> Output {
     output
 }
 
-/// 512 operations are counted.
+/// A run counts 512 operations.
 #[cfg(unix)]
 #[test]
 fn a_gate_fails_when_instructions_exceed_their_limit() {
@@ -145,7 +146,7 @@ fn the_progress_is_a_bar_on_a_terminal_and_nothing_in_a_short_log() {
     }
 }
 
-/// Each checks itself that the client has taken over every fresh token.
+/// Each contender checks that the client has held every fresh token.
 #[test]
 fn each_contender_can_make_its_requests_and_calls() {
     let server = Server::start(program().arg("serve")).unwrap();
@@ -158,7 +159,7 @@ fn each_contender_can_make_its_requests_and_calls() {
     }
 }
 
-/// The other two go on for a lifetime of a token and more.
+/// The other two scenarios last longer than a token's lifetime, so this test leaves them out.
 #[test]
 fn stampedes_are_played_with_their_logins_and_nobody_stalled() {
     let [cold, _, _, storm, failure, resumption] = SCENARIOS;
@@ -214,6 +215,6 @@ fn a_stalled_thread_is_counted() {
     let [_, hanging] = IMPOSSIBLE;
     let outcome = hanging.play(1);
     assert!(outcome.breach().is_some(), "{outcome:?}");
-    // With one login, only a stalled thread is left as a reason.
+    // The round had one login, so the stalled thread is the only fault.
     assert!(Outcome::table(&[outcome]).to_string().contains("| 1 | 1–1 | 1 |"));
 }

@@ -1,4 +1,4 @@
-//! The steps of `.ci/run` fail where they must.
+//! The self-tests of `.ci/run`: each step fails and skips as documented.
 
 #![cfg(unix)]
 

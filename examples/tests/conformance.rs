@@ -1,11 +1,11 @@
-//! Each embedding among the examples passes the conformance suite, from the very file that is
-//! shown, and the README's table of HTTP stacks says so.
+//! Each embedding among the examples passes the conformance suite, and the README's table of HTTP
+//! stacks has its results. The test compiles the example's own file.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test that panics has failed, and says why"
+    reason = "a test fails by a panic"
 )]
 
 use std::error::Error;
@@ -29,25 +29,25 @@ use waldo_examples::check::Failure;
 use waldo_test_driver::scenario;
 
 #[path = "../attohttpc.rs"]
-#[expect(dead_code, reason = "its program is the example's")]
+#[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_attohttpc;
 
 #[path = "../curl.rs"]
-#[expect(dead_code, reason = "its program is the example's")]
+#[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_curl;
 
 #[path = "../hyper.rs"]
-#[expect(dead_code, reason = "its program is the example's")]
+#[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_hyper;
 
 #[path = "../minreq.rs"]
-#[expect(dead_code, reason = "its program is the example's")]
+#[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_minreq;
 
-/// How long a call without a deadline may take.
+/// The time limit of a call without a deadline.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes one call, within the deadline that it has; `None` when it was cancelled.
+/// Makes one call within its deadline. Returns `None` if the call was cancelled.
 type MakesCall = fn(
     &Arc<SharedSession>,
     Call,
@@ -55,7 +55,7 @@ type MakesCall = fn(
     &Ask,
 ) -> Option<Result<Response<Vec<u8>>, Failure>>;
 
-/// What an embedding has to offer to be certified, and what its HTTP stack cannot do.
+/// An embedding to be certified, and the features that its HTTP stack lacks.
 #[derive(Clone, Copy)]
 struct Embedding {
     stack: &'static str,
@@ -79,7 +79,7 @@ impl Adapter for Embedding {
     }
 }
 
-/// An embedding with a session of its own.
+/// A client: an embedding with its own session.
 struct Embedded {
     embedding: Embedding,
     session: Arc<SharedSession>,
@@ -134,7 +134,7 @@ impl Embedding {
     }
 }
 
-/// Passes the suite, and the README says with how many scenarios.
+/// Certifies an embedding, and compares the results with the README.
 fn certify(embedding: Embedding) {
     let report = conformance::certify(&embedding);
     println!("{report}");
@@ -142,12 +142,12 @@ fn certify(embedding: Embedding) {
     let row = Row::of(embedding.stack);
     let conformance = format!("{} passed, {} skipped", report.passed(), report.skipped());
     let correct = Row { conformance, ..row.clone() };
-    assert!(row == correct, "README.md says {row} where this is so: {correct}");
+    assert!(row == correct, "README.md has {row} instead of {correct}");
 }
 
 #[test]
 fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
-    // One thread for all tasks: where one of them blocks it, nobody goes on.
+    // One thread for all tasks: if one task blocks the thread, all tasks stop.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
     });
@@ -196,8 +196,8 @@ fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do()
     });
 }
 
-/// Its timeouts are whole seconds, where the deadlines of the suite, and the lease in one of its
-/// settings, are fractions of one.
+/// minreq's timeouts are whole seconds. The suite's deadlines and the lease of one scenario are
+/// fractions of a second.
 const MINREQ: Embedding = Embedding {
     stack: "minreq",
     call: |session, call, request, _| Some(over_minreq::call(session, call, request)),
@@ -250,7 +250,9 @@ struct Row {
 impl Row {
     fn of(stack: &str) -> Self {
         let row = Self::all().into_iter().find(|row| row.stack == stack);
-        row.unwrap_or_else(|| panic!("README.md has no row of {stack} in its table of HTTP stacks"))
+        row.unwrap_or_else(|| {
+            panic!("README.md has no row for {stack} in its table of HTTP stacks")
+        })
     }
 
     fn all() -> Vec<Self> {
@@ -267,7 +269,7 @@ impl Row {
                 lines: lines.to_owned(),
                 conformance: conformance.to_owned(),
             },
-            _ => panic!("README.md: not a row of the table of HTTP stacks: {line}"),
+            _ => panic!("README.md has a malformed row in its table of HTTP stacks: {line}"),
         }
     }
 }
@@ -283,7 +285,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The lines of code from the end of an example's imports to the line that ends its embedding.
+/// The number of code lines between an example's imports and the end of its embedding.
 fn lines_of(file: &str, end: &str) -> usize {
     let source = std::fs::read_to_string(root().join("examples").join(file)).unwrap();
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
@@ -298,7 +300,8 @@ fn lines_of(file: &str, end: &str) -> usize {
         .count()
 }
 
-/// The stacks of the table, each with the file of its embedding; one file ends two.
+/// The stacks of the table, each with the file and the last line of its embedding. One file has two
+/// embeddings.
 const EMBEDDINGS: [(&str, &str, &str); 9] = [
     ("ureq", "ureq.rs", "// Here ends the embedding."),
     ("tower", "tower.rs", "// Here ends the embedding."),
@@ -327,12 +330,11 @@ fn the_readme_says_of_each_stack_how_many_lines_its_embedding_has() {
         } else {
             assert!(
                 row == correct,
-                "README.md says {row} where this is so: {correct}; \
+                "README.md has {row} instead of {correct}; \
                  UPDATE=1 cargo test -p waldo-examples --test conformance lines writes it"
             );
         }
     }
-    // The suite asks clients, and not servers: what it says of the gateway is what it says of the
-    // client in there.
+    // The suite tests clients, not servers, so the gateway has the result of its client.
     assert_eq!(Row::of("axum").conformance, "that of tower");
 }

@@ -1,7 +1,7 @@
-//! The gateway among the examples hands on what is between its caller and the API, and nothing
-//! else.
+//! The gateway among the examples forwards only the parts of a message that are meant for the
+//! caller and the API.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says why")]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -21,11 +21,11 @@ use waldo_auth_client::SharedSession;
 use waldo_emulator::model::Server;
 
 #[path = "../axum.rs"]
-#[expect(dead_code, reason = "its program is the example's")]
+#[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_axum;
 
-/// The model of the API behind a server that remembers what it was sent, and that says more about
-/// its connections than need be.
+/// The model of the API behind a server that remembers its requests. The server adds headers about
+/// its connection to each response.
 #[derive(Default)]
 struct Api {
     server: Server,

@@ -1,12 +1,13 @@
-//! The picture of the states in ARCHITECTURE.md is drawn by the machine itself, so it cannot go stale.
+//! The states in ARCHITECTURE.md are drawn from the state machine itself, so the picture is never
+//! stale.
 //!
-//! `UPDATE=1 cargo test -p waldo-examples --test picture` writes it anew.
+//! `UPDATE=1 cargo test -p waldo-examples --test picture` writes the picture.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that panics has failed, as it should"
+    reason = "a test fails by a panic"
 )]
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ const ORIGIN: &str = "https://api.waldo.ai";
 const BEGIN: &str = "<!-- states: begin -->\n";
 const END: &str = "<!-- states: end -->";
 
-/// A session in one of its states, with the login or the attempt that is under way in it.
+/// A session in one of its states, with its login or attempt in flight.
 struct Scene {
     session: Session,
     clock: Duration,
@@ -50,10 +51,10 @@ impl Scene {
     fn held() -> Self {
         let mut scene = Self::logging_in();
         scene.granted();
-        // Not the call that went through the login, to which a 401 would be final.
+        // A 401 is final to the call that went through the login, so another call is sent.
         scene.attempt = None;
         scene.call();
-        // A token that the server has not accepted yet would stay after a 401.
+        // The server accepts the token, because an unaccepted token would stay after a 401.
         scene.answered(StatusCode::OK, None);
         scene.call();
         scene
@@ -82,7 +83,7 @@ impl Scene {
             Explanation::WaitForLogin { .. } => "LoggingIn",
             Explanation::BackOff { .. } => "BackingOff",
             Explanation::Refuse { .. } => "CircuitOpen",
-            other => panic!("the picture has no place for {other:?}"),
+            other => panic!("the picture has no state for {other:?}"),
         }
     }
 
@@ -142,12 +143,11 @@ impl Scene {
 
     fn later(&mut self, seconds: u64) {
         self.clock += Duration::from_secs(seconds);
-        // The next call notices that a lease has expired; the picture shows the state before that
-        // call.
+        // The next call notices the expired lease. The picture shows the state before that call.
     }
 }
 
-/// The events, and whether an arrow that leads back to its own state is worth drawing.
+/// The events. The flag says whether the picture shows an arrow from a state to itself.
 const HAPPENINGS: [(&str, bool, Happening); 11] = [
     ("a call comes", false, Scene::call),
     ("granted", false, Scene::granted),
@@ -191,7 +191,7 @@ fn picture() -> String {
     for (from, (name, _, recipe)) in STATES.iter().enumerate() {
         for (happening, loops_matter, happen) in HAPPENINGS {
             let mut scene = recipe();
-            assert_eq!(scene.state(), *name, "the recipe makes the state");
+            assert_eq!(scene.state(), *name, "the recipe must make the state");
             let before = scene.session.journal().written();
             happen(&mut scene);
             let to = STATES.iter().position(|(name, ..)| *name == scene.state()).unwrap();
@@ -226,5 +226,8 @@ fn the_picture_is_what_the_session_does() {
         std::fs::write(&path, format!("{before}{BEGIN}{drawn}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(shown, drawn, "draw it anew: UPDATE=1 cargo test -p waldo-examples --test picture");
+    assert_eq!(
+        shown, drawn,
+        "the picture is stale: UPDATE=1 cargo test -p waldo-examples --test picture"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Every test that the table of guarantees names exists in the file it links to.
+/// Every test in the table of guarantees exists in the linked file.
 #[test]
 fn each_guarantee_is_proved_by_the_test_it_links_to() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -25,10 +25,10 @@ fn each_guarantee_is_proved_by_the_test_it_links_to() {
         assert!(source.replace("\r\n", "\n").contains(&proof), "{file} has no test {test}");
         guarantees += 1;
     }
-    assert!(guarantees >= 10, "the table of guarantees is gone: {guarantees} rows");
+    assert!(guarantees >= 10, "the table of guarantees has only {guarantees} rows");
 }
 
-/// The guide quotes programs that run and are certified, word for word.
+/// Every code block of the guide is a word-for-word part of a program that runs and is certified.
 #[test]
 fn all_code_of_the_guide_stands_in_a_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -39,12 +39,12 @@ fn all_code_of_the_guide_stands_in_a_program() {
     assert_eq!(
         blocks.len(),
         6,
-        "the loop, its sibling with futures and the certificate, each with its imports"
+        "the loop, the loop with futures and the certificate, each with its imports"
     );
     for block in blocks {
         assert!(
             programs.iter().any(|program| program.contains(block)),
-            "in no program stands:\n{block}"
+            "no program contains:\n{block}"
         );
     }
 }
@@ -94,7 +94,7 @@ fn links(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Every link to a file of this repository leads somewhere.
+/// Every link to a file of this repository leads to an existing file.
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -108,7 +108,7 @@ fn each_link_leads_somewhere() {
                 None if target.contains("://") => continue,
                 None => path.parent().unwrap().join(target),
             };
-            assert!(file.exists(), "{document} links to {target}, which is not there");
+            assert!(file.exists(), "{document} links to {target}, which does not exist");
         }
     }
 }

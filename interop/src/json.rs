@@ -74,9 +74,11 @@ fn compare(
         let code = codes.first().and_then(Value::as_str).map(kept);
         let read = read(text)?;
         if read != code {
-            return Err(
-                format!("{read:?} is read of {}, and not {code:?}", text.escape_ascii()).into()
-            );
+            return Err(format!(
+                "the client reads {read:?} from {}, but JSON.parse reads {code:?}",
+                text.escape_ascii()
+            )
+            .into());
         }
     }
     Ok(taken)
@@ -142,7 +144,7 @@ fn login() -> Result<Login, Box<dyn std::error::Error + Send + Sync>> {
     let mut request = Request::get("https://api.waldo.ai/").body(())?;
     match Session::new(config).admit(Call::replayable(), &mut request, now)? {
         Step::Authenticate(login, _) => Ok(login),
-        Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => Err("nothing is held".into()),
+        Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => Err("expected a login".into()),
     }
 }
 

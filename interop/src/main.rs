@@ -1,10 +1,12 @@
-//! Tests of this project with foreign programs: a server on express and jsonwebtoken that follows
-//! the API's documents, the API's own Node sample, and the JSON reader of Node and browsers.
+//! Tests of this project with other programs.
+//!
+//! The programs are a server on express and jsonwebtoken that follows the API's documents, the
+//! API's own Node sample, and the JSON reader of Node and browsers.
 //!
 //! Each test compares the counts of the other side with the expected counts. `bash interop/run`
 //! installs the libraries first.
 
-#![expect(clippy::print_stdout, reason = "a program talks to its user")]
+#![expect(clippy::print_stdout, reason = "the program prints its results")]
 
 mod json;
 mod node;
@@ -29,10 +31,10 @@ const SECRET: &str = "ws.interop";
 const MEETINGS: [(&str, Meeting); 10] = [
     ("sequential calls to express cause one login", sequential),
     ("32 threads at once cause one login", threads),
-    ("tokens of 2 s renewal without a login, and an idle spell costs one", short_lives),
+    ("tokens of 2 s are renewed without a login, and an idle time costs one login", short_lives),
     ("single-use tokens: sequential calls see no 401", strict),
     ("a restart with a new signing key costs one login, and no call fails", restart),
-    ("a token that is known 300 ms after its issue costs one login, as does a restart then", lag),
+    ("a token that is known 300 ms after its issue costs one login, also after a restart", lag),
     ("a wrong secret is tried once", wrong_secret),
     ("the API's own sample, bare renewals: ten calls, one login", || {
         sample_logins(RenewalForm::Bare, 1)
@@ -69,7 +71,7 @@ fn sequential() -> Outcome {
     }
     let mut response = client.post("/onboard").send_json(&json!({"email": "a@example.com"}))?;
     let body: serde_json::Value = serde_json::from_slice(&response.body_mut().read_to_vec()?)?;
-    expect("what was posted", body.get("received"), Some(&json!({"email": "a@example.com"})))?;
+    expect("the posted body", body.get("received"), Some(&json!({"email": "a@example.com"})))?;
     server.expect(1, &[(200, 22)])
 }
 
@@ -137,14 +139,14 @@ fn refused_for_a_while(client: &Client) -> Outcome {
     for call in 0..500 {
         match customer(client) {
             Ok(()) if call > 0 => return Ok(()),
-            Ok(()) => return Err("the first call was answered, and the server does not lag".into()),
+            Ok(()) => return Err("the first call was accepted, but the server should lag".into()),
             Err(Error::Status(error)) if error.status().as_u16() == 401 => {
                 thread::sleep(Duration::from_millis(20));
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Err("the server never took the token".into())
+    Err("the server never accepted the token".into())
 }
 
 fn wrong_secret() -> Outcome {
@@ -198,6 +200,6 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, wanted: T) -> Out
     if seen == wanted {
         Ok(())
     } else {
-        Err(format!("{what}: {seen:?}, and not {wanted:?}").into())
+        Err(format!("{what}: {seen:?} instead of {wanted:?}").into())
     }
 }

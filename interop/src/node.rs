@@ -14,7 +14,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) lifetime_s: u32,
     pub(crate) strict: bool,
-    /// How long the server refuses the token of a login after its issue.
+    /// The time after a login for which the server refuses the login's token.
     pub(crate) known_after_ms: u32,
     /// The signing key; `None` for the client secret.
     pub(crate) signing_key: Option<&'static str>,
@@ -81,8 +81,9 @@ impl Express {
             BufReader::new(output).read_line(&mut line)?;
         }
         let port = line.trim_end().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        server.port = port
-            .ok_or_else(|| io::Error::other(format!("the server said {line:?} and no address")))?;
+        server.port = port.ok_or_else(|| {
+            io::Error::other(format!("the server printed {line:?} instead of an address"))
+        })?;
         Ok(server)
     }
 

@@ -1,4 +1,4 @@
-//! The program as a whole says no if the other side is missing, or does nothing.
+//! The program fails if the other side is missing or does nothing.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs the program where `node` is this script, and expects that each meeting fails.
+/// Runs the program with this script as `node`, and expects that each test fails.
 fn each_meeting_fails(folder: &str, node: Option<&str>) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     fs::create_dir_all(&folder).unwrap();

@@ -56,7 +56,7 @@ pub(crate) enum Answer {
     Dropped,
 }
 
-/// The end of a call.
+/// The way in which a call ended.
 #[derive(Debug)]
 pub(crate) enum End {
     /// The call was sent with the token of this generation.

@@ -75,7 +75,7 @@ pub fn backoff(setup: Setup) {
     assert!(passed < BACKOFF, "{passed:?}");
 }
 
-/// If all logins fail, each call waits through three failures and is refused.
+/// If all logins fail, each call waits through three failures and is then refused.
 pub fn outage(setup: Setup) {
     let fixture = Fixture::new(setup.fault, &[Answer::Unavailable]);
     let ends = fixture.run(setup, call);
@@ -158,7 +158,7 @@ pub fn poisoned_lock(setup: Setup) {
     assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
 }
 
-/// After `reset` to other credentials, waiting callers go on at once under the new credentials.
+/// After `reset` to other credentials, waiting callers continue at once with the new credentials.
 pub fn reset(setup: Setup) {
     let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let overtaken = AtomicBool::new(false);
@@ -181,7 +181,7 @@ pub fn reset(setup: Setup) {
     assert_eq!(ends.iter().filter(|ended| !ended.at.is_zero()).count(), late, "{ends:?}");
 }
 
-/// Any number of late responses to one token give up the token once, and one login follows.
+/// Any number of late responses to one token cause one invalidation, and one login follows.
 pub fn invalidation(setup: Setup) {
     let fixture = Fixture::new(setup.fault, &[Answer::Granted]);
     let generation = fixture.send(Call::replayable()).generation();
@@ -193,12 +193,12 @@ pub fn invalidation(setup: Setup) {
     assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
 }
 
-/// The token is given up while other callers use it. No later call carries it.
+/// The token is invalidated while other callers use it. No later call carries the token.
 pub fn giving_up(setup: Setup) {
     send_until(setup, |session| assert!(session.invalidate(session.generation())));
 }
 
-/// The token is given up by `reset` while other callers use it. No later call carries it.
+/// A `reset` drops the token while other callers use it. No later call carries the token.
 pub fn giving_up_by_reset(setup: Setup) {
     send_until(setup, |session| session.reset(others()));
 }
@@ -279,8 +279,8 @@ pub fn dropped_leaders(setup: Setup) {
     }
 }
 
-/// A future that is dropped during a login ends only its own call. The other callers go on as
-/// without it, or at once if it was the leader.
+/// A future that is dropped during a login ends only its own call. The other callers are not
+/// delayed. If the leader is dropped, another caller logs in at once.
 pub fn timed_out(setup: Setup) {
     let fixture = Fixture::new(setup.fault, &[Answer::Late(TEN_SECONDS), Answer::Granted]);
     let leads = AtomicBool::new(false);

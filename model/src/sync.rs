@@ -35,7 +35,7 @@ pub enum Fault {
     FiveLogins,
     /// The event is correct, but each login is sent together with another one.
     ParallelLogins,
-    /// The event is correct, but each leader goes on two leases after its login.
+    /// The event is correct, but each leader continues two leases after its login.
     SlowLeader,
     /// The event is correct, but each call except the first caller's carries the token of the call
     /// before.
@@ -46,7 +46,7 @@ pub enum Fault {
     UnwindingCall,
     /// The event is correct, but the future of each call is dropped at its end.
     DroppedCall,
-    /// The event is correct, but the first call goes on one second after each wait.
+    /// The event is correct, but the first call continues one second after each wait.
     LateWakeup,
     /// The event is correct, but half of the journal's entries are not emitted.
     LostEvents,

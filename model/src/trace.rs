@@ -23,7 +23,7 @@ pub(crate) fn is_enabled() -> bool {
 }
 
 pub(crate) fn emit(entry: &Entry, _: Option<&str>) {
-    // A listener may take its time.
+    // A listener may be slow.
     thread::yield_now();
     let thread = thread::current().id();
     let notify = sync::fault();
@@ -50,7 +50,7 @@ impl Subscriber {
         Self
     }
 
-    #[expect(clippy::unused_self, reason = "the shell's own has something to say")]
+    #[expect(clippy::unused_self, reason = "the method of the shared session reads its fields")]
     pub(crate) fn with<R>(&self, run: impl FnOnce() -> R) -> R {
         run()
     }

@@ -1,4 +1,4 @@
-//! A shared session with a fault does not pass: the event behaves as the fault would make it.
+//! Each fault of the event or of the callers makes a scene fail.
 
 use waldo_model::Kind::{Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::finds_fault;
@@ -60,7 +60,7 @@ fn scenes_detect_an_unlock_between_decision_and_wait() {
     }
 }
 
-/// Each bound of each scene has a shell here that breaks no other bound.
+/// For each bound of each scene, one fault breaks this bound and no other.
 #[test]
 fn each_bound_detects_its_fault() {
     let (five, parallel, slow, forged) =

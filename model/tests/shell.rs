@@ -1,4 +1,5 @@
-//! The shell of `waldo-auth-client` under every schedule of two callers, and under many of four.
+//! The shared session of `waldo-auth-client` under every schedule of two callers, and under many
+//! schedules of four.
 
 use waldo_model::Kind::{self, Both, Tasks, TasksOfOneThread, Threads};
 use waldo_model::explore::explore;

@@ -5,7 +5,7 @@
 //! out. So a block that held a secret must be wiped before it is freed. This allocator finds the
 //! blocks that were not wiped.
 
-#![expect(unsafe_code, reason = "a global allocator cannot be written without it")]
+#![expect(unsafe_code, reason = "a global allocator needs unsafe code")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;

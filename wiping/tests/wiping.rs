@@ -136,7 +136,7 @@ fn upload_with_ureq(origin: &str) {
     assert_eq!(response.status(), 413);
 }
 
-/// Makes key pairs that are refused.
+/// Makes key pairs that the client refuses.
 fn mistakes(_: &str) {
     let owned = |parts: [&str; 2]| parts.concat();
     let padded =
@@ -185,7 +185,7 @@ fn look_for_the_pair() {
 fn rule_20_no_freed_block_holds_the_key_pair() {
     look_for_the_pair();
     for secret in [KEY.to_owned().into_bytes(), escaped(SECRET)] {
-        assert_eq!(watch(|| drop(secret)).len(), 1, "the watcher sees what is freed");
+        assert_eq!(watch(|| drop(secret)).len(), 1, "the watcher must find the freed secret");
     }
 
     let mut report = String::new();

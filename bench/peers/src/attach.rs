@@ -1,21 +1,22 @@
-//! Putting a held token on a request, beside the peers.
+//! Attaching a held token to a request, beside the peers.
 
 use waldo_bench::{Group, Timing};
 
 use crate::placement::varied;
 use crate::{aws, azure, google, ours};
 
-/// On one thread, where the core alone can have a part.
+/// On one thread. Only this group has the core alone, because threads cannot share the core.
 pub(crate) fn alone() -> Group {
     group("A3", 1).with(varied(1, ours::core))
 }
 
-/// On two threads, which share the token.
+/// On two threads that share the token.
 pub(crate) fn shared() -> Group {
     group("A4", 2)
 }
 
-/// Ours is the reference: a ratio says how many times as long the others take.
+/// The shared session is the reference: a ratio is the time of another contender divided by its
+/// time.
 fn group(key: &str, threads: usize) -> Group {
     let title = "Attach a held token, beside other clients";
     let others =
@@ -26,7 +27,7 @@ fn group(key: &str, threads: usize) -> Group {
         .fold(Group::new(key, title, varied(threads, ours::session)), Group::with)
 }
 
-/// How many times as fast ours is, in one sentence.
+/// One sentence: how many times as fast as the peers the shared session is.
 pub(crate) fn lead(timings: &[Timing]) -> String {
     let ratio = |name| {
         let timing = timings.iter().find(|timing| timing.contender == name);

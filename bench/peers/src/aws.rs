@@ -82,13 +82,13 @@ impl ResolveIdentity for Resolver {
     }
 }
 
-/// Both steps that a request takes: to find the identity in the cache, and to sign with it.
+/// Both steps of a request: finding the identity in the cache, and signing with the identity.
 pub(crate) fn contender() -> Contender {
     let aws = Arc::new(Aws::new(Arc::new(Logins::once())));
     RUNTIME.block_on(aws.authorize());
     Contender::repeating(KIND.name, move || {
         let (aws, mut request) = (Arc::clone(&aws), request());
-        // For each request the cache makes a sleep, which asks for a runtime.
+        // For each request, the cache makes a sleep, which needs a runtime.
         let inside = RUNTIME.enter();
         move || {
             let _ = &inside;

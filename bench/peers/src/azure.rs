@@ -1,4 +1,4 @@
-//! Azure: the policy of a pipeline that authorizes each request with a bearer token.
+//! Azure: the policy of a pipeline that attaches a bearer token to each request.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use crate::runtime::{RUNTIME, at_once};
 pub(crate) const KIND: Kind =
     Kind { name: "azure_core: BearerTokenAuthorizationPolicy", leeway: Duration::from_mins(5), begin };
 
-/// The row of the pipeline's end.
+/// The name of the row for the end of the pipeline.
 pub(crate) const END: &str = "azure_core: the end of its pipeline alone, to subtract";
 
 pub(crate) struct Azure {
     policy: BearerTokenAuthorizationPolicy,
-    /// The end of the pipeline.
+    /// The end of the pipeline, which answers the requests.
     server: [Arc<dyn Policy>; 1],
 }
 
@@ -38,14 +38,14 @@ impl Azure {
         Self { policy, server: [Arc::new(Willing)] }
     }
 
-    /// One that holds a token of which the server will know nothing any more.
+    /// A client with a token that the server refuses.
     pub(crate) async fn revoked(logins: Arc<Logins>) -> Self {
         let azure = Self::new(logins);
         azure.authorize().await;
         Self { server: [Arc::new(Forgetful::default())], ..azure }
     }
 
-    /// Sends a request: whether the server has accepted it.
+    /// Sends a request. Returns whether the server accepted it.
     async fn send(&self, request: &mut Request) -> bool {
         let response = self.policy.send(&Context::new(), request, &self.server).await.unwrap();
         response.status() == StatusCode::Ok
@@ -75,7 +75,7 @@ impl TokenCredential for Credential {
     }
 }
 
-/// A server that accepts everything, without any delay.
+/// A server that accepts every request at once.
 #[derive(Debug)]
 struct Willing;
 
@@ -86,7 +86,7 @@ impl Policy for Willing {
     }
 }
 
-/// A server that refuses the first token: it says so to one request after the other, a little later each time.
+/// A server that refuses the first token. Each refusal comes a little later than the one before.
 #[derive(Debug, Default)]
 struct Forgetful {
     refused: AtomicU32,
@@ -107,7 +107,7 @@ fn answer(status: StatusCode) -> AsyncRawResponse {
     AsyncRawResponse::from_bytes(status, Headers::new(), "")
 }
 
-/// The policy, and the end of the pipeline behind it, without which it cannot be called.
+/// The policy with the end of its pipeline. The policy cannot be called without an end.
 pub(crate) fn contender() -> Contender {
     let azure = Arc::new(Azure::new(Arc::new(Logins::once())));
     RUNTIME.block_on(azure.authorize());
@@ -119,7 +119,7 @@ pub(crate) fn contender() -> Contender {
     })
 }
 
-/// That end alone.
+/// The end of the pipeline alone.
 pub(crate) fn end() -> Contender {
     Contender::repeating(END, || {
         let (end, context, mut request) = (Arc::new(Willing) as Arc<dyn Policy>, Context::new(), request());

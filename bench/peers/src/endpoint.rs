@@ -1,4 +1,4 @@
-//! A token endpoint on loopback, for a client that takes its tokens from nowhere else.
+//! A token endpoint on loopback, for a client that takes tokens from an endpoint only.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::login::Logins;
 
-/// It is closed when this is dropped.
+/// An open endpoint. Dropping it closes the endpoint.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     address: SocketAddr,
@@ -18,7 +18,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens it on the runtime that this is called in.
+    /// Opens an endpoint on the runtime of the caller.
     pub(crate) fn open(logins: Arc<Logins>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -46,7 +46,7 @@ impl Drop for Endpoint {
 /// Answers one request, and closes the connection.
 async fn answer(mut connection: TcpStream, logins: Arc<Logins>) -> io::Result<()> {
     let mut request = Vec::new();
-    // Its body is a flat JSON object, and no other brace is in it.
+    // The body is a flat JSON object, so the first closing brace ends the request.
     while !request.ends_with(b"}") {
         if connection.read_buf(&mut request).await? == 0 {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Google: the credentials of a user, which a task in the background keeps fresh.
+//! Google: the credentials of a user. A task in the background renews the token.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub(crate) const KIND: Kind =
 
 struct Google {
     credentials: Credentials,
-    /// It grants the tokens for as long.
+    /// Grants the tokens for as long as the credentials exist.
     _endpoint: Endpoint,
 }
 
 impl Google {
     fn new(logins: Arc<Logins>) -> Self {
-        // Another one who has come first is as good.
+        // Ignore the error: another installed provider works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let _inside = RUNTIME.enter();
         let endpoint = Endpoint::open(logins);
@@ -42,7 +42,7 @@ impl Google {
     async fn bearer(&self) -> HeaderValue {
         match self.credentials.headers(Extensions::new()).await.unwrap() {
             CacheableResource::New { mut data, .. } => data.remove(AUTHORIZATION).unwrap(),
-            CacheableResource::NotModified => unreachable!("no earlier headers were named"),
+            CacheableResource::NotModified => unreachable!("the request names no earlier headers"),
         }
     }
 }
@@ -56,7 +56,7 @@ impl Peer for Google {
     }
 }
 
-/// It gives headers, and it is for the caller to put them on the request.
+/// The client returns headers, and the caller inserts one of them into the request.
 pub(crate) fn contender() -> Contender {
     let google = Arc::new(Google::new(Arc::new(Logins::once())));
     RUNTIME.block_on(google.authorize());

@@ -1,11 +1,11 @@
-//! What stands for the services that grant tokens.
+//! The logins, in place of the services that grant tokens.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// All logins of one client. It is told nothing else than that they take their time.
+/// All logins of one client. The lifetimes and the delays are the only settings.
 #[derive(Debug)]
 pub(crate) struct Logins {
     takes: Duration,
@@ -14,24 +14,24 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
-    /// Each takes so long, and its token lives so long.
+    /// Logins that each take `takes` and grant a token of this lifetime.
     pub(crate) fn new(takes: Duration, lifetime: Duration) -> Self {
         Self { takes, lifetime, made: AtomicUsize::new(0) }
     }
 
-    /// For a client that logs in once, and is measured then.
+    /// Logins for a client that logs in once before it is measured.
     pub(crate) fn once() -> Self {
         Self::new(Duration::ZERO, Duration::from_hours(1))
     }
 
-    /// Logs in: the token.
+    /// Logs in, and returns the token.
     pub(crate) async fn make(&self) -> String {
         let number = self.made.fetch_add(1, SeqCst) + 1;
         sleep(self.takes).await;
         token(number)
     }
 
-    /// How many have been begun.
+    /// The number of logins that have begun.
     pub(crate) fn made(&self) -> usize {
         self.made.load(SeqCst)
     }
@@ -41,7 +41,8 @@ impl Logins {
     }
 }
 
-/// The token of one login, counted from 1. With its scheme it is 250 bytes, as in our own groups.
+/// The token of a login, counted from 1. With its scheme it has 250 bytes, as in the bench's own
+/// groups.
 pub(crate) fn token(number: usize) -> String {
     format!("{number:0243}")
 }

@@ -1,4 +1,5 @@
-//! What the token lifecycle costs, beside the clients of other services. Its README says what each row is.
+//! Compares the cost of the token lifecycle with the clients of other services. The README explains
+//! each row.
 
 mod attach;
 mod aws;

@@ -5,23 +5,23 @@ use std::time::Duration;
 use clap::Parser;
 use clap::value_parser;
 
-/// The command line, read.
+/// The options of the command line.
 #[derive(Debug, Parser)]
-#[command(about = "What the token lifecycle costs, beside the clients of other services")]
+#[command(about = "Compares the cost of the token lifecycle with the clients of other services")]
 pub(crate) struct Options {
-    /// How many rounds of A; 5 are enough to try it
+    /// The number of rounds of A; 5 are enough for a trial
     #[arg(long, value_name = "N", default_value_t = 301, value_parser = value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
-    /// How long one batch of A takes
+    /// The length of one batch of A
     #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = humantime::parse_duration)]
     pub(crate) batch: Duration,
 
-    /// Where the orders of the contenders begin [default: another one each time]
+    /// The seed of the orders of the contenders [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// How many cold starts of D
+    /// The number of cold starts of D
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..))]
     pub(crate) starts: u32,
 }

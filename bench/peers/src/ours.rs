@@ -1,28 +1,28 @@
-//! Our own contenders, as they stand in the groups of the bench.
+//! This project's contenders, taken from the groups of the bench.
 
 use waldo_bench::{Contender, Group, attach};
 
-/// What threads share, and both clocks.
+/// The shared session, which reads both clocks.
 pub(crate) fn session() -> Contender {
     first(attach::shared(), "a shared session", "")
 }
 
-/// The same once more: what its ratio differs from 1 is noise.
+/// The shared session again: the difference of its ratio from 1 is noise.
 pub(crate) fn session_again() -> Contender {
     first(attach::shared(), "a shared session", " again (A/A)")
 }
 
-/// The core alone, which is told the time.
+/// The core alone, which gets the time as an argument.
 pub(crate) fn core() -> Contender {
     first(attach::core(), "waldo-auth-core", "")
 }
 
-/// The least that there is to do.
+/// The least possible work.
 pub(crate) fn floor() -> Contender {
     first(attach::core(), "floor", "")
 }
 
-/// The first contender of a group whose name begins so, with something added to its name.
+/// The first contender of a group whose name begins with `prefix`. `suffix` is added to its name.
 fn first(group: Group, prefix: &str, suffix: &str) -> Contender {
     let place = group.contenders().iter().position(|contender| contender.name().starts_with(prefix));
     let place = place.unwrap_or_else(|| panic!("no contender of {} begins with {prefix}", group.key()));

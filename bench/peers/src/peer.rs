@@ -1,4 +1,4 @@
-//! A client of another service, as far as it keeps a token.
+//! The part of another service's client that keeps a token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::{aws, azure, google};
 /// A client that logs in when a request needs a token, and keeps the token for the next ones.
 #[async_trait]
 pub(crate) trait Peer: Send + Sync {
-    /// Has one more request authorized: its `authorization`.
+    /// Authorizes a new request. Returns its `authorization`.
     async fn authorize(&self) -> String;
 }
 
-/// How one comes to be.
+/// A kind of client: its name, its leeway and its constructor.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// How long before its end it uses a token no more.
+    /// The time before a token's end from which the client no longer uses the token.
     pub(crate) leeway: Duration,
     pub(crate) begin: fn(Arc<Logins>) -> Arc<dyn Peer>,
 }
 
-/// All of them.
+/// All kinds of peers.
 pub(crate) const KINDS: [Kind; 3] = [aws::KIND, azure::KIND, google::KIND];
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
-//! Where a contender's data lie in memory.
+//! The place of a contender's data in memory.
 //!
-//! Where threads meet, it matters which of them share a cache line, and that is settled when a contender is made: of two that are the same,
-//! one can take half as long again as the other for as long as the program runs. So there are several of each, and they take turns.
+//! The speed of threads that share data depends on their cache lines, which are fixed when a
+//! contender is made. One of two equal contenders can take 1.5 times as long as the other. So each
+//! contender has several instances, which take turns.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use waldo_bench::Contender;
 
-/// How many there are of each contender.
+/// The number of instances of each contender.
 const PLACES: usize = 16;
 
-/// A contender that is another instance in each batch. Threads that run one batch together, as many as it is told, have the same.
+/// A contender that uses another instance in each batch. All `threads` of a batch use the same
+/// instance.
 pub(crate) fn varied(threads: usize, make: fn() -> Contender) -> Contender {
     let instances: Vec<Contender> = (0..PLACES).map(|_| make()).collect();
     let (name, prepared) = (instances[0].name().to_owned(), AtomicUsize::new(0));

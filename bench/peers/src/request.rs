@@ -1,9 +1,9 @@
-//! The request that a token is put on, in the parts that each peer makes its own type of.
+//! The parts of the request that a token is attached to. Each peer has its own type of request.
 
-/// Where it goes; it is never sent.
+/// The target. The request is never sent.
 pub(crate) const URL: &str = "https://api.waldo.ai/customer?field=id";
 
-/// Its headers. The fifth one is replaced.
+/// The headers. The fifth header is replaced.
 pub(crate) const HEADERS: [(&str, &str); 5] = [
     ("user-agent", "waldo-bench"),
     ("accept", "application/json"),

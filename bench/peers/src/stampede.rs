@@ -1,4 +1,4 @@
-//! Many tasks that need a token at one moment: how many logins that makes, and who waits for them.
+//! Many tasks that need a token at the same time: the number of logins, and the requests that wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,23 +15,23 @@ use crate::runtime::RUNTIME;
 
 const TASKS: usize = 64;
 
-/// How long a login takes.
+/// The time that a login takes.
 const LOGIN: Duration = Duration::from_millis(20);
 
-/// How long a token is used.
+/// The time for which a client uses a token.
 const LIFE: Duration = Duration::from_secs(1);
 
-/// How long a client is in use: beyond the lifetimes of so many tokens, the first one included.
+/// The time for which a client is in use. It is longer than `LIVES` lifetimes, including the first.
 const USE: Duration = Duration::from_millis(2500);
 const LIVES: usize = 2;
 
-/// How long a task rests between two requests.
+/// The pause of a task between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Who takes longer has waited for a login.
+/// A request that takes longer has waited for a login.
 const PATIENCE: Duration = Duration::from_millis(15);
 
-/// What every peer makes of a cold start, so many times, and of being in use while its tokens end.
+/// The results of every peer in `starts` cold starts, and in use while its tokens end.
 pub(crate) fn table(starts: usize) -> Table {
     let columns = [
         "client",
@@ -74,7 +74,8 @@ async fn row(kind: &Kind, starts: usize) -> [String; 8] {
     ]
 }
 
-/// All tasks come to a client that has no token: the logins, and the milliseconds until all have one.
+/// All tasks call a client without a token. Returns the logins, and the milliseconds until all
+/// tasks have a token.
 async fn cold(kind: &Kind) -> (usize, f64) {
     let logins = logins(kind);
     let client = (kind.begin)(Arc::clone(&logins));
@@ -87,7 +88,8 @@ async fn cold(kind: &Kind) -> (usize, f64) {
     (logins.made(), millis(began.elapsed()))
 }
 
-/// All tasks make requests while one token after the other ends: the logins after the first, and how long each request took.
+/// All tasks make requests while several tokens end. Returns the logins after the first, and the
+/// time of each request.
 async fn in_use(kind: &Kind) -> (usize, Vec<Duration>) {
     let logins = logins(kind);
     let client = (kind.begin)(Arc::clone(&logins));
@@ -110,9 +112,8 @@ async fn in_use(kind: &Kind) -> (usize, Vec<Duration>) {
     (logins.made() - 1, waits.concat())
 }
 
-/// Requests are under way with a token that the server refuses, and each of them is sent again: the logins after the first.
-///
-/// AWS and Google have no part here, since a 401 does not come to the parts of theirs that keep the token.
+/// The server refuses the token of many requests in flight, and each request is sent again. Returns
+/// a sentence with the number of logins after the first.
 pub(crate) fn storm() -> String {
     let logins = Arc::new(Logins::new(LOGIN, Duration::from_hours(1)));
     RUNTIME.block_on(async {
@@ -127,7 +128,7 @@ pub(crate) fn storm() -> String {
     format!("401 storm: {TASKS} requests of azure_core make {made} logins, where 1 is needed.")
 }
 
-/// Lets all tasks begin at one moment, and waits for them.
+/// Starts all tasks at the same time, and waits for them.
 async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(task: impl Fn() -> F) -> Vec<T> {
     let (start, mut tasks) = (Arc::new(Barrier::new(TASKS)), JoinSet::new());
     for _ in 0..TASKS {
@@ -140,7 +141,8 @@ async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(tas
     tasks.join_all().await
 }
 
-/// Logins whose tokens are used for as long by every kind of client, however early it goes for the next one.
+/// Logins whose lifetimes include the leeway, so that every kind of client uses a token for the
+/// same time.
 fn logins(kind: &Kind) -> Arc<Logins> {
     Arc::new(Logins::new(LOGIN, kind.leeway + LIFE))
 }

@@ -1,6 +1,6 @@
-//! The journal in a program that has a logger, and no subscriber of `tracing`.
+//! The journal in a program that has a logger and no subscriber of `tracing`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::sync::Mutex;
 
@@ -35,7 +35,7 @@ fn rule_22_a_logger_hears_the_journal() {
     let mut request = Request::get("https://api.waldo.ai/customer").body(()).unwrap();
     let admission = session.admit(Call::replayable(), &mut request).unwrap();
     let Admission::Authenticate(lead, _) = admission else {
-        panic!("nothing is held: {admission:?}")
+        panic!("expected a login: {admission:?}")
     };
     lead.fail("no route to host");
     let heard = HEARD.lock().unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use waldo_auth_client::config_from_env;
 
-/// `openai/openai-python#2927`: a variable that is set but empty was taken for the base URL. It
+/// `openai/openai-python#2927`: an empty variable was used as the base URL. An empty variable
 /// counts as not set.
 #[test]
 fn openai_python_2927_an_empty_origin_is_no_origin() {

@@ -7,18 +7,18 @@ use std::sync::Mutex;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// With what is written otherwise in URLs and in JSON.
+/// The first key pair. It has characters that are escaped in URLs or in JSON.
 pub(crate) const KEY: &str = "wk.Zq7Rk2Vx/9Lp4Tn8Bd3+Mf6Hs";
 pub(crate) const SECRET: &str = "ws.Jc5Wg1Yv\"8Nt3Xb7Kz%2Pd9Qm";
 
-/// A second pair, to replace the first with.
+/// The second key pair, which replaces the first pair.
 pub(crate) const OTHER_KEY: &str = "wk.Ua4Ee9Io1Sn6Th2Ri7";
 pub(crate) const OTHER_SECRET: &str = "ws.Dl8Cm3Fw5Gy2Pb9Vk4";
 
-/// Tokens, as they are seen on their way.
+/// The tokens that the test has seen in requests and responses.
 static TOKENS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Takes a token for one that nobody may ever see.
+/// Adds a token to the planted secrets.
 pub(crate) fn plant(token: &str) {
     let token = token.trim_start_matches("Bearer ");
     if token.contains('.') {
@@ -26,7 +26,7 @@ pub(crate) fn plant(token: &str) {
     }
 }
 
-/// All fragments that would tell of a secret, by their length.
+/// All fragments that would reveal a secret, by their length.
 pub(crate) struct Canaries(BTreeMap<usize, HashMap<Vec<u8>, String>>);
 
 impl Canaries {
@@ -41,14 +41,14 @@ impl Canaries {
             canaries.add(name, secret);
         }
         let tokens = TOKENS.lock().unwrap().clone();
-        assert!(tokens.len() > 10, "tokens were seen: {}", tokens.len());
+        assert!(tokens.len() > 10, "only {} tokens were seen", tokens.len());
         for token in &tokens {
             canaries.add("a token", token);
         }
         canaries
     }
 
-    /// Every part of every spelling, long enough to be no accident.
+    /// Adds all fragments of all spellings that are too long to occur by accident.
     fn add(&mut self, name: &str, secret: &str) {
         for (spelling, least, text) in spellings(secret) {
             let fragments = self.0.entry(least).or_default();
@@ -58,9 +58,9 @@ impl Canaries {
         }
     }
 
-    /// The first place that shows one, without the secret itself.
+    /// The first place that shows a secret, without the secret itself.
     pub(crate) fn find(&self, output: &str) -> Option<String> {
-        // An array that is printed over several lines is the same array.
+        // `{:#?}` prints an array over several lines, so search the text without white space, too.
         let dense: String = output.chars().filter(|c| !c.is_whitespace()).collect();
         [output, &dense].into_iter().find_map(|text| self.find_in(text.as_bytes()))
     }
@@ -77,7 +77,7 @@ impl Canaries {
                     && let Some(what) = fragments.get(part)
                 {
                     let before = String::from_utf8_lossy(&text[at.saturating_sub(300)..at]);
-                    return Some(format!("{what} is shown behind …{before}"));
+                    return Some(format!("{what} is shown after …{before}"));
                 }
             }
         }
@@ -85,7 +85,7 @@ impl Canaries {
     }
 }
 
-/// The ways to write a text, and how many characters of each in a row are no accident.
+/// The spellings of a text, each with the length from which a fragment cannot occur by accident.
 fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
     let bytes = secret.as_bytes();
     let joined = |between: &str, write: &dyn Fn(&mut String, u8)| {
@@ -124,8 +124,8 @@ fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
             joined(",", &|text, byte| write!(text, "0x{byte:x}").unwrap()),
         ),
     ];
-    // Three ways, as it may begin anywhere in what is encoded; the ends may be mixed with what
-    // stands beside.
+    // There are three base64 spellings, because the secret may begin at any byte of a group. The
+    // last characters also depend on the bytes that follow.
     for skipped in 0..3 {
         for (name, engine) in [("in base64", &STANDARD_NO_PAD), ("in base64url", &URL_SAFE_NO_PAD)]
         {

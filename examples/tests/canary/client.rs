@@ -1,4 +1,4 @@
-//! The adapter over real sockets, with every event that a client can meet.
+//! The adapter over real sockets, with every event of a client.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ pub(crate) fn server() -> Server {
     Server::new(Policy::default()).with_key(KEY, SECRET).with_key(OTHER_KEY, OTHER_SECRET)
 }
 
-/// A client whose agent sees every token on its way.
+/// A client whose agent plants every token in its requests and responses.
 fn builder(emulator: &Emulator) -> ClientBuilder {
     builder_over(emulator, |_| ())
 }
@@ -69,11 +69,11 @@ fn see(headers: &HeaderMap) {
     headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok()).for_each(plant);
 }
 
-/// Makes a call, and formats all that comes of it.
+/// Makes a call, and formats the request, the result and the client.
 fn call(client: &Client, target: &str) {
     let own = client.get(target).header("x-own", OTHER_KEY).query("own", OTHER_SECRET);
     EARS.hear(&own);
-    // Sent without its query, as ureq logs the URLs that it is given.
+    // Sent without its query, because ureq logs each URL.
     tell(client, client.get(target).header("x-own", OTHER_KEY).call());
 }
 
@@ -89,17 +89,17 @@ fn tell(client: &Client, result: Result<Response<Body>, Error>) {
 }
 
 fn the_tokens_lifetime(emulator: &Emulator, client: &Client) {
-    // Granted, then adopted.
+    // The token is granted, then renewed.
     call(client, CUSTOMER);
     call(client, CUSTOMER);
-    // Ignored.
+    // The renewal is ignored.
     emulator.set_policy(Policy { renewal: RenewalForm::Malformed, ..Policy::default() });
     call(client, CUSTOMER);
     emulator.set_policy(Policy::default());
-    // Challenged, and healed.
+    // The token is refused, and the call is healed.
     emulator.expire_all();
     call(client, CUSTOMER);
-    // Throttled.
+    // The drop of the token is throttled.
     let poor = builder(emulator)
         .limits(|limits| limits.invalidation_budget(0, Duration::from_secs(30)))
         .build()
@@ -178,13 +178,13 @@ fn logins_that_fail(emulator: &Emulator) {
     emulator.restore_key(KEY);
 }
 
-/// Its login is given up, and a second call, which waits for it, logs in.
+/// The leader panics in its login. A second call, which waits for this login, logs in.
 fn a_leader_that_panics(emulator: &Emulator) {
     let (first, joined) = (AtomicBool::new(true), EARS.count("coalesced"));
     let panics = move |request: &Request<SendBody>| {
         if request.uri().path() == "/authenticate" && first.swap(false, Ordering::SeqCst) {
             EARS.wait_for("coalesced", joined);
-            panic!("the leader is lost, on purpose");
+            panic!("the leader panics on purpose");
         }
     };
     let client = builder_over(emulator, panics).build().unwrap();

@@ -1,4 +1,4 @@
-//! The core: every state that it can be in, every answer that it can give, every error that it has.
+//! The core: every state, every answer and every error.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -109,7 +109,7 @@ impl Play {
         }
     }
 
-    /// Asks the session, and formats its answer and what it would have explained.
+    /// Asks the session, and formats its answer and its explanation.
     fn admit(&mut self, call: Call) -> Step {
         self.admit_with(call, &mut request())
     }
@@ -130,7 +130,7 @@ impl Play {
 
     fn lead(&mut self) -> Login {
         let Step::Authenticate(login, _) = self.admit(Call::replayable()) else {
-            panic!("nothing is held")
+            panic!("expected a login")
         };
         EARS.hear(&login);
         login
@@ -155,7 +155,7 @@ impl Play {
     fn send(&mut self) -> Attempt {
         let mut request = request();
         let Step::Send(attempt) = self.admit_with(Call::replayable(), &mut request) else {
-            panic!("a token is held")
+            panic!("expected to send")
         };
         EARS.hear(&request);
         EARS.hear(&attempt);
@@ -204,7 +204,7 @@ impl Play {
             self.conclude(attempt, 401, None);
             let (login, token) = match self.admit(Call::replayable()) {
                 Step::Authenticate(login, _) => (login, self.mint()),
-                // The budget of drops is spent.
+                // The invalidation budget is used up.
                 Step::Send(_) | Step::Wait(..) | Step::Refuse(_) => return,
             };
             drop(self.admit(Call::replayable()));
@@ -224,7 +224,7 @@ impl Play {
         .map(|body| body.replace(OTHER_KEY, "API_KEY_REVOKED"))
         {
             for status in [200, 302, 401, 429, 503] {
-                // Another pair first, because the same pair changes nothing.
+                // Reset to another pair first, because the same pair changes nothing.
                 for (key, secret) in [(OTHER_KEY, OTHER_SECRET), (KEY, SECRET)] {
                     self.session.reset(Credentials::new(key, secret).unwrap(), self.now());
                 }
@@ -297,12 +297,12 @@ fn answer_to_nobody(session: &mut Session, now: Now) -> Login {
     match session.admit(Call::replayable(), &mut request(), now).unwrap() {
         Step::Authenticate(login, _) => login,
         step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
-            panic!("it is cold, and yet {step:?}")
+            panic!("expected a login, got {step:?}")
         }
     }
 }
 
-/// Formats what a login's failure is made of.
+/// Formats the parts of a failed login.
 fn failure(outcome: &Outcome) {
     match outcome {
         Outcome::Rejected(rejection) => {

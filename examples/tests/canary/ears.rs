@@ -12,7 +12,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-/// What hears everything in this process.
+/// The collector of all output in this process.
 pub(crate) static EARS: Ears = Ears { heard: Mutex::new(Heard::new()), more: Condvar::new() };
 
 pub(crate) struct Ears {
@@ -22,7 +22,7 @@ pub(crate) struct Ears {
 
 struct Heard {
     output: String,
-    /// What ureq logs of the wire at the level trace.
+    /// The wire log that ureq writes at the level trace.
     wire: String,
     types: BTreeSet<String>,
     events: Vec<String>,
@@ -39,7 +39,7 @@ impl Heard {
     }
 }
 
-/// Listens from now on to every level of every target, on every thread.
+/// Starts to collect the output of every level, target and thread.
 pub(crate) fn open() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Tracing)).unwrap();
     log::set_logger(&Logging).unwrap();
@@ -52,7 +52,7 @@ pub(crate) fn open() {
 }
 
 impl Ears {
-    /// Formats something in both ways of `Debug`.
+    /// Formats a value in both forms of `Debug`.
     pub(crate) fn hear<T: Debug + ?Sized>(&self, thing: &T) {
         let mut heard = self.heard();
         let name = type_name::<T>().split('<').next().unwrap_or_default();
@@ -60,12 +60,12 @@ impl Ears {
         writeln!(heard.output, "{thing:?}\n{thing:#?}").unwrap();
     }
 
-    /// Formats something as people see it.
+    /// Formats a value with `Display`.
     pub(crate) fn read(&self, text: impl Display) {
         writeln!(self.heard().output, "{text}").unwrap();
     }
 
-    /// Formats an error and its causes in every way.
+    /// Formats an error and its causes with `Display` and both forms of `Debug`.
     pub(crate) fn hear_error<E: Error + 'static>(&self, error: &E) {
         self.hear(error);
         let mut cause: Option<&dyn Error> = Some(error);
@@ -75,17 +75,17 @@ impl Ears {
         }
     }
 
-    /// Says of types that they were formatted, inside of another.
+    /// Records types that were formatted inside another type.
     pub(crate) fn heard_inside(&self, types: &[&str]) {
         self.heard().types.extend(types.iter().map(|name| (*name).to_owned()));
     }
 
-    /// Waits until an event was heard once more than `before` times.
+    /// Waits until an event has come more than `before` times.
     pub(crate) fn wait_for(&self, event: &str, before: usize) {
         let too_few = |heard: &mut Heard| count(heard, event) <= before;
         let (_heard, waited) =
             self.more.wait_timeout_while(self.heard(), Duration::from_secs(20), too_few).unwrap();
-        assert!(!waited.timed_out(), "{event} was not heard");
+        assert!(!waited.timed_out(), "the event {event} did not come");
     }
 
     pub(crate) fn count(&self, event: &str) -> usize {

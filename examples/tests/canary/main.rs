@@ -1,9 +1,8 @@
-//! Rule 20, for everything at once: no key, secret or token is shown by anything.
+//! Rule 20 for all output at once: no output shows a key, a secret or a token.
 //!
-//! Recognisable ones are planted. Then everything that can happen happens to a client, with all
-//! tracing and logging on; every public type of the crates is formatted, and every error with its
-//! causes; the programs run. In all that this has brought to light, the planted ones are looked
-//! for, in every spelling that they could have slipped out in.
+//! The test plants recognisable secrets, and switches all tracing and logging on. A client meets
+//! every event. The test formats every public type and every error with its causes, and runs the
+//! programs. Then it searches the whole output for the planted secrets in every spelling.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,15 +34,15 @@ fn rule_20_no_key_secret_or_token_is_shown_by_anything() {
     running.end();
 
     let (canaries, output) = (Canaries::planted(), EARS.output());
-    assert!(output.len() > 50_000, "something was said: {} bytes", output.len());
+    assert!(output.len() > 50_000, "only {} bytes of output were collected", output.len());
     if let Some(found) = canaries.find(&output) {
         panic!("{found}");
     }
     let unheard: Vec<String> = types::public().difference(&EARS.types()).cloned().collect();
     assert!(unheard.is_empty(), "format these public types too: {unheard:#?}");
     let unheard: Vec<String> = types::events().difference(&EARS.events()).cloned().collect();
-    assert!(unheard.is_empty(), "let these events happen too: {unheard:#?}");
-    // The one exemption that the adapter's README warns of, and how to silence it; this says when
-    // the warning can go.
-    assert!(canaries.find(&EARS.wire()).is_some(), "ureq has stopped to log the wire");
+    assert!(unheard.is_empty(), "cause these events too: {unheard:#?}");
+    // ureq's wire log is the one exemption, and the adapter's README warns of it. If this assertion
+    // fails, remove the warning.
+    assert!(canaries.find(&EARS.wire()).is_some(), "ureq no longer logs the wire");
 }

@@ -1,4 +1,4 @@
-//! The model of the API, the scenarios, and their certification of an adapter.
+//! The model of the API, the scenarios, and the certification of an adapter.
 
 use std::error::Error;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use waldo_ureq::http::Request;
 use crate::canaries::{KEY, OTHER_SECRET, SECRET, plant};
 use crate::ears::EARS;
 
-/// An API key that is not planted: the id of a pair is how a scenario names it.
+/// An API key that is not planted, because a scenario names a pair by its id.
 const ID: &str = "wk.of-the-scenario";
 
 pub(crate) fn plays() {
@@ -66,8 +66,7 @@ fn token_in(reply: Reply) -> String {
     token
 }
 
-/// A scenario whose keys are planted, and which no client meets, as the server knows another
-/// secret.
+/// A scenario with planted secrets. No client passes it, because the server knows another secret.
 fn a_scenario() {
     let mut scenario = json!({
         "name": "canary",
@@ -105,7 +104,7 @@ fn a_scenario() {
     EARS.hear_error(&Scenario::read(&scenario.to_string()).unwrap_err());
 }
 
-/// Runs in which anything may happen, each as its story.
+/// Random runs of the simulation, with their transcripts.
 fn simulations() {
     let plan = Plan::Drawn { steps: 200 };
     EARS.hear(&plan);
@@ -126,7 +125,7 @@ fn simulations() {
     }
 }
 
-/// An adapter that does nothing but to repeat what it hears.
+/// An adapter that only formats its arguments.
 struct Deaf;
 
 impl Adapter for Deaf {
@@ -152,8 +151,7 @@ impl Client for Deaf {
     }
 }
 
-/// Types that are formatted inside of the types above, or that hold only words, numbers and
-/// switches.
+/// Types that the types above contain, or that hold only words, numbers and switches.
 const INSIDE: [&str; 53] = [
     "waldo_test_driver::clocks::Clocks",
     "waldo_simulation::choices::BadTrail",

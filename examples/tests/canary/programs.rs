@@ -1,4 +1,4 @@
-//! The programs: what they print, well used and badly.
+//! The output of the programs, with correct and with wrong arguments.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -10,7 +10,7 @@ use crate::canaries::{KEY, OTHER_KEY, OTHER_SECRET, SECRET};
 use crate::client::server;
 use crate::ears::EARS;
 
-/// Programs that run while the rest of the test does.
+/// Programs that run during the rest of the test.
 pub(crate) struct Running(Vec<JoinHandle<()>>);
 
 impl Running {
@@ -43,7 +43,8 @@ const PROGRAMS: [&str; 11] = [
 /// Programs that `requests` and `the_emulator` run.
 const RUN_WITH_ARGUMENTS: [&str; 2] = ["waldo-emulator", "examples/request"];
 
-/// Cargo has built them for a test of the whole workspace, but not for one of this file alone.
+/// Builds the programs. Cargo builds them for a test of the whole workspace, but not for a test of
+/// this file alone.
 fn build() {
     if PROGRAMS.iter().all(|name| program(name).exists()) {
         return;
@@ -58,7 +59,7 @@ fn build() {
     assert!(cargo.status().unwrap().success());
 }
 
-/// A program of the workspace, beside which this test is built.
+/// The path of a program of the workspace. Cargo puts it beside this test.
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(2).unwrap();
@@ -70,8 +71,8 @@ fn hear(output: &Output) {
     EARS.read(String::from_utf8_lossy(&output.stderr));
 }
 
-/// Each talks to an emulator of its own, under a key pair of its own; what all tokens begin with
-/// would tell.
+/// Each example has its own emulator and key pair. The start that all tokens share would still
+/// reveal a token.
 fn examples() {
     for name in PROGRAMS.into_iter().filter(|name| !RUN_WITH_ARGUMENTS.contains(name)) {
         let output = Command::new(program(name)).output().unwrap();

@@ -1,4 +1,4 @@
-//! The shared session by itself, and the adapters with futures over it.
+//! The shared session by itself, and the asynchronous adapters.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn pair() -> Credentials {
     Credentials::new(KEY, SECRET).unwrap()
 }
 
-/// Every answer of a session, at each of its stages.
+/// Every answer of a session, in each of its states.
 fn a_session_by_hand(origin: &str) {
     let session =
         SharedSession::new(config(pair()).origin(origin).failures_per_call(1).build().unwrap());
@@ -55,45 +55,47 @@ fn a_session_by_hand(origin: &str) {
     let AdmitError::ForeignOrigin(foreign) = error else { panic!("{error}") };
     EARS.hear_error(&foreign);
     let Admission::Authenticate(lead, started) = admit(Call::replayable()) else {
-        panic!("nothing is held")
+        panic!("expected a login")
     };
     EARS.hear(&lead);
     EARS.hear(&started);
     EARS.hear(&AnswerBody::new());
-    let Admission::Wait(wait) = admit(Call::replayable()) else { panic!("another leads") };
+    let Admission::Wait(wait) = admit(Call::replayable()) else { panic!("expected a wait") };
     EARS.hear(&wait);
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2hhcmVkLXRva2Vu";
     plant(token);
     let granted = Response::new(format!(r#"{{"token":"{token}"}}"#));
     lead.answer(Head::from(&granted), granted.body().as_bytes());
-    let Admission::Send(attempt) = admit(wait.block()) else { panic!("a token is held") };
+    let Admission::Send(attempt) = admit(wait.block()) else { panic!("expected to send") };
     EARS.hear(&attempt);
-    let Verdict::Retry(call) = session.break_off(attempt) else { panic!("the token is held") };
-    let Admission::Send(attempt) = admit(call) else { panic!("a token is held") };
+    let Verdict::Retry(call) = session.break_off(attempt) else { panic!("expected a probe") };
+    let Admission::Send(attempt) = admit(call) else { panic!("expected to send") };
     EARS.hear(&attempt.upload());
     EARS.read(session.explain());
     drop(session.conclude(attempt, &mut Response::new(())));
     EARS.hear(&session.snapshot().map(|snapshot: Snapshot| snapshot.to_json().len()));
     for _ in 0..2 {
-        let Admission::Send(attempt) = admit(Call::replayable()) else { panic!("a token is held") };
+        let Admission::Send(attempt) = admit(Call::replayable()) else {
+            panic!("expected to send")
+        };
         drop(session.break_off(attempt));
     }
     EARS.read(session.explain());
     session.invalidate(session.generation());
     let Admission::Authenticate(lead, wait) = admit(Call::replayable()) else {
-        panic!("nothing is held")
+        panic!("expected a login")
     };
     lead.fail("no route to host");
-    let Admission::Refuse(refused) = admit(wait.block()) else { panic!("one failure is enough") };
+    let Admission::Refuse(refused) = admit(wait.block()) else { panic!("expected a refusal") };
     EARS.hear_error(&refused);
     session.reset(Credentials::new(OTHER_KEY, OTHER_SECRET).unwrap());
     let Admission::Authenticate(lead, _) = admit(Call::replayable()) else {
-        panic!("another pair")
+        panic!("expected a login")
     };
     lead.time_out("too slow");
     EARS.read(session.explain());
     EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
-    // Its own test makes one of every kind.
+    // `EnvError` is formatted by its own test.
     EARS.heard_inside(&["waldo_auth_client::env::EnvError"]);
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn lead(session: &mut Session) -> (Login, Call) {
     match session.admit(Call::replayable(), &mut request(), now()).unwrap() {
         Step::Authenticate(login, call) => (login, call),
         step @ (Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) => {
-            panic!("nothing is held, and yet {step:?}")
+            panic!("expected a login, got {step:?}")
         }
     }
 }
@@ -71,7 +71,7 @@ pub(crate) fn grant(login: &Login, headers: &HeaderMap, token: &str) -> Outcome 
 pub(crate) fn send(session: &mut Session, call: Call) -> (Attempt, String) {
     let mut request = request();
     let step = session.admit(call, &mut request, now()).unwrap();
-    let Step::Send(attempt) = step else { panic!("a token is held, and yet {step:?}") };
+    let Step::Send(attempt) = step else { panic!("expected to send, got {step:?}") };
     let header = request.headers().get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();

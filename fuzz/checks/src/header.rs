@@ -6,8 +6,8 @@ use crate::client::{held, now, send, warm};
 use crate::response::Response;
 use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 
-/// The bytes are a response to a call. A renewed token stands word for word in the response's
-/// header, and later calls carry it unchanged. The same response again changes nothing. A response
+/// The bytes are a response to a call. The response's header has a renewed token word for word, and
+/// later calls carry the token unchanged. The same response again changes nothing. A response
 /// without a usable token leaves the held token unchanged.
 pub fn header(bytes: &[u8]) {
     let response = Response::read(bytes);
@@ -18,15 +18,15 @@ pub fn header(bytes: &[u8]) {
 
     let verdict = session.conclude(attempt, response.head(), now());
     if response.status == 401 {
-        assert!(matches!(verdict, Verdict::Retry(_)), "a refused token is healed");
+        assert!(matches!(verdict, Verdict::Retry(_)), "a 401 must lead to a retry");
         assert_eq!(held(&session), None);
         return;
     }
-    assert!(matches!(verdict, Verdict::Deliver), "{} is the caller's", response.status);
+    assert!(matches!(verdict, Verdict::Deliver), "a {} must be delivered", response.status);
     let values: Vec<&HeaderValue> = response.headers.get_all(AUTHORIZATION).iter().collect();
     let kept = held(&session).unwrap();
     if kept != first {
-        assert!(response.status.is_success(), "adopted from a {}", response.status);
+        assert!(response.status.is_success(), "a token was held from a {}", response.status);
         assert!(may_be_a_jwt(&kept), "{kept}");
         assert!(
             values.iter().any(|value| value
@@ -44,7 +44,7 @@ pub fn header(bytes: &[u8]) {
         && let Some(text) = values.first().and_then(|value| value.to_str().ok())
     {
         let token = text.strip_prefix("Bearer ").unwrap_or(text);
-        assert!(token == first || !is_surely_a_jwt(token), "{token} is ignored");
+        assert!(token == first || !is_surely_a_jwt(token), "the client ignores {token}");
     }
     repeated(&mut session, again, &response, &kept);
 }
@@ -56,7 +56,7 @@ fn repeated(
     kept: &str,
 ) {
     drop(session.conclude(again, response.head(), now()));
-    assert_eq!(held(session).as_deref(), Some(kept), "the same response again");
+    assert_eq!(held(session).as_deref(), Some(kept), "the same response again must change nothing");
     let shown = format!("{session:?} {}", session.explain(now()));
     assert!(!shown.contains(kept), "{shown}");
 }

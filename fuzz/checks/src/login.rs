@@ -32,7 +32,7 @@ pub fn login(bytes: &[u8]) {
         Outcome::Unavailable(_) => {
             assert!(!plainly.rejected && plainly.token.is_none(), "{shown} of {bytes:?}");
         }
-        Outcome::Abandoned => panic!("an answer is no giving up"),
+        Outcome::Abandoned => panic!("an answer cannot abandon the login"),
     }
     let granted = matches!(outcome, Outcome::Granted(_));
     session.settle(login, outcome, now());
@@ -41,13 +41,15 @@ pub fn login(bytes: &[u8]) {
         assert!(may_be_a_jwt(&sent), "{sent}");
         assert!(plainly.token.is_none_or(|token| token == sent));
         let in_header = values(&response).any(|value| holds(value.as_bytes(), &sent));
-        assert!(in_header || may_hold(&response.body, &sent), "{sent} came from nowhere");
+        assert!(in_header || may_hold(&response.body, &sent), "{sent} is not in the answer");
     } else {
         match session.admit(Call::replayable(), &mut request(), now()).unwrap() {
-            Step::Wait(_, until) => assert!(until > now().monotonic, "a wait lies in the future"),
+            Step::Wait(_, until) => {
+                assert!(until > now().monotonic, "a wait must end in the future")
+            }
             Step::Refuse(refusal) => assert!(refusal.retry_at() > now().monotonic),
             step @ (Step::Send(_) | Step::Authenticate(..)) => {
-                panic!("a login has just failed, and yet {step:?}")
+                panic!("expected a wait or a refusal, got {step:?}")
             }
         }
     }

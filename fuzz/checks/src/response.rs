@@ -15,8 +15,8 @@ use crate::token::jwt;
 /// and after an empty line the body
 /// ```
 ///
-/// The text between `<` and `>` is the payload of a JWT, because a fuzzer cannot find its way
-/// through base64.
+/// The text between `<` and `>` is the payload of a JWT, because a fuzzer hardly finds valid
+/// base64.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

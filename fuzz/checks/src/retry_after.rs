@@ -11,8 +11,8 @@ use crate::token::jwt;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// The bytes are a response with `Retry-After`, `Date` and `Age`, and a body that may be a token's
-/// `exp` in seconds. The wait and the lifetime follow from them, within their bounds, and the
-/// client waits as long.
+/// `exp` in seconds. The wait and the lifetime follow from these values, within their bounds. The
+/// client waits for this time.
 pub fn retry_after(bytes: &[u8]) {
     let response = Response::read(bytes);
     asked_wait(&response);
@@ -24,12 +24,14 @@ fn asked_wait(response: &Response) {
     let mut session = session();
     let (login, _) = lead(&mut session);
     let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &response.headers), b"");
-    let Outcome::Unavailable(failure) = &outcome else { panic!("a 503 is {outcome:?}") };
+    let Outcome::Unavailable(failure) = &outcome else {
+        panic!("expected an unavailable login, got {outcome:?}")
+    };
     let wait = failure.retry_after();
     assert_eq!(wait, expected_wait(response));
     session.settle(login, outcome, now());
     let Ok(Step::Wait(_, until)) = session.admit(Call::replayable(), &mut request(), now()) else {
-        panic!("no wait after a 503")
+        panic!("expected a wait after a 503")
     };
     let ahead = until.saturating_duration_since(now().monotonic);
     assert!(
@@ -62,7 +64,7 @@ fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
     let outcome = grant(&login, headers, &jwt(payload.as_bytes()));
     session.settle(login, outcome, now());
     let Explanation::Send { left, .. } = session.explain(now()) else {
-        panic!("a token was granted")
+        panic!("expected to send the granted token")
     };
 
     let from = headers.get(DATE).and_then(|date| date.to_str().ok());

@@ -6,8 +6,8 @@ use waldo_auth_core::{Call, NotResumed, Now, Origin, Snapshot};
 use crate::client::{held, now, send, session, warm};
 use crate::response::with_tokens;
 
-/// The bytes are the content of a store, with tokens as in a response. They are a snapshot or an
-/// error. A snapshot is written as it was read, and calls carry the token of a resumed snapshot.
+/// The bytes are the content of a store, with tokens as in a response. They give a snapshot or
+/// an error. A snapshot is written as it was read, and calls carry the token of a resumed snapshot.
 pub fn snapshot(bytes: &[u8]) {
     let bytes = with_tokens(bytes);
     let Ok(snapshot) = Snapshot::from_json(&bytes) else { return };

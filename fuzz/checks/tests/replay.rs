@@ -1,11 +1,11 @@
 //! Replays the committed corpora: useful bytes from cargo-fuzz, and bytes that once broke a check.
 
 #[path = "../../../simulation/tests/faulty/defect.rs"]
-#[expect(dead_code, reason = "one of the defects is enough here")]
+#[expect(dead_code, reason = "the replay uses one of the defects")]
 mod defect;
 #[cfg(test)]
 #[path = "../../../simulation/tests/faulty/plain.rs"]
-#[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "each defect is compared with one variant")]
 mod plain;
 
 use std::collections::BTreeSet;

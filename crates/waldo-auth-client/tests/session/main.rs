@@ -1,10 +1,10 @@
-//! The session as its adapters have it.
+//! The shared session as its adapters use it.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed, in its helpers too"
+    reason = "a test fails by a panic, in its helpers too"
 )]
 
 mod moves;

@@ -1,4 +1,4 @@
-//! What a session does for those who share it.
+//! The effect of a session's changes on the calls that share the session.
 
 use std::error::Error;
 use std::fmt;
@@ -41,11 +41,11 @@ fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
     let Admission::Authenticate(lead, own) =
         admit(&session, Call::replayable().with_deadline(soon))
     else {
-        panic!("nothing is held, and nobody leads")
+        panic!("expected a login")
     };
     assert!(lead.may_outlast(own.call()) && lead.timeout() > Duration::from_secs(20));
     let Admission::Refuse(refused) = admit(&session, own.block()) else {
-        panic!("its time is over")
+        panic!("expected a refusal at the deadline")
     };
     assert!(refused.retry_in <= Duration::from_secs(1), "{refused}");
     let waits = wait(&session, Call::replayable());
@@ -57,14 +57,14 @@ fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
 fn rule_13_the_wait_of_the_call_that_logs_in_ends_with_the_login() {
     let session = session();
     let Admission::Authenticate(lead, own) = admit(&session, Call::replayable()) else {
-        panic!("nothing is held, and nobody leads")
+        panic!("expected a login")
     };
     grant(lead);
     assert!(matches!(admit(&session, own.block()), Admission::Send(_)));
     assert!(session.now().since_start() < Duration::from_secs(10));
 }
 
-/// An error of an HTTP stack, which is foreign code.
+/// An error of an HTTP stack. Its `source` panics, because foreign code may panic.
 #[derive(Debug)]
 struct Spiteful;
 
@@ -87,7 +87,7 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
             let _lead = lead;
             panic!("on purpose")
         },
-        // The login has an outcome to be, and its error panics.
+        // The login fails, and its error panics.
         |lead| lead.fail(Spiteful),
     ];
     for (number, panics) in panics.into_iter().enumerate() {
@@ -105,13 +105,13 @@ fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
     grant(lead(&session));
     let answered = |status: u16| {
         let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
-            panic!("a token is held")
+            panic!("expected to send")
         };
         let mut response = Response::builder().status(status).body(()).unwrap();
         drop(session.conclude(attempt, &mut response));
         Generation::of(response.extensions())
     };
-    assert_eq!(answered(200), None, "nobody gives up such a token");
+    assert_eq!(answered(200), None, "an accepted token needs no invalidation");
     let refused = answered(403);
     assert_eq!(refused, session.generation());
     assert!(
@@ -125,7 +125,7 @@ fn rule_20_every_token_of_a_response_is_marked_sensitive() {
     let session = session();
     grant(lead(&session));
     let Admission::Send(attempt) = admit(&session, Call::replayable()) else {
-        panic!("a token is held")
+        panic!("expected to send")
     };
     let mut response = Response::new(());
     for renewal in ["Bearer e30.e30.canary00", "Bearer e30.e30.canary01"] {
@@ -143,7 +143,7 @@ fn what_an_attempt_has_left_is_what_its_call_has() {
     let left = |call| match admit(&session, call) {
         Admission::Send(attempt) => session.left(&attempt),
         Admission::Authenticate(..) | Admission::Wait(_) | Admission::Refuse(_) => {
-            panic!("a token is held")
+            panic!("expected to send")
         }
     };
     assert_eq!(left(Call::replayable()), None);
@@ -164,7 +164,7 @@ fn what_changes_the_session_changes_it() {
     let snapshot = session.snapshot().unwrap();
     other.resume(&snapshot).unwrap();
     assert!(is_held(&other));
-    assert!(other.resume(&snapshot).is_err(), "it is held");
+    assert!(other.resume(&snapshot).is_err(), "the session holds the token already");
     session.invalidate(session.generation());
     assert!(!is_held(&session));
     grant(lead(&session));
@@ -174,7 +174,7 @@ fn what_changes_the_session_changes_it() {
     assert!(session.inspect(|session, _| session.journal().written()) > 4);
 }
 
-/// How long this thread has been on a CPU, where the system tells.
+/// The CPU time of this thread, if the system reports the time.
 fn on_cpu() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
@@ -188,10 +188,10 @@ fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
     drop(wait(&session, Call::replayable().with_deadline(soon)).block());
     assert!(session.now() >= soon);
     if let (Some(before), Some(after)) = (before, on_cpu()) {
-        // A busy machine leaves a thread that spins a quarter of the time at least; one that waits
-        // needs a fraction of a millisecond.
+        // A thread that spins gets a quarter of the time at least, even on a busy machine. A thread
+        // that waits needs a fraction of a millisecond.
         let spent = after.saturating_sub(before);
-        assert!(spent < Duration::from_millis(10), "it spins: {spent:?} of 100 ms");
+        assert!(spent < Duration::from_millis(10), "the wait spins: {spent:?} of 100 ms");
     }
     drop(leader);
 }
@@ -209,7 +209,7 @@ fn rule_14_a_task_waits_no_longer_than_its_timer() {
         let mut waiting = pin!(wait(&session, Call::replayable()).or(timer));
         assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     }
-    // The lease of the login.
+    // The wait lasts until the end of the login's lease.
     let longest = Duration::from_secs(30);
     assert!(span.is_some_and(|span| span <= longest && span > longest / 2), "{span:?}");
     drop(leader);
@@ -221,8 +221,8 @@ fn a_wait_that_has_begun_misses_nothing() {
     let leader = lead(&session);
     let waits = [wait(&session, Call::replayable()), wait(&session, Call::replayable())];
     drop(leader);
-    // The lease has most of a minute left, so each ends by the bell that rang before it was
-    // listened to.
+    // The lease lasts much longer, so each wait ends by the notification that came before the wait
+    // began to listen.
     waits.into_iter().map(Wait::block).for_each(drop);
     assert!(session.now().since_start() < Duration::from_secs(10));
 }

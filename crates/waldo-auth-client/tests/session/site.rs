@@ -13,19 +13,19 @@ pub(crate) fn admit(session: &SharedSession, call: Call) -> Admission {
     session.admit(call, &mut request).unwrap()
 }
 
-/// The lead of a call that nobody is before.
+/// The lead of a call that comes first.
 pub(crate) fn lead(session: &SharedSession) -> Lead {
     let admission = admit(session, Call::replayable());
     let Admission::Authenticate(lead, _) = admission else {
-        panic!("nothing is held, and nobody leads: {admission:?}")
+        panic!("expected a login: {admission:?}")
     };
     lead
 }
 
-/// The wait of a call that another one leads.
+/// The wait of a call while another call logs in.
 pub(crate) fn wait(session: &SharedSession, call: Call) -> Wait {
     let admission = admit(session, call);
-    let Admission::Wait(wait) = admission else { panic!("another leads: {admission:?}") };
+    let Admission::Wait(wait) = admission else { panic!("expected a wait: {admission:?}") };
     wait
 }
 

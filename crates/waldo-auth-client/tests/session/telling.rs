@@ -1,4 +1,4 @@
-//! What a session tells: of its journal, to `tracing`; of a login, to the server; of a refusal, to
+//! The outputs of a session: its events to `tracing`, its login to the server, and its refusals to
 //! the caller.
 
 use std::error::Error as _;
@@ -24,14 +24,14 @@ use waldo_auth_client::{Call, ConfigBuilder, Credentials, Reason, Refusal, Snaps
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
 
-/// One that refuses a call after its first failure.
+/// A session that refuses a call after the first failure.
 fn hasty() -> SharedSession {
     SharedSession::new(
         config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap(),
     )
 }
 
-/// Numbers, names and levels of the events, in the order in which they were heard.
+/// The numbers, names and levels of the events, in the order of arrival.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(u64, String, Level)>>>);
 
@@ -75,7 +75,7 @@ impl Visit for Fields {
         match field.name() {
             "client" => self.client = Some(value.to_owned()),
             "event" => value.clone_into(&mut self.event),
-            name => panic!("{name} is no text of an event"),
+            name => panic!("an event has no text field {name}"),
         }
     }
 
@@ -99,7 +99,7 @@ fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
         let (snapshot, other) = (stored(), hasty());
         other.resume(&snapshot).unwrap();
         let Admission::Send(attempt) = admit(&other, Call::replayable()) else {
-            panic!("a token is held")
+            panic!("expected to send")
         };
         let mut response = Response::new(());
         response.headers_mut().insert(AUTHORIZATION, "Bearer e30.e30.bmV3".parse().unwrap());
@@ -134,11 +134,11 @@ fn the_events_and_refusals_of_a_client_have_its_name() {
         let subscriber = tracing_subscriber::registry().with(clients.clone());
         let refused = tracing::subscriber::with_default(subscriber, || {
             let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
-                panic!("nothing is held, and nobody leads")
+                panic!("expected a login")
             };
             lead.fail("no route to host");
             let Admission::Refuse(refused) = admit(&session, wait.block()) else {
-                panic!("one failure is enough")
+                panic!("expected a refusal after one failure")
             };
             refused
         });
@@ -150,7 +150,7 @@ fn the_events_and_refusals_of_a_client_have_its_name() {
     }
 }
 
-/// Says of each event how often a task had been woken when it was heard.
+/// Records for each event how often a task had been woken before the event.
 #[derive(Clone, Default)]
 struct WokenBefore {
     task: Arc<Counts>,
@@ -165,7 +165,7 @@ impl<S: Subscriber> Layer<S> for WokenBefore {
     }
 }
 
-/// A subscriber may be slow, so the calls go on before it.
+/// A subscriber may be slow, so waiting calls are woken first.
 #[test]
 fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     let ears = WokenBefore::default();
@@ -204,7 +204,9 @@ fn rule_22_a_subscriber_that_asks_the_session_stops_nobody() {
         });
         done.send(()).unwrap();
     });
-    ended.recv_timeout(Duration::from_secs(20)).expect("an event is emitted under the lock");
+    ended
+        .recv_timeout(Duration::from_secs(20))
+        .expect("an event is emitted under the lock, so the subscriber waits forever");
 }
 
 #[test]
@@ -222,7 +224,7 @@ fn rule_22_events_of_a_login_in_another_thread_reach_the_calls_subscriber() {
     assert_eq!(names, ["login_started", "login_granted", "login_started", "login_abandoned"]);
 }
 
-/// A token in a store, of a session that nobody hears.
+/// A stored token. The session that stored it emits its events to no subscriber.
 fn stored() -> Snapshot {
     tracing::subscriber::with_default(NoSubscriber::new(), || {
         let session = hasty();
@@ -240,7 +242,7 @@ impl<F: FnMut()> Drop for OnUnwind<F> {
     }
 }
 
-/// A subscriber that panics on top of a panic would end the process.
+/// A subscriber that panics during a panic would end the process, so events wait for the next step.
 #[test]
 fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
     fn call() -> Call {
@@ -282,7 +284,7 @@ fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
     }
 }
 
-/// Panics, and drops this while it unwinds.
+/// Panics, and drops the argument while the thread unwinds.
 fn unwind<T>(_dropped: T) {
     panic!("on purpose");
 }
@@ -294,7 +296,7 @@ fn rule_01_a_lead_says_what_to_send() {
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://api.waldo.ai/authenticate");
     assert!(!request.headers().contains_key("authorization"));
-    assert!(request.body().len() > 10, "it holds the key pair");
+    assert!(request.body().len() > 10, "the body holds the key pair");
 }
 
 #[test]
@@ -306,13 +308,13 @@ fn rule_14_a_refusal_says_where_why_and_when() {
     for (end, reason) in ends {
         let session = hasty();
         let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
-            panic!("nothing is held, and nobody leads")
+            panic!("expected a login")
         };
         end(lead);
         let call = wait.block();
         let before = session.now();
         let Admission::Refuse(refused) = admit(&session, call) else {
-            panic!("one failure is enough")
+            panic!("expected a refusal after one failure")
         };
         // The time counts from the refusal, and not from the start of the session.
         let from = |now| refused.refusal.retry_at().saturating_duration_since(now);
@@ -320,7 +322,7 @@ fn rule_14_a_refusal_says_where_why_and_when() {
         assert!((from(session.now())..=from(before)).contains(&refused.retry_in), "{refused:?}");
         let text = refused.to_string();
         assert!(text.starts_with("https://api.waldo.ai: "), "{text}");
-        assert_eq!(format!("{refused:?}"), text, "what a main that returns it prints");
+        assert_eq!(format!("{refused:?}"), text, "the text that a returned error prints");
         let later = Refused { retry_in: refused.retry_in * 2, ..refused.clone() };
         assert_eq!(later.to_string(), text, "equal failures have equal messages");
         assert_eq!(refused.source().unwrap().to_string(), "no route to host");

@@ -1,4 +1,4 @@
-//! A waker is anybody's code, and may do anything when it is called.
+//! A waker is foreign code, and may do anything when it is called.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -15,13 +15,13 @@ use crate::site::{admit, grant, lead, session, wait};
 
 type Task = Pin<Box<dyn Future<Output = Call> + Send>>;
 
-/// A task that waits for somebody else's login.
+/// A task that waits for another call's login.
 fn waiting(session: &Arc<SharedSession>) -> Task {
     let session = Arc::clone(session);
     Box::pin(async move { wait(&session, Call::replayable()).or(|_| pending::<()>()).await })
 }
 
-/// What a waker does when it is called, the first time.
+/// A waker that runs `what` at its first call.
 struct Does<F> {
     times: AtomicUsize,
     what: F,
@@ -35,8 +35,7 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
     }
 }
 
-/// Lets a task wait with this waker, ends what it waits for, and fails when that does not come to
-/// an end.
+/// Lets each task wait with its waker, and abandons the login. Fails if this blocks.
 fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker)>) {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
@@ -48,14 +47,14 @@ fn ends(session: Arc<SharedSession>, tasks: Vec<(Arc<Mutex<Option<Task>>>, Waker
             );
         }
         drop(lead);
-        // And the session goes on.
+        // The session still works.
         drop(admit(&session, Call::replayable()));
         done.send(()).unwrap();
     });
-    ended.recv_timeout(Duration::from_secs(20)).expect("everybody waits for everybody");
+    ended.recv_timeout(Duration::from_secs(20)).expect("a waker blocks the session");
 }
 
-/// Two tasks, of which the first one's waker does something to the second.
+/// Two tasks wait. The waker of the first task does something to the second task.
 fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send + Sync + 'static) {
     let slot = || Arc::new(Mutex::new(Some(waiting(session))));
     let (first, second) = (slot(), slot());
@@ -65,7 +64,7 @@ fn two(session: &Arc<SharedSession>, what: impl Fn(&Mutex<Option<Task>>) + Send 
     ends(Arc::clone(session), vec![(first, waker), (second, Waker::noop().clone())]);
 }
 
-/// Counts how often it is called.
+/// Counts its calls.
 #[derive(Default)]
 pub(crate) struct Counts(pub(crate) AtomicUsize);
 
@@ -92,7 +91,7 @@ fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
 
 #[test]
 fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
-    /// Makes a change, and returns the lead if it goes on.
+    /// Makes a change. Returns the lead if the login is still under way.
     type Change<'a> = &'a dyn Fn(&SharedSession, Lead) -> Option<Lead>;
     let stored = {
         let session = session();
@@ -154,13 +153,13 @@ fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
     two(&session, move |_| {
         let lead = lead(&again);
         let wait = wait(&again, Call::replayable());
-        // Dropped in this order, the wait is still listening when its own lead is given up.
+        // In this order, the wait is still listening when its own lead is abandoned.
         drop(lead);
         drop(wait);
     });
 }
 
-/// Ends its login when the last copy of the waker is dropped.
+/// A waker that holds a login, and abandons the login when the last copy of the waker is dropped.
 struct Holds(#[expect(dead_code, reason = "its drop ends the login")] Lead);
 
 impl Wake for Holds {
@@ -176,9 +175,9 @@ fn rule_18_a_waker_that_changes_the_session_as_it_is_dropped_stops_nobody() {
         let mut task = waiting(&session);
         assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(waker);
-        // Another waker takes its place.
+        // Another waker replaces the first waker, which is dropped.
         assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
         done.send(()).unwrap();
     });
-    ended.recv_timeout(Duration::from_secs(20)).expect("the task waits for itself");
+    ended.recv_timeout(Duration::from_secs(20)).expect("the drop of the waker blocks the session");
 }

@@ -31,8 +31,8 @@ fn rule_05_the_chain_of_successors_is_followed_for_ever() {
     assert_eq!(fixture.logins, 1, "seven days on one login");
 }
 
-/// Three attempts with one token; their answers carry tokens that end at 1, 2 and 3, and arrive in
-/// every order.
+/// Three attempts carry one token. Their responses carry tokens that end at 1, 2 and 3, and arrive
+/// in every order.
 #[test]
 fn rule_05_out_of_order_renewals_leave_the_one_that_ends_last() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -89,9 +89,8 @@ fn rule_05_equal_tokens_of_one_second_are_one_token() {
     fixture.renew(b.attempt, &twin);
     fixture.renew(c.attempt, &twin);
     assert_eq!(fixture.held(), twin);
-    assert_eq!(fixture.session.journal().written(), written, "a repetition is no news");
-    // A refusal of the one generation is the refusal of the held one: it is not taken for a newer
-    // one.
+    assert_eq!(fixture.session.journal().written(), written, "a repeated token writes no entry");
+    // A 401 to the shared generation drops the held token: no newer token is held.
     let d = fixture.send(Call::replayable());
     drop(fixture.retry(d.attempt));
     fixture.leads(Call::replayable());
@@ -256,7 +255,7 @@ fn rule_06_many_late_responses_to_one_token_give_it_up_once() {
         fixture.step(|session, now| session.invalidate(generation, now))
     };
     assert!(invalidate(&mut fixture, sent[0]));
-    assert!(!invalidate(&mut fixture, sent[1]), "it is given up");
+    assert!(!invalidate(&mut fixture, sent[1]), "the token is dropped already");
     let (login, _) = fixture.lead(Call::replayable());
     assert!(!invalidate(&mut fixture, sent[2]), "a login is under way");
     let token = fixture.fresh();
@@ -288,7 +287,7 @@ fn rule_16_an_invalidation_costs_a_permit() {
 #[test]
 fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
     let (mut fixture, token) = Fixture::warm();
-    fixture.pass(secs(3400)); // less is left than a one-shot call wants
+    fixture.pass(secs(3400)); // below the leeway of a one-shot call
     let (login, _) = fixture.lead(Call::one_shot());
     let (held, other) =
         (fixture.session.generation().unwrap(), Fixture::warm().0.session.generation().unwrap());
@@ -299,7 +298,7 @@ fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
     assert_eq!(fixture.held(), token);
     let rejection = rejection_of(&login);
     fixture.settle(login, rejection);
-    assert!(!invalidate(&mut fixture, held), "no login would follow");
+    assert!(!invalidate(&mut fixture, held), "no login could replace the token");
     assert!(!invalidate(&mut fixture, other));
     fixture.pass(secs(60));
     drop(fixture.lead(Call::one_shot()));
@@ -328,7 +327,7 @@ fn rule_06_a_renewed_token_belongs_to_its_requests_epoch() {
     let renewed = fixture.lasting(3601);
     fixture.renew(a.attempt, &renewed);
     let c = fixture.send(Call::replayable());
-    // The next login does away with both the token and its successor's descendants.
+    // The next login replaces both the first token and the renewed token.
     let refused = fixture.send(Call::replayable());
     let call = fixture.retry(refused.attempt);
     let (login, _) = fixture.lead(call);
@@ -387,7 +386,7 @@ fn rule_05_a_renewal_is_anchored_where_its_request_was_sent() {
         200,
         &headers(&[("date", &date), ("authorization", &format!("Bearer {short}"))]),
     );
-    assert_eq!(fixture.held(), short, "39.999 s are left, of which 3 s are the leeway");
+    assert_eq!(fixture.held(), short, "39.999 s are left, and the leeway is 3 s");
     fixture.pass(secs(37));
     fixture.leads(Call::replayable());
 }
@@ -399,9 +398,9 @@ fn rule_05_a_delayed_duplicate_does_not_bring_an_older_token_back() {
     let t1 = fixture.lasting(3700);
     fixture.renew(a.attempt, &t1);
     let c = fixture.send(Call::replayable());
-    let t2 = fixture.lasting(3699); // another node, whose clock is a second behind
+    let t2 = fixture.lasting(3699); // from a node whose clock is a second behind
     fixture.renew(c.attempt, &t2);
-    fixture.renew(b.attempt, &t1); // a batch window: the same answer, later
+    fixture.renew(b.attempt, &t1); // a batch window repeats the first answer
     assert_eq!(fixture.held(), t2);
 }
 
@@ -413,7 +412,7 @@ fn a_grant_of_another_sessions_login_is_not_taken() {
     let token = theirs.fresh();
     let grant = crate::fixture::grant_of(&their_login, &token);
     ours.settle(login, grant);
-    // The login has brought no token, and no call waits for it any longer.
+    // The login brought no token, and no call waits for the login any longer.
     assert_eq!(ours.last_event(), Event::LoginAbandoned { login: 1 });
     ours.leads(call);
 }
@@ -433,7 +432,7 @@ fn a_grant_of_an_earlier_login_does_not_answer_a_later_one() {
 
 #[test]
 fn rule_05_what_an_earlier_login_brought_sets_no_mark_for_a_later_one() {
-    // The server hands out shorter lives than before; the last login ended first or was refused.
+    // The server issues shorter lifetimes than before. The last login expired first or was refused.
     for refused in [false, true] {
         let mut fixture = Fixture::new();
         let (login, _) = fixture.lead(Call::replayable());

@@ -90,7 +90,7 @@ fn rule_19_a_failed_authorization_leaves_the_session_as_it_was() {
     assert_eq!(fixture.held(), token);
 }
 
-/// Collects what everything says of itself.
+/// Collects the texts of everything that a program may show.
 struct Ears(String);
 
 impl Ears {
@@ -136,7 +136,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
 
     let step = fixture.admit(call);
     ears.hear(&step);
-    assert!(matches!(step, Step::Send(_)), "a token is held");
+    assert!(matches!(step, Step::Send(_)), "expected to send");
     let mut request = Request::get("https://evil.example/").body(()).unwrap();
     ears.hear_error(&fixture.attach(&mut request).unwrap_err());
     let sent = fixture.send(Call::replayable());
@@ -209,7 +209,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
             panic!("{secret} is shown: …{}", &ears.0[at.saturating_sub(200)..at + secret.len()]);
         }
     }
-    assert!(ears.0.len() > 10_000, "something was said");
+    assert!(ears.0.len() > 10_000, "the types must be formatted");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
         "{refusal}"
     );
     assert_eq!(said(&refusal), reset);
-    // A call with too little time waits for the same failure to pass.
+    // A call whose deadline is too near fails with the same failure.
     let now = fixture.now().monotonic;
     let refusal = fixture.refuse(Call::replayable().with_deadline(now));
     assert!(matches!(refusal, Refusal::Deadline { .. }), "{refusal:?}");
@@ -368,7 +368,8 @@ fn rule_22_every_outcome_of_a_401_is_told() {
     );
 }
 
-/// The explanation describes what happens to a replayable call without a deadline that comes now.
+/// Checks that the explanation describes what happens to a replayable call that comes now and has
+/// no deadline.
 #[track_caller]
 fn foretold(fixture: &mut Fixture) -> String {
     let now = fixture.now();
@@ -378,7 +379,7 @@ fn foretold(fixture: &mut Fixture) -> String {
             attempt.generation().number() == *generation
         }
         (Explanation::Authenticate { .. }, Step::Authenticate(login, _)) => {
-            // Undone, so that the fixture is as it was but for the login's number.
+            // The login is abandoned, so only the fixture's login number has changed.
             fixture.settle(login, waldo_auth_core::Outcome::Abandoned);
             true
         }
@@ -475,10 +476,11 @@ fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
     let (other, upload) = (fixture.send(Call::replayable()), fixture.send(Call::one_shot()));
     let newer = fixture.fresh();
     fixture.renew(other.attempt, &newer);
-    // Refused before the body was sent: again, with the newer token.
+    // The server refused the request before the body was sent, so the call is sent again with the
+    // newer token.
     let call = fixture.retry(upload.attempt.with_untouched_body());
     let upload = fixture.send(call);
-    // This time the body went out.
+    // This time the body was sent.
     fixture.deliver(upload.attempt, 401);
 }
 

@@ -1,4 +1,4 @@
-//! Rules 7 to 9: what follows from a 401.
+//! Rules 7 to 9: the effects of a 401.
 
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Challenge, Event, Head, Ignored, Snapshot, Verdict};
@@ -81,14 +81,15 @@ fn rule_07_a_401_straight_after_this_calls_login_is_not_final_once_the_token_may
     let token = fixture.lasting(4);
     fixture.grant(login, &token);
     let sent = fixture.send(call);
-    fixture.pass(secs(2)); // a slow request: the token may have ended on the way, as servers count in whole seconds
+    // The request is slow. Servers count whole seconds, so the token may have ended on the way.
+    fixture.pass(secs(2));
     let call = fixture.retry(sent.attempt);
     let (login, call) = fixture.lead(call);
     let fresh = fixture.fresh();
     fixture.grant(login, &fresh);
     let sent = fixture.send(call);
     assert_eq!(sent.token, fresh);
-    fixture.deliver(sent.attempt, 401); // and that was the one resend after a login
+    fixture.deliver(sent.attempt, 401); // the one resend after a login is used
     assert_eq!(fixture.logins, 2);
 }
 
@@ -117,7 +118,7 @@ fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
 
 #[test]
 fn rule_07_a_success_of_a_later_request_does_not_vouch_for_the_token() {
-    // Requests overtake each other: the token may have died between the two.
+    // Requests overtake each other, so the token may have been refused in between.
     let (mut fixture, _) = Fixture::warm();
     let (a, b) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     fixture.deliver(b.attempt, 200);
@@ -161,7 +162,7 @@ fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_a
     let (map, from) = (bearer(&newer), uri("https://api.waldo.ai/hop"));
     let head = Head::new(StatusCode::OK, &map).with_uri(&from);
     assert!(matches!(fixture.conclude_head(sent.attempt, head), Verdict::Deliver));
-    assert_eq!(fixture.held(), newer, "a hop at the same origin is a hop like any other");
+    assert_eq!(fixture.held(), newer, "a redirect within the origin counts");
 }
 
 #[test]
@@ -189,18 +190,18 @@ fn rule_08_a_call_is_sent_three_times_at_most() {
     let (first, other) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let renewed = fixture.fresh();
     fixture.renew(other.attempt, &renewed);
-    // 1: late for a newer token.
+    // 1: refused, but a newer token is held.
     let call = fixture.retry(first.attempt);
     let second = fixture.send(call);
     assert_eq!(second.token, renewed);
-    // 2: refused too, so it is dropped and a login follows.
+    // 2: refused again, so the token is dropped and a login follows.
     let call = fixture.retry(second.attempt);
     let (login, call) = fixture.lead(call);
     let granted = fixture.fresh();
     fixture.grant(login, &granted);
     let third = fixture.send(call);
     assert_eq!(third.token, granted);
-    // 3: that was the last.
+    // 3: the last attempt.
     fixture.deliver(third.attempt, 401);
 }
 
@@ -223,8 +224,7 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
     assert_eq!(fixture.logins, 1);
 }
 
-/// As after a restart of the server: every token of the chain is dead, and each call carries
-/// another one of it.
+/// The server has restarted and refuses every renewed token, and each call carries another one.
 #[test]
 fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
     let (mut fixture, _) = Fixture::warm();
@@ -235,11 +235,11 @@ fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
     );
     let renewed = fixture.fresh();
     fixture.renew(rolling.attempt, &renewed);
-    // 1: there is a newer one; but that is dead too.
+    // 1: a newer token is held, but the server refuses it too.
     let call = fixture.retry(late.attempt);
     let second = fixture.send(call);
     assert_eq!(second.token, renewed);
-    // Another call finds that out first, and logs in.
+    // Another call sees the refusal first, and logs in.
     let call = fixture.retry(other.attempt);
     let sent = fixture.send(call);
     let call = fixture.retry(sent.attempt);
@@ -247,11 +247,11 @@ fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
     let granted = fixture.fresh();
     fixture.grant(login, &granted);
     assert_eq!(fixture.send(call).token, granted);
-    // 2: so there is a newer one again.
+    // 2: a newer token is held again.
     let call = fixture.retry(second.attempt);
     let third = fixture.send(call);
     assert_eq!(third.token, granted);
-    // 3: that was the last.
+    // 3: the last attempt.
     fixture.deliver(third.attempt, 401);
     assert_eq!(fixture.logins, 2);
 }
@@ -261,8 +261,8 @@ fn rule_08_the_resend_after_a_login_happens_once() {
     let (mut fixture, _) = Fixture::warm();
     let mut attempts = 1;
     let mut sent = fixture.send(Call::replayable());
-    // The token from the login is replaced before the call is sent again, so its 401 is never a
-    // fresh login's.
+    // Another call renews the login's token before the resend, so the 401 never refuses a fresh
+    // login's token.
     while let Verdict::Retry(call) = fixture.conclude(sent.attempt, 401, &HeaderMap::new()) {
         assert!(attempts < 10);
         let (login, call) = fixture.lead(call);
@@ -276,7 +276,7 @@ fn rule_08_the_resend_after_a_login_happens_once() {
     }
     assert_eq!(attempts, 2);
     assert_eq!(fixture.logins, 2);
-    fixture.leads(Call::replayable()); // dropped all the same, so that the next call heals
+    fixture.leads(Call::replayable()); // the token is dropped, so the next call logs in
 }
 
 #[test]
@@ -326,7 +326,8 @@ fn rule_09_a_403_is_delivered_and_the_token_stays() {
     assert_eq!(fixture.logins, 1);
 }
 
-/// A refused call, whose login is granted and accepted if there is one. Whether there was one.
+/// Sends a call that is refused. If the token is dropped, a login is granted and accepted. Returns
+/// whether the token was dropped.
 fn refuse_one(fixture: &mut Fixture) -> bool {
     let sent = fixture.send(Call::replayable());
     match fixture.conclude(sent.attempt, 401, &HeaderMap::new()) {
@@ -358,7 +359,7 @@ fn rule_16_five_drops_at_once_five_after_a_second_each_then_one_every_thirty_sec
         fixture.pass(millis(1));
         assert!(refuse_one(&mut fixture));
     }
-    // Five seconds have earned a sixth of a permit.
+    // Five seconds have refilled a sixth of a permit.
     fixture.pass(secs(24));
     assert!(!refuse_one(&mut fixture));
     fixture.pass(secs(1));
@@ -400,7 +401,7 @@ fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
     fixture.pass(millis(1));
     let sent = fixture.send(Call::replayable());
     drop(fixture.retry(sent.attempt));
-    // The next login of this kind has twice the time.
+    // The next login whose token is not accepted yet gets twice the time.
     fixture.log_in();
     assert!(matches!(
         refuse(&mut fixture),
@@ -446,7 +447,7 @@ fn rule_16_a_date_past_the_end_makes_a_drop_free() {
         let verdict = fixture.conclude(sent.attempt, 401, &date);
         assert_eq!(matches!(verdict, Verdict::Retry(_)), free, "{date:?}");
     }
-    // Not while seconds are left of it.
+    // A drop is not free while the token has seconds left.
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
     fixture.warm_up();
     let sent = fixture.send(Call::replayable());
@@ -496,14 +497,18 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
     }
     let most = 1 + 10 + DAYS * 24 * 3600 / 30;
     assert!(fixture.logins <= most, "{} logins, at most {most}", fixture.logins);
-    assert!(fixture.logins >= most - 10, "the budget is used: {} logins of {most}", fixture.logins);
+    assert!(
+        fixture.logins >= most - 10,
+        "the budget is not used up: {} logins of {most}",
+        fixture.logins
+    );
 }
 
 #[test]
 fn rule_16_a_lifetime_that_has_ended_costs_no_coin() {
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
     fixture.log_in();
-    // Sent within its lifetime, refused when the server saw it as ended.
+    // The token was sent within its lifetime, and had ended by the server's clock.
     fixture.pass(secs(3565));
     let sent = fixture.send(Call::replayable());
     fixture.pass(secs(34));

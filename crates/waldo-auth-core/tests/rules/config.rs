@@ -1,4 +1,4 @@
-//! The configuration's ranges, at both ends.
+//! The ranges of the configuration, at both ends.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn out_of_range(result: Result<Config, ConfigError>, name: &str) {
     }
 }
 
-/// A duration's range: both ends are in, what lies beyond them is out.
+/// Checks the range of a duration: both ends are valid, and values beyond them are not.
 #[track_caller]
 fn range(
     set: impl Fn(ConfigBuilder, Duration) -> ConfigBuilder,
@@ -157,7 +157,7 @@ fn credentials_that_can_never_be_meant_say_which_half_and_why() {
     ] {
         assert_eq!(Credentials::new(key, secret).unwrap_err().to_string(), says);
     }
-    // Their layout is not documented, so nothing else is checked.
+    // The API does not document the format of keys and secrets, so nothing else is checked.
     for text in ["k", "a b", "\"", "\u{0}", "ключ", &"k".repeat(100_000)] {
         assert!(Credentials::new(text, text).is_ok());
     }

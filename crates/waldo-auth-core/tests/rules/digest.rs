@@ -1,5 +1,4 @@
-//! What tells one state of a session from another: where two of them would act differently, their
-//! hashes differ.
+//! The digest of a session: if two states would act differently, their digests differ.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
@@ -11,17 +10,18 @@ fn digest(thing: &impl Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(thing)
 }
 
-/// Two fixtures that begin alike and go on by themselves: `what` must tell them apart.
+/// Two fixtures begin alike, then each takes its own steps. Their digests must differ because of
+/// `what`.
 #[track_caller]
 fn told_apart(what: &str, one: impl FnOnce(&mut Fixture), other: impl FnOnce(&mut Fixture)) {
     let (mut first, mut second) = (Fixture::new(), Fixture::new());
     one(&mut first);
     other(&mut second);
-    assert_eq!(first.now(), second.now(), "the fixtures must differ in nothing else");
+    assert_eq!(first.now(), second.now(), "the clocks must be equal");
     assert_ne!(first.session.digest(), second.session.digest(), "{what}");
 }
 
-/// Two logins that differ in `what` alone.
+/// Two logins differ in `what` alone, so their digests must differ.
 #[track_caller]
 fn logins_told_apart(
     what: &str,
@@ -58,7 +58,7 @@ fn a_session_is_told_from_one_that_holds_another_token() {
         },
     );
     told_apart(
-        "how long it lasts",
+        "the lifetime of the held token",
         |fixture| {
             let token = fixture.fresh();
             grant_to_a_new_call(fixture, &token);
@@ -75,7 +75,7 @@ fn a_session_is_told_from_one_that_holds_another_token() {
 #[test]
 fn a_session_is_told_from_one_that_has_given_up_another_token() {
     told_apart(
-        "which token no store may bring back",
+        "the dropped token that no store may bring back",
         |fixture| {
             fixture.log_in();
             fixture.invalidate();
@@ -87,7 +87,7 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
         },
     );
     told_apart(
-        "why nothing is held",
+        "the reason why no token is held",
         |fixture| {
             fixture.reset(rotated("last"));
             fixture.log_in();
@@ -112,13 +112,17 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
             let sent = fixture.send(Call::replayable());
             fixture.pass(secs(3540));
             drop(fixture.retry(sent.attempt));
-            // From here on both have the same token behind them.
+            // From here on, both fixtures have had the same tokens.
             let token = fixture.fresh();
             grant_to_a_new_call(fixture, &token);
             fixture.invalidate();
         }
     };
-    told_apart("the coins that are left", dropped_at_59_minutes(3600), dropped_at_59_minutes(3540));
+    told_apart(
+        "the permits that are left",
+        dropped_at_59_minutes(3600),
+        dropped_at_59_minutes(3540),
+    );
 }
 
 #[test]
@@ -130,9 +134,9 @@ fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
             fixture.settle(login, answer);
         }
     };
-    told_apart("when it may start", asked_to_wait("5"), asked_to_wait("7"));
+    told_apart("the instant of the next login", asked_to_wait("5"), asked_to_wait("7"));
     told_apart(
-        "what a refusal says of the server's wish",
+        "the `Retry-After` that a refusal reports",
         asked_to_wait("0"),
         asked_to_wait("soon"),
     );
@@ -181,11 +185,11 @@ fn a_session_is_told_from_one_of_another_key_or_secret() {
 #[test]
 fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
     let lead = |fixture: &mut Fixture| fixture.lead(Call::replayable()).0;
-    logins_told_apart("what the wall clock showed", lead, |fixture| {
+    logins_told_apart("the wall clock's time", lead, |fixture| {
         fixture.set_wall_forward(secs(1));
         lead(fixture)
     });
-    logins_told_apart("which login its token would follow", lead, |fixture| {
+    logins_told_apart("the login before this one", lead, |fixture| {
         fixture.reset(rotated("another"));
         fixture.reset(credentials());
         lead(fixture)
@@ -203,7 +207,7 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
         }
     };
     logins_told_apart(
-        "which generation it would replace",
+        "the generation that the login's token would replace",
         after_an_hour(true),
         after_an_hour(false),
     );

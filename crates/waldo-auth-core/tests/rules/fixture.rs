@@ -1,5 +1,4 @@
-//! A session with clocks that the test moves and a network that the test plays, so that a test
-//! reads like a transcript.
+//! A session whose clocks and network the test controls, so that a test reads like a transcript.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +11,7 @@ use waldo_auth_core::{
     NotResumed, Now, Outcome, Reason, Refusal, Session, Snapshot, Step, Unavailable, Verdict,
 };
 
-/// Where every fixture begins, by both the server's clock and the wall clock.
+/// The time at which every fixture begins, by both the server's clock and the wall clock.
 pub(crate) const EPOCH: u64 = 1_800_000_000;
 pub(crate) const ORIGIN: &str = "https://api.waldo.ai";
 pub(crate) const KEY: &str = "wk.key-canary";
@@ -26,7 +25,7 @@ pub(crate) const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A millisecond less.
+/// One millisecond less than `time`.
 pub(crate) fn just_under(time: Duration) -> Duration {
     time.saturating_sub(millis(1))
 }
@@ -40,28 +39,27 @@ pub(crate) fn request() -> Request<()> {
     Request::get("https://api.waldo.ai/customer").body(()).unwrap()
 }
 
-/// One session, its two clocks, and a count of what it has asked for.
+/// A session, its two clocks, and its count of logins.
 pub(crate) struct Fixture {
     pub(crate) session: Session,
     monotonic: Duration,
     wall: SystemTime,
     minted: u64,
-    /// How many logins were led.
+    /// The number of logins that were led.
     pub(crate) logins: u64,
-    /// How many of them since time has passed last.
+    /// The number of logins since the clock moved last.
     logins_now: u64,
-    /// The next call is tried under the read lock first, as threads do it.
+    /// Tries the next call under the read lock first, as threads do.
     tries: bool,
 }
 
-/// Time stands still while a test goes round in circles, so a session that asks for one login after
-/// the other must fail it.
+/// While a test stands still in time, a session that asks for login after login must fail the test.
 const MOST_LOGINS_AT_ONE_INSTANT: u64 = 1000;
 
-/// No test makes a call wait more often than this.
+/// The most waits of one call in any test.
 const MOST_WAITS: usize = 1000;
 
-/// An attempt on its way, with the token it carries.
+/// An attempt in flight, with the token that the attempt carries.
 pub(crate) struct Sent {
     pub(crate) attempt: Attempt,
     pub(crate) token: String,
@@ -72,7 +70,7 @@ impl Fixture {
         Self::with(|builder| builder)
     }
 
-    /// A fixture whose limits are not the defaults.
+    /// A fixture with settings other than the defaults.
     pub(crate) fn with(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         Self::of(change(Config::builder(ORIGIN, credentials())).build().unwrap())
     }
@@ -80,8 +78,8 @@ impl Fixture {
     pub(crate) fn of(config: Config) -> Self {
         Self {
             session: Session::new(config),
-            // Not zero, so that an instant before the beginning differs from one that was never
-            // set.
+            // The clock does not start at zero, so an early instant differs from an instant that
+            // was never set.
             monotonic: secs(1000),
             wall: UNIX_EPOCH + secs(EPOCH),
             minted: 0,
@@ -91,7 +89,7 @@ impl Fixture {
         }
     }
 
-    /// A fixture whose first login has brought a token of an hour, which the server has accepted.
+    /// A fixture whose first login brought a token of one hour. The server has accepted the token.
     pub(crate) fn warm() -> (Self, String) {
         let mut fixture = Self::new();
         let token = fixture.warm_up();
@@ -99,13 +97,13 @@ impl Fixture {
     }
 }
 
-/// Time.
+/// Methods that move the clocks.
 impl Fixture {
     pub(crate) fn now(&self) -> Now {
         Now::new(self.monotonic, self.wall)
     }
 
-    /// Now, as an instant, and `ahead` from it.
+    /// The instant that is `ahead` of now.
     pub(crate) fn after(&self, ahead: Duration) -> Instant {
         self.now().monotonic.saturating_add(ahead)
     }
@@ -116,7 +114,7 @@ impl Fixture {
         self.wall += time;
     }
 
-    /// Lets time pass until `instant`, which must lie in the future.
+    /// Moves the clocks to `instant`, which must be in the future.
     #[track_caller]
     pub(crate) fn pass_until(&mut self, instant: Instant) {
         let ahead = instant.saturating_duration_since(self.now().monotonic);
@@ -124,7 +122,7 @@ impl Fixture {
         self.pass(ahead);
     }
 
-    /// The machine sleeps: the monotonic clock stands still.
+    /// Suspends the machine: the monotonic clock stands still.
     pub(crate) fn suspend(&mut self, time: Duration) {
         self.wall += time;
     }
@@ -137,16 +135,16 @@ impl Fixture {
         self.wall += by;
     }
 
-    /// The wall clock, as seconds of Unix time.
+    /// The wall clock in seconds of Unix time.
     pub(crate) fn unix(&self) -> i64 {
         i64::try_from(self.wall.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
     }
 }
 
-/// Calls and their answers.
+/// Methods for calls and their responses.
 impl Fixture {
-    /// Takes a step of the session, whose journal must tell when that changes what it does from
-    /// then on.
+    /// Takes a step of the session. If the step changes the session's later decisions, the journal
+    /// must have a new entry.
     pub(crate) fn step<R>(&mut self, step: impl FnOnce(&mut Session, Now) -> R) -> R {
         let now = self.now();
         let (before, written) = (self.session.digest(), self.session.journal().written());
@@ -154,12 +152,12 @@ impl Fixture {
         let has_changed = self.session.digest() != before;
         assert!(
             !has_changed || self.session.journal().written() > written,
-            "the session has changed, and its journal does not say so"
+            "the session has changed without a journal entry"
         );
         result
     }
 
-    /// Admits a call with a request of its own.
+    /// Admits a call with a new request.
     #[track_caller]
     pub(crate) fn admit(&mut self, call: Call) -> Step {
         self.admit_with(call, &mut request()).unwrap()
@@ -183,13 +181,13 @@ impl Fixture {
             self.logins_now += 1;
             assert!(
                 self.logins_now <= MOST_LOGINS_AT_ONE_INSTANT,
-                "login after login at one instant, for ever"
+                "the session asks for login after login at one instant"
             );
         }
         Ok(step)
     }
 
-    /// Admits a call that must be sent at once, or goes elsewhere.
+    /// Admits a call with this request. The call must be sent at once.
     #[track_caller]
     pub(crate) fn attach(&mut self, request: &mut Request<()>) -> Result<Attempt, AdmitError> {
         match self.admit_with(Call::replayable(), request)? {
@@ -220,7 +218,7 @@ impl Fixture {
         }
     }
 
-    /// Lets a call wait as long as the session says, until it must log in.
+    /// Waits as the session says, until the call must log in.
     #[track_caller]
     pub(crate) fn lead_in_time(&mut self, mut call: Call) -> (Login, Call) {
         for _ in 0..MOST_WAITS {
@@ -238,8 +236,8 @@ impl Fixture {
         panic!("expected to log in, but waited {MOST_WAITS} times");
     }
 
-    /// Admits a call that must log in, and drops the call and the login: their lease expires by
-    /// itself.
+    /// Admits a call that must log in, and drops the call and the login. The login's lease expires
+    /// by itself.
     #[track_caller]
     pub(crate) fn leads(&mut self, call: Call) {
         drop(self.lead(call));
@@ -257,7 +255,7 @@ impl Fixture {
         }
     }
 
-    /// Admits a call that must wait, and lets it go.
+    /// Admits a call that must wait, and drops the call.
     #[track_caller]
     pub(crate) fn waits(&mut self, call: Call) {
         drop(self.wait(call));
@@ -293,7 +291,7 @@ impl Fixture {
         verdict
     }
 
-    /// Gives up the held token.
+    /// Invalidates the held token.
     pub(crate) fn invalidate(&mut self) {
         if let Some(generation) = self.session.generation() {
             self.step(|session, now| session.invalidate(generation, now));
@@ -308,29 +306,29 @@ impl Fixture {
         self.step(|session, now| session.resume(snapshot, now))
     }
 
-    /// An upload breaks off, and the session must return the call for a probe.
+    /// Reports a broken upload. The session must return the call for a probe.
     #[track_caller]
     pub(crate) fn break_off(&mut self, attempt: Attempt) -> Call {
         match self.step(|session, now| session.break_off(attempt, now)) {
             Verdict::Retry(call) => call,
-            Verdict::Deliver => panic!("expected a question"),
+            Verdict::Deliver => panic!("expected a probe"),
         }
     }
 
-    /// An upload breaks off, and the call must end with this error.
+    /// Reports a broken upload. The call must end with this error.
     #[track_caller]
     pub(crate) fn fail_upload(&mut self, attempt: Attempt) {
         let verdict = self.step(|session, now| session.break_off(attempt, now));
         assert!(matches!(verdict, Verdict::Deliver), "expected the end of the call");
     }
 
-    /// An answer that must be delivered.
+    /// Concludes with an answer that must be delivered.
     #[track_caller]
     pub(crate) fn deliver(&mut self, attempt: Attempt, status: u16) {
         self.deliver_with(attempt, status, &HeaderMap::new());
     }
 
-    /// An answer with headers that must be delivered.
+    /// Concludes with an answer with headers. The answer must be delivered.
     #[track_caller]
     pub(crate) fn deliver_with(&mut self, attempt: Attempt, status: u16, headers: &HeaderMap) {
         match self.conclude(attempt, status, headers) {
@@ -339,7 +337,7 @@ impl Fixture {
         }
     }
 
-    /// A 401 that must lead to another attempt.
+    /// Concludes with a 401 that must lead to another attempt.
     #[track_caller]
     pub(crate) fn retry(&mut self, attempt: Attempt) -> Call {
         match self.conclude(attempt, 401, &HeaderMap::new()) {
@@ -348,7 +346,7 @@ impl Fixture {
         }
     }
 
-    /// A 200 with `token` in its `Authorization` header.
+    /// Concludes with a 200 that has `token` in its `Authorization` header.
     #[track_caller]
     pub(crate) fn renew(&mut self, attempt: Attempt, token: &str) {
         self.deliver_with(attempt, 200, &bearer(token));
@@ -360,9 +358,9 @@ impl Fixture {
     }
 }
 
-/// Logins.
+/// Methods for logins.
 impl Fixture {
-    /// Settles a login with `token`, in an answer without a `Date`.
+    /// Settles a login with `token`, in a response without a `Date`.
     pub(crate) fn grant(&mut self, login: Login, token: &str) {
         let answer = grant_of(&login, token);
         self.settle(login, answer);
@@ -372,7 +370,7 @@ impl Fixture {
         self.step(|session, now| session.settle(login, outcome, now));
     }
 
-    /// A new call logs in, and a fresh token of an hour is held.
+    /// A new call logs in, and the session then holds a fresh token of one hour.
     #[track_caller]
     pub(crate) fn log_in(&mut self) -> String {
         let (login, _) = self.lead(Call::replayable());
@@ -390,7 +388,7 @@ impl Fixture {
         token
     }
 
-    /// The call's login fails, and the call with it waits out the backoff.
+    /// The call's login fails, and the call waits until the backoff ends.
     #[track_caller]
     pub(crate) fn fail(&mut self, call: Call) -> Call {
         let (login, call) = self.lead(call);
@@ -398,12 +396,12 @@ impl Fixture {
         call
     }
 
-    /// Mints a token of an hour that no other token equals.
+    /// Makes a token of one hour that differs from every other token.
     pub(crate) fn fresh(&mut self) -> String {
         self.lasting(3600)
     }
 
-    /// Mints a token that ends `seconds` from now by the wall clock.
+    /// Makes a token that ends `seconds` from now by the wall clock.
     pub(crate) fn lasting(&mut self, seconds: i64) -> String {
         self.minted += 1;
         let (iat, jti) = (self.unix(), self.minted);
@@ -456,7 +454,7 @@ pub(crate) fn bearer(token: &str) -> HeaderMap {
     headers(&[("authorization", &format!("Bearer {token}"))])
 }
 
-/// `Date` as a server whose clock shows this Unix time writes it.
+/// A `Date` from a server whose clock shows this Unix time.
 pub(crate) fn http_date(unix: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + secs(u64::try_from(unix).unwrap()))
 }
@@ -465,27 +463,27 @@ pub(crate) fn uri(text: &str) -> Uri {
     text.parse().unwrap()
 }
 
-/// Reads an answer to a login.
+/// Reads the response to a login.
 pub(crate) fn read(login: &Login, status: u16, headers: &HeaderMap, body: &str) -> Outcome {
     login.read(Head::new(StatusCode::from_u16(status).unwrap(), headers), body.as_bytes())
 }
 
-/// The documented answer of a login that is granted.
+/// The documented response to a successful login.
 pub(crate) fn grant_of(login: &Login, token: &str) -> Outcome {
     read(login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#))
 }
 
-/// The documented answer to a wrong key.
+/// The documented response to a wrong key.
 pub(crate) fn rejection_of(login: &Login) -> Outcome {
     read(login, 401, &HeaderMap::new(), r#"{"code":"INVALID_API_KEY","message":"Invalid API key"}"#)
 }
 
-/// A 503 that asks to be left alone.
+/// A 503 with this `Retry-After`.
 pub(crate) fn busy(login: &Login, retry_after: &str) -> Outcome {
     read(login, 503, &headers(&[("retry-after", retry_after)]), "")
 }
 
-/// The server cannot be reached.
+/// The outcome of a login whose server cannot be reached.
 pub(crate) fn down() -> Outcome {
     Outcome::Unavailable(Unavailable::new(Reason::Transport))
 }

@@ -1,4 +1,4 @@
-//! Rules 13 to 15: one login at a time, one failure for all, a circuit that closes again.
+//! Rules 13 to 15: one login at a time, one failure for all, and the circuit breaker.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,7 +45,8 @@ fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
     let (mut slow, leader) = fixture.lead(Call::replayable());
     let (mut waiter, _) = fixture.wait(Call::replayable());
     drop(leader);
-    // Each answer comes after its lease, so each call would take over from the last, for ever.
+    // Each response comes after its lease, so without a limit each call would take over the login
+    // from the one before.
     for _ in 0..2 {
         fixture.pass(secs(30));
         let (next, call) = fixture.lead(waiter);
@@ -55,10 +56,10 @@ fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
     }
     fixture.pass(secs(30));
     let Refusal::Unavailable { failure, .. } = fixture.refuse(waiter) else {
-        panic!("it was not the deadline")
+        panic!("expected an unavailable login")
     };
     assert_eq!(failure.reason(), Reason::Timeout);
-    // A call that comes in when the lease expires has waited for nothing.
+    // A call that comes when the lease expires has not waited for that login.
     fixture.leads(Call::replayable());
 }
 
@@ -68,7 +69,7 @@ fn rule_13_a_login_that_has_expired_fails_those_who_waited_once() {
     let (late, _) = fixture.lead(Call::replayable());
     let (waiter, until) = fixture.wait(Call::replayable());
     fixture.pass_until(until);
-    // The expired lease is the first failure; the late answer is no second one.
+    // The expired lease is the first failure. The late response is no second failure.
     let (login, waiter) = fixture.lead(waiter);
     fixture.settle(late, down());
     fixture.settle(login, down());
@@ -112,12 +113,12 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
     let mut fixture = Fixture::new();
     let waits = failovers(&mut fixture, 60);
     let (at_once, spaced) = waits.split_at(5);
-    assert!(at_once.iter().all(Duration::is_zero), "a few hand over at once: {waits:?}");
+    assert!(at_once.iter().all(Duration::is_zero), "the first failovers come at once: {waits:?}");
     assert!(
         spaced.iter().all(|wait| *wait == millis(250)),
-        "then as fast as retries begin: {waits:?}"
+        "later failovers come every 250 ms: {waits:?}"
     );
-    // All is forgotten once somebody gets through.
+    // A granted login resets the count of failovers.
     let (login, _) = fixture.lead_in_time(Call::replayable());
     let token = fixture.fresh();
     fixture.grant(login, &token);
@@ -162,10 +163,10 @@ fn rule_13_a_expired_leaders_late_success_is_used_if_nothing_newer_is_held() {
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
     fixture.grant(late, &token);
-    // Nobody waits any longer, though the second login is still under way.
+    // The call does not wait, although the second login is still under way.
     assert_eq!(fixture.send(call).token, token);
     assert_eq!(fixture.held(), token);
-    // The second one, younger, replaces it when it comes.
+    // The token of the second login is younger, so it replaces the first token.
     let newer = fixture.fresh();
     fixture.grant(login, &newer);
     assert_eq!(fixture.held(), newer);
@@ -243,7 +244,7 @@ fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
     assert_eq!(fixture.send(Call::replayable()).token, token);
     fixture.waits(Call::one_shot());
     let hurried = Call::one_shot().with_deadline(fixture.after(secs(20)));
-    assert_eq!(fixture.send(hurried).token, token, "a deadline is not spent on a wish");
+    assert_eq!(fixture.send(hurried).token, token, "the call does not wait for a better token");
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries()
         let waits: Vec<_> = calls.into_iter().map(|call| fixture.wait(call)).collect();
         let instants: BTreeSet<_> = waits.iter().map(|(_, until)| *until).collect();
         assert_eq!(instants.len(), 1);
-        assert_eq!(fixture.logins, round - 1, "no login of their own");
+        assert_eq!(fixture.logins, round - 1, "no waiter leads a login");
         fixture.pass_until(*instants.first().unwrap());
         let mut waiting = waits.into_iter().map(|(call, _)| call);
         let (login, leader) = fixture.lead(waiting.next().unwrap());
@@ -266,7 +267,7 @@ fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries()
         calls.push(leader);
         fixture.settle(login, down());
     }
-    // Three failures are enough for each of them.
+    // Three failures are the limit for each call.
     for call in calls {
         match fixture.refuse(call) {
             Refusal::Unavailable { failure, retry_at } => {
@@ -319,7 +320,7 @@ fn rule_14_a_refused_call_is_not_the_end_the_next_one_tries_again() {
     assert_eq!(fixture.held(), token);
 }
 
-/// The backoffs after each of `n` failures in a row.
+/// Fails `n` logins in a row. Returns the backoff after each.
 fn backoffs(fixture: &mut Fixture, n: usize) -> Vec<Duration> {
     (0..n)
         .map(|_| {
@@ -331,7 +332,7 @@ fn backoffs(fixture: &mut Fixture, n: usize) -> Vec<Duration> {
         .collect()
 }
 
-/// How long no login may start.
+/// The time until a login may start.
 fn closed_for(fixture: &Fixture) -> Duration {
     match fixture.session.explain(fixture.now()) {
         Explanation::BackOff { wait } => wait,
@@ -340,7 +341,8 @@ fn closed_for(fixture: &Fixture) -> Duration {
     }
 }
 
-/// How long a call that leads so many times, and gives up each time, is kept from leading again.
+/// A call leads `n` times, and abandons the login each time. Returns the waits before it leads
+/// again.
 fn failovers(fixture: &mut Fixture, n: usize) -> Vec<Duration> {
     let (mut login, mut call) = fixture.lead_in_time(Call::replayable());
     let mut waits = Vec::new();
@@ -457,7 +459,7 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
     assert_eq!(until, deadline);
     fixture.pass_until(until);
     match fixture.refuse(call) {
-        // By then the login is most likely over; otherwise the call waits for it again.
+        // The login has most likely ended by then. Otherwise the call waits for the login again.
         Refusal::Deadline { retry_at, failure: None } => {
             assert_eq!(retry_at, fixture.after(secs(1)));
         }
@@ -468,7 +470,7 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
         Refusal::Deadline { retry_at, failure: None } => assert_eq!(retry_at, login.expires_at()),
         other => panic!("{other:?}"),
     }
-    // Beyond the lease, the lease is what counts.
+    // If the deadline is after the end of the lease, the end of the lease counts.
     let deadline = fixture.after(secs(100));
     let (_, until) = fixture.wait(Call::replayable().with_deadline(deadline));
     assert_eq!(until, login.expires_at());
@@ -621,7 +623,7 @@ fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease()
     assert_eq!(until, fixture.after(secs(30)));
     fixture.pass_until(until);
     let (login, call) = fixture.lead(call);
-    // The silence has not taken the rejection back.
+    // The expired probe has not taken the rejection back.
     fixture.settle(login, down());
     let refusal = fixture.refuse(call);
     assert!(matches!(refusal, Refusal::Rejected { .. }), "{refusal:?}");
@@ -659,7 +661,7 @@ fn rule_15_a_held_token_is_used_though_a_login_was_rejected() {
     assert_eq!(fixture.held(), token);
 }
 
-/// A key that stays rejected, polled each second for a day.
+/// A rejected key, with a call each second for a day.
 #[test]
 fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
     let mut fixture = Fixture::new();
@@ -673,7 +675,7 @@ fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
     assert!((96..=101).contains(&fixture.logins), "{}", fixture.logins);
 }
 
-/// A server that is down, polled each tenth of a second for an hour.
+/// A server that is down, with a call each tenth of a second for an hour.
 #[test]
 fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
     let mut fixture = Fixture::new();
@@ -693,7 +695,7 @@ fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
     let (first, _) = fixture.lead(Call::replayable());
     fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
     let (second, call) = fixture.lead(Call::replayable());
-    // The first one's end does not end the second one's lease.
+    // The end of the first login does not end the lease of the second login.
     fixture.settle(first, down());
     let (call, _) = fixture.wait(call);
     let token = fixture.fresh();
@@ -705,7 +707,7 @@ fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
 #[test]
 fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewal_brought() {
     let (mut fixture, _) = Fixture::warm();
-    fixture.pass(secs(3400)); // less is left than a one-shot call wants
+    fixture.pass(secs(3400)); // below the leeway of a one-shot call
     let (late, _) = fixture.lead(Call::one_shot());
     let old = fixture.fresh();
     fixture.pass(secs(31));
@@ -717,8 +719,8 @@ fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewa
     assert_eq!(fixture.last_event(), Event::Ignored { why: Ignored::LateLogin });
 }
 
-/// A leader's lease expires; the next one fails with `outcome`; then the first one's end arrives.
-/// Until when is the way closed?
+/// A leader's lease expires, and the next login ends with `outcome`. Then the late end of the first
+/// login must not change the backoff.
 fn closed_by_a_later_login(
     outcome: impl Fn(&waldo_auth_core::Login) -> Outcome,
     late_end: Outcome,
@@ -752,7 +754,7 @@ fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
             fixture.settle(login, Outcome::Abandoned);
         }
     }
-    assert_eq!(fixture.logins - 1, 6, "logins at one instant: the first, and five failovers");
+    assert_eq!(fixture.logins - 1, 6, "the first login and five failovers at one instant");
 }
 
 #[test]
@@ -780,7 +782,7 @@ fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
         drop(fixture.fail(Call::replayable()));
     }
     fixture.pass(secs(60));
-    let (_login, _) = fixture.lead(Call::replayable()); // the waiter was slow to wake
+    let (_login, _) = fixture.lead(Call::replayable()); // the waiter woke late
     fixture.refuse(waiter);
 }
 
@@ -802,6 +804,6 @@ fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
     assert_eq!(
         fixture.refuse(call).retry_at(),
         fixture.after(secs(600)),
-        "but later, if the server says so"
+        "a longer Retry-After counts"
     );
 }

@@ -1,6 +1,6 @@
-//! The rules of the protocol, each proved through the public language alone.
+//! The rules of the protocol, each proved through the public API alone.
 //!
-//! A test that is named `rule_NN_…` proves that sentence of rule NN.
+//! A test named `rule_NN_…` proves a sentence of rule NN.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@
 )]
 #![expect(
     clippy::wildcard_enum_match_arm,
-    reason = "a test that meets another variant than it expects fails"
+    reason = "a test fails at a variant that it does not expect"
 )]
 
 mod adoption;

@@ -1,5 +1,5 @@
-//! The cost of a call. It allocates no memory while the token stays, and memory does not grow with
-//! the number of calls.
+//! The memory of a call: a call allocates nothing while the token stays, and memory does not grow
+//! with the number of calls.
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderMap, Request, StatusCode};
@@ -7,18 +7,18 @@ use waldo_auth_core::{Attempt, Call, Explanation, Head, Login, Session, Step, Ve
 
 use crate::fixture::{Fixture, bearer, secs};
 
-/// One call from beginning to end, its response's headers given.
+/// One call from admission to conclusion, with these response headers.
 fn call(fixture: &mut Fixture, request: &mut Request<()>, headers: &HeaderMap) {
     let now = fixture.now();
     let Ok(Step::Send(attempt)) = fixture.session.admit(Call::replayable(), request, now) else {
-        panic!("a token is held")
+        panic!("expected to send")
     };
     let verdict = fixture.session.conclude(attempt, Head::new(StatusCode::OK, headers), now);
     assert!(matches!(verdict, Verdict::Deliver));
 }
 
 fn request() -> Request<()> {
-    // With the header there already, so that the request's own map need not grow.
+    // The header is present already, so the request's own map need not grow.
     Request::get("https://api.waldo.ai/customer").header("authorization", "x").body(()).unwrap()
 }
 
@@ -115,7 +115,7 @@ fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
             fixture.deliver_with(sent.attempt, 200, &bearer("malformed"));
         }
         fixture.pass(secs(3600));
-        drop(fixture.admit(Call::replayable())); // a leader that dies
+        drop(fixture.admit(Call::replayable())); // a leader that never settles its login
         fixture.pass(secs(30));
         fixture.log_in();
     };

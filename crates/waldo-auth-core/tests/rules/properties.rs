@@ -1,7 +1,7 @@
-//! Any input at any border: nothing panics, what is written is read back, and order does not matter
-//! where it must not.
+//! Any input at any border: no input causes a panic, written values are read back, and order has no
+//! effect where the protocol says so.
 //!
-//! A failure prints the smallest input that shows it, and the seed that replays it:
+//! A failure prints the smallest failing input, and the seed that replays it:
 //! `PROPTEST_RNG_SEED=<seed> cargo test -p waldo-auth-core`. `PROPTEST_CASES` widens a run.
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,11 +21,11 @@ use waldo_auth_core::{
 
 use crate::fixture::{EPOCH, Fixture, ORIGIN, bearer, grant_of, jwt_of, read, request, secs};
 
-/// No file of past failures is kept: what they teach becomes a test with a name.
+/// Past failures are not kept in a file. Each becomes a test with a name.
 #[expect(
     clippy::disallowed_macros,
     clippy::print_stdout,
-    reason = "where a test fails, its output shows the seed"
+    reason = "the output of a failed test shows the seed"
 )]
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     let mut config =
@@ -37,7 +37,7 @@ pub(crate) fn cases(cases: u32) -> ProptestConfig {
     config
 }
 
-/// JSON values of every kind, most of them numbers as a date may be written.
+/// JSON values of every kind, most of them numbers in the forms of a date.
 fn json_value() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => any::<i64>().prop_map(|n| n.to_string()),
@@ -49,7 +49,7 @@ fn json_value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Payloads that are, or nearly are, a JSON object with dates.
+/// Payloads that are a JSON object with dates, or nearly so.
 fn payload() -> impl Strategy<Value = String> {
     let name = select(vec!["exp", "iat", "nbf", "\\u0065xp", "EXP", "x", ""]);
     let members = vec((name, json_value()), 0..5);
@@ -103,7 +103,7 @@ fn object() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Bytes of any kind, with a liking for what stands in a token.
+/// Bytes of any kind, with more of the bytes that occur in a token.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..200),
@@ -160,7 +160,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Any time at all.
+/// Any time.
 fn now() -> impl Strategy<Value = Now> {
     let any_duration = || {
         prop_oneof![
@@ -241,14 +241,15 @@ proptest! {
             Explanation::Send { generation: 1, .. } => prop_assert_eq!(fixture.held(), before),
             Explanation::Send { .. } => {
                 prop_assert!(status.is_success());
-                // The held token came in a header, word for word, and can be sent back.
+                // A response header carried the held token, and a request can carry the token
+                // unchanged.
                 let held = fixture.held();
                 let came = headers.get_all(AUTHORIZATION).iter().any(|value| {
                     value.to_str().is_ok_and(|text| text.trim().ends_with(&held))
                 });
                 prop_assert!(came);
             }
-            // The lifetime of an adopted token may be over at once.
+            // The lifetime of a renewed token may be over at once.
             Explanation::Authenticate { .. } => prop_assert!(status == 401 || status.is_success()),
             other => prop_assert!(false, "{}", other),
         }
@@ -286,7 +287,7 @@ proptest! {
         other.pass(secs(spent));
         fixture.pass(secs(spent));
         let resumed = other.resume(&Snapshot::from_json(stored.as_bytes()).unwrap());
-        // It is usable there exactly when it is usable here.
+        // The token is usable in the second session if and only if it is usable in the first.
         let usable = matches!(fixture.session.explain(fixture.now()), Explanation::Send { .. });
         prop_assert_eq!(resumed.is_ok(), usable);
         prop_assert_eq!(other.session.explain(other.now()).to_string(), match resumed {
@@ -317,7 +318,8 @@ proptest! {
         "https://(api\\.waldo\\.ai|\\[::1\\]|127\\.0\\.0\\.1)[:@.]?[0-9+a-z]{0,6}[/?#]?",
     ]) {
         if let Ok(origin) = text.parse::<Origin>() {
-            // It writes itself as it means, contains itself, and nothing with a user name or a path was let in.
+            // The written origin parses as an equal origin, and an origin contains its own paths.
+            // No user name, query or fragment was accepted.
             let written = origin.to_string();
             prop_assert_eq!(&written.parse::<Origin>().unwrap(), &origin);
             let inside: Uri = format!("{written}/x").parse().unwrap();
@@ -327,7 +329,8 @@ proptest! {
         drop(Config::builder(ORIGIN, crate::fixture::credentials()).login_path(text).build());
     }
 
-    /// The authority as the `url` of every browser reads it: what stands behind the last `@` is the host and its port.
+    /// The `url` crate, which follows the browsers' standard, reads the authority: the host and its
+    /// port follow the last `@`.
     #[test]
     fn a_token_goes_to_the_configured_host_and_port_only(
         user in select(vec!["", "me@", "api.waldo.ai@", "api.waldo.ai:443@", "a:b@"]),
@@ -364,7 +367,7 @@ proptest! {
         }
     }
 
-    /// Where the oracle can read a payload's dates, the lifetime is what follows from them.
+    /// If the oracle can read the dates of a payload, the lifetime follows from those dates.
     #[test]
     fn the_claims_are_read_as_the_oracle_reads_them(payload in payload()) {
         let token = jwt_of(payload.as_bytes());
@@ -372,13 +375,14 @@ proptest! {
         let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = grant_of(&login, &token);
         let Ok(claims) = oracle else {
-            // The oracle cannot say `1e999`; all else that it cannot read is no object of claims.
+            // The oracle cannot read `1e999`. Every other payload that it cannot read is no object
+            // of claims.
             let readable = matches!(outcome, Outcome::Granted(_));
             prop_assert!(!readable || payload.contains("999") || payload.contains("ud800"), "{}", payload);
             return Ok(());
         };
         prop_assert!(matches!(outcome, Outcome::Granted(_)), "{}", payload);
-        // Dates are read down to the millisecond, and end where an `i64` of them ends.
+        // Dates are read to the millisecond, in the range of an `i64` of milliseconds.
         #[expect(clippy::cast_precision_loss, reason = "the ends and the epoch need no precision")]
         let (least, most, local) = (i64::MIN as f64, i64::MAX as f64, EPOCH as f64 * 1000.0);
         let date = |name: &str| {
@@ -400,15 +404,15 @@ proptest! {
         prop_assert!(close || expected > 9e15, "{:?}, expected {}: {}", left, expected, payload);
     }
 
-    /// Rule 5: several tokens answer one held token. The latest of them remains, in any order of
-    /// arrival.
+    /// Rule 5: several tokens answer one held token. The session keeps the latest of them, in any
+    /// order of arrival.
     #[test]
     fn the_order_of_responses_does_not_matter(
         ends in vec(1..20_i64, 1..8), first in any::<prop::sample::Index>(),
     ) {
         let run = |rotate: usize, reverse: bool| {
             let (mut fixture, _) = Fixture::warm();
-            // One that ends first opens the race: from then on, all the others are of unknown order.
+            // The token that ends first comes first. The order of all later tokens is then unknown.
             let opener = fixture.send(Call::replayable());
             let mut sent: Vec<_> = ends
                 .iter()
@@ -440,7 +444,7 @@ proptest! {
 
 #[test]
 fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
-    // The oracle takes a token without a signature; the reader does not.
+    // The oracle accepts a token with an empty signature. The reader does not.
     let (login, _) = Fixture::new().lead(Call::replayable());
     assert!(
         jsonwebtoken::dangerous::insecure_decode_claims::<serde_json::Value>("e30.e30.").is_ok()
@@ -449,7 +453,7 @@ fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
         let outcome = read(&login, 200, &HeaderMap::new(), &format!(r#"{{"token":"{token}"}}"#));
         assert!(matches!(outcome, Outcome::Unavailable(_)), "{token}");
     }
-    // Deep nesting is read without deep recursion, up to the largest token there can be.
+    // The reader uses no deep recursion for nested values, up to the largest token.
     let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(6000), "]".repeat(6000));
     let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(deep));
     assert!(token.len() <= 16 * 1024);
@@ -459,7 +463,7 @@ fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
     assert!(matches!(grant_of(&login, &token), Outcome::Granted(_)));
     let body = "[".repeat(60_000);
     assert!(matches!(read(&login, 200, &HeaderMap::new(), &body), Outcome::Unavailable(_)));
-    // An event is noted for a malformed header, too, and nothing else happens.
+    // A malformed header also writes an entry, and changes nothing else.
     let (mut fixture, _) = Fixture::warm();
     let sent = fixture.send(Call::replayable());
     fixture.deliver_with(sent.attempt, 200, &bearer("e30.e30."));

@@ -1,4 +1,4 @@
-//! Rule 19: what threads may ask of a session that they share without excluding each other.
+//! Rule 19: the questions that threads ask of a shared session under a read lock.
 
 use http::{HeaderMap, StatusCode, Uri};
 use waldo_auth_core::{Call, Head, Instant};
@@ -64,6 +64,6 @@ fn rule_19_a_response_that_brings_nothing_new_changes_nothing() {
     assert!(!Fixture::warm().0.session.is_unchanged_by(&attempt, Head::new(ok, &none)));
     let upload = fixture.send(Call::replayable()).attempt;
     drop(fixture.break_off(upload));
-    // A success ends the doubt.
+    // A success clears the doubt that the broken upload raised.
     assert!(!fixture.session.is_unchanged_by(&attempt, Head::new(ok, &none)));
 }

@@ -23,7 +23,7 @@ fn mac<M: Mac + KeyInit>(key: &str, text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// A token with this header, signed under `key` with the hash that `algorithm` names.
+/// A token with this header, signed with `key` and the hash that `algorithm` names.
 fn signed(header: &str, algorithm: &str, key: &str, payload: &str) -> String {
     let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let signature = match algorithm {
@@ -39,7 +39,7 @@ fn hs(algorithm: &str, key: &str, payload: &str) -> String {
     signed(&format!(r#"{{"alg":"{algorithm}","typ":"JWT"}}"#), algorithm, key, payload)
 }
 
-/// How a login with this token ends while signatures are checked.
+/// The result of a login with this token while signatures are checked.
 fn login_with(token: &str) -> Result<(), Reason> {
     let (login, _) = checking().lead(Call::replayable());
     match grant_of(&login, token) {
@@ -49,7 +49,7 @@ fn login_with(token: &str) -> Result<(), Reason> {
     }
 }
 
-/// Tokens that look right and are not signed as they must be.
+/// Tokens of the right form with a wrong signature.
 fn forgeries() -> Vec<String> {
     let good = hs("HS256", SECRET, PAYLOAD);
     let (rest, signature) = good.rsplit_once('.').unwrap();
@@ -66,7 +66,7 @@ fn forgeries() -> Vec<String> {
         format!("{rest}.{}", URL_SAFE_NO_PAD.encode(&flipped)),
         format!("{rest}.{}", URL_SAFE_NO_PAD.encode(flipped.get(..16).unwrap())),
         format!("{rest}.{signature}AAAA"),
-        // The right key under an algorithm that the header does not name, or that does not count.
+        // The right key, under an algorithm that the header does not name or that is not accepted.
         signed(r#"{"alg":"HS512"}"#, "HS256", SECRET, PAYLOAD),
         signed(r#"{"alg":"HS256"}"#, "HS512", SECRET, PAYLOAD),
         signed(r#"{"alg":"none"}"#, "HS256", SECRET, PAYLOAD),
@@ -121,7 +121,7 @@ fn rule_23_at_login_a_forgery_is_a_typed_error() {
     assert_eq!(
         login_with("malformed"),
         Err(Reason::NoToken),
-        "malformed is malformed, signed or not"
+        "a malformed token has no signature to check"
     );
 }
 

@@ -8,7 +8,7 @@ use waldo_auth_core::{
 
 use crate::fixture::{Fixture, KEY, ORIGIN, bearer, credentials, down, jwt, secs};
 
-/// The snapshot's JSON with one field set, or taken away.
+/// The snapshot's JSON with one field set or removed.
 fn altered(snapshot: &Snapshot, field: &str, value: Option<serde_json::Value>) -> String {
     let mut json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();
     let object = json.as_object_mut().unwrap();
@@ -117,7 +117,7 @@ fn a_snapshot_of_another_origin_or_key_is_foreign() {
     assert_eq!(resume(session("https://api.waldo.ai:8443", KEY, "s")), Err(NotResumed::Foreign));
     assert_eq!(resume(session("https://sandbox.waldo.ai", KEY, "s")), Err(NotResumed::Foreign));
     assert_eq!(resume(session(ORIGIN, "sandbox.wk.key", "s")), Err(NotResumed::Foreign));
-    // A rotated secret belongs to the same key.
+    // A rotated secret belongs to the same API key.
     assert_eq!(resume(session("https://API.waldo.ai:443", KEY, "another secret")), Ok(()));
 }
 
@@ -228,11 +228,11 @@ fn a_refused_resumption_leaves_the_session_as_it_was() {
 fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
     let mut fixture = Fixture::new();
     for round in 0..5 {
-        // At once, each time: to find a token is no failure.
+        // The login starts at once in each round, because an abandoned login is no failure.
         let (login, call) = fixture.lead(Call::replayable());
         let (waiter, _) = fixture.wait(Call::replayable());
         let mut sibling = Fixture::new();
-        // Another token in each round.
+        // Each round stores another token.
         (0..round).for_each(|_| drop(sibling.fresh()));
         let token = sibling.log_in();
         fixture.resume(&sibling.snapshot()).unwrap();

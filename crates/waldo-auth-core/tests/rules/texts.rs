@@ -1,4 +1,4 @@
-//! What the core says to people: each thing a sentence of its own.
+//! The texts of the core that people read: each text says one thing.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use waldo_auth_core::{
 
 use crate::fixture::{Fixture, grant_of, read};
 
-/// Each says exactly this.
+/// Each thing has exactly this text.
 #[track_caller]
 fn say<T: Display>(things: &[(T, &str)]) {
     for (thing, text) in things {
@@ -267,7 +267,7 @@ fn a_status_that_the_api_does_not_answer_with_sends_its_reader_to_the_settings()
     }
 }
 
-/// What must not be shown is left out of these, and not these altogether.
+/// The `Debug` text of these types omits the secrets, but not the whole value.
 #[test]
 fn rule_20_what_holds_a_secret_still_says_what_it_is() {
     let mut fixture = Fixture::new();

@@ -11,7 +11,7 @@ use crate::fixture::{
 
 const T: i64 = 1_800_000_000;
 
-/// The lifetime that a login's token has, by what its answer says.
+/// The lifetime of a login's token with this payload, in a response with these headers.
 fn lifetime(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
@@ -26,11 +26,11 @@ fn lifetime(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
 
 #[test]
 fn rule_10_a_lifetime_is_exp_less_date_or_exp_less_iat_the_smaller_where_both_exist() {
-    let date = http_date(T - 7000); // a server whose clock is far behind the local one
+    let date = http_date(T - 7000); // the server's clock is far behind the local clock
     let date = [("date", date.as_str())];
     assert_eq!(lifetime(&format!(r#"{{"exp":{}}}"#, T - 6900), &date), secs(100));
     assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{T}}}"#, T + 40), &[]), secs(40));
-    // A renewed token keeps the login's `iat`.
+    // A renewed token keeps the `iat` of the login.
     let kept_iat = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 20_000);
     assert_eq!(lifetime(&kept_iat, &date), secs(100));
     let younger = format!(r#"{{"exp":{},"iat":{}}}"#, T - 6900, T - 6950);
@@ -46,7 +46,7 @@ fn rule_10_the_date_of_a_cached_answer_is_not_believed() {
     assert_eq!(
         lifetime(&payload, &[("date", &old), ("age", "500000")]),
         secs(600),
-        "the local clock instead"
+        "the local clock counts instead"
     );
 }
 
@@ -54,11 +54,11 @@ fn rule_10_the_date_of_a_cached_answer_is_not_believed() {
 fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
     let date = http_date(T);
     let date = [("date", date.as_str())];
-    // `iat` in the future, as another node's clock writes it.
+    // Another node's clock wrote `iat`, which is in the future.
     assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 60, T + 100), &date), secs(60));
-    // `Date` after `exp`.
+    // `Date` is after `exp`.
     assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 100), &date), secs(40));
-    // Neither: the documented hour is assumed, whatever the local clock says.
+    // Both differences are not positive, so the documented hour counts, not the local clock.
     assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T - 60, T - 60), &date), secs(3600));
     assert_eq!(lifetime(&format!(r#"{{"exp":{},"iat":{}}}"#, T + 1, T + 1), &[]), secs(3600));
 }
@@ -68,8 +68,8 @@ fn rule_10_without_a_date_and_an_iat_the_local_clock_is_believed_within_a_day() 
     let ends = |seconds: i64| lifetime(&format!(r#"{{"exp":{}}}"#, T + seconds), &[]);
     assert_eq!(ends(90), secs(90));
     assert_eq!(ends(24 * 3600), secs(24 * 3600));
-    assert_eq!(ends(24 * 3600 + 1), secs(3600), "more than a day is nonsense");
-    assert_eq!(ends(0), secs(3600), "already past is nonsense");
+    assert_eq!(ends(24 * 3600 + 1), secs(3600), "more than a day is not believed");
+    assert_eq!(ends(0), secs(3600), "a past end is not believed");
     assert_eq!(ends(-1_000_000), secs(3600));
 }
 
@@ -129,7 +129,7 @@ fn rule_10_a_numeric_date_may_be_fractional_or_huge() {
         let long = lifetime(&format!(r#"{{"exp":{huge}}}"#), &date);
         assert!(long > secs(1_000_000_000), "{huge}: {long:?}");
         assert_eq!(lifetime(&format!(r#"{{"exp":{huge}}}"#), &[]), secs(3600), "{huge}");
-        // And with an iat as absurd as itself.
+        // An `iat` that is as far in the past must cause no panic.
         lifetime(&format!(r#"{{"exp":{huge},"iat":-{huge}}}"#), &date);
         lifetime(&format!(r#"{{"exp":{huge},"iat":{huge}}}"#), &date);
     }
@@ -142,7 +142,7 @@ fn rule_10_a_local_clock_that_is_wrong_by_any_amount_changes_nothing() {
         fixture.set_wall_forward(secs(ahead));
         fixture.set_wall_back(secs(behind));
         let (login, _) = fixture.lead(Call::replayable());
-        let token = jwt(&format!(r#"{{"exp":{}}}"#, T + 60)); // by the server's clock
+        let token = jwt(&format!(r#"{{"exp":{}}}"#, T + 60)); // 60 s by the server's clock
         let body = format!(r#"{{"token":"{token}"}}"#);
         let outcome = read(&login, 200, &headers(&[("date", &http_date(T))]), &body);
         fixture.settle(login, outcome);
@@ -188,7 +188,7 @@ fn rule_10_a_lifetime_begins_when_its_request_was_sent() {
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.lasting(100);
     let date = http_date(fixture.unix());
-    fixture.pass(secs(20)); // a slow answer
+    fixture.pass(secs(20)); // a slow response
     let body = format!(r#"{{"token":"{token}"}}"#);
     let outcome = read(&login, 200, &headers(&[("date", &date)]), &body);
     fixture.settle(login, outcome);
@@ -205,7 +205,7 @@ fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
     fixture.pass(secs(9));
     fixture.grant(login, &token);
     let (_, until) = fixture.wait(call);
-    assert!(until < fixture.after(secs(1)), "the backoff of a first failure");
+    assert!(until < fixture.after(secs(1)), "the backoff after a first failure");
     let event = fixture.last_event();
     let expected = Event::LoginUnavailable { login: 1, reason: Reason::DeadOnArrival };
     assert_eq!(event, expected);
@@ -245,7 +245,7 @@ fn rule_11_the_leeway_is_configurable_and_may_be_none() {
 
 #[test]
 fn rule_11_no_leeway_makes_every_call_log_in() {
-    // The leeway is more than half of any lifetime; there is still some lifetime to use.
+    // The leeway is capped at half of any lifetime, so the token is usable for the other half.
     let mut fixture =
         Fixture::with(|builder| builder.leeway(Duration::MAX, 2).one_shot_leeway(Duration::MAX, 2));
     for lifetime in [1, 2, 10, 3600] {
@@ -269,7 +269,11 @@ fn rule_11_one_shot_calls_want_a_quarter_of_the_lifetime_at_most_five_minutes() 
         fixture.pass(just_under(secs(last)));
         assert_eq!(fixture.send(Call::one_shot()).token, token);
         fixture.pass(millis(1));
-        assert_eq!(fixture.send(Call::replayable()).token, token, "good enough for the others");
+        assert_eq!(
+            fixture.send(Call::replayable()).token,
+            token,
+            "the leeway of a replayable call is smaller"
+        );
         fixture.leads(Call::one_shot());
     }
 }
@@ -289,8 +293,8 @@ fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
     fixture.pass(secs(3400));
     let (login, call) = fixture.lead(Call::one_shot());
     fixture.settle(login, down());
-    assert_eq!(fixture.send(call).token, token, "rather than wait out the backoff");
-    // A rejection of the credentials does not make the session refuse the call, either.
+    assert_eq!(fixture.send(call).token, token, "the call does not wait for the backoff");
+    // The call is also sent after a rejection of the credentials.
     fixture.pass(secs(60));
     let (login, call) = fixture.lead(Call::one_shot());
     let rejection = crate::fixture::rejection_of(&login);
@@ -303,7 +307,7 @@ fn rule_11_a_one_shot_call_asks_for_a_larger_reserve_once() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::one_shot());
     let token = fixture.lasting(100);
-    fixture.pass(secs(80)); // the answer is so slow that its token is in its last quarter
+    fixture.pass(secs(80)); // the slow response leaves the token its last quarter
     let date = http_date(fixture.unix() - 80);
     let body = format!(r#"{{"token":"{token}"}}"#);
     let outcome = read(&login, 200, &headers(&[("date", &date)]), &body);
@@ -318,7 +322,7 @@ fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.lasting(10);
     let date = http_date(fixture.unix());
-    fixture.pass(millis(8999)); // a millisecond more, and the leeway is reached
+    fixture.pass(millis(8999)); // a millisecond before the leeway begins
     let outcome =
         read(&login, 200, &headers(&[("date", &date)]), &format!(r#"{{"token":"{token}"}}"#));
     fixture.settle(login, outcome);
@@ -326,7 +330,7 @@ fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
     assert_eq!(fixture.send(call).token, token);
     assert!(
         matches!(fixture.admit(Call::replayable()), Step::Authenticate(..)),
-        "others keep to the leeway"
+        "other calls respect the leeway"
     );
     assert_eq!(fixture.logins, 2);
 }
@@ -348,7 +352,7 @@ fn rule_12_every_wait_lies_in_the_future_and_is_monotonic() {
     let (waiter, until) = fixture.wait(Call::replayable());
     assert_eq!(until, login.expires_at());
     assert_eq!(until, fixture.after(secs(30)));
-    // The wall clock moves no wait.
+    // A change of the wall clock changes no wait.
     fixture.set_wall_forward(secs(1_000_000));
     let (waiter, again) = fixture.wait(waiter);
     assert_eq!(again, until);

@@ -5,7 +5,7 @@ use waldo_auth_core::{AdmitError, Call, ConfigError, Event, Explanation, Upload,
 
 use crate::fixture::{Fixture, credentials, request, secs};
 
-/// A session after an upload broke off, and the upload's call, which may probe now.
+/// A session after an upload broke off, and the upload's call, which may now send a probe.
 fn broken(call: Call) -> (Fixture, Call) {
     let (mut fixture, _) = Fixture::warm();
     let upload = fixture.send(call);
@@ -36,7 +36,7 @@ fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
     let (mut fixture, call) = broken(Call::one_shot());
     let probe = fixture.send(call);
     assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
-    // The probe did not touch the body, but the first sending did.
+    // The probe did not read the body, but the first attempt did.
     fixture.deliver(probe.attempt.with_untouched_body(), 401);
     fixture.leads(Call::one_shot());
 }

@@ -1,4 +1,4 @@
-//! Rules 1 to 4: what goes over the wire.
+//! Rules 1 to 4: the requests, the responses and the headers on the wire.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -27,7 +27,7 @@ fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
 fn rule_01_the_login_never_carries_an_authorization_header() {
     let (mut fixture, _) = Fixture::warm();
     fixture.pass(secs(3600));
-    // Though a token is held, and a call was sent with it.
+    // The last token has expired, but the session still holds it.
     let (login, _) = fixture.lead(Call::replayable());
     assert!(!login.request().headers().contains_key(AUTHORIZATION));
 }
@@ -50,7 +50,7 @@ fn rule_01_the_login_path_is_configurable_and_stays_at_the_origin() {
     ] {
         assert!(config(path).is_err(), "{path:?}");
     }
-    // What looks like a host behind the first slash is a path.
+    // A path may begin with two slashes. Its first segment is not a host.
     let (login, _) = Fixture::of(config("//evil.example/x").unwrap()).lead(Call::replayable());
     assert_eq!(login.request().uri().host(), Some("api.waldo.ai"));
 }
@@ -174,7 +174,7 @@ fn rule_02_everything_else_is_unavailable() {
     }
 }
 
-/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: faults beside the token, or beside the code.
+/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: faults beside the token or the code.
 #[test]
 fn rule_02_faults_beside_token_or_code_do_no_harm() {
     let bodies = |name: &str, text: &str| {
@@ -259,7 +259,7 @@ fn rule_02_a_compressed_answer_says_so() {
     assert_eq!(
         reason(200, Some("gzip"), br#"{"token":"e30.e30.e30"}"#),
         None,
-        "a stack that has undone it"
+        "the stack has decoded the body"
     );
     assert_eq!(reason(401, Some("gzip"), br#"{"code":"INVALID_API_KEY"}"#), None);
     let said = Reason::Compressed(StatusCode::OK).to_string();
@@ -289,10 +289,10 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
         (vec![("retry-after", "99999999999999999999999999999999")], 3600),
         (vec![date, ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
         (vec![date, ("retry-after", "Sat, 06 Nov 2094 08:49:37 GMT")], 3600),
-        // A cache has kept it: its `Date` tells no lifetime, but is still what the server counted
-        // from.
+        // A cache has kept the response. Its `Date` gives no lifetime, but the retry date still
+        // counts from that `Date`.
         (vec![date, ("age", "5"), ("retry-after", "Sun, 06 Nov 1994 08:51:37 GMT")], 120),
-        // Without a `Date`, the local clock must do; it says 2027.
+        // Without a `Date`, the local clock counts. The local clock is in 2027.
         (vec![("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")], 60),
     ] {
         let mut fixture = Fixture::new();
@@ -345,7 +345,7 @@ fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kep
         let Outcome::Rejected(rejection) =
             read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"no {key}"}}"#))
         else {
-            panic!("a code makes it a rejection")
+            panic!("expected a rejection")
         };
         assert_eq!(rejection.code().as_str(), "\u{2026}");
     }
@@ -403,7 +403,11 @@ fn rule_03_the_token_goes_to_the_sessions_origin_only() {
             Ok(_attempt) => assert!(allowed, "{target}"),
             Err(error) => {
                 assert!(!allowed, "{target}");
-                assert_eq!(request.headers()[AUTHORIZATION], "Basic mine", "nothing is attached");
+                assert_eq!(
+                    request.headers()[AUTHORIZATION],
+                    "Basic mine",
+                    "the request is unchanged"
+                );
                 assert!(error.to_string().contains("https://api.waldo.ai"), "{error}");
                 assert!(!error.to_string().contains("evil"), "{error}");
             }
@@ -431,7 +435,7 @@ fn rule_03_https_is_required_except_on_loopback() {
     }
 }
 
-/// What a 200 with these headers brings: the token that is held afterwards, or why the header was
+/// The token that is held after a 200 with these headers, or the reason why the headers were
 /// ignored.
 fn renewed(values: &[&str]) -> Result<String, Option<Ignored>> {
     let (mut fixture, old) = Fixture::warm();
@@ -511,13 +515,13 @@ fn rule_04_every_value_is_looked_at() {
     let canonical = format!("Bearer {newer}");
     assert_eq!(renewed(&["malformed", "", &canonical]), Ok(newer.clone()));
     assert_eq!(renewed(&[&canonical, "malformed"]), Ok(newer.clone()));
-    // Of two, the one that ends later is kept, in either order.
+    // The token that ends later is kept, in either order.
     let earlier = format!("Bearer {}", jwt(r#"{"exp":1800008000}"#));
     assert_eq!(renewed(&[&earlier, &canonical]), Ok(newer.clone()));
     assert_eq!(renewed(&[&canonical, &earlier]), Ok(newer));
 }
 
-/// brefphp/bref#1691: a gateway joins the lines of a header.
+/// brefphp/bref#1691: a gateway joins several `Authorization` headers into one.
 #[test]
 fn rule_04_values_joined_by_a_comma_are_several_values() {
     let newer = jwt(r#"{"exp":1800009000}"#);

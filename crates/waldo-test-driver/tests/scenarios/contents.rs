@@ -27,9 +27,9 @@ fn the_contents_name_each_scenario_with_its_size() {
     }
     let [steps, seen, values] = sums;
     let drawn = format!(
-        "# Contents\n\nThe scenarios of the suite, in its order, with the number of their steps, of the lines in `seen`, and of the\n\
-         values that they expect. A test compares this list with the suite. `UPDATE=1 cargo test -p\n\
-         waldo-test-driver --test scenarios` writes it anew.\n\n\
+        "# Contents\n\nThe scenarios of the suite in order, with the numbers of their steps, of their \
+         lines in `seen`,\nand of their expected values. A test compares this list with the suite. To \
+         write the list, run\n`UPDATE=1 cargo test -p waldo-test-driver --test scenarios`.\n\n\
          | scenario | rules | runs in | steps | seen | values |\n|---|---|---|--:|--:|--:|\n{}\
          | {} scenarios | | | {steps} | {seen} | {values} |\n",
         rows.concat(),
