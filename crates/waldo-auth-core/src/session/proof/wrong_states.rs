@@ -1,0 +1,1 @@
+//! For each invariant, a state that only this invariant refuses.
