@@ -62,19 +62,35 @@ impl Domains {
         Self { held, past: Past::ALL.to_vec(), trust, logins, permits: vec![10, 6, 5, 1, 0] }
     }
 
-    /// Tokens in two stages of their lifetime.
-    pub(super) fn few_stages(mut self) -> Self {
+    /// A fresh and an ended token, without a doubt.
+    pub(super) fn few_tokens(mut self) -> Self {
         self.held.retain(|held| {
-            held.is_none_or(|held| matches!(held.stage, Stage::Fresh | Stage::Ended))
+            held.is_none_or(|held| {
+                matches!(held.stage, Stage::Fresh | Stage::Ended) && !held.doubtful
+            })
         });
         self
     }
 
-    /// No token yet, a token after a refused one, and a refused token.
+    /// Each refused generation, with and without a held token.
     pub(super) fn few_pasts(mut self) -> Self {
-        self.past.retain(|past| {
-            matches!(past.no_token, NoToken::NeverLoggedIn | NoToken::Refused) && past.given_up
+        self.past.retain(|past| match past.no_token {
+            NoToken::NeverLoggedIn => past.generation == 0,
+            NoToken::Refused | NoToken::Invalidated => true,
+            NoToken::Reset | NoToken::Expired | NoToken::Doubtful => false,
         });
+        self
+    }
+
+    /// A token after a refused one, and no token after a refused one.
+    pub(super) fn after_refusals(mut self) -> Self {
+        self.past.retain(|past| past.no_token == NoToken::Refused);
+        self
+    }
+
+    /// Not refused, and refused for long.
+    pub(super) fn few_refusals(mut self) -> Self {
+        self.trust.retain(|trust| matches!(trust.refused_for, None | Some(30_000)));
         self
     }
 
@@ -85,20 +101,25 @@ impl Domains {
         Self { trust: vec![accepted, refused], ..self }
     }
 
-    /// No login yet, a login under way, and a rejected one.
+    /// No login yet, and a login under way after many failed ones.
     pub(super) fn few_logins(mut self) -> Self {
         self.logins.retain(|logins| match (logins.lease, logins.circuit) {
             (None, Circuit::Closed) => logins.gate == Gate::Free && !logins.failovers_spent,
-            (Some(20_000), Circuit::Closed) => logins.failovers_spent,
-            (None, Circuit::Open(6)) => logins.gate == Gate::Blocked && logins.failovers_spent,
+            (Some(20_000), Circuit::BackingOff(9)) => logins.failovers_spent,
             _ => false,
         });
         self
     }
 
-    /// All permits, and none.
-    pub(super) fn few_budgets(self) -> Self {
-        Self { permits: vec![10, 0], ..self }
+    /// No login was abandoned lately.
+    pub(super) fn few_failovers(mut self) -> Self {
+        self.logins.retain(|logins| !logins.failovers_spent);
+        self
+    }
+
+    /// Half of the permits.
+    pub(super) fn one_budget(self) -> Self {
+        Self { permits: vec![5], ..self }
     }
 
     /// Visits the states that satisfy the invariants, and returns their number.

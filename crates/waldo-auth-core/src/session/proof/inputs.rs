@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, StatusCode};
 
-use super::state::{Gate, LOGINS, State, at, config, date, failed_logins_before, rejection, wall};
+use super::state::{Gate, LOGINS, State, at, date, failed_logins_before, rejection, wall};
 use super::tokens::{Offer, Tokens};
 use crate::call::{Arrival, Attempt, Body, Call, Upload};
 use crate::failure::{Reason, Unavailable};
@@ -59,14 +59,15 @@ impl Caller {
                 all.push(Self { one_shot, deadline, ..Self::FRESH });
                 for (epochs, failures) in [(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (1, 3)] {
                     let arrival = Some(Came { epochs, failures });
-                    for broke_off in [None, Some(0), Some(1)] {
+                    let came = Self { one_shot, deadline, arrival, ..Self::FRESH };
+                    all.push(came);
+                    // Only a broken upload asks which resends are left.
+                    for broke_off in [Some(0), Some(1)] {
                         all.extend(RESENDS.map(|(resent_with_newer, resent_after_login)| Self {
-                            one_shot,
-                            deadline,
-                            arrival,
                             resent_with_newer,
                             resent_after_login,
                             broke_off,
+                            ..came
                         }));
                     }
                 }
@@ -240,7 +241,7 @@ impl Led {
 
     pub(super) fn login(self, state: &State, session: &Session) -> Login {
         let left = state.logins.lease.filter(|_| !self.overtaken).unwrap_or(-1000);
-        let config = config();
+        let config = &session.config;
         Login {
             number: LOGINS - u64::from(self.overtaken),
             epoch: state.past.epoch - self.epochs,
@@ -248,7 +249,7 @@ impl Led {
             sent: Now { monotonic: at(left - 30_000), wall: wall(left - 30_000) },
             expires_at: at(left),
             session: session.number,
-            uri: Uri::from_static("https://api.waldo.ai/authenticate"),
+            uri: config.login_uri.clone(),
             credentials: Arc::clone(&config.credentials),
             retry_after_cap: config.limits.retry_after_cap,
             verify: false,
@@ -338,9 +339,9 @@ impl Stored {
             .collect()
     }
 
-    pub(super) fn snapshot(self, state: &State, tokens: &Tokens) -> Snapshot {
+    pub(super) fn snapshot(self, state: &State, session: &Session, tokens: &Tokens) -> Snapshot {
         let header = tokens.offer(state, self.offer).to_str().unwrap();
-        let config = config();
+        let config = &session.config;
         Snapshot {
             origin: config.origin.clone(),
             key: config.credentials.fingerprint() ^ u64::from(!self.own),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::state::digest;
 use crate::circuit_breaker::State as Circuit;
 use crate::evidence::Evidence;
 use crate::explain::NoToken;
@@ -17,7 +16,7 @@ use crate::wire::Jwt;
 type Invariant = fn(&Session, Now) -> bool;
 
 /// The invariants, with their names.
-pub(super) const ALL: [(&str, Invariant); 17] = [
+pub(super) const ALL: [(&str, Invariant); 16] = [
     ("held_token_is_newest", held_token_is_newest),
     ("held_token_is_of_present_epoch", held_token_is_of_present_epoch),
     ("held_token_was_not_refused", held_token_was_not_refused),
@@ -33,7 +32,6 @@ pub(super) const ALL: [(&str, Invariant); 17] = [
     ("lease_is_of_last_login", lease_is_of_last_login),
     ("lease_began_while_circuit_allowed_login", lease_began_while_circuit_allowed_login),
     ("block_has_bound", block_has_bound),
-    ("failures_are_counted_from_one", failures_are_counted_from_one),
     ("budget_owes_at_most_its_burst", budget_owes_at_most_its_burst),
 ];
 
@@ -130,7 +128,7 @@ fn dropped_token_has_reason(session: &Session, _: Now) -> bool {
 
 /// If a session has held a token and holds none, it remembers the dropped token.
 fn dropped_token_is_remembered(session: &Session, _: Now) -> bool {
-    let remembers_any = digest(&session.given_up) != digest(&GivenUpTokens::none());
+    let remembers_any = session.given_up != GivenUpTokens::none();
     session.held.is_some() || session.generation == 0 || remembers_any
 }
 
@@ -169,15 +167,6 @@ fn block_has_bound(session: &Session, now: Now) -> bool {
     };
     let blocked_until = session.circuit.blocked_until(now.monotonic);
     blocked_until.is_none_or(|until| until.saturating_duration_since(now.monotonic) <= longest)
-}
-
-/// A circuit that is not closed has counted at least one failure.
-fn failures_are_counted_from_one(session: &Session, _: Now) -> bool {
-    match session.circuit.state() {
-        Circuit::Closed => true,
-        Circuit::BackingOff { failures, .. } => *failures > 0,
-        Circuit::Open { rejections, .. } => *rejections > 0,
-    }
 }
 
 /// The invalidation budget is full again after the time that all of its permits take.

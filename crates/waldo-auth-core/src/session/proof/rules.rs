@@ -8,6 +8,8 @@ mod changes;
 mod logins;
 mod responses;
 
+use std::sync::LazyLock;
+
 use http::{HeaderValue, Request, Uri};
 
 use super::inputs::Input;
@@ -22,6 +24,7 @@ use crate::token::Token;
 
 /// What the session answered.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one output exists at a time")]
 pub(super) enum Output {
     /// The answer to a call, with the token on its request.
     Call(Result<call::Step, AdmitError>, Option<HeaderValue>),
@@ -75,7 +78,7 @@ impl Changed {
                 || old.map(|held| &held.header) != new.map(|held| &held.header),
             doubt: is_doubtful(old) != is_doubtful(new),
             no_token: before.no_token != after.no_token,
-            given_up: digest(&before.given_up) != digest(&after.given_up),
+            given_up: before.given_up != after.given_up,
             refused: before.refused != after.refused,
             evidence: before.evidence != after.evidence,
             epoch: before.epoch != after.epoch,
@@ -148,6 +151,14 @@ pub(super) fn broken(step: &Step<'_>) -> Option<&'static str> {
 
 /// The request of a call, to the session's origin or to another one.
 pub(super) fn request(foreign: bool) -> Request<()> {
-    let uri = if foreign { "https://elsewhere.example/" } else { "https://api.waldo.ai/" };
-    Request::get(Uri::from_static(uri)).body(()).unwrap()
+    static OURS: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("https://api.waldo.ai/"));
+    let mut request = Request::new(());
+    request.uri_mut().clone_from(if foreign { elsewhere() } else { &OURS });
+    request
+}
+
+/// A URI of another origin.
+pub(super) fn elsewhere() -> &'static Uri {
+    static OTHER: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("https://elsewhere.example/"));
+    &OTHER
 }

@@ -391,11 +391,14 @@ pub(super) fn digest(part: &impl Hash) -> u64 {
     impl Hasher for Fnv {
         fn write(&mut self, bytes: &[u8]) {
             for byte in bytes {
-                self.write_u8(*byte);
+                self.write_u64(u64::from(*byte));
             }
         }
-        fn write_u8(&mut self, byte: u8) {
-            self.write_u64(u64::from(byte));
+        fn write_u32(&mut self, word: u32) {
+            self.write_u64(u64::from(word));
+        }
+        fn write_isize(&mut self, word: isize) {
+            self.write_u64(word.unsigned_abs() as u64);
         }
         fn write_u64(&mut self, word: u64) {
             self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x0100_0000_01b3);

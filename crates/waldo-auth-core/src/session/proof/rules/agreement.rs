@@ -2,7 +2,7 @@
 
 use http::{StatusCode, header::AUTHORIZATION};
 
-use super::{Output, Rule, Step, request};
+use super::{Output, Rule, Step, elsewhere, request};
 use crate::call::{self, Verdict};
 use crate::explain::Explanation;
 use crate::failure::Refusal;
@@ -73,10 +73,9 @@ fn is_unchanged_by_agrees_with_conclude(step: &Step<'_>) -> bool {
         return true;
     };
     let headers = step.tokens.headers(step.state, &response);
-    let elsewhere = http::Uri::from_static("https://elsewhere.example/");
     let mut head = Head::new(StatusCode::from_u16(response.status).unwrap(), headers);
     if response.foreign {
-        head = head.with_uri(&elsewhere);
+        head = head.with_uri(elsewhere());
     }
     let attempt = sent.attempt(step.state, step.before);
     let is_usual = response.status == 200

@@ -1,10 +1,10 @@
 //! The answers to calls (rules 3, 11 to 15, 24).
 
 use super::{Output, Rule, Step};
-use crate::call::{self, Upload};
+use crate::call::{self, Arrival, Body, Upload};
 use crate::failure::Refusal;
 use crate::session::proof::inputs::{Caller, Input, hour_after};
-use crate::session::proof::state::{Circuit, Gate, State, at, now};
+use crate::session::proof::state::{Circuit, Gate, State, at, failed_logins_before, now};
 use crate::time::Instant;
 use crate::token::Source;
 
@@ -20,6 +20,7 @@ pub(super) const ALL: &[(&str, Rule)] = &[
     ("open_circuit_refuses_before_probe", open_circuit_refuses),
     ("call_is_refused_for_a_reason", call_is_refused_for_a_reason),
     ("expired_lease_is_one_failure", expired_lease_is_one_failure),
+    ("call_keeps_its_arrival_and_deadline", call_keeps_its_arrival_and_deadline),
     ("call_to_other_origin_ends", call_to_other_origin_ends),
 ];
 
@@ -62,10 +63,12 @@ impl State {
         let expired = usize::from(self.has_expired_lease());
         self.is_backing_off() && caller.arrival.is_some_and(|came| came.failures + expired >= 3)
     }
+}
 
-    /// Whether the deadline is over when the present is, or the backoff.
-    fn is_too_late(&self, caller: Caller, until: Instant) -> bool {
-        caller.deadline.is_some_and(|deadline| at(deadline) <= until)
+impl Caller {
+    /// Whether the deadline of the call comes first.
+    fn ends_by(self, until: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| at(deadline) <= until)
     }
 }
 
@@ -136,7 +139,7 @@ fn spare_token_is_sent(step: &Step<'_>) -> bool {
             caller.deadline.is_some() || state.has_waited_enough(caller)
         } else {
             state.logins.gate == Gate::Blocked
-                || state.is_too_late(caller, at(0))
+                || caller.ends_by(at(0))
                 || state.has_waited_enough(caller)
         };
         !is_spare || matches!(answer, call::Step::Send(_)) == no_login
@@ -154,7 +157,7 @@ fn login_starts_only_if_allowed(step: &Step<'_>) -> bool {
         && state.logins.gate != Gate::Blocked
         && !state.has_good_token(caller)
         && !state.has_waited_enough(caller)
-        && !state.is_too_late(caller, at(0))
+        && !caller.ends_by(at(0))
         && lease.is_some_and(|lease| (lease.login, lease.expires_at) == (login.number, expires_at))
         && login.number == step.before.logins + 1
         && (login.epoch, login.generation) == (step.before.epoch, step.before.generation)
@@ -170,7 +173,7 @@ fn login_starts_if_needed(step: &Step<'_>) -> bool {
             && !state.has_live_lease()
             && state.logins.gate != Gate::Blocked
             && !state.has_waited_enough(caller)
-            && !state.is_too_late(caller, at(0));
+            && !caller.ends_by(at(0));
         !is_needed || matches!(answer, call::Step::Authenticate(..))
     })
 }
@@ -187,10 +190,10 @@ fn wait_ends_at_its_cause(step: &Step<'_>) -> bool {
         is_noted && *until == caller.deadline.map_or(expires_at, at).min(expires_at)
     } else {
         step.before.circuit.blocked_until(now) == Some(*until)
-            && !state.is_too_late(caller, *until)
+            && !caller.ends_by(*until)
             && !matches!(state.logins.circuit, Circuit::Open(_))
     };
-    cause && now < *until && *until <= hour_after(now) && call.deadline == caller.deadline.map(at)
+    cause && now < *until && *until <= hour_after(now)
 }
 
 /// After a rejection, a call without a token is refused until the probe is due.
@@ -221,11 +224,11 @@ fn call_is_refused_for_a_reason(step: &Step<'_>) -> bool {
         }
         Refusal::Deadline { .. } if state.has_live_lease() => {
             let latest = at(state.logins.lease.unwrap_or_default());
-            state.is_too_late(caller, now) && refusal.retry_at() == at(1000).min(latest)
+            caller.ends_by(now) && refusal.retry_at() == at(1000).min(latest)
         }
         Refusal::Deadline { failure, .. } => {
             let until = blocked_until.unwrap_or(now);
-            state.is_too_late(caller, until)
+            caller.ends_by(until)
                 && refusal.retry_at() == until
                 && failure.is_some() == (blocked_until.is_some() && state.is_backing_off())
         }
@@ -248,6 +251,24 @@ fn expired_lease_is_one_failure(step: &Step<'_>) -> bool {
             && before.is_open() == after.is_open()
             && is_backing_off == step.state.is_backing_off()
     }
+}
+
+/// A call remembers the session as it was when the call came in.
+fn call_keeps_its_arrival_and_deadline(step: &Step<'_>) -> bool {
+    let Some((caller, answer)) = answer(step) else { return true };
+    let call = match answer {
+        call::Step::Send(attempt) => &attempt.call,
+        call::Step::Authenticate(_, call) | call::Step::Wait(call, _) => call,
+        call::Step::Refuse(_) => return true,
+    };
+    let epoch = step.state.past.epoch - caller.arrival.map_or(0, |came| came.epochs);
+    let failed_logins = match caller.arrival {
+        Some(came) => failed_logins_before(came.failures),
+        None => step.after.circuit.failed_logins(),
+    };
+    call.arrival == Some(Arrival { epoch, failed_logins })
+        && call.deadline == caller.deadline.map(at)
+        && (call.body == Body::OneShot) == caller.one_shot
 }
 
 /// A call to another origin ends with an error, and its request carries no token.

@@ -5,6 +5,7 @@ use crate::call;
 use crate::explain::NoToken;
 use crate::session::proof::inputs::{End, Input};
 use crate::session::proof::rules::Output;
+use crate::token::Token;
 
 pub(super) const ALL: &[(&str, Rule)] = &[
     ("change_is_journalled", change_is_journalled),
@@ -113,7 +114,7 @@ fn drop_is_recorded(step: &Step<'_>) -> bool {
         | Input::OtherSession => step.before.no_token,
     };
     let forgets = step.drops() || matches!(step.input, Input::Reset(true));
-    let given_up = step.before.held.as_ref().filter(|_| step.drops()).map(|held| held.jwt());
+    let given_up = step.before.held.as_ref().filter(|_| step.drops()).map(Token::jwt);
     step.changed.given_up == step.drops()
         && given_up.is_none_or(|jwt| step.after.given_up.contain(jwt))
         && step.after.no_token == if forgets { why } else { step.before.no_token }

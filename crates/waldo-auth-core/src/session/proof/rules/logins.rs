@@ -44,10 +44,8 @@ impl Led {
 impl Step<'_> {
     /// The login and how it ended, if it counts.
     fn ended(&self) -> Option<(Led, End)> {
-        match self.input {
-            Input::Login(led, end) if !led.is_ignored(self.state) => Some((led, counted(end))),
-            _ => None,
-        }
+        let Input::Login(led, end) = self.input else { return None };
+        (!led.is_ignored(self.state)).then(|| (led, counted(end)))
     }
 
     /// The login and how it ended, if no other login has started since.

@@ -6,7 +6,7 @@ use super::{Output, Rule, Step};
 use crate::call::{Upload, Verdict};
 use crate::session::proof::inputs::{Input, Sent};
 use crate::session::proof::invariants::has_renewed;
-use crate::session::proof::state::{State, date, now};
+use crate::session::proof::state::{Held, State, date, now};
 use crate::session::proof::tokens::{Offer, Response};
 use crate::token::Source;
 
@@ -34,10 +34,8 @@ impl Step<'_> {
 
     /// The attempt and its response, if the response comes from the session's origin.
     fn response(&self) -> Option<(Sent, Response)> {
-        match self.input {
-            Input::Response(sent, response) if !response.foreign => Some((sent, response)),
-            _ => None,
-        }
+        let Input::Response(sent, response) = self.input else { return None };
+        (!response.foreign).then_some((sent, response))
     }
 
     /// Whether a 401 refuses the held token.
@@ -105,7 +103,7 @@ fn renewed_token_keeps_latest_exp(step: &Step<'_>) -> bool {
     if step.response().is_none() {
         return true;
     }
-    let before = step.state.held.and_then(|held| held.latest_exp()).map(date);
+    let before = step.state.held.and_then(Held::latest_exp).map(date);
     step.brought().is_none_or(|held| {
         held.epoch == step.before.epoch
             && held.source == Source::Renewal
@@ -206,7 +204,13 @@ fn call_is_sent_again_as_rules_8_and_17_say(step: &Step<'_>) -> bool {
                 });
         }
         Input::BreakOff(sent) => (sent, false, sent.generation(state) == state.past.refused),
-        _ => return false,
+        Input::Call(_)
+        | Input::ForeignCall(_)
+        | Input::Login(..)
+        | Input::Reset(_)
+        | Input::Invalidate(_)
+        | Input::Resume(_)
+        | Input::OtherSession => return false,
     };
     let is_whole = is_whole || !sent.caller.one_shot;
     let is_newer = state.held.is_some() && sent.generations > 0;
