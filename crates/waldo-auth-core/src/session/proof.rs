@@ -15,6 +15,7 @@
 //! of all other fields. In one of them nothing has happened yet. In the other one everything has.
 
 mod domains;
+mod held;
 mod inputs;
 mod invariants;
 mod rules;

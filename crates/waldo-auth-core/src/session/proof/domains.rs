@@ -1,7 +1,8 @@
 //! The values of each group of fields, and the states that they make.
 
+use super::held::{Held, Stage};
 use super::invariants;
-use super::state::{Circuit, Gate, Held, Past, Stage, State, Trust, now};
+use super::state::{Circuit, Gate, Past, State, Trust, now};
 use super::tokens::Tokens;
 use crate::evidence::Evidence;
 use crate::explain::NoToken;

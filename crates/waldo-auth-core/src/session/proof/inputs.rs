@@ -15,7 +15,7 @@ use crate::failure::{Reason, Unavailable};
 use crate::login::{Grant, Login, Outcome};
 use crate::session::Session;
 use crate::snapshot::Snapshot;
-use crate::time::{Instant, Now};
+use crate::time::Now;
 use crate::wire::Claims;
 
 /// A call, in the words of the rules.
@@ -368,9 +368,4 @@ pub(super) enum Input {
     Resume(Stored),
     /// An attempt and a login of another session.
     OtherSession,
-}
-
-/// What a call waits for, at most.
-pub(super) const fn hour_after(instant: Instant) -> Instant {
-    instant.saturating_add(Duration::from_secs(3600))
 }

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderMap, HeaderValue};
 
-use super::state::{Held, Stage, State, UNIX};
+use super::held::{Held, Stage};
+use super::state::{State, UNIX};
 use crate::token::Source;
 use crate::wire;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::held::{Held, Stage};
 use super::invariants::{ALL, broken};
-use super::state::{Circuit, Gate, Held, Logins, Past, Stage, Trust, at, config, date, now};
+use super::state::{Circuit, Gate, Logins, Past, Trust, at, config, date, now};
 use super::tokens::Tokens;
 use crate::explain::NoToken;
 use crate::failure::{Reason, Unavailable};

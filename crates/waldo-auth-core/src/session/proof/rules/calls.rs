@@ -1,9 +1,11 @@
 //! The answers to calls (rules 3, 11 to 15, 24).
 
+use std::time::Duration;
+
 use super::{Output, Rule, Step};
 use crate::call::{self, Arrival, Body, Upload};
 use crate::failure::Refusal;
-use crate::session::proof::inputs::{Caller, Input, hour_after};
+use crate::session::proof::inputs::{Caller, Input};
 use crate::session::proof::state::{Circuit, Gate, State, at, failed_logins_before, now};
 use crate::time::Instant;
 use crate::token::Source;
@@ -23,6 +25,9 @@ pub(super) const ALL: &[(&str, Rule)] = &[
     ("call_keeps_its_arrival_and_deadline", call_keeps_its_arrival_and_deadline),
     ("call_to_other_origin_ends", call_to_other_origin_ends),
 ];
+
+/// No wait is longer, because no setting allows it.
+const HOUR: Duration = Duration::from_secs(3600);
 
 impl State {
     /// Whether the call may use the held token, as rule 11 says.
@@ -193,7 +198,7 @@ fn wait_ends_at_its_cause(step: &Step<'_>) -> bool {
             && !caller.ends_by(*until)
             && !matches!(state.logins.circuit, Circuit::Open(_))
     };
-    cause && now < *until && *until <= hour_after(now)
+    cause && now < *until && *until <= now.saturating_add(HOUR)
 }
 
 /// After a rejection, a call without a token is refused until the probe is due.
@@ -233,7 +238,7 @@ fn call_is_refused_for_a_reason(step: &Step<'_>) -> bool {
                 && failure.is_some() == (blocked_until.is_some() && state.is_backing_off())
         }
     };
-    reason && now <= refusal.retry_at() && refusal.retry_at() <= hour_after(now)
+    reason && now <= refusal.retry_at() && refusal.retry_at() <= now.saturating_add(HOUR)
 }
 
 /// An expired lease counts as one failed login, without a further backoff, and leaves an open

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Output, Rule, Step};
 use crate::call::{Upload, Verdict};
+use crate::session::proof::held::Held;
 use crate::session::proof::inputs::{Input, Sent};
 use crate::session::proof::invariants::has_renewed;
-use crate::session::proof::state::{Held, State, date, now};
+use crate::session::proof::state::{State, date, now};
 use crate::session::proof::tokens::{Offer, Response};
 use crate::token::Source;
 
@@ -25,7 +26,7 @@ impl Step<'_> {
     /// Whether the held token is in the last seconds of its lifetime; `over` if the server's `Date`
     /// says so.
     pub(super) fn may_have_ended(&self, over: Option<bool>) -> bool {
-        use crate::session::proof::state::Stage;
+        use crate::session::proof::held::Stage;
 
         self.state.held.is_some_and(|held| {
             held.stage.left() <= 2000 && (held.stage != Stage::Short || over == Some(true))
