@@ -1,7 +1,8 @@
 //! What may happen to a session: calls, responses, outcomes of logins, and orders of the user.
 //!
 //! A permit (`Call`, `Attempt`, `Login`) is possible in a state if the session may have given it
-//! out. The session keeps no list of permits, so each step takes one permit of each kind.
+//! out. The session keeps no list of permits, so each step takes one permit. A permit stays possible
+//! while other permits are used, because the counters of a session never fall.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +120,7 @@ pub(super) struct Sent {
 impl Sent {
     /// The tokens that an attempt may carry: the newest one, an earlier one of this epoch, one of
     /// an earlier epoch, and the newest one after the epoch has ended.
-    pub(super) const TOKENS: [(u64, u64); 4] = [(0, 0), (1, 0), (2, 1), (0, 1)];
+    pub(super) const TOKENS: [(u64, u64); 4] = [(0, 0), (1, 0), (1, 1), (0, 1)];
 
     /// One attempt for each token: enough for responses that say nothing about the call.
     pub(super) fn plain() -> Vec<Self> {
