@@ -169,7 +169,7 @@ fn rules_4_to_9_and_16_hold_for_answers_in_every_state() {
 #[test]
 fn rules_7_8_16_17_hold_for_refusals_in_every_state() {
     let sent = Sent::all();
-    let refusals: Vec<_> = Response::all().filter(|response| response.status == 401).collect();
+    let refusals: Vec<_> = Response::all().filter(Response::refuses).collect();
     check_all(
         &Domains::all().after_refusals().few_logins(),
         |state| {
@@ -179,27 +179,28 @@ fn rules_7_8_16_17_hold_for_refusals_in_every_state() {
                 .flat_map(|sent| refusals.iter().map(|refusal| Input::Response(*sent, *refusal)))
                 .collect()
         },
-        (19_500, 3_744_000),
+        (19_500, 2_808_000),
     );
 }
 
 #[test]
 fn rules_7_8_17_24_hold_for_late_refusals_and_broken_uploads_in_every_state() {
     let sent = Sent::all();
-    let refusals: Vec<_> = Response::all().filter(|response| response.status == 401).collect();
+    let refusals: Vec<_> = Response::all().filter(Response::refuses).collect();
     check_all(
         &Domains::all().few_trusts().few_logins(),
         |state| {
             let possible = sent.iter().filter(|sent| sent.is_possible(state));
             possible
                 .flat_map(|sent| {
-                    let late = refusals.iter().filter(|_| sent.generations > 0);
+                    // The server's `Date` says nothing about a newer token.
+                    let late = refusals.iter().filter(|_| sent.generations > 0).take(1);
                     late.map(|refusal| Input::Response(*sent, *refusal))
                         .chain([Input::BreakOff(*sent)])
                 })
                 .collect()
         },
-        (5540, 4_334_400),
+        (5540, 1_971_360),
     );
 }
 

@@ -110,6 +110,11 @@ impl Response {
     pub(super) fn all() -> impl Iterator<Item = Self> {
         RESPONSES.into_iter().enumerate().map(|(number, response)| Self { number, ..response })
     }
+
+    /// Whether the session's origin refuses the token.
+    pub(super) fn refuses(&self) -> bool {
+        self.status == 401 && !self.foreign
+    }
 }
 
 /// The texts for one held token.

@@ -86,9 +86,7 @@ fn token_comes_from_outside(step: &Step<'_>) -> bool {
 fn token_is_dropped_for_a_reason(step: &Step<'_>) -> bool {
     !step.drops()
         || match step.input {
-            Input::Response(sent, response) => {
-                sent.generations == 0 && response.status == 401 && !response.foreign
-            }
+            Input::Response(sent, response) => sent.generations == 0 && response.refuses(),
             Input::BreakOff(sent) => sent.generations == 0,
             Input::Invalidate(ago) => ago == 0,
             Input::Reset(other) => other,

@@ -194,7 +194,7 @@ fn call_is_sent_again_as_rules_8_and_17_say(step: &Step<'_>) -> bool {
     let (sent, is_whole, is_refused) = match step.input {
         Input::Response(sent, response) => {
             let is_whole = sent.untouched && sent.caller.broke_off.is_none();
-            (sent, is_whole, response.status == 401 && !response.foreign)
+            (sent, is_whole, response.refuses())
         }
         // The upload itself broke off: one head-only attempt follows.
         Input::BreakOff(sent) if state.held.is_some() && sent.generations == 0 => {
