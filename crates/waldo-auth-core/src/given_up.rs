@@ -10,6 +10,7 @@ const CAPACITY: usize = 16;
 ///
 /// Each token is kept as a fingerprint, so that its text does not stay in memory.
 #[derive(Clone, Debug, Hash)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct GivenUpTokens(Vec<u64>);
 
 impl GivenUpTokens {

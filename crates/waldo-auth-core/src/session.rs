@@ -22,6 +22,8 @@
 mod acceptance;
 mod decision;
 mod digest;
+#[cfg(test)]
+mod proof;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
