@@ -45,7 +45,7 @@ pub fn core() -> Group {
 /// The shared session, which reads both clocks.
 pub fn shared() -> Group {
     let session = Arc::new(Shared::holding(&mint(TOKEN, 0)));
-    let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), None));
+    let client = Arc::new(subject::client(subject::ORIGIN, &mint(TOKEN, 0), None, None));
     Group::new("A2", "Attach a held token, both clocks read", clocked("floor and both clocks"))
         .with(clocked("floor and both clocks again (A/A)"))
         .with(floor("floor alone"))

@@ -1,11 +1,12 @@
 //! The cost of a whole request over a kept loopback connection.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Response, StatusCode};
 use ureq::{Agent, Body};
-use waldo_ureq::Client;
+use waldo_ureq::{Client, ClientBuilder};
 
 use crate::contender::{Batch, Contender};
 use crate::group::Group;
@@ -20,16 +21,18 @@ pub const KEY: &str = "C";
 /// group.
 pub fn group(server: &Server) -> Group {
     let agent = || Some(subject::settings().build().into());
-    Group::new(KEY, "A request over loopback", bare("ureq, a static header", SAME, server))
-        .with(bare("ureq, a static header, again (A/A)", SAME, server))
-        .with(bare("ureq, a static header; a new token in each response", FRESH, server))
+    let minute = Some(ClientBuilder::DEFAULT_TIMEOUT);
+    Group::new(KEY, "A request over loopback", bare("ureq, a static header", SAME, None, server))
+        .with(bare("ureq, a static header, again (A/A)", SAME, None, server))
+        .with(bare("ureq, a static header; a new token in each response", FRESH, None, server))
+        .with(bare("ureq, a static header and a timeout", SAME, minute, server))
         .with(
-            client("waldo-ureq, the token unchanged", SAME, 0, None, server)
+            client("waldo-ureq, the token unchanged", SAME, 0, (None, None), server)
                 .instructions(Times(1.08))
                 .allocations(More(0.0)),
         )
         .with(
-            client("waldo-ureq, a new token in each response", FRESH, 1, None, server)
+            client("waldo-ureq, a new token in each response", FRESH, 1, (None, None), server)
                 .instructions(Times(1.22))
                 .allocations(More(1.0)),
         )
@@ -37,13 +40,20 @@ pub fn group(server: &Server) -> Group {
             "waldo-ureq over an agent with ureq's defaults, the token unchanged",
             SAME,
             0,
-            agent(),
+            (agent(), None),
+            server,
+        ))
+        .with(client(
+            "waldo-ureq with its default timeout, the token unchanged",
+            SAME,
+            0,
+            (None, minute),
             server,
         ))
 }
 
-fn bare(name: &str, path: &str, server: &Server) -> Contender {
-    let agent = Agent::new_with_config(subject::settings().build());
+fn bare(name: &str, path: &str, timeout: Option<Duration>, server: &Server) -> Contender {
+    let agent = Agent::new_with_config(subject::settings().timeout_global(timeout).build());
     let mut token = HeaderValue::try_from(format!("Bearer {}", server::token())).unwrap();
     token.set_sensitive(true);
     let url = format!("{}{path}", server.origin());
@@ -58,10 +68,10 @@ fn client(
     name: &str,
     path: &'static str,
     fresh: usize,
-    agent: Option<Agent>,
+    (agent, timeout): (Option<Agent>, Option<Duration>),
     server: &Server,
 ) -> Contender {
-    let client = subject::client(server.origin(), &server::token(), agent);
+    let client = subject::client(server.origin(), &server::token(), agent, timeout);
     Contender::new(name, move |operations| {
         let generations = subject::generations(&client) + (fresh * operations) as u64;
         Calls { client: client.clone(), path, operations, generations }

@@ -142,10 +142,18 @@ fn granting(token: &str) -> String {
 }
 
 /// A client that holds this token without a login, over the given agent or its own.
-pub(crate) fn client(origin: &str, token: &str, agent: Option<Agent>) -> Client {
+///
+/// Without a timeout, the client costs what this project adds to ureq. With a timeout, ureq itself
+/// costs more.
+pub(crate) fn client(
+    origin: &str,
+    token: &str,
+    agent: Option<Agent>,
+    timeout: Option<Duration>,
+) -> Client {
     let now = Now::new(Duration::ZERO, SystemTime::now());
     let session = session(config(origin), token, now);
-    let builder = Client::builder(credentials()).origin(origin);
+    let builder = Client::builder(credentials()).origin(origin).timeout(timeout);
     let client =
         if let Some(agent) = agent { builder.agent(agent) } else { builder }.build().unwrap();
     client.resume(&session.snapshot(now).unwrap()).unwrap();

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::origin::ForeignOrigin;
 
 /// Why a request cannot carry the token. Nothing was sent, and the call ends here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum AdmitError {
     /// The request goes to another origin. Only the session's origin may see the token.
     ForeignOrigin(ForeignOrigin),
@@ -22,6 +22,14 @@ impl fmt::Display for AdmitError {
                 f.write_str("the request has so many headers that none can be added; remove some")
             }
         }
+    }
+}
+
+/// Shows the same sentence as `Display`, because a `main` that returns the error prints its
+/// `Debug`.
+impl fmt::Debug for AdmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

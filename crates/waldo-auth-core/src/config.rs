@@ -343,7 +343,7 @@ impl Limits {
 }
 
 /// Why a setting is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The name is blank, is longer than 64 characters, or has a character that is not printable.
@@ -401,6 +401,14 @@ impl fmt::Display for ConfigError {
                 write!(f, "{setting} must be from {least} to {most}")
             }
         }
+    }
+}
+
+/// Shows the same sentence as `Display`, because a `main` that returns the error prints its
+/// `Debug`.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -196,7 +196,7 @@ impl fmt::Display for Origin {
 }
 
 /// Why a text or a URI is refused as an origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError {
     /// The text is not a URI.
@@ -223,13 +223,21 @@ impl fmt::Display for OriginError {
     }
 }
 
+/// Shows the same sentence as `Display`, because a `main` that returns the error prints its
+/// `Debug`.
+impl fmt::Debug for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for OriginError {}
 
 /// The request does not go to the session's origin, so no token may be sent with it.
 ///
 /// The error names the session's origin. It does not show the request's URI, because that URI may
 /// hold secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ForeignOrigin {
     /// The only origin that may see the token.
     pub origin: Origin,
@@ -243,6 +251,14 @@ impl fmt::Display for ForeignOrigin {
              send the request without this client, or set the client's origin",
             self.origin
         )
+    }
+}
+
+/// Shows the same sentence as `Display`, because a `main` that returns the error prints its
+/// `Debug`.
+impl fmt::Debug for ForeignOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,15 +1,17 @@
 //! The texts of the core that people read: each text says one thing.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{
-    Call, Challenge, ConfigError, Event, Explanation, Head, Ignored, Instant, NoToken, NotResumed,
-    OriginError, Outcome, Reason, Refusal, SnapshotError, Unavailable,
+    AdmitError, Call, Challenge, ConfigError, Event, Explanation, ForeignOrigin, Head, Ignored,
+    Instant, NoToken, NotResumed, OriginError, Outcome, Reason, Refusal, SnapshotError,
+    Unavailable,
 };
 
-use crate::fixture::{Fixture, grant_of, read};
+use crate::fixture::{Fixture, ORIGIN, grant_of, read};
 
 /// Each thing has exactly this text.
 #[track_caller]
@@ -27,6 +29,21 @@ fn tell<T: Display>(things: &[(T, &str)]) {
         let with_words: Vec<_> = with_words.filter(|text| text.contains(words)).collect();
         assert_eq!(with_words, [thing.to_string()], "{words}");
     }
+}
+
+/// A `main` that returns an error prints its `Debug`.
+#[test]
+fn an_error_that_a_main_returns_prints_its_sentence() {
+    fn check<E: Error>(error: &E) {
+        assert_eq!(format!("{error:?} {error:#?}"), format!("{error} {error}"));
+    }
+    check(&OriginError::NotAUri);
+    check(&ConfigError::Origin(OriginError::NotAUri));
+    check(&ConfigError::LoginPath);
+    let foreign = ForeignOrigin { origin: ORIGIN.parse().unwrap() };
+    check(&foreign);
+    check(&AdmitError::ForeignOrigin(foreign));
+    check(&AdmitError::TooManyHeaders);
 }
 
 #[test]
