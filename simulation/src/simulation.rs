@@ -71,7 +71,7 @@ impl<'a, M: Machine> Simulation<'a, M> {
             (0..setup.processes.max(1)).map(|process| M::begin(config(process as u64))).collect();
         Self {
             invariants: INVARIANTS,
-            clocks: Clocks::new(),
+            clocks: Clocks::default(),
             server: KEYS.iter().fold(Server::new(setup.policy.clone()), |server, (key, secret)| {
                 server.with_key(key, secret)
             }),

@@ -21,11 +21,14 @@ pub struct Clocks {
     wall: SystemTime,
 }
 
-impl Clocks {
-    pub fn new() -> Self {
+/// The clocks at the start of a run.
+impl Default for Clocks {
+    fn default() -> Self {
         Self { elapsed: Duration::ZERO, monotonic: UP, wall: UNIX_EPOCH + START }
     }
+}
 
+impl Clocks {
     /// The clocks of the clients' machine.
     pub fn now(&self) -> Now {
         Now::new(self.monotonic, self.wall)
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_ignores_a_time_out_of_range() {
-        let mut clocks = Clocks::new();
+        let mut clocks = Clocks::default();
         let before = clocks.now();
         clocks.set(ClockOffset::Ahead(Duration::MAX));
         clocks.set(ClockOffset::Behind(Duration::MAX));
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_suspended_machine_has_a_monotonic_clock_that_stands_still() {
-        let (mut clocks, hour) = (Clocks::new(), Duration::from_secs(60 * 60));
+        let (mut clocks, hour) = (Clocks::default(), Duration::from_secs(60 * 60));
         let (before, truth) = (clocks.now(), clocks.truth());
         clocks.suspend(hour);
         assert_eq!(clocks.now(), Now { wall: before.wall + hour, ..before });

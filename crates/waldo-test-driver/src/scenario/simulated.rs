@@ -69,7 +69,7 @@ pub(super) struct SimulatedBench<'a> {
 
 impl<'a> SimulatedBench<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Result<Self, Obstacle> {
-        let mut clocks = Clocks::new();
+        let mut clocks = Clocks::default();
         clocks.set(scenario.client.clock);
         Ok(Self {
             server: scenario.server(ELSEWHERE),
