@@ -26,7 +26,7 @@ fn near(left: f64, right: f64) -> bool {
 }
 
 #[test]
-fn quantiles_are_interpolated_and_do_not_depend_on_the_order() {
+fn quantiles_are_interpolated_in_any_sample_order() {
     let distribution = Distribution::new([40.0, 10.0, 30.0, 20.0]);
     assert!(near(distribution.median(), 25.0));
     assert!(near(distribution.quantile(0.0), 10.0));
@@ -37,7 +37,7 @@ fn quantiles_are_interpolated_and_do_not_depend_on_the_order() {
 
 /// The ranks are those of a sign test at 5 %, from the tables of the binomial distribution.
 #[test]
-fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
+fn median_interval_has_tabulated_sign_test_ranks() {
     let ranks = |count: u32| Distribution::new((1..=count).map(f64::from)).median_interval();
     for (count, lower, upper) in
         [(1, 1.0, 1.0), (3, 1.0, 3.0), (9, 2.0, 8.0), (20, 6.0, 15.0), (100, 40.0, 61.0)]
@@ -49,7 +49,7 @@ fn the_interval_of_the_median_has_the_ranks_of_the_tables() {
 /// A random sample of a known distribution: the interval must contain the median in about 19 of 20
 /// samples.
 #[test]
-fn the_interval_of_the_median_holds_the_median_as_often_as_it_says() {
+fn median_interval_covers_median_at_nominal_rate() {
     let mut dice = fastrand::Rng::with_seed(1);
     let mut sample = || Distribution::new((0..51).map(|_| dice.f64().powi(3))).median_interval();
     let held = (0..2000).filter(|_| sample().contains(&0.125)).count();
@@ -76,7 +76,7 @@ fn limited(instructions: Limit, allocations: Limit) -> Group {
 }
 
 #[test]
-fn each_limit_that_is_exceeded_is_told_with_what_is_allowed() {
+fn breach_message_names_measured_and_allowed_counts() {
     let group = limited(Times(1.15), More(1.0));
     let counts = [count("floor", 1000.0, 2.0), count("ours", 1150.0, 3.0)];
     assert_eq!(breaches(&group, &counts), [""; 0]);
@@ -98,7 +98,7 @@ fn without_valgrind_only_allocations_are_judged() {
 }
 
 #[test]
-fn a_group_without_limits_or_counts_is_told() {
+fn group_without_limits_or_counts_is_reported() {
     let counts = [count("floor", None, 0.0), count("ours", None, 0.0)];
     let free = Group::new("X3", "No limits", idle("floor")).with(idle("ours"));
     assert_eq!(breaches(&free, &counts), ["X3: no contender has a limit"]);
@@ -110,7 +110,7 @@ fn a_group_without_limits_or_counts_is_told() {
 }
 
 #[test]
-fn allocations_are_counted_and_those_of_the_preparation_are_not() {
+fn allocations_are_counted_without_preparation() {
     let boxes = Contender::repeating("boxes", || {
         let prepared = vec![1; 100];
         move || drop(std::hint::black_box(Box::new(prepared.len())))
@@ -135,7 +135,7 @@ fn ratios_are_taken_within_a_round() {
 }
 
 #[test]
-fn every_contender_has_its_turn_in_each_round_and_the_orders_differ() {
+fn each_round_runs_all_contenders_in_random_order() {
     let turns = Arc::new(Mutex::new(String::new()));
     let tell = |name: &'static str| {
         let turns = Arc::clone(&turns);
@@ -167,7 +167,7 @@ fn filled(nanos_each: u64) -> (usize, Vec<usize>) {
 }
 
 #[test]
-fn a_batch_is_filled_after_a_try_of_a_quarter() {
+fn batch_size_is_extrapolated_from_quarter_batch() {
     assert_eq!(filled(1000), (1024, vec![16, 64, 256]));
     assert_eq!(filled(1001), (1022, vec![16, 64, 256]));
     assert_eq!(filled(999).1, [16, 64, 256, 1024]);
@@ -199,7 +199,7 @@ impl Batch for Lie {
 
 #[test]
 #[should_panic(expected = "nothing was adopted")]
-fn a_batch_that_did_not_do_its_work_is_no_result() {
+fn batch_without_its_work_panics() {
     rounds(1).time(&Group::new("X5", "A lie", Contender::new("lie", |_| Lie)));
 }
 
@@ -218,7 +218,7 @@ fn counted() -> (Contender, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn threads_at_once_all_perform_a_batch_of_their_own() {
+fn each_parallel_thread_performs_its_own_batch() {
     let (contender, performed) = counted();
     let group = Group::new("X6", "Shared", contender).in_batches_of(100);
     Rounds { threads: 2, ..rounds(3) }.time(&group);
@@ -327,7 +327,7 @@ fn every_limit_is_still_there() {
 
 /// Each contender checks its own work, for example that each new token was held.
 #[test]
-fn what_is_measured_does_what_it_says() {
+fn each_contender_passes_its_own_check() {
     for group in attach::groups().into_iter().chain(adopt::groups()) {
         for contender in group.contenders() {
             let mut batch = contender.prepare(group.operations().unwrap_or(10));

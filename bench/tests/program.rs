@@ -161,7 +161,7 @@ fn each_contender_can_make_its_requests_and_calls() {
 
 /// The other two scenarios last longer than a token's lifetime, so this test leaves them out.
 #[test]
-fn stampedes_are_played_with_their_logins_and_nobody_stalled() {
+fn stampede_scenarios_have_expected_logins_without_stalls() {
     let [cold, _, _, storm, failure, resumption] = SCENARIOS;
     for scenario in [cold, storm, failure, resumption] {
         let outcome = scenario.play(1);
@@ -178,7 +178,7 @@ fn a_table_of_stampedes_has_milliseconds() {
 }
 
 #[test]
-fn one_login_too_many_and_one_thread_stalled_are_told() {
+fn wrong_login_count_or_stalled_thread_is_reported() {
     let [cold, ..] = SCENARIOS;
     let right = Played { logins: 1, stalled: 0, took: Duration::ZERO };
     let breach = |wrong| Outcome::new(cold, vec![right, wrong]).breach();

@@ -146,7 +146,7 @@ fn certify(embedding: Embedding) {
 }
 
 #[test]
-fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
+fn hyper_session_passes_all_socket_scenarios() {
     // One thread for all tasks: if one task blocks the thread, all tasks stop.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -171,7 +171,7 @@ fn the_session_in_hyper_passes_every_scenario_that_sockets_can_do() {
 }
 
 #[test]
-fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can_do() {
+fn attohttpc_session_passes_all_blocking_scenarios() {
     certify(Embedding {
         stack: "attohttpc",
         call: |session, call, request, _| Some(over_attohttpc::call(session, call, request)),
@@ -185,7 +185,7 @@ fn the_session_in_attohttpc_passes_every_scenario_that_a_thread_which_blocks_can
 }
 
 #[test]
-fn the_session_in_curl_passes_every_scenario_that_a_thread_which_blocks_can_do() {
+fn curl_session_passes_all_blocking_scenarios() {
     certify(Embedding {
         stack: "curl",
         call: |session, call, request, _| Some(over_curl::call(session, call, request)),
@@ -216,12 +216,12 @@ const MINREQ: Embedding = Embedding {
 };
 
 #[test]
-fn the_session_in_minreq_passes_every_scenario_that_timeouts_of_whole_seconds_can_do() {
+fn minreq_session_passes_all_whole_second_scenarios() {
     certify(MINREQ);
 }
 
 #[test]
-fn the_session_in_minreq_keeps_every_setting_but_a_lease_of_a_fraction_of_a_second() {
+fn minreq_session_keeps_settings_except_subsecond_lease() {
     let lacks = &[
         Need::Cancellation,
         Need::TiedLogins,
@@ -316,7 +316,7 @@ const EMBEDDINGS: [(&str, &str, &str); 9] = [
 
 /// The adapters' own tests compare the results of the suite with the table.
 #[test]
-fn the_readme_says_of_each_stack_how_many_lines_its_embedding_has() {
+fn readme_shows_line_count_of_each_embedding() {
     let stacks = EMBEDDINGS.map(|(stack, _, _)| stack.to_owned()).to_vec();
     assert_eq!(Row::all().into_iter().map(|row| row.stack).collect::<Vec<_>>(), stacks);
     for (stack, file, end) in EMBEDDINGS {

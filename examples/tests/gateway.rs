@@ -58,7 +58,7 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn what_is_about_one_connection_and_who_calls_is_not_handed_on() {
+async fn gateway_strips_hop_by_hop_and_credential_headers() {
     let api = Arc::new(Mutex::new(Api::default()));
     let upstream = serve(Router::new().fallback(answer).with_state(Arc::clone(&api))).await;
     let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET).unwrap();

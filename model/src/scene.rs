@@ -194,12 +194,12 @@ pub fn invalidation(setup: Setup) {
 }
 
 /// The token is invalidated while other callers use it. No later call carries the token.
-pub fn giving_up(setup: Setup) {
+pub fn dropped_token(setup: Setup) {
     send_until(setup, |session| assert!(session.invalidate(session.generation())));
 }
 
 /// A `reset` drops the token while other callers use it. No later call carries the token.
-pub fn giving_up_by_reset(setup: Setup) {
+pub fn dropped_token_by_reset(setup: Setup) {
     send_until(setup, |session| session.reset(others()));
 }
 

@@ -79,10 +79,10 @@ fn each_bound_detects_its_fault() {
         ("poisoned lock", scene::poisoned_lock, &[five, parallel, slow, forged]),
         ("reset", scene::reset, &[five, slow, forged, late]),
         ("invalidation", scene::invalidation, &[five, parallel, slow, forged]),
-        ("giving up", scene::giving_up, &[five, parallel, slow, forged, Fault::PreviousToken]),
+        ("giving up", scene::dropped_token, &[five, parallel, slow, forged, Fault::PreviousToken]),
         (
             "giving up by reset",
-            scene::giving_up_by_reset,
+            scene::dropped_token_by_reset,
             &[five, parallel, slow, forged, Fault::PreviousToken],
         ),
         ("telling", scene::telling, &[Fault::LostEvents, Fault::ReversedEvents]),

@@ -10,7 +10,7 @@ const ANY: &[Kind] = &[Threads, Tasks, TasksOfOneThread, Both];
 const TASKS: &[Kind] = &[Tasks, TasksOfOneThread];
 
 #[test]
-fn rule_13_a_cold_start_has_one_leader_and_no_wake_up_is_lost() {
+fn rule_13_calls_without_token_share_one_leader() {
     explore(scene::cold_start, ANY);
 }
 
@@ -30,77 +30,77 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
 }
 
 #[test]
-fn rule_13_a_leader_that_hangs_delays_the_others_by_its_lease() {
+fn rule_13_hanging_leader_delays_others_by_its_lease() {
     explore(scene::hanging_leader, ANY);
 }
 
 #[test]
-fn rule_13_a_leader_whose_future_is_dropped_is_replaced_at_once() {
+fn rule_13_dropped_leader_is_replaced_at_once() {
     explore(scene::dropped_leader, TASKS);
 }
 
 #[test]
-fn rule_13_leaders_that_are_dropped_one_after_the_other_cost_no_more_than_their_backoffs() {
+fn rule_13_successive_dropped_leaders_are_replaced_at_once() {
     explore(scene::dropped_leaders, TASKS);
 }
 
 #[test]
-fn rule_13_a_future_that_is_dropped_at_any_moment_costs_its_own_call() {
+fn rule_13_dropped_future_ends_only_its_call() {
     explore(scene::dropped_at_any_moment, TASKS);
 }
 
 #[test]
-fn rule_14_a_call_that_is_dropped_at_its_time_delays_nobody() {
+fn rule_14_call_dropped_during_login_delays_no_other() {
     explore(scene::timed_out, TASKS);
 }
 
 #[test]
-fn rule_14_a_follower_that_is_dropped_when_it_is_woken_takes_no_wake_up_with_it() {
+fn rule_14_dropping_woken_waiter_loses_no_other_wakeup() {
     explore(scene::dropped_when_woken, TASKS);
 }
 
 #[test]
-fn rule_14_all_wait_out_one_backoff_and_one_tries_again() {
+fn rule_14_waiters_share_backoff_and_one_retries() {
     explore(scene::backoff, ANY);
 }
 
 #[test]
-fn rule_14_nobody_waits_for_ever_where_no_login_brings_a_token() {
+fn rule_14_calls_are_refused_after_three_failures() {
     explore(scene::outage, ANY);
 }
 
 #[test]
-fn rule_14_a_call_leaves_at_its_deadline_and_alone() {
+fn rule_14_only_call_at_its_deadline_is_refused() {
     explore(scene::leaving, ANY);
 }
 
 #[test]
-fn rule_15_a_rejection_is_everybodys_answer_at_once() {
+fn rule_15_rejection_refuses_every_call_at_once() {
     explore(scene::rejection, ANY);
 }
 
 #[test]
-fn rule_19_a_lock_that_is_poisoned_while_others_wait_costs_one_call() {
+fn rule_19_poisoned_lock_costs_only_one_call() {
     explore(scene::poisoned_lock, ANY);
 }
 
 #[test]
-fn a_reset_while_others_wait_lets_them_go_on_at_once() {
+fn reset_lets_waiting_calls_continue_at_once() {
     explore(scene::reset, ANY);
 }
 
 #[test]
-fn an_invalidation_while_others_wait_lets_them_go_on_at_once() {
+fn repeated_invalidation_causes_one_login() {
     explore(scene::invalidation, ANY);
 }
 
 #[test]
-fn a_token_that_is_given_up_is_sent_by_no_later_call() {
-    explore(scene::giving_up, ANY);
-    explore(scene::giving_up_by_reset, ANY);
+fn no_later_call_sends_a_dropped_token() {
+    explore(scene::dropped_token, ANY);
+    explore(scene::dropped_token_by_reset, ANY);
 }
 
 #[test]
-fn rule_22_each_entry_is_told_once_and_in_order_and_time_never_runs_backwards() {
+fn rule_22_entries_are_emitted_once_and_in_order() {
     explore(scene::telling, ANY);
 }

@@ -34,7 +34,7 @@ mod tests {
     use crate::runtime::RUNTIME;
 
     #[test]
-    fn every_peer_logs_in_once_and_puts_the_token_on_each_request() {
+    fn each_peer_logs_in_once_and_attaches_token() {
         for kind in KINDS {
             let logins = Arc::new(Logins::once());
             let client = (kind.begin)(Arc::clone(&logins));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_bytes_are_taken_up_to_the_limit_and_one_more() {
+    fn rule_02_body_is_read_to_limit_plus_one() {
         for length in [1, 1000, Login::MAX_BODY, 1 << 30] {
             let ended = read(1 << 20, |_| Some(data(length.min(1 << 24)))).unwrap();
             assert_eq!(ended.bytes, Login::MAX_BODY + 1, "{length}");
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_a_slow_body_in_a_busy_task_is_waited_for() {
+    fn rule_02_slow_body_is_awaited_in_busy_task() {
         let ended = read(200_000, |polled| match polled {
             0 | 100_000 => Some(data(7)),
             100_001.. => None,

@@ -194,7 +194,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_value_that_is_not_unicode_is_its_own_mistake() {
+    fn non_unicode_value_has_its_own_error() {
         use std::os::unix::ffi::OsStringExt;
         let error = read(|_| Some(OsString::from_vec(vec![0xff]))).unwrap_err();
         assert_eq!(

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_22_the_more_often_it_comes_the_lower_its_level() {
+    fn rule_22_more_frequent_events_have_lower_levels() {
         let lifetime = Duration::from_secs(60);
         let challenged = |outcome| Event::Challenged { generation: 1, outcome };
         let rejected =

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_1_the_body_is_json_for_any_key_pair() {
+    fn rule_01_the_body_is_json_for_any_key_pair() {
         let credentials = Credentials::new("a\"b\\\u{7}", "ß\n\u{1f600}x").unwrap();
         let body: serde_json::Value = serde_json::from_slice(&credentials.to_json()).unwrap();
         assert_eq!(
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn fingerprints_tell_keys_apart() {
+    fn fingerprints_distinguish_different_keys() {
         let of = |key: &str| Credentials::new(key, "s").unwrap().fingerprint();
         assert_eq!(of("sandbox.wk.1"), of("sandbox.wk.1"));
         assert_ne!(of("sandbox.wk.1"), of("wk.1"));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_an_accepted_token_spends_half_of_the_permits_at_once() {
+    fn rule_16_accepted_token_spends_half_of_permits_immediately() {
         let mut evidence = Evidence::none();
         evidence.grant(true);
         let mut evidence = evidence.after_success();

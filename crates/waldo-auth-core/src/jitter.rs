@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_spread_over_the_whole_range_and_repeat_with_the_seed() {
+    fn delays_are_uniform_and_reproducible_from_seed() {
         let limit = Duration::from_secs(1);
         let draw = |seed| {
             let mut jitter = Jitter::seeded(seed);

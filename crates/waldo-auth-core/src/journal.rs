@@ -381,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_22_the_ring_is_bounded_and_numbered() {
+    fn rule_22_journal_is_bounded_and_numbered() {
         let mut journal = Journal::new();
         let at = Instant::from_start(Duration::ZERO);
         for login in 1..=1000 {

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_11_the_leeway_is_three_seconds_but_at_most_a_tenth() {
+    fn rule_11_leeway_is_three_seconds_at_most_a_tenth() {
         let long = lifetime(secs(3600));
         assert!(long.usable(LEEWAY, at(3596)));
         assert!(!long.usable(LEEWAY, at(3597)));

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_https_is_required_except_on_loopback() {
+    fn rule_03_https_is_required_except_on_loopback() {
         for text in [
             "http://127.0.0.1:8787",
             "http://localhost",
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_origin_is_refused_with_the_reason() {
+    fn invalid_origin_is_refused_with_its_reason() {
         for (text, error) in [
             ("", OriginError::NotAUri),
             ("api.waldo.ai", OriginError::NotAbsolute),
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_exactly_the_same_origin() {
+    fn rule_03_exactly_the_same_origin() {
         let origin: Origin = "https://api.waldo.ai".parse().unwrap();
         for uri in [
             "https://api.waldo.ai/x",
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_another_spelling_is_given_the_origins_own() {
+    fn rule_03_another_spelling_is_given_the_origins_own() {
         for (origin, uri, expected) in [
             (
                 "https://api.waldo.ai",
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_a_scheme_in_capitals_is_foreign() {
+    fn rule_03_a_scheme_in_capitals_is_foreign() {
         for (origin, schemes) in
             [("https://api.waldo.ai", ["HTTPS", "Https"]), ("http://127.0.0.1:1", ["HTTP", "Http"])]
         {

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_16_part_of_a_permit_is_kept_up_to_the_burst() {
+    fn rule_16_fraction_of_permit_accrues_up_to_burst() {
         let mut bucket = RateLimiter::full();
         assert!(bucket.take(2, EVERY, at(0)));
         assert!(bucket.take(2, EVERY, at(20)));

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_is_answered_and_ends_its_connection() {
+    async fn stalled_request_body_gets_408_and_closes_connection() {
         for path in ["/authenticate", "/document", "/_emulator/policy"] {
             let head = format!(
                 "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\ncontent-length: 9\r\n\r\n{{"

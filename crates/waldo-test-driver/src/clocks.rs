@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_machine_has_a_monotonic_clock_that_stands_still() {
+    fn suspended_machine_stops_its_monotonic_clock() {
         let (mut clocks, hour) = (Clocks::default(), Duration::from_secs(60 * 60));
         let (before, truth) = (clocks.now(), clocks.truth());
         clocks.suspend(hour);

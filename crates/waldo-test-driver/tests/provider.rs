@@ -15,7 +15,7 @@ static ELSEWHERE: CryptoProvider = CryptoProvider {
 
 // Alone in its file, since a process has one provider for good.
 #[test]
-fn a_provider_that_was_there_first_stays_and_one_without_hmac_is_a_500_that_says_so() {
+fn installed_provider_without_hmac_stays_and_causes_500() {
     ELSEWHERE.install_default().unwrap();
     let mut server = Server::default();
     let body = serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET })

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_read_leaves_room_for_a_byte_too_many() {
+    fn last_read_leaves_room_to_detect_excess() {
         let read =
             |length, room| stated(length, b"a longer text").read(&mut vec![0; room]).unwrap();
         assert_eq!(read(13, 4), 4);

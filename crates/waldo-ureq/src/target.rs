@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_no_path_and_no_url_is_refused() {
+    fn invalid_target_is_refused() {
         for text in ["", "customer", "api.waldo.ai/customer", "*", "/a b", "https://", "?a=b"] {
             assert!(
                 matches!(resolve(text), Err(Error::Target { .. })),

@@ -50,7 +50,7 @@ fn seen(emulator: &Emulator) -> Vec<String> {
 /// came back with that renewal's answer. A response to a request that was sent before belongs to
 /// the token that was given up: the next call logs in.
 #[test]
-fn anthropic_sdk_python_1841_an_invalidation_during_a_renewal_is_not_lost() {
+fn anthropic_sdk_python_1841_invalidation_during_renewal_is_kept() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -96,7 +96,7 @@ fn n8n_37000_bytes_are_sent_from_their_beginning() {
 
 /// `a2aproject/a2a-js#735`: the same. A factory makes another stream for each sending.
 #[test]
-fn a2a_js_735_a_factory_makes_a_stream_for_each_sending() {
+fn a2a_js_735_factory_creates_stream_for_each_attempt() {
     bounded(|| arrives_whole_after_a_401(Factory::new(|| Ok(Cursor::new(vec![7; 300_000])))));
 }
 
@@ -104,7 +104,7 @@ fn a2a_js_735_a_factory_makes_a_stream_for_each_sending() {
 /// and the retry went without its body. The response that is delivered is the second one, with its
 /// own body.
 #[test]
-fn abs_cli_89_the_caller_is_handed_the_good_response() {
+fn abs_cli_89_response_of_successful_retry_is_delivered() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -133,7 +133,7 @@ fn abs_cli_89_the_caller_is_handed_the_good_response() {
 /// `TrueLayer/reqwest-middleware#44`: a stream that could not be sent twice failed before it was
 /// sent once. It is sent, on a client without a token too, as its login comes first.
 #[test]
-fn reqwest_middleware_44_a_stream_is_sent_once_and_does_not_fail_before() {
+fn reqwest_middleware_44_one_shot_stream_is_sent_once() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -175,7 +175,7 @@ fn oauth2_500_no_hop_is_made_with_the_token() {
 /// anything else that can be printed, shows a token or the key pair; a token goes by its
 /// generation.
 #[test]
-fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
+fn azure_sdk_for_rust_1707_output_contains_no_token() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -211,7 +211,7 @@ fn azure_sdk_for_rust_1707_no_trace_shows_a_token() {
 /// nothing went on. A login goes around the session, so its 401 ends it, and the next login serves
 /// all who wait.
 #[test]
-fn medplum_10559_a_401_to_a_login_takes_no_lock_of_its_own() {
+fn medplum_10559_401_to_login_blocks_no_call() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -227,7 +227,7 @@ fn medplum_10559_a_401_to_a_login_takes_no_lock_of_its_own() {
 /// waited for the refresh. With every call refused at once, the login goes out all the same, and
 /// without a token.
 #[test]
-fn axios_auth_refresh_120_the_login_goes_out_while_every_call_waits_for_it() {
+fn axios_auth_refresh_120_login_is_sent_while_all_calls_wait() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let bare_logins = |request: Request<SendBody>, next: MiddlewareNext| {
@@ -264,7 +264,7 @@ fn axios_auth_refresh_120_the_login_goes_out_while_every_call_waits_for_it() {
 /// panicked on it. A user's code that panics, wherever it is called, costs its own call; threads
 /// that share the client go on.
 #[test]
-fn reinhardt_web_1662_a_thread_that_panics_takes_no_other_with_it() {
+fn reinhardt_web_1662_panicking_thread_affects_no_other_thread() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -313,14 +313,14 @@ fn arrives_after_a_refusal(server: &Scripted, document: impl Payload, length: us
 /// `urllib3/urllib3#241`: a 401 to a large upload comes before the whole body is sent, and the
 /// client sees a broken pipe instead. The client sends a probe without the body, and gets the 401.
 #[test]
-fn urllib3_241_a_401_before_a_broken_pipe_heals() {
+fn urllib3_241_upload_with_broken_pipe_is_resent() {
     bounded(|| arrives_after_a_refusal(&refusing_uploads(), vec![7; 8_000_000], 8_000_000));
 }
 
 /// `seanmonstar/reqwest#1975`: a server refuses the `Authorization` of an upload and closes. The
 /// client sees an aborted connection instead of the status. The body is sent in chunks.
 #[test]
-fn reqwest_1975_a_refusal_of_an_upload_in_chunks_heals() {
+fn reqwest_1975_refused_chunked_upload_is_resent() {
     bounded(|| {
         let document = vec![7; 8_000_000];
         let factory = Factory::new(|| Ok(Cursor::new(&document)));
@@ -331,7 +331,7 @@ fn reqwest_1975_a_refusal_of_an_upload_in_chunks_heals() {
 /// `golang/go#51109`: a server answers and closes before it has read the body. A race decides
 /// whether the client gets the response. Here both outcomes heal, for any length of the body.
 #[test]
-fn go_51109_a_refusal_before_the_body_is_read_heals() {
+fn go_51109_upload_refused_before_reading_is_resent() {
     bounded(|| {
         for length in [60_000, 70_000, 200_000, 1_000_000, 3_000_000] {
             arrives_after_a_refusal(&refusing_uploads(), vec![7; length], length);
@@ -343,7 +343,7 @@ fn go_51109_a_refusal_before_the_body_is_read_heals() {
 /// its timeout. Some statuses say enough without a body. For the others, the client waits a short
 /// time for the body.
 #[test]
-fn cf_java_client_562_an_endless_error_body_delays_no_call() {
+fn cf_java_client_562_endless_error_body_delays_no_call() {
     bounded(|| {
         let logins = AtomicU32::new(0);
         let server = Scripted::start(move |exchange| {

@@ -137,7 +137,7 @@ fn spellings(secret: &str) -> Vec<(&'static str, usize, String)> {
 }
 
 #[test]
-fn a_canary_is_found_in_every_spelling_and_not_where_it_is_not() {
+fn canary_is_found_in_every_encoding() {
     let mut canaries = Canaries(BTreeMap::new());
     canaries.add("the key", KEY);
     let long = format!("a header before it {KEY} and one behind");

@@ -34,7 +34,7 @@ pub(crate) fn plays() {
         Play::stores_and_resumes,
     ] {
         scene(&mut play);
-        play.tells_its_journal();
+        play.collects_its_journal();
     }
 }
 
@@ -93,7 +93,7 @@ impl Play {
         token
     }
 
-    fn tells_its_journal(&self) {
+    fn collects_its_journal(&self) {
         EARS.hear(self.session.journal());
         for entry in self.session.journal().since(0) {
             EARS.hear(entry);

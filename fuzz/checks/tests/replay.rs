@@ -48,7 +48,7 @@ fn every_file_of_every_corpus_passes_its_check() {
 }
 
 #[test]
-fn every_check_has_a_target_and_a_corpus_and_none_is_left_over() {
+fn each_check_has_one_target_and_corpus() {
     let checks: BTreeSet<String> = CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names(&folder("targets")), checks);
     assert_eq!(names(&folder("corpus")), checks);
@@ -69,6 +69,6 @@ impl Wrong for LogsInByGet {
 
 #[test]
 #[should_panic(expected = "own-origin")]
-fn a_faulty_machine_does_not_pass_the_check_of_the_simulation() {
+fn faulty_implementation_fails_the_simulation_check() {
     simulation_of::<Plain<LogsInByGet>>(&[]);
 }

@@ -254,7 +254,7 @@ mod tests {
     const HOUR: Duration = ms(3_600_000);
 
     #[test]
-    fn a_good_token_costs_nothing_more_and_a_dead_one_a_login() {
+    fn expired_token_costs_one_login_and_valid_none() {
         let good = after(ms(3_599_949), Leeway::NONE.config(), false);
         assert_eq!(good, Ending::default());
         let login = Ending { logins: 1, extra: ms(402), in_logins: ms(402), ..Ending::default() };
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_dies_on_the_way_costs_a_login_and_a_resend_or_the_call() {
+    fn token_expiring_in_flight_costs_resend_or_call() {
         let died = Ending {
             logins: 1,
             refused: 1,

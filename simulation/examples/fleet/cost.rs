@@ -104,8 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_takes_time_and_ends_are_exact_a_leeway_costs_the_logins_of_its_share_of_the_gaps()
-     {
+    fn exact_expiry_leeway_costs_proportional_logins() {
         let [none, some, more] = costs(Manner::EXACT, Gaps::Even, [0, 30, 300]);
         assert_near(some.logins, 1000.0 * 30.0 / 3600.0);
         assert_near(more.logins, 1000.0 * 300.0 / 3600.0);
@@ -116,8 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn where_ends_are_whole_seconds_a_token_dies_half_a_second_early_and_a_leeway_of_one_is_enough()
-    {
+    fn one_second_leeway_covers_whole_second_expiry() {
         let [none, one, three] = costs(Manner::COMMON, Gaps::Even, [0, 1, 3]);
         assert_near(none.refused, 1000.0 * 0.5 / 3600.0);
         assert_near(one.logins, 1000.0 * 0.5 / 3600.0);
@@ -126,7 +124,7 @@ mod tests {
 
     /// What rule 11 rests on.
     #[test]
-    fn by_default_a_call_once_an_hour_sees_no_401_and_hardly_a_login_is_needless() {
+    fn default_leeway_avoids_401s_and_needless_logins() {
         let leeways = [Leeway::NONE, Leeway::Default].map(Leeway::config);
         for manner in Manner::ALL {
             for round_trip in [10, 100, 1000].map(Duration::from_millis) {
@@ -142,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_once_an_hour_finds_its_token_dead_whatever_the_leeway() {
+    fn hourly_calls_gain_nothing_from_larger_leeway() {
         let [none, three, more] = costs(Manner::COMMON, Gaps::Period, [0, 3, 300]);
         assert!(none.refused > 200.0, "{none:?}");
         assert_eq!((three.logins, three.refused), (more.logins, more.refused));

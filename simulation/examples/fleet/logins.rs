@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn without_idle_gaps_each_process_logs_in_once_whatever_the_leeway() {
+    fn steady_process_logs_in_once_with_any_leeway() {
         for at_most in [0, 3, 30, 300].map(Duration::from_secs) {
             let tally = run(fleet(Traffic::Steady, 5), Leeway::half(at_most));
             assert_eq!((logins(tally), tally.refused, tally.failed), (5, 0, 0), "{at_most:?}");
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_longer_than_a_lifetime_costs_a_login_and_a_shorter_one_none() {
+    fn only_gap_longer_than_lifetime_costs_login() {
         for traffic in [Traffic::Bursts, Traffic::Nightly] {
             let plan = Plan::new(traffic, Rng::with_seed(3));
             let mut calls = plan.clone();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_shared_token_on_a_lenient_server_logins_do_not_grow_with_the_processes() {
+    fn shared_token_needs_one_login_for_all_processes() {
         for traffic in [Traffic::Steady, Traffic::Jobs] {
             for processes in [1, 10, 100] {
                 let tally = run(Fleet { shared: true, ..fleet(traffic, processes) }, Leeway::NONE);

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_case_has_a_name_of_its_own_and_figures_of_before() {
+    fn each_case_has_unique_name_and_earlier_figures() {
         let (sections, before) = (catalogue::sections(), Before::read());
         let mut names = BTreeSet::new();
         for case in sections.iter().flat_map(|section| &section.cases) {

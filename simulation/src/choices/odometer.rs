@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_schedule_is_counted_whether_or_not_states_are_remembered() {
+    fn schedule_count_is_independent_of_state_merging() {
         // The binomial coefficients 10 over 5 and 12 over 6.
         for (steps, schedules) in [(5, 252), (6, 924)] {
             let each = interleave(steps, false);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_comes_back_to_its_own_state_is_a_circle() {
+    fn run_revisiting_its_own_state_is_a_cycle() {
         let mut odometer = Odometer::default();
         assert!(odometer.is_new(|| 1));
         assert_eq!(odometer.pick(2), 0);

@@ -105,7 +105,7 @@ impl Observer {
 }
 
 #[test]
-fn the_last_sixteen_given_up_tokens_are_remembered() {
+fn last_sixteen_dropped_tokens_are_remembered() {
     let mut observer = Observer::holding(1);
     for token in 1..=17 {
         observer.is_refused(token, false);
@@ -182,7 +182,7 @@ fn a_renewal_is_taken_from_this_login_only() {
 }
 
 #[test]
-fn an_invalidation_gives_up_a_token_that_a_login_may_replace() {
+fn invalidation_drops_token_only_if_login_is_possible() {
     let invalidated = |prepare: &dyn Fn(&mut Observer)| {
         let mut observer = Observer::holding(1);
         prepare(&mut observer);
@@ -214,7 +214,7 @@ fn an_invalidation_gives_up_a_token_that_a_login_may_replace() {
 }
 
 #[test]
-fn rejections_keep_logins_away_for_a_minute_up_to_fifteen() {
+fn rejection_delays_logins_1_to_15_minutes() {
     let mut observer = Observer::holding(1);
     for (login, minutes) in (2..).zip([1, 2, 4, 8, 15, 15]) {
         observer.logs_in(login);
@@ -238,7 +238,7 @@ fn rejections_keep_logins_away_for_a_minute_up_to_fifteen() {
 }
 
 #[test]
-fn failures_keep_logins_away_as_long_as_the_server_asks() {
+fn failure_delays_logins_by_retry_after() {
     let mut observer = Observer::holding(1);
     for (login, asked, until) in [(2, None, 0), (3, Some(60), 60), (4, Some(3 * 60 * 60), 60 * 60)]
     {
@@ -264,7 +264,7 @@ fn failures_keep_logins_away_as_long_as_the_server_asks() {
 
 /// The end of a login counts even if its lease has expired.
 #[test]
-fn a_late_login_is_taken_unless_a_newer_token_is_held() {
+fn late_grant_is_held_without_newer_token() {
     let late = |meanwhile: &dyn Fn(&mut Observer)| {
         let mut observer = Observer::holding(1);
         observer.logs_in(2);
@@ -321,7 +321,7 @@ fn an_expired_lease_takes_no_rejection_back() {
 }
 
 #[test]
-fn a_short_lifetime_may_have_ended_in_its_second_half() {
+fn short_lifetime_may_have_ended_after_half() {
     let lifetime =
         |span| Lifetime { sent: at(10), span: Duration::from_secs(span), spent: Duration::ZERO };
     assert!(!may_have_ended(lifetime(2), at(10)));

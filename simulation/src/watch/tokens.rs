@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_newest_tokens_are_remembered_and_each_by_its_number() {
+    fn only_newest_tokens_are_remembered_by_number() {
         let mut tokens = Tokens::default();
         let total = REMEMBERED as u64 + 3;
         for serial in 0..total {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_has_spent_the_time_since_its_start() {
+    fn stored_token_lifetime_counts_from_its_start() {
         let mut tokens = Tokens::default();
         tokens.enter("1.e30.x");
         let stored = r#"{"token": "1.e30.x", "began_ms": 4000, "lifetime_ms": 60000}"#;
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_of_more_than_a_day_by_the_wall_clock_is_not_believed() {
+    fn wall_clock_lifetime_over_one_day_is_ignored() {
         let mut tokens = Tokens::default();
         let id = tokens.enter("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjg2NDAxfQ.x"); // {"exp":86401}
         assert_eq!(tokens.lifetime(id, &HeaderMap::new(), at(0)).span, DOCUMENTED);

@@ -82,7 +82,7 @@ fn every_schedule_of_three_calls_keeps_the_invariants() {
 }
 
 #[test]
-fn every_schedule_of_two_calls_and_any_one_fault_keeps_the_invariants() {
+fn two_calls_with_one_fault_keep_invariants() {
     for report in search("2 calls") {
         // As the README says.
         assert!(report.schedules > 55_000, "{report:?}");
@@ -90,17 +90,17 @@ fn every_schedule_of_two_calls_and_any_one_fault_keeps_the_invariants() {
 }
 
 #[test]
-fn every_schedule_of_two_calls_of_two_kinds_and_any_one_fault_keeps_the_invariants() {
+fn two_call_kinds_with_one_fault_keep_invariants() {
     search("kinds");
 }
 
 #[test]
-fn every_schedule_of_one_call_and_any_two_faults_keeps_the_invariants() {
+fn one_call_with_two_faults_keeps_invariants() {
     search("1 call");
 }
 
 #[test]
-fn every_schedule_of_two_processes_that_share_a_token_keeps_the_invariants() {
+fn two_processes_sharing_token_keep_invariants() {
     search("processes");
 }
 
@@ -157,7 +157,7 @@ fn a_call_to_elsewhere_notices_no_expiry() {
 }
 
 #[test]
-fn what_bytes_spell_is_a_run_and_ends() {
+fn any_bytes_give_a_finite_run() {
     let plan = Plan::Drawn { steps: STEPS };
     for spelled in [&[][..], &[0; 64], &[255; 4096], b"any text at all, as a fuzzer may have it"] {
         let report = bytes::<Session>(&plan, spelled).unwrap_or_else(|failure| panic!("{failure}"));

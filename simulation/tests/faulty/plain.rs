@@ -124,7 +124,7 @@ impl<W: Wrong> Plain<W> {
         good.then_some(token)
     }
 
-    fn patience_ends(&self, call: &Call) -> bool {
+    fn failures_reach_limit(&self, call: &Call) -> bool {
         let failed = self.closed.is_some_and(|closed| !closed.rejected);
         let endless = Self::has(Defect::EndlessPatience);
         let patience = if Self::has(Defect::GivesUpEarly) { 1 } else { 3 };
@@ -346,7 +346,7 @@ impl<W: Wrong> Machine for Plain<W> {
             let token = token.clone();
             return Step::Send(Attempt { call, token, sent: now });
         }
-        if self.patience_ends(&call) {
+        if self.failures_reach_limit(&call) {
             let closed =
                 self.closed.map_or(now.monotonic, |closed| closed.until.max(now.monotonic));
             return refuse(Why::Unavailable, closed);

@@ -16,7 +16,7 @@ use waldo_auth_client::{Call, Credentials, Explanation, Generation, NoToken, Ver
 use crate::site::{admit, grant, lead, session, wait};
 
 #[test]
-fn rule_13_a_login_is_settled_with_what_comes_of_it() {
+fn rule_13_failed_lead_causes_a_backoff() {
     let session = session();
     lead(&session).fail("no route to host");
     let explanation = session.explain();
@@ -24,7 +24,7 @@ fn rule_13_a_login_is_settled_with_what_comes_of_it() {
 }
 
 #[test]
-fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
+fn rule_13_dropped_lead_abandons_its_login() {
     let session = session();
     drop(lead(&session));
     let explanation = session.explain();
@@ -35,7 +35,7 @@ fn rule_13_a_lead_that_is_dropped_has_given_up_its_login() {
 }
 
 #[test]
-fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
+fn rule_13_login_continues_after_its_call_ends() {
     let session = session();
     let soon = session.now().saturating_add(Duration::from_millis(20));
     let Admission::Authenticate(lead, own) =
@@ -54,7 +54,7 @@ fn rule_13_a_login_goes_on_behind_a_call_that_has_ended() {
 }
 
 #[test]
-fn rule_13_the_wait_of_the_call_that_logs_in_ends_with_the_login() {
+fn rule_13_leaders_own_wait_ends_with_login() {
     let session = session();
     let Admission::Authenticate(lead, own) = admit(&session, Call::replayable()) else {
         panic!("expected a login")
@@ -100,7 +100,7 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
 }
 
 #[test]
-fn rule_06_a_response_names_the_token_that_it_was_an_answer_to() {
+fn rule_06_403_response_carries_generation_of_sent_token() {
     let session = session();
     grant(lead(&session));
     let answered = |status: u16| {
@@ -137,7 +137,7 @@ fn rule_20_every_token_of_a_response_is_marked_sensitive() {
 }
 
 #[test]
-fn what_an_attempt_has_left_is_what_its_call_has() {
+fn attempt_has_remaining_time_of_its_call() {
     let session = session();
     grant(lead(&session));
     let left = |call| match admit(&session, call) {
@@ -155,7 +155,7 @@ fn what_an_attempt_has_left_is_what_its_call_has() {
 }
 
 #[test]
-fn what_changes_the_session_changes_it() {
+fn grant_resume_invalidate_and_reset_change_session() {
     let is_held = |session: &SharedSession| matches!(session.explain(), Explanation::Send { .. });
     let (session, other) = (session(), session());
     assert!(session.snapshot().is_none());
@@ -181,7 +181,7 @@ fn on_cpu() -> Option<Duration> {
 }
 
 #[test]
-fn rule_14_the_wait_ends_by_itself_when_nobody_rings() {
+fn rule_14_wait_ends_at_deadline_without_notification_or_spinning() {
     let session = session();
     let leader = lead(&session);
     let (soon, before) = (session.now().saturating_add(Duration::from_millis(100)), on_cpu());
@@ -216,7 +216,7 @@ fn rule_14_a_task_waits_no_longer_than_its_timer() {
 }
 
 #[test]
-fn a_wait_that_has_begun_misses_nothing() {
+fn started_wait_misses_no_notification() {
     let session = session();
     let leader = lead(&session);
     let waits = [wait(&session, Call::replayable()), wait(&session, Call::replayable())];

@@ -86,7 +86,7 @@ impl Visit for Fields {
 }
 
 #[test]
-fn rule_22_each_entry_of_the_journal_is_told_once_by_its_level() {
+fn rule_22_each_entry_is_emitted_once_at_its_level() {
     let heard = Heard::default();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
         let session = hasty();
@@ -192,7 +192,7 @@ impl<S: Subscriber> Layer<S> for Asks {
 }
 
 #[test]
-fn rule_22_a_subscriber_that_asks_the_session_stops_nobody() {
+fn rule_22_subscriber_using_the_session_blocks_no_call() {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
         let session = hasty();
@@ -210,7 +210,7 @@ fn rule_22_a_subscriber_that_asks_the_session_stops_nobody() {
 }
 
 #[test]
-fn rule_22_events_of_a_login_in_another_thread_reach_the_calls_subscriber() {
+fn rule_22_login_thread_events_reach_callers_subscriber() {
     let heard = Heard::default();
     let ends: [fn(_); 2] = [grant, drop];
     for end in ends {
@@ -244,7 +244,7 @@ impl<F: FnMut()> Drop for OnUnwind<F> {
 
 /// A subscriber that panics during a panic would end the process, so events wait for the next step.
 #[test]
-fn rule_22_what_happens_while_a_thread_unwinds_is_told_with_the_next_step() {
+fn rule_22_events_during_unwind_are_emitted_at_next_step() {
     fn call() -> Call {
         Call::replayable()
     }

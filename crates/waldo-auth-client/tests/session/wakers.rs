@@ -75,7 +75,7 @@ impl Wake for Counts {
 }
 
 #[test]
-fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
+fn rule_13_waiting_task_is_woken_through_last_waker() {
     let session = Arc::new(session());
     let lead = lead(&session);
     let (mut task, former, last) =
@@ -90,7 +90,7 @@ fn rule_13_a_task_that_waits_is_woken_by_the_last_waker_it_was_polled_with() {
 }
 
 #[test]
-fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
+fn rule_18_each_session_change_wakes_all_waiters() {
     /// Makes a change. Returns the lead if the login is still under way.
     type Change<'a> = &'a dyn Fn(&SharedSession, Lead) -> Option<Lead>;
     let stored = {
@@ -133,12 +133,12 @@ fn rule_18_each_change_of_the_session_wakes_those_who_wait() {
 }
 
 #[test]
-fn rule_18_a_waker_that_drops_a_task_which_waits_stops_nobody() {
+fn rule_18_waker_dropping_waiting_task_blocks_no_call() {
     two(&Arc::new(session()), |task| drop(task.lock().unwrap().take()));
 }
 
 #[test]
-fn rule_18_a_waker_that_runs_a_task_on_the_spot_stops_nobody() {
+fn rule_18_waker_polling_task_inline_blocks_no_call() {
     two(&Arc::new(session()), |task| {
         let mut task = task.lock().unwrap();
         let polled = task.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -147,7 +147,7 @@ fn rule_18_a_waker_that_runs_a_task_on_the_spot_stops_nobody() {
 }
 
 #[test]
-fn rule_18_a_waker_that_comes_back_to_the_session_stops_nobody() {
+fn rule_18_waker_reentering_session_blocks_no_call() {
     let session = Arc::new(session());
     let again = Arc::clone(&session);
     two(&session, move |_| {
@@ -167,7 +167,7 @@ impl Wake for Holds {
 }
 
 #[test]
-fn rule_18_a_waker_that_changes_the_session_as_it_is_dropped_stops_nobody() {
+fn rule_18_waker_changing_session_on_drop_blocks_no_call() {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
         let session = Arc::new(session());

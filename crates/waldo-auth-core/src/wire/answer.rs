@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_any_success_with_a_token_in_its_body() {
+    fn rule_02_any_success_with_a_token_in_its_body() {
         for status in [200, 201, 203, 299] {
             assert_eq!(answer(status, &[], &format!(r#"{{"token":"{JWT}"}}"#)), JWT);
         }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_a_success_with_a_token_in_its_header() {
+    fn rule_02_a_success_with_a_token_in_its_header() {
         let header = format!("bearer {JWT}");
         let headers = [
             ("authorization", "from scheme response function"),
@@ -193,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_the_body_goes_before_the_header() {
+    fn rule_02_the_body_goes_before_the_header() {
         let headers = [("authorization", "e30.e30.e30")];
         assert_eq!(answer(200, &headers, &format!(r#"{{"token":"{JWT}"}}"#)), JWT);
     }
 
     #[test]
-    fn rule_2_a_rejection_is_a_json_object_with_a_code() {
+    fn rule_02_a_rejection_is_a_json_object_with_a_code() {
         for (status, code) in [
             (400, "MISSING_PARAMETERS"),
             (401, "INVALID_API_KEY"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_everything_else_is_unavailable() {
+    fn rule_02_everything_else_is_unavailable() {
         for (status, body) in [
             (403, "<html>Request blocked</html>"),
             (400, "{'code': 'MISSING_PARAMETERS'}"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_bodies_over_64_kib_are_refused() {
+    fn rule_02_bodies_over_64_kib_are_refused() {
         let body = |pad: usize| format!(r#"{{"token":"{JWT}","p":"{}"}}"#, "p".repeat(pad));
         let frame = body(0).len();
         assert_eq!(answer(200, &[], &body(MAX_BODY_BYTES - frame)), JWT);
@@ -247,7 +247,7 @@ mod tests {
     /// The code of a large body counts. A slow body with the same beginning is cut too, and both
     /// must be a rejection.
     #[test]
-    fn rule_2_a_large_rejection_is_read_up_to_the_limit() {
+    fn rule_02_a_large_rejection_is_read_up_to_the_limit() {
         let pad = "p".repeat(MAX_BODY_BYTES);
         for status in [400, 401, 403] {
             for body in [
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_20_a_code_that_echoes_the_key_pair_is_not_kept() {
+    fn rule_20_code_echoing_key_pair_is_redacted() {
         for echo in ["bad key key-canary", "secret-canary", "k ey-can\\u0000ary"] {
             assert_eq!(answer(401, &[], &format!(r#"{{"code":"{echo}"}}"#)), "rejected …");
         }

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_4_one_optional_bearer_is_stripped() {
+    fn rule_04_one_optional_bearer_is_stripped() {
         for (value, expected) in [
             ("Bearer a.b.c", "a.b.c"),
             ("bearer a.b.c", "a.b.c"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_the_header_is_canonical_and_sensitive() {
+    fn rule_03_the_header_is_canonical_and_sensitive() {
         let header = header(b"a.b.c").unwrap();
         assert_eq!(header.as_bytes(), b"Bearer a.b.c");
         assert!(header.is_sensitive());
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_3_a_header_in_our_form_is_reused() {
+    fn rule_03_a_header_in_our_form_is_reused() {
         for value in [
             "Bearer a.b.c",
             "bearer a.b.c",

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_retry_after_in_seconds_is_capped_and_overflow_safe() {
+    fn rule_02_retry_after_in_seconds_is_capped_and_overflow_safe() {
         assert_eq!(wait(&[("retry-after", "7")]), Some(7));
         assert_eq!(wait(&[("retry-after", " 0 ")]), Some(0));
         assert_eq!(wait(&[("retry-after", "86400")]), Some(3600));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_retry_after_as_a_date_counts_from_the_answers_own_date() {
+    fn rule_02_retry_after_date_counts_from_response_date() {
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(wait(&[date, ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), Some(30));
         assert_eq!(wait(&[date, ("retry-after", "Sun, 06 Nov 1994 08:49:07 GMT")]), Some(0));

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_02_a_cut_object_has_its_whole_members() {
+    fn rule_02_truncated_object_keeps_complete_fields() {
         let read =
             |json: &[u8]| match leading_members(json, ["a"], |[value]| value.and_then(Value::text))
             {
@@ -442,7 +442,7 @@ mod tests {
     /// Each text has ten megabytes. If the reader recursed, the stack would overflow. If it read
     /// bytes again and again, it would take hours.
     #[test]
-    fn rule_02_no_nesting_is_too_deep_and_no_text_too_long() {
+    fn rule_02_nesting_depth_and_text_length_are_unlimited() {
         const MANY: usize = 10_000_000;
         for (open, close) in [("[", "]"), ("{\"b\":", "}"), ("[\"[\",", "]")] {
             let nested = [open.repeat(MANY / 5), close.repeat(MANY / 5)].concat();

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_4_three_base64url_parts_with_an_object_in_the_middle() {
+    fn rule_04_three_base64url_parts_with_an_object_in_the_middle() {
         assert_eq!(malformed("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"), None);
         for text in [
             "x",
@@ -148,7 +148,7 @@ mod tests {
 
     /// The sizes cover decoding with and without an allocation, and the limit between them.
     #[test]
-    fn rule_4_the_claims_of_a_payload_of_any_size_are_read() {
+    fn rule_04_claims_are_read_from_any_payload_size() {
         for size in
             [0, 1, USUAL_BYTES - 100, USUAL_BYTES - 20, USUAL_BYTES, USUAL_BYTES + 1, 12_000]
         {
@@ -162,7 +162,7 @@ mod tests {
     /// The SIMD decoder reads vectors of bytes, and reads the last bytes in another way. So each
     /// byte stands at each place of each length, and the scalar decoder must agree.
     #[test]
-    fn rule_4_a_part_is_read_as_another_decoder_reads_it() {
+    fn rule_04_a_part_is_read_as_another_decoder_reads_it() {
         let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
         let scalar = GeneralPurpose::new(&URL_SAFE, CONFIG);
         let check = |part: &[u8]| {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_tokens_over_sixteen_kibibytes_are_refused() {
+    fn rule_02_tokens_over_sixteen_kibibytes_are_refused() {
         let signature = "c".repeat(MAX_BYTES - 8);
         assert_eq!(malformed(&format!("e30.e30.{signature}")), None);
         assert_eq!(malformed(&format!("e30.e30.{signature}c")), Some(Malformed::Oversized));

@@ -8,7 +8,7 @@ use crate::fixture::{
 };
 
 #[test]
-fn rule_05_the_successor_of_the_held_token_is_adopted_whatever_its_exp() {
+fn rule_05_direct_successor_is_held_with_any_exp() {
     for seconds in [1, 3599, 3600, 3601, 9000] {
         let (mut fixture, _) = Fixture::warm();
         let sent = fixture.send(Call::replayable());
@@ -34,7 +34,7 @@ fn rule_05_the_chain_of_successors_is_followed_for_ever() {
 /// Three attempts carry one token. Their responses carry tokens that end at 1, 2 and 3, and arrive
 /// in every order.
 #[test]
-fn rule_05_out_of_order_renewals_leave_the_one_that_ends_last() {
+fn rule_05_out_of_order_renewals_keep_latest_expiry() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let (mut fixture, _) = Fixture::warm();
         let renewals: Vec<String> = (1..=3).map(|n| fixture.lasting(3600 + n)).collect();
@@ -47,7 +47,7 @@ fn rule_05_out_of_order_renewals_leave_the_one_that_ends_last() {
 }
 
 #[test]
-fn rule_05_a_slower_response_with_an_equal_exp_does_not_replace_the_adopted_one() {
+fn rule_05_late_renewal_with_equal_exp_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     let (fast, slow) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let (first, second) = (fixture.lasting(3601), fixture.lasting(3601));
@@ -58,7 +58,7 @@ fn rule_05_a_slower_response_with_an_equal_exp_does_not_replace_the_adopted_one(
 }
 
 #[test]
-fn rule_05_a_slower_response_without_an_exp_does_not_replace_the_adopted_one() {
+fn rule_05_late_renewal_without_exp_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     let (fast, slow) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let first = fixture.fresh();
@@ -97,7 +97,7 @@ fn rule_05_equal_tokens_of_one_second_are_one_token() {
 }
 
 #[test]
-fn rule_05_a_batch_echo_of_the_sent_token_does_not_bring_it_back() {
+fn rule_05_echo_of_sent_token_keeps_newer_token() {
     let (mut fixture, old) = Fixture::warm();
     let (fast, slow) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let newer = fixture.fresh();
@@ -130,7 +130,7 @@ fn rule_05_a_repeated_response_does_not_step_back() {
 }
 
 #[test]
-fn rule_05_an_generation_grows_with_every_change_and_only_then() {
+fn rule_05_generation_increases_with_each_renewal_only() {
     let (mut fixture, _) = Fixture::warm();
     let mut last = fixture.send(Call::replayable()).attempt.generation().number();
     assert_eq!(last, 1);
@@ -145,7 +145,7 @@ fn rule_05_an_generation_grows_with_every_change_and_only_then() {
 }
 
 #[test]
-fn rule_06_a_response_to_a_request_of_an_earlier_login_is_ignored() {
+fn rule_06_renewed_token_of_earlier_login_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     let slow = fixture.send(Call::replayable());
     fixture.pass(secs(3600));
@@ -169,7 +169,7 @@ fn rule_06_a_response_to_the_dropped_token_is_ignored() {
 }
 
 #[test]
-fn rule_06_a_response_that_is_late_for_a_reset_does_not_reinstall_a_token() {
+fn rule_06_late_renewal_after_reset_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     let slow = fixture.send(Call::replayable());
     fixture.reset(Credentials::new("other key", "other secret").unwrap());
@@ -179,7 +179,7 @@ fn rule_06_a_response_that_is_late_for_a_reset_does_not_reinstall_a_token() {
 }
 
 #[test]
-fn rule_06_a_response_that_is_late_for_an_invalidation_does_not_reinstall_a_token() {
+fn rule_06_late_renewal_after_invalidation_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     let slow = fixture.send(Call::replayable());
     fixture.invalidate();
@@ -192,7 +192,7 @@ fn rule_06_a_response_that_is_late_for_an_invalidation_does_not_reinstall_a_toke
 }
 
 #[test]
-fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
+fn rule_06_grant_to_old_credentials_is_ignored_after_reset() {
     let mut fixture = Fixture::new();
     let (old_login, call) = fixture.lead(Call::replayable());
     fixture.reset(Credentials::new("other key", "other secret").unwrap());
@@ -208,7 +208,7 @@ fn rule_06_a_login_of_the_old_credentials_does_not_answer_for_the_new_ones() {
 }
 
 #[test]
-fn rule_06_the_rejection_of_the_old_credentials_does_not_circuit_the_new_ones() {
+fn rule_06_rejection_of_old_credentials_opens_no_circuit() {
     let mut fixture = Fixture::new();
     let (old_login, call) = fixture.lead(Call::replayable());
     fixture.reset(Credentials::new("other key", "other secret").unwrap());
@@ -219,7 +219,7 @@ fn rule_06_the_rejection_of_the_old_credentials_does_not_circuit_the_new_ones() 
 }
 
 #[test]
-fn rule_06_other_credentials_give_up_the_login_under_way() {
+fn rule_06_late_grant_to_old_credentials_is_ignored() {
     let mut fixture = Fixture::new();
     let (old_login, call) = fixture.lead(Call::replayable());
     fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
@@ -247,7 +247,7 @@ fn rule_06_the_same_credentials_change_nothing() {
 }
 
 #[test]
-fn rule_06_many_late_responses_to_one_token_give_it_up_once() {
+fn rule_06_repeated_invalidation_of_generation_drops_one_token() {
     let (mut fixture, _) = Fixture::warm();
     let sent: Vec<_> =
         (0..500).map(|_| fixture.send(Call::replayable()).attempt.generation()).collect();
@@ -285,7 +285,7 @@ fn rule_16_an_invalidation_costs_a_permit() {
 }
 
 #[test]
-fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
+fn rule_06_invalidate_during_login_or_open_circuit_is_ignored() {
     let (mut fixture, token) = Fixture::warm();
     fixture.pass(secs(3400)); // below the leeway of a one-shot call
     let (login, _) = fixture.lead(Call::one_shot());
@@ -307,7 +307,7 @@ fn rule_06_a_token_is_given_up_neither_during_a_login_nor_by_another_session() {
 }
 
 #[test]
-fn rule_06_a_call_in_flight_over_a_reset_is_healed_with_the_new_credentials() {
+fn rule_06_call_in_flight_at_reset_uses_new_credentials() {
     let (mut fixture, _) = Fixture::warm();
     let sent = fixture.send(Call::replayable());
     fixture.reset(Credentials::new("other key", "other secret").unwrap());
@@ -392,7 +392,7 @@ fn rule_05_a_renewal_is_anchored_where_its_request_was_sent() {
 }
 
 #[test]
-fn rule_05_a_delayed_duplicate_does_not_bring_an_older_token_back() {
+fn rule_05_delayed_duplicate_renewal_restores_no_older_token() {
     let (mut fixture, _) = Fixture::warm();
     let (a, b) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let t1 = fixture.lasting(3700);
@@ -418,7 +418,7 @@ fn a_grant_of_another_sessions_login_is_not_taken() {
 }
 
 #[test]
-fn a_grant_of_an_earlier_login_does_not_answer_a_later_one() {
+fn earlier_logins_grant_does_not_settle_later_login() {
     let mut fixture = Fixture::new();
     let (earlier, _) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
@@ -431,7 +431,7 @@ fn a_grant_of_an_earlier_login_does_not_answer_a_later_one() {
 }
 
 #[test]
-fn rule_05_what_an_earlier_login_brought_sets_no_mark_for_a_later_one() {
+fn rule_05_latest_exp_seen_resets_at_each_login() {
     // The server issues shorter lifetimes than before. The last login expired first or was refused.
     for refused in [false, true] {
         let mut fixture = Fixture::new();

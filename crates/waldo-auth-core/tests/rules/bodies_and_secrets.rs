@@ -14,7 +14,7 @@ use crate::fixture::{
 };
 
 #[test]
-fn rule_17_a_one_shot_call_gets_its_401_and_the_next_call_heals() {
+fn rule_17_one_shot_401_is_delivered_and_token_dropped() {
     let (mut fixture, _) = Fixture::warm();
     let upload = fixture.send(Call::one_shot());
     fixture.deliver(upload.attempt, 401);
@@ -27,7 +27,7 @@ fn rule_17_a_one_shot_call_gets_its_401_and_the_next_call_heals() {
 }
 
 #[test]
-fn rule_17_a_one_shot_call_is_not_sent_again_with_a_newer_token_either() {
+fn rule_17_one_shot_is_not_resent_with_newer_token() {
     let (mut fixture, _) = Fixture::warm();
     let (upload, other) = (fixture.send(Call::one_shot()), fixture.send(Call::replayable()));
     let newer = fixture.fresh();
@@ -37,7 +37,7 @@ fn rule_17_a_one_shot_call_is_not_sent_again_with_a_newer_token_either() {
 }
 
 #[test]
-fn rule_17_a_one_shot_body_that_was_not_touched_can_be_sent_after_all() {
+fn rule_17_untouched_one_shot_body_is_resent() {
     let (mut fixture, _) = Fixture::warm();
     let upload = fixture.send(Call::one_shot());
     let call = fixture.retry(upload.attempt.with_untouched_body());
@@ -213,7 +213,7 @@ fn rule_20_no_secret_is_shown_by_anything() {
 }
 
 #[test]
-fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
+fn rule_20_failure_keeps_http_stack_error_as_source() {
     use std::error::Error;
     let cause = || std::io::Error::other("connection reset");
     let said = |error: &dyn Error| error.source().map(ToString::to_string);
@@ -238,7 +238,7 @@ fn rule_20_a_failure_keeps_the_error_of_the_http_stack_as_its_source() {
 }
 
 #[test]
-fn rule_20_what_identifies_a_token_is_its_generation() {
+fn rule_20_generation_identifies_a_token() {
     let (mut fixture, _) = Fixture::warm();
     let sent = fixture.send(Call::replayable());
     assert_eq!(sent.attempt.generation().number(), 1);
@@ -249,7 +249,7 @@ fn rule_20_what_identifies_a_token_is_its_generation() {
 }
 
 #[test]
-fn rule_22_the_journal_tells_a_whole_lifetime() {
+fn rule_22_journal_records_a_whole_session() {
     let mut fixture = Fixture::new();
     let start = fixture.now().monotonic;
     let (login, call) = fixture.lead(Call::replayable());
@@ -325,7 +325,7 @@ fn rule_22_the_journal_tells_a_whole_lifetime() {
 }
 
 #[test]
-fn rule_22_a_call_says_once_that_it_joined() {
+fn rule_22_waiting_call_records_coalesced_once() {
     let mut fixture = Fixture::new();
     let (_login, _) = fixture.lead(Call::replayable());
     let (mut call, _) = fixture.wait(Call::replayable());
@@ -337,7 +337,7 @@ fn rule_22_a_call_says_once_that_it_joined() {
 }
 
 #[test]
-fn rule_22_every_outcome_of_a_401_is_told() {
+fn rule_22_each_401_outcome_is_journalled() {
     let (mut fixture, _) = Fixture::warm();
     let [a, b, c] = [(); 3].map(|()| fixture.send(Call::replayable()));
     let mut outcomes = Vec::new();
@@ -371,7 +371,7 @@ fn rule_22_every_outcome_of_a_401_is_told() {
 /// Checks that the explanation describes what happens to a replayable call that comes now and has
 /// no deadline.
 #[track_caller]
-fn foretold(fixture: &mut Fixture) -> String {
+fn explained(fixture: &mut Fixture) -> String {
     let now = fixture.now();
     let explanation = fixture.session.explain(now);
     let agrees = match (&explanation, fixture.admit(Call::replayable())) {
@@ -400,32 +400,32 @@ fn foretold(fixture: &mut Fixture) -> String {
 fn rule_22_explain_agrees_with_admit_in_every_state() {
     let mut fixture = Fixture::new();
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would log in, because there has been no token yet"
     );
     let (login, call) = fixture.lead(Call::replayable());
-    assert!(foretold(&mut fixture).starts_with("the next call would wait for login 2"));
+    assert!(explained(&mut fixture).starts_with("the next call would wait for login 2"));
     let failure = busy(&login, "7");
     fixture.settle(login, failure);
-    assert!(foretold(&mut fixture).starts_with("the next call would wait 7.0s"));
+    assert!(explained(&mut fixture).starts_with("the next call would wait 7.0s"));
     fixture.pass(secs(7));
     let (login, call) = fixture.lead(call);
     let token = fixture.fresh();
     fixture.grant(login, &token);
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would be sent with generation 1, which has 3600.0s left"
     );
     let sent = fixture.send(call);
     fixture.deliver(sent.attempt, 200);
     fixture.pass(secs(10));
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would be sent with generation 1, which has 3590.0s left"
     );
     fixture.pass(secs(3590));
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would log in, because the lifetime of the held token is over"
     );
     let token = fixture.warm_up();
@@ -433,24 +433,24 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     let sent = fixture.send(Call::replayable());
     drop(fixture.retry(sent.attempt));
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would log in, because the server refused the last token"
     );
     fixture.log_in();
     fixture.invalidate();
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would log in, because the last token was invalidated"
     );
     fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
     assert_eq!(
-        foretold(&mut fixture),
+        explained(&mut fixture),
         "the next call would log in, because the credentials were replaced"
     );
     let (login, _) = fixture.lead(Call::replayable());
     let rejection = rejection_of(&login);
     fixture.settle(login, rejection);
-    let refused = foretold(&mut fixture);
+    let refused = explained(&mut fixture);
     assert!(
         refused.starts_with(
             "the next call would be refused, and so for another 60.0s: login rejected"
@@ -458,9 +458,9 @@ fn rule_22_explain_agrees_with_admit_in_every_state() {
     );
     fixture.pass(secs(60));
     drop(fixture.lead(Call::replayable()));
-    assert!(foretold(&mut fixture).contains("for at most 30.0s"));
+    assert!(explained(&mut fixture).contains("for at most 30.0s"));
     fixture.pass(secs(30));
-    assert!(foretold(&mut fixture).starts_with("the next call would log in"));
+    assert!(explained(&mut fixture).starts_with("the next call would log in"));
 }
 
 #[test]
@@ -471,7 +471,7 @@ fn an_origin_is_compared_by_what_it_means() {
 }
 
 #[test]
-fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
+fn rule_17_attempt_is_resent_only_with_untouched_body() {
     let (mut fixture, _) = Fixture::warm();
     let (other, upload) = (fixture.send(Call::replayable()), fixture.send(Call::one_shot()));
     let newer = fixture.fresh();
@@ -485,7 +485,7 @@ fn rule_17_only_the_attempt_whose_body_was_untouched_is_sent_again() {
 }
 
 #[test]
-fn rule_20_a_rejection_code_that_hides_the_key_pair_is_not_kept() {
+fn rule_20_rejection_code_with_disguised_key_pair_is_redacted() {
     for code in [r"wk.key-\u0000canary", "wk.key- canary", r"w\u00e9s.secret-canary"] {
         let (login, _) = Fixture::new().lead(Call::replayable());
         let outcome = read(&login, 401, &HeaderMap::new(), &format!(r#"{{"code":"{code}"}}"#));

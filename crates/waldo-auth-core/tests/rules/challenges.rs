@@ -8,7 +8,7 @@ use crate::fixture::{
 };
 
 #[test]
-fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
+fn rule_07_401s_to_held_token_cause_one_login() {
     let (mut fixture, _) = Fixture::warm();
     let sent: Vec<_> = (0..10).map(|_| fixture.send(Call::replayable())).collect();
     let calls: Vec<_> = sent.into_iter().map(|sent| fixture.retry(sent.attempt)).collect();
@@ -24,7 +24,7 @@ fn rule_07_a_401_to_the_held_token_drops_it_and_one_shared_login_follows() {
 }
 
 #[test]
-fn rule_07_a_late_401_after_a_newer_token_causes_no_login() {
+fn rule_07_late_401_after_renewal_causes_no_login() {
     let (mut fixture, _) = Fixture::warm();
     let (slow, fast) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let newer = fixture.fresh();
@@ -37,7 +37,7 @@ fn rule_07_a_late_401_after_a_newer_token_causes_no_login() {
 }
 
 #[test]
-fn rule_07_a_late_401_after_a_login_causes_no_second_login() {
+fn rule_07_late_401_after_login_causes_no_second_login() {
     let (mut fixture, _) = Fixture::warm();
     let (slow, fast) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let call = fixture.retry(fast.attempt);
@@ -50,7 +50,7 @@ fn rule_07_a_late_401_after_a_login_causes_no_second_login() {
 }
 
 #[test]
-fn rule_07_a_401_straight_after_this_calls_login_is_final_and_the_token_stays() {
+fn rule_07_401_after_own_login_is_delivered() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
@@ -63,7 +63,7 @@ fn rule_07_a_401_straight_after_this_calls_login_is_final_and_the_token_stays() 
 }
 
 #[test]
-fn rule_07_a_401_straight_after_a_login_that_this_call_waited_for_is_final_too() {
+fn rule_07_401_after_awaited_login_is_delivered() {
     let mut fixture = Fixture::new();
     let (login, _leader) = fixture.lead(Call::replayable());
     let (waiter, _) = fixture.wait(Call::replayable());
@@ -75,7 +75,7 @@ fn rule_07_a_401_straight_after_a_login_that_this_call_waited_for_is_final_too()
 }
 
 #[test]
-fn rule_07_a_401_straight_after_this_calls_login_is_not_final_once_the_token_may_have_ended() {
+fn rule_07_possibly_expired_token_allows_resend_after_own_login() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.lasting(4);
@@ -94,7 +94,7 @@ fn rule_07_a_401_straight_after_this_calls_login_is_not_final_once_the_token_may
 }
 
 #[test]
-fn rule_07_the_same_token_is_dropped_by_a_call_that_came_later() {
+fn rule_07_401_to_later_call_drops_the_token() {
     let (mut fixture, _) = Fixture::warm();
     let sent = fixture.send(Call::replayable());
     drop(fixture.retry(sent.attempt));
@@ -102,7 +102,7 @@ fn rule_07_the_same_token_is_dropped_by_a_call_that_came_later() {
 }
 
 #[test]
-fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
+fn rule_07_401_to_own_logins_successor_drops_token() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
@@ -117,7 +117,7 @@ fn rule_07_a_401_to_a_successor_of_this_calls_login_is_not_final() {
 }
 
 #[test]
-fn rule_07_a_success_of_a_later_request_does_not_vouch_for_the_token() {
+fn rule_07_later_requests_success_prevents_no_drop() {
     // Requests overtake each other, so the token may have been refused in between.
     let (mut fixture, _) = Fixture::warm();
     let (a, b) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
@@ -148,7 +148,7 @@ fn rule_07_a_401_from_another_origin_proves_nothing() {
 }
 
 #[test]
-fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_adopted() {
+fn rule_21_renewed_token_from_another_origin_is_ignored() {
     let (mut fixture, token) = Fixture::warm();
     for from in ["https://api.waldo.ai:8443/x", "https://evil.example/x", "http://api.waldo.ai/x"] {
         let sent = fixture.send(Call::replayable());
@@ -166,7 +166,7 @@ fn rule_21_a_token_that_a_followed_redirect_brought_from_another_origin_is_not_a
 }
 
 #[test]
-fn rule_21_a_head_tells_where_it_came_from_where_that_was_said() {
+fn rule_21_head_returns_its_given_uri() {
     let (nothing, elsewhere) = (HeaderMap::new(), uri("https://elsewhere.example/x"));
     let head = Head::new(StatusCode::OK, &nothing);
     assert_eq!(head.uri(), None);
@@ -226,7 +226,7 @@ fn rule_08_the_resend_with_a_newer_token_happens_once() {
 
 /// The server has restarted and refuses every renewed token, and each call carries another one.
 #[test]
-fn rule_08_a_newer_token_that_is_as_dead_costs_no_call_the_login_of_another() {
+fn rule_08_refused_newer_token_leaves_resend_after_login() {
     let (mut fixture, _) = Fixture::warm();
     let (late, rolling, other) = (
         fixture.send(Call::replayable()),
@@ -280,7 +280,7 @@ fn rule_08_the_resend_after_a_login_happens_once() {
 }
 
 #[test]
-fn rule_08_a_401_that_finds_the_token_dropped_spends_the_resend_after_a_login_and_not_the_other() {
+fn rule_08_401_after_drop_leaves_resend_with_newer_token() {
     let (mut fixture, _) = Fixture::warm();
     let (first, second) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     drop(fixture.retry(first.attempt));
@@ -294,7 +294,7 @@ fn rule_08_a_401_that_finds_the_token_dropped_spends_the_resend_after_a_login_an
 }
 
 #[test]
-fn rule_08_a_call_is_sent_again_for_no_other_reason_than_a_401() {
+fn rule_08_only_a_401_causes_a_resend() {
     for status in (100..600).filter(|status| *status != 401) {
         let (mut fixture, token) = Fixture::warm();
         let sent = fixture.send(Call::replayable());
@@ -305,7 +305,7 @@ fn rule_08_a_call_is_sent_again_for_no_other_reason_than_a_401() {
 }
 
 #[test]
-fn rule_08_a_resend_whose_login_is_rejected_is_refused_with_the_servers_word() {
+fn rule_08_rejected_login_refuses_resend_with_servers_code() {
     let (mut fixture, _) = Fixture::warm();
     let sent = fixture.send(Call::replayable());
     let call = fixture.retry(sent.attempt);
@@ -348,7 +348,7 @@ fn refuse_one(fixture: &mut Fixture) -> bool {
 }
 
 #[test]
-fn rule_16_five_drops_at_once_five_after_a_second_each_then_one_every_thirty_seconds() {
+fn rule_16_drops_slow_down_as_permits_run_out() {
     let (mut fixture, _) = Fixture::warm();
     let at_once: Vec<bool> = (0..7).map(|_| refuse_one(&mut fixture)).collect();
     assert_eq!(at_once, [true, true, true, true, true, false, false]);
@@ -418,7 +418,7 @@ fn rule_16_a_token_that_nothing_has_accepted_is_kept() {
 }
 
 #[test]
-fn rule_16_any_answer_but_a_failure_shows_that_the_server_knows_the_login() {
+fn rule_16_answer_other_than_5xx_accepts_token() {
     for (status, shows) in
         [(200, true), (302, true), (404, true), (403, true), (500, false), (503, false)]
     {
@@ -469,7 +469,7 @@ fn rule_16_a_token_that_is_not_dropped_stays_for_everyone() {
 
 /// A route that always answers 401, polled each second for three days, among calls that work.
 #[test]
-fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever() {
+fn rule_16_permanent_401_route_causes_bounded_logins() {
     const DAYS: u64 = 3;
     let (mut fixture, _) = Fixture::warm();
     for _ in 0..DAYS * 24 * 3600 {
@@ -505,7 +505,7 @@ fn rule_16_a_route_that_always_refuses_costs_a_bounded_number_of_logins_for_ever
 }
 
 #[test]
-fn rule_16_a_lifetime_that_has_ended_costs_no_coin() {
+fn rule_16_expired_token_costs_no_permit() {
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
     fixture.log_in();
     // The token was sent within its lifetime, and had ended by the server's clock.
@@ -517,7 +517,7 @@ fn rule_16_a_lifetime_that_has_ended_costs_no_coin() {
 }
 
 #[test]
-fn rule_16_a_lifetime_that_has_ended_leaves_the_coin_to_a_401_that_nothing_explains() {
+fn rule_16_expiry_leaves_permit_for_unexplained_401() {
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
     fixture.warm_up();
     fixture.pass(secs(3565));
@@ -533,7 +533,7 @@ fn rule_16_a_lifetime_that_has_ended_leaves_the_coin_to_a_401_that_nothing_expla
 }
 
 #[test]
-fn rule_16_the_wall_clock_buys_no_coins() {
+fn rule_16_wall_clock_adds_no_permits() {
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
     fixture.warm_up();
     let sent = fixture.send(Call::replayable());
@@ -550,7 +550,7 @@ fn rule_16_the_wall_clock_buys_no_coins() {
 }
 
 #[test]
-fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
+fn rule_16_reset_invalidate_and_resume_add_no_permit() {
     type Renewal = fn(&mut Fixture, &Snapshot);
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(1, secs(30)));
     fixture.warm_up();
@@ -581,7 +581,7 @@ fn rule_16_neither_a_reset_nor_an_invalidation_nor_a_store_brings_a_coin() {
 }
 
 #[test]
-fn rule_16_a_server_of_very_short_lives_cannot_pass_every_refusal_off_as_an_end() {
+fn rule_16_free_drop_requires_half_the_lifetime() {
     let mut fixture = Fixture::with(|builder| builder.invalidation_budget(0, secs(30)));
     let (login, _) = fixture.lead(Call::replayable());
     let token = fixture.lasting(1);

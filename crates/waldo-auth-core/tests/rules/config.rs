@@ -147,7 +147,7 @@ fn an_origin_that_is_none_says_why() {
 }
 
 #[test]
-fn credentials_that_can_never_be_meant_say_which_half_and_why() {
+fn invalid_credentials_error_names_field_and_reason() {
     for (key, secret, says) in [
         ("", "s", "the API key is empty"),
         ("k", "", "the client secret is empty"),

@@ -13,7 +13,11 @@ fn digest(thing: &impl Hash) -> u64 {
 /// Two fixtures begin alike, then each takes its own steps. Their digests must differ because of
 /// `what`.
 #[track_caller]
-fn told_apart(what: &str, one: impl FnOnce(&mut Fixture), other: impl FnOnce(&mut Fixture)) {
+fn assert_digests_differ(
+    what: &str,
+    one: impl FnOnce(&mut Fixture),
+    other: impl FnOnce(&mut Fixture),
+) {
     let (mut first, mut second) = (Fixture::new(), Fixture::new());
     one(&mut first);
     other(&mut second);
@@ -23,7 +27,7 @@ fn told_apart(what: &str, one: impl FnOnce(&mut Fixture), other: impl FnOnce(&mu
 
 /// Two logins differ in `what` alone, so their digests must differ.
 #[track_caller]
-fn logins_told_apart(
+fn assert_login_digests_differ(
     what: &str,
     one: impl FnOnce(&mut Fixture) -> Login,
     other: impl FnOnce(&mut Fixture) -> Login,
@@ -46,8 +50,8 @@ fn give_up(fixture: &mut Fixture) {
 }
 
 #[test]
-fn a_session_is_told_from_one_that_holds_another_token() {
-    told_apart(
+fn digest_distinguishes_held_token_and_lifetime() {
+    assert_digests_differ(
         "the held token",
         |fixture| {
             fixture.log_in();
@@ -57,7 +61,7 @@ fn a_session_is_told_from_one_that_holds_another_token() {
             fixture.log_in();
         },
     );
-    told_apart(
+    assert_digests_differ(
         "the lifetime of the held token",
         |fixture| {
             let token = fixture.fresh();
@@ -73,8 +77,8 @@ fn a_session_is_told_from_one_that_holds_another_token() {
 }
 
 #[test]
-fn a_session_is_told_from_one_that_has_given_up_another_token() {
-    told_apart(
+fn digest_distinguishes_dropped_tokens() {
+    assert_digests_differ(
         "the dropped token that no store may bring back",
         |fixture| {
             fixture.log_in();
@@ -86,7 +90,7 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
             fixture.invalidate();
         },
     );
-    told_apart(
+    assert_digests_differ(
         "the reason why no token is held",
         |fixture| {
             fixture.reset(rotated("last"));
@@ -102,7 +106,7 @@ fn a_session_is_told_from_one_that_has_given_up_another_token() {
 }
 
 #[test]
-fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
+fn digest_distinguishes_remaining_permits() {
     let dropped_at_59_minutes = |seconds: i64| {
         move |fixture: &mut Fixture| {
             let token = fixture.lasting(seconds);
@@ -118,7 +122,7 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
             fixture.invalidate();
         }
     };
-    told_apart(
+    assert_digests_differ(
         "the permits that are left",
         dropped_at_59_minutes(3600),
         dropped_at_59_minutes(3540),
@@ -126,7 +130,7 @@ fn a_session_is_told_from_one_that_has_paid_for_a_drop() {
 }
 
 #[test]
-fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
+fn digest_distinguishes_next_login_time() {
     let asked_to_wait = |seconds: &'static str| {
         move |fixture: &mut Fixture| {
             let (login, _) = fixture.lead(Call::replayable());
@@ -134,8 +138,8 @@ fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
             fixture.settle(login, answer);
         }
     };
-    told_apart("the instant of the next login", asked_to_wait("5"), asked_to_wait("7"));
-    told_apart(
+    assert_digests_differ("the instant of the next login", asked_to_wait("5"), asked_to_wait("7"));
+    assert_digests_differ(
         "the `Retry-After` that a refusal reports",
         asked_to_wait("0"),
         asked_to_wait("soon"),
@@ -143,7 +147,7 @@ fn a_session_is_told_from_one_whose_next_login_may_start_at_another_time() {
 }
 
 #[test]
-fn a_session_is_told_from_one_in_which_a_call_has_sat_through_another_number_of_failures() {
+fn digest_distinguishes_failure_counts() {
     let second_login_ends = |outcome: Outcome| {
         move |fixture: &mut Fixture| {
             give_up(fixture);
@@ -153,11 +157,15 @@ fn a_session_is_told_from_one_in_which_a_call_has_sat_through_another_number_of_
             fixture.log_in();
         }
     };
-    told_apart("the failures", second_login_ends(down()), second_login_ends(Outcome::Abandoned));
+    assert_digests_differ(
+        "the failures",
+        second_login_ends(down()),
+        second_login_ends(Outcome::Abandoned),
+    );
 }
 
 #[test]
-fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
+fn digest_distinguishes_login_under_way() {
     let found_in_a_store = |settled: bool| {
         move |fixture: &mut Fixture| {
             let (before, _) = Fixture::warm();
@@ -168,11 +176,11 @@ fn a_session_is_told_from_one_in_which_a_login_is_under_way() {
             }
         }
     };
-    told_apart("the lease", found_in_a_store(true), found_in_a_store(false));
+    assert_digests_differ("the lease", found_in_a_store(true), found_in_a_store(false));
 }
 
 #[test]
-fn a_session_is_told_from_one_of_another_key_or_secret() {
+fn digest_distinguishes_key_and_secret() {
     let of = |key: &str, secret: &str| {
         let credentials = Credentials::new(key, secret).unwrap();
         Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap()).session.digest()
@@ -183,13 +191,13 @@ fn a_session_is_told_from_one_of_another_key_or_secret() {
 }
 
 #[test]
-fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
+fn login_digest_distinguishes_wall_time_epoch_and_generation() {
     let lead = |fixture: &mut Fixture| fixture.lead(Call::replayable()).0;
-    logins_told_apart("the wall clock's time", lead, |fixture| {
+    assert_login_digests_differ("the wall clock's time", lead, |fixture| {
         fixture.set_wall_forward(secs(1));
         lead(fixture)
     });
-    logins_told_apart("the login before this one", lead, |fixture| {
+    assert_login_digests_differ("the login before this one", lead, |fixture| {
         fixture.reset(rotated("another"));
         fixture.reset(credentials());
         lead(fixture)
@@ -206,7 +214,7 @@ fn a_login_is_told_from_one_that_was_sent_elsewhen_or_over_another_token() {
             lead(fixture)
         }
     };
-    logins_told_apart(
+    assert_login_digests_differ(
         "the generation that the login's token would replace",
         after_an_hour(true),
         after_an_hour(false),

@@ -12,7 +12,7 @@ use crate::fixture::{
 };
 
 #[test]
-fn rule_13_sixty_four_cold_calls_share_one_login() {
+fn rule_13_64_calls_without_token_share_one_login() {
     let mut fixture = Fixture::new();
     let (login, leader) = fixture.lead(Call::replayable());
     let waiters: Vec<_> = (0..63).map(|_| fixture.wait(Call::replayable())).collect();
@@ -26,7 +26,7 @@ fn rule_13_sixty_four_cold_calls_share_one_login() {
 }
 
 #[test]
-fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
+fn rule_13_lost_leader_delays_others_by_its_lease() {
     let mut fixture = Fixture::new();
     let (login, leader) = fixture.lead(Call::replayable());
     let (waiter, until) = fixture.wait(Call::replayable());
@@ -40,7 +40,7 @@ fn rule_13_a_leader_that_dies_delays_others_by_its_lease_at_most() {
 }
 
 #[test]
-fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
+fn rule_13_expired_lease_is_failure_for_its_waiters() {
     let mut fixture = Fixture::new();
     let (mut slow, leader) = fixture.lead(Call::replayable());
     let (mut waiter, _) = fixture.wait(Call::replayable());
@@ -64,7 +64,7 @@ fn rule_13_a_login_that_expires_is_a_failure_for_those_who_wait() {
 }
 
 #[test]
-fn rule_13_a_login_that_has_expired_fails_those_who_waited_once() {
+fn rule_13_expired_lease_and_late_answer_count_once() {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     let (waiter, until) = fixture.wait(Call::replayable());
@@ -99,7 +99,7 @@ fn rule_13_a_suspended_machine_does_not_end_a_lease() {
 }
 
 #[test]
-fn rule_13_a_leader_that_gives_up_hands_over_at_once() {
+fn rule_13_abandoned_login_fails_over_at_once() {
     let mut fixture = Fixture::new();
     let (login, leader) = fixture.lead(Call::replayable());
     let (waiter, _) = fixture.wait(Call::replayable());
@@ -109,7 +109,7 @@ fn rule_13_a_leader_that_gives_up_hands_over_at_once() {
 }
 
 #[test]
-fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
+fn rule_14_repeated_failovers_are_spaced_by_250_ms() {
     let mut fixture = Fixture::new();
     let waits = failovers(&mut fixture, 60);
     let (at_once, spaced) = waits.split_at(5);
@@ -127,7 +127,7 @@ fn rule_14_leaders_that_keep_giving_up_are_no_storm_and_keep_nobody_for_long() {
 }
 
 #[test]
-fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_hands_over_at_once() {
+fn rule_14_failover_every_250_ms_is_immediate() {
     let mut fixture = Fixture::new();
     let (mut login, mut call) = fixture.lead(Call::replayable());
     for _ in 0..60 {
@@ -138,14 +138,14 @@ fn rule_14_who_leads_for_longer_than_a_retry_takes_to_begin_hands_over_at_once()
 }
 
 #[test]
-fn rule_14_a_leader_that_gives_up_after_an_outage_hands_over_at_once_too() {
+fn rule_14_failover_after_outage_is_immediate() {
     let mut fixture = Fixture::new();
     backoffs(&mut fixture, 7);
     assert_eq!(failovers(&mut fixture, 6), [0, 0, 0, 0, 0, 250].map(millis));
 }
 
 #[test]
-fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
+fn rule_13_abandoned_login_counts_as_no_failure() {
     let mut fixture = Fixture::new();
     let mut call = Call::replayable();
     for _ in 0..20 {
@@ -156,7 +156,7 @@ fn rule_13_giving_up_is_never_a_failure_of_those_who_wait() {
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_success_is_used_if_nothing_newer_is_held() {
+fn rule_13_late_grant_is_held_without_newer_token() {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     fixture.pass(secs(31));
@@ -173,7 +173,7 @@ fn rule_13_a_expired_leaders_late_success_is_used_if_nothing_newer_is_held() {
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_success_is_ignored_once_a_later_login_was_granted() {
+fn rule_13_late_grant_after_newer_login_is_ignored() {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     fixture.pass(secs(31));
@@ -185,7 +185,7 @@ fn rule_13_a_expired_leaders_late_success_is_ignored_once_a_later_login_was_gran
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_success_heals_a_failure() {
+fn rule_13_late_grant_ends_backoff_of_later_failure() {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     fixture.pass(secs(31));
@@ -197,7 +197,7 @@ fn rule_13_a_expired_leaders_late_success_heals_a_failure() {
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_failure_does_not_disturb_the_login_under_way() {
+fn rule_13_late_end_does_not_disturb_current_login() {
     for outcome in [down(), Outcome::Abandoned] {
         let mut fixture = Fixture::new();
         let (late, _) = fixture.lead(Call::replayable());
@@ -213,7 +213,7 @@ fn rule_13_a_expired_leaders_late_failure_does_not_disturb_the_login_under_way()
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_rejection_does_not_circuit_while_another_login_is_under_way() {
+fn rule_13_late_rejection_of_expired_lease_is_ignored() {
     let mut fixture = Fixture::new();
     let (late, _) = fixture.lead(Call::replayable());
     fixture.pass(secs(31));
@@ -227,7 +227,7 @@ fn rule_13_a_expired_leaders_late_rejection_does_not_circuit_while_another_login
 }
 
 #[test]
-fn rule_13_an_answer_that_comes_after_the_lease_but_before_anybody_looked_counts() {
+fn rule_13_late_answer_counts_without_newer_login() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
@@ -237,7 +237,7 @@ fn rule_13_an_answer_that_comes_after_the_lease_but_before_anybody_looked_counts
 }
 
 #[test]
-fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
+fn rule_13_valid_token_is_sent_during_login() {
     let (mut fixture, token) = Fixture::warm();
     fixture.pass(secs(3400));
     let (_login, _) = fixture.lead(Call::one_shot());
@@ -248,7 +248,7 @@ fn rule_13_a_token_that_is_still_good_is_sent_while_a_login_is_under_way() {
 }
 
 #[test]
-fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries() {
+fn rule_14_waiters_share_failure_and_one_retries() {
     let mut fixture = Fixture::new();
     let (login, leader) = fixture.lead(Call::replayable());
     let mut calls: Vec<Call> = (0..63).map(|_| fixture.wait(Call::replayable()).0).collect();
@@ -281,7 +281,7 @@ fn rule_14_sixty_four_waiters_share_one_failure_and_after_it_exactly_one_tries()
 }
 
 #[test]
-fn rule_14_a_call_sits_through_as_many_failures_as_configured() {
+fn rule_14_failures_per_call_are_configurable() {
     for most in [1, 2, 7, 100] {
         let mut fixture = Fixture::with(|builder| builder.failures_per_call(most));
         let mut call = Call::replayable();
@@ -295,7 +295,7 @@ fn rule_14_a_call_sits_through_as_many_failures_as_configured() {
 }
 
 #[test]
-fn rule_14_failures_before_a_call_came_in_are_not_its_own() {
+fn rule_14_failures_before_a_call_do_not_count() {
     let mut fixture = Fixture::new();
     for _ in 0..10 {
         let call = fixture.fail(Call::replayable());
@@ -308,7 +308,7 @@ fn rule_14_failures_before_a_call_came_in_are_not_its_own() {
 }
 
 #[test]
-fn rule_14_a_refused_call_is_not_the_end_the_next_one_tries_again() {
+fn rule_14_next_call_logs_in_after_refusal() {
     let mut fixture = Fixture::new();
     let mut call = Call::replayable();
     for _ in 0..3 {
@@ -363,7 +363,7 @@ fn rule_13_no_failover_takes_longer_than_a_lease() {
 }
 
 #[test]
-fn rule_14_a_habit_of_giving_up_does_not_lengthen_the_backoff_of_a_failure() {
+fn rule_14_failovers_do_not_lengthen_failure_backoff() {
     let mut fixture = Fixture::new();
     failovers(&mut fixture, 30);
     let (login, _) = fixture.lead_in_time(Call::replayable());
@@ -372,7 +372,7 @@ fn rule_14_a_habit_of_giving_up_does_not_lengthen_the_backoff_of_a_failure() {
 }
 
 #[test]
-fn rule_14_backoff_has_full_jitter_from_a_quarter_second_doubling_to_thirty_seconds() {
+fn rule_14_backoff_doubles_with_full_jitter_to_30_s() {
     let limits = [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000].map(millis);
     let mut sums = [Duration::ZERO; 10];
     for seed in 0..200 {
@@ -407,7 +407,7 @@ fn rule_14_the_backoff_is_configurable() {
 }
 
 #[test]
-fn rule_14_a_granted_login_ends_the_streak() {
+fn rule_14_granted_login_resets_the_backoff() {
     let mut fixture = Fixture::new();
     backoffs(&mut fixture, 10);
     fixture.log_in();
@@ -431,7 +431,7 @@ fn rule_14_retry_after_wins_over_the_backoff_and_is_capped() {
 }
 
 #[test]
-fn rule_14_a_call_is_refused_at_once_when_a_backoff_outlasts_its_deadline() {
+fn rule_14_backoff_beyond_deadline_refuses_call_at_once() {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
     let failure = busy(&login, "60");
@@ -451,7 +451,7 @@ fn rule_14_a_call_is_refused_at_once_when_a_backoff_outlasts_its_deadline() {
 }
 
 #[test]
-fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
+fn rule_14_call_waits_for_login_until_its_deadline() {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
     let deadline = fixture.after(secs(10));
@@ -477,7 +477,7 @@ fn rule_14_a_call_waits_for_a_login_under_way_no_longer_than_its_deadline() {
 }
 
 #[test]
-fn rule_14_a_call_tells_its_deadline() {
+fn rule_14_call_returns_its_deadline() {
     let deadline = Fixture::new().after(secs(5));
     assert_eq!(Call::replayable().with_deadline(deadline).deadline(), Some(deadline));
     assert_eq!(Call::one_shot().deadline(), None);
@@ -493,7 +493,7 @@ fn rule_14_a_call_whose_deadline_is_past_leads_no_login() {
 }
 
 #[test]
-fn rule_14_a_refusal_for_a_deadline_names_the_failure_that_is_waited_out_and_no_older_one() {
+fn rule_14_deadline_refusal_names_only_the_current_failure() {
     let mut fixture = Fixture::new();
     drop(fixture.fail(Call::replayable()));
     let now = fixture.now().monotonic;
@@ -541,28 +541,28 @@ fn circuit_open() -> Fixture {
 }
 
 #[test]
-fn rule_15_new_credentials_open_the_circuit() {
+fn rule_15_new_credentials_close_the_circuit() {
     let mut fixture = circuit_open();
     fixture.reset(Credentials::new("other key", "other secret").unwrap());
     fixture.log_in();
 }
 
 #[test]
-fn rule_15_a_reset_with_the_same_credentials_opens_the_circuit() {
+fn rule_15_reset_with_same_credentials_closes_circuit() {
     let mut fixture = circuit_open();
     fixture.reset(credentials());
     fixture.log_in();
 }
 
 #[test]
-fn rule_15_an_invalidation_does_not_open_the_circuit() {
+fn rule_15_invalidation_does_not_close_the_circuit() {
     let mut fixture = circuit_open();
     fixture.invalidate();
     fixture.refuse(Call::replayable());
 }
 
 #[test]
-fn rule_15_time_opens_the_circuit_for_one_single_probe() {
+fn rule_15_delay_allows_exactly_one_probe() {
     let mut fixture = circuit_open();
     fixture.pass(just_under(secs(60)));
     fixture.refuse(Call::replayable());
@@ -590,7 +590,7 @@ fn rule_15_probes_come_after_sixty_seconds_doubling_to_fifteen_minutes() {
 }
 
 #[test]
-fn rule_15_a_key_that_works_again_ends_the_circuit_and_its_doubling() {
+fn rule_15_granted_probe_closes_circuit_and_resets_delay() {
     let mut fixture = circuit_open();
     fixture.pass(secs(60));
     let token = fixture.log_in();
@@ -603,7 +603,7 @@ fn rule_15_a_key_that_works_again_ends_the_circuit_and_its_doubling() {
 }
 
 #[test]
-fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
+fn rule_15_unavailable_probe_keeps_circuit_open() {
     let mut fixture = circuit_open();
     fixture.pass(secs(60));
     let (login, call) = fixture.lead(Call::replayable());
@@ -615,7 +615,7 @@ fn rule_15_a_probe_without_an_answer_does_not_take_the_rejection_back() {
 }
 
 #[test]
-fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease() {
+fn rule_15_lost_probe_is_repeated_after_its_lease() {
     let mut fixture = circuit_open();
     fixture.pass(secs(60));
     drop(fixture.lead(Call::replayable()));
@@ -631,7 +631,7 @@ fn rule_15_a_probe_whose_leader_is_gone_is_followed_by_another_after_its_lease()
 }
 
 #[test]
-fn rule_15_a_probe_that_is_given_up_is_not_repeated_before_its_lease_would_have_ended() {
+fn rule_15_abandoned_probe_is_repeated_after_its_lease() {
     let mut fixture = circuit_open();
     fixture.pass(secs(60));
     let (login, call) = fixture.lead(Call::replayable());
@@ -652,7 +652,7 @@ fn rule_15_the_probes_are_configurable() {
 }
 
 #[test]
-fn rule_15_a_held_token_is_used_though_a_login_was_rejected() {
+fn rule_15_held_token_is_used_with_open_circuit() {
     let (mut fixture, token) = Fixture::warm();
     fixture.pass(secs(3400));
     let (login, _) = fixture.lead(Call::one_shot());
@@ -663,7 +663,7 @@ fn rule_15_a_held_token_is_used_though_a_login_was_rejected() {
 
 /// A rejected key, with a call each second for a day.
 #[test]
-fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
+fn rule_15_rejected_credentials_cause_bounded_logins() {
     let mut fixture = Fixture::new();
     for _ in 0..24 * 3600 {
         fixture.pass(secs(1));
@@ -677,7 +677,7 @@ fn rule_15_rejected_credentials_cost_a_bounded_number_of_logins_for_ever() {
 
 /// A server that is down, with a call each tenth of a second for an hour.
 #[test]
-fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
+fn rule_14_unavailable_server_causes_bounded_logins() {
     let mut fixture = Fixture::new();
     for _ in 0..36_000 {
         fixture.pass(millis(100));
@@ -690,7 +690,7 @@ fn rule_14_a_server_that_is_down_costs_a_bounded_number_of_logins() {
 }
 
 #[test]
-fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
+fn earlier_logins_failure_does_not_settle_later_login() {
     let mut fixture = Fixture::new();
     let (first, _) = fixture.lead(Call::replayable());
     fixture.reset(Credentials::new(KEY, "a rotated secret").unwrap());
@@ -705,7 +705,7 @@ fn two_logins_at_once_are_never_answered_by_one_anothers_settlement() {
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_success_does_not_replace_a_token_that_a_renewal_brought() {
+fn rule_13_late_grant_after_renewal_is_ignored() {
     let (mut fixture, _) = Fixture::warm();
     fixture.pass(secs(3400)); // below the leeway of a one-shot call
     let (late, _) = fixture.lead(Call::one_shot());
@@ -737,7 +737,7 @@ fn closed_by_a_later_login(
 }
 
 #[test]
-fn rule_13_a_expired_leaders_late_end_does_not_open_what_a_later_login_has_closed() {
+fn rule_13_late_end_keeps_later_backoff_or_circuit() {
     for late_end in [down, || Outcome::Abandoned] {
         closed_by_a_later_login(|login| busy(login, "3600"), late_end());
         closed_by_a_later_login(|_| down(), late_end());
@@ -746,7 +746,7 @@ fn rule_13_a_expired_leaders_late_end_does_not_open_what_a_later_login_has_close
 }
 
 #[test]
-fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
+fn rule_13_abandoned_early_logins_are_rate_limited() {
     let (mut fixture, _) = Fixture::warm();
     fixture.pass(secs(3400));
     for _ in 0..100 {
@@ -758,7 +758,7 @@ fn rule_13_early_logins_that_are_given_up_are_no_storm_either() {
 }
 
 #[test]
-fn rule_14_a_server_can_ask_for_more_time_than_the_backoff_but_not_for_less() {
+fn rule_14_short_retry_after_keeps_longer_backoff() {
     let mut fixture = Fixture::new();
     for _ in 0..20 {
         let mut call = Call::replayable();
@@ -772,7 +772,7 @@ fn rule_14_a_server_can_ask_for_more_time_than_the_backoff_but_not_for_less() {
 }
 
 #[test]
-fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
+fn rule_14_three_failures_refuse_call_during_fourth_login() {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
     let (waiter, _) = fixture.wait(Call::replayable());
@@ -787,7 +787,7 @@ fn rule_14_a_call_that_sat_through_three_failures_joins_no_fourth_login() {
 }
 
 #[test]
-fn rule_15_a_probe_that_is_asked_to_come_again_soon_does_not() {
+fn rule_15_retry_after_only_lengthens_probe_delay() {
     for seconds in ["0", "1", "59"] {
         let mut fixture = circuit_open();
         fixture.pass(secs(60));

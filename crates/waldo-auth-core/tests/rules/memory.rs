@@ -74,7 +74,7 @@ fn explaining_and_reading_the_journal_allocate_nothing() {
 }
 
 #[test]
-fn an_adopted_token_costs_a_few_allocations_which_its_successor_frees() {
+fn renewal_allocates_little_and_frees_previous_token() {
     let (mut fixture, _) = Fixture::warm();
     let mut request = request();
     let renewals: Vec<HeaderMap> = (0..1000).map(|_| bearer(&fixture.fresh())).collect();
@@ -106,7 +106,7 @@ fn a_session_does_not_grow_with_a_million_calls() {
 }
 
 #[test]
-fn a_session_does_not_grow_with_calls_that_are_dropped_refused_or_ignored() {
+fn session_memory_does_not_grow_over_many_calls() {
     let round = |fixture: &mut Fixture| {
         for _ in 0..1000 {
             drop(fixture.admit(Call::replayable()));

@@ -179,7 +179,7 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn any_answer_to_a_login_can_be_read_and_settled(
+    fn any_login_answer_is_read_and_settled(
         status in status(), headers in header_map(), body in body(), sent in now(), settled in now(),
     ) {
         let mut session = Fixture::new().session;
@@ -261,7 +261,7 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_that_is_read_can_be_written_read_back_and_weighed(
+    fn valid_snapshot_round_trips_and_resume_never_panics(
         origin in "https://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?", key in any::<u64>(), payload in payload(),
         began in any::<u64>(), lifetime in any::<u64>(), now in now(),
     ) {
@@ -277,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_can_be_resumed_by_any_session_of_its_key(lifetime in 20..100_000_i64, spent in 0..100_000_u64) {
+    fn usable_snapshot_is_resumed_by_another_session(lifetime in 20..100_000_i64, spent in 0..100_000_u64) {
         let mut fixture = Fixture::new();
         let (login, _) = fixture.lead(Call::replayable());
         let token = fixture.lasting(lifetime);
@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn any_credentials_are_refused_or_stand_in_the_login_as_they_are(key in any::<String>(), secret in any::<String>()) {
+    fn credentials_are_refused_or_sent_unchanged(key in any::<String>(), secret in any::<String>()) {
         let Ok(credentials) = Credentials::new(key.clone(), secret.clone()) else {
             let blank = |text: &str| text.is_empty() || text.trim() != text;
             prop_assert!(blank(&key) || blank(&secret));
@@ -332,7 +332,7 @@ proptest! {
     /// The `url` crate, which follows the browsers' standard, reads the authority: the host and its
     /// port follow the last `@`.
     #[test]
-    fn a_token_goes_to_the_configured_host_and_port_only(
+    fn token_goes_only_to_configured_origin(
         user in select(vec!["", "me@", "api.waldo.ai@", "api.waldo.ai:443@", "a:b@"]),
         host in select(vec!["api.waldo.ai", "API.WALDO.AI", "api.waldo.ai.", "evil.example", "api.waldo.ai.evil.example", "[::1]"]),
         port in select(vec!["", ":", ":443", ":0443", ":80", ":8443", ":65979", ":+443", ":-443", ":443x"]),
@@ -443,7 +443,7 @@ proptest! {
 }
 
 #[test]
-fn the_oracle_and_the_claim_reader_agree_on_what_is_known_to_be_awkward() {
+fn claim_reader_handles_known_awkward_tokens() {
     // The oracle accepts a token with an empty signature. The reader does not.
     let (login, _) = Fixture::new().lead(Call::replayable());
     assert!(

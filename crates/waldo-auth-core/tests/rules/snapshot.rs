@@ -20,7 +20,7 @@ fn altered(snapshot: &Snapshot, field: &str, value: Option<serde_json::Value>) -
 }
 
 #[test]
-fn what_is_written_is_read_back_and_resumed_with_the_lifetime_that_is_left() {
+fn snapshot_is_resumed_with_remaining_lifetime() {
     let (mut before, token) = Fixture::warm();
     before.pass(secs(600));
     let stored = before.snapshot().to_json();
@@ -36,7 +36,7 @@ fn what_is_written_is_read_back_and_resumed_with_the_lifetime_that_is_left() {
 }
 
 #[test]
-fn a_resumed_token_is_renewed_like_any_other_and_its_snapshot_is_the_same() {
+fn resumed_token_keeps_its_snapshot_and_is_renewed() {
     let (before, token) = Fixture::warm();
     let snapshot = before.snapshot();
     let mut after = Fixture::new();
@@ -52,7 +52,7 @@ fn a_resumed_token_is_renewed_like_any_other_and_its_snapshot_is_the_same() {
 }
 
 #[test]
-fn there_is_no_snapshot_of_nothing() {
+fn session_without_token_has_no_snapshot() {
     let (mut fixture, _) = Fixture::warm();
     fixture.invalidate();
     assert!(fixture.session.snapshot(fixture.now()).is_none());
@@ -61,7 +61,7 @@ fn there_is_no_snapshot_of_nothing() {
 }
 
 #[test]
-fn a_snapshot_says_what_it_belongs_to_and_not_the_key() {
+fn snapshot_contains_token_but_not_the_key() {
     let (fixture, token) = Fixture::warm();
     let stored = fixture.snapshot().to_json();
     assert!(stored.contains(&token));
@@ -122,7 +122,7 @@ fn a_snapshot_of_another_origin_or_key_is_foreign() {
 }
 
 #[test]
-fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
+fn snapshot_within_the_leeway_is_not_resumed() {
     let (fixture, _) = Fixture::warm();
     let snapshot = fixture.snapshot();
     for (seconds, result) in [
@@ -137,7 +137,7 @@ fn a_snapshot_that_has_ended_or_nearly_so_is_not_resumed() {
 }
 
 #[test]
-fn a_snapshot_from_the_future_is_believed_for_a_minute_only() {
+fn snapshot_over_a_minute_ahead_is_not_resumed() {
     let (fixture, _) = Fixture::warm();
     let snapshot = fixture.snapshot();
     for (seconds, result) in [(1, Ok(())), (60, Ok(())), (61, Err(NotResumed::FromTheFuture))] {
@@ -148,7 +148,7 @@ fn a_snapshot_from_the_future_is_believed_for_a_minute_only() {
 }
 
 #[test]
-fn a_token_that_was_refused_or_given_up_is_not_resumed() {
+fn refused_or_invalidated_token_is_not_resumed() {
     let (mut fixture, _) = Fixture::warm();
     let snapshot = fixture.snapshot();
     let sent = fixture.send(Call::replayable());
@@ -166,7 +166,7 @@ fn a_token_that_was_refused_or_given_up_is_not_resumed() {
 }
 
 #[test]
-fn a_token_that_was_refused_is_not_resumed_in_place_of_the_shorter_one_that_followed_it() {
+fn refused_token_does_not_replace_shorter_lived_token() {
     let (mut fixture, _) = Fixture::warm();
     let refused = fixture.snapshot();
     let sent = fixture.send(Call::replayable());
@@ -179,7 +179,7 @@ fn a_token_that_was_refused_is_not_resumed_in_place_of_the_shorter_one_that_foll
 }
 
 #[test]
-fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
+fn snapshot_without_longer_lifetime_is_not_resumed() {
     let (older, _) = Fixture::warm();
     let snapshot = older.snapshot();
     let mut fixture = Fixture::new();
@@ -197,7 +197,7 @@ fn a_snapshot_that_lasts_no_longer_than_the_held_token_is_not_resumed() {
 }
 
 #[test]
-fn a_snapshot_that_lasts_longer_replaces_the_held_token_and_opens_an_epoch() {
+fn longer_lived_snapshot_replaces_token_and_starts_epoch() {
     let (mut fixture, _) = Fixture::warm();
     let slow = fixture.send(Call::replayable());
     fixture.pass(secs(1000));
@@ -225,7 +225,7 @@ fn a_refused_resumption_leaves_the_session_as_it_was() {
 }
 
 #[test]
-fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
+fn leader_with_resumed_token_abandons_login_without_backoff() {
     let mut fixture = Fixture::new();
     for round in 0..5 {
         // The login starts at once in each round, because an abandoned login is no failure.
@@ -244,7 +244,7 @@ fn a_leader_that_finds_a_token_in_the_store_gives_its_login_up_without_harm() {
 }
 
 #[test]
-fn a_circuit_open_session_uses_a_resumed_token_and_stays_circuit_open() {
+fn resumed_token_is_used_while_circuit_stays_open() {
     let (sibling, token) = Fixture::warm();
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());

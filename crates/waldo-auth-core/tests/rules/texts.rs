@@ -271,7 +271,7 @@ fn an_error_says_what_is_wrong() {
 }
 
 #[test]
-fn a_status_that_the_api_does_not_answer_with_sends_its_reader_to_the_settings() {
+fn unexpected_status_error_advises_checking_the_origin() {
     let advises =
         |status: StatusCode| Reason::Status(status).to_string().contains("check the origin");
     for status in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND] {
@@ -286,7 +286,7 @@ fn a_status_that_the_api_does_not_answer_with_sends_its_reader_to_the_settings()
 
 /// The `Debug` text of these types omits the secrets, but not the whole value.
 #[test]
-fn rule_20_what_holds_a_secret_still_says_what_it_is() {
+fn rule_20_debug_of_secret_types_names_the_type() {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
     let token = fixture.fresh();

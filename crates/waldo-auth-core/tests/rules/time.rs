@@ -25,7 +25,7 @@ fn lifetime(payload: &str, pairs: &[(&'static str, &str)]) -> Duration {
 }
 
 #[test]
-fn rule_10_a_lifetime_is_exp_less_date_or_exp_less_iat_the_smaller_where_both_exist() {
+fn rule_10_lifetime_is_smaller_difference_to_exp() {
     let date = http_date(T - 7000); // the server's clock is far behind the local clock
     let date = [("date", date.as_str())];
     assert_eq!(lifetime(&format!(r#"{{"exp":{}}}"#, T - 6900), &date), secs(100));
@@ -64,7 +64,7 @@ fn rule_10_a_difference_that_is_not_positive_counts_as_absent() {
 }
 
 #[test]
-fn rule_10_without_a_date_and_an_iat_the_local_clock_is_believed_within_a_day() {
+fn rule_10_exp_alone_uses_local_clock_within_a_day() {
     let ends = |seconds: i64| lifetime(&format!(r#"{{"exp":{}}}"#, T + seconds), &[]);
     assert_eq!(ends(90), secs(90));
     assert_eq!(ends(24 * 3600), secs(24 * 3600));
@@ -136,7 +136,7 @@ fn rule_10_a_numeric_date_may_be_fractional_or_huge() {
 }
 
 #[test]
-fn rule_10_a_local_clock_that_is_wrong_by_any_amount_changes_nothing() {
+fn rule_10_wrong_local_clock_changes_no_lifetime() {
     for (ahead, behind) in [(50, 0), (0, 50), (86_400 * 365, 0), (0, 86_400 * 365)] {
         let mut fixture = Fixture::new();
         fixture.set_wall_forward(secs(ahead));
@@ -154,14 +154,14 @@ fn rule_10_a_local_clock_that_is_wrong_by_any_amount_changes_nothing() {
 }
 
 #[test]
-fn rule_10_a_suspended_machine_does_not_send_a_dead_token() {
+fn rule_10_suspended_machine_sends_no_expired_token() {
     let (mut fixture, _) = Fixture::warm();
     fixture.suspend(secs(3600));
     fixture.leads(Call::replayable());
 }
 
 #[test]
-fn rule_10_a_clock_that_is_set_back_does_not_revive_a_token() {
+fn rule_10_clock_set_back_does_not_extend_lifetime() {
     let (mut fixture, token) = Fixture::warm();
     fixture.pass(secs(1800));
     fixture.set_wall_back(secs(1_000_000));
@@ -198,7 +198,7 @@ fn rule_10_a_lifetime_begins_when_its_request_was_sent() {
 }
 
 #[test]
-fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
+fn rule_10_token_expired_on_arrival_fails_login() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.lasting(10);
@@ -212,7 +212,7 @@ fn rule_10_a_token_that_ended_before_it_arrived_is_a_failed_login() {
 }
 
 #[test]
-fn rule_11_the_leeway_is_three_seconds_at_most_a_tenth_of_the_lifetime() {
+fn rule_11_leeway_is_three_seconds_at_most_a_tenth() {
     for (lifetime, last) in [(3600, 3597), (300, 297), (30, 27), (29, 26), (20, 18), (10, 9)] {
         let mut fixture = Fixture::new();
         let (login, _) = fixture.lead(Call::replayable());
@@ -260,7 +260,7 @@ fn rule_11_no_leeway_makes_every_call_log_in() {
 }
 
 #[test]
-fn rule_11_one_shot_calls_want_a_quarter_of_the_lifetime_at_most_five_minutes() {
+fn rule_11_one_shot_leeway_is_5_min_or_quarter() {
     for (lifetime, last) in [(3600_u64, 3300), (1200, 900), (100, 75)] {
         let mut fixture = Fixture::new();
         let (login, _) = fixture.lead(Call::replayable());
@@ -279,7 +279,7 @@ fn rule_11_one_shot_calls_want_a_quarter_of_the_lifetime_at_most_five_minutes() 
 }
 
 #[test]
-fn rule_11_a_one_shot_call_keeps_the_reserve_of_the_others_too() {
+fn rule_11_one_shot_call_respects_the_general_leeway() {
     let mut fixture =
         Fixture::with(|builder| builder.leeway(secs(60), 2).one_shot_leeway(Duration::ZERO, 2));
     fixture.log_in();
@@ -288,7 +288,7 @@ fn rule_11_a_one_shot_call_keeps_the_reserve_of_the_others_too() {
 }
 
 #[test]
-fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
+fn rule_11_one_shot_call_uses_token_if_login_fails() {
     let (mut fixture, token) = Fixture::warm();
     fixture.pass(secs(3400));
     let (login, call) = fixture.lead(Call::one_shot());
@@ -303,7 +303,7 @@ fn rule_11_where_no_login_can_help_a_one_shot_call_takes_what_there_is() {
 }
 
 #[test]
-fn rule_11_a_one_shot_call_asks_for_a_larger_reserve_once() {
+fn rule_11_one_shot_call_accepts_its_logins_token() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::one_shot());
     let token = fixture.lasting(100);
@@ -317,7 +317,7 @@ fn rule_11_a_one_shot_call_asks_for_a_larger_reserve_once() {
 }
 
 #[test]
-fn rule_11_the_token_of_a_calls_own_login_is_sent_as_long_as_it_lives() {
+fn rule_11_own_logins_token_is_used_without_leeway() {
     let mut fixture = Fixture::new();
     let (login, call) = fixture.lead(Call::replayable());
     let token = fixture.lasting(10);

@@ -15,7 +15,7 @@ fn broken(call: Call) -> (Fixture, Call) {
 }
 
 #[test]
-fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
+fn rule_24_head_only_401_resends_replayable_upload() {
     let (mut fixture, call) = broken(Call::replayable());
     let probe = fixture.send(call);
     assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
@@ -32,7 +32,7 @@ fn rule_24_a_probe_answered_401_heals_a_replayable_upload() {
 }
 
 #[test]
-fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
+fn rule_24_head_only_attempt_delivers_one_shot_uploads_401() {
     let (mut fixture, call) = broken(Call::one_shot());
     let probe = fixture.send(call);
     assert_eq!(probe.attempt.upload(), Upload::HeadOnly);
@@ -42,7 +42,7 @@ fn rule_24_a_probe_delivers_the_401_of_a_one_shot_upload() {
 }
 
 #[test]
-fn rule_24_a_probe_delivers_any_other_answer() {
+fn rule_24_other_head_only_response_is_delivered() {
     let (mut fixture, call) = broken(Call::replayable());
     let probe = fixture.send(call);
     fixture.deliver(probe.attempt, 413);
@@ -51,7 +51,7 @@ fn rule_24_a_probe_delivers_any_other_answer() {
 }
 
 #[test]
-fn rule_24_a_probe_that_breaks_off_ends_the_call() {
+fn rule_24_broken_head_only_attempt_ends_the_call() {
     let (mut fixture, call) = broken(Call::replayable());
     let probe = fixture.send(call);
     fixture.fail_upload(probe.attempt);
@@ -59,7 +59,7 @@ fn rule_24_a_probe_that_breaks_off_ends_the_call() {
 }
 
 #[test]
-fn rule_24_the_next_upload_asks_until_a_success_ends_the_doubt() {
+fn rule_24_doubtful_token_uses_expect_until_success() {
     let (mut fixture, call) = broken(Call::replayable());
     drop(call);
     let asking = fixture.send(Call::one_shot());
@@ -73,7 +73,7 @@ fn rule_24_the_next_upload_asks_until_a_success_ends_the_doubt() {
 }
 
 #[test]
-fn rule_24_a_success_with_another_token_does_not_end_the_doubt() {
+fn rule_24_success_of_another_token_keeps_doubt() {
     let (mut fixture, _) = Fixture::warm();
     let (early, renewing) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let newer = fixture.fresh();
@@ -95,7 +95,7 @@ fn rule_24_a_renewed_token_is_not_doubtful() {
 }
 
 #[test]
-fn rule_24_a_one_shot_refused_before_its_body_is_sent_later() {
+fn rule_24_untouched_one_shot_is_resent_after_login() {
     let (mut fixture, call) = broken(Call::replayable());
     drop(call);
     let asking = fixture.send(Call::one_shot());
@@ -154,7 +154,7 @@ fn rule_24_an_upload_is_sent_three_times_at_most() {
 }
 
 #[test]
-fn rule_24_a_renewed_token_is_not_probed() {
+fn rule_24_renewed_token_needs_no_head_only_attempt() {
     let (mut fixture, _) = Fixture::warm();
     let (upload, page) = (fixture.send(Call::replayable()), fixture.send(Call::replayable()));
     let newer = fixture.fresh();
@@ -188,7 +188,7 @@ fn rule_22_explain_reports_a_doubtful_token() {
 }
 
 #[test]
-fn rule_7_a_configured_status_counts_as_a_401() {
+fn rule_07_a_configured_status_counts_as_a_401() {
     let (mut plain, _) = Fixture::warm();
     let sent = plain.send(Call::replayable());
     plain.deliver(sent.attempt, 422);
@@ -215,7 +215,7 @@ fn rule_7_a_configured_status_counts_as_a_401() {
 }
 
 #[test]
-fn rule_7_only_a_4xx_can_refuse_a_token() {
+fn rule_07_only_a_4xx_can_refuse_a_token() {
     for status in [
         StatusCode::OK,
         StatusCode::FOUND,
@@ -229,7 +229,7 @@ fn rule_7_only_a_4xx_can_refuse_a_token() {
 }
 
 #[test]
-fn rule_3_a_request_with_a_full_header_map_is_an_error() {
+fn rule_03_full_header_map_is_an_error() {
     let (mut fixture, _) = Fixture::warm();
     let mut full = request();
     let mut number = 0;
@@ -248,7 +248,7 @@ fn rule_3_a_request_with_a_full_header_map_is_an_error() {
 }
 
 #[test]
-fn rule_3_an_admitted_request_has_the_origins_own_spelling() {
+fn rule_03_an_admitted_request_has_the_origins_own_spelling() {
     let (mut fixture, _) = Fixture::warm();
     let mut request =
         Request::get("https://me:pw@API.Waldo.ai:443/customer?field=id").body(()).unwrap();
@@ -282,7 +282,7 @@ fn rule_24_a_second_broken_upload_drops_the_token() {
 }
 
 #[test]
-fn rule_24_a_server_that_breaks_every_upload_costs_a_bounded_number_of_logins() {
+fn rule_24_broken_uploads_cause_bounded_logins() {
     let (mut fixture, _) = Fixture::warm();
     for _ in 0..100 {
         match fixture.admit(Call::one_shot()) {

@@ -427,7 +427,7 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
-    fn whatever_happens_a_caller_observes_what_the_rules_say(
+    fn core_and_reference_agree_on_any_events(
         limits in select(vec![Limits::DOCUMENTED, Limits::ODD]),
         server_ahead in select(vec![0, 0, -5000, 1_000_000]),
         events in vec(event(), 1..200),

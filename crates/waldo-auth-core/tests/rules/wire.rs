@@ -9,7 +9,7 @@ use waldo_auth_core::{
 use crate::fixture::{Fixture, ORIGIN, bearer, credentials, headers, jwt, millis, read, secs, uri};
 
 #[test]
-fn rule_01_the_login_is_a_json_post_to_the_origins_authenticate_path() {
+fn rule_01_login_posts_json_to_authenticate_path() {
     let (login, _) = Fixture::new().lead(Call::replayable());
     let request = login.request();
     assert_eq!(request.method(), Method::POST);
@@ -33,7 +33,7 @@ fn rule_01_the_login_never_carries_an_authorization_header() {
 }
 
 #[test]
-fn rule_01_the_login_path_is_configurable_and_stays_at_the_origin() {
+fn rule_01_configured_login_path_stays_at_origin() {
     let config = |path: &str| Config::builder(ORIGIN, credentials()).login_path(path).build();
     let (login, _) = Fixture::of(config("/v2/authentication").unwrap()).lead(Call::replayable());
     assert_eq!(login.request().uri(), "https://api.waldo.ai/v2/authentication");
@@ -68,7 +68,7 @@ fn rule_02_any_success_with_a_token_is_a_grant() {
 }
 
 #[test]
-fn rule_02_a_bearer_prefix_in_the_body_is_tolerated_and_sent_once() {
+fn rule_02_bearer_prefix_in_body_is_removed() {
     for prefix in ["Bearer ", "bearer ", "BEARER:", " Bearer  "] {
         let mut fixture = Fixture::new();
         let (login, call) = fixture.lead(Call::replayable());
@@ -91,7 +91,7 @@ fn rule_02_the_header_counts_where_the_body_has_no_token() {
 }
 
 #[test]
-fn rule_02_bodies_over_64_kib_and_tokens_over_16_kib_are_refused() {
+fn rule_02_oversized_body_or_token_is_refused() {
     let mut fixture = Fixture::new();
     let (login, _) = fixture.lead(Call::replayable());
     let token = fixture.fresh();
@@ -111,7 +111,7 @@ fn rule_02_bodies_over_64_kib_and_tokens_over_16_kib_are_refused() {
 }
 
 #[test]
-fn rule_02_a_rejection_is_400_401_or_403_with_a_json_code() {
+fn rule_02_json_code_with_400_401_403_is_rejection() {
     for (status, text, code) in [
         (400, "MISSING_PARAMETERS", RejectionCode::MissingParameters),
         (401, "INVALID_API_KEY", RejectionCode::InvalidApiKey),
@@ -281,7 +281,7 @@ fn rule_02_a_misread_is_not_made_permanent() {
 }
 
 #[test]
-fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_hour() {
+fn rule_02_retry_after_seconds_or_date_is_capped() {
     let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     for (pairs, wait) in [
         (vec![("retry-after", "120")], 120),
@@ -304,7 +304,7 @@ fn rule_02_retry_after_is_read_in_both_forms_relative_to_date_and_capped_at_an_h
 }
 
 #[test]
-fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what_is_there() {
+fn rule_03_sensitive_bearer_header_replaces_earlier_values() {
     let (mut fixture, token) = Fixture::warm();
     let mut request = Request::get("https://api.waldo.ai/customer")
         .header(AUTHORIZATION, "Basic abc")
@@ -319,7 +319,7 @@ fn rule_03_the_header_is_exactly_bearer_space_jwt_and_sensitive_in_place_of_what
 }
 
 #[test]
-fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
+fn rule_03_renewed_token_is_always_sent_as_bearer() {
     for form in ["Bearer {}", "bearer {}", "BEARER  {}", "Bearer:{}", "{}", "  {}  "] {
         let (mut fixture, _) = Fixture::warm();
         let newer = fixture.fresh();
@@ -337,7 +337,7 @@ fn rule_03_a_renewed_token_is_sent_in_the_same_form_however_it_came() {
 }
 
 #[test]
-fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kept() {
+fn rule_20_code_echoing_key_with_stripped_characters_is_redacted() {
     for key in ["wk key-canary", "wk\u{e9}key-canary"] {
         let credentials = Credentials::new(key, "s").unwrap();
         let mut fixture = Fixture::of(Config::builder(ORIGIN, credentials).build().unwrap());
@@ -352,7 +352,7 @@ fn rule_20_a_code_that_echoes_a_key_of_which_a_part_would_be_left_out_is_not_kep
 }
 
 #[test]
-fn rule_03_a_request_to_elsewhere_is_an_error_before_there_is_a_login_for_it() {
+fn rule_03_foreign_origin_fails_before_any_login() {
     let mut fixture = Fixture::new();
     for target in [
         "https://evil.example/",
@@ -470,7 +470,7 @@ fn rule_04_a_fresh_token_is_read_in_every_form() {
 }
 
 #[test]
-fn rule_04_what_is_no_jwt_is_ignored_with_a_note_and_never_fails_the_call() {
+fn rule_04_invalid_renewed_token_is_journalled_and_ignored() {
     let oversized = format!("Bearer e30.e30.{}", "c".repeat(16 * 1024));
     for (value, why) in [
         ("", Ignored::Blank),

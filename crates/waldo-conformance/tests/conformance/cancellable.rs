@@ -175,7 +175,7 @@ impl Leader<'_> {
             let request = Defect::plant_in_login(defect, login.request(), ask);
             let (mut head, body) = exchange(&request).await?.into_parts();
             Defect::plant_in_login_answer(defect, &mut head.headers);
-            let Some(patience) = Defect::plant_in_patience(defect, head.status, lease) else {
+            let Some(patience) = Defect::plant_in_body_timeout(defect, head.status, lease) else {
                 return Ok(Response::from_parts(head, Bytes::new()));
             };
             match tokio::time::timeout(patience, read(body, defect)).await {

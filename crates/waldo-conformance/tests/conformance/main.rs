@@ -48,7 +48,7 @@ fn expect(habit: Habit, fails: &[&str], meets: &[&str]) {
 }
 
 #[test]
-fn every_scenario_but_the_plainest_is_failed_by_a_naive_client() {
+fn every_scenario_except_one_fails_some_naive_client() {
     // Odd headers fail every scenario, so they show nothing about a single one.
     let behaved = REPORTS.iter().filter(|(habit, _)| *habit != Habit::OddHeaders);
     let failed: BTreeSet<&str> = behaved.flat_map(|(_, report)| report.failed()).collect();
@@ -119,7 +119,7 @@ fn a_client_that_never_looks_fails() {
 }
 
 #[test]
-fn odd_headers_are_told_by_what_they_should_be() {
+fn unexpected_headers_are_reported_with_expected_ones() {
     let odd = Naive(Habit::OddHeaders);
     let text = conformance::certify_one(&odd, "cold-start").unwrap().to_string();
     for told in [
@@ -156,7 +156,7 @@ fn a_redirect_in_a_later_step_leads_elsewhere() {
 }
 
 #[test]
-fn what_fails_everywhere_is_said_once_more_at_the_end() {
+fn report_ends_with_summary_of_common_failure() {
     let (_, report) = REPORTS.iter().find(|(habit, _)| *habit == Habit::OddHeaders).unwrap();
     let (text, failures) = (report.to_string(), report.failed().len());
     let end: Vec<&str> = text.lines().rev().take(6).collect();
@@ -166,7 +166,7 @@ fn what_fails_everywhere_is_said_once_more_at_the_end() {
 }
 
 #[test]
-fn what_was_not_tried_is_said_with_the_reason() {
+fn skipped_scenario_is_reported_with_its_reason() {
     let certify = |name| conformance::certify_one(&Naive(Habit::LastOneWins), name);
     let skipped = certify("a-cancelled-call-leaves-no-trace").unwrap();
     assert_eq!(*skipped.verdict(), Verdict::Skipped([Need::Cancellation].into()));
@@ -209,7 +209,7 @@ fn the_program_of_the_example_fails_with_its_adapter() {
 }
 
 #[test]
-fn a_client_with_futures_passes_what_blocking_ones_cannot_do() {
+fn cancellable_client_passes_cancellation_scenarios() {
     let report = conformance::certify(&cancellable::Cancellable::default());
     assert!(report.is_certified(), "{report}");
     for name in ["a-cancelled-leader-hands-over", "a-cancelled-call-leaves-no-trace"] {

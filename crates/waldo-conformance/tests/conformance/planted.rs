@@ -227,7 +227,7 @@ impl Defect {
     }
 
     /// How long the defective adapter reads the body of an answer to a login.
-    pub(crate) fn plant_in_patience(
+    pub(crate) fn plant_in_body_timeout(
         defect: Option<Self>,
         status: StatusCode,
         left: Duration,
@@ -396,7 +396,7 @@ impl Adapter for NeverAsks {
 }
 
 #[test]
-fn uploads_that_never_heal_are_found() {
+fn adapter_without_expect_fails_upload_scenario() {
     let certify = |name| conformance::certify_one(&NeverAsks, name).unwrap();
     let result = certify("an-upload-with-a-dead-token-heals-and-nothing-closes");
     assert!(result.is_failed() && result.to_string().contains("call next did not end"), "{result}");

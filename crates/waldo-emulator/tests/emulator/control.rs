@@ -96,7 +96,7 @@ fn expire_and_signing_key_end_every_token() {
 }
 
 #[test]
-fn keys_are_revoked_and_restored_by_query_or_by_json() {
+fn key_control_accepts_query_and_json() {
     let emulator = emulator();
     let by_query =
         |control: &str| ask(&emulator, "POST", &format!("{control}?key={}", Server::KEY_ID), "");
@@ -112,7 +112,7 @@ fn keys_are_revoked_and_restored_by_query_or_by_json() {
 }
 
 #[test]
-fn a_policy_changes_where_it_is_told_to_and_nowhere_else() {
+fn policy_change_keeps_all_other_fields() {
     let emulator = emulator();
     let change = r#"{"lifetime": "10s", "rotation": "grace:2s", "renewal": "bare", "claims": {"jti": false}}"#;
     let answer = ask(&emulator, "POST", "/_emulator/policy", change);
@@ -226,7 +226,7 @@ fn gates_and_latencies_are_set_from_outside() {
 }
 
 #[test]
-fn a_malformed_control_is_a_400_that_says_what_to_do() {
+fn malformed_control_gets_400_with_a_hint() {
     let emulator = emulator();
     let before = emulator.policy();
     let cases = [
@@ -304,7 +304,7 @@ fn a_misplaced_key_is_not_repeated_in_the_error() {
 }
 
 #[test]
-fn an_unknown_control_is_a_404_that_points_to_the_help() {
+fn unknown_control_gets_404_with_help_path() {
     let emulator = emulator();
     for (method, control) in [("GET", "nothing"), ("POST", "expires"), ("DELETE", "stats/all")] {
         let answer = ask(&emulator, method, &format!("/_emulator/{control}"), "");
@@ -314,7 +314,7 @@ fn an_unknown_control_is_a_404_that_points_to_the_help() {
 }
 
 #[test]
-fn a_control_with_another_method_is_a_405_that_names_the_right_ones() {
+fn wrong_control_method_gets_405_with_allow_header() {
     let emulator = emulator();
     let help = String::from_utf8(ask(&emulator, "GET", "/_emulator/", "").body).unwrap();
     let mut known = std::collections::BTreeMap::<&str, Vec<&str>>::new();
@@ -344,7 +344,7 @@ fn a_control_with_another_method_is_a_405_that_names_the_right_ones() {
 }
 
 #[test]
-fn a_path_that_only_begins_like_the_controls_is_the_api_s() {
+fn path_similar_to_control_reaches_the_api() {
     let emulator = emulator();
     let mut visitor = Visitor::to(emulator.addr());
     let token = visitor.token();
@@ -375,7 +375,7 @@ fn the_samples_of_the_help_work() {
 
 /// A page in a browser: by a form, by `fetch`, by an image, and after DNS rebinding.
 #[test]
-fn a_web_page_controls_nothing_and_is_told_why() {
+fn web_page_control_is_refused_with_reason() {
     let emulator = emulator();
     let mut visitor = Visitor::to(emulator.addr());
     let token = visitor.token();

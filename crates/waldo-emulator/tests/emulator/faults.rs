@@ -72,7 +72,7 @@ fn an_answer_cut_short_announces_more_than_it_sends() {
 }
 
 #[test]
-fn an_answer_that_trickles_has_a_head_and_no_end() {
+fn trickle_fault_sends_head_and_endless_body() {
     let emulator = emulator();
     emulator.push_fault(Fault::login(Answer::Trickle));
     let mut visitor = Visitor::to(emulator.addr());
@@ -86,7 +86,7 @@ fn an_answer_that_trickles_has_a_head_and_no_end() {
 }
 
 #[test]
-fn a_flood_has_a_head_and_more_than_anyone_wants() {
+fn flood_fault_sends_head_and_huge_body() {
     let emulator = emulator();
     for (fault, head) in [
         (Answer::Flood, "HTTP/1.1 200 OK\r\n"),
@@ -126,7 +126,7 @@ fn a_compressed_answer_is_in_an_unknown_coding() {
 }
 
 #[test]
-fn a_token_that_is_refused_on_the_head_leaves_the_body_unread() {
+fn token_refused_on_head_leaves_body_unread() {
     for refuses in [Refuses::OnHead, Refuses::OnHeadAlone] {
         let emulator = emulator_of(Policy { refuses, ..Policy::default() });
         let mut visitor = Visitor::to(emulator.addr());
@@ -151,7 +151,7 @@ fn a_token_that_is_refused_on_the_head_leaves_the_body_unread() {
 }
 
 #[test]
-fn a_token_that_is_good_is_asked_for_its_body() {
+fn valid_token_with_expect_gets_100_continue() {
     let emulator = emulator_of(Policy { refuses: Refuses::OnHead, ..Policy::default() });
     let mut visitor = Visitor::to(emulator.addr());
     let head = format!("{}expect: 100-continue\r\ncontent-length: 5\r\n", bearer(&visitor.token()));

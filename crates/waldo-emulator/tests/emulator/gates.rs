@@ -11,7 +11,7 @@ use crate::visitor::{PATIENCE, Visitor, bearer, emulator, emulator_of, eventuall
 const MOMENT: Duration = Duration::from_millis(100);
 
 #[test]
-fn a_held_login_is_not_seen_by_the_server_and_calls_pass_it() {
+fn held_login_is_unprocessed_while_calls_pass() {
     let emulator = emulator();
     let mut caller = Visitor::to(emulator.addr());
     let token = caller.token();
@@ -47,7 +47,7 @@ fn a_held_answer_was_handled_already() {
 }
 
 #[test]
-fn what_is_released_is_not_held_though_it_has_not_gone_yet() {
+fn released_requests_are_not_counted_as_held() {
     let emulator = emulator();
     emulator.hold(Hold::logins());
     let mut visitor = Visitor::to(emulator.addr());
@@ -59,7 +59,7 @@ fn what_is_released_is_not_held_though_it_has_not_gone_yet() {
 }
 
 #[test]
-fn who_gives_up_no_longer_stands_at_the_gate() {
+fn closed_connection_is_no_longer_held() {
     let emulator = emulator();
     emulator.hold(Hold::logins());
     let mut visitor = Visitor::to(emulator.addr());
@@ -71,12 +71,12 @@ fn who_gives_up_no_longer_stands_at_the_gate() {
 }
 
 #[test]
-fn waiting_for_what_does_not_come_ends() {
+fn wait_until_held_ends_at_its_timeout() {
     assert!(!emulator().wait_until_held(1, Duration::from_millis(10)));
 }
 
 #[test]
-fn a_latency_is_waited_out_by_what_it_is_for() {
+fn latency_delays_its_target() {
     let emulator = emulator();
     let span = Duration::from_millis(120);
     emulator.set_latency(Target::Login, span);

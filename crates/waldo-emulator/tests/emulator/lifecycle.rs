@@ -9,7 +9,7 @@ use waldo_emulator::{Emulator, Hold};
 use crate::visitor::{PATIENCE, Visitor, emulator, pair};
 
 #[test]
-fn it_starts_on_a_free_port_of_the_loopback_interface() {
+fn emulator_starts_on_free_loopback_port() {
     let emulator = emulator();
     assert!(emulator.addr().ip().is_loopback());
     assert_ne!(emulator.addr().port(), 0);
@@ -17,7 +17,7 @@ fn it_starts_on_a_free_port_of_the_loopback_interface() {
 }
 
 #[test]
-fn several_live_side_by_side_and_know_nothing_of_each_other() {
+fn parallel_emulators_share_no_state() {
     let (one, two) = (emulator(), emulator());
     assert_ne!(one.addr(), two.addr());
     let token = Visitor::to(one.addr()).token();
@@ -26,7 +26,7 @@ fn several_live_side_by_side_and_know_nothing_of_each_other() {
 }
 
 #[test]
-fn a_port_in_use_is_an_error_and_not_a_second_listener() {
+fn port_in_use_is_an_error() {
     let first = emulator();
     let second = Emulator::listen(first.addr(), Server::default());
     assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
@@ -50,7 +50,7 @@ fn dropping_it_is_stopping_it() {
 }
 
 #[test]
-fn requests_that_hang_or_stand_at_a_gate_do_not_keep_it_from_stopping() {
+fn stop_ends_hanging_and_held_requests() {
     let emulator = emulator();
     emulator.push_fault(Fault::call(Answer::Hang).forever());
     emulator.hold(Hold::logins());

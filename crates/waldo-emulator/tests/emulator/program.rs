@@ -58,7 +58,7 @@ fn ends_with(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn its_first_line_says_where_it_listens_and_its_default_key_works() {
+fn program_prints_address_and_working_default_key() {
     let mut running = Running::with(&[]);
     assert!(running.addr.ip().is_loopback());
     assert_eq!(Visitor::to(running.addr).log_in().status, 200);
@@ -68,7 +68,7 @@ fn its_first_line_says_where_it_listens_and_its_default_key_works() {
 }
 
 #[test]
-fn given_keys_replace_the_default_one_and_their_secrets_are_not_printed() {
+fn given_keys_replace_default_without_printing_secrets() {
     let mut running = Running::with(&["--key", "wk.a=ws.planted=1", "--key", "wk.b=ws.b"]);
     let mut visitor = Visitor::to(running.addr);
     for (id, secret, expected) in
@@ -160,7 +160,7 @@ fn its_options_become_the_policy() {
 }
 
 #[test]
-fn bad_arguments_end_it_with_code_2_and_a_hint() {
+fn bad_arguments_exit_with_code_2_and_hint() {
     let cases: [(&[&str], &str); 38] = [
         (&["--nope"], "--help"),
         (&["--listen", "here"], "like 127.0.0.1:8787"),
@@ -213,7 +213,7 @@ fn bad_arguments_end_it_with_code_2_and_a_hint() {
 }
 
 #[test]
-fn a_fault_may_be_short_and_may_be_a_list() {
+fn fault_argument_accepts_short_form_and_list() {
     let running = Running::with(&[
         "--fault",
         r#"{"on": "login", "answer": 503}"#,
@@ -269,7 +269,7 @@ fn localhost_is_the_loopback_address() {
 }
 
 #[test]
-fn the_help_shows_the_endpoints_the_answers_and_no_backticks() {
+fn help_lists_endpoints_and_answers_without_backticks() {
     for flag in ["-h", "--help"] {
         let Output { status, stdout, .. } = program(&[flag]).output().unwrap();
         assert_eq!(status.code(), Some(0));
@@ -372,7 +372,7 @@ fn a_malformed_key_is_refused_without_being_repeated() {
 }
 
 #[test]
-fn an_address_that_others_can_reach_has_to_be_allowed() {
+fn remote_listen_address_requires_allow_remote() {
     for addr in ["0.0.0.0:0", "[::]:0"] {
         let (code, stderr) = ends_with(&["--listen", addr]);
         assert_eq!(code, Some(2));

@@ -30,7 +30,7 @@ fn a_login_and_calls_work_on_one_connection() {
 }
 
 #[test]
-fn there_is_one_date_and_none_where_the_policy_says_so() {
+fn response_has_date_unless_policy_omits_it() {
     let emulator = emulator();
     let mut visitor = Visitor::to(emulator.addr());
     assert!(visitor.log_in().header("date").is_some());
@@ -99,7 +99,7 @@ fn the_most_logins_at_once_are_counted_exactly() {
 }
 
 #[test]
-fn the_largest_document_is_taken_and_a_larger_body_is_refused() {
+fn largest_document_is_accepted_and_larger_refused() {
     let emulator = emulator();
     let mut visitor = Visitor::to(emulator.addr());
     let token = visitor.token();
@@ -160,7 +160,7 @@ fn the_api_s_curl_sample_gets_a_token() {
 
 /// The API's own Node sample stores the header's value and puts `Bearer ` before it again.
 #[test]
-fn the_api_s_node_sample_needs_one_login_when_the_token_comes_bare() {
+fn node_sample_needs_one_login_with_bare_tokens() {
     let emulator = emulator_of(Policy { renewal: RenewalForm::Bare, ..Policy::default() });
     let mut visitor = Visitor::to(emulator.addr());
     let mut stored = visitor.token();

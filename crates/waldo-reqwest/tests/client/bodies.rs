@@ -76,7 +76,7 @@ fn rule_17_json_is_sent_again() {
 }
 
 #[test]
-fn rule_17_a_stream_is_sent_once_gets_its_401_and_the_next_call_heals() {
+fn rule_17_stream_gets_401_and_next_call_logs_in() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -96,7 +96,7 @@ fn rule_17_a_stream_is_sent_once_gets_its_401_and_the_next_call_heals() {
 }
 
 #[test]
-fn rule_17_a_stream_that_is_the_first_call_logs_in_before_it_is_touched() {
+fn rule_17_login_precedes_stream_of_first_call() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -108,7 +108,7 @@ fn rule_17_a_stream_that_is_the_first_call_logs_in_before_it_is_touched() {
 
 /// What cannot be sent again is better sent with a token that lasts.
 #[test]
-fn rule_11_a_stream_is_not_sent_with_a_token_that_soon_ends() {
+fn rule_11_stream_is_not_sent_with_expiring_token() {
     bounded(async {
         let emulator = emulator();
         let first = client(emulator.origin());

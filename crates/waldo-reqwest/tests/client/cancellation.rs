@@ -50,7 +50,7 @@ fn rule_13_a_login_outlives_each_call_that_is_dropped() {
 
 /// Requests of 90 ms, and a login that takes longer: three waves, and one login.
 #[test]
-fn rule_13_calls_with_less_time_than_a_login_takes_cause_one_login() {
+fn rule_13_timed_out_calls_cause_one_login() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -75,7 +75,7 @@ fn rule_13_calls_with_less_time_than_a_login_takes_cause_one_login() {
 
 /// A runtime that is shut down drops the login, and a call on another runtime logs in.
 #[test]
-fn rule_13_a_login_that_is_dropped_with_its_runtime_is_replaced_at_once() {
+fn rule_13_login_dropped_with_runtime_is_abandoned() {
     let (emulator, client) = bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -89,7 +89,7 @@ fn rule_13_a_login_that_is_dropped_with_its_runtime_is_replaced_at_once() {
 }
 
 #[test]
-fn rule_18_a_call_that_is_dropped_while_it_waits_or_is_sent_costs_nobody_anything() {
+fn rule_18_dropped_call_affects_no_other_call() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -117,7 +117,7 @@ fn rule_18_a_call_that_is_dropped_while_it_waits_or_is_sent_costs_nobody_anythin
 /// A runtime of one thread rests between short calls. The answer to a login comes while it rests,
 /// and counts.
 #[test]
-fn rule_13_an_answer_that_came_while_the_runtime_rested_is_used() {
+fn rule_13_answer_during_idle_runtime_is_used() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let emulator = emulator();
     emulator.set_latency(Target::Login, Duration::from_millis(100));

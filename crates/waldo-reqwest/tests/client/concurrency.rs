@@ -33,7 +33,7 @@ async fn with_one_login_for_all(
 }
 
 #[test]
-fn rule_13_a_cold_start_of_64_tasks_is_one_login() {
+fn rule_13_64_tasks_without_token_share_one_login() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -75,7 +75,7 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
 }
 
 #[test]
-fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
+fn rule_14_failed_login_is_shared_by_all_waiters() {
     bounded(async {
         let emulator = emulator();
         let client = builder(emulator.origin())
@@ -98,7 +98,7 @@ fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
 }
 
 #[test]
-fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
+fn rule_14_waiters_retry_once_after_backoff() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -111,7 +111,7 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
 }
 
 #[test]
-fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
+fn waiting_call_logs_in_at_once_after_reset() {
     bounded(async {
         {
             let (emulator, listener) = (emulator(), Listener::default());

@@ -19,7 +19,7 @@ use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder, call, client, emulator, reason, status};
 
 #[test]
-fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
+fn unreachable_server_is_unavailable_login_with_source() {
     bounded(async {
         let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let client = builder(format!("http://{nobody}"))
@@ -39,7 +39,7 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
 }
 
 #[test]
-fn another_origin_and_what_is_no_url_are_errors_before_anything_is_sent() {
+fn foreign_origin_or_invalid_url_sends_nothing() {
     bounded(async {
         let server = Scripted::start(|_| answer(500, "", ""));
         let client = client(server.origin());
@@ -200,7 +200,7 @@ fn an_error_says_whether_its_call_was_sent_and_shows_no_url() {
 }
 
 #[test]
-fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invalidate() {
+fn revoked_key_is_detected_at_login_after_invalidate() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -232,7 +232,7 @@ async fn reason_of(login: String, cut: bool) -> Reason {
 }
 
 #[test]
-fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
+fn rule_02_login_answer_is_read_only_as_needed() {
     bounded(async {
         let head =
             |status| format!("HTTP/1.1 {status} Scripted\r\nContent-Length: 100000000\r\n\r\n");
@@ -263,7 +263,7 @@ fn rule_02_of_a_logins_answer_no_more_is_read_than_is_needed() {
 }
 
 #[test]
-fn a_token_is_had_for_others_as_a_call_has_it() {
+fn token_method_returns_usable_sensitive_header() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());

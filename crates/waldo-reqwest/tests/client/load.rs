@@ -25,7 +25,7 @@ fn unlimited(origin: String) -> Client {
 /// All are in flight with one token when that dies, five times: each death is one login, and each
 /// call is sent twice.
 #[test]
-fn rule_13_five_hundred_calls_in_flight_with_a_dead_token_are_one_login() {
+fn rule_13_500_calls_with_expired_token_cause_one_login() {
     bounded(async {
         let emulator = emulator();
         let client = unlimited(emulator.origin());
@@ -81,7 +81,7 @@ impl Ends {
 /// Five hundred tasks make four calls each, over a server that is slow, busy, cuts connections,
 /// refuses good tokens, and forgets all tokens again and again while they are in flight.
 #[test]
-fn rule_16_no_trouble_of_a_servers_is_more_logins_than_it_has_caused() {
+fn rule_16_faulty_server_causes_no_excess_logins() {
     const CALLS: u64 = 4 * AT_ONCE as u64;
     const EXPIRIES: u64 = 6;
     const REFUSALS: u64 = 10;

@@ -141,7 +141,7 @@ fn around(middleware: impl Middleware) -> [Arc<dyn Middleware>; 1] {
 }
 
 #[test]
-fn what_is_around_a_call_sees_it_once_and_what_is_below_each_sending() {
+fn outer_middleware_sees_calls_and_inner_sees_attempts() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -163,7 +163,7 @@ fn what_is_around_a_call_sees_it_once_and_what_is_below_each_sending() {
 }
 
 #[test]
-fn a_401_under_the_words_of_other_middlewares_is_healed_all_the_same() {
+fn call_recovers_from_wrapped_401_error() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -177,7 +177,7 @@ fn a_401_under_the_words_of_other_middlewares_is_healed_all_the_same() {
 }
 
 #[test]
-fn a_401_that_a_middleware_below_makes_an_error_of_is_healed_all_the_same() {
+fn call_recovers_from_401_turned_into_error() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -200,7 +200,7 @@ fn a_401_that_a_middleware_below_makes_an_error_of_is_healed_all_the_same() {
 /// A middleware around a call may make it again; each time it is a call, with the token of that
 /// time.
 #[test]
-fn a_call_can_be_made_again_from_around_it_and_a_stream_is_sent_once_there_too() {
+fn outer_middleware_retry_is_a_new_call() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -224,7 +224,7 @@ fn a_call_can_be_made_again_from_around_it_and_a_stream_is_sent_once_there_too()
 }
 
 #[test]
-fn rule_07_what_a_middleware_brings_from_elsewhere_proves_nothing_and_is_delivered() {
+fn rule_07_foreign_middleware_response_is_delivered_and_ignored() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -255,7 +255,7 @@ fn rule_07_what_a_middleware_brings_from_elsewhere_proves_nothing_and_is_deliver
 }
 
 #[test]
-fn an_error_of_this_crates_is_found_in_that_of_the_stack() {
+fn crate_error_is_downcast_from_stack_error() {
     bounded(async {
         let emulator = emulator();
         let client = builder(emulator.origin()).build().unwrap();
@@ -286,7 +286,7 @@ fn an_error_of_this_crates_is_found_in_that_of_the_stack() {
 /// Whatever is put around or below, the client at the end is the one that follows no redirect, and
 /// goes through no proxy in clear.
 #[test]
-fn a_stack_that_is_taken_apart_and_built_anew_ends_in_the_same_client() {
+fn rebuilt_stack_still_follows_no_redirect() {
     bounded(async {
         let emulator = emulator();
         emulator.push_fault(

@@ -35,7 +35,7 @@ fn moved(status: u16, location: String) -> Scripted {
 }
 
 #[test]
-fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
+fn rule_21_redirect_is_delivered_and_never_followed() {
     bounded(async {
         let evil = evil();
         // Another port of the same host, another host, and the very same origin.
@@ -97,7 +97,7 @@ fn rule_01_a_login_is_not_redirected_with_the_key_pair() {
 /// brings it back when that server redirects once more. And it hands the body on, which in a login
 /// is the key pair.
 #[test]
-fn reqwest_shows_the_token_to_a_server_that_redirects_once_more() {
+fn reqwest_sends_token_after_second_foreign_redirect() {
     bounded(async {
         let evil = Scripted::start(|seen| match seen.line.as_str() {
             "POST /first" => answer(307, "Location: /second\r\n", ""),

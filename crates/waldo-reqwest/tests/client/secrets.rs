@@ -47,7 +47,7 @@ fn server_of_canaries() -> Scripted {
 }
 
 #[test]
-fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
+fn rule_20_output_contains_no_key_secret_or_token() {
     bounded(async {
         let listener = Listener::default();
         let server = server_of_canaries();

@@ -18,7 +18,7 @@ fn server() -> Scripted {
 }
 
 #[test]
-fn rule_01_a_login_carries_what_the_core_says_and_no_authorization() {
+fn rule_01_login_carries_core_headers_without_authorization() {
     bounded(async {
         let server = server();
         assert_eq!(status(&client(server.origin())).await, 200);
@@ -79,7 +79,7 @@ fn rule_03_an_authorization_of_the_callers_own_is_replaced() {
 }
 
 #[test]
-fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
+fn rule_03_http_origin_uses_no_proxy() {
     bounded(async {
         let proxy = Scripted::start(|_| answer(200, "", ""));
         let through = || reqwest::Client::builder().proxy(Proxy::all(proxy.origin()).unwrap());
@@ -93,7 +93,7 @@ fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
 /// reqwest without TLS sends what is meant for `https` to a proxy in clear, and so is not let near
 /// it.
 #[test]
-fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
+fn rule_03_proxy_is_used_only_for_tunnels() {
     bounded(async {
         let proxy = Scripted::start(|_| answer(200, "", ""));
         let through = reqwest::Client::builder().proxy(Proxy::all(proxy.origin()).unwrap());
@@ -114,7 +114,7 @@ fn rule_03_a_proxy_is_asked_for_a_tunnel_or_for_nothing() {
 }
 
 #[test]
-fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
+fn reqwest_timeout_is_default_for_each_attempt() {
     bounded(async {
         let emulator = emulator();
         let settings = reqwest::Client::builder().timeout(Duration::from_millis(50));
@@ -147,7 +147,7 @@ fn the_timeout_of_reqwests_settings_bounds_each_sending_that_has_no_other() {
 }
 
 #[test]
-fn rule_02_a_read_timeout_of_the_settings_is_a_timeout_of_the_login() {
+fn rule_02_read_timeout_is_reported_as_login_timeout() {
     bounded(async {
         let hanging =
             ["HTTP/1.1 200 Scripted\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 Scripted\r\n"];
@@ -242,7 +242,7 @@ fn rule_03_a_request_goes_to_exactly_the_origin() {
 /// reqwest rewrites hosts. So an origin is either spelled as reqwest spells it, or `build` refuses
 /// it.
 #[test]
-fn rule_03_each_spelling_of_an_origin_works_or_does_not_build() {
+fn rule_03_each_origin_spelling_works_or_is_refused() {
     let hosts = [
         "api.waldo.ai",
         "API.Waldo.AI",
@@ -317,7 +317,7 @@ fn rule_03_an_origin_that_reqwest_rewrites_says_what_to_write() {
 
 /// Balancers close idle connections after a minute or less; reqwest would keep them for longer.
 #[test]
-fn a_client_without_settings_keeps_idle_connections_for_15_seconds() {
+fn default_client_keeps_idle_connections_15_seconds() {
     bounded(async {
         let server = server();
         let client = client(server.origin());

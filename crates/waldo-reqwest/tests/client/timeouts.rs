@@ -47,7 +47,7 @@ fn a_call_that_hangs_ends_with_its_timeout() {
 }
 
 #[test]
-fn the_budget_is_the_whole_calls_and_not_each_sendings() {
+fn timeout_bounds_whole_call_not_each_attempt() {
     bounded(async {
         let (pause, budget) = (Duration::from_millis(1200), Duration::from_secs(2));
         let slow = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ fn the_budget_covers_reading_the_answer() {
 }
 
 #[test]
-fn how_long_a_call_may_wait_is_for_the_client_to_say() {
+fn client_max_wait_bounds_each_call() {
     bounded(async {
         let emulator = emulator();
         let client = Client::builder(credentials()).origin(emulator.origin());
@@ -109,7 +109,7 @@ fn how_long_a_call_may_wait_is_for_the_client_to_say() {
 }
 
 #[test]
-fn how_long_a_call_may_wait_bounds_no_sending() {
+fn max_wait_does_not_bound_the_attempt() {
     bounded(async {
         let server = Scripted::start(|seen| {
             if seen.is_login() {
@@ -167,7 +167,7 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
 }
 
 #[test]
-fn rule_14_a_wait_that_would_outlast_the_deadline_is_refused_at_once() {
+fn rule_14_wait_beyond_deadline_is_refused_at_once() {
     bounded(async {
         let emulator = emulator();
         emulator.push_fault(Fault::login(Answer::too_many_requests(RetryAfter::Seconds(600))));

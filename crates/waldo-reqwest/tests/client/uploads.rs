@@ -49,7 +49,7 @@ async fn upload(client: &Client, length: usize) -> Result<u16, Error> {
 
 // urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
 #[test]
-fn rule_24_an_upload_with_a_dead_token_heals() {
+fn rule_24_upload_with_refused_token_is_resent() {
     bounded(async {
         for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
             let server = Refuser::start(manner);
@@ -168,7 +168,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
 }
 
 #[test]
-fn rule_24_after_a_lost_401_the_next_upload_asks() {
+fn rule_24_upload_after_lost_401_uses_expect() {
     bounded(async {
         for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
             let server = Refuser::start(manner);
@@ -197,7 +197,7 @@ fn rule_24_after_a_lost_401_the_next_upload_asks() {
 }
 
 #[test]
-fn rule_24_a_server_that_knows_no_expectations_gets_the_body() {
+fn rule_24_server_answering_417_gets_the_body() {
     bounded(async {
         for is_stream in [false, true] {
             let body = || if is_stream { stream() } else { vec![7; 8 * MB].into() };
@@ -223,7 +223,7 @@ fn stream() -> Body {
 }
 
 #[test]
-fn rule_24_a_stream_that_breaks_off_gets_its_401() {
+fn rule_24_broken_stream_gets_401_of_head_only_attempt() {
     bounded(async {
         let server = Refuser::start(Manner::Closes);
         let client = client(&server);
@@ -238,7 +238,7 @@ fn rule_24_a_stream_that_breaks_off_gets_its_401() {
 }
 
 #[test]
-fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
+fn rule_17_stream_with_expect_is_resent_after_401() {
     bounded(async {
         for manner in [Manner::Closes, Manner::KeepsAlive, Manner::Rests] {
             let server = Refuser::start(Manner::Cuts);
@@ -255,7 +255,7 @@ fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
 }
 
 #[test]
-fn rule_24_uploads_heal_in_a_stack_of_middlewares() {
+fn rule_24_refused_upload_is_resent_through_middleware_stack() {
     bounded(async {
         let server = Refuser::start(Manner::Closes);
         let client = client(&server);
@@ -277,7 +277,7 @@ fn rule_24_uploads_heal_in_a_stack_of_middlewares() {
 
 /// A connection cannot be used again if its body was never sent.
 #[test]
-fn rule_24_an_asking_connection_is_closed() {
+fn rule_24_connection_with_unsent_body_is_closed() {
     bounded(async {
         let server = Refuser::start(Manner::Cuts);
         let client = builder(server.origin())
@@ -342,7 +342,7 @@ fn rule_24_a_failed_connect_is_no_break_off() {
 }
 
 #[test]
-fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_rejected_login_keeps_broken_uploads_error() {
     bounded(async {
         let shared = Arc::new(OnceLock::<Client>::new());
         let (client, logins) = (Arc::clone(&shared), AtomicUsize::new(0));

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each_member_of_a_call() {
+    fn readme_lists_each_field_of_a_call() {
         let shown: BTreeSet<&str> = column("| member of a call |").into_iter().collect();
         let error = serde_json::from_str::<Step>(r#"{"call": {"?": 1}}"#).unwrap_err().to_string();
         let names = error.split("expected one of ").nth(1).unwrap().split('`').skip(1).step_by(2);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each_step_and_each_member() {
+    fn readme_lists_each_step_and_each_field() {
         let shown: BTreeSet<String> = column("| step |")
             .into_iter()
             .map(|json| {

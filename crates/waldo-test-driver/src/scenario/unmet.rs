@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gist_leaves_out_the_time_and_what_was_seen() {
+    fn gist_omits_time_and_observed_value() {
         for (what, gist) in [
             ("expected 200; seen 401, at 12ms", "expected 200; seen 401"),
             (

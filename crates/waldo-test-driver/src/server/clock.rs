@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_before_the_epoch_or_after_9999_is_clamped_instead_of_panicking() {
+    fn date_outside_1970_to_9999_is_clamped() {
         let early = Moment::read(UNIX_EPOCH, ClockOffset::Behind(Duration::from_secs(5)));
         assert_eq!(early.http_date(), "Thu, 01 Jan 1970 00:00:00 GMT");
         let late = Moment::read(UNIX_EPOCH, ClockOffset::Ahead(Duration::MAX)).plus(Duration::MAX);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_date_is_an_integer_where_it_is_whole() {
+    fn whole_numeric_date_is_an_integer() {
         let moment = Moment(Duration::from_millis(1_700_000_000_250));
         assert_eq!(moment.numeric_date().to_string(), "1700000000.25");
         assert_eq!(moment.whole().numeric_date().to_string(), "1700000000");

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_no_request_can_have_is_refused_with_the_reason() {
+    fn invalid_request_path_is_refused_with_its_reason() {
         for good in ["/", "/customer", "/history/kyc/7", "/a%20b", "/_emulators"] {
             assert_eq!(good.parse::<RequestPath>().unwrap().as_str(), good);
         }

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_macs_are_those_of_rfc_4231_test_case_2() {
+    fn macs_match_rfc_4231_test_case_2() {
         let cases = [
             (Algorithm::HS256, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
             (

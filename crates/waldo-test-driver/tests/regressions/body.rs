@@ -22,21 +22,21 @@ fn a2a_js_735_a_drained_body_is_not_sent() {
 /// `thomaslazar/abs-cli#89`: after a good retry the caller was handed the first response, the 401.
 /// Here the response to the last attempt is delivered.
 #[test]
-fn abs_cli_89_the_answer_is_that_of_the_last_attempt() {
+fn abs_cli_89_last_attempts_response_is_delivered() {
     meets(["a-401-is-healed", "three-attempts-at-most"]);
 }
 
 /// `TrueLayer/reqwest-middleware#44`: a body that cannot be sent twice failed before it was sent
 /// once. It is sent once.
 #[test]
-fn reqwest_middleware_44_a_one_shot_body_is_sent_once() {
+fn reqwest_middleware_44_one_shot_body_is_sent_once() {
     meets(["a-one-shot-on-a-cold-start"]);
 }
 
 /// `urllib3/urllib3#241`: the server refused an upload early and closed, and the client reported a
 /// broken pipe instead. The call sends a probe without the body, and heals.
 #[test]
-fn urllib3_241_a_refused_upload_heals() {
+fn urllib3_241_refused_upload_is_resent() {
     assert_eq!(upload(Call::replayable()), [Upload::Send, Upload::HeadOnly, Upload::Send]);
 }
 
@@ -50,7 +50,7 @@ fn reqwest_1975_a_one_shot_upload_gets_its_401() {
 /// `golang/go#51109`: the response to an upload that broke off was sometimes lost, so every upload
 /// failed. Here the next upload asks first.
 #[test]
-fn go_51109_the_next_upload_asks_first() {
+fn go_51109_next_upload_uses_expect() {
     let mut stage = Stage::new(Policy::default());
     assert_eq!(stage.call("/a"), 200);
     stage.server.expire_all();

@@ -69,7 +69,7 @@ fn prefix(thread: &str) -> String {
 }
 
 #[test]
-fn each_test_is_in_the_table_and_each_in_the_table_is_there() {
+fn regression_table_lists_exactly_the_tests() {
     let named: Vec<String> = table().into_iter().flat_map(|(_, names)| names).collect();
     let there: BTreeSet<String> = tests().into_keys().collect();
     assert_eq!(named.iter().cloned().collect::<BTreeSet<_>>(), there);
@@ -77,7 +77,7 @@ fn each_test_is_in_the_table_and_each_in_the_table_is_there() {
 }
 
 #[test]
-fn each_thread_has_a_test_that_is_named_after_it_and_tells_of_it() {
+fn each_issue_has_named_test_citing_it() {
     let (table, tests) = (table(), tests());
     let threads: BTreeSet<&str> = table.iter().map(|(thread, _)| thread.as_str()).collect();
     assert_eq!(threads.len(), table.len(), "a thread is there twice");

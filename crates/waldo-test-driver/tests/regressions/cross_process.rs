@@ -12,7 +12,7 @@ use crate::stage::Stage;
 /// each made the other's token useless. A leader that holds the store's lock reads the store again
 /// first, and what its sibling has left there spares it the login.
 #[test]
-fn eca_462_a_leader_takes_the_token_that_its_sibling_has_left() {
+fn eca_462_leader_uses_token_of_its_sibling_process() {
     let (mut ours, mut sibling) = (Stage::new(Policy::default()), Stage::new(Policy::default()));
     // Both find that they need a login; the sibling gets the store's lock first.
     let (login, call) = ours.lead(Call::replayable());
@@ -31,7 +31,7 @@ fn eca_462_a_leader_takes_the_token_that_its_sibling_has_left() {
 /// that came together one was refused. A token from the store is taken up while it lasts longer
 /// than the held one, and a refused one is not taken up again.
 #[test]
-fn gcx_522_a_refused_token_is_replaced_by_the_siblings_and_not_by_itself() {
+fn gcx_522_refused_token_is_replaced_by_siblings_token() {
     meets(["a-stored-token-that-was-refused", "a-stored-token-that-is-dead"]);
     let mut ours = Stage::new(Policy { rotation: Rotation::Strict, ..Policy::default() });
     assert_eq!(ours.call("/a"), 200);

@@ -7,28 +7,28 @@ use crate::meets;
 /// stayed broken until they were built anew. A call gives up; the session does not, and the next
 /// call tries again.
 #[test]
-fn google_cloud_rust_4541_exhausted_retries_are_not_for_ever() {
+fn google_cloud_rust_4541_next_call_retries_after_exhausted_failures() {
     meets(["a-call-gives-up-after-three-failures", "failures-end"]);
 }
 
 /// `googleapis/google-cloud-rust#5864`: a connection that broke in the middle of an answer was
 /// taken for a permanent error. A login's half answer says nothing about the key pair.
 #[test]
-fn google_cloud_rust_5864_a_torn_answer_is_no_verdict() {
+fn google_cloud_rust_5864_truncated_login_answer_is_no_rejection() {
     meets(["login-cut-short", "login-cut", "login-single-quotes"]);
 }
 
 /// `googleapis/google-cloud-rust#5809`: an early renewal that failed put its error in the place of
 /// a token that still lived. The token is replaced by a token only.
 #[test]
-fn google_cloud_rust_5809_a_failed_early_login_displaces_no_token() {
+fn google_cloud_rust_5809_failed_early_login_keeps_held_token() {
     meets(["a-failed-early-login-keeps-the-token"]);
 }
 
 /// `stacklok/toolhive#5170`: a firewall's 4xx was taken for bad credentials. Only a JSON body with
 /// a `code` is the server's word about the key pair.
 #[test]
-fn toolhive_5170_a_firewall_is_no_verdict_on_the_credentials() {
+fn toolhive_5170_firewall_response_is_no_rejection() {
     meets(["login-firewall", "login-redirect", "login-not-json"]);
 }
 
@@ -56,7 +56,7 @@ fn zeebe_client_node_js_244_failures_back_off() {
 /// before. A rejection is reported at once, and so is a backoff that a call's deadline would not
 /// outlast.
 #[test]
-fn camunda_8_js_sdk_605_backoff_blocks_nobody_who_cannot_wait() {
+fn camunda_8_js_sdk_605_rejection_or_long_backoff_refuses_at_once() {
     meets(["rejected-invalid-api-key", "deadline-before-a-backoff-ends"]);
 }
 
@@ -77,6 +77,6 @@ fn anthropic_auth_40_retry_after_has_a_limit() {
 /// until its timeout. Here the head shows the error, and the client waits two seconds at most for
 /// the body of a rejection.
 #[test]
-fn cf_java_client_562_the_head_of_an_error_is_enough() {
+fn cf_java_client_562_login_error_is_known_from_its_head() {
     meets(["login-503-without-an-end", "login-401-without-an-end", "login-floods-with-a-401"]);
 }

@@ -5,7 +5,7 @@ use crate::meets;
 /// `AzureAD/microsoft-authentication-library-for-dotnet#6053`: the call that logged in for all was
 /// cancelled. The others are not: one of them takes over.
 #[test]
-fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nobody_else() {
+fn microsoft_authentication_library_for_dotnet_6053_cancelled_leader_fails_no_other_call() {
     meets([
         "a-login-outlives-a-cancelled-call",
         "a-login-outlives-the-deadline-of-its-call",
@@ -19,7 +19,7 @@ fn microsoft_authentication_library_for_dotnet_6053_a_cancelled_leader_fails_nob
 /// under way was lost, and the account was marked as broken. Here the next call logs in, and no
 /// mark stays.
 #[test]
-fn teamclaude_rs_325_a_leader_that_hangs_up_breaks_nothing() {
+fn teamclaude_rs_325_cancelled_leader_leaves_session_usable() {
     meets(["a-cancelled-leader-takes-its-token-with-it", "a-dead-leader-delays-by-its-lease"]);
 }
 
@@ -33,6 +33,6 @@ fn medplum_10559_a_401_to_the_login_ends_it() {
 /// `Flyrell/axios-auth-refresh#120`: the refresh request was queued behind itself. A login is sent
 /// while everybody else waits for it, and carries no token.
 #[test]
-fn axios_auth_refresh_120_the_login_does_not_wait_for_itself() {
+fn axios_auth_refresh_120_login_does_not_wait_for_itself() {
     meets(["cold-start", "one-login-for-a-crowd", "a-storm-of-401s-is-one-login"]);
 }

@@ -20,7 +20,7 @@ fn oauth2_500_no_hop_carries_the_token_elsewhere() {
 /// request had carried. The journal names a token by its generation and a login by its number, so
 /// each step can be followed without one byte of a token.
 #[test]
-fn speckle_server_1644_the_journal_tells_tokens_apart_without_showing_them() {
+fn speckle_server_1644_journal_identifies_tokens_without_showing_them() {
     let mut stage = Stage::new(Policy::default());
     assert_eq!(stage.call("/a"), 200);
     stage.server.expire_all();

@@ -12,7 +12,7 @@ use crate::stage::Stage;
 /// was sent, after another had already brought the next one. An echo is not a renewal, and a
 /// restamped one ends no later than what is held.
 #[test]
-fn devise_token_auth_17_a_batch_echo_does_not_step_back() {
+fn devise_token_auth_17_batch_echo_restores_no_older_token() {
     meets(["batch-echo-of-the-sent-token", "batch-echo-restamped"]);
 }
 
@@ -20,35 +20,35 @@ fn devise_token_auth_17_a_batch_echo_does_not_step_back() {
 /// was lost, the others carried none, and the user was logged out. The held token goes on until
 /// something better comes.
 #[test]
-fn devise_token_auth_51_a_lost_response_of_a_batch_costs_nothing() {
+fn devise_token_auth_51_lost_batch_response_costs_no_login() {
     meets(["batch-and-a-lost-response"]);
 }
 
 /// `lynndylanhurley/devise_token_auth#541`: tokens were left out of batches, because responses out
 /// of order made clients keep an invalidated one. Here the order of arrival decides nothing.
 #[test]
-fn devise_token_auth_541_responses_out_of_order_bring_no_older_token_back() {
+fn devise_token_auth_541_out_of_order_responses_restore_no_older_token() {
     meets(["late-response-keeps-the-newer-token", "batch-echo-restamped"]);
 }
 
 /// `lynndylanhurley/devise_token_auth#568`: calls that followed each other closely brought no
 /// token, and the client was left with none. Without a renewed token, the held token stays.
 #[test]
-fn devise_token_auth_568_a_response_without_a_token_leaves_the_held_one() {
+fn devise_token_auth_568_response_without_token_keeps_held_token() {
     meets(["batch-of-calls-in-a-row", "held-token-is-reused"]);
 }
 
 /// `lynndylanhurley/devise_token_auth#944`: the token was missing from the response that came
 /// straight after the login. The login's token stays.
 #[test]
-fn devise_token_auth_944_nothing_fresh_straight_after_the_login_leaves_its_token() {
+fn devise_token_auth_944_missing_renewal_after_login_keeps_token() {
     meets(["renewal-blank", "batch-of-calls-in-a-row"]);
 }
 
 /// `lynndylanhurley/devise_token_auth#1053`: an empty header on a 200 was saved as the token. A
 /// blank value is no token.
 #[test]
-fn devise_token_auth_1053_a_blank_header_is_not_saved() {
+fn devise_token_auth_1053_blank_header_is_no_renewed_token() {
     meets(["renewal-blank", "renewal-several", "batch-echo-blank"]);
 }
 
@@ -56,7 +56,7 @@ fn devise_token_auth_1053_a_blank_header_is_not_saved() {
 /// and with the headers of an older response. Fresh tokens are read from 2xx responses alone, so
 /// the older one is not taken, and one login heals.
 #[test]
-fn devise_token_auth_1024_a_304_replays_no_old_token() {
+fn devise_token_auth_1024_304_restores_no_older_token() {
     meets(["a-304-takes-its-token-with-it"]);
     let mut stage = Stage::new(Policy::default());
     let first = stage.send(Call::replayable(), "/a");
@@ -74,7 +74,7 @@ fn devise_token_auth_1024_a_304_replays_no_old_token() {
 /// successor was still inside the first one's response. One login heals it, and the late response
 /// changes nothing.
 #[test]
-fn jwt_auth_700_parallel_requests_survive_a_token_that_is_revoked_at_once() {
+fn jwt_auth_700_parallel_requests_survive_immediate_token_revocation() {
     meets(["strict-rotation-in-parallel"]);
 }
 
@@ -87,7 +87,7 @@ fn jwt_auth_301_parallel_requests_need_no_grace() {
 /// `tymondesigns/jwt-auth#645`: the same; and where the response with the only live token never
 /// comes, one login heals that too.
 #[test]
-fn jwt_auth_645_a_revoked_token_heals_though_its_successor_is_lost() {
+fn jwt_auth_645_lost_successor_of_revoked_token_costs_one_login() {
     meets(["strict-rotation-in-parallel", "strict-rotation-and-a-lost-response"]);
 }
 
@@ -101,14 +101,14 @@ fn jwt_auth_291_tokens_of_one_second_are_equal() {
 /// `tymondesigns/jwt-auth#201`: renewals end with a limit that counts from the first token's `iat`,
 /// though the `exp` of the last one lies ahead. It is one 401 and one login.
 #[test]
-fn jwt_auth_201_a_chain_of_renewals_may_end_before_its_last_exp() {
+fn jwt_auth_201_renewal_chain_may_end_before_last_exp() {
     meets(["a-chain-of-renewals-ends", "iat-kept-from-the-login"]);
 }
 
 /// `tymondesigns/jwt-auth#868`: a 500 came without the fresh token, and the one before was revoked
 /// already. The 500 is delivered, and the next call costs one login.
 #[test]
-fn jwt_auth_868_an_error_without_the_fresh_token_costs_one_login() {
+fn jwt_auth_868_error_without_renewed_token_costs_one_login() {
     meets(["an-error-takes-its-token-with-it", "renewals-come-from-successes-only"]);
 }
 
@@ -122,20 +122,20 @@ fn vue_auth_269_the_latest_expiry_wins() {
 /// `websanova/vue-auth#283`: after a token had changed, an old one was used again. Here the next
 /// call is sent with the token that the last successful response brought.
 #[test]
-fn vue_auth_283_the_updated_token_is_the_one_that_is_sent() {
+fn vue_auth_283_next_call_sends_the_renewed_token() {
     meets(["each-answer-brings-the-next-token", "late-response-keeps-the-newer-token"]);
 }
 
 /// `supertokens/supertokens-website#276`: a slow response of the old session overwrote the new
 /// session's token. Here a renewed token belongs to the login that its request descends from.
 #[test]
-fn supertokens_website_276_a_slow_response_of_the_old_session_is_ignored() {
+fn supertokens_website_276_late_response_of_old_session_is_ignored() {
     meets(["late-response-of-an-old-session", "late-response-of-an-old-session-that-lasts-longer"]);
 }
 
 /// `vimalloc/flask-jwt-extended#454`: a response with a renewed token came after the logout, and
 /// put one back. Here a call that was under way when the token was given up brings no token.
 #[test]
-fn flask_jwt_extended_454_a_late_response_reinstalls_nothing_after_a_logout() {
+fn flask_jwt_extended_454_late_response_after_logout_restores_no_token() {
     meets(["late-response-after-invalidation", "reset-during-a-login"]);
 }

@@ -10,28 +10,28 @@ use crate::stage::Stage;
 /// `square/okhttp#960`: a route that always answers 401 was asked over and over. Here a call has
 /// three attempts, and the drops have a budget.
 #[test]
-fn okhttp_960_a_route_that_always_refuses_is_asked_three_times_at_most() {
+fn okhttp_960_permanent_401_route_gets_at_most_three_attempts() {
     meets(["a-route-that-always-refuses", "three-attempts-at-most", "one-resend-after-a-login"]);
 }
 
 /// `kadirahq/lokka-transport-jwt-auth#3`: tokens that had ended on arrival were renewed for ever.
 /// Here they are kept for some seconds, and their 401s are delivered.
 #[test]
-fn lokka_transport_jwt_auth_3_tokens_that_are_dead_on_arrival_cause_no_storm() {
+fn lokka_transport_jwt_auth_3_tokens_refused_on_arrival_cause_no_login_storm() {
     meets(["tokens-that-are-dead-on-arrival"]);
 }
 
 /// `octokit/auth-app.js#65`: a fresh token was refused until all servers knew it. Here the client
 /// keeps the token, and logs in once.
 #[test]
-fn auth_app_js_65_a_fresh_token_is_kept_until_all_servers_know_it() {
+fn auth_app_js_65_fresh_token_is_kept_while_servers_lag() {
     meets(["a-fresh-token-is-known-a-little-later"]);
 }
 
 /// `coder/coder#8956`: another replica refused a fresh token. Here a call may be answered 401, but
 /// no further login follows.
 #[test]
-fn coder_8956_a_replica_that_lags_causes_no_further_login() {
+fn coder_8956_lagging_replica_causes_no_further_login() {
     let mut stage =
         Stage::new(Policy { known_after: Duration::from_millis(1400), ..Policy::default() });
     for _ in 0..14 {
@@ -45,7 +45,7 @@ fn coder_8956_a_replica_that_lags_causes_no_further_login() {
 /// `hashicorp/consul#15157`: the same after the old token was revoked. One login follows the
 /// revocation, and the next call that comes after the lag is answered.
 #[test]
-fn consul_15157_a_lag_after_a_revocation_is_one_login() {
+fn consul_15157_lag_after_revocation_causes_one_login() {
     let mut stage = Stage::new(Policy { known_after: Duration::from_secs(1), ..Policy::default() });
     assert_eq!(stage.call("/a"), 401);
     stage.pass(Duration::from_secs(1));
@@ -63,7 +63,7 @@ fn consul_15157_a_lag_after_a_revocation_is_one_login() {
 /// Here no response has accepted a token before, so 147 calls in 45 seconds cost four logins: the
 /// first, and one after 3, 9 and 21 seconds.
 #[test]
-fn openmetadata_33773_a_hundred_and_forty_seven_401s_are_four_logins() {
+fn openmetadata_33773_many_401s_cause_four_logins() {
     let mut stage = Stage::new(Policy::default());
     stage.server.push_fault(Fault::call(Answer::Unauthorized).on_path("/bad").forever());
     for _ in 0..147 {
@@ -77,7 +77,7 @@ fn openmetadata_33773_a_hundred_and_forty_seven_401s_are_four_logins() {
 /// `medplum/medplum#9680`: a token that the server refused, but whose `exp` lay ahead, was sent
 /// again for ever. It is not sent a second time by the same call.
 #[test]
-fn medplum_9680_a_refused_token_is_not_sent_again_because_it_has_not_ended() {
+fn medplum_9680_call_does_not_resend_its_refused_token() {
     meets(["three-attempts-at-most", "one-resend-after-a-login", "a-401-is-healed"]);
 }
 
@@ -91,7 +91,7 @@ fn spring_security_11461_a_crowd_is_one_login() {
 /// `djc/gcp_auth#41`: who had waited for a token did not look again, and fetched one more. Who has
 /// waited is admitted anew.
 #[test]
-fn gcp_auth_41_who_has_waited_looks_again() {
+fn gcp_auth_41_waiter_uses_the_granted_token() {
     meets(["one-login-for-a-crowd", "a-storm-of-401s-is-one-login"]);
 }
 
@@ -105,14 +105,14 @@ fn zerobus_sdk_701_waiters_do_not_mint_in_turn() {
 /// `Bdaya-Dev/oidc#123`: renewed a minute before the end, a token of a minute was renewed without
 /// end. The leeway is a part of the lifetime, so the lifetime of a fresh token always exceeds it.
 #[test]
-fn oidc_123_a_leeway_of_a_whole_lifetime_does_not_loop() {
+fn oidc_123_leeway_of_whole_lifetime_causes_one_login() {
     meets(["short-lives-cause-no-storm", "leeway-of-a-tenth"]);
     calls_of_one_moment_are_one_login(Duration::from_secs(60));
 }
 
 /// `Wei-Shaw/sub2api#5885`: the same, here with a leeway far beyond the lifetime.
 #[test]
-fn sub2api_5885_a_leeway_beyond_the_lifetime_does_not_loop() {
+fn sub2api_5885_leeway_beyond_lifetime_causes_one_login() {
     calls_of_one_moment_are_one_login(Duration::from_secs(3600));
     calls_of_one_moment_are_one_login(Duration::MAX);
 }

@@ -20,7 +20,7 @@ fn log_in(stage: &mut Stage, spell: impl FnOnce(&str) -> Vec<u8>) -> Call {
 /// `serde-rs/json#495`: half a surrogate pair anywhere in a text made all of it unreadable. Here a
 /// fault beside the token does no harm.
 #[test]
-fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
+fn json_495_lone_surrogate_beside_token_is_accepted() {
     let mut stage = Stage::new(Policy::default());
     let call = log_in(&mut stage, |token| {
         format!(r#"{{"name":"\ud83d","token":"{token}"}}"#).into_bytes()
@@ -35,7 +35,7 @@ fn json_495_a_lone_surrogate_beside_a_token_does_no_harm() {
 /// `DollhouseMCP/mcp-server#2520`: a reader that was stricter than the writer made good credentials
 /// unreadable. Here a byte-order mark and a number out of range do no harm.
 #[test]
-fn mcp_server_2520_faults_around_a_token_do_no_harm() {
+fn mcp_server_2520_byte_order_mark_and_huge_number_are_accepted() {
     for (before, after) in
         [("\u{feff}", ""), ("", r#","n":1e999"#), ("\u{feff}\n", r#","n":-1e999"#)]
     {
@@ -50,7 +50,7 @@ fn mcp_server_2520_faults_around_a_token_do_no_harm() {
 /// `brefphp/bref#1691`: a gateway joins the lines of a header by a comma. With single-use tokens,
 /// each value counts.
 #[test]
-fn bref_1691_two_tokens_that_a_gateway_has_joined_are_two() {
+fn bref_1691_comma_joined_tokens_are_read_separately() {
     let mut stage = Stage::new(Policy { rotation: Rotation::Strict, ..Policy::default() });
     assert_eq!(stage.call("/a"), 200);
     for generation in 2..8 {

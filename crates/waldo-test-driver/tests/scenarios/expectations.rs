@@ -112,7 +112,7 @@ fn no_scenario_is_met_when_another_value_is_expected() {
 }
 
 #[test]
-fn no_scenario_is_met_when_a_request_more_or_less_is_expected() {
+fn scenario_fails_with_missing_or_extra_expected_request() {
     for json in files() {
         let lines = json["seen"].as_array().unwrap().len();
         for line in 0..lines {

@@ -34,7 +34,7 @@ fn the_shipping_session_meets_every_scenario_in_virtual_time() {
 }
 
 #[test]
-fn there_are_a_hundred_at_least_and_most_of_them_run_on_sockets() {
+fn suite_has_100_scenarios_mostly_on_sockets() {
     let all: Vec<Scenario> = scenario::all().collect();
     let virtual_only = all.iter().filter(|scenario| scenario.virtual_only().is_some()).count();
     assert!(all.len() >= 100, "{}", all.len());
@@ -42,7 +42,7 @@ fn there_are_a_hundred_at_least_and_most_of_them_run_on_sockets() {
 }
 
 #[test]
-fn a_folder_of_scenarios_of_ones_own_is_read_with_the_name_of_each_file() {
+fn custom_scenarios_must_match_their_file_names() {
     let cold =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/cold-start.json"))
             .unwrap();
@@ -68,7 +68,7 @@ fn a_scenario_is_found_by_its_name() {
 }
 
 #[test]
-fn rule_20_what_was_seen_shows_no_secret() {
+fn rule_20_witness_output_contains_no_secret() {
     let (mut server, now) =
         (Server::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let mut witness = Witness::new(now);

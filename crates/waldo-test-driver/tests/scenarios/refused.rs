@@ -35,7 +35,7 @@ fn unknown_fields_are_refused_everywhere() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
-fn what_cannot_be_met_is_refused_with_what_to_do() {
+fn invalid_scenario_is_refused_with_a_hint() {
     let scenario = |members: &str| format!(r#"{{"name": "n", "why": "w", {members}}}"#);
     let ok = r#""steps": [{"call": {"id": "a", "answer": 200}}], "seen": [{"login": 200}, {"call": "a", "token": "login 1", "given": 200}]"#;
     assert!(Scenario::read(&scenario(ok)).is_ok());

@@ -10,7 +10,7 @@ const REVOKED: &str =
     "This API key has been revoked. Please visit the Waldo AI dashboard to review your API key.";
 
 #[test]
-fn a_login_is_answered_with_a_token_and_nothing_else() {
+fn login_response_contains_only_a_token() {
     let mut caller = Caller::new();
     let response = caller.try_login();
     assert_eq!(response.status(), 200);
@@ -44,7 +44,7 @@ fn a_login_without_both_parameters_is_a_400() {
 }
 
 #[test]
-fn a_login_with_a_wrong_key_or_secret_is_a_401() {
+fn login_with_wrong_credentials_gets_401() {
     let mut caller = Caller::new();
     let expected = refusal(401, "INVALID_API_KEY", "Invalid API key");
     for (id, secret) in
@@ -86,7 +86,7 @@ fn the_path_of_the_login_can_be_another() {
 }
 
 #[test]
-fn a_call_without_a_token_is_a_403_and_not_a_401() {
+fn call_without_token_gets_403_not_401() {
     let mut caller = Caller::new();
     let request = Request::get("/customer?email=a").body(Vec::new()).unwrap();
     assert_eq!(error(&caller.answer(&request)), refusal(403, "NOT_AUTHORIZED", "Not authorized."));
@@ -112,7 +112,7 @@ fn a_call_with_an_invalid_token_is_a_401() {
 }
 
 #[test]
-fn a_call_with_a_revoked_key_is_a_403_that_says_so() {
+fn call_with_revoked_key_gets_403() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.revoke_key(Server::KEY_ID);
@@ -176,7 +176,7 @@ fn the_endpoints_refuse_what_they_cannot_use() {
 }
 
 #[test]
-fn a_customer_without_a_query_is_told_the_whole_request_to_send() {
+fn customer_error_shows_a_working_query() {
     let mut caller = Caller::new();
     let token = caller.login();
     for target in ["/customer", "/customer?", "/customer?email", "/customer?email=", "/customer?=a"]
@@ -200,7 +200,7 @@ fn any_other_path_is_echoed() {
 }
 
 #[test]
-fn a_path_that_the_api_does_not_have_can_be_a_404() {
+fn unknown_paths_policy_returns_404() {
     let mut caller =
         Caller::of(Policy { unknown_paths: UnknownPaths::NotFound, ..Policy::default() });
     let token = caller.login();

@@ -20,7 +20,7 @@ fn a_fault_happens_as_often_as_it_says() {
 }
 
 #[test]
-fn a_fault_of_logins_spares_calls_and_the_other_way_round() {
+fn login_faults_and_call_faults_are_separate() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::login(Answer::status(500)).forever());
@@ -32,7 +32,7 @@ fn a_fault_of_logins_spares_calls_and_the_other_way_round() {
 }
 
 #[test]
-fn a_route_can_answer_401_for_ever_while_others_work() {
+fn one_route_can_always_answer_401() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::Unauthorized).on_path("/customer").forever());
@@ -46,7 +46,7 @@ fn a_route_can_answer_401_for_ever_while_others_work() {
 }
 
 #[test]
-fn before_the_server_nothing_is_granted_and_after_it_everything_was() {
+fn cut_grants_login_only_after_handling() {
     let mut caller = Caller::new();
     caller.server.push_fault(Fault::login(Answer::Cut));
     assert!(matches!(caller.send(&login_request(&pair())), Reply::Cut));
@@ -89,7 +89,7 @@ fn a_refused_login_has_the_login_s_code() {
 }
 
 #[test]
-fn the_documented_page_with_single_quotes_is_a_400_that_is_not_json() {
+fn single_quotes_fault_sends_invalid_json_400() {
     let mut caller = Caller::new();
     caller.server.push_fault(Fault::login(Answer::SingleQuotes));
     let response = caller.try_login();
@@ -99,7 +99,7 @@ fn the_documented_page_with_single_quotes_is_a_400_that_is_not_json() {
 }
 
 #[test]
-fn retry_after_comes_in_seconds_as_a_date_or_as_any_text() {
+fn retry_after_fault_sends_seconds_date_or_text() {
     let mut caller = Caller::new();
     let forms = [
         (RetryAfter::Seconds(7), "7"),
@@ -120,7 +120,7 @@ fn retry_after_comes_in_seconds_as_a_date_or_as_any_text() {
 }
 
 #[test]
-fn a_200_can_come_without_a_token_without_json_or_far_too_large() {
+fn faults_can_send_malformed_or_oversized_200() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::login(Answer::NoToken));
@@ -139,7 +139,7 @@ fn a_200_can_come_without_a_token_without_json_or_far_too_large() {
 }
 
 #[test]
-fn a_padded_answer_was_handled_and_has_white_space_around_it() {
+fn padded_answer_is_handled_with_surrounding_whitespace() {
     let mut caller = Caller::new();
     caller.server.push_fault(Fault::login(Answer::Padded { bytes: 70_000 }));
     let response = caller.try_login();
@@ -173,7 +173,7 @@ fn a_hang_is_no_answer() {
 }
 
 #[test]
-fn an_answer_cut_short_was_handled_and_carries_its_renewal() {
+fn truncated_answer_is_handled_and_carries_renewal() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::CutShort));
@@ -186,7 +186,7 @@ fn an_answer_cut_short_was_handled_and_carries_its_renewal() {
 }
 
 #[test]
-fn an_answer_that_trickles_was_handled_and_carries_its_renewal() {
+fn trickled_answer_is_handled_and_carries_renewal() {
     let mut caller = Caller::new();
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::Trickle));
@@ -199,7 +199,7 @@ fn an_answer_that_trickles_was_handled_and_carries_its_renewal() {
 }
 
 #[test]
-fn numbers_that_are_no_final_status_are_sent_as_500() {
+fn invalid_final_status_is_sent_as_500() {
     for status in [0, 99, 100, 199, 1000, u16::MAX] {
         let mut caller = Caller::new();
         caller.server.push_fault(Fault::login(Answer::status(status)));
@@ -226,7 +226,7 @@ fn the_faults_in_the_readme_are_faults() {
 }
 
 #[test]
-fn the_answers_in_the_readme_are_answers_and_are_all() {
+fn readme_lists_exactly_the_valid_answers() {
     let readme = include_str!("../../README.md");
     let table = &readme[readme.find("| answer | what").unwrap()..];
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));

@@ -22,7 +22,7 @@ fn every_response_has_a_date() {
 }
 
 #[test]
-fn an_offset_moves_iat_exp_and_date_alike_and_nobody_but_the_clock_notices() {
+fn clock_offset_shifts_dates_but_not_expiry() {
     for (offset, shift) in [
         (ClockOffset::Ahead(Duration::from_secs(50)), 50_i64),
         (ClockOffset::Behind(Duration::from_secs(7200)), -7200),
@@ -50,7 +50,7 @@ fn the_date_can_be_absent() {
 }
 
 #[test]
-fn a_cached_answer_has_an_age_and_an_old_date() {
+fn cached_answer_has_age_and_old_date() {
     let date = DateHeader::Aged(Duration::from_secs(60));
     let mut caller = Caller::of(Policy { date, ..Policy::default() });
     let response = caller.try_login();

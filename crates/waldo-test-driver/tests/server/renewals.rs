@@ -15,7 +15,7 @@ fn sent_as(renewal: RenewalForm) -> (Caller, Option<String>) {
 }
 
 #[test]
-fn each_form_is_sent_as_it_says_with_a_token_that_works() {
+fn each_renewal_form_carries_a_valid_token() {
     let forms = [
         (RenewalForm::Bearer, "Bearer "),
         (RenewalForm::LowerCase, "bearer "),
@@ -57,7 +57,7 @@ fn a_renewal_is_marked_as_sensitive() {
 
 /// For each policy: whether a 200, a 204, a 404 and a 500 carry a renewed token.
 #[test]
-fn which_responses_carry_a_renewal_is_a_choice() {
+fn policy_selects_responses_with_renewals() {
     let table = [
         (RenewalOn::Success, [true, true, false, false]),
         (RenewalOn::Ok, [true, false, false, false]),
@@ -76,7 +76,7 @@ fn which_responses_carry_a_renewal_is_a_choice() {
 }
 
 #[test]
-fn renewals_on_errors_follow_the_status_of_the_endpoint_too() {
+fn renewals_on_endpoint_errors_follow_the_policy() {
     for (renewal_on, expected) in [(RenewalOn::Success, false), (RenewalOn::All, true)] {
         let mut caller = Caller::of(Policy { renewal_on, ..Policy::default() });
         let token = caller.login();
@@ -87,7 +87,7 @@ fn renewals_on_errors_follow_the_status_of_the_endpoint_too() {
 }
 
 #[test]
-fn even_with_renewals_on_all_statuses_a_refused_token_has_no_successor() {
+fn refused_token_never_gets_a_renewal() {
     let mut caller = Caller::of(Policy { renewal_on: RenewalOn::All, ..Policy::default() });
     let response = caller.get("/x", "a.b.c");
     assert_eq!(response.status(), 401);
@@ -95,7 +95,7 @@ fn even_with_renewals_on_all_statuses_a_refused_token_has_no_successor() {
 }
 
 #[test]
-fn several_headers_hold_one_token_and_an_oversized_one_holds_none() {
+fn several_headers_carry_one_token_oversized_none() {
     let mut caller = Caller::of(Policy { renewal: RenewalForm::Several, ..Policy::default() });
     let token = caller.login();
     let response = caller.get("/x", &token);
@@ -109,7 +109,7 @@ fn several_headers_hold_one_token_and_an_oversized_one_holds_none() {
 }
 
 #[test]
-fn a_login_is_answered_in_the_form_that_the_policy_asks_for() {
+fn login_answer_form_follows_the_policy() {
     for login_answer in [LoginAnswer::Prefixed, LoginAnswer::Created, LoginAnswer::Header] {
         let mut caller = Caller::of(Policy { login_answer, ..Policy::default() });
         let response = caller.try_login();
@@ -124,7 +124,7 @@ fn a_login_is_answered_in_the_form_that_the_policy_asks_for() {
 }
 
 #[test]
-fn the_login_may_carry_its_token_in_the_header_as_well() {
+fn login_can_carry_token_in_header_too() {
     let mut caller = Caller::of(Policy { login_header: true, ..Policy::default() });
     let response = caller.try_login();
     let token = body(&response)["token"].as_str().unwrap().to_owned();
@@ -132,7 +132,7 @@ fn the_login_may_carry_its_token_in_the_header_as_well() {
 }
 
 #[test]
-fn only_bearer_is_accepted_from_a_client_unless_the_policy_is_lenient() {
+fn non_bearer_forms_need_lenient_policy() {
     let lenient = Accept { bare: true, doubled: true, lower_case: true };
     for (accept, expected) in [(Accept::default(), 401), (lenient, 200)] {
         for prefix in ["", "bearer ", "Bearer Bearer "] {

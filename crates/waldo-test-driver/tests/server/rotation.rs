@@ -28,7 +28,7 @@ fn lenient_every_token_lives_until_its_exp() {
 }
 
 #[test]
-fn strict_a_token_is_dead_once_its_successor_is_issued() {
+fn strict_renewal_invalidates_the_previous_token() {
     let mut caller = under(Rotation::Strict);
     let mut token = caller.login();
     for _ in 0..5 {
@@ -39,7 +39,7 @@ fn strict_a_token_is_dead_once_its_successor_is_issued() {
 }
 
 #[test]
-fn strict_of_two_parallel_calls_with_one_token_the_second_is_refused() {
+fn strict_second_call_with_same_token_is_refused() {
     let mut caller = under(Rotation::Strict);
     let token = caller.login();
     assert_eq!(caller.status(&token), 200);
@@ -47,7 +47,7 @@ fn strict_of_two_parallel_calls_with_one_token_the_second_is_refused() {
 }
 
 #[test]
-fn strict_a_lost_response_takes_the_only_live_token_with_it() {
+fn strict_lost_response_loses_the_only_token() {
     let mut caller = under(Rotation::Strict);
     let token = caller.login();
     caller.server.push_fault(Fault::call(Answer::Cut).after_handling());
@@ -90,7 +90,7 @@ fn strict_two_logins_do_not_disturb_each_other() {
 }
 
 #[test]
-fn grace_lets_the_old_token_live_on_from_its_first_successor() {
+fn grace_starts_at_the_first_renewal() {
     let mut caller = under(Rotation::Grace(Duration::from_secs(5)));
     let old = caller.login();
     let first = caller.renew(&old);
@@ -113,7 +113,7 @@ fn grace_of_zero_is_strict() {
 }
 
 #[test]
-fn batch_the_previous_token_lives_until_the_next_rotation_and_an_older_one_is_dead() {
+fn batch_previous_token_is_valid_until_next_rotation() {
     let mut caller = batch(Echo::Restamped);
     let first = caller.login();
     let second = caller.renew(&first);
@@ -132,7 +132,7 @@ fn batch_the_previous_token_lives_until_the_next_rotation_and_an_older_one_is_de
 }
 
 #[test]
-fn batch_inside_the_window_the_sent_token_comes_back_with_the_newest_expiry() {
+fn batch_window_echoes_sent_token_with_newest_exp() {
     let mut caller = batch(Echo::Restamped);
     let old = caller.login();
     caller.pass(60_000);
@@ -193,7 +193,7 @@ fn the_rotation_can_change_while_tokens_live() {
 }
 
 #[test]
-fn batch_an_echo_that_is_byte_identical_to_the_newest_token_takes_nothing_from_it() {
+fn batch_identical_echo_keeps_newest_token_valid() {
     let policy = Policy {
         rotation: Rotation::Batch { window: Duration::from_secs(5), echo: Echo::Restamped },
         claims: Claims { jti: false, iat: false, ..Claims::default() },

@@ -10,7 +10,7 @@ use waldo_test_driver::server::{
 use crate::caller::{Caller, START, claims};
 
 #[test]
-fn by_default_a_token_lives_one_hour_to_the_second() {
+fn default_token_lifetime_is_exactly_one_hour() {
     let mut caller = Caller::new();
     let token = caller.login();
     assert_eq!(claims(&token)["iat"], START);
@@ -63,7 +63,7 @@ fn a_lifetime_of_zero_rejects_what_was_just_issued() {
 }
 
 #[test]
-fn each_algorithm_signs_with_the_client_secret_and_says_which_it_is() {
+fn each_algorithm_signs_with_the_client_secret() {
     let cases = [
         (Algorithm::HS256, jsonwebtoken::Algorithm::HS256),
         (Algorithm::HS384, jsonwebtoken::Algorithm::HS384),
@@ -106,7 +106,7 @@ fn a_claim_that_is_switched_off_is_absent() {
 }
 
 #[test]
-fn a_token_without_exp_is_forgotten_after_its_lifetime_all_the_same() {
+fn token_without_exp_expires_after_its_lifetime() {
     let claims = Claims { exp: false, ..Claims::default() };
     let mut caller = Caller::of(Policy { claims, ..Policy::default() });
     let token = caller.login();
@@ -117,7 +117,7 @@ fn a_token_without_exp_is_forgotten_after_its_lifetime_all_the_same() {
 }
 
 #[test]
-fn without_jti_tokens_of_one_second_are_byte_identical_and_with_it_never() {
+fn jti_makes_tokens_of_one_second_distinct() {
     let without = Claims { jti: false, ..Claims::default() };
     let mut caller = Caller::of(Policy { claims: without, ..Policy::default() });
     let login = caller.login();
@@ -133,7 +133,7 @@ fn without_jti_tokens_of_one_second_are_byte_identical_and_with_it_never() {
 }
 
 #[test]
-fn a_renewed_token_may_keep_the_iat_of_its_login() {
+fn renewed_token_can_keep_login_iat() {
     let mut caller = Caller::of(Policy { iat: IssuedAt::Login, ..Policy::default() });
     let mut token = caller.login();
     for minute in 1..=3 {
@@ -145,7 +145,7 @@ fn a_renewed_token_may_keep_the_iat_of_its_login() {
 }
 
 #[test]
-fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
+fn renewal_chain_ends_at_limit_before_exp() {
     let policy = Policy { chain_limit: Some(Duration::from_secs(90 * 60)), ..Policy::default() };
     let mut caller = Caller::of(policy);
     let mut token = caller.login();
@@ -161,7 +161,7 @@ fn a_chain_ends_at_its_limit_although_exp_looks_fine() {
 }
 
 #[test]
-fn a_login_may_be_known_a_little_later_and_its_renewals_at_once() {
+fn known_after_delays_login_tokens_only() {
     let mut caller =
         Caller::of(Policy { known_after: Duration::from_millis(300), ..Policy::default() });
     let token = caller.login();
@@ -238,7 +238,7 @@ fn expire_all_ends_every_token_issued_so_far() {
 }
 
 #[test]
-fn the_same_requests_at_the_same_times_get_the_same_replies() {
+fn same_requests_and_times_give_same_replies() {
     let run = || {
         let mut caller = Caller::new();
         let mut seen = Vec::new();
@@ -264,7 +264,7 @@ fn a_clone_goes_its_own_way() {
 }
 
 #[test]
-fn long_runs_do_not_fill_the_memory_with_tokens_that_have_expired() {
+fn long_runs_forget_expired_tokens() {
     let mut caller = Caller::of(Policy { lifetime: Duration::from_secs(10), ..Policy::default() });
     let mut token = caller.login();
     for _ in 0..1_000 {

@@ -29,7 +29,7 @@ fn refusing(calls: &'static [usize]) -> (crate::mock::Inner, Arc<crate::mock::Se
 }
 
 #[test]
-fn rule_17_a_body_that_is_clone_is_sent_again_as_it_was() {
+fn rule_17_cloneable_body_is_resent_unchanged() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
@@ -48,7 +48,7 @@ fn rule_17_a_body_that_is_clone_is_sent_again_as_it_was() {
 }
 
 #[test]
-fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
+fn rule_17_one_shot_401_is_delivered_and_token_dropped() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
@@ -68,7 +68,7 @@ fn rule_17_a_one_shot_is_sent_once_and_the_next_call_has_a_fresh_token() {
 }
 
 #[test]
-fn rule_17_an_empty_one_shot_is_sent_again_like_any_other() {
+fn rule_17_empty_one_shot_is_resent() {
     on_a_runtime(async {
         let (inner, seen) = refusing(&[2]);
         let service = layer(settings(ORIGIN)).layer(inner);
@@ -82,7 +82,7 @@ fn rule_17_an_empty_one_shot_is_sent_again_like_any_other() {
 }
 
 #[test]
-fn rule_8_a_call_is_sent_at_most_three_times() {
+fn rule_08_a_call_is_sent_at_most_three_times() {
     on_a_runtime(async {
         let (inner, seen) = mock(|_| std::future::ready(()), |_| (401, HeaderMap::new()));
         let service = layer(settings(ORIGIN)).layer(inner);
@@ -134,7 +134,7 @@ fn whole(mut body: Body<Foreign>) -> Full<Bytes> {
 }
 
 #[test]
-fn rule_20_a_fresh_token_is_marked_sensitive_in_what_is_delivered() {
+fn rule_20_delivered_renewed_token_is_marked_sensitive() {
     on_a_runtime(async {
         let (inner, seen) = mock(
             |_| std::future::ready(()),

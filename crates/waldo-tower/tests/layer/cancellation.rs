@@ -142,7 +142,7 @@ impl Wake for WakeUps {
 }
 
 #[test]
-fn rule_18_a_dropped_login_wakes_those_who_wait() {
+fn rule_18_dropped_login_wakes_all_waiters() {
     let (inner, _) = mock(hanging_until(2), |_| (200, HeaderMap::new()));
     let (service, logins) = timeless(inner);
     let (mut leader, mut follower) = (call(&service), call(&service));
@@ -161,7 +161,7 @@ fn rule_18_a_dropped_login_wakes_those_who_wait() {
 }
 
 #[test]
-fn rule_18_a_follower_that_is_dropped_takes_nobodys_wake_up() {
+fn rule_18_dropped_waiter_loses_no_other_wakeup() {
     let (inner, seen) = mock(hanging_until(1), |_| (200, HeaderMap::new()));
     let (service, logins) = timeless(inner);
     let mut calls: Vec<_> = (0..4).map(|_| call(&service)).collect();
@@ -176,7 +176,7 @@ fn rule_18_a_follower_that_is_dropped_takes_nobodys_wake_up() {
 }
 
 #[test]
-fn rule_18_a_call_that_is_dropped_while_it_is_sent_leaves_the_token_to_the_others() {
+fn rule_18_dropped_call_keeps_token_for_others() {
     let (inner, seen) = mock(|_| ready(()), |_| (200, HeaderMap::new()));
     let (service, logins) = timeless(inner);
     let mut first = call(&service);

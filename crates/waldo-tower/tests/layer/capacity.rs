@@ -27,7 +27,7 @@ use crate::site::{
 
 /// Calls that find their token dead need a login while all the capacity is with calls that wait for
 /// it.
-async fn heals_within<S, R>(service: impl Fn(&str) -> S)
+async fn recovers_within<S, R>(service: impl Fn(&str) -> S)
 where
     S: Service<Request<Full<bytes::Bytes>>, Response = Response<R>, Error = Error>
         + Clone
@@ -56,26 +56,26 @@ where
 
 #[test]
 fn a_limit_of_one_below_starves_no_login() {
-    on_a_runtime(heals_within(|origin| {
+    on_a_runtime(recovers_within(|origin| {
         layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 1))
     }));
 }
 
 #[test]
 fn a_limit_of_two_below_starves_no_login() {
-    on_a_runtime(heals_within(|origin| {
+    on_a_runtime(recovers_within(|origin| {
         layer(settings(origin)).layer(ConcurrencyLimit::new(hyper(), 2))
     }));
 }
 
 #[test]
 fn a_buffer_of_one_below_starves_no_login() {
-    on_a_runtime(heals_within(|origin| layer(settings(origin)).layer(Buffer::new(hyper(), 1))));
+    on_a_runtime(recovers_within(|origin| layer(settings(origin)).layer(Buffer::new(hyper(), 1))));
 }
 
 #[test]
 fn limits_above_and_below_starve_no_login() {
-    on_a_runtime(heals_within(|origin| {
+    on_a_runtime(recovers_within(|origin| {
         ServiceBuilder::new()
             .concurrency_limit(4)
             .layer(layer(settings(origin)))
@@ -219,7 +219,7 @@ fn a_wait_is_bounded_by_what_the_layer_says() {
 }
 
 #[test]
-fn a_wait_is_bounded_by_what_the_request_says_instead() {
+fn request_max_wait_overrides_layer_max_wait() {
     on_a_runtime(refused_while_another_logs_in(
         PATIENCE * 2,
         Some(MaxWait(Duration::from_millis(20))),
@@ -357,7 +357,7 @@ fn a_call_is_admitted_when_the_service_is_ready() {
 }
 
 #[test]
-fn a_call_is_sent_by_the_service_that_was_ready() {
+fn call_is_sent_by_the_ready_service() {
     let is_busy = Arc::new(AtomicBool::new(false));
     let mut service = layer(settings(ORIGIN)).layer(Counted::over(willing().0, &is_busy));
     assert_eq!(on_a_runtime(service.call(customer())).unwrap().status(), 200);

@@ -47,7 +47,7 @@ fn only_a_refusal_says_when_to_try_again() {
 }
 
 #[test]
-fn rule_3_a_request_to_elsewhere_is_an_error_and_nothing_is_sent() {
+fn rule_03_request_to_foreign_origin_is_not_sent() {
     let (inner, seen) = willing();
     let service = layer(settings(ORIGIN)).layer(inner);
     for uri in
@@ -84,7 +84,7 @@ fn rule_03_a_request_goes_to_exactly_the_origin() {
 /// HTTP clients do not recognise a scheme that was built in capitals, and send the request in
 /// clear.
 #[test]
-fn rule_03_a_scheme_that_is_built_in_capitals_is_not_sent() {
+fn rule_03_request_with_capitalised_scheme_is_not_sent() {
     let (inner, seen) = willing();
     let service = layer(settings(ORIGIN)).layer(inner);
     for scheme in ["HTTPS", "Https", "hTTPS", "HTTP", "Http", "ws", "wss", "https+unix"] {
@@ -125,7 +125,7 @@ fn a_header_map_without_room_is_an_error() {
 }
 
 #[test]
-fn a_transport_that_fails_is_the_callers_error_and_is_not_tried_again() {
+fn transport_failure_is_returned_without_retry() {
     let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&sent);
     let inner = service_fn(move |request: Request<Sent>| {
@@ -303,7 +303,7 @@ fn broken_login(status_of_login: u16, text: &'static str) -> Refusal {
 }
 
 #[test]
-fn rule_2_what_came_of_an_answer_that_breaks_off_counts_where_it_is_no_success() {
+fn rule_02_truncated_login_answer_counts_unless_2xx() {
     let rejected = broken_login(401, r#"{"code":"INVALID_API_KEY"}"#);
     assert!(matches!(rejected, Refusal::Rejected { .. }), "{rejected:?}");
     let Refusal::Unavailable { failure, .. } = broken_login(503, "<html>") else {
@@ -316,7 +316,7 @@ fn rule_2_what_came_of_an_answer_that_breaks_off_counts_where_it_is_no_success()
 }
 
 #[test]
-fn rule_14_a_login_that_cannot_be_sent_is_a_refusal_with_its_cause() {
+fn rule_14_unsendable_login_is_refusal_with_cause() {
     let inner = service_fn(|_: Request<Sent>| async {
         Err::<Response<Full<Bytes>>, BoxError>("no route to host".into())
     });
@@ -345,7 +345,7 @@ impl Body for Stalls {
 }
 
 #[test]
-fn rule_2_the_status_of_a_failed_login_counts_though_its_error_page_never_ends() {
+fn rule_02_failed_login_status_counts_without_body_end() {
     let inner = service_fn(|_: Request<Sent>| async {
         Ok::<_, BoxError>(
             Response::builder().status(429).header("retry-after", "600").body(Stalls).unwrap(),
@@ -363,7 +363,7 @@ fn rule_2_the_status_of_a_failed_login_counts_though_its_error_page_never_ends()
 }
 
 #[test]
-fn rule_15_a_rejected_key_pair_is_everybodys_answer() {
+fn rule_15_rejected_key_pair_refuses_every_call() {
     on_a_runtime(async {
         let emulator = emulator();
         let service = service(&emulator);

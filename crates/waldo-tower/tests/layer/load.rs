@@ -19,7 +19,7 @@ use crate::site::{
 const TASKS: usize = 500;
 
 #[test]
-fn rule_13_a_cold_start_of_500_tasks_is_one_login() {
+fn rule_13_500_tasks_without_token_share_one_login() {
     on_a_runtime(async {
         let emulator = Arc::new(emulator());
         let service = service(&emulator);
@@ -140,7 +140,7 @@ impl Load {
 /// A login holds the only capacity of the service below, and a call waits for it no longer than it
 /// may.
 #[test]
-fn rule_14_a_call_is_refused_in_time_though_a_login_holds_all_capacity() {
+fn rule_14_call_without_capacity_is_refused_in_time() {
     on_a_runtime(async {
         let emulator = emulator();
         emulator.hold(Hold::logins());

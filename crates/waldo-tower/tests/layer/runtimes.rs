@@ -57,7 +57,7 @@ fn calls_are_made_without_any_runtime() {
 }
 
 #[test]
-fn rule_13_a_login_without_an_answer_ends_by_the_timer_that_was_given() {
+fn rule_13_unanswered_login_ends_by_given_timer() {
     let inner = service_fn(|_: Request<Body<Full<Bytes>>>| {
         std::future::pending::<Result<Response<Full<Bytes>>, BoxError>>()
     });

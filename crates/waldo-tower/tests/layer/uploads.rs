@@ -70,7 +70,7 @@ impl Body for Stream {
 
 // urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
 #[test]
-fn rule_24_an_upload_with_a_dead_token_heals() {
+fn rule_24_upload_with_refused_token_is_resent() {
     on_a_runtime(async {
         for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
             let server = Refuser::start(manner);
@@ -154,7 +154,7 @@ fn is_lost(result: &Result<u16, Error>) -> bool {
 }
 
 #[test]
-fn rule_24_after_a_lost_401_the_next_upload_asks() {
+fn rule_24_upload_after_lost_401_uses_expect() {
     on_a_runtime(async {
         for manner in [Manner::Ignores, Manner::Continues, Manner::Cuts] {
             let server = Refuser::start(manner);
@@ -183,7 +183,7 @@ fn rule_24_after_a_lost_401_the_next_upload_asks() {
 }
 
 #[test]
-fn rule_24_a_server_that_knows_no_expectations_gets_the_body() {
+fn rule_24_server_answering_417_gets_the_body() {
     on_a_runtime(async {
         let server = Refuser::start(Manner::Cuts);
         let service = service(&server);
@@ -214,7 +214,7 @@ async fn stream(
 }
 
 #[test]
-fn rule_24_a_stream_that_breaks_off_gets_its_401() {
+fn rule_24_broken_stream_gets_401_of_head_only_attempt() {
     on_a_runtime(async {
         for is_known in [true, false] {
             let server = Refuser::start(Manner::Closes);
@@ -233,7 +233,7 @@ fn rule_24_a_stream_that_breaks_off_gets_its_401() {
 }
 
 #[test]
-fn rule_17_a_stream_that_asks_first_is_sent_after_a_401() {
+fn rule_17_stream_with_expect_is_resent_after_401() {
     on_a_runtime(async {
         for is_known in [true, false] {
             for manner in [Manner::Closes, Manner::KeepsAlive, Manner::Rests] {
@@ -280,7 +280,7 @@ fn broken(length: usize, polls: bool, kind: ErrorKind) -> (usize, Error) {
 }
 
 #[test]
-fn rule_24_what_is_no_break_off_is_not_probed() {
+fn rule_24_other_failures_cause_no_head_only_attempt() {
     for (length, polls, kind) in [
         (65_536, true, ErrorKind::ConnectionReset),
         (MB, false, ErrorKind::ConnectionReset),
@@ -294,7 +294,7 @@ fn rule_24_what_is_no_break_off_is_not_probed() {
 }
 
 #[test]
-fn rule_24_a_probe_without_an_answer_ends_with_the_break_off() {
+fn rule_24_unanswered_head_only_attempt_ends_in_break_off() {
     for (answer, delivered) in [(None, None), (Some(417), None), (Some(404), Some(404))] {
         let inner =
             service_fn(move |request: Request<waldo_tower::Body<Full<Bytes>>>| async move {
@@ -380,7 +380,7 @@ fn rule_24_a_later_error_does_not_hide_that_an_upload_broke_off() {
 
 /// A connection cannot be used again if its body was never sent.
 #[test]
-fn rule_24_an_asking_connection_is_closed() {
+fn rule_24_connection_with_unsent_body_is_closed() {
     on_a_runtime(async {
         let server = Arc::new(Refuser::start(Manner::Cuts));
         let settings = settings(&server.origin()).invalidation_budget(1, Duration::from_secs(3600));

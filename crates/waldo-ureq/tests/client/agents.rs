@@ -15,7 +15,7 @@ use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, credentials, emulator, settings, status};
 
 #[test]
-fn a_status_is_an_error_only_where_the_agent_says_so_and_only_at_the_end() {
+fn final_status_is_error_only_if_configured() {
     bounded(|| {
         for as_error in [true, false] {
             let emulator = emulator();
@@ -75,7 +75,7 @@ fn without_an_agent_a_call_may_have_no_timeout() {
 }
 
 #[test]
-fn without_an_agent_a_call_names_this_crate_and_waits_at_most_a_minute() {
+fn default_agent_names_crate_and_waits_a_minute() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             let name = concat!("waldo-ureq/", env!("CARGO_PKG_VERSION"));
@@ -93,7 +93,7 @@ fn without_an_agent_a_call_names_this_crate_and_waits_at_most_a_minute() {
 }
 
 #[test]
-fn without_an_agent_a_status_is_an_error_as_with_ureq() {
+fn default_agent_returns_status_as_error() {
     bounded(|| {
         let emulator = emulator();
         let client = Client::builder(credentials()).origin(emulator.origin()).build().unwrap();
@@ -109,7 +109,7 @@ fn without_an_agent_a_status_is_an_error_as_with_ureq() {
 }
 
 #[test]
-fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
+fn rule_03_http_origin_uses_no_proxy() {
     bounded(|| {
         let proxy = Scripted::start(|exchange| exchange.answer(200, "", ""));
         let address = ureq::Proxy::new(&proxy.origin()).unwrap();
@@ -123,7 +123,7 @@ fn rule_03_what_goes_out_in_clear_goes_through_no_proxy() {
 }
 
 #[test]
-fn the_agents_user_agent_and_middleware_see_calls_and_logins() {
+fn agent_settings_apply_to_calls_and_logins() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             assert_eq!(exchange.header("user-agent"), Some("probe/1"));
@@ -147,7 +147,7 @@ fn the_agents_user_agent_and_middleware_see_calls_and_logins() {
 }
 
 #[test]
-fn a_401_that_a_middleware_turns_into_an_error_is_healed_all_the_same() {
+fn call_recovers_from_401_turned_into_error() {
     bounded(|| {
         let emulator = emulator();
         let middleware = |request: Request<SendBody>,
@@ -194,7 +194,7 @@ fn the_login_carries_the_documented_request_and_no_token() {
 
 #[cfg(feature = "rustls")]
 #[test]
-fn https_works_without_any_setting_and_its_errors_show_in_the_source() {
+fn default_https_speaks_tls_and_keeps_error_source() {
     use std::error::Error as _;
     use std::io::{Read, Write};
 

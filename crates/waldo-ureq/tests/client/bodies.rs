@@ -45,7 +45,7 @@ fn rule_17_bytes_are_sent_again_in_full() {
 }
 
 #[test]
-fn rule_17_a_factory_is_asked_again() {
+fn rule_17_factory_is_called_for_each_attempt() {
     bounded(|| {
         for length in [None, Some(300_000)] {
             let (emulator, document, made) = (emulator(), document(), Cell::new(0));
@@ -65,7 +65,7 @@ fn rule_17_a_factory_is_asked_again() {
 }
 
 #[test]
-fn rule_17_a_spent_one_shot_body_gets_its_401_and_the_next_call_heals() {
+fn rule_17_one_shot_401_is_delivered_and_token_dropped() {
     bounded(|| {
         // The emulator reads the whole request before it looks at the token.
         let (emulator, document) = (emulator(), document());
@@ -81,7 +81,7 @@ fn rule_17_a_spent_one_shot_body_gets_its_401_and_the_next_call_heals() {
 }
 
 #[test]
-fn rule_17_a_one_shot_body_that_was_not_touched_is_sent_after_all() {
+fn rule_17_untouched_one_shot_body_is_resent() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -115,7 +115,7 @@ fn rule_17_a_one_shot_body_that_was_not_touched_is_sent_after_all() {
 }
 
 #[test]
-fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time() {
+fn rule_17_body_sent_at_second_attempt_is_not_resent() {
     bounded(|| {
         let other: Arc<OnceLock<Client>> = Arc::default();
         let meanwhile = Arc::clone(&other);
@@ -147,7 +147,7 @@ fn rule_17_a_body_that_was_spent_on_the_second_sending_is_not_sent_a_third_time(
 }
 
 #[test]
-fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
+fn server_ignoring_expect_gets_body_after_delay() {
     fn body(client: &Client, upload: impl Payload) -> String {
         client.post("/document").send(upload).unwrap().body_mut().read_to_string().unwrap()
     }
@@ -181,7 +181,7 @@ fn a_server_that_ignores_expect_gets_the_body_after_a_while() {
 }
 
 #[test]
-fn a_body_of_nothing_has_no_length_or_length_zero() {
+fn empty_body_has_no_or_zero_length() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -209,7 +209,7 @@ fn a_body_of_nothing_has_no_length_or_length_zero() {
 }
 
 #[test]
-fn a_reader_goes_out_in_chunks_unless_its_length_is_known() {
+fn reader_is_chunked_unless_length_is_known() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -253,7 +253,7 @@ fn a_reader_goes_out_in_chunks_unless_its_length_is_known() {
 }
 
 #[test]
-fn a_body_that_cannot_be_read_is_the_bodys_error() {
+fn unreadable_body_is_a_body_error() {
     struct Broken;
 
     impl Read for Broken {
@@ -287,7 +287,7 @@ fn body_error(client: &Client, result: Result<Response<Body>, Error>) -> String 
 }
 
 #[test]
-fn a_body_that_is_shorter_or_longer_than_stated_is_the_bodys_error() {
+fn body_with_wrong_length_is_body_error() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -317,7 +317,7 @@ fn a_body_that_is_shorter_or_longer_than_stated_is_the_bodys_error() {
 }
 
 #[test]
-fn a_content_length_that_contradicts_a_body_in_memory_is_the_bodys_error() {
+fn contradicting_content_length_is_body_error() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());

@@ -85,7 +85,7 @@ fn a_buffer_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_limit_that_no_clock_can_show_is_refused_or_cut() {
+fn oversized_timeout_is_refused_or_capped() {
     type Change = fn(ConfigBuilder<AgentScope>, Option<Duration>) -> ConfigBuilder<AgentScope>;
     bounded(|| {
         let changes: [(&str, Change); 8] = [

@@ -21,7 +21,7 @@ use crate::site::{
 const THREADS: usize = 64;
 
 #[test]
-fn rule_13_a_cold_start_of_64_threads_is_one_login() {
+fn rule_13_64_threads_without_token_share_one_login() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -69,7 +69,7 @@ fn rule_13_a_storm_of_401s_is_exactly_one_login() {
 }
 
 #[test]
-fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
+fn rule_14_failed_login_is_shared_by_all_waiters() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = builder(emulator.origin())
@@ -95,7 +95,7 @@ fn rule_14_a_failed_login_is_shared_by_all_who_waited_for_it() {
 }
 
 #[test]
-fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
+fn rule_14_waiters_retry_once_after_backoff() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -108,7 +108,7 @@ fn rule_14_those_who_wait_out_a_backoff_try_again_once_for_all() {
 
 /// Each is tried a few times, as a thread that has not yet begun to wait needs no waking.
 #[test]
-fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
+fn waiting_call_logs_in_at_once_after_reset() {
     bounded(|| {
         for _ in 0..5 {
             let (emulator, listener) = (emulator(), Listener::new());
@@ -133,7 +133,7 @@ fn whoever_waits_for_a_login_that_is_given_up_goes_on_at_once() {
 }
 
 #[test]
-fn whoever_waits_for_a_login_goes_on_at_once_with_a_token_that_is_resumed() {
+fn waiting_call_uses_resumed_token_at_once() {
     bounded(|| {
         for _ in 0..5 {
             let (emulator, listener) = (emulator(), Listener::new());
@@ -157,7 +157,7 @@ fn whoever_waits_for_a_login_goes_on_at_once_with_a_token_that_is_resumed() {
 }
 
 #[test]
-fn rule_22_each_entry_is_emitted_once_and_each_threads_in_order() {
+fn rule_22_entries_are_emitted_once_in_thread_order() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let client = client(emulator.origin());
@@ -180,7 +180,7 @@ fn rule_22_each_entry_is_emitted_once_and_each_threads_in_order() {
 }
 
 #[test]
-fn rule_19_a_slow_subscriber_delays_nobody_else_and_nobody_for_the_others_entries() {
+fn rule_19_slow_subscriber_delays_only_its_thread() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());

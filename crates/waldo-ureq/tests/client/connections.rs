@@ -36,7 +36,7 @@ fn connections(server: &Scripted) -> usize {
 }
 
 #[test]
-fn a_refusal_without_a_body_leaves_one_connection_for_all() {
+fn empty_401_response_keeps_the_connection() {
     bounded(|| {
         let server = refusing(|exchange| exchange.answer(401, "", ""));
         assert_eq!(connections(&server), 1);
@@ -44,7 +44,7 @@ fn a_refusal_without_a_body_leaves_one_connection_for_all() {
 }
 
 #[test]
-fn a_refusal_with_a_body_is_dropped_with_its_connection_and_the_logins_serves_the_call() {
+fn unread_401_body_costs_one_connection() {
     bounded(|| {
         for page in [r#"{"code":"INVALID_TOKEN"}"#.to_owned(), "x".repeat(1 << 20)] {
             let server = refusing(move |exchange| exchange.answer(401, "", &page));
@@ -54,7 +54,7 @@ fn a_refusal_with_a_body_is_dropped_with_its_connection_and_the_logins_serves_th
 }
 
 #[test]
-fn a_refusal_whose_body_never_comes_is_not_waited_for() {
+fn stalled_401_body_is_not_awaited() {
     bounded(|| {
         for framing in
             ["Content-Length: 1000000", "Content-Length: 24", "Transfer-Encoding: chunked"]

@@ -186,7 +186,7 @@ fn a_response_that_a_middleware_makes_is_the_origins() {
 }
 
 #[test]
-fn a_response_from_nowhere_known_is_delivered_and_not_believed() {
+fn response_of_unknown_origin_is_delivered_and_ignored() {
     bounded(|| {
         let middleware = |request: Request<SendBody>, next: MiddlewareNext<'_>| {
             if request.uri().path() != "/cached" {

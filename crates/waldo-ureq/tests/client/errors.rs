@@ -18,7 +18,7 @@ use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder, builder_over, client, emulator, settings};
 
 #[test]
-fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
+fn unreachable_server_is_unavailable_login_with_source() {
     bounded(|| {
         let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let client = builder(format!("http://{nobody}"))
@@ -41,7 +41,7 @@ fn a_server_that_is_not_there_is_an_unavailable_login_with_its_source() {
 }
 
 #[test]
-fn an_error_says_what_to_do_and_leads_to_its_cause() {
+fn each_error_has_advice_and_its_source() {
     let broken = || io::Error::new(io::ErrorKind::UnexpectedEof, "the pipe is broken");
     for (error, said) in [
         (Error::Body(broken()), "the request's body could not be produced: the pipe is broken"),
@@ -243,7 +243,7 @@ fn an_error_of_rustls_is_a_cause() {
 }
 
 #[test]
-fn an_error_that_stands_for_a_status_says_what_to_do_and_names_its_token() {
+fn status_error_has_advice_and_token_generation() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -309,7 +309,7 @@ fn many_late_403s_to_one_token_cost_one_login() {
 }
 
 #[test]
-fn a_key_that_is_revoked_while_its_token_is_held_shows_at_the_login_after_invalidate() {
+fn revoked_key_is_detected_at_login_after_invalidate() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -347,7 +347,7 @@ fn a_call_that_breaks_is_not_sent_again() {
 }
 
 #[test]
-fn another_origin_a_bad_target_and_a_bad_header_are_errors_before_anything_is_sent() {
+fn foreign_origin_or_invalid_request_sends_nothing() {
     bounded(|| {
         let server = Scripted::start(|exchange| exchange.answer(500, "", ""));
         let client = client(server.origin());
@@ -366,7 +366,7 @@ fn another_origin_a_bad_target_and_a_bad_header_are_errors_before_anything_is_se
 }
 
 #[test]
-fn rule_20_no_output_holds_a_key_a_secret_or_a_token() {
+fn rule_20_output_contains_no_key_secret_or_token() {
     bounded(|| {
         let listener = Listener::new();
         let token = format!("{}canary00", jwt(1));

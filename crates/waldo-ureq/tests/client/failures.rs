@@ -51,7 +51,7 @@ fn rule_02_each_failure_has_its_reason() {
 }
 
 #[test]
-fn rule_02_the_body_of_a_failed_login_matters_less_than_its_status() {
+fn rule_02_login_status_counts_with_truncated_body() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             exchange.write(b"HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\nbroken of");
@@ -62,7 +62,7 @@ fn rule_02_the_body_of_a_failed_login_matters_less_than_its_status() {
 }
 
 #[test]
-fn rule_14_a_login_that_fails_twice_is_tried_again_within_the_call() {
+fn rule_14_call_retries_login_after_two_failures() {
     bounded(|| {
         let emulator = emulator();
         emulator.push_fault(Fault::login(Answer::status(500)).times(2));
@@ -103,7 +103,7 @@ fn rule_22_a_failed_login_is_a_warning_among_quieter_events() {
 }
 
 #[test]
-fn rule_02_a_status_that_a_middleware_turns_into_an_error_is_still_the_servers_word() {
+fn rule_02_middleware_error_keeps_the_login_status() {
     bounded(|| {
         let middleware =
             |_: Request<SendBody>, _: MiddlewareNext| Err(ureq::Error::StatusCode(503));

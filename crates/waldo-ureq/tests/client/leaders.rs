@@ -87,7 +87,7 @@ fn rule_13_a_login_without_a_thread_has_failed() {
 
 /// A subscriber that panics on top of a panic would end the process.
 #[test]
-fn rule_22_what_happens_while_a_thread_unwinds_is_told_by_the_next_step() {
+fn rule_22_events_during_unwind_are_emitted_at_next_step() {
     bounded(|| {
         let (emulator, listener) = (emulator(), Listener::new());
         let middleware =
@@ -103,7 +103,7 @@ fn rule_22_what_happens_while_a_thread_unwinds_is_told_by_the_next_step() {
 }
 
 #[test]
-fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
+fn rule_13_panicking_subscriber_costs_no_login() {
     bounded(|| {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -120,7 +120,7 @@ fn rule_13_a_subscriber_that_panics_costs_its_own_call_and_no_login() {
 }
 
 #[test]
-fn rule_13_a_subscriber_that_calls_when_a_login_starts_does_not_wait_for_itself() {
+fn rule_13_subscriber_may_call_during_login_start() {
     bounded(|| {
         let emulator = emulator();
         let client: Arc<Client> = Arc::new(patient(emulator.origin(), settings()));

@@ -9,7 +9,7 @@ use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, credentials, settings};
 
 #[test]
-fn rule_21_a_redirect_is_delivered_and_never_followed_with_the_token() {
+fn rule_21_redirect_is_delivered_and_never_followed() {
     bounded(|| {
         let evil = Scripted::start(|exchange| {
             exchange.answer(200, &format!("Authorization: Bearer {}\r\n", jwt(666)), "gotcha");

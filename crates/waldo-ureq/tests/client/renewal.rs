@@ -11,7 +11,7 @@ use crate::site::{
 };
 
 #[test]
-fn a_rolling_server_is_logged_in_to_once() {
+fn server_of_any_renewal_form_needs_one_login() {
     bounded(|| {
         for renewal in [
             RenewalForm::Bearer,
@@ -29,7 +29,7 @@ fn a_rolling_server_is_logged_in_to_once() {
 }
 
 #[test]
-fn rule_20_the_fresh_token_in_a_delivered_response_is_marked_sensitive() {
+fn rule_20_delivered_renewed_token_is_marked_sensitive() {
     bounded(|| {
         let emulator = emulator();
         let response =

@@ -23,7 +23,7 @@ fn mirror() -> Scripted {
 }
 
 #[test]
-fn each_method_sends_what_it_is_told() {
+fn each_method_sends_its_url_headers_and_body() {
     bounded(|| {
         let server = mirror();
         let client = client(server.origin());
@@ -73,7 +73,7 @@ fn a_segment_of_any_text_stays_one_segment() {
 
 #[cfg(feature = "json")]
 #[test]
-fn json_is_sent_with_its_type_unless_another_is_given() {
+fn json_body_has_default_content_type() {
     bounded(|| {
         let server = mirror();
         let client = client(server.origin());
@@ -94,7 +94,7 @@ fn json_is_sent_with_its_type_unless_another_is_given() {
 }
 
 #[test]
-fn what_may_hold_a_secret_still_says_what_it_is() {
+fn debug_names_type_without_secret_fields() {
     let client = client("http://127.0.0.1:8080");
     assert_eq!(
         format!("{client:?}"),

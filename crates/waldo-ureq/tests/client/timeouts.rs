@@ -35,7 +35,7 @@ fn a_call_that_hangs_ends_with_the_agents_timeout() {
 }
 
 #[test]
-fn the_budget_is_the_whole_calls_and_not_each_sendings() {
+fn timeout_bounds_whole_call_not_each_attempt() {
     bounded(|| {
         let (pause, budget) = (Duration::from_millis(600), Duration::from_secs(1));
         let slow = Arc::new(AtomicBool::new(false));
@@ -116,7 +116,7 @@ fn the_wait_for_a_login_counts_for_the_timeout() {
 }
 
 #[test]
-fn how_long_a_call_may_wait_bounds_no_sending() {
+fn max_wait_does_not_bound_the_attempt() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -175,7 +175,7 @@ fn rule_13_a_login_outlives_a_call_that_has_less_time() {
 }
 
 #[test]
-fn rule_14_a_wait_that_would_outlast_the_deadline_is_refused_at_once() {
+fn rule_14_wait_beyond_deadline_is_refused_at_once() {
     bounded(|| {
         let emulator = emulator();
         let slow = Answer::too_many_requests(waldo_emulator::model::RetryAfter::Seconds(600));

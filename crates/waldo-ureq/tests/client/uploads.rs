@@ -192,7 +192,7 @@ fn arrived(megabytes: usize) -> (u16, String) {
 
 /// urllib3/urllib3#241, seanmonstar/reqwest#1975, golang/go#51109
 #[test]
-fn rule_24_an_upload_that_is_refused_on_its_head_heals() {
+fn rule_24_upload_refused_on_its_head_is_resent() {
     bounded(|| {
         for megabytes in [1, 4, 8] {
             let site = Site::start(Refusal::Close, Asked::Looks);
@@ -241,7 +241,7 @@ fn rule_24_a_refusal_is_read_after_a_failed_write() {
 }
 
 #[test]
-fn rule_24_a_spent_one_shot_gets_its_401() {
+fn rule_24_sent_one_shot_gets_its_401() {
     bounded(|| {
         for refusal in [Refusal::Close, Refusal::ReadPart, Refusal::Hold] {
             let site = Site::start(refusal, Asked::ContinuesAndLooks);
@@ -256,7 +256,7 @@ fn rule_24_a_spent_one_shot_gets_its_401() {
 }
 
 #[test]
-fn rule_24_an_unread_upload_heals_before_it_stalls() {
+fn rule_24_unread_upload_is_resent_before_stalling() {
     bounded(|| {
         for when_asked in [Asked::Looks, Asked::ContinuesAndLooks] {
             let site = Site::start(Refusal::Hold, when_asked);
@@ -270,7 +270,7 @@ fn rule_24_an_unread_upload_heals_before_it_stalls() {
 }
 
 #[test]
-fn rule_24_an_upload_without_an_answer_heals() {
+fn rule_24_unanswered_upload_is_resent() {
     bounded(|| {
         for refusal in [Refusal::Cut, Refusal::ReadAndCut] {
             let site = Site::start(refusal, Asked::Looks);
@@ -283,7 +283,7 @@ fn rule_24_an_upload_without_an_answer_heals() {
 }
 
 #[test]
-fn rule_24_an_ask_that_is_cut_reports_the_doubt() {
+fn rule_24_closed_expect_request_reports_break_off() {
     bounded(|| {
         let server = Scripted::start(|exchange| match exchange.line.as_str() {
             "POST /authenticate" => exchange.grant(&jwt(1)),
@@ -361,7 +361,7 @@ fn a_slow_reader_gets_the_whole_upload() {
 }
 
 #[test]
-fn rule_24_an_upload_in_chunks_heals() {
+fn rule_24_refused_chunked_upload_is_resent() {
     bounded(|| {
         let site = Site::start(Refusal::Close, Asked::Looks);
         let (client, document) = (site.client(), document(8));
@@ -374,7 +374,7 @@ fn rule_24_an_upload_in_chunks_heals() {
 }
 
 #[test]
-fn rule_24_an_upload_that_the_server_does_not_read_heals() {
+fn rule_24_unread_upload_with_write_timeout_is_resent() {
     bounded(|| {
         let site = Site::start(Refusal::Hold, Asked::Looks);
         let limited = || settings().timeout_per_write(Some(Duration::from_millis(500)));
@@ -395,7 +395,7 @@ fn rule_24_an_upload_that_the_server_does_not_read_heals() {
 /// With a given agent, the client sees the answer to `Expect` only when the connection ends. So it
 /// asks the server to close.
 #[test]
-fn rule_24_an_upload_over_an_agent_heals() {
+fn rule_24_upload_over_given_agent_is_resent() {
     bounded(|| {
         let (granted, held) = (AtomicU32::new(0), Mutex::new(Vec::new()));
         let server = Scripted::start(move |exchange| {
@@ -431,7 +431,7 @@ fn rule_24_an_upload_over_an_agent_heals() {
 
 /// The server says 100 by itself, and reads on after its 401 unless it is asked to close.
 #[test]
-fn rule_24_an_upload_over_an_agent_heals_later() {
+fn rule_24_upload_over_given_agent_recovers_at_third_call() {
     bounded(|| {
         let granted = AtomicU32::new(0);
         let server = Scripted::start(move |exchange| {
@@ -466,7 +466,7 @@ fn rule_24_an_upload_over_an_agent_heals_later() {
 }
 
 #[test]
-fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
+fn rule_24_upload_read_after_refusal_is_resent() {
     bounded(|| {
         for refusal in [Refusal::Drain, Refusal::ReadFirst] {
             let site = Site::start(refusal, Asked::Continues);
@@ -479,7 +479,7 @@ fn rule_24_an_upload_that_is_read_after_its_refusal_heals() {
 }
 
 #[test]
-fn rule_24_a_probed_one_shot_heals_the_next_call() {
+fn rule_24_one_shot_gets_401_of_head_only_attempt() {
     bounded(|| {
         let site = Site::start(Refusal::Cut, Asked::Looks);
         let (client, document) = (site.client(), document(8));
@@ -493,7 +493,7 @@ fn rule_24_a_probed_one_shot_heals_the_next_call() {
 }
 
 #[test]
-fn rule_24_a_one_shot_upload_that_asks_heals() {
+fn rule_24_refused_one_shot_with_expect_is_resent() {
     bounded(|| {
         let site = Site::start(Refusal::Close, Asked::Looks);
         let (client, document) = (site.client(), document(8));
@@ -545,7 +545,7 @@ fn rule_24_a_lost_refusal_is_reported() {
 
 /// A refusal would say that nothing was sent, but the server may have acted on the upload.
 #[test]
-fn rule_24_a_rejection_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_rejected_login_keeps_broken_uploads_error() {
     bounded(|| {
         let shared = Arc::new(OnceLock::<Client>::new());
         let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));
@@ -622,7 +622,7 @@ fn rule_24_a_crash_during_an_upload_costs_no_login() {
 }
 
 #[test]
-fn rule_24_a_probe_delivers_another_status() {
+fn rule_24_other_head_only_response_is_delivered() {
     bounded(|| {
         let site = Scripted::start(|exchange| {
             if exchange.is_login() {
@@ -640,7 +640,7 @@ fn rule_24_a_probe_delivers_another_status() {
 }
 
 #[test]
-fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
+fn rule_24_upload_after_timed_out_upload_uses_expect() {
     bounded(|| {
         let site = Site::start(Refusal::Silence, Asked::Looks);
         let hasty = settings().timeout_send_body(Some(Duration::from_millis(300)));
@@ -657,7 +657,7 @@ fn rule_24_the_upload_after_one_that_ran_out_of_time_asks() {
 }
 
 #[test]
-fn rule_24_a_short_body_never_asks() {
+fn rule_24_short_body_never_uses_expect() {
     bounded(|| {
         let site = Site::start(Refusal::Cut, Asked::Fails);
         let client = site.client();
@@ -673,7 +673,7 @@ fn rule_24_a_short_body_never_asks() {
 }
 
 #[test]
-fn a_server_that_ignores_expect_is_asked_once() {
+fn server_ignoring_expect_gets_it_once() {
     bounded(|| {
         let site = Site::start(Refusal::Cut, Asked::Ignores);
         let (client, document) = (site.client(), document(1));
@@ -696,7 +696,7 @@ fn a_server_that_ignores_expect_is_asked_once() {
 }
 
 #[test]
-fn a_server_that_answers_417_gets_the_request_without_the_question() {
+fn response_417_resends_without_expect() {
     bounded(|| {
         let site = Site::start(Refusal::ReadFirst, Asked::Fails);
         let (client, document) = (site.client(), document(1));
@@ -711,7 +711,7 @@ fn a_server_that_answers_417_gets_the_request_without_the_question() {
 }
 
 #[test]
-fn a_server_that_answers_is_asked_each_time() {
+fn server_answering_expect_gets_it_each_time() {
     bounded(|| {
         let site = Site::start(Refusal::Close, Asked::Looks);
         let (client, document) = (site.client(), document(1));
@@ -723,7 +723,7 @@ fn a_server_that_answers_is_asked_each_time() {
 }
 
 #[test]
-fn a_body_that_fails_as_a_connection_does_is_the_bodys_error() {
+fn body_connection_error_is_a_body_error() {
     struct Reset;
 
     impl Read for Reset {

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_are_counted_in_the_first_minute_and_by_the_hour() {
+    fn few_logins_goal_limits_minute_and_hour() {
         let simulation = Simulation::of(Duration::from_secs(65 * 60));
         let judge = |first: u32, later: u32| {
             let first = (0..first).map(f64::from);

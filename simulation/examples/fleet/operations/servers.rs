@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_repeats_dead_tokens() {
+    fn cache_repeats_a_refused_token() {
         let simulation = Simulation { cached: 1, ..Simulation::of(secs(60.0)) };
         let (mut servers, token) = logged_in(&simulation);
         let response = call(&mut servers, &token, Route::Cached, 2.0);

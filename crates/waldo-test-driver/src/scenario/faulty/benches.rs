@@ -281,7 +281,7 @@ fn the_simulation_reports_the_step_that_it_cannot_perform() {
 
 /// The head counts although the body breaks off, unless the head is a success.
 #[test]
-fn the_simulation_reads_the_head_of_a_login_that_is_cut_short() {
+fn simulation_reads_head_of_truncated_login_answer() {
     for (key, why) in [
         ("wk.sandbox.example", "or the connection broke off"),
         ("wk.another", "the server answered 401"),
