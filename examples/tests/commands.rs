@@ -37,6 +37,7 @@ struct Workspace {
     recipes: BTreeSet<String>,
 }
 
+#[cfg(test)]
 impl Workspace {
     fn read() -> Self {
         let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
@@ -112,10 +113,12 @@ fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
 }
 
+#[cfg(test)]
 fn read(file: &str) -> String {
     std::fs::read_to_string(path(file)).unwrap()
 }
 
+#[cfg(test)]
 fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -142,6 +142,7 @@ fn each_name_in_brackets_of_a_crates_readme_is_a_link() {
 }
 
 /// The README of each published crate.
+#[cfg(test)]
 fn readmes_of_crates() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let folders = std::fs::read_dir(root).unwrap();
