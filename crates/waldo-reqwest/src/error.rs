@@ -213,10 +213,11 @@ impl fmt::Display for Error {
             Self::Reqwest(error) if error.is_request() => {
                 write!(f, "the request failed: {}", root(error))
             }
-            Self::Reqwest(error) => match error.source() {
-                Some(source) => write!(f, "{error}: {}", root(source)),
-                None => error.fmt(f),
-            },
+            // The cause of a decoding error may repeat data of the response, so show no other one.
+            Self::Reqwest(error) if error.is_timeout() || root(error).is::<io::Error>() => {
+                write!(f, "{error}: {}", root(error))
+            }
+            Self::Reqwest(error) => error.fmt(f),
         }
     }
 }

@@ -280,6 +280,7 @@ fn an_error_of_this_crates_is_found_in_that_of_the_stack() {
             matches!(&cut, reqwest_middleware::Error::Reqwest(error) if error.is_request()),
             "{cut:?}"
         );
+        assert!(cut.url().is_none());
     });
 }
 
