@@ -69,7 +69,7 @@ fn the_budget_is_the_whole_calls_and_not_each_sendings() {
         let error = client.get("/slow").timeout(budget).send().await.unwrap_err();
         assert!(is_timeout(&error), "{error:?}");
         assert_eq!(server.seen_as("GET /slow").len(), 2);
-        assert_eq!(client.get("/slow").timeout(Duration::MAX).send().await.unwrap().status(), 200);
+        assert_eq!(client.get("/slow").timeout(None).send().await.unwrap().status(), 200);
     });
 }
 
