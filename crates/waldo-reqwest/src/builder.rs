@@ -122,8 +122,9 @@ impl ClientBuilder {
     /// How long one call may take from its start: waiting, sending, sending again, and reading the
     /// response. `None` sets no limit.
     ///
-    /// Default: 60 s. [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another limit
-    /// for one call. A login under way goes on after the timeout, and its token serves later calls.
+    /// Default: 60 s. [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another
+    /// limit for one call. A login under way goes on after the timeout, and its token serves later
+    /// calls.
     ///
     /// **The `timeout` in reqwest's own settings has no effect on a call with one of these two
     /// timeouts.** To use it for each sending, set `timeout(None)` here.

@@ -66,7 +66,8 @@ impl Client {
 
     /// Sends a reqwest request, like `reqwest::Client::execute`.
     ///
-    /// The timeout of the request bounds the whole call. A body of bytes or text can be sent again,
+    /// The timeout of the request limits the whole call. Default: the client's
+    /// [`timeout`](crate::ClientBuilder::timeout). A body of bytes or text can be sent again,
     /// and a stream is sent once. A 3xx, a 4xx or a 5xx is returned as `Ok`, and a redirect is not
     /// followed. [`error_for_status`](crate::error_for_status) turns a 4xx or 5xx into an error.
     ///

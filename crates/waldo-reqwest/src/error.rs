@@ -15,10 +15,10 @@ use waldo_auth_core::{
 
 /// Why a call brought no success. Each variant says what to do.
 ///
-/// No variant holds a key, a secret or a token. No variant shows the URL of the request, because its
-/// path and its query may hold data of your customers. `Debug` shows the same sentence as
-/// `Display`, because a `main` that returns the error prints its `Debug`. The sentence has no number
-/// that changes from call to call, so a log can group equal errors.
+/// No variant holds a key, a secret or a token. No variant shows the URL of the request, because
+/// its path and its query may hold data of your customers. `Debug` shows the same sentence as
+/// `Display`, because a `main` that returns the error prints its `Debug`. The sentence has no
+/// number that changes from call to call, so a log can group equal errors.
 ///
 /// ```no_run
 /// use waldo_reqwest::{Client, Error, Refusal, Refused};
@@ -33,8 +33,9 @@ use waldo_auth_core::{
 ///         eprintln!("no token now; again in {retry_in:?}")
 ///     }
 ///     Err(error) if error.code() == Some("NOT_FOUND") => eprintln!("no such customer"),
-///     Err(error) if error.is_timeout() => eprintln!("too slow"),
-///     Err(error) if error.never_sent() => eprintln!("it is safe to make the call again"),
+///     Err(error) if error.never_sent() => {
+///         eprintln!("{error}; make the call again in {:?}", error.retry_in())
+///     }
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
@@ -73,15 +74,15 @@ pub enum Error {
     /// call again with a new stream. Otherwise a 401 means that the route refuses new tokens, or
     /// that the token stays by rule 16. The event `throttled` shows the latter.
     Status(ApiError),
-    /// reqwest's own error. If the request could not be built, nothing was sent. If the transport
-    /// failed or a timeout ended, the server may have acted on the request, so the request was not
-    /// sent again. The error has no URL.
+    /// reqwest's own error, without the URL: the request could not be built, the transport failed,
+    /// or a timeout ended. The server may have acted on the request, unless the error
+    /// [was never sent](Self::never_sent). So the request was not sent again.
     Reqwest(reqwest::Error),
 }
 
 /// The message for an upload that broke off.
-pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; the token may have been refused, so make the call \
-     again if that is safe: it asks the server first";
+pub(crate) const BROKE_OFF: &str = "the connection broke off during an upload; the token may have \
+     been refused, so make the call again if that is safe: it asks the server first";
 
 impl Error {
     /// The API's own error, if the server answered with a 4xx or 5xx.
@@ -171,8 +172,8 @@ impl Error {
     /// again.
     ///
     /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
-    /// the route. If reqwest's own settings have a `retry`, reqwest may have sent the call before the sending
-    /// that failed. This method does not see such a sending.
+    /// the route. If reqwest's own settings have a `retry`, reqwest may have sent the call before
+    /// the sending that failed. This method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Refused(_)
@@ -206,17 +207,18 @@ impl fmt::Display for Error {
             Self::BrokeOff(error) => write!(f, "{BROKE_OFF} ({})", root(error)),
             Self::Reqwest(error) if error.is_builder() => write!(
                 f,
-                "the request could not be built ({}), and nothing was sent; check its target, which is a path like \
-                 /customer or a URL, its headers and its body",
+                "the request could not be built ({}), and nothing was sent; check its target, \
+                 which is a path like /customer or a URL, its headers and its body",
                 fault(error)
             ),
             Self::Reqwest(error) if error.is_request() => {
                 write!(f, "the request failed: {}", root(error))
             }
-            Self::Reqwest(error) => match error.source() {
-                Some(source) => write!(f, "{error}: {}", root(source)),
-                None => error.fmt(f),
-            },
+            // The cause of a decoding error may repeat data of the response, so show no other one.
+            Self::Reqwest(error) if error.is_timeout() || root(error).is::<io::Error>() => {
+                write!(f, "{error}: {}", root(error))
+            }
+            Self::Reqwest(error) => error.fmt(f),
         }
     }
 }
@@ -327,11 +329,13 @@ impl fmt::Display for BuildError {
             Self::Config(error) => error.fmt(f),
             Self::NoTls(origin) => write!(
                 f,
-                "reqwest was built without TLS, which {origin} needs; enable the feature rustls of waldo-reqwest, or a TLS feature of reqwest"
+                "reqwest was built without TLS, which {origin} needs; enable the feature rustls of \
+                 waldo-reqwest, or a TLS feature of reqwest"
             ),
             Self::Rewritten { origin, url } => write!(
                 f,
-                "reqwest spells the origin {origin} as {url}; if that is the place you mean, write the origin so"
+                "reqwest spells the origin {origin} as {url}; if that is the place you mean, write \
+                 the origin so"
             ),
             Self::Reqwest(error) => {
                 write!(f, "reqwest cannot make a client of its settings: {}", fault(error))

@@ -9,8 +9,8 @@ use waldo_auth_core::{ApiError, Head};
 
 use crate::error::Error;
 
-/// Turns a 4xx or 5xx into [`Error::Status`], with the code and the message of its body. Returns any
-/// other response.
+/// Turns a 4xx or 5xx into [`Error::Status`], with the code and the message of its body. Returns
+/// any other response.
 ///
 /// [`RequestBuilder::send`](crate::RequestBuilder::send) does so by default. Use this function for
 /// the responses of [`Client::execute`](crate::Client::execute) and of a stack of middlewares. It

@@ -65,8 +65,8 @@ pub enum Error {
     /// The server answered with a 4xx or 5xx, and
     /// [`error_for_status`](crate::error_for_status) has made an error of it.
     Status(ApiError),
-    /// The wrapped service failed. The server may have acted on the call, so the call was not sent
-    /// again.
+    /// The wrapped service failed. The server may have acted on the call, unless the error
+    /// [was never sent](Self::never_sent). So the call was not sent again.
     Inner(Box<dyn StdError + Send + Sync>),
 }
 
@@ -150,8 +150,8 @@ impl Error {
     /// again.
     ///
     /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
-    /// the route. If a layer below repeats requests, it may have sent the call before the sending that failed.
-    /// This method does not see such a sending.
+    /// the route. If a layer below repeats requests, it may have sent the call before the sending
+    /// that failed. This method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Refused(_)
@@ -196,12 +196,13 @@ impl fmt::Display for Error {
                 f.write_str("the call's timeout has passed before a response came")
             }
             Self::Timeout { sent: false } => f.write_str(
-                "the call's timeout has passed before the service below was ready; the server has not acted on the call",
+                "the call's timeout has passed before the service below was ready; the server has \
+                 not acted on the call",
             ),
             Self::BrokeOff(error) => write!(
                 f,
-                "the connection broke off during an upload ({}); the token may have been refused, so make the \
-                 call again if that is safe: it asks the server first",
+                "the connection broke off during an upload ({}); the token may have been refused, \
+                 so make the call again if that is safe: it asks the server first",
                 root(&**error)
             ),
             Self::Status(error) => error.fmt(f),

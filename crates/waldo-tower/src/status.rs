@@ -8,8 +8,8 @@ use waldo_auth_core::{ApiError, Head};
 
 use crate::error::Error;
 
-/// Turns a 4xx or 5xx into [`Error::Status`], with the code and the message of its body. Returns any
-/// other response.
+/// Turns a 4xx or 5xx into [`Error::Status`], with the code and the message of its body. Returns
+/// any other response.
 ///
 /// The services of this crate return every response as `Ok`, because the layers around them decide
 /// by the response. This function reads at most 64 KiB of the body. If the body breaks off, the

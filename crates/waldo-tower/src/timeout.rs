@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// An extension of a request: how long its whole call may take, until the head of the response has
-/// come. It replaces the timeout of the [layer](crate::WaldoLayer::timeout).
+/// come. It replaces the timeout of the [layer](crate::WaldoLayer::timeout). `Duration::MAX` sets
+/// no limit.
 ///
 /// ```
 /// use std::time::Duration;

@@ -262,7 +262,8 @@ mod multipart {
             let client = client(server.origin());
             assert_eq!(status(&client).await, 200);
             is_dead.store(true, SeqCst);
-            let request = client.post("/document").multipart_factory(|| ready(Ok(form())));
+            let request = client.post("/document").header("content-type", "text/plain");
+            let request = request.multipart_factory(|| ready(Ok(form())));
             assert_eq!(request.send().await.unwrap().status(), 200);
             let [refused, stored] = server.seen_as("POST /document").try_into().unwrap();
             assert_is_whole(&refused);

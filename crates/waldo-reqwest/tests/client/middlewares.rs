@@ -280,6 +280,7 @@ fn crate_error_is_downcast_from_stack_error() {
             matches!(&cut, reqwest_middleware::Error::Reqwest(error) if error.is_request()),
             "{cut:?}"
         );
+        assert!(cut.url().is_none());
     });
 }
 

@@ -69,7 +69,7 @@ fn timeout_bounds_whole_call_not_each_attempt() {
         let error = client.get("/slow").timeout(budget).send().await.unwrap_err();
         assert!(is_timeout(&error), "{error:?}");
         assert_eq!(server.seen_as("GET /slow").len(), 2);
-        assert_eq!(client.get("/slow").timeout(Duration::MAX).send().await.unwrap().status(), 200);
+        assert_eq!(client.get("/slow").timeout(None).send().await.unwrap().status(), 200);
     });
 }
 

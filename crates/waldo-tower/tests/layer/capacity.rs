@@ -234,7 +234,7 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
     let own = MaxWait(Duration::from_secs(7));
     let of_layer: Change = |layer| layer.max_wait(Duration::from_secs(8));
     let timeout: Change = |layer| layer.max_wait(None).timeout(Duration::from_secs(9));
-    let cases: [(Change, Option<MaxWait>, Option<Timeout>, u64); 8] = [
+    let cases: [(Change, Option<MaxWait>, Option<Timeout>, u64); 9] = [
         (|layer| layer, None, None, 60),
         (of_layer, None, None, 8),
         (of_layer, Some(own), None, 7),
@@ -242,6 +242,7 @@ fn rule_14_a_wait_is_bounded_from_its_call_on() {
         (|layer| layer.timeout(None), None, None, 60),
         (timeout, None, None, 9),
         (timeout, None, Some(Timeout(Duration::from_secs(6))), 6),
+        (timeout, None, Some(Timeout(Duration::MAX)), LEASE.as_secs()),
         (|layer| layer.max_wait(None).timeout(None), None, None, LEASE.as_secs()),
     ];
     for (change, own, whole, bound) in cases {
