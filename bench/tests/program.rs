@@ -141,7 +141,7 @@ fn the_progress_is_a_bar_on_a_terminal_and_nothing_in_a_short_log() {
     let terminal = script.args(["-qec", &command, "/dev/null"]).output().unwrap();
     assert!(terminal.status.success(), "{terminal:?}");
     let drawn = text(&terminal.stdout);
-    for part in ["░", "0 of 3 tables", "1 of 3 tables", " left"] {
+    for part in ["░", "0 of 5 tables", "1 of 5 tables", " left"] {
         assert!(drawn.contains(part), "{part}: {drawn:?}");
     }
 }
