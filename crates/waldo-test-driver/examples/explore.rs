@@ -12,10 +12,6 @@ mod defect;
 #[path = "../tests/faulty/machine.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 mod faulty;
-#[cfg(test)]
-#[path = "../../waldo-auth-core/tests/rules/reference/mod.rs"]
-#[expect(dead_code, reason = "the walk compares more than the search does")]
-mod reference;
 
 use std::process::ExitCode;
 use std::sync::Mutex;

@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "one of the defects is enough here")]
 mod defect;
 #[cfg(test)]
-#[path = "../../../crates/waldo-test-driver/tests/faulty/plain.rs"]
+#[path = "../../../crates/waldo-test-driver/tests/faulty/machine.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
-mod plain;
+mod faulty;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use waldo_fuzz_checks::{CHECKS, simulation_of};
 
 use crate::defect::{Defect, Wrong};
-use crate::plain::Plain;
+use crate::faulty::Faulty;
 
 const MOST_FILES: usize = 60;
 const MOST_BYTES: usize = 200 * 1024;
@@ -70,5 +70,5 @@ impl Wrong for LogsInByGet {
 #[test]
 #[should_panic(expected = "own-origin")]
 fn a_faulty_machine_does_not_pass_the_check_of_the_simulation() {
-    simulation_of::<Plain<LogsInByGet>>(&[]);
+    simulation_of::<Faulty<LogsInByGet>>(&[]);
 }

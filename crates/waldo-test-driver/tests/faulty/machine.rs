@@ -1,24 +1,30 @@
 //! The reference as a machine. With a [`Defect`] set, the machine breaks the invariants in one way.
 //!
-//! The rules are those of the [`reference`](crate::reference), which the walk compares with the
-//! shipping session. Most defects are a wrong number, or one wrong line between the rules and the
+//! The rules are those of the [`reference`], which the walk of the core compares with the shipping
+//! session. Most defects are a wrong number, or one wrong line between the rules and the
 //! caller. The others change what the rules remember, as a wrong line in the rules would.
+
+#[path = "answers.rs"]
+mod answers;
+#[path = "../../../waldo-auth-core/tests/rules/reference/mod.rs"]
+#[expect(dead_code, reason = "the walk compares more than the search does")]
+mod reference;
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use serde::Deserialize;
-use waldo_auth_core::{Config, Credentials, Head, Ignored, Instant, NoToken, Now, Reason, Upload};
+use waldo_auth_core::{Config, Credentials, Head, Instant, NoToken, Now, Reason, Upload};
 use waldo_test_driver::machine::{LoginEnd, Machine, Refused, Step, Why};
 use waldo_test_driver::server::Server;
 
-use crate::defect::{Defect, Wrong};
-use crate::reference::{
-    self, Answer, Caller, Ending, HOUR, Held, Leading, Limits, MILLI, Minted, Nanos, Reference,
-    Renewal, SECOND, Time, duration, nanos,
+use self::answers::{answer, date, renewal};
+use self::reference::{
+    Answer, Caller, HOUR, Held, Leading, Limits, MILLI, Minted, Nanos, Reference, Renewal, SECOND,
+    Time, duration, nanos,
 };
+use crate::defect::{Defect, Wrong};
 
 pub(crate) struct Faulty<W> {
     rules: Reference,
@@ -161,10 +167,11 @@ impl<W: Wrong> Faulty<W> {
         let Attempt { mut call, token: sent, .. } = attempt;
         let newer = self.rules.held.as_ref().map(|held| held.generation > sent.generation);
         match (W::DEFECT, newer) {
-            (Defect::KeepsRefusedToken, _) => return None,
             (Defect::RetryWithoutBound, _) => return Some(call),
             (Defect::UnconditionalDrop, Some(true)) => self.rules.held = None,
-            (Defect::GivesUpWithNewerToken, Some(true)) => return None,
+            (Defect::KeepsRefusedToken, _) | (Defect::GivesUpWithNewerToken, Some(true)) => {
+                return None;
+            }
             (Defect::DropsUnknownTokens, _) => self.rules.accepted = true,
             (Defect::KeepsUnknownTokens, Some(false)) if !self.rules.accepted => {
                 let since = *self.rules.refused_since.get_or_insert(now.mono);
@@ -343,8 +350,8 @@ impl<W: Wrong> Machine for Faulty<W> {
         self.rules.limits.leeway = Limits::DOCUMENTED.leeway;
         let ending = match end {
             LoginEnd::Answer(head, body) => answer(head, body),
-            LoginEnd::Transport => Ending::Unavailable(Reason::Transport, None),
-            LoginEnd::Abandoned => Ending::Abandoned,
+            LoginEnd::Transport => reference::Ending::Unavailable(Reason::Transport, None),
+            LoginEnd::Abandoned => reference::Ending::Abandoned,
         };
         self.rules.settle(&login, ending, Time::from(now));
         self.misremember();
@@ -387,54 +394,6 @@ impl<W: Wrong> Machine for Faulty<W> {
 impl<W> Hash for Faulty<W> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.rules.hash(state);
-    }
-}
-
-/// The dates of a token, in seconds.
-#[derive(Deserialize)]
-struct Claims {
-    exp: Option<f64>,
-    iat: Option<f64>,
-}
-
-#[derive(Default, Deserialize)]
-struct Body {
-    token: Option<String>,
-    code: Option<String>,
-}
-
-fn minted(text: &str) -> Option<Minted> {
-    let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(text).ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "the model's dates are small")]
-    let millis = |date: Option<f64>| date.map(|date| (date * 1000.0) as i64);
-    Some(Minted { text: text.to_owned(), exp: millis(claims.exp), iat: millis(claims.iat) })
-}
-
-fn renewal(value: &HeaderValue) -> Renewal {
-    let text = value.to_str().unwrap_or_default().trim().trim_start_matches("Bearer ");
-    minted(text).map_or(Renewal::Malformed(Ignored::NotJwt), Renewal::Token)
-}
-
-/// The response's own `Date`, in milliseconds.
-fn date(headers: &HeaderMap) -> Option<i64> {
-    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    i64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()
-}
-
-/// How a login has ended, by its answer (rule 2).
-fn answer(head: Head<'_>, body: &[u8]) -> Ending {
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let status = head.status.as_u16();
-    let token = body.token.filter(|_| head.status.is_success()).and_then(|text| minted(&text));
-    match (token, status) {
-        (Some(token), _) => Ending::Granted(token, date(head.headers)),
-        (None, 400 | 401 | 403) if body.code.is_some() => Ending::Rejected(status, "OTHER"),
-        (None, _) => {
-            let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let asked = asked.and_then(|seconds| seconds.parse::<Nanos>().ok());
-            let asked = asked.map(|seconds| seconds * SECOND);
-            Ending::Unavailable(Reason::Status(head.status), asked)
-        }
     }
 }
 

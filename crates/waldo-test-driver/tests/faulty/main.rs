@@ -7,10 +7,6 @@
 
 mod defect;
 mod machine;
-/// The rules a second time. The walk of the core compares them with the shipping session.
-#[path = "../../../waldo-auth-core/tests/rules/reference/mod.rs"]
-#[expect(dead_code, reason = "the walk compares more than the search does")]
-mod reference;
 
 use std::collections::BTreeSet;
 use std::path::Path;
