@@ -234,8 +234,8 @@ fn rules_6_15_16_hold_for_orders_of_the_user_in_every_state() {
     );
 }
 
-/// No step of a clock breaks an invariant. No later time makes a token usable again, and none blocks
-/// a login.
+/// No step of a clock breaks an invariant. No later time makes a token usable again or blocks a
+/// login.
 #[test]
 fn rule_12_invariants_hold_at_every_later_time() {
     let tokens = Tokens::new();
