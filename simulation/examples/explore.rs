@@ -9,9 +9,9 @@
 #[expect(dead_code, reason = "two of the faults are enough here")]
 mod defect;
 #[cfg(test)]
-#[path = "../tests/faulty/plain.rs"]
+#[path = "../tests/faulty/machine.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
-mod plain;
+mod faulty;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -285,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::defect::{Defect, Wrong};
-    use crate::plain::Plain;
+    use crate::faulty::Faulty;
 
     /// Breaks an invariant in its first step.
     struct LogsInByGet;
@@ -316,7 +316,7 @@ mod tests {
             &["replay", "--case", name, ""],
             &["replay", "0"],
         ] {
-            assert_eq!(ended::<Plain<LogsInByGet>>(arguments), ExitCode::FAILURE, "{arguments:?}");
+            assert_eq!(ended::<Faulty<LogsInByGet>>(arguments), ExitCode::FAILURE, "{arguments:?}");
         }
         for arguments in [&["chance", "--hours", "1"][..], &["replay", "--case", name, ""]] {
             assert_eq!(ended::<Session>(arguments), ExitCode::SUCCESS, "{arguments:?}");
@@ -334,10 +334,10 @@ mod tests {
         let report = |case: &Case| exhaustive::<Session>(&case.setup).unwrap();
         let both = report(&one).and(report(&two));
         assert_eq!(search::<Session>(&[one, two], &Progress::hidden()).unwrap(), both);
-        assert!(search::<Plain<LogsInForEach>>(&[case(1)], &Progress::hidden()).is_ok());
+        assert!(search::<Faulty<LogsInForEach>>(&[case(1)], &Progress::hidden()).is_ok());
         for calls in [[1, 1, 2], [1, 2, 1], [2, 1, 1]] {
             assert!(
-                search::<Plain<LogsInForEach>>(&calls.map(case), &Progress::hidden()).is_err(),
+                search::<Faulty<LogsInForEach>>(&calls.map(case), &Progress::hidden()).is_err(),
                 "{calls:?}"
             );
         }

@@ -86,8 +86,8 @@
 //! assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
 //! ```
 //!
-//! The crate's tests in `tests/faulty/` have a larger machine that fulfils all invariants, and
-//! thirty faulty variants of it.
+//! The crate's tests in `tests/faulty/` have a larger machine that fulfils all invariants, and a
+//! faulty variant of it for each clause of the invariants.
 
 mod session;
 

@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "the replay uses one of the defects")]
 mod defect;
 #[cfg(test)]
-#[path = "../../../simulation/tests/faulty/plain.rs"]
+#[path = "../../../simulation/tests/faulty/machine.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "each defect is compared with one variant")]
-mod plain;
+mod faulty;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use waldo_fuzz_checks::{CHECKS, simulation_of};
 
 use crate::defect::{Defect, Wrong};
-use crate::plain::Plain;
+use crate::faulty::Faulty;
 
 const MOST_FILES: usize = 60;
 const MOST_BYTES: usize = 200 * 1024;
@@ -70,5 +70,5 @@ impl Wrong for LogsInByGet {
 #[test]
 #[should_panic(expected = "own-origin")]
 fn faulty_implementation_fails_the_simulation_check() {
-    simulation_of::<Plain<LogsInByGet>>(&[]);
+    simulation_of::<Faulty<LogsInByGet>>(&[]);
 }

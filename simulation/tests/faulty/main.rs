@@ -6,14 +6,14 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each defect is told from all others")]
 
 mod defect;
-mod plain;
+mod machine;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use defect::{Defect, Wrong};
-use plain::Plain;
+use machine::Faulty;
 use waldo_simulation::invariants::{INVARIANTS, Invariant};
 use waldo_simulation::{Failure, InjectedFault, Kind, Plan, Setup, exhaustive, replay, seeded};
 use waldo_test_driver::server::{Policy, Rotation};
@@ -36,7 +36,7 @@ fn search<W: Wrong>(
                 continue;
             }
             if let Err(failure) =
-                exhaustive::<Plain<W>>(&shape(setup(calls, budget, rotation, faults)))
+                exhaustive::<Faulty<W>>(&shape(setup(calls, budget, rotation, faults)))
             {
                 return *failure;
             }
@@ -250,12 +250,12 @@ fn the_second_process_is_judged() {
 fn chance<W: Wrong>(name: &str, clause: &str, fault: InjectedFault) {
     let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[fault]) };
     let plan = Plan::Given(Box::new(setup));
-    let failure = (0..500).find_map(|seed| seeded::<Plain<W>>(&plan, seed).err()).unwrap();
+    let failure = (0..500).find_map(|seed| seeded::<Faulty<W>>(&plan, seed).err()).unwrap();
     assert!(
         failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap()))
     );
     // What was found is found again from its choices.
-    let again = replay::<Plain<W>>(&plan, &failure.trail).unwrap_err();
+    let again = replay::<Faulty<W>>(&plan, &failure.trail).unwrap_err();
     assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
     check::<W>(name, clause, &failure);
 }
@@ -280,7 +280,7 @@ fn the_machine_without_a_defect_keeps_every_invariant() {
     for rotation in [Rotation::Lenient, Rotation::Strict] {
         for (calls, budget) in [(1, 2), (2, 1), (3, 0)] {
             let setup = setup(calls, budget, rotation, InjectedFault::TEN);
-            if let Err(failure) = exhaustive::<Plain<Right>>(&setup) {
+            if let Err(failure) = exhaustive::<Faulty<Right>>(&setup) {
                 panic!("{failure}");
             }
         }

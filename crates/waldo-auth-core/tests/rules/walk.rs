@@ -362,7 +362,8 @@ impl Walk {
         let dates =
             dates.iter().filter_map(|(name, date)| Some(format!(r#""{name}":{},"#, (*date)?)));
         let text = jwt(&format!(r#"{{{}"jti":{}}}"#, dates.collect::<String>(), self.issued.len()));
-        let token = Minted { text, exp, iat };
+        let millis = |date: Option<i64>| date.map(|date| date * 1000);
+        let token = Minted { text, exp: millis(exp), iat: millis(iat) };
         self.issued.push(token.clone());
         token
     }
@@ -372,7 +373,9 @@ impl Walk {
         let at = |after| self.server_time() + after;
         match stamp {
             Stamp::Absent => (None, HeaderMap::new()),
-            Stamp::Date(after) => (Some(at(after)), headers(&[("date", &http_date(at(after)))])),
+            Stamp::Date(after) => {
+                (Some(at(after) * 1000), headers(&[("date", &http_date(at(after)))]))
+            }
             Stamp::Aged(after) => (None, headers(&[("date", &http_date(at(after))), ("age", "1")])),
         }
     }

@@ -93,7 +93,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The latest `exp` since the login, in seconds. The predecessor of a renewed token ended later.
+    /// The latest `exp` since the login, in seconds. Here, a renewed token ends before its
+    /// predecessor.
     pub(super) fn latest_exp(self) -> Option<u64> {
         let later = if self.source == Source::Renewal { 1000 } else { 0 };
         self.stage.exp().map(|exp| exp + later)

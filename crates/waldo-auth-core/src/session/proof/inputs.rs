@@ -1,8 +1,8 @@
 //! What may happen to a session: calls, responses, outcomes of logins, and orders of the user.
 //!
 //! A permit (`Call`, `Attempt`, `Login`) is possible in a state if the session may have given it
-//! out. The session keeps no list of permits, so each step takes one permit. A permit stays possible
-//! while other permits are used, because the counters of a session never fall.
+//! out. The session keeps no list of permits, so each step takes one permit. A permit stays
+//! possible while other permits are used, because the counters of a session never fall.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,13 +6,13 @@ use waldo_auth_core::{ConfigBuilder, Now};
 
 pub(crate) type Nanos = i128;
 
-pub(super) const SECOND: Nanos = 1_000_000_000;
-pub(super) const MILLI: Nanos = SECOND / 1000;
-pub(super) const MINUTE: Nanos = 60 * SECOND;
-pub(super) const HOUR: Nanos = 60 * MINUTE;
+pub(crate) const SECOND: Nanos = 1_000_000_000;
+pub(crate) const MILLI: Nanos = SECOND / 1000;
+pub(crate) const MINUTE: Nanos = 60 * SECOND;
+pub(crate) const HOUR: Nanos = 60 * MINUTE;
 
 /// Both clocks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Time {
     pub(crate) mono: Nanos,
     pub(crate) wall: Nanos,
@@ -39,18 +39,18 @@ pub(crate) fn duration(span: Nanos) -> Duration {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// At most so long, and at most such a part of the lifetime.
-    pub(super) leeway: (Nanos, u32),
-    pub(super) one_shot_leeway: (Nanos, u32),
-    pub(super) assumed_lifetime: Nanos,
-    pub(super) lease: Nanos,
+    pub(crate) leeway: (Nanos, u32),
+    pub(crate) one_shot_leeway: (Nanos, u32),
+    pub(crate) assumed_lifetime: Nanos,
+    pub(crate) lease: Nanos,
     /// The first, and the cap.
-    pub(super) backoff: (Nanos, Nanos),
-    pub(super) retry_after_cap: Nanos,
-    pub(super) failures_per_call: u32,
-    pub(super) probe: (Nanos, Nanos),
+    pub(crate) backoff: (Nanos, Nanos),
+    pub(crate) retry_after_cap: Nanos,
+    pub(crate) failures_per_call: u32,
+    pub(crate) probe: (Nanos, Nanos),
     /// How many permits at once, and how long one more takes.
-    pub(super) drops: (u32, Nanos),
-    pub(super) seed: u64,
+    pub(crate) drops: (u32, Nanos),
+    pub(crate) seed: u64,
 }
 
 impl Limits {
@@ -103,6 +103,6 @@ impl Limits {
 }
 
 /// The first of a streak, doubled with each further one, at most the cap.
-pub(super) fn doubled((first, cap): (Nanos, Nanos), streak: u32) -> Nanos {
+pub(crate) fn doubled((first, cap): (Nanos, Nanos), streak: u32) -> Nanos {
     (first << (streak - 1).min(40)).min(cap)
 }

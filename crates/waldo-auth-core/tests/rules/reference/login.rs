@@ -6,12 +6,12 @@ use super::limits::{Nanos, Time};
 use super::token::Minted;
 
 /// A login under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Leading {
     pub(super) number: u64,
-    pub(super) epoch: u64,
-    pub(super) generation: u64,
-    pub(super) sent: Time,
+    pub(crate) epoch: u64,
+    pub(crate) generation: u64,
+    pub(crate) sent: Time,
     pub(crate) expires_at: Nanos,
 }
 

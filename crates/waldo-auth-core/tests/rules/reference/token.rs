@@ -4,8 +4,8 @@ use waldo_auth_core::Ignored;
 
 use super::limits::{Nanos, SECOND, Time};
 
-/// A token as the server has made it, its times in seconds of Unix time.
-#[derive(Clone, Debug)]
+/// A token as the server has made it, its times in milliseconds of Unix time.
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Minted {
     pub(crate) text: String,
     pub(crate) exp: Option<i64>,
@@ -20,9 +20,9 @@ pub(crate) enum Renewal {
 }
 
 /// How long a token lasts from when its request was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Lifetime {
-    pub(super) from: Time,
+    pub(crate) from: Time,
     pub(super) span: Nanos,
     /// What was over of it already, when it came out of a store.
     pub(super) over: Nanos,
@@ -47,12 +47,12 @@ impl Lifetime {
 }
 
 /// A token that is held.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Held {
     pub(crate) token: Minted,
     pub(crate) generation: u64,
     pub(crate) lifetime: Lifetime,
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     pub(super) from_login: bool,
     /// The latest `exp` since the login.
     pub(super) latest_exp: Option<i64>,

@@ -117,8 +117,10 @@ fn rejection_opens_circuit(step: &Step<'_>) -> bool {
         Circuit::Closed | Circuit::BackingOff(_) => 1,
     };
     let until = now().monotonic.saturating_add(Duration::from_secs(probe_delay(rejections)));
-    let counts = matches!(step.after.circuit.state(), Breaker::Open { rejections: n, .. } if *n == rejections);
-    counts && step.blocked_until() == Some(until)
+    let Breaker::Open { rejections: counted, .. } = step.after.circuit.state() else {
+        return false;
+    };
+    *counted == rejections && step.blocked_until() == Some(until)
 }
 
 /// After an unavailable login, all calls back off. An open circuit stays open. The server can make

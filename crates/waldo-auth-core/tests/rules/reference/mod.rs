@@ -9,24 +9,26 @@ mod limits;
 mod login;
 mod token;
 
+use std::hash::{Hash, Hasher};
+
 use http::StatusCode;
 use waldo_auth_core::{Challenge, Event, Ignored, NoToken, NotResumed, Reason, Upload};
 
 pub(crate) use self::answer::{Answer, Landmark, Why};
-use self::limits::{HOUR, MILLI, MINUTE, SECOND, doubled};
-pub(crate) use self::limits::{Limits, Nanos, Time, duration, nanos};
+pub(crate) use self::limits::{HOUR, Limits, MILLI, Nanos, SECOND, Time, duration, nanos};
+use self::limits::{MINUTE, doubled};
 use self::login::Late;
 pub(crate) use self::login::{Ending, Leading};
 pub(crate) use self::token::{Held, Lifetime, Minted, Renewal, Stored};
 
 /// The facts that the session remembers of a call.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Caller {
-    one_shot: bool,
+    pub(crate) one_shot: bool,
     pub(crate) deadline: Option<Nanos>,
     /// The epoch, the failures and the leaders that had given up when it came in.
     came: Option<(u64, u64)>,
-    sent_for_newer: bool,
+    pub(crate) sent_for_newer: bool,
     sent_after_login: bool,
     joined: u64,
     /// The generation of the token with which its upload broke off, until a response or a 401
@@ -40,37 +42,37 @@ impl Caller {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
     Rejected,
     Unavailable,
 }
 
 pub(crate) struct Reference {
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// The key pair. Two pairs may have the same key.
     pair: u8,
     /// Which API key is in use.
     key: u8,
     pub(crate) held: Option<Held>,
     /// The last sixteen tokens that were given up.
-    given_up: Vec<String>,
+    pub(crate) given_up: Vec<String>,
     /// Rule 16: what responses have shown of the last login's tokens.
-    accepted: bool,
+    pub(crate) accepted: bool,
     renewed: bool,
-    refused_since: Option<Nanos>,
+    pub(crate) refused_since: Option<Nanos>,
     /// How many logins in a row have brought a token that no response has accepted.
     unaccepted: u32,
     /// The generation that a 401 dropped last.
     refused: Option<u64>,
     no_token: NoToken,
-    epoch: u64,
-    generation: u64,
-    lease: Option<Leading>,
-    logins: u64,
+    pub(crate) epoch: u64,
+    pub(crate) generation: u64,
+    pub(crate) lease: Option<Leading>,
+    pub(crate) logins: u64,
     failures: u64,
     shut_until: Nanos,
-    cause: Option<Cause>,
+    pub(crate) cause: Option<Cause>,
     streak: u32,
     jitter: u64,
     /// When so many leaders have given up, how much time will have made up for all of them; and
@@ -83,6 +85,19 @@ pub(crate) struct Reference {
     counted: Nanos,
     /// The entry of the journal for the last step.
     pub(crate) said: Vec<Event>,
+}
+
+/// All that decides what comes next: without the limits, which never change, and the journal.
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { limits: _, pair, key, held, given_up, accepted, renewed, .. } = self;
+        (pair, key, held, given_up, accepted, renewed).hash(state);
+        let Self { refused_since, unaccepted, refused, no_token, epoch, generation, .. } = self;
+        (refused_since, unaccepted, refused, no_token, epoch, generation).hash(state);
+        let Self { lease, logins, failures, shut_until, cause, streak, jitter, .. } = self;
+        (lease, logins, failures, shut_until, cause, streak, jitter).hash(state);
+        (self.handed_over, self.forgiven, self.earned, self.counted).hash(state);
+    }
 }
 
 impl Reference {
@@ -414,13 +429,13 @@ impl Reference {
     }
 
     /// Rule 10.
-    fn lifetime(&self, token: &Minted, date: Option<i64>, sent: Time) -> Lifetime {
+    pub(crate) fn lifetime(&self, token: &Minted, date: Option<i64>, sent: Time) -> Lifetime {
         let since =
-            |from: i64| Some(Nanos::from(token.exp? - from) * SECOND).filter(|span| *span > 0);
+            |from: i64| Some(Nanos::from(token.exp? - from) * MILLI).filter(|span| *span > 0);
         let by_server = [date, token.iat].into_iter().flatten().filter_map(since).min();
         // Unix times are read down to the millisecond.
         let local = sent.wall.div_euclid(MILLI) * MILLI;
-        let by_local = token.exp.map(|exp| Nanos::from(exp) * SECOND - local);
+        let by_local = token.exp.map(|exp| Nanos::from(exp) * MILLI - local);
         let is_timed = date.is_some() || token.iat.is_some();
         let by_local = by_local.filter(|span| !is_timed && *span > 0 && *span <= 24 * HOUR);
         Lifetime {
@@ -430,7 +445,7 @@ impl Reference {
         }
     }
 
-    fn hold(&mut self, token: &Minted, lifetime: Lifetime, from_login: bool) -> u64 {
+    pub(crate) fn hold(&mut self, token: &Minted, lifetime: Lifetime, from_login: bool) -> u64 {
         self.generation += 1;
         let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
         let latest_exp = token.exp.max(before.and_then(|held| held.latest_exp));
@@ -589,7 +604,7 @@ impl Reference {
         }
     }
 
-    fn forget(&mut self, why: NoToken) {
+    pub(crate) fn forget(&mut self, why: NoToken) {
         self.give_up();
         self.no_token = why;
         self.epoch += 1;
