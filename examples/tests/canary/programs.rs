@@ -33,7 +33,7 @@ const PROGRAMS: [&str; 11] = [
     "examples/ureq",
     "examples/tower",
     "examples/reqwest",
-    "examples/axum",
+    "examples/gateway",
     "examples/hyper",
     "examples/attohttpc",
     "examples/minreq",
