@@ -26,7 +26,7 @@ pub(crate) fn start() -> Running {
     Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
 }
 
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 17] = [
     "waldo-emulator",
     "quickstart",
     "examples/request",
@@ -38,6 +38,12 @@ const PROGRAMS: [&str; 11] = [
     "examples/attohttpc",
     "examples/minreq",
     "examples/curl",
+    "examples/batch",
+    "examples/multipart",
+    "examples/axum",
+    "examples/rotation",
+    "examples/testing",
+    "examples/keep_token",
 ];
 
 /// Programs that `requests` and `the_emulator` run.
