@@ -1,5 +1,5 @@
 //! Uploads of a multipart form whose token has died: the client logs in and sends the form again.
-//! A form of ureq is a chain of a text, a file and a text; reqwest has a type for forms.
+//! With `waldo-ureq`, a form is a chain of a text, a file and a text. reqwest has a type for forms.
 //!
 //!     cargo run --example multipart
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The pages whose commands are checked.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     ".github/PULL_REQUEST_TEMPLATE.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const PAGES: [&str; 17] = [
     "crates/waldo-emulator/README.md",
     "crates/waldo-test-driver/scenarios/README.md",
     "docs/conformance.md",
+    "docs/cookbook.md",
     "docs/dev/mutants.md",
     "docs/dev/performance.md",
     "docs/dev/regressions.md",

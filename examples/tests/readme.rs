@@ -50,7 +50,7 @@ fn all_code_of_the_guide_stands_in_a_program() {
 }
 
 /// The pages that are checked for their links.
-const DOCUMENTS: [&str; 21] = [
+const DOCUMENTS: [&str; 22] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -60,6 +60,7 @@ const DOCUMENTS: [&str; 21] = [
     "docs/protocol.md",
     "docs/design.md",
     "docs/conformance.md",
+    "docs/cookbook.md",
     "docs/embedding.md",
     "docs/guarantees.md",
     "docs/dev/regressions.md",
