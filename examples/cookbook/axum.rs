@@ -36,7 +36,7 @@ async fn checks(
 ) -> Result<Json<Value>, CallFailed> {
     let response = client.get("/history/kyc").segment(&id).send().await?;
     let history: Value = response.json().await?;
-    let checks = history["history"].as_array().map_or(0, Vec::len);
+    let checks = history.get("history").and_then(Value::as_array).map_or(0, Vec::len);
     Ok(Json(json!({ "id": id, "checks": checks })))
 }
 

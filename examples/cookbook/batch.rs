@@ -53,12 +53,13 @@ fn onboard(client: &Client, customer: &str) -> Result<String, Failure> {
     let safe =
         |error: &Error| error.never_sent() || error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
     let begun = retry(safe, || read(request().send(customer)))?;
-    let id = begun["customerId"].as_str().ok_or("the answer has no customerId")?;
+    let id = begun.get("customerId").and_then(Value::as_str).ok_or("no customerId")?;
     for _ in 0..MAX_POLLS {
         // A second GET does no harm.
         let poll = || read(client.get("/history/kyc").segment(id).call());
         let history = retry(|_| true, poll)?;
-        match history["history"][0]["evaluation"]["status"].as_str() {
+        let status = history.pointer("/history/0/evaluation/status").and_then(Value::as_str);
+        match status {
             Some("pending") | None => thread::sleep(INTERVAL),
             Some(status) => return Ok(status.to_owned()),
         }

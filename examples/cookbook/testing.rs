@@ -17,7 +17,7 @@ fn name_of(client: &Client, customer_id: &str) -> Result<Option<String>, Error> 
     match client.get("/customer").query("customerId", customer_id).call() {
         Ok(mut response) => {
             let customer: Value = response.body_mut().read_json()?;
-            Ok(customer["firstName"].as_str().map(str::to_owned))
+            Ok(customer.get("firstName").and_then(Value::as_str).map(str::to_owned))
         }
         Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
