@@ -88,6 +88,9 @@ fn ten_runs() -> Result<(), Failure> {
 
     (0..RUNS).try_for_each(|_| run())?;
     println!("{RUNS} runs: (logins, calls, answers with 401): {:?}", counts());
+    if counts() != (1, RUNS, 0) {
+        return Err("expected one login".into());
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -96,9 +99,6 @@ fn ten_runs() -> Result<(), Failure> {
         if mode != 0o600 {
             return Err("others may read the token".into());
         }
-    }
-    if counts() != (1, RUNS, 0) {
-        return Err("expected one login".into());
     }
 
     // The server refuses the kept token: the run logs in and sends the call again.
