@@ -307,7 +307,7 @@ const EMBEDDINGS: [(&str, &str, &str); 9] = [
     ("tower", "tower.rs", "// Here ends the embedding."),
     ("reqwest", "reqwest.rs", "// Here ends the embedding."),
     ("reqwest-middleware", "reqwest.rs", "// Here ends the embedding with middlewares."),
-    ("axum", "axum.rs", "// Here ends the embedding."),
+    ("axum", "gateway.rs", "// Here ends the embedding."),
     ("hyper", "hyper.rs", "// Here ends the embedding."),
     ("attohttpc", "attohttpc.rs", "// Here ends the embedding."),
     ("minreq", "minreq.rs", "// Here ends the embedding."),

@@ -20,7 +20,7 @@ use waldo_auth_client::Credentials;
 use waldo_auth_client::SharedSession;
 use waldo_emulator::model::Server;
 
-#[path = "../axum.rs"]
+#[path = "../gateway.rs"]
 #[expect(dead_code, reason = "the test does not run the example's program")]
 mod over_axum;
 

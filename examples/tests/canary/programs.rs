@@ -26,18 +26,24 @@ pub(crate) fn start() -> Running {
     Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
 }
 
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 17] = [
     "waldo-emulator",
     "quickstart",
     "examples/request",
     "examples/ureq",
     "examples/tower",
     "examples/reqwest",
-    "examples/axum",
+    "examples/gateway",
     "examples/hyper",
     "examples/attohttpc",
     "examples/minreq",
     "examples/curl",
+    "examples/batch",
+    "examples/multipart",
+    "examples/axum",
+    "examples/rotation",
+    "examples/testing",
+    "examples/keep_token",
 ];
 
 /// Programs that `requests` and `the_emulator` run.
@@ -77,6 +83,12 @@ fn examples() {
     for name in PROGRAMS.into_iter().filter(|name| !RUN_WITH_ARGUMENTS.contains(name)) {
         let output = Command::new(program(name)).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
+        // The key pairs of the examples are not those that the ears know.
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let mut after = text.split("ws.").skip(1);
+        let secret = after.find(|rest| rest.starts_with(|next: char| next.is_ascii_lowercase()));
+        assert!(secret.is_none(), "{name} shows a secret");
         hear(&output);
     }
 }

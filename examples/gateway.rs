@@ -1,6 +1,6 @@
 //! A gateway in front of the API: `axum` around `waldo-tower`.
 //!
-//!     cargo run --example axum
+//!     cargo run --example gateway
 //!
 //! Who calls the gateway needs no key pair, and sees no token. Bodies are streamed both ways. The
 //! embedding is what stands above the line that ends it: a service, and the handler.
