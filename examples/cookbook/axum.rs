@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault, Hold, Policy, RetryAfter, Server};
-use waldo_reqwest::{Client, Credentials, Error, Refusal, Refused};
+use waldo_reqwest::{Client, Credentials, Error};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -59,7 +59,7 @@ impl IntoResponse for CallFailed {
             (_, Some(StatusCode::TOO_MANY_REQUESTS)) => StatusCode::TOO_MANY_REQUESTS,
             (_, Some(StatusCode::SERVICE_UNAVAILABLE)) => StatusCode::SERVICE_UNAVAILABLE,
             (Error::Segment(_), _) => StatusCode::BAD_REQUEST,
-            (Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }), _) => {
+            (error, _) if error.is_rejected() => {
                 eprintln!("somebody has to look at the key pair");
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -15,7 +15,7 @@ use std::{fs, thread};
 use tempfile::{NamedTempFile, TempDir};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Hold, Policy, Server};
-use waldo_ureq::{Client, Credentials, Error, Refusal, Refused};
+use waldo_ureq::{Client, Credentials};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -36,9 +36,7 @@ impl Api<'_> {
                 Err(error) if error.code() == Some("API_KEY_REVOKED") => {
                     self.client.invalidate(error.generation());
                 }
-                Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
-                    self.take_new_credentials()?;
-                }
+                Err(error) if error.is_rejected() => self.take_new_credentials()?,
                 Err(error) => return Err(error.into()),
             }
         }

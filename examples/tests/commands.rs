@@ -1,7 +1,6 @@
 //! Compares the commands of the pages and of the justfile with the workspace.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
 //! Compares the README and the guides with the files that they name.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use std::path::Path;
 
 /// Every test in the table of guarantees exists in the linked file.

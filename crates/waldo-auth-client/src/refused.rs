@@ -31,6 +31,14 @@ pub struct Refused {
     pub retry_in: Duration,
 }
 
+impl Refused {
+    /// Whether the server rejected the key pair. Then only another key pair helps, or the key's
+    /// restoration on the dashboard.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self.refusal, Refusal::Rejected { .. })
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { client, origin, refusal, retry_in: _ } = self;

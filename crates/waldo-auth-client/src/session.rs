@@ -395,7 +395,6 @@ mod tests {
     use std::thread;
 
     use http::{HeaderName, HeaderValue, StatusCode};
-    use waldo_auth_core::Refusal;
 
     use super::*;
 
@@ -442,10 +441,7 @@ mod tests {
         reject(lead(&session));
         let admission = admit(&session, Call::replayable());
         assert!(
-            matches!(
-                admission,
-                Admission::Refuse(Refused { refusal: Refusal::Rejected { .. }, .. })
-            ),
+            matches!(&admission, Admission::Refuse(refused) if refused.is_rejected()),
             "{admission:?}"
         );
         let explanation = session.explain();

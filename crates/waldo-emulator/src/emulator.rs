@@ -121,6 +121,9 @@ impl Emulator {
     }
 
     /// Makes all tokens that were issued so far invalid, as if their lifetimes had ended.
+    ///
+    /// Let one call succeed first: after a 401, a client may keep a token that no response has
+    /// accepted yet.
     pub fn expire_all(&self) {
         self.site.server().expire_all();
     }

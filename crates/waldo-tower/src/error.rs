@@ -20,18 +20,15 @@ use crate::body::OwnBodyFailed;
 /// error prints its `Debug`.
 ///
 /// ```
-/// use waldo_tower::{Error, Refusal, Refused};
+/// use waldo_tower::Error;
 ///
-/// fn tell(error: &Error) {
-///     match error {
-///         Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. }) => {
-///             eprintln!("look at the key pair")
-///         }
-///         Error::Refused(Refused { retry_in, .. }) => {
-///             eprintln!("no token now; again in {retry_in:?}")
-///         }
-///         error if error.never_sent() => eprintln!("it is safe to make the call again"),
-///         error => eprintln!("{error}"),
+/// fn report(error: &Error) {
+///     if error.is_rejected() {
+///         eprintln!("look at the key pair");
+///     } else if error.never_sent() {
+///         eprintln!("{error}; make the call again in {:?}", error.retry_in());
+///     } else {
+///         eprintln!("{error}");
 ///     }
 /// }
 /// ```
@@ -109,6 +106,12 @@ impl Error {
         }
     }
 
+    /// Whether the server rejected the key pair, so that calls fail at once. Look at the key pair,
+    /// and pass a new one to `reset`.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.is_rejected())
+    }
+
     /// Whether a time limit ended the call: the call's [timeout](crate::WaldoLayer::timeout), or a
     /// wait for a login that the call's time did not allow.
     ///
@@ -146,10 +149,10 @@ impl Error {
     }
 
     /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
-    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
-    /// again.
+    /// the call was not sent, or the server refused its token with a 401 and no new token came.
     ///
-    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// A delivered 4xx or 5xx is `false`, because the server has answered the call. If `false`, the
+    /// server may have acted on the call. Whether a second call is safe depends on
     /// the route. If a layer below repeats requests, it may have sent the call before the sending
     /// that failed. This method does not see such a sending.
     pub fn never_sent(&self) -> bool {

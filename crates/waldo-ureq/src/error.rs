@@ -20,14 +20,12 @@ use waldo_auth_core::{
 /// changes from call to call, so a log can group equal errors.
 ///
 /// ```no_run
-/// use waldo_ureq::{Client, Error, Refusal, Refused};
+/// use waldo_ureq::{Client, Error};
 ///
 /// # fn poll(client: &Client) -> Result<(), Error> {
 /// match client.get("/customer").query("field", "id").call() {
 ///     Ok(response) => println!("{}", response.status()),
-///     Err(Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })) => {
-///         eprintln!("look at the key pair")
-///     }
+///     Err(error) if error.is_rejected() => eprintln!("look at the key pair"),
 ///     Err(error) if error.code() == Some("NOT_FOUND") => eprintln!("no such customer"),
 ///     Err(error) if error.never_sent() => {
 ///         eprintln!("{error}; make the call again in {:?}", error.retry_in())
@@ -135,6 +133,12 @@ impl Error {
         }
     }
 
+    /// Whether the server rejected the key pair, so that calls fail at once. Look at the key pair,
+    /// and pass a new one to `reset`.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.is_rejected())
+    }
+
     /// Whether a time limit ended the call: a timeout of ureq or of the operating system, or the
     /// call's limit before a login could bring a token.
     pub fn is_timeout(&self) -> bool {
@@ -161,10 +165,10 @@ impl Error {
     }
 
     /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
-    /// the call was not sent, or the server refused its token with a 401 and the call was not sent
-    /// again.
+    /// the call was not sent, or the server refused its token with a 401 and no new token came.
     ///
-    /// If `false`, the server may have acted on the call. Whether a second call is safe depends on
+    /// A delivered 4xx or 5xx is `false`, because the server has answered the call. If `false`, the
+    /// server may have acted on the call. Whether a second call is safe depends on
     /// the route.
     pub fn never_sent(&self) -> bool {
         match self {

@@ -45,7 +45,7 @@ pub fn login(bytes: &[u8]) {
     } else {
         match session.admit(Call::replayable(), &mut request(), now()).unwrap() {
             Step::Wait(_, until) => {
-                assert!(until > now().monotonic, "a wait must end in the future")
+                assert!(until > now().monotonic, "a wait must end in the future");
             }
             Step::Refuse(refusal) => assert!(refusal.retry_at() > now().monotonic),
             step @ (Step::Send(_) | Step::Authenticate(..)) => {
