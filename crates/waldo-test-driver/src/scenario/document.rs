@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::citation::Citation;
 use super::key_pair::KeyPair;
 use super::need::Need;
 use super::order::{BodyKind, Order};
@@ -42,6 +43,9 @@ const ELSEWHERE: &str = "{elsewhere}";
 pub struct Scenario {
     pub(super) name: String,
     pub(super) why: String,
+    /// The public issues that report the failure.
+    #[serde(default)]
+    pub(super) seen_in: Vec<Citation>,
     #[serde(default)]
     pub(super) rules: Vec<u8>,
     #[serde(default)]
@@ -143,7 +147,7 @@ impl Scenario {
         &self.name
     }
 
-    /// The purpose of the scenario, and real cases of the fault.
+    /// The purpose of the scenario.
     pub fn why(&self) -> &str {
         &self.why
     }
