@@ -1,8 +1,6 @@
 //! Failures from public issues that lie between a client and its HTTP stack, and that no scenario of
 //! the suite can show.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
-
 #[cfg(test)]
 #[path = "client/listener.rs"]
 #[expect(dead_code, reason = "the client's own tests need more of it")]
