@@ -32,10 +32,10 @@ steps:
 format:
     cargo fmt --all
 
-# Update all generated texts, for example after a scenario has come: the README's table of stacks,
-# the state diagram, the list of scenarios, the page of regressions, and what the searches find
+# Write all generated texts: tables, lists, the state diagram, and the findings of the searches
 update:
-    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty --test picture --test scenarios
+    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty \
+        --test picture --test scenarios
 
 # Certify the example of an adapter, or one scenario of it
 certify *SCENARIO:
