@@ -1,5 +1,5 @@
-//! Failures from public issues that lie between a client and its HTTP stack, and that no scenario of
-//! the suite can show.
+//! Failures from public issues that lie between a client and its HTTP stack, and that no scenario
+//! can show.
 
 #[cfg(test)]
 #[path = "client/listener.rs"]

@@ -266,7 +266,8 @@ mod tests {
         let json = format!(
             r#"{{
                 "name": "n", "why": "It says why.",
-                "seen_in": [{{"issue": "a/b#1"}}, {{"issue": "c/d#2"}}], "rules": [3, 12], "virtual_only": "It is slow.",
+                "seen_in": [{{"issue": "a/b#1"}}, {{"issue": "c/d#2"}}],
+                "rules": [3, 12], "virtual_only": "It is slow.",
                 "server": {server}, "client": {client},
                 "steps": [{{"start": {{"id": "a", "answer": "cancelled"}}}}, "store", {step}],
                 "seen": []
