@@ -32,12 +32,10 @@ steps:
 format:
     cargo fmt --all
 
-# Update the generated texts: the state diagram, the README's table, CONTENTS.md, the searches' counts
+# Write all generated texts: tables, lists, the state diagram, and the findings of the searches
 update:
-    UPDATE=1 cargo test -p waldo-examples --test picture
-    UPDATE=1 cargo test -p waldo-examples --test conformance lines
-    UPDATE=1 cargo test -p waldo-test-driver --test scenarios
-    UPDATE=1 cargo test -p waldo-simulation --test explored
+    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty \
+        --test picture --test scenarios
 
 # Certify the example of an adapter, or one scenario of it
 certify *SCENARIO:

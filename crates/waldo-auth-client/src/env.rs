@@ -131,8 +131,9 @@ mod tests {
         }
     }
 
-    /// openai/openai-python#2927: some tools set a variable to an empty text instead of removing
-    /// it.
+    /// Some tools set a variable to an empty text instead of removing it.
+    ///
+    /// Seen in openai/openai-python#2927: The client uses an empty variable as the base URL.
     #[test]
     fn an_empty_origin_is_no_origin() {
         let pair = [("WALDO_API_KEY", "k"), ("WALDO_CLIENT_SECRET", "s")];

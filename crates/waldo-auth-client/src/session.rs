@@ -427,6 +427,7 @@ mod tests {
         lead.answer(Head::new(StatusCode::UNAUTHORIZED, &head), br#"{"code":"INVALID_API_KEY"}"#);
     }
 
+    /// Seen in kent8192/reinhardt-web#1662: One thread's panic poisons the lock for all.
     #[test]
     fn rule_19_a_poisoned_lock_is_recovered() {
         let session = shared();

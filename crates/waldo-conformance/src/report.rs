@@ -22,6 +22,7 @@ pub struct Report {
 pub struct Certified {
     name: String,
     why: String,
+    seen_in: Vec<String>,
     rules: Vec<u8>,
     verdict: Verdict,
     took: Duration,
@@ -47,6 +48,7 @@ impl Certified {
         Self {
             name: scenario.name().to_owned(),
             why: scenario.why().to_owned(),
+            seen_in: scenario.seen_in().map(str::to_owned).collect(),
             rules: scenario.rules().to_vec(),
             verdict,
             took,
@@ -81,7 +83,7 @@ impl Certified {
 
 impl fmt::Display for Certified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, why, rules, verdict, took } = self;
+        let Self { name, why, seen_in, rules, verdict, took } = self;
         match verdict {
             Verdict::Passed => write!(f, "passed   {name} ({} ms)", took.as_millis()),
             Verdict::VirtualOnly(reason) => write!(f, "virtual  {name}: {reason}"),
@@ -97,6 +99,9 @@ impl fmt::Display for Certified {
                     write!(f, " ({word} {})", rules.join(", "))?;
                 }
                 write!(f, ": {why}")?;
+                if !seen_in.is_empty() {
+                    write!(f, " Seen in {}.", seen_in.join(", "))?;
+                }
                 unmet.iter().try_for_each(|what| {
                     write!(f, "\n         - {}", what.to_string().replace('\n', "\n         "))
                 })
@@ -157,6 +162,7 @@ mod tests {
         let json = format!(
             r#"{{
                 "name": "{name}", "why": "It says why.", "rules": {rules},
+                "seen_in": [{{"issue": "a/b#1"}}, {{"issue": "c/d#2"}}],
                 "steps": [{{"call": {{"id": "a", "answer": [{status}, 201]}}}}],
                 "seen": [{{"login": 200}}, {{"call": "a", "token": "login 1", "given": 200}}]
             }}"#
@@ -191,7 +197,7 @@ mod tests {
         ]);
         let failure = |head: &str, status: u16| {
             format!(
-                "FAILED   {head}: It says why.
+                "FAILED   {head}: It says why. Seen in a/b#1, c/d#2.
          - call a ended otherwise: expected {status} or 201; seen 200, at 0s; all that was seen:
            1. a login as the first pair, given 200, at 0s
            2. /a with login 1, given 200, at 0s

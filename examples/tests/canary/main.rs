@@ -23,6 +23,7 @@ mod types;
 use crate::canaries::Canaries;
 use crate::ears::EARS;
 
+/// Seen in Azure/azure-sdk-for-rust#1707: A trace shows the bearer token.
 #[test]
 fn rule_20_no_key_secret_or_token_is_shown_by_anything() {
     ears::open();

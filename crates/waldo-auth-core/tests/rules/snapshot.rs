@@ -224,8 +224,32 @@ fn a_refused_resumption_leaves_the_session_as_it_was() {
     assert_eq!(other.held(), token);
 }
 
+/// Seen in grafana/gcx#522: A process renews a token that another process has renewed already, and
+/// is refused.
 #[test]
-fn leader_with_resumed_token_abandons_login_without_backoff() {
+fn rule_06_refused_token_is_replaced_by_siblings_token() {
+    let (mut fixture, _) = Fixture::warm();
+    let shared = fixture.snapshot();
+    // The sibling process begins with the same token, and its response replaces the token.
+    let mut sibling = Fixture::new();
+    sibling.resume(&shared).unwrap();
+    sibling.pass(secs(1));
+    let (attempt, renewed) = (sibling.send(Call::replayable()).attempt, sibling.lasting(3600));
+    sibling.deliver_with(attempt, 200, &bearer(&renewed));
+    fixture.pass(secs(1));
+    let attempt = fixture.send(Call::replayable()).attempt;
+    let call = fixture.retry(attempt);
+    let (login, call) = fixture.lead(call);
+    assert_eq!(fixture.resume(&shared), Err(NotResumed::Refused));
+    fixture.resume(&sibling.snapshot()).unwrap();
+    fixture.settle(login, Outcome::Abandoned);
+    assert_eq!(fixture.send(call).token, renewed);
+}
+
+/// Seen in editor-code-assistant/eca#462: Processes that share one file renew at the same time, and
+/// invalidate each other's token.
+#[test]
+fn rule_06_leader_with_resumed_token_abandons_its_login() {
     let mut fixture = Fixture::new();
     for round in 0..5 {
         // The login starts at once in each round, because an abandoned login is no failure.

@@ -46,6 +46,8 @@ fn an_error_that_a_main_returns_prints_its_sentence() {
     check(&AdmitError::TooManyHeaders);
 }
 
+/// Seen in specklesystems/speckle-server#1644: With everything redacted, a log cannot show which
+/// token a request carried.
 #[test]
 fn rule_22_every_entry_says_what_happened() {
     let (lifetime, wait) = (Duration::from_secs(60), Duration::from_millis(1500));

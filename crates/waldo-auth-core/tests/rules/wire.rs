@@ -174,7 +174,9 @@ fn rule_02_everything_else_is_unavailable() {
     }
 }
 
-/// serde-rs/json#495, DollhouseMCP/mcp-server#2520: faults beside the token or the code.
+/// Seen in serde-rs/json#495: Half a surrogate pair makes a whole text unreadable.
+/// Seen in DollhouseMCP/mcp-server#2520: A reader that is stricter than the writer makes good
+/// credentials unreadable.
 #[test]
 fn rule_02_faults_beside_token_or_code_do_no_harm() {
     let bodies = |name: &str, text: &str| {
@@ -521,7 +523,7 @@ fn rule_04_every_value_is_looked_at() {
     assert_eq!(renewed(&[&canonical, &earlier]), Ok(newer));
 }
 
-/// brefphp/bref#1691: a gateway joins several `Authorization` headers into one.
+/// Seen in brefphp/bref#1691: A gateway joins the lines of a header by a comma.
 #[test]
 fn rule_04_values_joined_by_a_comma_are_several_values() {
     let newer = jwt(r#"{"exp":1800009000}"#);

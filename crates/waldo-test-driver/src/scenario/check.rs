@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::answer::Kind;
+use super::citation::Citation;
 use super::document::{Scenario, ScenarioError};
 use super::order::{CallId, Order, is_name};
 use super::seen::{ExpectedRequest, RequestKind};
@@ -27,6 +28,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, ScenarioError> {
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
         self.check_words()?;
+        self.check_citations()?;
         self.check_clocks()?;
         self.check_time()?;
         self.check_steps()?;
@@ -42,7 +44,7 @@ impl Scenario {
             ));
         }
         if self.why.trim().is_empty() {
-            return wrong("why: say what the scenario is for, and where the like has happened");
+            return wrong("why: say what the scenario is for");
         }
         if self.virtual_only.as_ref().is_some_and(|why| why.trim().is_empty()) {
             return wrong("virtual_only: say why real sockets cannot do it, or leave it out");
@@ -56,6 +58,24 @@ impl Scenario {
             return wrong(
                 "logins_at_once: this is the most that may be under way at once, so at least 1",
             );
+        }
+        Ok(())
+    }
+
+    fn check_citations(&self) -> Result<(), ScenarioError> {
+        let mut cited = BTreeSet::new();
+        for (number, Citation { issue, went_wrong }) in self.seen_in.iter().enumerate() {
+            if !cited.insert(issue) {
+                return wrong(format!(
+                    "seen_in[{number}]: {} is cited already; cite it once",
+                    issue.0
+                ));
+            }
+            if went_wrong.as_ref().is_some_and(|what| what.trim().is_empty()) {
+                return wrong(format!(
+                    "seen_in[{number}].went_wrong: say what the issue reports, or leave it out"
+                ));
+            }
         }
         Ok(())
     }

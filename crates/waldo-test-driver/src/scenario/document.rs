@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::citation::Citation;
 use super::key_pair::KeyPair;
 use super::need::Need;
 use super::order::{BodyKind, Order};
@@ -42,6 +43,9 @@ const ELSEWHERE: &str = "{elsewhere}";
 pub struct Scenario {
     pub(super) name: String,
     pub(super) why: String,
+    /// The public issues that report the failure.
+    #[serde(default)]
+    pub(super) seen_in: Vec<Citation>,
     #[serde(default)]
     pub(super) rules: Vec<u8>,
     #[serde(default)]
@@ -143,9 +147,14 @@ impl Scenario {
         &self.name
     }
 
-    /// The purpose of the scenario, and real cases of the fault.
+    /// The purpose of the scenario.
     pub fn why(&self) -> &str {
         &self.why
+    }
+
+    /// The public issues that report the failure, such as `square/okhttp#960`.
+    pub fn seen_in(&self) -> impl Iterator<Item = &str> {
+        self.seen_in.iter().map(|citation| citation.issue.0.as_str())
     }
 
     /// The numbers of the protocol's rules that the scenario tests.
@@ -256,7 +265,9 @@ mod tests {
     fn read(server: &str, client: &str, step: &str) -> Scenario {
         let json = format!(
             r#"{{
-                "name": "n", "why": "It says why.", "rules": [3, 12], "virtual_only": "It is slow.",
+                "name": "n", "why": "It says why.",
+                "seen_in": [{{"issue": "a/b#1"}}, {{"issue": "c/d#2"}}],
+                "rules": [3, 12], "virtual_only": "It is slow.",
                 "server": {server}, "client": {client},
                 "steps": [{{"start": {{"id": "a", "answer": "cancelled"}}}}, "store", {step}],
                 "seen": []
@@ -271,6 +282,7 @@ mod tests {
             r#"{"key": {"id": "wk.own", "secret": "ws.own"}, "settings": {"lease": "7s"}}"#;
         let scenario = read("{}", client, "\"expire_all\"");
         assert_eq!((scenario.name(), scenario.why()), ("n", "It says why."));
+        assert_eq!(scenario.seen_in().collect::<Vec<_>>(), ["a/b#1", "c/d#2"]);
         assert_eq!(scenario.rules(), [3, 12]);
         assert_eq!(scenario.virtual_only(), Some("It is slow."));
         assert_eq!(scenario.key().id, "wk.own");

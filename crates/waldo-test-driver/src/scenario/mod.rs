@@ -4,6 +4,7 @@ mod answer;
 mod bench;
 mod breach;
 mod check;
+mod citation;
 mod demand;
 mod document;
 mod ending;

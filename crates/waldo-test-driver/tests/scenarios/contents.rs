@@ -3,7 +3,7 @@
 use waldo_test_driver::scenario;
 
 use crate::expectations::expectations;
-use crate::files;
+use crate::{files, keep};
 
 /// `UPDATE=1 cargo test -p waldo-test-driver --test scenarios` writes the list anew.
 #[test]
@@ -35,13 +35,5 @@ fn the_contents_name_each_scenario_with_its_size() {
         rows.concat(),
         rows.len()
     );
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/CONTENTS.md");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &drawn).unwrap();
-    }
-    let kept = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
-    for (kept, drawn) in kept.lines().zip(drawn.lines()) {
-        assert_eq!(kept, drawn, "the scenario has changed; UPDATE=1 keeps it");
-    }
-    assert_eq!(kept.len(), drawn.len(), "a scenario has come or gone; UPDATE=1 keeps it");
+    keep("scenarios/CONTENTS.md", &drawn);
 }

@@ -2,14 +2,17 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a scenario that is not there, or is another, fails the test"
 )]
 
+mod cited;
 mod contents;
 mod expectations;
 mod refused;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -23,6 +26,21 @@ fn files() -> Vec<Value> {
     let json = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     json.map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
         .collect()
+}
+
+/// Compares a generated page with its file. If `UPDATE` is set, writes the file first.
+#[track_caller]
+fn keep(path: &str, drawn: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, drawn).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    let path = path.display();
+    for (kept, drawn) in kept.lines().zip(drawn.lines()) {
+        assert_eq!(kept, drawn, "{path} is out of date; UPDATE=1 writes it");
+    }
+    assert_eq!(kept.len(), drawn.len(), "{path} is out of date; UPDATE=1 writes it");
 }
 
 #[test]

@@ -50,6 +50,23 @@ fn invalid_scenario_is_refused_with_a_hint() {
         ("{".to_owned(), "EOF while parsing"),
         (format!(r#"{{"name": "N n", "why": "w", {ok}}}"#), "\"N n\" cannot name a scenario"),
         (format!(r#"{{"name": "n", "why": " ", {ok}}}"#), "why: say what the scenario is for"),
+        (
+            beside(r#""seen_in": [{"issue": "okhttp#960"}]"#),
+            "seen_in[0].issue: \"okhttp#960\" names no issue: write owner/repository#number",
+        ),
+        (
+            beside(r#""seen_in": ["square/okhttp#960"]"#),
+            "expected a citation such as {\"issue\": \"square/okhttp#960\"}",
+        ),
+        (beside(r#""seen_in": [{"went_wrong": "w"}]"#), "seen_in[0]: missing field `issue`"),
+        (
+            beside(r#""seen_in": [{"issue": "a/b#1"}, {"issue": "a/b#1", "went_wrong": "w"}]"#),
+            "seen_in[1]: a/b#1 is cited already; cite it once",
+        ),
+        (
+            beside(r#""seen_in": [{"issue": "a/b#1", "went_wrong": " "}]"#),
+            "seen_in[0].went_wrong: say what the issue reports",
+        ),
         (beside(r#""virtual_only": " ""#), "virtual_only: say why real sockets cannot do it"),
         (beside(r#""server": {"keys": []}"#), "server.keys: a server without keys grants nothing"),
         (beside(r#""logins_at_once": 0"#), "logins_at_once: this is the most"),
