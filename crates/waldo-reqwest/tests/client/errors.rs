@@ -13,30 +13,10 @@ use http_body::{Body, Frame};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_reqwest::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use waldo_reqwest::reqwest::{self, Method, Request};
-use waldo_reqwest::{ConfigBuilder, Error, Generation, Reason, Refusal, Refused};
+use waldo_reqwest::{ConfigBuilder, Error, Reason};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
 use crate::site::{bounded, builder, call, client, emulator, reason, status};
-
-#[test]
-fn unreachable_server_is_unavailable_login_with_source() {
-    bounded(async {
-        let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        let client = builder(format!("http://{nobody}"))
-            .limits(|limits| limits.failures_per_call(1))
-            .build()
-            .unwrap();
-        let error = call(&client).await.unwrap_err();
-        assert!(error.never_sent());
-        assert_eq!(reason(&error), Reason::ConnectionRefused);
-        let expected = format!(
-            "http://{nobody}: login unavailable: the server refused the connection; check the port"
-        );
-        assert!(error.to_string().starts_with(&expected), "{error}");
-        let source = error.source().unwrap().downcast_ref::<reqwest::Error>().unwrap();
-        assert!(source.is_connect(), "{source:?}");
-    });
-}
 
 #[test]
 fn foreign_origin_or_invalid_url_sends_nothing() {
@@ -83,24 +63,6 @@ fn foreign_origin_or_invalid_url_sends_nothing() {
         assert!(matches!(error, Error::Url(_)) && error.never_sent(), "{error:?}");
         assert_eq!(error.to_string(), "no request can be sent to this URL: uri too long");
         assert!(server.seen().is_empty());
-    });
-}
-
-#[test]
-fn a_call_that_breaks_is_not_sent_again() {
-    bounded(async {
-        let emulator = emulator();
-        let client = client(emulator.origin());
-        assert_eq!(status(&client).await, 200);
-        emulator.reset_stats();
-        for fault in [Answer::Cut, Answer::status(503)] {
-            emulator.push_fault(Fault::call(fault));
-        }
-        let error = client.post("/onboard").body("{}").send().await.unwrap_err();
-        assert!(matches!(&error, Error::Reqwest(error) if error.is_request()), "{error:?}");
-        assert!(error.source().is_some(), "{error} has lost its cause");
-        assert_eq!(client.post("/onboard").body("{}").send().await.unwrap().status(), 503);
-        assert_eq!(emulator.stats().server.total(), 2);
     });
 }
 
@@ -225,28 +187,6 @@ fn an_answer_that_cannot_be_decoded_shows_no_data() {
         assert!(error.is_timeout() && !error.never_sent());
         let error = undecoded(started(), true).await;
         assert!(error.to_string().starts_with("error decoding response body: "), "{error}");
-    });
-}
-
-#[test]
-fn revoked_key_is_detected_at_login_after_invalidate() {
-    bounded(async {
-        let emulator = emulator();
-        let client = client(emulator.origin());
-        assert_eq!(status(&client).await, 200);
-        emulator.revoke_key(Server::KEY_ID);
-        let response = call(&client).await.unwrap();
-        assert_eq!(response.status(), 403);
-        let generation = Generation::of(response.extensions());
-        assert!(response.text().await.unwrap().contains("API_KEY_REVOKED"));
-        assert!(generation.is_some() && generation == client.generation());
-        assert!(client.invalidate(generation));
-        let error = call(&client).await.unwrap_err();
-        assert!(
-            matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),
-            "{error:?}"
-        );
-        assert!(error.to_string().starts_with(&emulator.origin()), "{error}");
     });
 }
 

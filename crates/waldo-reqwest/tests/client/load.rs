@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_reqwest::reqwest::Response;
 use waldo_reqwest::{Client, Error};
 
-use crate::site::{PATIENCE, bounded, builder, emulator, spawn_calls, status};
+use crate::site::{bounded, builder, emulator, status};
 
 const AT_ONCE: usize = 500;
 
@@ -20,37 +19,6 @@ fn unlimited(origin: String) -> Client {
         .limits(|limits| limits.invalidation_budget(1000, Duration::from_millis(1)))
         .build()
         .unwrap()
-}
-
-/// All are in flight with one token when that dies, five times: each death is one login, and each
-/// call is sent twice.
-#[test]
-fn rule_13_500_calls_with_expired_token_cause_one_login() {
-    bounded(async {
-        let emulator = emulator();
-        let client = unlimited(emulator.origin());
-        assert_eq!(status(&client).await, 200);
-        for round in 1..=5 {
-            emulator.hold(Hold::calls());
-            let tasks = spawn_calls(AT_ONCE, &client);
-            assert!(emulator.wait_until_held(AT_ONCE, PATIENCE), "round {round}");
-            emulator.expire_all();
-            emulator.release_all();
-            assert!(tasks.join_all().await.iter().all(|status| *status == 200), "round {round}");
-            let stats = emulator.stats();
-            assert_eq!(
-                (stats.server.logins(), stats.most_logins_at_once),
-                (1 + round, 1),
-                "round {round}"
-            );
-            assert_eq!(stats.server.calls_unauthorized, round * AT_ONCE as u64, "round {round}");
-            assert_eq!(
-                stats.server.total(),
-                2 + round + round * 2 * AT_ONCE as u64,
-                "round {round}"
-            );
-        }
-    });
 }
 
 /// What came of each call, as its caller sees it.

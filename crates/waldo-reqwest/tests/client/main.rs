@@ -2,6 +2,8 @@
 //! script.
 
 #[cfg(test)]
+mod adapter;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod cancellation;
@@ -10,11 +12,7 @@ mod chunks;
 #[cfg(test)]
 mod concurrency;
 #[cfg(test)]
-mod environment;
-#[cfg(test)]
 mod errors;
-#[cfg(test)]
-mod listener;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
@@ -23,8 +21,6 @@ mod logins;
 mod middlewares;
 #[cfg(test)]
 mod redirects;
-#[cfg(test)]
-mod refuser;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use waldo_adapter_tests::Listener;
 use waldo_reqwest::reqwest::header::{HeaderMap, HeaderValue};
 use waldo_reqwest::reqwest::{self, Url};
 use waldo_reqwest::{BuildError, Client, Credentials, Error, Refusal, Refused};
 
-use crate::listener::Listener;
 use crate::scripted::{Scripted, answer, jwt};
 use crate::site::bounded;
 
@@ -49,7 +49,7 @@ fn server_of_canaries() -> Scripted {
 #[test]
 fn rule_20_output_contains_no_key_secret_or_token() {
     bounded(async {
-        let listener = Listener::default();
+        let listener = Listener::new();
         let server = server_of_canaries();
         let mut output = Output::default();
         let mut headers = HeaderMap::new();
@@ -62,7 +62,7 @@ fn rule_20_output_contains_no_key_secret_or_token() {
         output.debug(&builder);
         let client = builder.build().unwrap();
         listener
-            .during(async {
+            .attach(async {
                 for target in ["/renewal", "/401", "/401", "/cut", "/renewal"] {
                     let request =
                         client.get(target).header("x-own", "canary").timeout(crate::site::PATIENCE);

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed, and says where"
 )]
 
+mod adapter;
 mod bodies;
 mod cancellation;
 mod capacity;
@@ -14,8 +15,6 @@ mod errors;
 mod load;
 mod logins;
 mod mock;
-#[path = "../../../waldo-reqwest/tests/client/refuser.rs"]
-mod refuser;
 mod runtimes;
 mod site;
 mod timeouts;

@@ -12,13 +12,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, service_fn};
-use waldo_emulator::Hold;
-use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_tower::Error;
 use waldo_tower::http::{HeaderMap, Request, Response};
-use waldo_tower::{Error, Explanation, Refusal, Refused, Timeout};
 
 use crate::mock::{Inner, ORIGIN, mock, willing};
-use crate::site::{emulator, get, hyper, layer, on_a_runtime, settings, status, until_held};
+use crate::site::{layer, on_a_runtime, settings, status};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -27,79 +25,6 @@ type Sent = waldo_tower::Body<Full<Bytes>>;
 
 fn customer() -> Request<Full<Bytes>> {
     Request::get(ORIGIN).body(Full::default()).unwrap()
-}
-
-#[test]
-fn a_call_that_hangs_ends_with_its_timeout() {
-    on_a_runtime(async {
-        let emulator = emulator();
-        let layer = layer(settings(&emulator.origin()));
-        let request = || get(&emulator, "/customer?field=id");
-        assert_eq!(status(layer.layer(hyper()), request()).await.unwrap(), 200);
-        emulator.push_fault(Fault::call(Answer::Hang).forever());
-        let of_layer = status(layer.clone().timeout(SHORT).layer(hyper()), request()).await;
-        let mut hurried = request();
-        hurried.extensions_mut().insert(Timeout(SHORT));
-        let own = status(layer.timeout(None).layer(hyper()), hurried).await;
-        for error in [of_layer.unwrap_err(), own.unwrap_err()] {
-            assert!(matches!(error, Error::Timeout { sent: true, .. }), "{error}");
-            assert!(error.is_timeout() && !error.never_sent() && error.retry_in().is_none());
-            let expected = "the call's timeout has passed before a response came";
-            assert_eq!(
-                (error.to_string(), format!("{error:?}")),
-                (expected.into(), expected.into())
-            );
-        }
-    });
-}
-
-#[test]
-fn the_timeout_is_the_whole_calls_and_not_each_sendings() {
-    let (pause, timeout) = (Duration::from_millis(1200), Duration::from_secs(2));
-    let sent = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&sent);
-    let inner = service_fn(move |request: Request<Sent>| {
-        let is_login = request.uri().path() == "/authenticate";
-        let number = if is_login { 0 } else { count.fetch_add(1, SeqCst) + 1 };
-        async move {
-            if number > 1 {
-                tokio::time::sleep(pause).await;
-            }
-            let status = if number == 2 { 401 } else { 200 };
-            let token = Full::<Bytes>::from(r#"{"token":"e30.e30.sig"}"#);
-            Ok::<_, BoxError>(Response::builder().status(status).body(token).unwrap())
-        }
-    });
-    let service = layer(settings(ORIGIN)).timeout(timeout).layer(inner);
-    on_a_runtime(async {
-        assert_eq!(status(service.clone(), customer()).await.unwrap(), 200);
-        // Each of the two sendings is within the timeout, and together they are not.
-        let error = status(service, customer()).await.unwrap_err();
-        assert!(matches!(error, Error::Timeout { sent: true, .. }), "{error}");
-    });
-    assert_eq!(sent.load(SeqCst), 3);
-}
-
-#[test]
-fn rule_13_a_login_outlives_the_timeout_of_its_call() {
-    on_a_runtime(async {
-        let emulator = Arc::new(emulator());
-        let layer = layer(settings(&emulator.origin()));
-        emulator.hold(Hold::logins());
-        let hurried = layer.clone().timeout(SHORT).layer(hyper());
-        let call = status(hurried, get(&emulator, "/customer?field=id"));
-        let (error, ()) = tokio::join!(call, until_held(&emulator, 1));
-        let error = error.unwrap_err();
-        let Error::Refused(Refused { refusal: Refusal::Deadline { .. }, .. }) = error else {
-            panic!("{error}")
-        };
-        assert!(error.is_timeout() && error.never_sent());
-        let explanation = layer.session().explain();
-        assert!(matches!(explanation, Explanation::WaitForLogin { .. }), "{explanation}");
-        emulator.release(Target::Login);
-        let next = status(layer.layer(hyper()), get(&emulator, "/customer?field=id")).await;
-        assert_eq!((next.unwrap(), emulator.stats().server.logins()), (200, 1));
-    });
 }
 
 /// A service that is busy after its n-th request.
@@ -168,6 +93,8 @@ fn rule_24_the_timeout_covers_an_upload_that_asks() {
         assert_eq!(status(service.clone(), document()).await.unwrap(), 404);
         let error = status(service, document()).await.unwrap_err();
         assert!(matches!(error, Error::Timeout { sent: true, .. }), "{error}");
+        let expected = "the call's timeout has passed before a response came";
+        assert_eq!((error.to_string(), format!("{error:?}")), (expected.into(), expected.into()));
     });
 }
 

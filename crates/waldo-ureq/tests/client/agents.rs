@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_emulator::Hold;
 use waldo_emulator::model::Server;
 use waldo_ureq::http::{Request, Response, StatusCode};
@@ -11,7 +12,6 @@ use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::{self, Body, SendBody};
 use waldo_ureq::{Client, Error, Refusal, Refused};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, credentials, emulator, settings, status};
 
 #[test]

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use waldo_adapter_tests::{Exchange, Scripted, jwt};
 use waldo_ureq::http::StatusCode;
 use waldo_ureq::{ApiError, Client, Error, Generation};
 
-use crate::scripted::{Exchange, Scripted, jwt};
 use crate::site::{bounded, builder_over, settings};
 
 /// Far above every limit that is tested here, and far below those that are not.

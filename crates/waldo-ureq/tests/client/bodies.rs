@@ -5,12 +5,12 @@ use std::io::{self, Cursor, Read};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_emulator::Emulator;
 use waldo_ureq::http::{Request, Response};
 use waldo_ureq::ureq::Body;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, emulator, settings, status};
 
 /// More than one buffer of ureq's.

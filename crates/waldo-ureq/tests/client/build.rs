@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_ureq::http::{HeaderName, HeaderValue, Request};
 use waldo_ureq::ureq::config::{Config, ConfigBuilder};
 use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::ureq::{Agent, Proxy};
 use waldo_ureq::{BuildError, Client, Error};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder_over, client, credentials, settings, status};
 
 /// An `https` origin where no server listens. A call fails there, and must not panic.
 fn plain() -> Scripted {
-    Scripted::start(crate::scripted::Exchange::close)
+    Scripted::start(waldo_adapter_tests::Exchange::close)
 }
 
 /// Builds with the configuration, and with an agent that was made from it.

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
-use crate::scripted::{Exchange, Scripted, jwt};
+use waldo_adapter_tests::{Exchange, Scripted, jwt};
+
 use crate::site::{PATIENCE, bounded, client};
 
 /// A server that accepts its first token once and then refuses it by `refuse`, and whose second

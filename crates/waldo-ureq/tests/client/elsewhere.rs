@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_ureq::http::{Request, Response, Uri};
 use waldo_ureq::ureq::middleware::{Middleware, MiddlewareNext};
 use waldo_ureq::ureq::{self, Agent, Body, SendBody};
 use waldo_ureq::{Client, Error, Reason, Refusal, Refused};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, credentials, settings};
 
 /// Sends what it is told to another server.

@@ -4,41 +4,16 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
+use waldo_adapter_tests::{Listener, Scripted, jwt};
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_ureq::http::Request;
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::{
-    Client, Credentials, Error, Factory, ForeignOrigin, Generation, OneShot, Reason, Refusal,
-    Refused, ureq,
+    Client, Credentials, Error, Factory, ForeignOrigin, Generation, OneShot, Refusal, Refused, ureq,
 };
 
-use crate::listener::Listener;
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder, builder_over, client, emulator, settings};
-
-#[test]
-fn unreachable_server_is_unavailable_login_with_source() {
-    bounded(|| {
-        let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        let client = builder(format!("http://{nobody}"))
-            .limits(|limits| limits.failures_per_call(1))
-            .build()
-            .unwrap();
-        let error = client.get("/customer").call().unwrap_err();
-        let Error::Refused(Refused { refusal: Refusal::Unavailable { failure, .. }, .. }) = &error
-        else {
-            panic!("{error:?}");
-        };
-        assert_eq!(failure.reason(), Reason::ConnectionRefused);
-        let expected = format!(
-            "http://{nobody}: login unavailable: the server refused the connection; check the port"
-        );
-        assert!(error.to_string().starts_with(&expected), "{error}");
-        let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
-        assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
-    });
-}
 
 #[test]
 fn each_error_has_advice_and_its_source() {
@@ -305,44 +280,6 @@ fn many_late_403s_to_one_token_cost_one_login() {
             }
         });
         assert_eq!(emulator.stats().server.logins(), 1);
-    });
-}
-
-#[test]
-fn revoked_key_is_detected_at_login_after_invalidate() {
-    bounded(|| {
-        let emulator = emulator();
-        let client = client(emulator.origin());
-        assert_eq!(crate::site::status(&client), 200);
-        emulator.revoke_key(Server::KEY_ID);
-        let mut response = client.get("/customer").query("field", "id").call().unwrap();
-        assert_eq!(response.status(), 403);
-        assert!(response.body_mut().read_to_string().unwrap().contains("API_KEY_REVOKED"));
-        client.invalidate(client.generation());
-        let error = client.get("/customer").call().unwrap_err();
-        assert!(
-            matches!(error, Error::Refused(Refused { refusal: Refusal::Rejected { .. }, .. })),
-            "{error:?}"
-        );
-        assert!(error.to_string().starts_with(&emulator.origin()), "{error}");
-    });
-}
-
-#[test]
-fn a_call_that_breaks_is_not_sent_again() {
-    bounded(|| {
-        let emulator = emulator();
-        let client = client(emulator.origin());
-        assert_eq!(crate::site::status(&client), 200);
-        emulator.reset_stats();
-        for fault in [Answer::Cut, Answer::status(503)] {
-            emulator.push_fault(Fault::call(fault));
-        }
-        let error = client.post("/onboard").send("{}").unwrap_err();
-        assert!(matches!(error, Error::Ureq(ureq::Error::Io(_))), "{error:?}");
-        assert!(error.to_string().starts_with("the request failed: "), "{error}");
-        assert_eq!(client.post("/onboard").send("{}").unwrap().status(), 503);
-        assert_eq!(emulator.stats().server.total(), 2);
     });
 }
 

@@ -1,14 +1,13 @@
 //! Logins that fail, in every way that a server has.
 
 use tracing::Level;
+use waldo_adapter_tests::{Listener, Scripted, jwt};
 use waldo_emulator::model::{Answer, Fault};
 use waldo_ureq::http::{Request, StatusCode};
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::{Client, Error, Reason, Refusal, Refused, ureq};
 
-use crate::listener::Listener;
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, builder, builder_over, client, emulator, settings, status};
 
 /// What a login that fails so is called.

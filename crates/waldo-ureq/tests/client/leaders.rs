@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use waldo_adapter_tests::Listener;
 use waldo_ureq::http::Request;
 use waldo_ureq::ureq::SendBody;
 use waldo_ureq::ureq::config::ConfigBuilder;
@@ -14,7 +15,6 @@ use waldo_ureq::ureq::middleware::MiddlewareNext;
 use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Explanation};
 
-use crate::listener::Listener;
 use crate::site::{
     PATIENCE, bounded, builder, builder_over, client, emulator, on_threads, settings, status,
 };

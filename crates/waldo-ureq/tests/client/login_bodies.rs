@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use waldo_adapter_tests::{Exchange, Scripted, jwt};
 use waldo_ureq::http::StatusCode;
 use waldo_ureq::{Error, Reason, Refusal, Refused};
 
 use crate::failures::reason;
-use crate::scripted::{Exchange, Scripted, jwt};
 use crate::site::{bounded, client, status};
 
 /// Longer than the body of a rejection may take, and far shorter than a login may take.

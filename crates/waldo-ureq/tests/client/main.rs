@@ -1,6 +1,8 @@
 //! The client over real sockets: against the emulator, and against servers that misbehave by
 //! script.
 
+#[cfg(test)]
+mod adapter;
 mod agents;
 #[cfg(test)]
 mod api_errors;
@@ -13,24 +15,16 @@ mod concurrency;
 mod connections;
 #[cfg(test)]
 mod elsewhere;
-mod environment;
 mod errors;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod leaders;
 #[cfg(test)]
-mod listener;
-#[cfg(test)]
-mod load;
-#[cfg(test)]
 mod login_bodies;
-mod redirects;
 mod renewal;
 #[cfg(test)]
 mod requests;
-#[cfg(test)]
-mod scripted;
 #[cfg(test)]
 mod site;
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use waldo_adapter_tests::Listener;
 use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, Rotation};
 use waldo_ureq::{Error, Explanation, NoToken, Refusal, Refused, ureq};
 
-use crate::listener::Listener;
 use crate::site::{
     PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status,
 };

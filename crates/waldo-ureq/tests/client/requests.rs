@@ -1,10 +1,10 @@
 //! How requests are put together.
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_ureq::http::{Request, Response};
 use waldo_ureq::ureq::Body;
 use waldo_ureq::{Error, Factory, OneShot};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, client};
 
 /// Answers with what it was sent.

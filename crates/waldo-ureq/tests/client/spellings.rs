@@ -1,11 +1,11 @@
 //! A request goes to exactly the client's origin, even if the caller spells the URI oddly (rule 3).
 
+use waldo_adapter_tests::{Scripted, jwt};
 use waldo_ureq::http::Request;
 use waldo_ureq::http::uri::{PathAndQuery, Scheme, Uri};
 use waldo_ureq::ureq::{Agent, Proxy};
 use waldo_ureq::{Client, Error};
 
-use crate::scripted::{Scripted, jwt};
 use crate::site::{bounded, credentials, settings};
 
 fn uri(scheme: &str, authority: &str) -> Uri {

@@ -11,13 +11,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use waldo_adapter_tests::{Exchange, Listener, Scripted, jwt};
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::ConfigBuilder;
 use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
 
-use crate::listener::Listener;
-use crate::scripted::{Exchange, Scripted, jwt};
 use crate::site::{
     PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings,
 };

@@ -1,5 +1,4 @@
-//! A server that refuses uploads as soon as it has read their head, as many servers do. The tests
-//! of other adapters use this server, too.
+//! A server that refuses uploads as soon as it has read their head, as many servers do.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 /// How the server refuses an upload whose token is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub enum Manner {
     /// It answers 401 on the head, and closes without reading the body.
     Closes,
     /// It answers 401 on the head, says that it closes, and neither reads nor closes.
@@ -31,7 +30,7 @@ pub(crate) enum Manner {
     Cuts,
 }
 
-pub(crate) struct Refuser {
+pub struct Refuser {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -52,7 +51,7 @@ struct Shared {
 }
 
 impl Refuser {
-    pub(crate) fn start(manner: Manner) -> Self {
+    pub fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
@@ -83,30 +82,30 @@ impl Refuser {
         Self { port, shared }
     }
 
-    pub(crate) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Makes every token that was granted so far invalid.
-    pub(crate) fn kill_tokens(&self) {
+    pub fn kill_tokens(&self) {
         self.shared.dead.lock().unwrap().extend(1..=self.logins());
     }
 
     /// Makes every token valid again.
-    pub(crate) fn revive_tokens(&self) {
+    pub fn revive_tokens(&self) {
         self.shared.dead.lock().unwrap().clear();
     }
 
-    pub(crate) fn set(&self, manner: Manner) {
+    pub fn set(&self, manner: Manner) {
         *self.shared.manner.lock().unwrap() = manner;
     }
 
-    pub(crate) fn logins(&self) -> usize {
+    pub fn logins(&self) -> usize {
         self.shared.logins.load(SeqCst)
     }
 
     /// Waits until at most this many connections are open.
-    pub(crate) fn wait_until_open(&self, count: usize) {
+    pub fn wait_until_open(&self, count: usize) {
         for _ in 0..500 {
             if self.shared.open.load(SeqCst) <= count {
                 return;
@@ -117,12 +116,12 @@ impl Refuser {
     }
 
     /// The heads of uploads that have come since the last time.
-    pub(crate) fn take_heads(&self) -> Vec<String> {
+    pub fn take_heads(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.heads.lock().unwrap())
     }
 
     /// The lengths of the bodies that were stored since the last time.
-    pub(crate) fn take_stored(&self) -> Vec<usize> {
+    pub fn take_stored(&self) -> Vec<usize> {
         std::mem::take(&mut self.shared.stored.lock().unwrap())
     }
 }

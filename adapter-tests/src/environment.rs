@@ -1,24 +1,25 @@
-//! The environment, seen by a process of its own, as changing that of this one would be unsafe.
+//! The environment, seen by a process of its own, because a test must not change its own.
+
+#![expect(clippy::print_stdout, reason = "the parent process reads what the child prints")]
 
 use std::process::Command;
 
-use waldo_reqwest::Client;
+use crate::adapter::Adapter;
 
-const CHILD: &str = "WALDO_REQWEST_TEST_CHILD";
+const CHILD: &str = "ADAPTER_TEST_CHILD";
 
-#[test]
-fn a_client_is_made_from_the_environment() {
+pub fn a_client_is_made_from_the_environment<A: Adapter>() {
     if std::env::var_os(CHILD).is_some() {
-        match Client::from_env() {
-            Ok(client) => println!("origin={}", client.origin()),
-            // What a `main` that returns it prints.
+        match A::from_env() {
+            Ok(origin) => println!("origin={origin}"),
+            // A `main` that returns the error prints this.
             Err(error) => println!("error={error:?}"),
         }
         return;
     }
     let child = |pairs: &[(&str, &str)]| {
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "environment::a_client_is_made_from_the_environment", "--nocapture"])
+            .args(["a_client_is_made_from_the_environment", "--nocapture"])
             .env_remove("WALDO_API_KEY")
             .env_remove("WALDO_CLIENT_SECRET")
             .env_remove("WALDO_ORIGIN")
@@ -29,28 +30,25 @@ fn a_client_is_made_from_the_environment() {
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(!text.contains("canary"), "{text}");
-        let said = text.lines().find_map(|line| {
-            line.find("origin=").or_else(|| line.find("error=")).map(|at| line[at..].to_owned())
-        });
+        let at = text.find("origin=").or_else(|| text.find("error="));
+        let said = at.and_then(|at| text.get(at..)?.lines().next()).map(str::to_owned);
         said.unwrap_or(text)
     };
-    let pair = [("WALDO_API_KEY", "wk.canary"), ("WALDO_CLIENT_SECRET", "ws.canary")];
-    let production = child(&pair);
+    let [key, secret] = [("WALDO_API_KEY", "wk.canary"), ("WALDO_CLIENT_SECRET", "ws.canary")];
+    let production = child(&[key, secret]);
     let without_tls = "error=reqwest was built without TLS, which https://api.waldo.ai needs";
     assert!(
         production == "origin=https://api.waldo.ai" || production.starts_with(without_tls),
         "{production}"
     );
-    assert_eq!(
-        child(&[pair[0], pair[1], ("WALDO_ORIGIN", "http://127.0.0.1:8080")]),
-        "origin=http://127.0.0.1:8080"
-    );
-    let missing = child(&pair[..1]);
+    let origin = "http://127.0.0.1:8080";
+    assert_eq!(child(&[key, secret, ("WALDO_ORIGIN", origin)]), format!("origin={origin}"));
+    let missing = child(&[key]);
     assert!(
         missing.starts_with("error=the environment variable WALDO_CLIENT_SECRET is not set"),
         "{missing}"
     );
-    let insecure = child(&[pair[0], pair[1], ("WALDO_ORIGIN", "http://canary")]);
+    let insecure = child(&[key, secret, ("WALDO_ORIGIN", "http://canary")]);
     assert!(
         insecure.starts_with("error=the environment variable WALDO_ORIGIN is unusable"),
         "{insecure}"
