@@ -106,7 +106,7 @@ fn cases() -> Vec<Case> {
         add(Bound::Ci, "3-calls-1-of-ten", calls(3).with(1, InjectedFault::TEN));
         add(Bound::Ci, "2-calls-2-of-ten", calls(2).with(2, InjectedFault::TEN));
         let one_shot = Kind { one_shot: true, ..Kind::default() };
-        let hurried = Kind { patience: Some(Duration::from_secs(10)), ..Kind::default() };
+        let hurried = Kind { deadline: Some(Duration::from_secs(10)), ..Kind::default() };
         let mixed = Setup {
             calls: vec![Kind::default(), one_shot, hurried],
             ..calls(3).with(1, InjectedFault::TEN)
@@ -376,7 +376,7 @@ mod tests {
             };
             let told = (usize::try_from(setup.budget).unwrap(), setup.faults.len());
             assert_eq!(told, (budget, faults), "{name}");
-            let is_mixed = setup.calls.iter().any(|call| call.one_shot || call.patience.is_some());
+            let is_mixed = setup.calls.iter().any(|call| call.one_shot || call.deadline.is_some());
             assert_eq!(is_mixed, words.contains(&"mixed"), "{name}");
         }
     }

@@ -147,7 +147,7 @@ pub fn bytes<M: Machine>(plan: &Plan, bytes: &[u8]) -> Result<Report, Box<Failur
 /// # Errors
 /// The run violates an invariant. Its choices are not shortened.
 pub fn replay<M: Machine>(plan: &Plan, trail: &Trail) -> Result<Transcript, Box<Failure>> {
-    let (result, transcript) = told::<M>(plan, &trail.0);
+    let (result, transcript) = run_again::<M>(plan, &trail.0);
     match result {
         Ok(()) => Ok(transcript),
         Err(violation) => {
@@ -173,7 +173,7 @@ fn one<M: Machine>(
 }
 
 /// The result of the run with these choices, and its transcript.
-fn told<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Transcript) {
+fn run_again<M: Machine>(plan: &Plan, taken: &[u32]) -> (Result<(), Violation>, Transcript) {
     let mut choices = Choices::replay(taken.to_vec());
     let setup = plan.setup(&mut choices);
     let mut simulation = Simulation::<M>::new(&setup, Transcript::kept());
@@ -188,13 +188,13 @@ fn failure<M: Machine>(
     found: Violation,
 ) -> Failure {
     let taken = shrink::shorten(choices.taken().to_vec(), |taken| {
-        let (result, transcript) = told::<M>(plan, taken);
+        let (result, transcript) = run_again::<M>(plan, taken);
         let same = |violation: Violation| {
             (violation.invariant, violation.clause) == (found.invariant, found.clause)
         };
         result.is_err_and(same).then(|| transcript.len())
     });
-    let (result, transcript) = told::<M>(plan, &taken);
+    let (result, transcript) = run_again::<M>(plan, &taken);
     let violation = result.err().unwrap_or(found);
     Failure { violation, seed, trail: Trail(taken), transcript }
 }

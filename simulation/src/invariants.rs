@@ -14,7 +14,7 @@ use crate::watch::{Sight, Tokens, Watch};
 pub(crate) use self::endings::{HALF_A_MINUTE, RECOVERY};
 
 /// How many failed logins a call waits through (rule 14).
-const PATIENCE: u64 = 3;
+const MAX_FAILURES: u64 = 3;
 
 /// A property that must hold after every step of every run. It is judged by the behaviour of the
 /// client that can be seen from outside.
@@ -62,7 +62,7 @@ pub struct Violation {
 pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "own-origin",
-        sentence: "A token goes to its own origin only, exactly as the server issued it, and none that the server did not issue goes anywhere.",
+        sentence: "A token goes to its own origin only, exactly as the server issued it. A token that the server did not issue goes nowhere.",
         clauses: &[
             Clause { name: "abroad", objects: tokens::goes_abroad },
             Clause { name: "unissued", objects: tokens::is_not_issued },
@@ -71,7 +71,7 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "one-login",
-        sentence: "Never are two logins under way, unless the lease of the first has expired: a login goes on when its call has ended, and when a token is given up.",
+        sentence: "At most one login is under way, unless the lease of an earlier login has expired. A login outlives its call and the drop of a token.",
         clauses: &[
             Clause { name: "beside-another", objects: logins::starts_beside_another },
             Clause { name: "no-lease", objects: logins::has_no_lease },
@@ -80,9 +80,9 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "bounded-call",
-        sentence: "A call is sent at most three times, each further time because of a 401, and one-shot calls once. Only an upload that broke off probes, without its body.",
+        sentence: "A call is sent at most three times, and a one-shot call once. Only a 401 causes a resend. Only an upload that broke off makes a head-only attempt, without its body.",
         clauses: &[
-            Clause { name: "probe", objects: calls::probes_unasked },
+            Clause { name: "head-only", objects: calls::sends_head_only_unasked },
             Clause { name: "three-times", objects: calls::is_sent_a_fourth_time },
             Clause { name: "body", objects: calls::is_sent_without_its_body },
             Clause { name: "cause", objects: calls::is_sent_without_a_401 },
@@ -93,17 +93,17 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "no-dead-token",
-        sentence: "No request carries a token whose lifetime, as the client can know it, has ended.",
+        sentence: "No request carries a token whose lifetime has ended, as far as the client can know.",
         clauses: &[Clause { name: "dead", objects: tokens::is_dead }],
     },
     Invariant {
         name: "no-refused-twice",
-        sentence: "A token that was dropped because the server refused it is not taken again from a response.",
+        sentence: "If the server refused a token and the client dropped it, the client does not take it from a response again.",
         clauses: &[Clause { name: "refused", objects: tokens::was_refused }],
     },
     Invariant {
         name: "no-resurrection",
-        sentence: "No order of answers brings an older token back, nor one that was given up.",
+        sentence: "No order of responses brings back an older token, or a token that was given up.",
         clauses: &[
             Clause { name: "newer-dropped", objects: tokens::drops_a_newer_one },
             Clause { name: "given-up", objects: tokens::was_given_up },
@@ -112,12 +112,12 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "freshest-wins",
-        sentence: "Every request carries the newest token that the client was given.",
+        sentence: "Every request carries the newest token that the client received.",
         clauses: &[Clause { name: "not-held", objects: tokens::is_not_held }],
     },
     Invariant {
         name: "bounded-logins",
-        sentence: "Every login has its cause: nothing is held, a lifetime has ended, or a refused token was dropped within the budget; and a rejected key pair is tried again at the probes only.",
+        sentence: "Every login has a cause: no token is held, a lifetime has ended, or a refused token was dropped within the budget. Only probes try a rejected key pair again.",
         clauses: &[
             Clause { name: "needless", objects: logins::is_needless },
             Clause { name: "early-probe", objects: logins::probes_early },
@@ -126,30 +126,33 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "kept-until-known",
-        sentence: "A token that nothing has accepted yet is dropped only after refusals of 1.5 s: the server may learn of it a little later.",
+        sentence: "If no response has accepted a token yet, the client drops it only after refusals for 1.5 s, because the server may learn of the token a little later.",
         clauses: &[Clause { name: "dropped", objects: tokens::is_dropped_unknown }],
     },
     Invariant {
         name: "one-failure",
-        sentence: "A failed login is one failure for all: nobody logs in at that instant, nor before the one that those who wait were told, nor before the server's Retry-After.",
+        sentence: "A failed login is one failure for all calls. No login starts at the same instant, before the instant that waiting calls were given, or before the server's Retry-After.",
         clauses: &[
             Clause { name: "same-instant", objects: logins::starts_as_another_fails },
-            Clause { name: "told", objects: logins::starts_before_all_were_told },
+            Clause { name: "too-early", objects: logins::starts_before_announced_instant },
         ],
     },
     Invariant {
-        name: "bounded-patience",
-        sentence: "A call sits through three failed logins at most.",
-        clauses: &[Clause { name: "three-failures", objects: calls::outlasts_its_patience }],
+        name: "bounded-failures",
+        sentence: "A call waits through at most three failed logins.",
+        clauses: &[Clause {
+            name: "three-failures",
+            objects: calls::waits_through_too_many_failures,
+        }],
     },
     Invariant {
         name: "strict-is-fine",
-        sentence: "While nothing goes wrong, no call sees a 401: not with a server that revokes a token when it issues the next, and not with a lenient one.",
+        sentence: "If nothing fails, no call sees a 401, even if the server revokes a token when it issues the next.",
         clauses: &[Clause { name: "undisturbed", objects: answers::is_401_undisturbed }],
     },
     Invariant {
         name: "no-needless-wait",
-        sentence: "No call waits or is refused while a token is held that is good for it.",
+        sentence: "No call waits or is refused while a token is held that lasts long enough for the call.",
         clauses: &[
             Clause { name: "waits", objects: waits::waits_for_a_held_token },
             Clause { name: "refused", objects: waits::is_refused_a_held_token },
@@ -157,7 +160,7 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "everyone-ends",
-        sentence: "Every wait has a reason and ends at an instant in the future that its reason bounds, and every call ends.",
+        sentence: "Every wait has a reason, and ends at a future instant that the reason bounds. Every call ends.",
         clauses: &[
             Clause { name: "past", objects: waits::ends_in_the_past },
             Clause { name: "deadline", objects: waits::outlasts_the_deadline },
@@ -171,10 +174,10 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "truthful",
-        sentence: "A 401 is delivered only where sending again cannot help, and a call is refused only for a reason that is so.",
+        sentence: "A 401 is delivered only if a resend cannot help. The reason of each refusal is true.",
         clauses: &[
             Clause { name: "newer-token", objects: answers::is_401_despite_a_newer_token },
-            Clause { name: "healing-login", objects: answers::is_401_that_a_login_heals },
+            Clause { name: "healing-login", objects: answers::is_401_that_a_login_resolves },
             Clause { name: "retry-at", objects: answers::is_referred_to_the_past },
             Clause { name: "rejected", objects: answers::is_refused_without_rejection },
             Clause { name: "unavailable", objects: answers::is_refused_too_early },
@@ -183,12 +186,12 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "outage-ends",
-        sentence: "Once the server accepts the tokens that it issues, no call is answered 401 later than half a minute after the first one.",
+        sentence: "Once the server accepts the tokens that it issues, no call gets a 401 more than half a minute after the first 401.",
         clauses: &[Clause { name: "half-a-minute", objects: endings::is_refused_for_long }],
     },
     Invariant {
         name: "silent",
-        sentence: "No key, secret or token stands in anything that the client says of itself.",
+        sentence: "No text of the client about itself contains a key, a secret or a token.",
         clauses: &[
             Clause { name: "key", objects: endings::shows_a_key },
             Clause { name: "secret", objects: endings::shows_a_secret },

@@ -92,7 +92,7 @@ pub struct Kind {
     /// Whether the body can be produced only once.
     pub one_shot: bool,
     /// The deadline of the call, as a time from its start.
-    pub patience: Option<Duration>,
+    pub deadline: Option<Duration>,
     /// Whether the call goes to another origin.
     pub abroad: bool,
 }
@@ -190,7 +190,7 @@ impl Setup {
             .map(|call| Kind {
                 process: call % processes,
                 one_shot: one_of(4) == 3,
-                patience: (one_of(4) == 3).then_some(secs(10)),
+                deadline: (one_of(4) == 3).then_some(secs(10)),
                 abroad: one_of(8) == 7,
             })
             .collect();
@@ -240,11 +240,11 @@ mod tests {
                 ("pace", &setup.pace),
             ];
             let of_calls =
-                setup.calls.iter().flat_map(|Kind { process, one_shot, patience, abroad }| {
+                setup.calls.iter().flat_map(|Kind { process, one_shot, deadline, abroad }| {
                     let options: [(_, &dyn Debug); 4] = [
                         ("process", process),
                         ("one_shot", one_shot),
-                        ("patience", patience),
+                        ("deadline", deadline),
                         ("abroad", abroad),
                     ];
                     options
@@ -268,7 +268,7 @@ mod tests {
             ("login_header", 2),
             ("one_shot", 2),
             ("pace", 3),
-            ("patience", 2),
+            ("deadline", 2),
             ("process", 3),
             ("processes", 3),
             ("renewal", 6),

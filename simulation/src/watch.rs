@@ -90,7 +90,7 @@ pub(crate) struct Closed {
     /// When a login failed, if a failure is the reason. The next login starts later.
     pub(crate) failed_at: Option<Instant>,
     /// The latest instant that the client gave to a waiting call.
-    pub(crate) told: Option<Instant>,
+    pub(crate) announced: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +154,7 @@ impl Watch {
                 if self.lease.is_none()
                     && let Some(closed) = self.closed.as_mut()
                 {
-                    closed.told = closed.told.max(Some(*until));
+                    closed.announced = closed.announced.max(Some(*until));
                 }
             }
             What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
@@ -346,7 +346,7 @@ impl Watch {
                 }
                 if let Some(closed) = &mut self.closed {
                     closed.at_least_until = now.monotonic;
-                    closed.told = None;
+                    closed.announced = None;
                 }
             }
         }
@@ -378,7 +378,7 @@ impl Watch {
     }
 
     fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
-        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, told: None });
+        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, announced: None });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The answers to callers: delivered 401s and refusals.
 
-use super::{PATIENCE, Scene};
+use super::{MAX_FAILURES, Scene};
 use crate::machine::Why;
 use crate::watch::{By, Caller, Sight, TokenId, What};
 
@@ -26,7 +26,7 @@ pub(super) fn is_401_despite_a_newer_token(scene: &Scene<'_>, sight: &Sight) -> 
     newer.then(|| format!("{call} is delivered a 401 though a newer token is held"))
 }
 
-pub(super) fn is_401_that_a_login_heals(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
+pub(super) fn is_401_that_a_login_resolves(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, sent) = delivered(sight)?;
     let alone = scene.watch.held.is_some_and(|held| held.token == sent);
     (alone && call.epoch == scene.watch.epoch && scene.watch.must_drop())
@@ -47,8 +47,8 @@ pub(super) fn is_refused_without_rejection(scene: &Scene<'_>, sight: &Sight) -> 
 
 pub(super) fn is_refused_too_early(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let What::Refused { call, why: Why::Unavailable, .. } = &sight.what else { return None };
-    (scene.watch.failures < call.failures + PATIENCE)
-        .then(|| format!("{call} is refused before it has sat through {PATIENCE} failures"))
+    (scene.watch.failures < call.failures + MAX_FAILURES)
+        .then(|| format!("{call} is refused before it has waited through {MAX_FAILURES} failures"))
 }
 
 pub(super) fn is_refused_within_its_deadline(_: &Scene<'_>, sight: &Sight) -> Option<String> {

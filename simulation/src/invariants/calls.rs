@@ -1,6 +1,6 @@
 //! How often a call is sent, and why it is sent again.
 
-use super::{PATIENCE, Scene};
+use super::{MAX_FAILURES, Scene};
 use crate::watch::{By, Caller, Sight, What};
 
 /// A call that is sent with its body again.
@@ -9,7 +9,7 @@ fn sent_again(sight: &Sight) -> Option<&Caller> {
     (call.attempts > 0).then_some(call)
 }
 
-pub(super) fn probes_unasked(_: &Scene<'_>, sight: &Sight) -> Option<String> {
+pub(super) fn sends_head_only_unasked(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let What::Sent { call, probe: true, .. } = &sight.what else { return None };
     call.broke_off.is_none().then(|| format!("{call} probes though its upload did not break off"))
 }
@@ -55,10 +55,10 @@ pub(super) fn retries_a_one_shot(_: &Scene<'_>, sight: &Sight) -> Option<String>
     call.one_shot.then(|| format!("{call} is to be sent again though its body is gone"))
 }
 
-pub(super) fn outlasts_its_patience(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
+pub(super) fn waits_through_too_many_failures(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (What::Waits { call, .. } | What::LoggedIn { call, .. }) = &sight.what else { return None };
     let failed = scene.watch.closed.is_some_and(|closed| closed.by == By::Failure);
-    let sat_through = scene.watch.failures.saturating_sub(call.failures);
-    (failed && sat_through >= PATIENCE)
-        .then(|| format!("{call} goes on after {sat_through} failed logins"))
+    let waited_through = scene.watch.failures.saturating_sub(call.failures);
+    (failed && waited_through >= MAX_FAILURES)
+        .then(|| format!("{call} goes on after {waited_through} failed logins"))
 }

@@ -76,10 +76,11 @@ pub(super) fn starts_as_another_fails(scene: &Scene<'_>, sight: &Sight) -> Optio
         .then(|| format!("login {login} starts at the instant at which another failed"))
 }
 
-pub(super) fn starts_before_all_were_told(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
+pub(super) fn starts_before_announced_instant(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (login, closed) = (started(sight)?, failed(scene)?);
     let opens: Instant =
-        closed.told.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
+        closed.announced.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
     let early = opens.saturating_duration_since(sight.now.monotonic);
-    (!early.is_zero()).then(|| format!("login {login} starts {early:?} before all were told"))
+    (!early.is_zero())
+        .then(|| format!("login {login} starts {early:?} before the announced instant"))
 }

@@ -41,19 +41,19 @@ pub(super) fn is_refused_a_held_token(scene: &Scene<'_>, sight: &Sight) -> Optio
 pub(super) fn ends_in_the_past(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
     (until <= sight.now.monotonic)
-        .then(|| format!("{call} is told to wait for an instant that has passed"))
+        .then(|| format!("{call} is given a wait for an instant that has passed"))
 }
 
 pub(super) fn outlasts_the_deadline(_: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
-    (until > call.deadline?).then(|| format!("{call} is told to wait beyond its deadline"))
+    (until > call.deadline?).then(|| format!("{call} is given a wait beyond its deadline"))
 }
 
 pub(super) fn outlasts_the_lease(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
     let lease = login(scene, sight)?;
     (until > lease.expires_at)
-        .then(|| format!("{call} is told to wait beyond the lease of login {}", lease.login))
+        .then(|| format!("{call} is given a wait beyond the lease of login {}", lease.login))
 }
 
 pub(super) fn has_no_reason(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -66,5 +66,5 @@ pub(super) fn outlasts_the_backoff(scene: &Scene<'_>, sight: &Sight) -> Option<S
     let (call, until) = waits(sight)?;
     let closed = scene.watch.closed.filter(|_| login(scene, sight).is_none())?;
     let latest = closed.at_least_until.max(sight.now.monotonic.saturating_add(LONGEST_BACKOFF));
-    (until > latest).then(|| format!("{call} is told to back off longer than anything asks for"))
+    (until > latest).then(|| format!("{call} is given a backoff longer than any reason asks for"))
 }

@@ -133,8 +133,8 @@ fn every_fault_strikes_in_each_of_its_ways() {
             let after = |step| after(&setup, &trail, steps, step);
             for (index, (fault, _)) in WAYS.iter().enumerate() {
                 if left.iter().any(|(unseen, _)| *unseen == index) {
-                    let telling = telling_ways(*fault, &moves, after);
-                    left.retain(|(unseen, way)| *unseen != index || !telling.contains(way));
+                    let effective = effective_ways(*fault, &moves, after);
+                    left.retain(|(unseen, way)| *unseen != index || !effective.contains(way));
                 }
             }
         }
@@ -150,7 +150,7 @@ fn every_fault_strikes_in_each_of_its_ways() {
 
 /// The ways of a fault whose state differs from the states of the other ways at the same place, of
 /// no step, and of a plain answer. `after` returns the state after a step.
-fn telling_ways(
+fn effective_ways(
     of: InjectedFault,
     moves: &[Move],
     after: impl Fn(Option<Move>) -> u64,
@@ -163,16 +163,16 @@ fn telling_ways(
             struck.entry(target).or_default().push((way, after(Some(*step))));
         }
     }
-    let mut telling = BTreeSet::new();
+    let mut effective = BTreeSet::new();
     for (target, ways) in struck {
         let served = moves.contains(&Move::Serve(target)).then(|| after(Some(Move::Serve(target))));
         let others = [Some(after(None)), served];
         let is_alone = |digest| ways.iter().filter(|(_, other)| *other == digest).count() == 1;
-        let tells =
+        let is_effective =
             |(way, digest)| (is_alone(digest) && !others.contains(&Some(digest))).then_some(way);
-        telling.extend(ways.iter().copied().filter_map(tells));
+        effective.extend(ways.iter().copied().filter_map(is_effective));
     }
-    telling
+    effective
 }
 
 /// Performs this number of steps, as the choices pick.

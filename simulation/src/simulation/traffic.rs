@@ -47,7 +47,7 @@ impl<M: Machine> Simulation<'_, M> {
         let number = self.came_in;
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let Some(watch) = self.watches.get(slot.kind.process) else { return Ok(()) };
-        let deadline = slot.kind.patience.map(|span| now.monotonic.saturating_add(span));
+        let deadline = slot.kind.deadline.map(|span| now.monotonic.saturating_add(span));
         let (epoch, failures) = (watch.epoch, watch.failures);
         slot.caller = Caller {
             number,

@@ -254,11 +254,11 @@ fn failure_delays_logins_by_retry_after() {
     }
     // After an abandoned login, the backoff stays, but no call waits for the login.
     observer.sees(What::Waits { call: Caller::default(), until: at(5000).monotonic });
-    assert_eq!(observer.watch.closed.unwrap().told, Some(at(5000).monotonic));
+    assert_eq!(observer.watch.closed.unwrap().announced, Some(at(5000).monotonic));
     observer.logs_in(5);
     observer.ends(5, End::Abandoned);
     assert_eq!(observer.closed(), Some((By::Failure, Duration::ZERO)));
-    assert_eq!(observer.watch.closed.unwrap().told, None);
+    assert_eq!(observer.watch.closed.unwrap().announced, None);
     assert_eq!(observer.watch.failures, 3);
 }
 

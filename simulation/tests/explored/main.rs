@@ -28,7 +28,7 @@ const CHANCE: &str = "chance, 500 steps from seed 7";
 /// What is searched in every order, each with its name in `counts.txt`.
 fn searches() -> Vec<(String, Setup)> {
     let one_shot = Kind { one_shot: true, ..Kind::default() };
-    let hurried = Kind { patience: Some(Duration::from_secs(10)), ..Kind::default() };
+    let hurried = Kind { deadline: Some(Duration::from_secs(10)), ..Kind::default() };
     let abroad = Kind { abroad: true, ..Kind::default() };
     let other = Kind { process: 1, ..Kind::default() };
     let mut searches = Vec::new();

@@ -72,7 +72,7 @@ impl<W: Wrong> Faulty<W> {
             Defect::BacksOffForHours => Limits { backoff: (24 * HOUR, 24 * HOUR), ..documented },
             Defect::RetryAfterIgnored => Limits { retry_after_cap: 0, ..documented },
             Defect::DropsWithoutBudget => Limits { drops: (1_000_000, MILLI), ..documented },
-            Defect::EndlessPatience => Limits { failures_per_call: u32::MAX, ..documented },
+            Defect::EndlessWaiting => Limits { failures_per_call: u32::MAX, ..documented },
             Defect::GivesUpEarly => Limits { failures_per_call: 1, ..documented },
             Defect::LeaseWithoutEnd => Limits { lease: FOREVER, ..documented },
             _ => documented,
@@ -257,7 +257,7 @@ impl<W: Wrong> Machine for Faulty<W> {
     }
 
     fn upload(attempt: &Attempt) -> Upload {
-        if Self::has(Defect::ProbesUnasked) { Upload::HeadOnly } else { attempt.upload }
+        if Self::has(Defect::HeadOnlyUnasked) { Upload::HeadOnly } else { attempt.upload }
     }
 
     fn break_off(&mut self, attempt: Attempt, now: Now) -> Option<Call> {

@@ -123,7 +123,7 @@ faulty_machines! {
     errors_bring_tokens: RenewalsFromErrors, "freshest-wins/not-held", Rotation::Lenient, [ErrorAnswer];
     a_one_shot_call_is_sent_twice: OneShotSentAgain, "bounded-call/retry-body", Rotation::Lenient, [RouteRefuses], one_shot;
     an_error_is_a_reason_to_send_again: ErrorsSentAgain, "bounded-call/retry-status", Rotation::Lenient, [ErrorAnswer];
-    retry_after_is_not_heard: RetryAfterIgnored, "one-failure/told", Rotation::Lenient, [LoginUnavailable];
+    retry_after_is_ignored: RetryAfterIgnored, "one-failure/too-early", Rotation::Lenient, [LoginUnavailable];
     a_token_stands_in_the_log: SpeaksOfTokens, "silent/token", Rotation::Lenient, [];
     a_wait_ends_where_it_begins: BusyLoop, "everyone-ends/past", Rotation::Lenient, [];
     a_reset_keeps_the_token: ResetKeepsToken, "no-resurrection/given-up", Rotation::Lenient, [Reset];
@@ -131,9 +131,9 @@ faulty_machines! {
     a_refused_token_is_kept: KeepsRefusedToken, "truthful/healing-login", Rotation::Lenient, [RevokedToken];
     fresh_tokens_are_not_taken: RenewalsIgnored, "freshest-wins/not-held", Rotation::Lenient, [];
     a_token_goes_anywhere: SendsAnywhere, "own-origin/abroad", Rotation::Lenient, [], abroad;
-    patience_has_no_end: EndlessPatience, "bounded-patience/three-failures", Rotation::Lenient, [LoginUnavailable];
+    waiting_has_no_end: EndlessWaiting, "bounded-failures/three-failures", Rotation::Lenient, [LoginUnavailable];
     a_broken_upload_is_sent_again: BrokenUploadSentAgain, "bounded-call/cause", Rotation::Lenient, [BrokenUpload];
-    a_first_sending_has_no_body: ProbesUnasked, "bounded-call/probe", Rotation::Lenient, [];
+    a_first_sending_has_no_body: HeadOnlyUnasked, "bounded-call/head-only", Rotation::Lenient, [];
     a_given_up_token_is_taken_again: TakesGivenUpTokens, "no-refused-twice/refused", Rotation::Lenient, [RevokedToken, StaleRenewal];
     an_unknown_token_is_dropped_at_once: DropsUnknownTokens, "kept-until-known/dropped", Rotation::Lenient, [RouteRefuses];
     a_reset_to_the_same_pair_forgets_the_token: ResetForgetsAlways, "bounded-logins/needless", Rotation::Lenient, [Reset];
@@ -177,8 +177,8 @@ fn abroad(setup: Setup) -> Setup {
 }
 
 fn hurried(setup: Setup) -> Setup {
-    let patience = Some(Duration::from_secs(10));
-    Setup { calls: setup.calls.iter().map(|kind| Kind { patience, ..*kind }).collect(), ..setup }
+    let deadline = Some(Duration::from_secs(10));
+    Setup { calls: setup.calls.iter().map(|kind| Kind { deadline, ..*kind }).collect(), ..setup }
 }
 
 /// All calls are made by the second of two processes.
@@ -269,7 +269,7 @@ fn every_refusal_drops_a_token() {
 #[test]
 fn an_expiry_is_no_failure() {
     wrong!(This: ExpiryForgotten);
-    chance::<This>("ExpiryForgotten", "bounded-patience/three-failures", InjectedFault::Delay);
+    chance::<This>("ExpiryForgotten", "bounded-failures/three-failures", InjectedFault::Delay);
 }
 
 wrong!(Right: None);
@@ -290,7 +290,7 @@ fn the_machine_without_a_defect_keeps_every_invariant() {
 /// The clauses whose faulty machines have a test of their own.
 const APART: &[(Defect, &str)] = &[
     (Defect::DropsWithoutBudget, "bounded-logins/budget"),
-    (Defect::ExpiryForgotten, "bounded-patience/three-failures"),
+    (Defect::ExpiryForgotten, "bounded-failures/three-failures"),
     (Defect::WaitsForEver, "everyone-ends/unanswered"),
     (Defect::BrokenUploadSentAgain, "bounded-call/body"),
 ];

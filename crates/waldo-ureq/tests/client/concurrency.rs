@@ -1,11 +1,14 @@
 //! Many threads, one session.
 
 use std::collections::HashMap;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use waldo_adapter_tests::{Heard, Listener};
+use waldo_ureq::{Client, Factory};
 
 use crate::site::{bounded, client, emulator, on_threads, status};
 
@@ -54,5 +57,28 @@ fn rule_19_slow_subscriber_delays_only_its_thread() {
             assert_eq!(slowed.join().unwrap(), 200);
         });
         assert_eq!((stuck.load(Ordering::SeqCst), quick.heard().len()), (1, 20));
+    });
+}
+
+/// A user's code that panics costs its own call only, wherever the client calls it.
+///
+/// Seen in kent8192/reinhardt-web#1662.
+#[test]
+fn rule_19_panicking_thread_affects_no_other_thread() {
+    bounded(|| {
+        let emulator = emulator();
+        let client = client(emulator.origin());
+        let lost = |run: &dyn Fn(&Client)| catch_unwind(AssertUnwindSafe(|| run(&client))).is_err();
+        let panics = Listener::reacting(|_| panic!("a subscriber, on purpose"));
+        assert!(lost(&|client| assert_eq!(panics.during(|| status(client)), 200)));
+        assert!(lost(&|client| panics.during(|| assert!(client.invalidate(client.generation())))));
+        assert!(lost(&|client| {
+            let body = Factory::new(|| -> std::io::Result<Cursor<Vec<u8>>> {
+                panic!("a body, on purpose")
+            });
+            drop(client.post("/document").send(body));
+        }));
+        let statuses = on_threads(16, &Listener::new(), |_| status(&client), || ());
+        assert_eq!(statuses, [200; 16]);
     });
 }

@@ -18,7 +18,7 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
 
 use crate::site::{
-    PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings,
+    PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings, status,
 };
 
 const MEGABYTE: usize = 1_000_000;
@@ -755,5 +755,42 @@ fn an_upload_waits_no_longer_than_its_client() {
             matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))),
             "{error:?}"
         );
+    });
+}
+
+/// A server that refuses the first token on the head of an upload, without reading the body. It
+/// accepts the second token.
+fn refusing_uploads() -> Scripted {
+    let logins = AtomicU32::new(0);
+    Scripted::start(move |exchange| {
+        if exchange.is_login() {
+            return exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst)));
+        }
+        if exchange.line == "POST /up" && exchange.bears(&jwt(0)) {
+            exchange.answer(401, "Connection: close\r\n", "no");
+            return exchange.close();
+        }
+        let body = exchange.read_body();
+        exchange.answer(200, "", &body.len().to_string());
+    })
+}
+
+/// A race decides whether the client reads the response. The scenarios let the call fail in this
+/// case, but this adapter heals it.
+///
+/// Seen in urllib3/urllib3#241. Seen in seanmonstar/reqwest#1975. Seen in golang/go#51109.
+#[test]
+fn rule_24_refused_upload_of_any_length_is_resent() {
+    bounded(|| {
+        for length in [60_000, 70_000, 200_000, 1_000_000, 3_000_000, 8_000_000] {
+            let document = vec![7; length];
+            let server = refusing_uploads();
+            let client = client(server.origin());
+            assert_eq!(status(&client), 200);
+            let mut response = client.post("/up").send(document).unwrap();
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.body_mut().read_to_string().unwrap(), length.to_string());
+            assert_eq!(server.logins(), 2);
+        }
     });
 }

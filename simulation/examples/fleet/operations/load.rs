@@ -101,7 +101,7 @@ impl Mix {
     }
 
     /// How long a call waits for a token, if it does not wait for ever.
-    pub(super) fn patience(self, rng: &mut Rng) -> Option<Duration> {
+    pub(super) fn deadline(self, rng: &mut Rng) -> Option<Duration> {
         (self == Self::Mixed && rng.u8(..5) == 0).then(|| between(millis(200)..millis(1000), rng))
     }
 }

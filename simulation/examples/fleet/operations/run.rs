@@ -152,7 +152,7 @@ impl<'a, M: Machine> Run<'a, M> {
     fn begin(&mut self, index: usize, now: Duration) {
         let (one_shot, route) =
             (self.mix.one_shot(&mut self.rng), self.simulation.routes.pick(&mut self.rng));
-        let deadline = self.mix.patience(&mut self.rng).map(|patience| now + patience);
+        let deadline = self.mix.deadline(&mut self.rng).map(|deadline| now + deadline);
         if let Some(thread) = self.threads.get_mut(index) {
             (thread.one_shot, thread.route, thread.deadline) = (one_shot, route, deadline);
         }

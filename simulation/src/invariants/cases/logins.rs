@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     let told = |at, told| {
         move |watch: &mut Watch| {
             close(By::Failure, at)(watch);
-            watch.closed = watch.closed.map(|closed| Closed { told: Some(told), ..closed });
+            watch.closed = watch.closed.map(|closed| Closed { announced: Some(told), ..closed });
         }
     };
     let failed = |at| {
@@ -91,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
             [log_in(CALL).knowing(failed(ago(TICK)))],
         ),
         case(
-            "one-failure/told",
+            "one-failure/too-early",
             [
                 log_in(CALL).knowing(told(NOW, later(TICK))),
                 log_in(CALL).knowing(told(later(TICK), NOW)),
@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<Case> {
             [log_in(CALL).knowing(told(NOW, NOW)), log_in(CALL).knowing(close(By::Failure, NOW))],
         ),
         case(
-            "bounded-patience/three-failures",
+            "bounded-failures/three-failures",
             [
                 log_in(CALL).knowing(failures(By::Failure, 3)),
                 log_in(patient).knowing(failures(By::Failure, 4)),

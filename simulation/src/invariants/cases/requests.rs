@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("own-origin/abroad", [carries(Carries::Abroad)], [send_held(CALL)]),
         case("own-origin/unissued", [carries(Carries::Other)], [send_held(CALL)]),
         case(
-            "bounded-call/probe",
+            "bounded-call/head-only",
             [probe(CALL), probe(sent_before(1, 401))],
             [probe(broke_off), probe(one_shot(broke_off))],
         ),

@@ -103,7 +103,8 @@ pub(super) fn hold(token: TokenId) -> impl Fn(&mut Watch) {
 
 pub(super) fn close(by: By, at_least_until: Instant) -> impl Fn(&mut Watch) {
     move |watch| {
-        watch.closed = Some(Closed { by, streak: 1, at_least_until, failed_at: None, told: None });
+        watch.closed =
+            Some(Closed { by, streak: 1, at_least_until, failed_at: None, announced: None });
     }
 }
 
