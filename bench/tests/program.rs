@@ -128,7 +128,7 @@ fn a_count_of_nothing_is_no_success() {
 /// `script` runs the program on a pseudo-terminal, and prints what the program writes there.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_progress_is_a_bar_on_a_terminal_and_nothing_in_a_short_log() {
+fn progress_bar_appears_on_terminals_only() {
     let arguments = ["attach", "--rounds", "1", "--seed", "1"];
     let log = program().args(arguments).output().unwrap();
     assert!(log.status.success(), "{log:?}");

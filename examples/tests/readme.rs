@@ -132,7 +132,7 @@ fn each_link_of_a_crates_readme_is_absolute() {
 
 /// A registry does not know the links of rustdoc: it shows "[`Lead`]" with its brackets.
 #[test]
-fn each_name_in_brackets_of_a_crates_readme_is_a_link() {
+fn bracketed_names_in_crate_readmes_are_links() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for document in readmes_of_crates() {
         let text = std::fs::read_to_string(root.join(&document)).unwrap();

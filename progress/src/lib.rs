@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_work_done_the_time_so_far_is_told() {
+    fn elapsed_time_is_shown_before_first_step() {
         let began = Instant::now();
         let mut lines = Lines::new(100, "cases", began);
         let line = lines.add(0, began + Duration::from_secs(45));

@@ -80,7 +80,7 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "bounded-call",
-        sentence: "A call is sent at most three times, and a one-shot call once. Only a 401 causes a resend. Only an upload that broke off makes a head-only attempt, without its body.",
+        sentence: "A call is sent at most three times. A one-shot call is sent once, because the simulation reads its body with the first attempt. Only a 401 causes a resend. Only an upload that broke off makes a head-only attempt, without its body.",
         clauses: &[
             Clause { name: "head-only", objects: calls::sends_head_only_unasked },
             Clause { name: "three-times", objects: calls::is_sent_a_fourth_time },
@@ -126,7 +126,7 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "kept-until-known",
-        sentence: "If no response has accepted a token yet, the client drops it only after refusals for 1.5 s, because the server may learn of the token a little later.",
+        sentence: "Before a response has accepted a token, the client drops it only after refusals for 1.5 s. The server may learn of the token late.",
         clauses: &[Clause { name: "dropped", objects: tokens::is_dropped_unknown }],
     },
     Invariant {

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_cut_off_has_the_fields_that_came_whole() {
+    fn truncated_body_keeps_complete_fields() {
         let cut = error(400, br#"{"code":"INVALID_DATA","message":"custom"#);
         assert_eq!((cut.code(), cut.message()), (Some("INVALID_DATA"), None));
         let long = format!(r#"{{"code":"X","message":"{}"}}"#, "x".repeat(ApiError::MAX_BODY));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_code_with_the_form_of_a_name_is_shown() {
+    fn display_shows_only_codes_of_name_characters() {
         let shown = |code: &str| {
             let body = serde_json::json!({ "code": code, "message": "eyJ.ca.nary" }).to_string();
             let error = error(400, body.as_bytes());

@@ -438,7 +438,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mark_of_a_failed_connection_changes_no_other_part_of_its_error() {
+    fn connection_mark_keeps_the_rest_of_error() {
         let unreachable = || ureq::Error::Io(io::ErrorKind::NetworkUnreachable.into());
         let (plain, marked) = (unreachable(), NotConnected::mark(unreachable()));
         assert!(!is_connect(&plain) && is_connect(&marked));

@@ -124,7 +124,7 @@ fn rule_22_each_entry_is_emitted_once_at_its_level() {
 }
 
 #[test]
-fn the_events_and_refusals_of_a_client_have_its_name() {
+fn events_and_refusals_show_client_name() {
     for name in [None, Some("sandbox")] {
         let clients = Clients::default();
         let config = config(Credentials::new("k", "s").unwrap()).failures_per_call(1);

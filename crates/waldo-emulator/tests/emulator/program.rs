@@ -251,7 +251,7 @@ fn stubs_and_faults_are_read_from_files() {
 }
 
 #[test]
-fn a_control_host_is_a_further_name_of_the_controls() {
+fn control_host_is_accepted_as_another_name() {
     let running = Running::with(&["--control-host", "emulator:8787"]);
     let mut visitor = Visitor::to(running.addr);
     let mut status = |host: &str| {

@@ -175,7 +175,7 @@ fn rule_17_a_file_is_opened_for_each_sending() {
 }
 
 #[test]
-fn a_factory_that_fails_ends_the_call_before_anything_is_sent() {
+fn failing_factory_ends_call_before_sending() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());
@@ -250,7 +250,7 @@ mod multipart {
     }
 
     #[test]
-    fn rule_17_a_form_of_a_factory_is_sent_again_with_its_own_boundary() {
+    fn rule_17_factory_form_is_resent_with_new_boundary() {
         bounded(async {
             let is_dead = Arc::new(AtomicBool::new(false));
             let (dead, tokens) = (Arc::clone(&is_dead), AtomicU32::new(1));

@@ -107,7 +107,7 @@ impl Body for PassedOn {
 }
 
 #[test]
-fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
+fn connect_error_of_body_is_not_the_calls() {
     bounded(async {
         let server = Scripted::start(|_| grant(&jwt(1)));
         let client = client(server.origin());
@@ -123,7 +123,7 @@ fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
 }
 
 #[test]
-fn an_error_says_whether_its_call_was_sent_and_shows_no_url() {
+fn error_reports_sending_and_hides_url() {
     bounded(async {
         let emulator = emulator();
         let client = client(emulator.origin());

@@ -16,7 +16,7 @@ fn strict(origin: impl Into<String>) -> Client {
 }
 
 #[test]
-fn a_4xx_or_5xx_is_an_error_with_its_code() {
+fn error_status_has_code_of_body() {
     bounded(async {
         let emulator = emulator();
         let client = strict(emulator.origin());
@@ -40,7 +40,7 @@ fn a_4xx_or_5xx_is_an_error_with_its_code() {
 }
 
 #[test]
-fn a_status_is_a_response_if_the_program_wants_that() {
+fn status_is_a_response_if_set() {
     bounded(async {
         let emulator = emulator();
         let (strict, lax) = (strict(emulator.origin()), client(emulator.origin()));
@@ -94,7 +94,7 @@ async fn cut_off(body: String, limit: Duration, cut: bool) -> Error {
 }
 
 #[test]
-fn of_an_answers_body_no_more_is_read_than_is_needed() {
+fn error_body_is_read_to_its_limit() {
     bounded(async {
         let short = Duration::from_millis(300);
         let code = r#"{"code":"LATE","message":"#.to_owned();

@@ -170,7 +170,7 @@ fn rule_24_rejected_login_keeps_broken_uploads_error() {
 }
 
 #[test]
-fn rule_24_a_late_resend_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_late_resend_keeps_broken_uploads_error() {
     bounded(async {
         let shared = Arc::new(OnceLock::<Client>::new());
         let (client, logins) = (Arc::clone(&shared), AtomicU32::new(0));

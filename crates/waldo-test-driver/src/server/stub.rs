@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn counted_stubs_answer_in_turn_and_the_newest_permanent_stub_answers_then() {
+    fn counted_stubs_precede_newest_permanent_stub() {
         let mut stubs = Stubs::default();
         stubs.push(Stub::prefix(Method::GET, "/a").json(200, &json!(1)));
         stubs.push(of("/a", 2).times(2));

@@ -42,7 +42,7 @@ fn an_evaluation_ends_after_a_number_of_polls() {
 }
 
 #[test]
-fn an_evaluation_ends_at_a_time_of_the_server_s_clock() {
+fn evaluation_ends_by_server_clock() {
     let (mut caller, token) = caller(EvaluationEnd::After(Duration::from_secs(5)));
     let begun = begin(&mut caller, &token, "/onboard");
     caller.pass(4_999);
@@ -88,7 +88,7 @@ fn a_poll_that_is_refused_does_not_count() {
 }
 
 #[test]
-fn by_default_an_evaluation_stays_pending_and_no_poll_shows_it() {
+fn default_evaluation_stays_pending() {
     let (mut caller, token) = caller(EvaluationEnd::default());
     let begun = begin(&mut caller, &token, "/onboard");
     for _ in 0..3 {

@@ -88,7 +88,7 @@ fn a_stub_answers_no_login() {
 }
 
 #[test]
-fn a_number_that_is_no_status_is_sent_as_500() {
+fn invalid_status_number_becomes_500() {
     let mut caller = Caller::new();
     let token = caller.login();
     for number in [0, 100, 199, 1000] {

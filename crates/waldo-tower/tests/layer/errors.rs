@@ -228,7 +228,7 @@ impl Body for PassedOn {
 }
 
 #[test]
-fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
+fn connect_error_of_body_is_not_the_calls() {
     on_a_runtime(async {
         let emulator = emulator();
         let hyper =
@@ -245,7 +245,7 @@ fn the_connection_of_a_body_is_not_the_connection_of_its_call() {
 }
 
 #[test]
-fn a_4xx_or_5xx_becomes_an_error_with_its_code() {
+fn error_for_status_has_code_of_body() {
     on_a_runtime(async {
         let emulator = emulator();
         let service = service(&emulator);

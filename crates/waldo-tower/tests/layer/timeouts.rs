@@ -99,7 +99,7 @@ fn rule_24_the_timeout_covers_an_upload_that_asks() {
 }
 
 #[test]
-fn rule_24_a_timeout_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_timeout_keeps_broken_uploads_error() {
     on_a_runtime(async {
         // The login and the upload take the only places.
         let inner = BusyAfter(2, Arc::default(), breaks_off());

@@ -133,7 +133,7 @@ async fn broke_off(is_rejected: bool) -> Error {
 
 /// A later error would say that nothing was sent.
 #[test]
-fn rule_24_a_later_error_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_later_error_keeps_broken_uploads_error() {
     for is_rejected in [true, false] {
         let error = on_a_runtime(broke_off(is_rejected));
         assert!(matches!(error, Error::BrokeOff(_)) && !error.never_sent(), "{error:?}");

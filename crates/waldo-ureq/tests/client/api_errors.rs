@@ -37,7 +37,7 @@ fn api_error(client: &Client) -> ApiError {
 }
 
 #[test]
-fn the_error_of_a_status_has_what_the_api_says() {
+fn status_error_has_the_apis_code_and_message() {
     bounded(|| {
         let server = server(|exchange| {
             exchange.answer(400, "Connection: close\r\nRetry-After: 7\r\n", BODY);
@@ -57,7 +57,7 @@ fn the_error_of_a_status_has_what_the_api_says() {
 }
 
 #[test]
-fn without_the_setting_a_status_is_a_response_with_its_body() {
+fn status_is_a_response_without_the_setting() {
     bounded(|| {
         let server = server(|exchange| exchange.answer(400, "", BODY));
         let client = client(&server);
@@ -96,7 +96,7 @@ fn an_endless_body_is_read_up_to_its_limit() {
 }
 
 #[test]
-fn a_body_that_stalls_gives_the_fields_that_have_come() {
+fn stalled_body_keeps_received_fields() {
     bounded(|| {
         let server = server(|exchange| {
             let head = "HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n";

@@ -28,7 +28,7 @@ fn a_call_that_hangs_ends_with_the_agents_timeout() {
 }
 
 #[test]
-fn a_call_has_a_minute_unless_the_program_says_otherwise() {
+fn default_timeout_is_one_minute() {
     let own = |builder: ClientBuilder| builder.build().unwrap().agent().config().timeouts().global;
     let minute = Duration::from_secs(60);
     let builder = || Client::builder(credentials()).origin("http://127.0.0.1:1");

@@ -572,7 +572,7 @@ fn rule_24_rejected_login_keeps_broken_uploads_error() {
 /// Another call has replaced the token, so the upload is sent again. The server may still have acted
 /// on the first upload.
 #[test]
-fn rule_24_a_failed_resend_does_not_hide_that_an_upload_broke_off() {
+fn rule_24_failed_resend_keeps_broken_uploads_error() {
     bounded(|| {
         let other = Arc::new(OnceLock::<Client>::new());
         let calls = Arc::clone(&other);
