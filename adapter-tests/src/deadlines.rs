@@ -1,7 +1,7 @@
 //! Nothing takes longer than it may. A case that measures allows for a slow machine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -148,4 +148,22 @@ pub fn a_follower_waits_no_longer_than_it_may<A: Adapter>() {
         assert_eq!(leader.join().unwrap(), 200);
     });
     assert_eq!(emulator.stats().server.logins(), 1);
+}
+
+pub fn rule_14_max_wait_excludes_time_of_sending<A: Adapter>() {
+    let (max_wait, logins) = (Duration::from_millis(300), AtomicU32::new(0));
+    let server = Scripted::start(move |exchange| {
+        if exchange.is_login() {
+            exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst)));
+        } else if exchange.line == "GET /slow" && exchange.bears(&jwt(0)) {
+            thread::sleep(max_wait * 2);
+            exchange.answer(401, "", "");
+        } else {
+            exchange.answer(200, "", "");
+        }
+    });
+    let client = A::build(Setup { max_wait, ..Setup::new(server.origin()) });
+    assert_eq!(client.status(), 200);
+    assert_eq!(client.send(Call::get("/slow")).unwrap().status, 200);
+    assert_eq!(server.logins(), 2);
 }

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use waldo_auth_client::{Reason, Refusal};
 use waldo_emulator::model::{Answer, Fault, Server};
 
 use crate::adapter::{Adapter, Call, Kind, Setup};
+use crate::scripted::{Scripted, jwt};
 use crate::site::emulator;
 
 pub fn unreachable_server_is_unavailable_login_with_source<A: Adapter>() {
@@ -53,4 +55,23 @@ pub fn revoked_key_is_detected_at_login_after_invalidate<A: Adapter>() {
     let failure = client.call().unwrap_err();
     assert!(matches!(failure.kind, Kind::Refused(Refusal::Rejected { .. })), "{failure:?}");
     assert!(failure.error.to_string().starts_with(&emulator.origin()), "{failure:?}");
+}
+
+/// The server may have acted on the upload before the connection broke off.
+pub fn rule_24_rejected_login_keeps_error_of_broken_upload<A: Adapter>() {
+    let (uploads, logins) = (AtomicU32::new(0), AtomicU32::new(0));
+    let is_first = |count: &AtomicU32| count.fetch_add(1, Ordering::SeqCst) == 0;
+    let server = Scripted::start(move |exchange| match exchange.line.as_str() {
+        "POST /authenticate" if is_first(&logins) => exchange.grant(&jwt(1)),
+        "POST /authenticate" => exchange.answer(401, "", r#"{"code":"INVALID_API_KEY"}"#),
+        "POST /up" if is_first(&uploads) => exchange.close(),
+        // The head-only attempt.
+        "POST /up" => exchange.answer(401, "Connection: close\r\n", ""),
+        _ => exchange.answer(200, "", ""),
+    });
+    let client = A::build(Setup::new(server.origin()));
+    assert_eq!(client.status(), 200);
+    let failure = client.send(Call::post("/up", vec![7; 8_000_000])).unwrap_err();
+    assert!(matches!(failure.kind, Kind::BrokeOff) && !failure.never_sent, "{failure:?}");
+    assert_eq!(server.logins(), 2);
 }

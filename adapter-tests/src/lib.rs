@@ -52,6 +52,7 @@ macro_rules! test_adapter {
                 timeout_bounds_whole_call_not_each_attempt
                 client_max_wait_bounds_each_call
                 max_wait_does_not_bound_the_attempt
+                rule_14_max_wait_excludes_time_of_sending
                 rule_13_a_login_that_hangs_fails_before_its_lease_expires
                 rule_13_a_login_outlives_a_call_that_has_less_time
                 rule_14_wait_beyond_deadline_is_refused_at_once
@@ -62,6 +63,7 @@ macro_rules! test_adapter {
                 unreachable_server_is_unavailable_login_with_source
                 a_call_that_breaks_is_not_sent_again
                 revoked_key_is_detected_at_login_after_invalidate
+                rule_24_rejected_login_keeps_error_of_broken_upload
             }
             loads {
                 rule_13_a_storm_of_500_answers_401_is_one_login

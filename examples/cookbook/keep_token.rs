@@ -28,8 +28,10 @@ fn tool(token_file: &Path) -> Result<(), Failure> {
     }
     let result = client.get("/customer").query("field", "id").call();
     // Keep the token also after a failed call: it is still the newest token.
-    if let Some(snapshot) = client.snapshot() {
-        keep(&snapshot, token_file)?;
+    if let Some(snapshot) = client.snapshot()
+        && let Err(error) = keep(&snapshot, token_file)
+    {
+        eprintln!("the token is not kept: {error}");
     }
     println!("{}", result?.body_mut().read_to_string()?);
     Ok(())

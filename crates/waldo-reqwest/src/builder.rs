@@ -132,8 +132,8 @@ impl ClientBuilder {
         Self { timeout: timeout.into(), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
-    /// limit.
+    /// How long a call may wait for a login or a backoff before each sending. After this time, the
+    /// call is refused. `None` sets no limit.
     ///
     /// Default: 60 s. This limits waiting only, and [`timeout`](Self::timeout) limits the whole
     /// call.

@@ -71,9 +71,9 @@ pub(crate) async fn run<E: Exchange>(
             (Upload::HeadOnly, Some(error)) => {
                 let copy = sending::copy(&mut request);
                 let request = admitted(&head, request)?;
-                match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await? {
-                    Some(response) => (Sent::Ended(Ok(response), None), copy, None),
-                    None => return Err(error),
+                match sending::probe(&mut exchange, request, upload.unwrap_or_default()).await {
+                    Ok(Some(response)) => (Sent::Ended(Ok(response), None), copy, Some(error)),
+                    Ok(None) | Err(_) => return Err(error),
                 }
             }
             (_, Some(error)) if once => return Err(error),
@@ -87,9 +87,10 @@ pub(crate) async fn run<E: Exchange>(
                 let sent = match how {
                     Upload::Send => sending::send(&mut exchange, request).await,
                     Upload::ExpectContinue | Upload::HeadOnly => {
-                        match sending::ask(&mut exchange, request).await? {
-                            Asked::Sent(sent) => sent,
-                            Asked::Refused(body) => {
+                        match sending::ask(&mut exchange, request).await {
+                            Err(error) => return Err(first.unwrap_or(error.into())),
+                            Ok(Asked::Sent(sent)) => sent,
+                            Ok(Asked::Refused(body)) => {
                                 let mut request = sending::copy(&mut copy);
                                 *request.body_mut() = Some(body);
                                 sending::send(&mut exchange, admitted(&head, request)?).await
@@ -120,13 +121,14 @@ pub(crate) async fn run<E: Exchange>(
                 } else if once {
                     return result;
                 }
-                (then, None)
+                // `max_wait` limits the waiting before each sending, and not the sending.
+                (bound(client, then, ends), first)
             }
             Sent::BrokeOff(error) => {
                 let Verdict::Retry(then) = client.session().break_off(attempt) else {
                     return Err(error);
                 };
-                (then, Some(error))
+                (bound(client, then, ends), Some(error))
             }
         };
     }

@@ -27,8 +27,9 @@ const NOT_SENT: Error = Error::Timeout { sent: false };
 
 /// How far a call has come.
 enum Stage<B> {
-    /// The body has not been sent yet, or can be sent again.
-    Fresh(Body<B>),
+    /// The body has not been sent yet, or can be sent again. If an earlier upload broke off, its
+    /// error is here.
+    Fresh(Body<B>, Option<Error>),
     /// The upload broke off with this error. If there is a second body, the call can be sent again.
     BrokeOff(Error, Option<Body<B>>),
 }
@@ -49,8 +50,8 @@ impl<B> Stage<B> {
     /// but the server may have acted on the upload.
     fn into_error(self, reason: impl Into<Error>) -> Error {
         match self {
-            Self::Fresh(_) => reason.into(),
-            Self::BrokeOff(error, _) => error,
+            Self::Fresh(_, None) => reason.into(),
+            Self::Fresh(_, Some(error)) | Self::BrokeOff(error, _) => error,
         }
     }
 }
@@ -87,13 +88,14 @@ impl<S> Exchange<S> {
         let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
         let ends = self.ends(&mut head);
-        let mut call = self.bound(call, ends, &mut head);
+        let max_wait = self.max_wait(&mut head);
+        let mut call = self.bound(call, ends, max_wait);
         let session = self.layer.session.clone();
         let upload = body.upload();
         if upload.is_some() {
             close_connection(head.headers_mut())?;
         }
-        let mut stage = Stage::Fresh(body);
+        let mut stage = Stage::Fresh(body, None);
         loop {
             // Wait for capacity before `admit`, because an admitted request must be sent right
             // away. A login may hold the capacity, so the wait ends with the call's deadline.
@@ -115,25 +117,29 @@ impl<S> Exchange<S> {
             call = match admission {
                 Admission::Send(attempt) => {
                     let how = if upload.is_some() { attempt.upload() } else { Upload::Send };
-                    let (sent, spare) = match (how, stage) {
+                    // No later error replaces the error of an upload that broke off, because the
+                    // server may have acted on the upload.
+                    let (sent, spare, first) = match (how, stage) {
                         (Upload::HeadOnly, Stage::BrokeOff(error, spare)) => {
                             let sending = self.sending(service, &head, ends);
-                            match sending.probe(upload.unwrap_or_default()).await? {
-                                Some(response) => (Sent::Answered(response, None), spare),
-                                None => return Err(error),
+                            match sending.probe(upload.unwrap_or_default()).await {
+                                Ok(Some(response)) => {
+                                    (Sent::Answered(response, None), spare, Some(error))
+                                }
+                                Ok(None) | Err(_) => return Err(error),
                             }
                         }
-                        (_, Stage::BrokeOff(error, None)) => return Err(error),
-                        (how, Stage::Fresh(body)) => {
+                        (how, stage) => {
+                            let (body, first) = match stage {
+                                Stage::Fresh(body, first) => (body, first),
+                                Stage::BrokeOff(error, Some(body)) => (body, Some(error)),
+                                Stage::BrokeOff(error, None) => return Err(error),
+                            };
                             let spare = body.again(again);
-                            (self.send(how, service, &head, ends, body).await?, spare)
-                        }
-                        (how, Stage::BrokeOff(error, Some(body))) => {
-                            let spare = body.again(again);
-                            let sent = self.send(how, service, &head, ends, body).await;
-                            // The server may have acted on the upload that broke off, and not on
-                            // this sending.
-                            (sent.map_err(|_| error)?, spare)
+                            match self.send(how, service, &head, ends, body).await {
+                                Ok(sent) => (sent, spare, first),
+                                Err(error) => return Err(first.unwrap_or(error)),
+                            }
                         }
                     };
                     match sent {
@@ -148,8 +154,8 @@ impl<S> Exchange<S> {
                             let untouched = gate.and_then(Gate::take_back).map(Body::from);
                             // If the body cannot be sent again, any response is the call's answer.
                             let Some(body) = untouched.or(spare) else { return Ok(response) };
-                            stage = Stage::Fresh(body);
-                            then
+                            stage = Stage::Fresh(body, first);
+                            self.bound(then, ends, max_wait)
                         }
                         Sent::BrokeOff(error) => {
                             let error = Error::BrokeOff(error);
@@ -157,7 +163,7 @@ impl<S> Exchange<S> {
                                 return Err(error);
                             };
                             stage = Stage::BrokeOff(error, spare);
-                            then
+                            self.bound(then, ends, max_wait)
                         }
                     }
                 }
@@ -246,10 +252,15 @@ impl<S> Exchange<S> {
         own.or(self.layer.timeout).map(|span| self.after(span))
     }
 
-    /// Sets the deadline of the call's waiting.
-    fn bound(&self, call: Call, ends: Option<Instant>, head: &mut Request<()>) -> Call {
+    /// How long the call may wait before each sending.
+    fn max_wait(&self, head: &mut Request<()>) -> Option<Duration> {
         let own = head.extensions_mut().remove::<MaxWait>().map(|MaxWait(span)| span);
-        let limit = own.or(self.layer.max_wait).map(|span| self.after(span));
+        own.or(self.layer.max_wait)
+    }
+
+    /// Sets the deadline of the call's waiting before the next sending.
+    fn bound(&self, call: Call, ends: Option<Instant>, max_wait: Option<Duration>) -> Call {
+        let limit = max_wait.map(|span| self.after(span));
         match [ends, limit].into_iter().flatten().min() {
             Some(limit) => call.with_deadline(limit),
             None => call,

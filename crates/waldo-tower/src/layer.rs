@@ -75,8 +75,8 @@ impl WaldoLayer {
         Self { timeout: timeout.into(), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
-    /// limit.
+    /// How long a call may wait for a login or a backoff before each sending. After this time, the
+    /// call is refused. `None` sets no limit.
     ///
     /// Default: 60 s. The limit bounds waiting only. [`timeout`](Self::timeout) bounds the whole
     /// call. The extension [`MaxWait`](crate::MaxWait) sets the limit of a single call.

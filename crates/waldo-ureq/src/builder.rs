@@ -130,8 +130,8 @@ impl ClientBuilder {
         Self { sender: Some(sender), ..self }
     }
 
-    /// How long one call may wait for a login or a backoff before it is refused. `None` sets no
-    /// limit.
+    /// How long a call may wait for a login or a backoff before each sending. After this time, the
+    /// call is refused. `None` sets no limit.
     ///
     /// Default: 60 s. This limits waiting only, and [`timeout`](Self::timeout) limits the whole
     /// call.

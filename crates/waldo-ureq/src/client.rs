@@ -114,7 +114,7 @@ impl Client {
         let mut carrier = Request::new(());
         *carrier.uri_mut() = resolve(self.origin(), Uri::default())?;
         // Drop the attempt, because this client does not see the response.
-        let call = self.bound(Call::replayable(), self.options());
+        let call = self.bound(Call::replayable(), self.end_of(self.timeout));
         drop(self.admit(call, &mut carrier, &mut false)?);
         carrier
             .headers_mut()
@@ -208,14 +208,15 @@ impl Client {
         request: Request<P>,
         options: Options,
     ) -> Result<Response<Body>, Error> {
-        let ends = options.timeout.map(|timeout| self.session.now().saturating_add(timeout));
+        let ends = self.end_of(options.timeout);
         let mut call =
-            self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, options);
+            self.bound(if P::REPLAYABLE { Call::replayable() } else { Call::one_shot() }, ends);
         let (mut head, mut payload) = request.into_parts();
         head.uri = resolve(self.origin(), head.uri)?;
         // Do this before the token is added, because a lookup in an empty map costs nothing.
         let description = describe(&mut head, &payload)?;
-        // The error with which the upload broke off.
+        // The error with which the upload broke off. The server may have acted on the upload, so no
+        // later error replaces this error.
         let mut broken = None;
         // The time that is left. At first, it is exactly the timeout: if this is the agent's own,
         // the request needs no settings of its own.
@@ -258,8 +259,10 @@ impl Client {
                 // short body would wait for the server, and ureq has no separate limit for it. A
                 // 401 is sent again about once in a token's lifetime, so a new connection is cheap.
                 Verdict::Retry(again) => {
-                    call = again;
-                    broken = sent.result.err().filter(|_| sent.ending == Ending::BrokeOff);
+                    // `max_wait` limits the waiting before each sending, and not the sending.
+                    call = self.bound(again, ends);
+                    let broke_off = sent.ending == Ending::BrokeOff;
+                    broken = sent.result.err().filter(|_| broke_off).or(broken);
                     // ureq starts its timeouts anew with each request, so a call that is sent twice
                     // would take twice as long.
                     left = self.left(ends);
@@ -267,8 +270,6 @@ impl Client {
                 Verdict::Deliver => {
                     return match (sent.result, broken) {
                         (Ok(response), _) => deliver(response, options),
-                        // The server may have acted on the upload that broke off, and not on this
-                        // request.
                         (Err(error), Some(first)) if error.status().is_none() => Err(first),
                         (Err(error), _) => Err(error),
                     };
@@ -346,11 +347,16 @@ impl Client {
     }
 
     /// Sets the deadline of the call's waiting.
-    fn bound(&self, call: Call, options: Options) -> Call {
-        match [options.timeout, self.max_wait].into_iter().flatten().min() {
-            Some(limit) => call.with_deadline(self.session.now().saturating_add(limit)),
+    fn bound(&self, call: Call, ends: Option<Instant>) -> Call {
+        match [ends, self.end_of(self.max_wait)].into_iter().flatten().min() {
+            Some(deadline) => call.with_deadline(deadline),
             None => call,
         }
+    }
+
+    /// The instant at which this time from now ends.
+    fn end_of(&self, time: Option<Duration>) -> Option<Instant> {
+        time.map(|time| self.session.now().saturating_add(time))
     }
 }
 

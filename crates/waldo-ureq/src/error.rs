@@ -168,8 +168,9 @@ impl Error {
     /// the call was not sent, or the server refused its token with a 401 and no new token came.
     ///
     /// A delivered 4xx or 5xx is `false`, because the server has answered the call. If `false`, the
-    /// server may have acted on the call. Whether a second call is safe depends on
-    /// the route.
+    /// server may have acted on the call. Whether a second call is safe depends on the route. If a
+    /// middleware repeats requests, it may have sent the call before the sending that failed. This
+    /// method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Refused(_)
@@ -202,6 +203,10 @@ fn is_connect(error: &ureq::Error) -> bool {
         // The system refuses connections only, and no write or read.
         let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
         return is_refused || NotConnected::is_in(error);
+    }
+    #[cfg(feature = "native-tls")]
+    if matches!(error, ureq::Error::NativeTls(_)) {
+        return true;
     }
     matches!(
         error,
@@ -276,6 +281,10 @@ impl fmt::Display for Error {
             Self::Status(error) => error.fmt(f),
             Self::Ureq(ureq::Error::Timeout(Timeout::Global)) => {
                 f.write_str("the call's timeout has passed")
+            }
+            // ureq's own message shows the URL, and its query may hold data of customers.
+            Self::Ureq(ureq::Error::RequireHttpsOnly(_)) => {
+                f.write_str("the agent allows https only, and the client's origin is http")
             }
             Self::Ureq(error) => write!(f, "the request failed: {error}"),
         }

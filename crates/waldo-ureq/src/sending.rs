@@ -279,7 +279,8 @@ impl Sender {
         }
         let failed = body.failed;
         let result = result.map_err(|error| match (error, ending) {
-            (ureq::Error::Io(error), _) if failed => Error::Body(error),
+            // ureq unwraps an `io::Error` that holds an error of another request of ureq.
+            (error, _) if failed => Error::Body(error.into_io()),
             (error, Ending::BrokeOff) => Error::BrokeOff(error),
             (error, Ending::Usual | Ending::OutOfTime) => Error::Ureq(error),
         });
