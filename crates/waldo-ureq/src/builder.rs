@@ -146,6 +146,9 @@ impl ClientBuilder {
     /// method, the agent's `timeout_global` does not count.
     /// [`RequestBuilder::timeout`](crate::RequestBuilder::timeout) sets another limit for one call.
     ///
+    /// With `None`, a 4xx or 5xx whose body stalls keeps a thread until the server closes the
+    /// connection.
+    ///
     /// Logins have a timeout of their own: see [`lease`](ConfigBuilder::lease).
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: Timeout::Set(timeout.into()), ..self }

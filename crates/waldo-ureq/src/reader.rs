@@ -46,7 +46,13 @@ impl<'a> Watched<'a> {
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.touched.get_or_insert_with(Instant::now);
-        let read = self.read_counted(buffer);
+        // `Read` asks its callers to read again after a signal, and ureq does not.
+        let read = loop {
+            match self.read_counted(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
         self.failed = read.is_err();
         self.ended = self.left == Some(0) || matches!(read, Ok(0));
         read
@@ -68,6 +74,22 @@ mod tests {
 
     fn stated(length: u64, body: &'static [u8]) -> Watched<'static> {
         Watched::new(Box::new(body), Some(length))
+    }
+
+    #[test]
+    fn interrupted_read_is_repeated() {
+        struct Signalled(bool);
+        impl Read for Signalled {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return (&b"body"[..]).read(buffer);
+                }
+                Err(ErrorKind::Interrupted.into())
+            }
+        }
+        let mut body = Watched::new(Box::new(Signalled(false)), Some(4));
+        assert_eq!(body.read(&mut [0; 8]).unwrap(), 4);
+        assert!(!body.failed && body.ended);
     }
 
     #[test]

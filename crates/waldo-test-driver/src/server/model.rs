@@ -60,6 +60,8 @@ pub struct Server {
     stubs: Stubs,
     evaluations: Evaluations,
     stats: Stats,
+    /// The number of requests before the counts were last set to zero. So no id comes twice.
+    counted_before: u64,
     /// The number of minted tokens, which is the next `jti`.
     minted: u64,
     /// The number of signing keys that were made.
@@ -106,6 +108,7 @@ impl Server {
             stubs: Stubs::default(),
             evaluations: Evaluations::default(),
             stats: Stats::default(),
+            counted_before: 0,
             minted: 0,
             rekeyed: 0,
             next_key: signing_key(1),
@@ -216,6 +219,7 @@ impl Server {
 
     /// Sets all counts to zero.
     pub fn reset_stats(&mut self) {
+        self.counted_before += self.stats.total();
         self.stats = Stats::default();
     }
 
@@ -375,7 +379,8 @@ impl Server {
                     (request.method(), request.uri(), request.body().as_ref());
                 let stub = self.stubs.take(method, uri.path());
                 let answer = stub.unwrap_or_else(|| {
-                    let visit = Visit { method, uri, body, serial: self.stats.total(), at };
+                    let serial = self.counted_before + self.stats.total();
+                    let visit = Visit { method, uri, body, serial, at };
                     route::answer(visit, &self.policy, &mut self.evaluations)
                 });
                 (answer, Some(bearer))

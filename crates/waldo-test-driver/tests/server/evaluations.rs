@@ -108,3 +108,13 @@ fn an_evaluation_can_be_ended_while_a_client_polls() {
     caller.server.set_policy(Policy { evaluations: end, ..Policy::default() });
     assert_eq!(poll(&mut caller, &token, &begun), "complete");
 }
+
+#[test]
+fn reset_of_counts_repeats_no_customer_id() {
+    let (mut caller, token) = caller(EvaluationEnd::Polls(1));
+    let first = begin(&mut caller, &token, "/onboard");
+    caller.server.reset_stats();
+    let ids: Vec<_> =
+        (0..3).map(|_| begin(&mut caller, &token, "/onboard")["customerId"].take()).collect();
+    assert!(!ids.contains(&first["customerId"]), "{ids:?} and {first}");
+}
