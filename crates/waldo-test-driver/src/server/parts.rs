@@ -75,6 +75,24 @@ impl Parts {
     }
 }
 
+/// Reads one `of`, or a list, from a JSON text.
+pub(super) fn read_all<T: TryFrom<Value, Error = BadWord>>(
+    json: &str,
+    of: &str,
+    example: &str,
+) -> Result<Vec<T>, BadWord> {
+    if json.trim().is_empty() {
+        return Err(BadWord(format!("there is nothing: expected a {of} such as {example}")));
+    }
+    match serde_json::from_str(json) {
+        Ok(Value::Array(list)) => list.into_iter().map(T::try_from).collect(),
+        Ok(one) => T::try_from(one).map(|one| vec![one]),
+        Err(error) => {
+            Err(BadWord(format!("this is not JSON ({error}): expected a {of} such as {example}")))
+        }
+    }
+}
+
 pub(super) fn word<T: DeserializeOwned>(
     json: &Value,
     name: &str,

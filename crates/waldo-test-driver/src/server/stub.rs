@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::clock::BadWord;
 use super::fault::{Forever, Times};
-use super::parts::{Parts, path_of, status};
+use super::parts::{Parts, path_of, read_all, status};
 use super::reply;
 
 /// The example at the end of a message about a whole stub.
@@ -126,16 +126,7 @@ impl Stub {
     ///
     /// The text is no stub and no list of stubs. The message says what was expected.
     pub fn read_all(json: &str) -> Result<Vec<Self>, BadWord> {
-        if json.trim().is_empty() {
-            return Err(BadWord(format!("there is nothing: expected a stub such as {EXAMPLE}")));
-        }
-        match serde_json::from_str(json) {
-            Ok(Value::Array(stubs)) => stubs.into_iter().map(Self::try_from).collect(),
-            Ok(stub) => Self::try_from(stub).map(|stub| vec![stub]),
-            Err(error) => Err(BadWord(format!(
-                "this is not JSON ({error}): expected a stub such as {EXAMPLE}"
-            ))),
-        }
+        read_all(json, "stub", EXAMPLE)
     }
 
     fn covers(&self, method: &Method, path: &str) -> bool {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Answer, Fault, Forever, RetryAfter, Stage, Target, Times};
 use crate::server::clock::{self, BadWord};
-use crate::server::parts::{Parts, header, path_of, status, word};
+use crate::server::parts::{Parts, header, path_of, read_all, status, word};
 
 /// The example at the end of a message about a whole fault.
 const EXAMPLE: &str = r#"{"on": "login", "answer": 503, "times": 2}"#;
@@ -27,16 +27,7 @@ impl Fault {
     ///
     /// The text is no fault and no list of faults. The message says what was expected.
     pub fn read_all(json: &str) -> Result<Vec<Self>, BadWord> {
-        if json.trim().is_empty() {
-            return Err(BadWord(format!("there is nothing: expected a fault such as {EXAMPLE}")));
-        }
-        match serde_json::from_str(json) {
-            Ok(Value::Array(faults)) => faults.into_iter().map(Self::try_from).collect(),
-            Ok(fault) => Self::try_from(fault).map(|fault| vec![fault]),
-            Err(error) => Err(BadWord(format!(
-                "this is not JSON ({error}): expected a fault such as {EXAMPLE}"
-            ))),
-        }
+        read_all(json, "fault", EXAMPLE)
     }
 }
 
