@@ -37,6 +37,11 @@ impl Refused {
     pub fn is_rejected(&self) -> bool {
         matches!(self.refusal, Refusal::Rejected { .. })
     }
+
+    /// Whether the call's time ended before a login could bring a token.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.refusal, Refusal::Deadline { .. })
+    }
 }
 
 impl fmt::Display for Refused {

@@ -9,9 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::uri::InvalidUri;
 use waldo_auth_client::{EnvError, InvalidSegment, Refused};
-use waldo_auth_core::{
-    AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
-};
+use waldo_auth_core::{AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin};
 
 /// Why a call brought no success. Each variant says what to do.
 ///
@@ -88,17 +86,10 @@ impl Error {
 
     /// The status, if the server answered with a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Status(error) => Some(error.status()),
-            Self::Reqwest(error) => error.status(),
-            Self::Refused(_)
-            | Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Url(_)
-            | Self::Segment(_)
-            | Self::Body(_)
-            | Self::BrokeOff(_) => None,
+        if let Self::Reqwest(error) = self {
+            return error.status();
         }
+        self.api().map(ApiError::status)
     }
 
     /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
@@ -116,17 +107,10 @@ impl Error {
     /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
     /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        match self {
-            Self::Refused(refused) => Some(refused.retry_in),
-            Self::Status(error) => error.retry_after(),
-            Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Url(_)
-            | Self::Segment(_)
-            | Self::Body(_)
-            | Self::BrokeOff(_)
-            | Self::Reqwest(_) => None,
+        if let Self::Refused(refused) = self {
+            return Some(refused.retry_in);
         }
+        self.api()?.retry_after()
     }
 
     /// Whether the server rejected the key pair, so that calls fail at once. Look at the key pair,
@@ -139,7 +123,7 @@ impl Error {
     /// timeout of reqwest's settings, or a wait for a login that the call's time did not allow.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::Refused(refused) => refused.is_timeout(),
             Self::Body(error) => error.kind() == io::ErrorKind::TimedOut,
             Self::BrokeOff(error) | Self::Reqwest(error) => error.is_timeout(),
             Self::ForeignOrigin(_)
@@ -155,26 +139,16 @@ impl Error {
     ///
     /// The error of a login is [`Error::Refused`], and its reason says more.
     pub fn is_connect(&self) -> bool {
-        match self {
-            Self::Reqwest(error) => error.is_connect() && !is_of_body(error),
-            Self::Refused(_)
-            | Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Url(_)
-            | Self::Segment(_)
-            | Self::Body(_)
-            | Self::BrokeOff(_)
-            | Self::Status(_) => false,
-        }
+        matches!(self, Self::Reqwest(error) if error.is_connect() && !is_of_body(error))
     }
 
     /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
     /// the call was not sent, or the server refused its token with a 401 and no new token came.
     ///
     /// A delivered 4xx or 5xx is `false`, because the server has answered the call. If `false`, the
-    /// server may have acted on the call. Whether a second call is safe depends on
-    /// the route. If reqwest's own settings have a `retry`, reqwest may have sent the call before
-    /// the sending that failed. This method does not see such a sending.
+    /// server may have acted on the call. Whether a second call is safe depends on the route. If
+    /// reqwest's own settings have a `retry`, reqwest may have sent the call before the sending that
+    /// failed. This method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Refused(_)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use waldo_auth_client::Refused;
-use waldo_auth_core::{AdmitError, ApiError, ForeignOrigin, Generation, Refusal};
+use waldo_auth_core::{AdmitError, ApiError, ForeignOrigin, Generation};
 
 use crate::body::OwnBodyFailed;
 
@@ -94,16 +94,10 @@ impl Error {
     /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
     /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        match self {
-            Self::Refused(refused) => Some(refused.retry_in),
-            Self::Status(error) => error.retry_after(),
-            Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::NotReady(_)
-            | Self::Timeout { .. }
-            | Self::BrokeOff(_)
-            | Self::Inner(_) => None,
+        if let Self::Refused(refused) = self {
+            return Some(refused.retry_in);
         }
+        self.api()?.retry_after()
     }
 
     /// Whether the server rejected the key pair, so that calls fail at once. Look at the key pair,
@@ -119,7 +113,7 @@ impl Error {
     /// [`TimedOut`](ErrorKind::TimedOut) among the sources only.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::Refused(refused) => refused.is_timeout(),
             Self::Timeout { .. } => true,
             Self::NotReady(error) | Self::BrokeOff(error) | Self::Inner(error) => {
                 has_kind(&**error, ErrorKind::TimedOut)
@@ -135,26 +129,17 @@ impl Error {
     /// not resolve and a failure of TLS have no type that all HTTP clients share. If you know the
     /// client, ask its own error, such as `hyper_util::client::legacy::Error::is_connect`.
     pub fn is_connect(&self) -> bool {
-        match self {
-            Self::NotReady(error) | Self::Inner(error) => {
-                has_kind(&**error, ErrorKind::ConnectionRefused)
-            }
-            Self::Refused(_)
-            | Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Timeout { .. }
-            | Self::BrokeOff(_)
-            | Self::Status(_) => false,
-        }
+        matches!(self, Self::NotReady(error) | Self::Inner(error)
+            if has_kind(&**error, ErrorKind::ConnectionRefused))
     }
 
     /// Whether the server cannot have acted on the call, so that it is safe to make the call again:
     /// the call was not sent, or the server refused its token with a 401 and no new token came.
     ///
     /// A delivered 4xx or 5xx is `false`, because the server has answered the call. If `false`, the
-    /// server may have acted on the call. Whether a second call is safe depends on
-    /// the route. If a layer below repeats requests, it may have sent the call before the sending
-    /// that failed. This method does not see such a sending.
+    /// server may have acted on the call. Whether a second call is safe depends on the route. If a
+    /// layer below repeats requests, it may have sent the call before the sending that failed. This
+    /// method does not see such a sending.
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Refused(_)

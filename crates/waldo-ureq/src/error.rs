@@ -9,9 +9,7 @@ use http::StatusCode;
 use http::uri::InvalidUri;
 use ureq::Timeout;
 use waldo_auth_client::{EnvError, InvalidSegment, Refused};
-use waldo_auth_core::{
-    AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin, Refusal,
-};
+use waldo_auth_core::{AdmitError, ApiError, ConfigError, ForeignOrigin, Generation, Origin};
 
 /// Why a call brought no success. Each variant says what to do.
 ///
@@ -90,18 +88,10 @@ impl Error {
 
     /// The status, if the server answered with a 4xx or 5xx.
     pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Status(error) => Some(error.status()),
-            Self::Ureq(error) => status_of(error),
-            Self::Refused(_)
-            | Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Target { .. }
-            | Self::Segment(_)
-            | Self::Header(_)
-            | Self::Body(_)
-            | Self::BrokeOff(_) => None,
+        if let Self::Ureq(error) = self {
+            return status_of(error);
         }
+        self.api().map(ApiError::status)
     }
 
     /// The `code` in the body of a 4xx or 5xx, such as `NOT_FOUND`.
@@ -119,18 +109,10 @@ impl Error {
     /// long as the `Retry-After` of a 4xx or 5xx asks. `None` if waiting does not help, or if only
     /// the caller can know.
     pub fn retry_in(&self) -> Option<Duration> {
-        match self {
-            Self::Refused(Refused { retry_in, .. }) => Some(*retry_in),
-            Self::Status(error) => error.retry_after(),
-            Self::ForeignOrigin(_)
-            | Self::TooManyHeaders
-            | Self::Target { .. }
-            | Self::Segment(_)
-            | Self::Header(_)
-            | Self::Body(_)
-            | Self::BrokeOff(_)
-            | Self::Ureq(_) => None,
+        if let Self::Refused(refused) = self {
+            return Some(refused.retry_in);
         }
+        self.api()?.retry_after()
     }
 
     /// Whether the server rejected the key pair, so that calls fail at once. Look at the key pair,
@@ -143,7 +125,7 @@ impl Error {
     /// call's limit before a login could bring a token.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Refused(refused) => matches!(refused.refusal, Refusal::Deadline { .. }),
+            Self::Refused(refused) => refused.is_timeout(),
             Self::BrokeOff(error) | Self::Ureq(error) => is_timeout(error),
             Self::ForeignOrigin(_)
             | Self::TooManyHeaders
