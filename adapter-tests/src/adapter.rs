@@ -41,7 +41,7 @@ pub trait Adapter: Clone + Send + Sync + 'static {
     /// Gives up the held token if it is of this generation.
     fn invalidate(&self, generation: Option<Generation>) -> bool;
 
-    /// What the next call would do.
+    /// The decision for the next call.
     fn explain(&self) -> Explanation;
 
     /// Resumes the token that the other client holds.
@@ -159,11 +159,11 @@ pub struct Answer {
 pub struct Failure {
     /// The kind of the adapter's error.
     pub kind: Kind,
-    /// What the error says of itself.
+    /// Whether the error reports a time limit.
     pub is_timeout: bool,
-    /// What the error says of itself.
+    /// Whether the error reports that the server cannot have acted on the call.
     pub never_sent: bool,
-    /// What the error says of itself.
+    /// The wait that the error proposes.
     pub retry_in: Option<Duration>,
     /// The adapter's error.
     pub error: Box<dyn Error + Send + Sync>,

@@ -1,4 +1,4 @@
-//! A redirect is an answer, whatever the stack would do with it.
+//! A redirect is an answer, also if the stack would follow it.
 
 use waldo_auth_client::Reason;
 

@@ -28,6 +28,11 @@ pub fn groups() -> [Group; 3] {
     [core(), shared(), renewed()]
 }
 
+/// The groups that are timed from two threads too.
+pub fn concurrent() -> [Group; 2] {
+    [shared(), renewed()]
+}
+
 /// The core alone, which gets the time as an argument.
 pub fn core() -> Group {
     Group::new("A1", "Attach a held token, the time passed in", floor("floor: clone and insert"))

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> io::Result<()> {
     let of = |tables| Progress::of(tables as u64, "tables");
     match command {
-        Command::Attach(pace) => attach(seeded(pace), &of(ATTACH)),
+        Command::Attach(pace) => attach(seeded(pace), &of(attached())),
         Command::Adopt(pace) => adopt(seeded(pace), &of(adopt::groups().count())),
         Command::Request(pace) => request(seeded(pace), &of(1))?,
         Command::Crowd(pace) => crowd(seeded(pace), &of(CROWD)),
@@ -54,9 +54,13 @@ fn run(command: Command) -> io::Result<()> {
     Ok(())
 }
 
-/// The number of tables of `attach`, and of `crowd`.
-const ATTACH: usize = 5;
+/// The number of tables of `crowd`.
 const CROWD: usize = 2;
+
+/// The number of tables of `attach`.
+fn attached() -> usize {
+    attach::groups().len() + attach::concurrent().len()
+}
 
 /// The number of tables of `count`.
 fn counted(counting: &Counting) -> usize {
@@ -66,7 +70,7 @@ fn counted(counting: &Counting) -> usize {
 
 fn all(pace: Pace) -> io::Result<()> {
     let counting = Counting::default();
-    let timed = ATTACH + adopt::groups().count() + 1 + CROWD;
+    let timed = attached() + adopt::groups().count() + 1 + CROWD;
     // A scenario of the stampede takes about as long as a table.
     let tables = timed + counted(&counting) + SCENARIOS.len();
     let progress = &Progress::of(tables as u64, "tables");
@@ -84,7 +88,7 @@ fn attach(pace: Pace, progress: &Progress) {
         time(&group, rounds, progress);
     }
     if available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
-        for group in [attach::shared(), attach::renewed()] {
+        for group in attach::concurrent() {
             time(&group, Rounds { threads: 2, ..rounds }, progress);
         }
     } else {

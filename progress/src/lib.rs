@@ -97,7 +97,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a log gets.
+/// The lines that a log gets.
 #[derive(Debug)]
 struct Lines {
     done: u64,
@@ -105,20 +105,20 @@ struct Lines {
     unit: &'static str,
     began: Instant,
     /// The time of the last line.
-    told: Instant,
+    printed: Instant,
 }
 
 impl Lines {
     const fn new(total: u64, unit: &'static str, now: Instant) -> Self {
-        Self { done: 0, total, unit, began: now, told: now }
+        Self { done: 0, total, unit, began: now, printed: now }
     }
 
     fn add(&mut self, done: u64, now: Instant) -> Option<String> {
         self.done += done;
-        if now.saturating_duration_since(self.told) < PAUSE {
+        if now.saturating_duration_since(self.printed) < PAUSE {
             return None;
         }
-        self.told = now;
+        self.printed = now;
         let left = left(now.saturating_duration_since(self.began), self.done, self.total);
         let (done, total) = (HumanCount(self.done), HumanCount(self.total));
         Some(format!("{done} of {total} {}, {left}", self.unit))

@@ -62,7 +62,8 @@ pub struct Violation {
 pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "own-origin",
-        sentence: "A token goes to its own origin only, exactly as the server issued it. A token that the server did not issue goes nowhere.",
+        sentence: "A token goes to its own origin only, exactly as the server issued it. \
+                   A token that the server did not issue goes nowhere.",
         clauses: &[
             Clause { name: "abroad", objects: tokens::goes_abroad },
             Clause { name: "unissued", objects: tokens::is_not_issued },
@@ -71,7 +72,8 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "one-login",
-        sentence: "At most one login is under way, unless the lease of an earlier login has expired. A login outlives its call and the drop of a token.",
+        sentence: "At most one login is under way, unless the lease of an earlier login \
+                   has expired. A login outlives its call and the drop of a token.",
         clauses: &[
             Clause { name: "beside-another", objects: logins::starts_beside_another },
             Clause { name: "no-lease", objects: logins::has_no_lease },
@@ -80,7 +82,10 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "bounded-call",
-        sentence: "A call is sent at most three times. A one-shot call is sent once, because the simulation reads its body with the first attempt. Only a 401 causes a resend. Only an upload that broke off makes a head-only attempt, without its body.",
+        sentence: "A call is sent at most three times. A one-shot call is sent once, \
+                   because the simulation reads its body with the first attempt. Only a \
+                   401 causes a resend. Only an upload that broke off makes a head-only \
+                   attempt, without its body.",
         clauses: &[
             Clause { name: "head-only", objects: calls::sends_head_only_unasked },
             Clause { name: "three-times", objects: calls::is_sent_a_fourth_time },
@@ -93,12 +98,14 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "no-dead-token",
-        sentence: "No request carries a token whose lifetime has ended, as far as the client can know.",
+        sentence: "No request carries a token whose lifetime has ended, as far as the \
+                   client can know.",
         clauses: &[Clause { name: "dead", objects: tokens::is_dead }],
     },
     Invariant {
         name: "no-refused-twice",
-        sentence: "If the server refused a token and the client dropped it, the client does not take it from a response again.",
+        sentence: "If the server refused a token and the client dropped it, the client \
+                   does not take it from a response again.",
         clauses: &[Clause { name: "refused", objects: tokens::was_refused }],
     },
     Invariant {
@@ -117,7 +124,9 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "bounded-logins",
-        sentence: "Every login has a cause: no token is held, a lifetime has ended, or a refused token was dropped within the budget. Only probes try a rejected key pair again.",
+        sentence: "Every login has a cause: no token is held, a lifetime has ended, or a \
+                   refused token was dropped within the budget. Only probes try a \
+                   rejected key pair again.",
         clauses: &[
             Clause { name: "needless", objects: logins::is_needless },
             Clause { name: "early-probe", objects: logins::probes_early },
@@ -126,12 +135,15 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "kept-until-known",
-        sentence: "Before a response has accepted a token, the client drops it only after refusals for 1.5 s. The server may learn of the token late.",
+        sentence: "Before a response has accepted a token, the client drops it only after \
+                   refusals for 1.5 s. The server may learn of the token late.",
         clauses: &[Clause { name: "dropped", objects: tokens::is_dropped_unknown }],
     },
     Invariant {
         name: "one-failure",
-        sentence: "A failed login is one failure for all calls. No login starts at the same instant, before the instant that waiting calls were given, or before the server's Retry-After.",
+        sentence: "A failed login is one failure for all calls. No login starts at the \
+                   same instant, before the instant that waiting calls were given, or \
+                   before the server's Retry-After.",
         clauses: &[
             Clause { name: "same-instant", objects: logins::starts_as_another_fails },
             Clause { name: "too-early", objects: logins::starts_before_announced_instant },
@@ -147,12 +159,14 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "strict-is-fine",
-        sentence: "If nothing fails, no call sees a 401, even if the server revokes a token when it issues the next.",
+        sentence: "If nothing fails, no call sees a 401, even if the server revokes a \
+                   token when it issues the next.",
         clauses: &[Clause { name: "undisturbed", objects: answers::is_401_undisturbed }],
     },
     Invariant {
         name: "no-needless-wait",
-        sentence: "No call waits or is refused while a token is held that lasts long enough for the call.",
+        sentence: "No call waits or is refused while a token is held that lasts long \
+                   enough for the call.",
         clauses: &[
             Clause { name: "waits", objects: waits::waits_for_a_held_token },
             Clause { name: "refused", objects: waits::is_refused_a_held_token },
@@ -160,7 +174,8 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "everyone-ends",
-        sentence: "Every wait has a reason, and ends at a future instant that the reason bounds. Every call ends.",
+        sentence: "Every wait has a reason, and ends at a future instant that the reason \
+                   bounds. Every call ends.",
         clauses: &[
             Clause { name: "past", objects: waits::ends_in_the_past },
             Clause { name: "deadline", objects: waits::outlasts_the_deadline },
@@ -174,7 +189,8 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "truthful",
-        sentence: "A 401 is delivered only if a resend cannot help. The reason of each refusal is true.",
+        sentence: "A 401 is delivered only if a resend cannot help. The reason of each \
+                   refusal is true.",
         clauses: &[
             Clause { name: "newer-token", objects: answers::is_401_despite_a_newer_token },
             Clause { name: "healing-login", objects: answers::is_401_that_a_login_resolves },
@@ -186,7 +202,8 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "outage-ends",
-        sentence: "Once the server accepts the tokens that it issues, no call gets a 401 more than half a minute after the first 401.",
+        sentence: "Once the server accepts the tokens that it issues, no call gets a 401 \
+                   more than half a minute after the first 401.",
         clauses: &[Clause { name: "half-a-minute", objects: endings::is_refused_for_long }],
     },
     Invariant {

@@ -62,7 +62,7 @@ fn check(state: &State, before: &Session, input: Input, after: &mut Session, tok
     let noted = after.journal.written() > written;
     let changed = Changed::between(before, after);
     let step = Step { state, tokens, before, input, output: &output, after, changed, noted };
-    // If nothing has changed, the invariants hold still.
+    // An unchanged state still satisfies the invariants.
     let broken_invariant =
         || changed.anything().then(|| invariants::broken(after, now())).flatten();
     let broken = rules::broken(&step).or_else(broken_invariant);
