@@ -156,6 +156,11 @@ impl Attempt {
         self.call.deadline()
     }
 
+    /// Whether the call was sent before, and a 401 caused this attempt.
+    pub fn is_resent(&self) -> bool {
+        self.call.resent_with_newer || self.call.resent_after_login
+    }
+
     /// The token that was sent, for [`Session::invalidate`](crate::Session::invalidate).
     pub fn generation(&self) -> Generation {
         Generation { session: self.session, number: self.generation }

@@ -6,6 +6,7 @@ use crate::config::Limits;
 use crate::failure::{Reason, Rejection, Unavailable};
 use crate::jitter::Jitter;
 use crate::rate_limiter::RateLimiter;
+use crate::shared_failure::{Cause, SharedFailure};
 use crate::time::Instant;
 
 /// How many leaders in a row may abandon their login before failovers are paced.
@@ -114,6 +115,36 @@ impl CircuitBreaker {
         // The server can lengthen the delay and cannot shorten it: `Retry-After: 0` must not cause
         // a storm of logins.
         self.not_before = now.saturating_add(retry_after.max(delay));
+    }
+
+    /// Another session of the fleet has failed to log in. This session then waits for the same
+    /// instant, and counts on from the same number (rules 14, 15).
+    pub(crate) fn adopt(&mut self, failure: &SharedFailure, now: Instant) {
+        let in_a_row = failure.in_a_row;
+        self.state = match &failure.cause {
+            Cause::Rejected(rejection) => {
+                State::Open { rejection: rejection.clone(), rejections: in_a_row }
+            }
+            Cause::Unavailable(reason) => {
+                State::BackingOff { failure: Unavailable::new(*reason), failures: in_a_row }
+            }
+        };
+        self.not_before = now.saturating_add(failure.wait);
+    }
+
+    /// The failed logins since the last granted one, for the other sessions of a fleet.
+    pub(crate) fn failure(&self, now: Instant) -> Option<SharedFailure> {
+        let (cause, in_a_row) = match &self.state {
+            State::Closed => return None,
+            State::BackingOff { failure, failures } => {
+                (Cause::Unavailable(failure.reason()), *failures)
+            }
+            State::Open { rejection, rejections } => {
+                (Cause::Rejected(rejection.clone()), *rejections)
+            }
+        };
+        let wait = self.not_before.saturating_duration_since(now);
+        Some(SharedFailure { cause, in_a_row, wait })
     }
 
     /// A lease expired without an answer. The calls have waited for the whole lease, so the next

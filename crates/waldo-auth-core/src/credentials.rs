@@ -99,6 +99,13 @@ impl Credentials {
         (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
     }
 
+    /// Calls `derive` with the API key and the client secret, so that a store can seal what it
+    /// keeps. Keep no copy of them.
+    #[doc(hidden)]
+    pub fn derive<R>(&self, derive: impl FnOnce(&str, &str) -> R) -> R {
+        derive(&self.api_key, &self.client_secret)
+    }
+
     /// Whether `text` contains the key or the secret.
     pub(crate) fn occur_in(&self, text: &str) -> bool {
         text.contains(self.api_key.as_str()) || text.contains(self.client_secret.as_str())

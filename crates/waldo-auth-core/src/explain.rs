@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::failure::Refusal;
+use crate::store::StoreState;
 
 /// What a replayable call without a deadline would do now. `Display` shows it in one sentence (rule
 /// 22).
@@ -27,6 +28,8 @@ pub enum Explanation {
     Authenticate {
         /// Why there is no usable token.
         why: NoToken,
+        /// The store that is asked for a token first.
+        store: StoreState,
     },
     /// The call would wait for the login under way.
     WaitForLogin {
@@ -83,7 +86,22 @@ impl fmt::Display for Explanation {
                     Ok(())
                 }
             }
-            Self::Authenticate { why } => write!(f, "the next call would log in, because {why}"),
+            Self::Authenticate { why, store } => {
+                let first = match store {
+                    StoreState::Shared => "ask the store for a token, or ",
+                    StoreState::None | StoreState::Away(_) | StoreState::Private => "",
+                };
+                write!(f, "the next call would {first}log in, because {why}")?;
+                match store {
+                    StoreState::None | StoreState::Shared => Ok(()),
+                    StoreState::Away(problem) => {
+                        write!(f, "; the store cannot be used, because {problem}")
+                    }
+                    StoreState::Private => f.write_str(
+                        "; the store is not used, because the server ends tokens that programs share",
+                    ),
+                }
+            }
             Self::WaitForLogin { login, at_most } => {
                 write!(
                     f,

@@ -66,6 +66,19 @@ pub enum RejectionCode {
 }
 
 impl RejectionCode {
+    /// The documented code with this text; `None` for any other text.
+    pub(crate) fn documented(text: &str) -> Option<Self> {
+        [Self::InvalidApiKey, Self::ApiKeyRevoked, Self::MissingParameters]
+            .into_iter()
+            .find(|code| code.name() == text)
+    }
+
+    /// An undocumented code: the printable characters of this text, at most 64.
+    pub(crate) fn other(text: &str) -> Self {
+        const MAX_CODE: usize = 64;
+        Self::Other(text.chars().filter(char::is_ascii_graphic).take(MAX_CODE).collect())
+    }
+
     /// The code as the server wrote it.
     pub fn as_str(&self) -> &str {
         if let Self::Other(code) = self { code } else { self.name() }

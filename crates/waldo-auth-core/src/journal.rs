@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::failure::Reason;
+use crate::store::StoreProblem;
 use crate::time::Instant;
 
 /// How many entries of each kind are kept.
@@ -191,6 +192,28 @@ pub enum Event {
     Reset,
     /// The held token was given up on request.
     Invalidated,
+    /// Another session of the fleet has failed to log in, so this login was not sent.
+    LoginFailedElsewhere {
+        /// The number of the login.
+        login: u64,
+        /// The time from now until the next login may start.
+        wait: Duration,
+    },
+    /// The store of the fleet cannot be used. Until it comes back, the session logs in alone.
+    StoreAway {
+        /// What is wrong.
+        problem: StoreProblem,
+    },
+    /// The store of the fleet can be used again.
+    StoreBack,
+    /// The document in the store cannot be read, so it counts as empty and is replaced. For example,
+    /// it was sealed with another client secret.
+    StoreUnreadable,
+    /// The server ends tokens that several sessions share. So the sessions do not share for an hour.
+    SharingHarmful,
+    /// A login of another session has ended the token of this session: the server keeps one session
+    /// for each key pair.
+    SingleSession,
     /// A stored token is now held.
     Resumed {
         /// The generation that is held from now on.
@@ -232,6 +255,12 @@ impl Event {
             Self::LeaseExpired { .. } => "lease_expired",
             Self::Reset => "reset",
             Self::Invalidated => "invalidated",
+            Self::LoginFailedElsewhere { .. } => "login_failed_elsewhere",
+            Self::StoreAway { .. } => "store_away",
+            Self::StoreBack => "store_back",
+            Self::StoreUnreadable => "store_unreadable",
+            Self::SharingHarmful => "sharing_harmful",
+            Self::SingleSession => "single_session",
             Self::Resumed { .. } => "resumed",
         }
     }
@@ -289,6 +318,27 @@ impl fmt::Display for Event {
             Self::LeaseExpired { login } => write!(f, "the lease of login {login} expired"),
             Self::Reset => f.write_str("the credentials were replaced"),
             Self::Invalidated => f.write_str("the held token was given up on request"),
+            Self::LoginFailedElsewhere { login, wait } => {
+                write!(
+                    f,
+                    "login {login} was not sent, because another program's login failed; the next \
+                     login may start in {wait:.1?}"
+                )
+            }
+            Self::StoreAway { problem } => {
+                write!(f, "the store cannot be used, because {problem}; this program logs in alone")
+            }
+            Self::StoreBack => f.write_str("the store can be used again"),
+            Self::StoreUnreadable => f.write_str(
+                "the document in the store cannot be read, and is replaced; give all programs that \
+                 share the store the same client secret",
+            ),
+            Self::SharingHarmful => f.write_str(
+                "the server ends tokens that programs share, so they do not share for an hour",
+            ),
+            Self::SingleSession => f.write_str(
+                "another program's login ended the held token; let all programs share one store",
+            ),
             Self::Resumed { generation, left } => {
                 write!(
                     f,

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::credentials::Credentials;
 use crate::failure::{Reason, Rejection, Unavailable};
+use crate::shared_failure::SharedFailure;
 use crate::time::{Instant, Now};
 use crate::verify;
 use crate::wire::{self, Answer, Claims, Head, Jwt, NumericDate};
@@ -67,6 +68,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// The login brought no token. A later login may bring one.
     Unavailable(Unavailable),
+    /// Another session of the fleet has failed to log in, so this one does not try. A store told so.
+    FailedElsewhere(SharedFailure),
     /// The leader abandoned the login before its answer came. For example, the leader was
     /// cancelled, or its call reached the deadline.
     Abandoned,

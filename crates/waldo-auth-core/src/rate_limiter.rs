@@ -38,6 +38,16 @@ impl RateLimiter {
         earned_at
     }
 
+    /// The time until the bucket is full again.
+    pub(crate) fn debt(&self, now: Instant) -> Duration {
+        self.full_at.saturating_duration_since(now)
+    }
+
+    /// Counts the permits that others have taken from the same budget, as their [`debt`](Self::debt).
+    pub(crate) fn owe(&mut self, debt: Duration, now: Instant) {
+        self.full_at = self.full_at.max(now.saturating_add(debt));
+    }
+
     /// When the next permit comes. This is `now` if a permit is left.
     fn earned_at(&self, burst: u32, every: Duration, now: Instant) -> Instant {
         let owed = self.full_at.saturating_duration_since(now);

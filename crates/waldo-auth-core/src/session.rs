@@ -27,6 +27,7 @@ mod proof;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{HeaderValue, Request};
 
@@ -45,7 +46,9 @@ use crate::journal::{Challenge, Event, Ignored, Journal};
 use crate::lifetime::Lifetime;
 use crate::login::{Grant, Lease, Login, Outcome};
 use crate::rate_limiter::RateLimiter;
+use crate::shared_failure::SharedFailure;
 use crate::snapshot::{NotResumed, Snapshot};
+use crate::store::StoreState;
 use crate::time::Now;
 use crate::token::{Source, Token};
 use crate::wire::{self, Claims, Head, LastDate};
@@ -85,6 +88,8 @@ pub struct Session {
     invalidations: RateLimiter,
     /// A cache, so that an equal `Date` is not parsed again. It changes no decision.
     last_date: LastDate,
+    /// For `explain` only.
+    store: StoreState,
     journal: Journal,
 }
 
@@ -106,6 +111,7 @@ impl Session {
             circuit: CircuitBreaker::closed(config.limits.jitter_seed),
             invalidations: RateLimiter::full(),
             last_date: LastDate::default(),
+            store: StoreState::None,
             journal: Journal::new(),
             config: Box::new(config),
         }
@@ -275,7 +281,7 @@ impl Session {
         };
         // Another attempt with this token was answered 401. So the server most likely refused this
         // attempt, too.
-        self.resend(call, outcome, epoch, false)
+        self.resend(call, outcome, epoch, false, false)
     }
 
     /// Ends a login. Afterwards, wake everyone who waits.
@@ -306,7 +312,9 @@ impl Session {
         match outcome {
             Outcome::Granted(grant) => self.grant(&login, grant, standing, now),
             Outcome::Unavailable(failure) => self.fail(number, failure, standing, now),
-            Outcome::Rejected(_) | Outcome::Abandoned if standing == Standing::Overtaken => {
+            Outcome::Rejected(_) | Outcome::Abandoned | Outcome::FailedElsewhere(_)
+                if standing == Standing::Overtaken =>
+            {
                 self.ignore(Ignored::LateLogin, now);
             }
             Outcome::Rejected(rejection) => {
@@ -315,6 +323,14 @@ impl Session {
                 let until = self.circuit.open(rejection, &self.config.limits, now.monotonic);
                 let wait = until.saturating_duration_since(now.monotonic);
                 self.note(Event::CircuitOpened { wait }, now);
+            }
+            Outcome::FailedElsewhere(failure) => {
+                if standing == Standing::Current {
+                    self.circuit.count_failed_login();
+                }
+                let wait = failure.wait;
+                self.note(Event::LoginFailedElsewhere { login: number, wait }, now);
+                self.circuit.adopt(&failure, now.monotonic);
             }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
@@ -387,8 +403,8 @@ impl Session {
                 Explanation::Send { generation, left, doubtful }
             }
             Decision::LogIn => {
-                let why = if self.held.is_some() { NoToken::Expired } else { self.no_token };
-                Explanation::Authenticate { why }
+                let why = self.no_token();
+                Explanation::Authenticate { why, store: self.store }
             }
             Decision::WaitForLogin(lease, until) => Explanation::WaitForLogin {
                 login: lease.login,
@@ -438,6 +454,87 @@ impl Session {
         self.evidence.resume();
         self.hold(header, jwt.claims, lifetime, Source::Snapshot);
         Ok(())
+    }
+
+    /// Starts the lease of a login anew, because its leader has waited for a store until now.
+    ///
+    /// The login then has its whole time for its request, and the token's lifetime is measured from
+    /// now. An expired lease stays expired.
+    pub fn restart(&mut self, login: &mut Login, now: Now) {
+        let current = self.lease.as_mut().filter(|lease| {
+            lease.login == login.number
+                && login.session == self.number
+                && !lease.has_expired(now.monotonic)
+        });
+        if let Some(lease) = current {
+            *lease = Lease::new(lease.login, self.config.limits.lease, now.monotonic);
+            login.sent = now;
+            login.expires_at = lease.expires_at;
+        }
+    }
+
+    /// The failed logins since the last granted one, for the other sessions of a fleet; `None` if
+    /// no login has failed since.
+    pub fn failure(&self, now: Now) -> Option<SharedFailure> {
+        self.circuit.failure(now.monotonic)
+    }
+
+    /// Takes over the count of failed logins of the fleet, before this session logs in for the fleet.
+    /// If the login fails too, the next delay is as long as if one session had made all these
+    /// logins.
+    pub fn adopt_failure(&mut self, failure: &SharedFailure, now: Now) {
+        let own = self.circuit.failure(now.monotonic).map_or(0, |own| own.in_a_row);
+        if failure.in_a_row > own {
+            self.circuit.adopt(failure, now.monotonic);
+        }
+    }
+
+    /// The time until the invalidation budget is full again (rule 16). The sessions of a fleet share
+    /// one budget.
+    pub fn invalidation_debt(&self, now: Now) -> Duration {
+        self.invalidations.debt(now.monotonic)
+    }
+
+    /// Counts the drops of the other sessions of a fleet, as their
+    /// [`invalidation_debt`](Self::invalidation_debt). A smaller debt than the session's own changes
+    /// nothing.
+    pub fn owe_invalidations(&mut self, debt: Duration, now: Now) {
+        self.invalidations.owe(debt, now.monotonic);
+    }
+
+    /// Whether the session has given up the token of a snapshot, most often because the server
+    /// refused it.
+    pub fn has_given_up(&self, snapshot: &Snapshot) -> bool {
+        self.given_up.contain(snapshot.token.as_bytes())
+    }
+
+    /// Why no usable token is held.
+    pub fn no_token(&self) -> NoToken {
+        if self.held.is_some() { NoToken::Expired } else { self.no_token }
+    }
+
+    /// Notes how the session stands to the store of its fleet, for the journal and `explain`.
+    pub fn set_store(&mut self, store: StoreState, now: Now) {
+        if store == self.store {
+            return;
+        }
+        match (self.store, store) {
+            (_, StoreState::Away(problem)) => self.note(Event::StoreAway { problem }, now),
+            (StoreState::Away(_), StoreState::Shared) => self.note(Event::StoreBack, now),
+            (_, StoreState::Private) => self.note(Event::SharingHarmful, now),
+            (_, StoreState::None | StoreState::Shared) => {}
+        }
+        self.store = store;
+    }
+
+    /// Notes that the document in the store cannot be read.
+    pub fn note_unreadable_store(&mut self, now: Now) {
+        self.note(Event::StoreUnreadable, now);
+    }
+
+    /// Notes that a login of another session has ended the token of this session.
+    pub fn note_single_session(&mut self, now: Now) {
+        self.note(Event::SingleSession, now);
     }
 
     /// The recent events of the session.
@@ -546,9 +643,11 @@ impl Session {
     /// Decides what follows from a 401 (rules 7, 8, 16, 17).
     fn challenge(&mut self, attempt: Attempt, response: Head<'_>, now: Now) -> Verdict {
         let Attempt { call, generation, epoch, untouched, .. } = attempt;
+        let mut was_stored = false;
         let outcome = match &self.held {
             Some(held) if held.generation > generation => Challenge::NewerHeld,
             Some(sent) => {
+                was_stored = sent.source == Source::Snapshot;
                 let is_over = sent.has_ended_by(response.own_date());
                 // If the token has reached its end, the drop needs no permit, because lifetimes
                 // bound how often that happens.
@@ -574,11 +673,18 @@ impl Session {
             self.refused = generation;
             self.drop_held();
         }
-        self.resend(call, outcome, epoch, untouched)
+        self.resend(call, outcome, epoch, untouched, was_stored)
     }
 
     /// Whether a call is sent again after its token of `epoch` was refused (rules 8, 17).
-    fn resend(&self, mut call: Call, outcome: Challenge, epoch: u64, untouched: bool) -> Verdict {
+    fn resend(
+        &self,
+        mut call: Call,
+        outcome: Challenge,
+        epoch: u64,
+        untouched: bool,
+        was_stored: bool,
+    ) -> Verdict {
         let is_whole = call.body == Body::Replayable || (untouched && call.broke_off == 0);
         call.broke_off = 0;
         let resend = match outcome {
@@ -589,6 +695,9 @@ impl Session {
                 call.spend_resend_with_newer()
                     || (self.epoch > epoch && call.spend_resend_after_login())
             }
+            // A stored token may be older than the token that was refused before it, so it does not
+            // take the place of a login.
+            Challenge::Dropped if was_stored && call.spend_resend_with_newer() => true,
             Challenge::Dropped | Challenge::NothingHeld => call.spend_resend_after_login(),
             Challenge::FreshFromLogin | Challenge::NotAccepted => false,
         };

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::fingerprint::fingerprint;
 use crate::origin::Origin;
+use crate::time::Now;
 use crate::wire::Jwt;
 
 /// The version of the format. Only this version is read.
@@ -39,6 +41,51 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The same token, of which so much of its lifetime is left `now`.
+    ///
+    /// A store that measures time by a clock of its own uses this. Then the wall clocks of two
+    /// machines may differ, because nobody compares them.
+    ///
+    /// ```
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # use waldo_auth_core::{Now, Snapshot};
+    /// # let stored = br#"{"version":1,"origin":"https://api.waldo.ai","key":"85944171f73967e8",
+    /// #                   "token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","began_ms":1800000000000,
+    /// #                   "lifetime_ms":3600000}"#;
+    /// let now = Now::new(Duration::ZERO, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    /// let left = Duration::from_secs(600);
+    /// let snapshot = Snapshot::from_json(stored)?.with_left(left, now);
+    /// assert_eq!(snapshot.left(now), left);
+    /// # Ok::<(), waldo_auth_core::SnapshotError>(())
+    /// ```
+    #[must_use]
+    pub fn with_left(self, left: Duration, now: Now) -> Self {
+        let spent = self.lifetime.saturating_sub(left);
+        // Without a wall clock after 1970, the token seems to begin now, and its lifetime is what
+        // is left.
+        match now.wall.checked_sub(spent) {
+            Some(began) => Self { began, ..self },
+            None => Self { began: now.wall, lifetime: left.min(self.lifetime), ..self },
+        }
+    }
+
+    /// How much of the token's lifetime is left, by the wall clock.
+    pub fn left(&self, now: Now) -> Duration {
+        let spent = now.wall.duration_since(self.began).unwrap_or_default();
+        self.lifetime.saturating_sub(spent)
+    }
+
+    /// The whole lifetime of the token.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// A hash that tells the token from the other tokens of its key pair. It does not stop an
+    /// attacker, so keep it where the token may be kept.
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(self.token.as_bytes())
+    }
+
     /// Writes the snapshot as a JSON object, with times in whole milliseconds. The object shows the
     /// token.
     pub fn to_json(&self) -> String {

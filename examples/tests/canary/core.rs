@@ -116,7 +116,7 @@ impl Play {
 
     fn admit_with(&mut self, call: Call, request: &mut Request<()>) -> Step {
         let explanation = self.session.explain(self.now());
-        if let Explanation::Authenticate { why } = explanation {
+        if let Explanation::Authenticate { why, .. } = explanation {
             EARS.hear(&why);
         }
         EARS.hear(&explanation);

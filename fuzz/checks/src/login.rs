@@ -32,7 +32,9 @@ pub fn login(bytes: &[u8]) {
         Outcome::Unavailable(_) => {
             assert!(!plainly.rejected && plainly.token.is_none(), "{shown} of {bytes:?}");
         }
-        Outcome::Abandoned => panic!("an answer cannot abandon the login"),
+        Outcome::FailedElsewhere(_) | Outcome::Abandoned => {
+            panic!("an answer cannot abandon the login")
+        }
     }
     let granted = matches!(outcome, Outcome::Granted(_));
     session.settle(login, outcome, now());

@@ -22,7 +22,7 @@ use waldo_test_driver::server::Server;
 use self::answers::{answer, date, renewal};
 use self::reference::{
     Answer, Caller, HOUR, Held, Leading, Limits, MILLI, Minted, Nanos, Reference, Renewal, SECOND,
-    Time, duration, nanos,
+    Source, Time, duration, nanos,
 };
 use crate::defect::{Defect, Wrong};
 
@@ -155,7 +155,7 @@ impl<W: Wrong> Faulty<W> {
             match forced.filter(|token| !is_sent(token) && !is_held(token)) {
                 Some(token) if self.rules.held.is_some() => {
                     let lifetime = self.rules.lifetime(&token, date, attempt.sent);
-                    self.rules.hold(&token, lifetime, false);
+                    self.rules.hold(&token, lifetime, Source::Renewal);
                 }
                 _ => self.rules.renew(&attempt.token, attempt.sent, &renewal, date),
             }

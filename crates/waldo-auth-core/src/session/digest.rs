@@ -12,7 +12,7 @@ impl Session {
     /// `Session` does not implement `Hash`, because `Hash` would feed the secrets to any hasher.
     ///
     /// The digest leaves out the limits of the configuration, because they never change. It leaves
-    /// out the journal, the last date and the number, because they change no decision. Times are
+    /// out the journal, the last date, the store and the number, because they change no decision. Times are
     /// absolute.
     #[doc(hidden)]
     pub fn digest(&self) -> u64 {
@@ -32,6 +32,7 @@ impl Session {
             circuit,
             invalidations,
             last_date: _,
+            store: _,
             journal: _,
         } = self;
         let mut state = DefaultHasher::new();

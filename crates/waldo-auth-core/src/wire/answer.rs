@@ -17,9 +17,6 @@ use crate::failure::{Reason, Rejection, RejectionCode, Unavailable};
 /// The largest body of a login's answer that is read, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The longest undocumented code that is kept, in characters.
-const MAX_CODE: usize = 64;
-
 /// The content of a login's answer. The token's signature and lifetime are not checked yet.
 pub(crate) enum Answer {
     /// A text with the shape of a JWT, without its scheme.
@@ -116,22 +113,16 @@ fn token(in_body: Option<Zeroizing<String>>, head: Head<'_>) -> Option<Vec<u8>> 
 /// The code of a rejection. A server may echo the key or the secret, so such a code is not kept
 /// (rule 20).
 fn rejection_code(code: &str, credentials: &Credentials) -> RejectionCode {
-    match code {
-        "INVALID_API_KEY" => RejectionCode::InvalidApiKey,
-        "API_KEY_REVOKED" => RejectionCode::ApiKeyRevoked,
-        "MISSING_PARAMETERS" => RejectionCode::MissingParameters,
-        code => {
-            let mut printable = Zeroizing::new(String::with_capacity(code.len()));
-            code.chars()
-                .filter(char::is_ascii_graphic)
-                .for_each(|character| printable.push(character));
-            // Search both forms, because characters that are filtered out may split the secret.
-            if credentials.occur_in(code) || credentials.occur_in(&printable) {
-                return RejectionCode::Other("…".into());
-            }
-            RejectionCode::Other(printable.chars().take(MAX_CODE).collect())
-        }
+    if let Some(documented) = RejectionCode::documented(code) {
+        return documented;
     }
+    let mut printable = Zeroizing::new(String::with_capacity(code.len()));
+    code.chars().filter(char::is_ascii_graphic).for_each(|character| printable.push(character));
+    // Search both forms, because characters that are filtered out may split the secret.
+    if credentials.occur_in(code) || credentials.occur_in(&printable) {
+        return RejectionCode::Other("…".into());
+    }
+    RejectionCode::other(&printable)
 }
 
 #[cfg(test)]

@@ -45,7 +45,9 @@ fn login_with(token: &str) -> Result<(), Reason> {
     match grant_of(&login, token) {
         Outcome::Granted(_) => Ok(()),
         Outcome::Unavailable(failure) => Err(failure.reason()),
-        other @ (Outcome::Rejected(_) | Outcome::Abandoned) => panic!("{other:?}"),
+        other @ (Outcome::Rejected(_) | Outcome::FailedElsewhere(_) | Outcome::Abandoned) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{
     AdmitError, Call, Challenge, ConfigError, Event, Explanation, ForeignOrigin, Head, Ignored,
     Instant, NoToken, NotResumed, OriginError, Outcome, Reason, Refusal, SnapshotError,
-    Unavailable,
+    StoreProblem, StoreState, Unavailable,
 };
 
 use crate::fixture::{Fixture, ORIGIN, grant_of, read};
@@ -98,6 +98,29 @@ fn rule_22_every_entry_says_what_happened() {
             Event::Resumed { generation, left: lifetime },
             "resumed a stored token as generation 7, 60.0s of its lifetime left",
         ),
+        (
+            Event::LoginFailedElsewhere { login, wait },
+            "login 8 was not sent, because another program's login failed; the next login may start \
+             in 1.5s",
+        ),
+        (
+            Event::StoreAway { problem: StoreProblem::Unreachable },
+            "the store cannot be used, because it cannot be reached; this program logs in alone",
+        ),
+        (Event::StoreBack, "the store can be used again"),
+        (
+            Event::StoreUnreadable,
+            "the document in the store cannot be read, and is replaced; give all programs that share \
+             the store the same client secret",
+        ),
+        (
+            Event::SharingHarmful,
+            "the server ends tokens that programs share, so they do not share for an hour",
+        ),
+        (
+            Event::SingleSession,
+            "another program's login ended the held token; let all programs share one store",
+        ),
     ]);
 }
 
@@ -135,6 +158,7 @@ fn rule_22_an_explanation_says_what_comes_and_why() {
         failure: Unavailable::new(Reason::Timeout),
         retry_at: Instant::from_start(Duration::ZERO),
     };
+    let log_in = |store| Explanation::Authenticate { why: NoToken::NeverLoggedIn, store };
     let send = |doubtful| Explanation::Send { generation: 7, left, doubtful };
     say(&[
         (send(false), "the next call would be sent with generation 7, which has 60.0s left"),
@@ -144,8 +168,23 @@ fn rule_22_an_explanation_says_what_comes_and_why() {
              token broke off, so the server may refuse the token",
         ),
         (
-            Explanation::Authenticate { why: NoToken::NeverLoggedIn },
+            log_in(StoreState::None),
             "the next call would log in, because there has been no token yet",
+        ),
+        (
+            log_in(StoreState::Shared),
+            "the next call would ask the store for a token, or log in, because there has been no \
+             token yet",
+        ),
+        (
+            log_in(StoreState::Away(StoreProblem::TimedOut)),
+            "the next call would log in, because there has been no token yet; the store cannot be \
+             used, because it does not answer in time",
+        ),
+        (
+            log_in(StoreState::Private),
+            "the next call would log in, because there has been no token yet; the store is not used, \
+             because the server ends tokens that programs share",
         ),
         (
             Explanation::WaitForLogin { login: 8, at_most: wait },

@@ -143,7 +143,7 @@ impl Walk {
                 assert_eq!(self.reference.held.as_ref().map(|held| held.doubtful), Some(*doubtful));
                 Answer::Send { generation: *generation, left: nanos(*left) }
             }
-            Explanation::Authenticate { why } => Answer::LogIn { because: *why },
+            Explanation::Authenticate { why, .. } => Answer::LogIn { because: *why },
             Explanation::WaitForLogin { login, at_most } => {
                 Answer::Wait { until: ahead(*at_most), login: Some(*login) }
             }

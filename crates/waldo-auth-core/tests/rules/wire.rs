@@ -100,7 +100,9 @@ fn rule_02_oversized_body_or_token_is_refused() {
     let reason = |body: &str| match read(&login, 200, &HeaderMap::new(), body) {
         Outcome::Unavailable(failure) => Some(failure.reason()),
         Outcome::Granted(_) => None,
-        other @ (Outcome::Rejected(_) | Outcome::Abandoned) => panic!("{other:?}"),
+        other @ (Outcome::Rejected(_) | Outcome::FailedElsewhere(_) | Outcome::Abandoned) => {
+            panic!("{other:?}")
+        }
     };
     assert_eq!(reason(&padded(64 * 1024 - frame)), None);
     assert_eq!(reason(&padded(64 * 1024 - frame + 1)), Some(Reason::BodyTooLarge));
@@ -229,7 +231,10 @@ fn rule_02_a_compressed_answer_says_so() {
         let (login, _) = Fixture::new().lead(Call::replayable());
         match login.read(Head::new(StatusCode::from_u16(status).unwrap(), &map), body) {
             Outcome::Unavailable(failure) => Some(failure.reason()),
-            Outcome::Granted(_) | Outcome::Rejected(_) | Outcome::Abandoned => None,
+            Outcome::Granted(_)
+            | Outcome::Rejected(_)
+            | Outcome::FailedElsewhere(_)
+            | Outcome::Abandoned => None,
         }
     };
     for status in [200, 201, 400, 401, 403] {

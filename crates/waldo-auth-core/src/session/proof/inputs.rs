@@ -15,6 +15,7 @@ use crate::call::{Arrival, Attempt, Body, Call, Upload};
 use crate::failure::{Reason, Unavailable};
 use crate::login::{Grant, Login, Outcome};
 use crate::session::Session;
+use crate::shared_failure::{Cause, SharedFailure};
 use crate::snapshot::Snapshot;
 use crate::time::Now;
 use crate::wire::Claims;
@@ -269,11 +270,13 @@ pub(super) enum End {
     Rejected,
     /// The server asks for so many seconds.
     Unavailable(Option<u64>),
+    /// Another session has failed three times in a row; whether it was rejected.
+    FailedElsewhere(bool),
     Abandoned,
 }
 
 impl End {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Granted(Offer::Newer),
         Self::Granted(Offer::Older),
         Self::Granted(Offer::NoExp),
@@ -283,6 +286,8 @@ impl End {
         Self::Rejected,
         Self::Unavailable(None),
         Self::Unavailable(Some(100)),
+        Self::FailedElsewhere(false),
+        Self::FailedElsewhere(true),
         Self::Abandoned,
     ];
 
@@ -312,6 +317,15 @@ impl End {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let failure = Unavailable::new(Reason::Status(status));
                 Outcome::Unavailable(failure.with_retry_after(asked.map(Duration::from_secs)))
+            }
+            Self::FailedElsewhere(rejected) => {
+                let cause = if rejected {
+                    Cause::Rejected(rejection())
+                } else {
+                    Cause::Unavailable(Reason::Timeout)
+                };
+                let wait = Duration::from_secs(10);
+                Outcome::FailedElsewhere(SharedFailure { cause, in_a_row: 3, wait })
             }
             Self::Abandoned => Outcome::Abandoned,
         }

@@ -267,6 +267,7 @@ pub(super) fn copy(from: &Session, to: &mut Session) {
         circuit,
         invalidations,
         last_date,
+        store: _,
         journal: _,
     } = from;
     to.number = *number;

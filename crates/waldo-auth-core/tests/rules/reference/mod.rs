@@ -19,7 +19,7 @@ pub(crate) use self::limits::{HOUR, Limits, MILLI, Nanos, SECOND, Time, duration
 use self::limits::{MINUTE, doubled};
 use self::login::Late;
 pub(crate) use self::login::{Ending, Leading};
-pub(crate) use self::token::{Held, Lifetime, Minted, Renewal, Stored};
+pub(crate) use self::token::{Held, Lifetime, Minted, Renewal, Source, Stored};
 
 /// The facts that the session remembers of a call.
 #[derive(Clone, Debug, Default, Hash)]
@@ -169,7 +169,7 @@ impl Reference {
         let send = Answer::Send { generation: held.generation, left };
         let good = left > lifetime.reserve(self.limits.leeway);
         let good_enough = !caller.one_shot || left > lifetime.reserve(self.limits.one_shot_leeway);
-        let of_own_login = held.from_login && held.epoch > came.0;
+        let of_own_login = held.source == Source::Login && held.epoch > came.0;
         let login_helps = match login {
             Answer::LogIn { .. } => true,
             Answer::Wait { login: Some(_), .. } => caller.deadline.is_none(),
@@ -235,8 +235,8 @@ impl Reference {
         if self.held.as_ref().is_some_and(|held| held.generation == sent.generation) {
             self.refused_since.get_or_insert(now.mono);
         }
-        let of_own_login =
-            sent.from_login && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
+        let of_own_login = sent.source == Source::Login
+            && caller.came.is_some_and(|(epoch, ..)| sent.epoch > epoch);
         let outcome = match self.held.as_ref().map(|held| held.generation) {
             None => Challenge::NothingHeld,
             Some(generation) if generation > sent.generation => Challenge::NewerHeld,
@@ -279,6 +279,11 @@ impl Reference {
             return false;
         }
         let newer = outcome == Challenge::NewerHeld;
+        // A stored token may be older than the token that was refused before it.
+        let was_stored = outcome == Challenge::Dropped && sent.source == Source::Store;
+        if was_stored && !std::mem::replace(&mut caller.sent_for_newer, true) {
+            return true;
+        }
         if newer && !std::mem::replace(&mut caller.sent_for_newer, true) {
             return true;
         }
@@ -412,7 +417,7 @@ impl Reference {
             (Some(held), Renewal::Token(token)) => {
                 if sent.generation == held.generation || token.exp > held.latest_exp {
                     let lifetime = self.lifetime(token, date, at);
-                    let generation = self.hold(token, lifetime, false);
+                    let generation = self.hold(token, lifetime, Source::Renewal);
                     (self.accepted, self.renewed, self.refused_since) = (true, true, None);
                     return self
                         .said
@@ -445,20 +450,13 @@ impl Reference {
         }
     }
 
-    pub(crate) fn hold(&mut self, token: &Minted, lifetime: Lifetime, from_login: bool) -> u64 {
+    pub(crate) fn hold(&mut self, token: &Minted, lifetime: Lifetime, source: Source) -> u64 {
         self.generation += 1;
         let before = self.held.as_ref().filter(|held| held.epoch == self.epoch);
         let latest_exp = token.exp.max(before.and_then(|held| held.latest_exp));
         let (token, generation, epoch) = (token.clone(), self.generation, self.epoch);
-        self.held = Some(Held {
-            token,
-            generation,
-            lifetime,
-            epoch,
-            from_login,
-            latest_exp,
-            doubtful: false,
-        });
+        self.held =
+            Some(Held { token, generation, lifetime, epoch, source, latest_exp, doubtful: false });
         self.generation
     }
 
@@ -490,7 +488,7 @@ impl Reference {
                 (self.accepted, self.refused_since) = (false, None);
                 self.epoch += 1;
                 self.open();
-                let generation = self.hold(&token, lifetime, true);
+                let generation = self.hold(&token, lifetime, Source::Login);
                 self.said.push(Event::LoginGranted {
                     login: number,
                     generation,
@@ -647,7 +645,7 @@ impl Reference {
         }
         (self.accepted, self.renewed, self.refused_since, self.unaccepted) = (true, false, None, 1);
         self.epoch += 1;
-        let generation = self.hold(&stored.token, lifetime, false);
+        let generation = self.hold(&stored.token, lifetime, Source::Store);
         self.said.push(Event::Resumed { generation, left: duration(left) });
         Ok(())
     }

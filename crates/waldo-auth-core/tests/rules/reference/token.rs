@@ -46,6 +46,14 @@ impl Lifetime {
     }
 }
 
+/// Where a held token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    Login,
+    Renewal,
+    Store,
+}
+
 /// A token that is held.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Held {
@@ -53,7 +61,7 @@ pub(crate) struct Held {
     pub(crate) generation: u64,
     pub(crate) lifetime: Lifetime,
     pub(crate) epoch: u64,
-    pub(super) from_login: bool,
+    pub(super) source: Source,
     /// The latest `exp` since the login.
     pub(super) latest_exp: Option<i64>,
     /// Rule 24: an upload with this token broke off, and no success has come since then.

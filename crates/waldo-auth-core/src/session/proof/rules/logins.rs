@@ -17,6 +17,7 @@ pub(super) const ALL: &[(&str, Rule)] = &[
     ("granted_token_has_no_evidence_yet", granted_token_has_no_evidence_yet),
     ("rejection_opens_circuit_until_probe", rejection_opens_circuit),
     ("unavailable_login_backs_off", unavailable_login_backs_off),
+    ("failure_elsewhere_is_adopted", failure_elsewhere_is_adopted),
     ("failed_login_is_counted_once", failed_login_is_counted_once),
     ("abandoned_login_lets_next_call_log_in", abandoned_login_lets_next_call_log_in),
     ("reset_with_same_pair_closes_open_circuit_only", reset_with_same_pair),
@@ -30,7 +31,11 @@ fn counted(end: End) -> End {
     match end {
         End::MixedUp => End::Abandoned,
         End::Dead => End::Unavailable(None),
-        End::Granted(_) | End::Rejected | End::Unavailable(_) | End::Abandoned => end,
+        End::Granted(_)
+        | End::Rejected
+        | End::Unavailable(_)
+        | End::FailedElsewhere(_)
+        | End::Abandoned => end,
     }
 }
 
@@ -71,7 +76,8 @@ fn probe_delay(rejections: u32) -> u64 {
 /// rejection or an abandonment also changes nothing if another login has started.
 fn outdated_outcome_changes_nothing(step: &Step<'_>) -> bool {
     let Input::Login(led, end) = step.input else { return true };
-    let is_overtaken = led.overtaken && matches!(counted(end), End::Rejected | End::Abandoned);
+    let is_overtaken = led.overtaken
+        && matches!(counted(end), End::Rejected | End::FailedElsewhere(_) | End::Abandoned);
     !(led.is_ignored(step.state) || is_overtaken) || !step.changed.anything()
 }
 
@@ -154,10 +160,22 @@ fn unavailable_login_backs_off(step: &Step<'_>) -> bool {
     }
 }
 
+/// The failure of another session is adopted as it is: its cause, its count and its wait.
+fn failure_elsewhere_is_adopted(step: &Step<'_>) -> bool {
+    let Some((_, End::FailedElsewhere(rejected))) = step.ended_last() else { return true };
+    let is_adopted = match step.after.circuit.state() {
+        Breaker::Open { rejections, .. } => rejected && *rejections == 3,
+        Breaker::BackingOff { failures, .. } => !rejected && *failures == 3,
+        Breaker::Closed => false,
+    };
+    is_adopted && step.blocked_until() == Some(at(10_000))
+}
+
 /// A failed login counts once for the calls that waited for it: now, or when its lease expired.
 fn failed_login_is_counted_once(step: &Step<'_>) -> bool {
     let Input::Login(led, end) = step.input else { return true };
-    let fails = matches!(counted(end), End::Unavailable(_)) && led.is_current(step.state);
+    let fails = matches!(counted(end), End::Unavailable(_) | End::FailedElsewhere(_))
+        && led.is_current(step.state);
     let failed = step.after.circuit.failed_logins();
     failed.since(step.before.circuit.failed_logins()) == u32::from(fails)
 }

@@ -216,10 +216,13 @@ fn call_is_sent_again_as_rules_8_and_17_say(step: &Step<'_>) -> bool {
     let is_whole = is_whole || !sent.caller.one_shot;
     let is_newer = state.held.is_some() && sent.generations > 0;
     let is_gone = step.after.held.is_none();
+    let sent_token = step.before.held.as_ref().filter(|_| sent.generations == 0);
+    let was_stored = sent_token.is_some_and(|held| held.source == Source::Snapshot);
     let (newer, login) = (sent.caller.resent_with_newer, sent.caller.resent_after_login);
     let resend = match is_refused && is_whole {
         true if is_newer && !newer => Some((true, login, 0)),
         true if is_newer && sent.epochs > 0 && !login => Some((true, true, 0)),
+        true if is_gone && was_stored && !newer => Some((true, login, 0)),
         true if is_gone && !login => Some((newer, true, 0)),
         _ => None,
     };
