@@ -99,10 +99,8 @@ impl Credentials {
         (self.api_key.as_str(), self.client_secret.as_str()).hash(state);
     }
 
-    /// Calls `derive` with the API key and the client secret, so that a store can seal what it
-    /// keeps. Keep no copy of them.
-    #[doc(hidden)]
-    pub fn derive<R>(&self, derive: impl FnOnce(&str, &str) -> R) -> R {
+    /// Calls `derive` with the API key and the client secret.
+    pub(crate) fn derive<R>(&self, derive: impl FnOnce(&str, &str) -> R) -> R {
         derive(&self.api_key, &self.client_secret)
     }
 

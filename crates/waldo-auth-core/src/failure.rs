@@ -208,6 +208,26 @@ pub enum Reason {
     DeadOnArrival,
 }
 
+impl Reason {
+    /// The status of the answer, if the status is the reason or a part of it.
+    pub(crate) fn status(self) -> Option<StatusCode> {
+        match self {
+            Self::Status(status) | Self::Compressed(status) => Some(status),
+            Self::Transport
+            | Self::NameResolution
+            | Self::ConnectionRefused
+            | Self::Certificate
+            | Self::Tls
+            | Self::Timeout
+            | Self::Panicked
+            | Self::NoToken
+            | Self::BodyTooLarge
+            | Self::BadSignature
+            | Self::DeadOnArrival => None,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -502,6 +502,24 @@ impl Session {
         self.invalidations.owe(debt, now.monotonic);
     }
 
+    /// Calls `derive` with the origin, the API key and the client secret, so that a store can name
+    /// and seal its document. Keep no copy of them.
+    #[doc(hidden)]
+    pub fn derive<R>(&self, derive: impl FnOnce(&str, &str, &str) -> R) -> R {
+        let origin = self.config.origin.to_string();
+        self.config.credentials.derive(|api_key, secret| derive(&origin, api_key, secret))
+    }
+
+    /// The rest of the held token's lifetime, and the whole; `None` if no token is held.
+    pub fn left(&self, now: Now) -> Option<(Duration, Duration)> {
+        self.held.as_ref().map(|held| (held.lifetime.left(now), held.lifetime.span()))
+    }
+
+    /// Whether [`resume`](Self::resume) would hold the token of a snapshot.
+    pub fn can_resume(&self, snapshot: &Snapshot, now: Now) -> bool {
+        self.accept_stored(snapshot, now).is_ok()
+    }
+
     /// Whether the session has given up the token of a snapshot, most often because the server
     /// refused it.
     pub fn has_given_up(&self, snapshot: &Snapshot) -> bool {

@@ -42,6 +42,12 @@ impl SharedFailure {
         self.wait
     }
 
+    /// The same failure with another time until the next login.
+    #[must_use]
+    pub fn with_wait(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+
     /// Whether the server has rejected the key pair.
     pub fn is_rejection(&self) -> bool {
         matches!(self.cause, Cause::Rejected(_))
@@ -50,18 +56,15 @@ impl SharedFailure {
     /// Writes the failure as a JSON object, without the wait: a store measures the wait by its own
     /// clock.
     pub fn to_json(&self) -> String {
-        let mut object = match &self.cause {
+        let Self { cause, in_a_row, wait: _ } = self;
+        let (key, text, status) = match cause {
             Cause::Rejected(Rejection { status, code }) => {
-                json!({ "rejected": code.as_str(), "status": status.as_u16() })
+                ("rejected", code.as_str(), Some(*status))
             }
-            Cause::Unavailable(reason) => json!({ "unavailable": name(*reason) }),
+            Cause::Unavailable(reason) => ("unavailable", name(*reason), reason.status()),
         };
-        if let Cause::Unavailable(Reason::Status(status) | Reason::Compressed(status)) = self.cause
-        {
-            object["status"] = status.as_u16().into();
-        }
-        object["in_a_row"] = self.in_a_row.into();
-        object.to_string()
+        json!({ key: text, "status": status.map(|status| status.as_u16()), "in_a_row": in_a_row })
+            .to_string()
     }
 
     /// Reads a failure that [`to_json`](Self::to_json) wrote, with the time until the next login
@@ -69,14 +72,12 @@ impl SharedFailure {
     pub fn from_json(json: &[u8], wait: Duration) -> Option<Self> {
         let object: Map<String, Value> = serde_json::from_slice(json).ok()?;
         let text = |name| object.get(name).and_then(Value::as_str);
-        let status = || {
-            let status = object.get("status").and_then(Value::as_u64)?;
-            StatusCode::from_u16(u16::try_from(status).ok()?).ok()
-        };
+        let status = object
+            .get("status")
+            .and_then(Value::as_u64)
+            .and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
         let cause = match (text("rejected"), text("unavailable")) {
-            (Some(text), None) => {
-                Cause::Rejected(Rejection { status: status()?, code: code(text) })
-            }
+            (Some(text), None) => Cause::Rejected(Rejection { status: status?, code: code(text) }),
             (None, Some(name)) => Cause::Unavailable(reason(name, status)?),
             _ => return None,
         };
@@ -90,7 +91,7 @@ fn code(text: &str) -> RejectionCode {
 }
 
 /// The reasons without a status, with their names in a store.
-const REASONS: [(&str, Reason); 12] = [
+const REASONS: [(&str, Reason); 11] = [
     ("transport", Reason::Transport),
     ("name_resolution", Reason::NameResolution),
     ("connection_refused", Reason::ConnectionRefused),
@@ -102,27 +103,23 @@ const REASONS: [(&str, Reason); 12] = [
     ("body_too_large", Reason::BodyTooLarge),
     ("bad_signature", Reason::BadSignature),
     ("dead_on_arrival", Reason::DeadOnArrival),
-    // A reason that a newer version may add.
-    ("other", Reason::Transport),
 ];
 
 fn name(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Status(_) => "status",
-        Reason::Compressed(_) => "compressed",
-        _ => REASONS.iter().find(|(_, known)| *known == reason).map_or("other", |(name, _)| name),
+    if let Reason::Compressed(_) = reason {
+        return "compressed";
     }
+    REASONS.iter().find(|(_, known)| *known == reason).map_or("status", |(name, _)| name)
 }
 
-fn reason(name: &str, status: impl FnOnce() -> Option<StatusCode>) -> Option<Reason> {
+/// The reason with this name. A newer version may have reasons that this version does not know.
+fn reason(name: &str, status: Option<StatusCode>) -> Option<Reason> {
     match name {
-        "status" => status().map(Reason::Status),
-        "compressed" => status().map(Reason::Compressed),
-        _ => Some(
-            REASONS
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map_or(Reason::Transport, |(_, reason)| *reason),
-        ),
+        "status" => status.map(Reason::Status),
+        "compressed" => status.map(Reason::Compressed),
+        _ => REASONS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(Some(Reason::Transport), |(_, reason)| Some(*reason)),
     }
 }

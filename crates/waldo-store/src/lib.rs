@@ -2,10 +2,20 @@
 
 #![forbid(unsafe_code)]
 
+mod claim;
+mod document;
+mod health;
 mod key;
+mod member;
 mod memory;
+mod report;
+mod seal;
 mod store;
 
+pub use claim::{Ask, Claim, Replacement};
 pub use key::Key;
+pub use member::Member;
 pub use memory::MemoryStore;
-pub use store::{AsyncStore, MAX_DOCUMENT, Store, StoreError, StoreFuture, StoreProblem, Stored};
+pub use report::{Report, Tell};
+pub use store::{AsyncStore, MAX_DOCUMENT, Store, StoreError, StoreFuture, Stored};
+pub use waldo_auth_core::StoreProblem;

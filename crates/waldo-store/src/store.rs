@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use waldo_auth_core::StoreProblem;
+
 use crate::key::Key;
 
 /// A place where programs keep one small document for each key, and replace it only if nobody else
@@ -80,24 +82,6 @@ impl fmt::Debug for Stored {
             .field("now", &self.now)
             .finish()
     }
-}
-
-/// What is wrong with a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StoreProblem {
-    /// The store does not answer, or the connection to it failed.
-    Unreachable,
-    /// The store did not answer in time.
-    TimedOut,
-    /// The store refuses this program: a wrong password, or no permission to read or write.
-    Denied,
-    /// The store has no room left.
-    Full,
-    /// Another user may change the store, so this program does not use it.
-    Unsafe,
-    /// Anything else.
-    Other,
 }
 
 /// Why a store cannot be used. The error holds no password and no token.

@@ -1,0 +1,217 @@
+//! What a session does with the store before it logs in.
+
+use std::time::Duration;
+
+use waldo_auth_core::{Now, Session, SharedFailure};
+
+use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::member::Member;
+use crate::store::{StoreError, Stored};
+
+/// How often a document is read again, because another program has replaced it in between.
+const TRIES: u32 = 5;
+
+/// The first pause before the store is asked again, while another session logs in. Each further
+/// pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A question to the store, asked before a login: is there a token, and if not, who logs in?
+///
+/// A claim makes no request. Carry out what it says, and pass the result back:
+///
+/// | it says | do | then call |
+/// |---|---|---|
+/// | [`Ask::Read`] | [`Store::read`](crate::Store::read) | [`read`](Self::read) |
+/// | [`Ask::Replace`] | [`Store::replace`](crate::Store::replace) | [`replaced`](Self::replaced) |
+/// | [`Ask::Wait`] | wait | [`waited`](Self::waited) |
+///
+/// Every other answer ends the claim.
+#[derive(Debug)]
+pub struct Claim {
+    /// How long a login takes at most.
+    span: Duration,
+    /// When the session stops waiting for others.
+    patient_until: waldo_auth_core::Instant,
+    pause: Duration,
+    tries: u32,
+    /// What becomes of the claim when the document is replaced.
+    pending: Option<(Document, Time, Claimed)>,
+}
+
+/// What to do next for a claim.
+#[derive(Debug)]
+#[must_use = "a claim does not go on by itself"]
+pub enum Ask {
+    /// Read the document.
+    Read,
+    /// Replace the document, if it still is the one that was read.
+    Replace(Replacement),
+    /// Wait so long, because another session logs in. The session's own login starts anew then: see
+    /// [`Session::restart`].
+    Wait(Duration),
+    /// Log in, and report the result afterwards.
+    LogIn,
+    /// The session has a token from the store. Settle the login as
+    /// [`Outcome::Abandoned`](waldo_auth_core::Outcome::Abandoned).
+    Resumed,
+    /// Another session has failed to log in. Settle the login as
+    /// [`Outcome::FailedElsewhere`](waldo_auth_core::Outcome::FailedElsewhere).
+    Failed(SharedFailure),
+}
+
+/// A document for [`Store::replace`](crate::Store::replace).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The document that was read, byte for byte.
+    pub seen: Option<Vec<u8>>,
+    /// The document to write.
+    pub document: Vec<u8>,
+    /// The time after which the store may forget the document.
+    pub keep: Duration,
+}
+
+impl std::fmt::Debug for Replacement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replacement").field("keep", &self.keep).finish_non_exhaustive()
+    }
+}
+
+impl Claim {
+    /// Begins a claim for a login that takes at most `span`.
+    pub fn begin(
+        member: &mut Member,
+        session: &mut Session,
+        span: Duration,
+        now: Now,
+    ) -> (Self, Ask) {
+        member.leased = None;
+        member.suspect(session, now);
+        let claim = Self {
+            span,
+            // The lease of a leader that has disappeared may have to end twice.
+            patient_until: now.monotonic.saturating_add(span.saturating_mul(2)),
+            pause: FIRST_PAUSE,
+            tries: 0,
+            pending: None,
+        };
+        let ask = if member.may_share(now.monotonic) { Ask::Read } else { Ask::LogIn };
+        (claim, ask)
+    }
+
+    /// Takes the answer to [`Ask::Read`].
+    pub fn read(
+        &mut self,
+        member: &mut Member,
+        session: &mut Session,
+        answer: Result<Stored, StoreError>,
+        now: Now,
+    ) -> Ask {
+        let Some((mut document, seen, store_now)) = member.open(session, answer, now) else {
+            return Ask::LogIn;
+        };
+        let before = document.clone();
+        let claimed = document.claim(
+            |token| {
+                if member.has_given_up(session, token) {
+                    Worth::GivenUp
+                } else if session.can_resume(&token.anchored(store_now, now), now) {
+                    Worth::Usable
+                } else {
+                    Worth::Useless
+                }
+            },
+            self.span,
+            session.invalidation_debt(now),
+            store_now,
+        );
+        // Only a lease and a refused token are worth a write. What has merely ended is not.
+        let must_write =
+            matches!(claimed, Claimed::Yours(..)) || document.differs(&before, store_now);
+        if !must_write {
+            return self.end(member, session, &document, store_now, claimed, now);
+        }
+        self.tries += 1;
+        let sealed = member.seal(&document).filter(|_| self.tries <= TRIES);
+        let Some(sealed) = sealed else { return Ask::LogIn };
+        let keep = document.keep(store_now);
+        self.pending = Some((document, store_now, claimed));
+        Ask::Replace(Replacement { seen, document: sealed, keep })
+    }
+
+    /// Takes the answer to [`Ask::Replace`].
+    pub fn replaced(
+        &mut self,
+        member: &mut Member,
+        session: &mut Session,
+        answer: Result<bool, StoreError>,
+        now: Now,
+    ) -> Ask {
+        let pending = self.pending.take();
+        match (member.heard(session, answer, now), pending) {
+            (Some(true), Some((document, store_now, claimed))) => {
+                self.end(member, session, &document, store_now, claimed, now)
+            }
+            // Another program was faster.
+            (Some(false), _) => Ask::Read,
+            _ => Ask::LogIn,
+        }
+    }
+
+    /// Goes on after [`Ask::Wait`].
+    pub fn waited(&mut self) -> Ask {
+        self.tries = 0;
+        Ask::Read
+    }
+
+    fn end(
+        &mut self,
+        member: &mut Member,
+        session: &mut Session,
+        document: &Document,
+        store_now: Time,
+        claimed: Claimed,
+        now: Now,
+    ) -> Ask {
+        match claimed {
+            Claimed::Token(token) => Self::adopt(member, session, document, &token, store_now, now),
+            Claimed::Yours(fence, failure) => {
+                if let Some(failure) = failure {
+                    session.adopt_failure(&failure, now);
+                }
+                member.note_stored(document, store_now, now);
+                member.leased = Some(fence);
+                Ask::LogIn
+            }
+            Claimed::Theirs(ends_in) => {
+                if now.monotonic >= self.patient_until {
+                    return Ask::LogIn;
+                }
+                let pause = member.jittered(self.pause).min(ends_in.max(FIRST_PAUSE));
+                self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
+                Ask::Wait(pause)
+            }
+            Claimed::Closed(failure) => Ask::Failed(failure),
+            Claimed::Private => Ask::LogIn,
+        }
+    }
+
+    fn adopt(
+        member: &mut Member,
+        session: &mut Session,
+        document: &Document,
+        token: &Token,
+        store_now: Time,
+        now: Now,
+    ) -> Ask {
+        if member.was_ended_by(session, document, token) {
+            session.note_single_session(now);
+        }
+        if session.resume(&token.anchored(store_now, now), now).is_err() {
+            return Ask::LogIn;
+        }
+        member.note_stored(document, store_now, now);
+        member.note_held(token.fence, true);
+        Ask::Resumed
+    }
+}

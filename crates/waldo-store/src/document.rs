@@ -1,0 +1,376 @@
+//! What a fleet keeps in its store, and the only code that changes it.
+//!
+//! Every time in a document is of the store's clock. A document that cannot be read counts as empty,
+//! so each field has a harmless default.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use waldo_auth_core::{Now, SharedFailure, Snapshot};
+
+/// The time of the store's clock, since 1970-01-01.
+pub(crate) type Time = Duration;
+
+/// The longest lease that is believed. A longer one shows a clock that was set back.
+const MAX_LEASE: Duration = Duration::from_secs(10 * 60);
+
+/// How many refused tokens are remembered.
+const MAX_REFUSED: usize = 16;
+
+/// Two tokens that sharing has ended within this time make the fleet stop sharing.
+const HARM_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// How long a fleet does not share after that.
+const PRIVATE: Duration = Duration::from_secs(60 * 60);
+
+/// The state of a fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// The number of the last login. It grows with each login, also after a document was lost.
+    fence: u64,
+    token: Option<Token>,
+    /// The login under way.
+    lease: Option<Lease>,
+    failure: Option<Failure>,
+    /// The tokens that a session has given up. Nobody brings them back.
+    refused: Vec<Mark>,
+    /// When the fleet's invalidation budget is full again.
+    budget_full_at: Time,
+    /// The last token that sharing has ended.
+    harmed: Option<Mark>,
+    /// Until then, nobody shares.
+    private_until: Time,
+}
+
+/// The shared token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) snapshot: Snapshot,
+    /// The login that it descends from.
+    pub(crate) fence: u64,
+    pub(crate) ends: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lease {
+    fence: u64,
+    ends: Time,
+}
+
+/// The fingerprint of a token, and when it was noted or may be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    token: u64,
+    at: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
+    failure: SharedFailure,
+    until: Time,
+}
+
+/// What a stored token is to the session that has to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Worth {
+    Usable,
+    /// It is good for others, and ends too soon for this session, for example.
+    Useless,
+    /// The session has given it up, so nobody uses it any more.
+    GivenUp,
+}
+
+/// What a session is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// Use this token.
+    Token(Token),
+    /// Log in, with this number, for the fleet. If the last login failed, here is how.
+    Yours(u64, Option<SharedFailure>),
+    /// Another session logs in. Its lease ends after this time.
+    Theirs(Duration),
+    /// The last login failed, and it is too early for another one.
+    Closed(SharedFailure),
+    /// Sharing does harm for now, so log in for this session alone.
+    Private,
+}
+
+impl Document {
+    /// Says what a session does that has to log in. A login takes at most `span`, and `debt` is the
+    /// session's own debt to the invalidation budget.
+    pub(crate) fn claim(
+        &mut self,
+        worth: impl Fn(&Token) -> Worth,
+        span: Duration,
+        debt: Duration,
+        now: Time,
+    ) -> Claimed {
+        self.expire(now);
+        if self.private_until > now {
+            return Claimed::Private;
+        }
+        match self.token.as_ref().map(|token| (token, worth(token))) {
+            Some((token, Worth::Usable)) => return Claimed::Token(token.clone()),
+            Some((token, Worth::GivenUp)) => {
+                let mark = Mark { token: token.snapshot.fingerprint(), at: token.ends };
+                self.token = None;
+                self.refuse(mark);
+            }
+            Some((_, Worth::Useless)) | None => {}
+        }
+        if let Some(lease) = self.lease {
+            return Claimed::Theirs(lease.ends.saturating_sub(now));
+        }
+        let failure = self.failure.as_ref().map(|failure| failure.left(now));
+        if let Some(failure) = failure.clone().filter(|failure| !failure.wait().is_zero()) {
+            return Claimed::Closed(failure);
+        }
+        self.budget_full_at = self.budget_full_at.max(now.saturating_add(debt));
+        let fence = self.next_fence(now);
+        self.lease = Some(Lease { fence, ends: now.saturating_add(span.min(MAX_LEASE)) });
+        Claimed::Yours(fence, failure)
+    }
+
+    /// Shares a token with `left` of its lifetime. Returns the number of its login.
+    ///
+    /// A token of a newer login stays, and so does a token of the same login that lasts as long. The
+    /// number 0 stands for a login that was made without the store.
+    pub(crate) fn publish(&mut self, snapshot: Snapshot, fence: u64, left: Duration, now: Time) {
+        self.expire(now);
+        let ends = now.saturating_add(left.min(snapshot.lifetime()));
+        self.end_lease(fence);
+        let is_refused = self.refused.iter().any(|mark| mark.token == snapshot.fingerprint());
+        let is_older =
+            self.token.as_ref().is_some_and(|token| (token.fence, token.ends) >= (fence, ends));
+        // A lease with a higher number shows that a session has had no use for older tokens.
+        let is_overtaken = fence < self.fence && fence > 0 && self.token.is_none();
+        if self.private_until > now || is_refused || is_older || is_overtaken || left.is_zero() {
+            return;
+        }
+        self.failure = None;
+        self.fence = self.fence.max(fence);
+        self.token = Some(Token { snapshot, fence, ends });
+    }
+
+    /// Notes that a login has failed, unless another login has started since.
+    pub(crate) fn fail(&mut self, failure: SharedFailure, fence: u64, now: Time) {
+        self.expire(now);
+        if fence < self.fence {
+            return;
+        }
+        self.end_lease(fence);
+        let until = now.saturating_add(failure.wait());
+        self.failure = Some(Failure { failure, until });
+    }
+
+    /// Notes that the server ended a token because sessions share it. The second token within ten
+    /// minutes makes the fleet stop sharing for an hour.
+    pub(crate) fn harm(&mut self, token: u64, now: Time) {
+        self.expire(now);
+        match self.harmed {
+            Some(mark) if mark.token == token => {}
+            Some(mark) if now.saturating_sub(mark.at) <= HARM_WINDOW => {
+                self.private_until = now.saturating_add(PRIVATE);
+                (self.harmed, self.token, self.lease, self.failure) = (None, None, None, None);
+            }
+            _ => self.harmed = Some(Mark { token, at: now }),
+        }
+    }
+
+    /// The shared token.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// Whether a session has given up the token with this fingerprint.
+    pub(crate) fn has_refused(&self, token: u64) -> bool {
+        self.refused.iter().any(|mark| mark.token == token)
+    }
+
+    /// The time until the fleet's invalidation budget is full again.
+    pub(crate) fn debt(&self, now: Time) -> Duration {
+        self.budget_full_at.saturating_sub(now)
+    }
+
+    /// The time in which nobody shares.
+    pub(crate) fn private_for(&self, now: Time) -> Duration {
+        self.private_until.saturating_sub(now)
+    }
+
+    /// How long the store has to keep the document.
+    pub(crate) fn keep(&self, now: Time) -> Duration {
+        let ends = [
+            self.token.as_ref().map(|token| token.ends),
+            self.lease.map(|lease| lease.ends),
+            // A failure counts until the next login, so that delays double.
+            self.failure.as_ref().map(|failure| failure.until.saturating_add(PRIVATE)),
+            self.refused.iter().map(|mark| mark.at).max(),
+            Some(self.budget_full_at),
+            self.harmed.map(|mark| mark.at.saturating_add(HARM_WINDOW)),
+            Some(self.private_until),
+        ];
+        let last = ends.into_iter().flatten().max().unwrap_or_default();
+        last.saturating_sub(now).max(Duration::from_secs(1))
+    }
+
+    /// Whether a program has changed the document since `before`. Parts that have merely ended do not
+    /// count.
+    pub(crate) fn differs(&self, before: &Self, now: Time) -> bool {
+        let mut before = before.clone();
+        before.expire(now);
+        *self != before
+    }
+
+    /// Removes what has ended.
+    fn expire(&mut self, now: Time) {
+        self.token.take_if(|token| token.ends <= now);
+        self.lease.take_if(|lease| lease.ends <= now || lease.ends > now.saturating_add(MAX_LEASE));
+        self.refused.retain(|mark| mark.at > now);
+        // If the clock was set back, these times are too far away.
+        let latest = now.saturating_add(PRIVATE);
+        self.private_until = self.private_until.min(latest);
+        self.budget_full_at = self.budget_full_at.min(latest);
+        if let Some(failure) = &mut self.failure {
+            failure.until = failure.until.min(latest);
+        }
+    }
+
+    fn refuse(&mut self, mark: Mark) {
+        if self.refused.len() == MAX_REFUSED {
+            self.refused.remove(0);
+        }
+        self.refused.push(mark);
+    }
+
+    fn end_lease(&mut self, fence: u64) {
+        self.lease.take_if(|lease| lease.fence <= fence);
+    }
+
+    /// The number of the next login. It follows the clock, so it is newer than every number of a
+    /// document that was lost.
+    fn next_fence(&mut self, now: Time) -> u64 {
+        let by_clock = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.fence = self.fence.saturating_add(1).max(by_clock);
+        self.fence
+    }
+}
+
+impl Token {
+    /// How much of the lifetime is left by the store's clock.
+    pub(crate) fn left(&self, now: Time) -> Duration {
+        self.ends.saturating_sub(now).min(self.snapshot.lifetime())
+    }
+
+    /// The token for a session, whose clocks may differ from the store's.
+    pub(crate) fn anchored(&self, store_now: Time, now: Now) -> Snapshot {
+        self.snapshot.clone().with_left(self.left(store_now), now)
+    }
+}
+
+impl Failure {
+    /// The failure with the rest of its wait.
+    fn left(&self, now: Time) -> SharedFailure {
+        self.failure.clone().with_wait(self.until.saturating_sub(now))
+    }
+}
+
+/// The version of the format. Another one counts as unreadable.
+const VERSION: u64 = 1;
+
+impl Document {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let millis = |time: Time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let embedded = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
+        let mark = |mark: &Mark| json!({ "token": mark.token, "at": millis(mark.at) });
+        json!({
+            "version": VERSION,
+            "fence": self.fence,
+            "token": self.token.as_ref().map(|token| json!({
+                "snapshot": embedded(token.snapshot.to_json()),
+                "fence": token.fence,
+                "ends": millis(token.ends),
+            })),
+            "lease": self.lease.map(|lease| json!({
+                "fence": lease.fence,
+                "ends": millis(lease.ends),
+            })),
+            "failure": self.failure.as_ref().map(|failure| json!({
+                "failure": embedded(failure.failure.to_json()),
+                "until": millis(failure.until),
+            })),
+            "refused": self.refused.iter().map(mark).collect::<Vec<_>>(),
+            "budget_full_at": millis(self.budget_full_at),
+            "harmed": self.harmed.as_ref().map(mark),
+            "private_until": millis(self.private_until),
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    /// Reads a document; `None` if it is of another version or malformed.
+    pub(crate) fn from_json(json: &[u8]) -> Option<Self> {
+        let object: Map<String, Value> = serde_json::from_slice(json).ok()?;
+        if number(&object, "version")? != VERSION {
+            return None;
+        }
+        let part = |name| match object.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::Object(part)) => Some(Some(part)),
+            Some(_) => None,
+        };
+        let token = match part("token")? {
+            None => None,
+            Some(token) => Some(Token {
+                snapshot: Snapshot::from_json(&embedded(token, "snapshot")?).ok()?,
+                fence: number(token, "fence")?,
+                ends: time(token, "ends")?,
+            }),
+        };
+        let lease = match part("lease")? {
+            None => None,
+            Some(lease) => {
+                Some(Lease { fence: number(lease, "fence")?, ends: time(lease, "ends")? })
+            }
+        };
+        let failure = match part("failure")? {
+            None => None,
+            Some(failure) => Some(Failure {
+                failure: SharedFailure::from_json(&embedded(failure, "failure")?, Duration::ZERO)?,
+                until: time(failure, "until")?,
+            }),
+        };
+        let harmed = match part("harmed")? {
+            None => None,
+            Some(harmed) => Some(mark(harmed)?),
+        };
+        let refused = object.get("refused")?.as_array()?;
+        let refused =
+            refused.iter().map(|entry| mark(entry.as_object()?)).collect::<Option<_>>()?;
+        Some(Self {
+            fence: number(&object, "fence")?,
+            token,
+            lease,
+            failure,
+            refused,
+            budget_full_at: time(&object, "budget_full_at")?,
+            harmed,
+            private_until: time(&object, "private_until")?,
+        })
+    }
+}
+
+fn number(object: &Map<String, Value>, name: &str) -> Option<u64> {
+    object.get(name)?.as_u64()
+}
+
+fn time(object: &Map<String, Value>, name: &str) -> Option<Time> {
+    number(object, name).map(Duration::from_millis)
+}
+
+fn mark(object: &Map<String, Value>) -> Option<Mark> {
+    Some(Mark { token: number(object, "token")?, at: time(object, "at")? })
+}
+
+fn embedded(object: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
+    serde_json::to_vec(object.get(name)?).ok()
+}

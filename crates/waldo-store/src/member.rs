@@ -1,0 +1,249 @@
+//! One session's part in a fleet.
+
+use std::fmt;
+use std::time::Duration;
+
+use waldo_auth_core::{Instant, NoToken, Now, Session, StoreState};
+
+use crate::document::{Document, Time, Token};
+use crate::health::Health;
+use crate::key::Key;
+use crate::seal::Seal;
+use crate::store::{StoreError, Stored};
+
+/// One session's part in a fleet: what the session knows of the shared document, and whether it can
+/// be asked for.
+///
+/// A member makes no request. A [`Claim`](crate::Claim) before a login and a
+/// [`Report`](crate::Report) afterwards say what to ask the store for.
+pub struct Member {
+    key: Key,
+    seal: Seal,
+    health: Health,
+    /// The stored token, as this session has last seen it.
+    known: Option<Known>,
+    /// The login from which the held token descends; 0 if the login was made without the store.
+    chain: u64,
+    /// Whether the held token descends from a token of the store.
+    adopted: bool,
+    /// The number of the login that this session makes for the fleet.
+    pub(crate) leased: Option<u64>,
+    /// The stored token that was refused, if sharing may have ended it.
+    suspect: Option<u64>,
+    /// Until then, the session does not share.
+    private_until: Instant,
+    jitter: fastrand::Rng,
+}
+
+/// A stored token, without its text.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    token: u64,
+    fence: u64,
+    ends: Instant,
+    lifetime: Duration,
+}
+
+impl Member {
+    /// The part of this session. The seed must differ from session to session.
+    pub fn of(session: &Session, seed: u64) -> Self {
+        let (key, seal) = session.derive(|origin, api_key, client_secret| {
+            let key = Key::of(origin, api_key);
+            let seal = Seal::of(client_secret, &key);
+            (key, seal)
+        });
+        Self {
+            key,
+            seal,
+            health: Health::default(),
+            known: None,
+            chain: 0,
+            adopted: false,
+            leased: None,
+            suspect: None,
+            private_until: Instant::from_start(Duration::ZERO),
+            jitter: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The name of the document.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Takes the key pair of the session anew, after a [`reset`](Session::reset). The health of the
+    /// store stays known.
+    pub fn rekey(&mut self, session: &Session) {
+        *self = Self { health: self.health, ..Self::of(session, self.jitter.u64(..)) };
+    }
+
+    /// Whether the session has something for the store: its token outlasts the stored one by a
+    /// quarter of a lifetime, or a login of this session has shown that sharing does harm.
+    ///
+    /// Ask after a response has brought a new token. `resent` says that the response is a success,
+    /// and that its call was sent again after a 401.
+    pub fn has_report(&mut self, session: &Session, resent: bool, now: Now) -> bool {
+        let has_news = (resent && self.suspect.is_some()) || self.outlasts(session, now);
+        has_news && self.may_share(now.monotonic)
+    }
+
+    /// Whether the store may be asked now.
+    pub(crate) fn may_share(&self, now: Instant) -> bool {
+        self.health.may_ask(now) && now >= self.private_until
+    }
+
+    /// Whether the held token outlasts the stored one by a quarter of its lifetime.
+    fn outlasts(&self, session: &Session, now: Now) -> bool {
+        let Some((left, lifetime)) = session.left(now) else { return false };
+        let stored = self
+            .known
+            .map_or(Duration::ZERO, |known| known.ends.saturating_duration_since(now.monotonic));
+        left >= stored.saturating_add(lifetime / 4)
+    }
+
+    /// Reads the document that the store has answered with. An error makes the store count as away.
+    pub(crate) fn open(
+        &mut self,
+        session: &mut Session,
+        answer: Result<Stored, StoreError>,
+        now: Now,
+    ) -> Option<(Document, Option<Vec<u8>>, Time)> {
+        let stored = self.heard(session, answer, now)?;
+        let opened = stored.document.as_deref().map(|sealed| {
+            self.seal.open(sealed).and_then(|document| Document::from_json(&document))
+        });
+        if matches!(opened, Some(None)) {
+            session.note_unreadable_store(now);
+        }
+        let document = opened.flatten().unwrap_or_default();
+        self.learn(session, &document, stored.now, now);
+        Some((document, stored.document, stored.now))
+    }
+
+    /// Notes whether the store has answered.
+    pub(crate) fn heard<T>(
+        &mut self,
+        session: &mut Session,
+        answer: Result<T, StoreError>,
+        now: Now,
+    ) -> Option<T> {
+        match answer {
+            Ok(answer) => {
+                self.health.answered();
+                session.set_store(self.state(now.monotonic), now);
+                Some(answer)
+            }
+            Err(error) => {
+                self.health.failed(error.problem(), now.monotonic);
+                session.set_store(self.state(now.monotonic), now);
+                None
+            }
+        }
+    }
+
+    /// Notes what the document says about the fleet.
+    pub(crate) fn learn(
+        &mut self,
+        session: &mut Session,
+        document: &Document,
+        store_now: Time,
+        now: Now,
+    ) {
+        session.owe_invalidations(document.debt(store_now), now);
+        let private = document.private_for(store_now);
+        if !private.is_zero() {
+            self.private_until = now.monotonic.saturating_add(private);
+        }
+        session.set_store(self.state(now.monotonic), now);
+    }
+
+    fn state(&self, now: Instant) -> StoreState {
+        match self.health.problem() {
+            Some(problem) => StoreState::Away(problem),
+            None if now < self.private_until => StoreState::Private,
+            None => StoreState::Shared,
+        }
+    }
+
+    /// Seals a document for the store.
+    pub(crate) fn seal(&self, document: &Document) -> Option<Vec<u8>> {
+        self.seal.seal(&document.to_json())
+    }
+
+    /// Whether the session has given up this stored token: its own text, or its successor.
+    pub(crate) fn has_given_up(&self, session: &Session, token: &Token) -> bool {
+        let is_predecessor = self.chain == token.fence
+            && self.known.is_some_and(|known| known.token == token.snapshot.fingerprint());
+        let was_refused = matches!(
+            session.no_token(),
+            NoToken::Refused | NoToken::Doubtful | NoToken::Invalidated
+        );
+        session.has_given_up(&token.snapshot) || (was_refused && is_predecessor)
+    }
+
+    /// Notes why the session has to log in, before it reads the store: sharing may have ended its
+    /// token.
+    pub(crate) fn suspect(&mut self, session: &Session, now: Now) {
+        let refused = self.known.filter(|known| {
+            let left = known.ends.saturating_duration_since(now.monotonic);
+            self.adopted
+                && self.chain == known.fence
+                && session.no_token() == NoToken::Refused
+                && left > known.lifetime / 2
+        });
+        self.suspect = refused.map(|known| known.token);
+    }
+
+    /// The token that sharing has ended, once.
+    pub(crate) fn take_suspect(&mut self) -> Option<u64> {
+        self.suspect.take()
+    }
+
+    /// Whether a login elsewhere has ended the token of this session: the fleet has a token of a
+    /// newer login, and nobody has given up the one that this session knew.
+    pub(crate) fn was_ended_by(
+        &self,
+        session: &Session,
+        document: &Document,
+        token: &Token,
+    ) -> bool {
+        let known = self.known.filter(|known| known.fence == self.chain);
+        session.no_token() == NoToken::Refused
+            && self.chain > 0
+            && token.fence > self.chain
+            && known.is_some_and(|known| !document.has_refused(known.token))
+    }
+
+    /// Notes the token that the store holds now.
+    pub(crate) fn note_stored(&mut self, document: &Document, store_now: Time, now: Now) {
+        self.known = document.token().map(|token| Known {
+            token: token.snapshot.fingerprint(),
+            fence: token.fence,
+            ends: now.monotonic.saturating_add(token.left(store_now)),
+            lifetime: token.snapshot.lifetime(),
+        });
+    }
+
+    /// Notes from which login the held token descends.
+    pub(crate) fn note_held(&mut self, fence: u64, adopted: bool) {
+        (self.chain, self.adopted) = (fence, adopted);
+    }
+
+    pub(crate) fn chain(&self) -> u64 {
+        self.chain
+    }
+
+    /// A random time between a half of this time and the whole.
+    pub(crate) fn jittered(&mut self, time: Duration) -> Duration {
+        time.mul_f64(self.jitter.f64().mul_add(0.5, 0.5))
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("key", &self.key)
+            .field("health", &self.health)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! What a session tells the store after a login or a renewal.
+
+use waldo_auth_core::{Now, Session, SharedFailure, Snapshot};
+
+use crate::claim::Replacement;
+use crate::document::{Document, Time};
+use crate::member::Member;
+use crate::store::{StoreError, Stored};
+
+/// How often a document is read again, because another program has replaced it in between.
+const TRIES: u32 = 5;
+
+/// News for the store: a token, a failed login, or a token that sharing has ended.
+///
+/// A report makes no request. Carry out what it says, and pass the result back, as for a
+/// [`Claim`](crate::Claim). `None` ends the report.
+#[derive(Debug)]
+pub struct Report {
+    news: News,
+    tries: u32,
+    pending: Option<(Document, Time)>,
+}
+
+#[derive(Clone, Debug)]
+enum News {
+    Token(Snapshot, u64),
+    Failure(SharedFailure, u64),
+    Harm(u64),
+}
+
+/// What to do next for a report.
+#[derive(Debug)]
+#[must_use = "a report does not go on by itself"]
+pub enum Tell {
+    /// Read the document.
+    Read,
+    /// Replace the document, if it still is the one that was read.
+    Replace(Replacement),
+}
+
+impl Report {
+    /// The result of the session's last login; `None` if the store cannot be told.
+    pub fn of_login(member: &mut Member, session: &Session, now: Now) -> Option<Self> {
+        let leased = member.leased.take();
+        let news = if let Some(failure) = session.failure(now) {
+            News::Failure(failure, leased?)
+        } else {
+            let fence = leased.unwrap_or(0);
+            member.note_held(fence, false);
+            News::Token(session.snapshot(now)?, fence)
+        };
+        member.may_share(now.monotonic).then(|| Self::new(news))
+    }
+
+    /// What [`Member::has_report`] has found; `None` if another thread has told it.
+    pub fn of_response(
+        member: &mut Member,
+        session: &Session,
+        resent: bool,
+        now: Now,
+    ) -> Option<Self> {
+        if !member.has_report(session, resent, now) {
+            return None;
+        }
+        let news = match member.take_suspect().filter(|_| resent) {
+            Some(token) => News::Harm(token),
+            None => News::Token(session.snapshot(now)?, member.chain()),
+        };
+        Some(Self::new(news))
+    }
+
+    fn new(news: News) -> Self {
+        Self { news, tries: 0, pending: None }
+    }
+
+    /// Takes the answer to [`Tell::Read`], with which every report begins.
+    pub fn read(
+        &mut self,
+        member: &mut Member,
+        session: &mut Session,
+        answer: Result<Stored, StoreError>,
+        now: Now,
+    ) -> Option<Tell> {
+        let (mut document, seen, store_now) = member.open(session, answer, now)?;
+        let before = document.clone();
+        match &self.news {
+            News::Token(snapshot, fence) => {
+                document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
+            }
+            News::Failure(failure, fence) => document.fail(failure.clone(), *fence, store_now),
+            News::Harm(token) => document.harm(*token, store_now),
+        }
+        self.tries += 1;
+        if !document.differs(&before, store_now) || self.tries > TRIES {
+            member.note_stored(&document, store_now, now);
+            return None;
+        }
+        let replacement =
+            Replacement { seen, document: member.seal(&document)?, keep: document.keep(store_now) };
+        self.pending = Some((document, store_now));
+        Some(Tell::Replace(replacement))
+    }
+
+    /// Takes the answer to [`Tell::Replace`].
+    pub fn replaced(
+        &mut self,
+        member: &mut Member,
+        session: &mut Session,
+        answer: Result<bool, StoreError>,
+        now: Now,
+    ) -> Option<Tell> {
+        let (document, store_now) = self.pending.take()?;
+        if !member.heard(session, answer, now)? {
+            return Some(Tell::Read);
+        }
+        member.note_stored(&document, store_now, now);
+        // Sharing may have ended with this report.
+        member.learn(session, &document, store_now, now);
+        None
+    }
+}
