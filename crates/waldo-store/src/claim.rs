@@ -1,11 +1,14 @@
 //! What a session does with the store before it logs in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waldo_auth_core::{Now, Session, SharedFailure};
 
 use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::key::Key;
 use crate::member::Member;
+use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
 /// How often a document is read again, because another program has replaced it in between.
@@ -29,6 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Every other answer ends the claim.
 #[derive(Debug)]
 pub struct Claim {
+    seal: Arc<Seal>,
     /// How long a login takes at most.
     span: Duration,
     /// When the session stops waiting for others.
@@ -85,9 +89,11 @@ impl Claim {
         span: Duration,
         now: Now,
     ) -> (Self, Ask) {
+        let seal = member.seal_of(session);
         member.leased = None;
         member.suspect(session, now);
         let claim = Self {
+            seal,
             span,
             // The lease of a leader that has disappeared may have to end twice.
             patient_until: now.monotonic.saturating_add(span.saturating_mul(2)),
@@ -99,6 +105,11 @@ impl Claim {
         (claim, ask)
     }
 
+    /// The name of the document.
+    pub fn key(&self) -> &Key {
+        self.seal.key()
+    }
+
     /// Takes the answer to [`Ask::Read`].
     pub fn read(
         &mut self,
@@ -107,7 +118,8 @@ impl Claim {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Ask {
-        let Some((mut document, seen, store_now)) = member.open(session, answer, now) else {
+        let Some((mut document, seen, store_now)) = member.open(session, &self.seal, answer, now)
+        else {
             return Ask::LogIn;
         };
         let before = document.clone();
@@ -132,7 +144,7 @@ impl Claim {
             return self.end(member, session, &document, store_now, claimed, now);
         }
         self.tries += 1;
-        let sealed = member.seal(&document).filter(|_| self.tries <= TRIES);
+        let sealed = self.seal.seal(&document.to_json()).filter(|_| self.tries <= TRIES);
         let Some(sealed) = sealed else { return Ask::LogIn };
         let keep = document.keep(store_now);
         self.pending = Some((document, store_now, claimed));

@@ -27,6 +27,11 @@ impl Health {
         self.away.is_none_or(|away| now >= away.ask_at)
     }
 
+    /// When the store may be asked, at the earliest.
+    pub(crate) fn ask_at(self) -> Instant {
+        self.away.map_or(Instant::from_start(Duration::ZERO), |away| away.ask_at)
+    }
+
     pub(crate) fn problem(self) -> Option<StoreProblem> {
         self.away.map(|away| away.problem)
     }

@@ -1,13 +1,13 @@
 //! One session's part in a fleet.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waldo_auth_core::{Instant, NoToken, Now, Session, StoreState};
 
 use crate::document::{Document, Time, Token};
 use crate::health::Health;
-use crate::key::Key;
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -17,8 +17,7 @@ use crate::store::{StoreError, Stored};
 /// A member makes no request. A [`Claim`](crate::Claim) before a login and a
 /// [`Report`](crate::Report) afterwards say what to ask the store for.
 pub struct Member {
-    key: Key,
-    seal: Seal,
+    seal: Arc<Seal>,
     health: Health,
     /// The stored token, as this session has last seen it.
     known: Option<Known>,
@@ -47,14 +46,8 @@ struct Known {
 impl Member {
     /// The part of this session. The seed must differ from session to session.
     pub fn of(session: &Session, seed: u64) -> Self {
-        let (key, seal) = session.derive(|origin, api_key, client_secret| {
-            let key = Key::of(origin, api_key);
-            let seal = Seal::of(client_secret, &key);
-            (key, seal)
-        });
         Self {
-            key,
-            seal,
+            seal: Arc::new(Seal::of(session)),
             health: Health::default(),
             known: None,
             chain: 0,
@@ -66,15 +59,22 @@ impl Member {
         }
     }
 
-    /// The name of the document.
-    pub fn key(&self) -> &Key {
-        &self.key
+    /// The seal for the session's key pair. After a [`reset`](Session::reset) with another pair,
+    /// nothing but the health of the store stays known.
+    pub(crate) fn seal_of(&mut self, session: &Session) -> Arc<Seal> {
+        if !self.seal.is_of(session) {
+            *self = Self { health: self.health, ..Self::of(session, self.jitter.u64(..)) };
+        }
+        Arc::clone(&self.seal)
     }
 
-    /// Takes the key pair of the session anew, after a [`reset`](Session::reset). The health of the
-    /// store stays known.
-    pub fn rekey(&mut self, session: &Session) {
-        *self = Self { health: self.health, ..Self::of(session, self.jitter.u64(..)) };
+    /// When [`has_report`](Self::has_report) may find something, at the earliest.
+    pub fn report_at(&self) -> Instant {
+        let outlasted = self.known.map_or(Instant::from_start(Duration::ZERO), |known| {
+            let ends = known.ends.since_start();
+            Instant::from_start(ends.saturating_sub(known.lifetime * 3 / 4))
+        });
+        outlasted.max(self.health.ask_at()).max(self.private_until)
     }
 
     /// Whether the session has something for the store: its token outlasts the stored one by a
@@ -105,13 +105,15 @@ impl Member {
     pub(crate) fn open(
         &mut self,
         session: &mut Session,
+        seal: &Seal,
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<(Document, Option<Vec<u8>>, Time)> {
         let stored = self.heard(session, answer, now)?;
-        let opened = stored.document.as_deref().map(|sealed| {
-            self.seal.open(sealed).and_then(|document| Document::from_json(&document))
-        });
+        let opened = stored
+            .document
+            .as_deref()
+            .map(|sealed| seal.open(sealed).and_then(|document| Document::from_json(&document)));
         if matches!(opened, Some(None)) {
             session.note_unreadable_store(now);
         }
@@ -163,11 +165,6 @@ impl Member {
             None if now < self.private_until => StoreState::Private,
             None => StoreState::Shared,
         }
-    }
-
-    /// Seals a document for the store.
-    pub(crate) fn seal(&self, document: &Document) -> Option<Vec<u8>> {
-        self.seal.seal(&document.to_json())
     }
 
     /// Whether the session has given up this stored token: its own text, or its successor.
@@ -242,7 +239,7 @@ impl Member {
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Member")
-            .field("key", &self.key)
+            .field("key", self.seal.key())
             .field("health", &self.health)
             .finish_non_exhaustive()
     }

@@ -1,10 +1,14 @@
 //! What a session tells the store after a login or a renewal.
 
+use std::sync::Arc;
+
 use waldo_auth_core::{Now, Session, SharedFailure, Snapshot};
 
 use crate::claim::Replacement;
 use crate::document::{Document, Time};
+use crate::key::Key;
 use crate::member::Member;
+use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
 /// How often a document is read again, because another program has replaced it in between.
@@ -16,6 +20,7 @@ const TRIES: u32 = 5;
 /// [`Claim`](crate::Claim). `None` ends the report.
 #[derive(Debug)]
 pub struct Report {
+    seal: Arc<Seal>,
     news: News,
     tries: u32,
     pending: Option<(Document, Time)>,
@@ -41,6 +46,7 @@ pub enum Tell {
 impl Report {
     /// The result of the session's last login; `None` if the store cannot be told.
     pub fn of_login(member: &mut Member, session: &Session, now: Now) -> Option<Self> {
+        let seal = member.seal_of(session);
         let leased = member.leased.take();
         let news = if let Some(failure) = session.failure(now) {
             News::Failure(failure, leased?)
@@ -49,7 +55,7 @@ impl Report {
             member.note_held(fence, false);
             News::Token(session.snapshot(now)?, fence)
         };
-        member.may_share(now.monotonic).then(|| Self::new(news))
+        member.may_share(now.monotonic).then(|| Self::new(seal, news))
     }
 
     /// What [`Member::has_report`] has found; `None` if another thread has told it.
@@ -59,6 +65,7 @@ impl Report {
         resent: bool,
         now: Now,
     ) -> Option<Self> {
+        let seal = member.seal_of(session);
         if !member.has_report(session, resent, now) {
             return None;
         }
@@ -66,11 +73,16 @@ impl Report {
             Some(token) => News::Harm(token),
             None => News::Token(session.snapshot(now)?, member.chain()),
         };
-        Some(Self::new(news))
+        Some(Self::new(seal, news))
     }
 
-    fn new(news: News) -> Self {
-        Self { news, tries: 0, pending: None }
+    /// The name of the document.
+    pub fn key(&self) -> &Key {
+        self.seal.key()
+    }
+
+    fn new(seal: Arc<Seal>, news: News) -> Self {
+        Self { seal, news, tries: 0, pending: None }
     }
 
     /// Takes the answer to [`Tell::Read`], with which every report begins.
@@ -81,7 +93,7 @@ impl Report {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<Tell> {
-        let (mut document, seen, store_now) = member.open(session, answer, now)?;
+        let (mut document, seen, store_now) = member.open(session, &self.seal, answer, now)?;
         let before = document.clone();
         match &self.news {
             News::Token(snapshot, fence) => {
@@ -95,8 +107,11 @@ impl Report {
             member.note_stored(&document, store_now, now);
             return None;
         }
-        let replacement =
-            Replacement { seen, document: member.seal(&document)?, keep: document.keep(store_now) };
+        let replacement = Replacement {
+            seen,
+            document: self.seal.seal(&document.to_json())?,
+            keep: document.keep(store_now),
+        };
         self.pending = Some((document, store_now));
         Some(Tell::Replace(replacement))
     }

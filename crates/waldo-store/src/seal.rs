@@ -10,6 +10,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use sha2::Sha256;
+use waldo_auth_core::Session;
 use zeroize::Zeroizing;
 
 use crate::key::Key;
@@ -22,26 +23,48 @@ const NONCE: usize = 24;
 ///
 /// The seal is XChaCha20-Poly1305. Its key comes from the client secret by HKDF-SHA256. The name of
 /// the document is a part of what is sealed, so a document cannot be moved to another name.
-#[derive(Clone)]
 pub(crate) struct Seal {
     cipher: XChaCha20Poly1305,
-    name: Box<str>,
+    key: Key,
+    /// Tells one key pair from another. It comes from the same secret as the key of the cipher, and
+    /// shows nothing about it.
+    check: [u8; 16],
 }
 
 impl Seal {
-    pub(crate) fn of(client_secret: &str, key: &Key) -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        let derived = Hkdf::<Sha256>::new(Some(key.as_str().as_bytes()), client_secret.as_bytes())
-            .expand(b"waldo store 1", bytes.as_mut());
-        debug_assert!(derived.is_ok(), "32 bytes are within the range of HKDF-SHA256");
-        Self { cipher: XChaCha20Poly1305::new((&*bytes).into()), name: key.as_str().into() }
+    /// The seal for the key pair of a session.
+    pub(crate) fn of(session: &Session) -> Self {
+        session.derive(|origin, api_key, client_secret| {
+            Self::with(client_secret, Key::of(origin, api_key))
+        })
+    }
+
+    fn with(client_secret: &str, key: Key) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(key.as_str().as_bytes()), client_secret.as_bytes());
+        let (mut bytes, mut check) = (Zeroizing::new([0; 32]), [0; 16]);
+        let derived = hkdf
+            .expand(b"waldo store 1", bytes.as_mut())
+            .and(hkdf.expand(b"waldo check 1", &mut check));
+        debug_assert!(derived.is_ok(), "48 bytes are within the range of HKDF-SHA256");
+        Self { cipher: XChaCha20Poly1305::new((&*bytes).into()), key, check }
+    }
+
+    /// The name of the document.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Whether the session still has the key pair of this seal.
+    pub(crate) fn is_of(&self, session: &Session) -> bool {
+        let other = Self::of(session);
+        (&self.key, self.check) == (&other.key, other.check)
     }
 
     /// Seals a document; `None` if the system has no randomness.
     pub(crate) fn seal(&self, document: &[u8]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
-        let payload = Payload { msg: document, aad: self.name.as_bytes() };
+        let payload = Payload { msg: document, aad: self.key.as_str().as_bytes() };
         let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
         Some([&MARK[..], &nonce, &sealed].concat())
     }
@@ -50,7 +73,7 @@ impl Seal {
     /// another version, or was changed since.
     pub(crate) fn open(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.strip_prefix(MARK)?.split_first_chunk::<NONCE>()?;
-        let payload = Payload { msg: sealed, aad: self.name.as_bytes() };
+        let payload = Payload { msg: sealed, aad: self.key.as_str().as_bytes() };
         self.cipher.decrypt(&XNonce::from(*nonce), payload).ok().map(Zeroizing::new)
     }
 }
@@ -66,7 +89,7 @@ mod tests {
     use super::*;
 
     fn seal(secret: &str, name: u8) -> Seal {
-        Seal::of(secret, &Key::of_hash([name; 16]))
+        Seal::with(secret, Key::of_hash([name; 16]))
     }
 
     #[test]
