@@ -45,7 +45,7 @@ fn config_from(
 }
 
 /// A random number. Clients that fail at the same instant must retry at different instants.
-fn jitter_seed() -> u64 {
+pub(crate) fn jitter_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

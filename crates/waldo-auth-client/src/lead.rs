@@ -34,12 +34,7 @@ pub struct Lead {
 
 impl Lead {
     pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
-        // End the login a little before its lease. A silent server is then one failed login with a
-        // backoff for all calls. After an expired lease, the next call would log in at once and
-        // wait as long again.
-        let lease = login.expires_at().saturating_duration_since(now);
-        let ends =
-            now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
+        let ends = end_of(&login, now);
         Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
     }
 
@@ -93,6 +88,22 @@ impl Lead {
         self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error)));
     }
 
+    /// Gives the login its whole time from now on, because its leader has waited for a store.
+    #[cfg(feature = "store")]
+    pub(crate) fn restart(&mut self) {
+        let Some(login) = self.login.as_deref_mut() else { return };
+        self.ends = self.session.with(|session, now| {
+            session.restart(login, now);
+            end_of(login, now.monotonic)
+        });
+    }
+
+    /// Ends the login without a request.
+    #[cfg(feature = "store")]
+    pub(crate) fn end(self, outcome: Outcome) {
+        self.settle(|_| outcome);
+    }
+
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
         // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
         let outcome = self.login.as_deref().map(outcome);
@@ -100,6 +111,15 @@ impl Lead {
             self.subscriber.with(|| self.session.settle(*login, outcome));
         }
     }
+}
+
+/// When the whole answer must have come: a little before the end of the lease.
+///
+/// A silent server is then one failed login with a backoff for all calls. After an expired lease,
+/// the next call would log in at once and wait as long again.
+fn end_of(login: &Login, now: Instant) -> Instant {
+    let lease = login.expires_at().saturating_duration_since(now);
+    now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))))
 }
 
 impl Drop for Lead {

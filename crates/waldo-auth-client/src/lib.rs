@@ -23,6 +23,8 @@ mod held_body;
 mod lead;
 mod refused;
 mod session;
+#[cfg(feature = "store")]
+mod sharing;
 mod sync;
 mod target;
 mod trace;
@@ -37,6 +39,8 @@ pub use held_body::{Gate, HeldBody, close_connection, expect_continue, is_break_
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
+#[cfg(feature = "store")]
+pub use sharing::Sharing;
 pub use target::{InvalidSegment, Target};
 pub use wait::Wait;
 

@@ -52,6 +52,7 @@ pub(crate) fn emit(entry: &Entry, client: Option<&str>) {
 
 /// Trace for events of every call, debug for steps of logins and 401s, info for another token or
 /// key pair, and warn for problems.
+#[expect(clippy::match_same_arms, reason = "the wildcard stands for events of newer versions")]
 fn level(event: &Event) -> Level {
     match event {
         Event::Renewed { .. }
@@ -62,10 +63,17 @@ fn level(event: &Event) -> Level {
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
         | Event::Accepted { .. } => Level::DEBUG,
-        Event::LoginGranted { .. } | Event::Reset | Event::Invalidated | Event::Resumed { .. } => {
-            Level::INFO
-        }
-        Event::LoginRejected { .. }
+        Event::LoginGranted { .. }
+        | Event::Reset
+        | Event::Invalidated
+        | Event::Resumed { .. }
+        | Event::StoreBack => Level::INFO,
+        Event::LoginFailedElsewhere { .. }
+        | Event::StoreAway { .. }
+        | Event::StoreUnreadable
+        | Event::SharingHarmful
+        | Event::SingleSession
+        | Event::LoginRejected { .. }
         | Event::LoginUnavailable { .. }
         | Event::LoginAbandoned { .. }
         | Event::CircuitOpened { .. }

@@ -1,6 +1,8 @@
 //! The settings of a client.
 
 use std::fmt;
+#[cfg(feature = "store")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -8,6 +10,8 @@ use http::uri::Scheme;
 use reqwest::redirect::Policy;
 use waldo_auth_client::{EnvError, SharedSession, config, config_from_env};
 use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
+#[cfg(feature = "store")]
+use waldo_store::AsyncStore;
 
 use crate::client::Client;
 use crate::error::BuildError;
@@ -39,6 +43,8 @@ pub struct ClientBuilder {
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
     status_as_error: bool,
+    #[cfg(feature = "store")]
+    store: Option<Arc<dyn AsyncStore>>,
 }
 
 impl Client {
@@ -77,6 +83,8 @@ impl ClientBuilder {
             max_wait: Some(Self::DEFAULT_MAX_WAIT),
             timeout: Some(Self::DEFAULT_TIMEOUT),
             status_as_error: true,
+            #[cfg(feature = "store")]
+            store: None,
         }
     }
 
@@ -153,6 +161,16 @@ impl ClientBuilder {
         Self { status_as_error: as_error, ..self }
     }
 
+    /// The store through which this client shares its token with other programs. Default: none.
+    ///
+    /// Before a login, the client asks the store for a token. So a fleet of programs makes one login,
+    /// and a program that runs once a minute makes one login per lifetime of a token. If the store
+    /// cannot be used, the client logs in as if there were none.
+    #[cfg(feature = "store")]
+    pub fn store(self, store: impl AsyncStore + 'static) -> Self {
+        Self { store: Some(Arc::new(store)), ..self }
+    }
+
     /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
     /// and the statuses that count as a 401
     /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
@@ -177,7 +195,10 @@ impl ClientBuilder {
             return Err(BuildError::NoTls(config.origin().clone()));
         }
         let session = SharedSession::new(config);
-        Ok(Client::new(http, session, self.max_wait, self.timeout, self.status_as_error))
+        let client = Client::new(http, session, self.max_wait, self.timeout, self.status_as_error);
+        #[cfg(feature = "store")]
+        let client = client.with_store(self.store);
+        Ok(client)
     }
 }
 
@@ -207,7 +228,7 @@ fn default_http() -> reqwest::ClientBuilder {
 /// Does not show reqwest's settings, because their default headers may hold secrets of the caller.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, http: _, max_wait, timeout, status_as_error } = self;
+        let Self { config, max_wait, timeout, status_as_error, .. } = self;
         f.debug_struct("ClientBuilder")
             .field("config", config)
             .field("max_wait", max_wait)

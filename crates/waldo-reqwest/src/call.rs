@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{StatusCode, Uri};
 use http_body::Body as _;
 use reqwest::{Body, Request, Response, Url};
-use waldo_auth_client::{Admission, Gate, close_connection, is_upload};
+use waldo_auth_client::{Admission, Gate, Lead, close_connection, is_upload};
 use waldo_auth_core::{Attempt, Call, Instant, Upload, Verdict};
 
 use crate::client::Client;
@@ -145,13 +145,26 @@ pub(crate) async fn admit(
             Admission::Send(attempt) => return Ok(attempt),
             Admission::Authenticate(lead, wait) => {
                 // The login serves all calls, so it must not end with this call.
-                drop(tokio::spawn(log_in(client.http().clone(), lead)));
+                drop(tokio::spawn(authenticate(client.clone(), lead)));
                 wait.or(tokio::time::sleep).await
             }
             Admission::Wait(wait) => wait.or(tokio::time::sleep).await,
             Admission::Refuse(refused) => return Err(refused.into()),
         };
     }
+}
+
+/// Logs in for all calls, unless another program has a token.
+async fn authenticate(client: Client, lead: Lead) {
+    #[cfg(feature = "store")]
+    if let Some(sharing) = client.sharing() {
+        if let Some(lead) = sharing.claim(lead, tokio::time::sleep).await {
+            log_in(client.http().clone(), lead).await;
+            sharing.report_login().await;
+        }
+        return;
+    }
+    log_in(client.http().clone(), lead).await;
 }
 
 /// A replayable call with the limits of its client.
@@ -172,7 +185,27 @@ fn after(client: &Client, span: Duration) -> Instant {
     client.session().now().saturating_add(span)
 }
 
+/// Passes the response to the session, and what it brings to the store.
 fn conclude<E: Exchange>(
+    client: &Client,
+    attempt: Attempt,
+    result: &mut Result<Response, E::Error>,
+) -> Verdict {
+    #[cfg(feature = "store")]
+    let is_resent = attempt.is_resent();
+    let verdict = judge::<E>(client, attempt, result);
+    #[cfg(feature = "store")]
+    if let (Some(sharing), Ok(response)) = (client.sharing(), result) {
+        let is_resent = is_resent && response.status().is_success();
+        if sharing.may_report(is_resent) {
+            let sharing = sharing.clone();
+            drop(tokio::spawn(async move { sharing.report(is_resent).await }));
+        }
+    }
+    verdict
+}
+
+fn judge<E: Exchange>(
     client: &Client,
     attempt: Attempt,
     result: &mut Result<Response, E::Error>,

@@ -8,9 +8,13 @@ use http::header::AUTHORIZATION;
 use reqwest::header::HeaderValue;
 use reqwest::{Request, Response};
 use waldo_auth_client::SharedSession;
+#[cfg(feature = "store")]
+use waldo_auth_client::Sharing;
 use waldo_auth_core::{
     Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
 };
+#[cfg(feature = "store")]
+use waldo_store::AsyncStore;
 
 use crate::call;
 use crate::error::Error;
@@ -50,6 +54,8 @@ struct Shared {
     timeout: Option<Duration>,
     /// Whether a 4xx or 5xx is an error, unless the request says otherwise.
     status_as_error: bool,
+    #[cfg(feature = "store")]
+    sharing: Option<Sharing<dyn AsyncStore>>,
 }
 
 impl Client {
@@ -60,8 +66,30 @@ impl Client {
         timeout: Option<Duration>,
         status_as_error: bool,
     ) -> Self {
-        let shared = Shared { http, session, max_wait, timeout, status_as_error };
+        let shared = Shared {
+            http,
+            session,
+            max_wait,
+            timeout,
+            status_as_error,
+            #[cfg(feature = "store")]
+            sharing: None,
+        };
         Self { shared: Arc::new(shared) }
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn with_store(mut self, store: Option<Arc<dyn AsyncStore>>) -> Self {
+        // Nobody else has the new client yet.
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.sharing = store.map(|store| Sharing::new(shared.session.clone(), store));
+        }
+        self
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn sharing(&self) -> Option<&Sharing<dyn AsyncStore>> {
+        self.shared.sharing.as_ref()
     }
 
     /// Sends a reqwest request, like `reqwest::Client::execute`.

@@ -36,6 +36,11 @@ pub use error::{BuildError, Error};
 pub use request::RequestBuilder;
 pub use status::error_for_status;
 
+/// The stores through which several programs share one token.
+#[cfg(feature = "store")]
+#[doc(no_inline)]
+pub use waldo_store as store;
+
 /// The crate that sends, for its settings, requests and responses.
 pub use reqwest;
 /// The crate of the middlewares around and below a call.

@@ -59,6 +59,11 @@ impl Member {
         }
     }
 
+    /// Notes that the session has a store, for `explain`.
+    pub fn join(&self, session: &mut Session, now: Now) {
+        session.set_store(self.state(now.monotonic), now);
+    }
+
     /// The seal for the session's key pair. After a [`reset`](Session::reset) with another pair,
     /// nothing but the health of the store stays known.
     pub(crate) fn seal_of(&mut self, session: &Session) -> Arc<Seal> {

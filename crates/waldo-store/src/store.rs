@@ -62,6 +62,38 @@ pub trait AsyncStore: fmt::Debug + Send + Sync {
     ) -> StoreFuture<'a, bool>;
 }
 
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn read(&self, key: &Key) -> Result<Stored, StoreError> {
+        (**self).read(key)
+    }
+
+    fn replace(
+        &self,
+        key: &Key,
+        seen: Option<&[u8]>,
+        document: &[u8],
+        keep: Duration,
+    ) -> Result<bool, StoreError> {
+        (**self).replace(key, seen, document, keep)
+    }
+}
+
+impl<S: AsyncStore + ?Sized> AsyncStore for Arc<S> {
+    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
+        (**self).read(key)
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a [u8]>,
+        document: &'a [u8],
+        keep: Duration,
+    ) -> StoreFuture<'a, bool> {
+        (**self).replace(key, seen, document, keep)
+    }
+}
+
 /// The largest document in bytes: 64 KiB. A larger one is treated as unreadable.
 pub const MAX_DOCUMENT: usize = 64 * 1024;
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 use waldo_auth_client::{Admission, Gate, close_connection};
-use waldo_auth_core::{Call, Instant, Upload, Verdict};
+use waldo_auth_core::{Attempt, Call, Instant, Upload, Verdict};
 
 use crate::body::Body;
 use crate::error::Error;
@@ -147,8 +147,7 @@ impl<S> Exchange<S> {
                             let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                             let attempt =
                                 if is_untouched { attempt.with_untouched_body() } else { attempt };
-                            let Verdict::Retry(then) = session.conclude(attempt, &mut response)
-                            else {
+                            let Verdict::Retry(then) = self.conclude(attempt, &mut response) else {
                                 return Ok(response);
                             };
                             let untouched = gate.and_then(Gate::take_back).map(Body::from);
@@ -168,7 +167,7 @@ impl<S> Exchange<S> {
                     }
                 }
                 Admission::Authenticate(lead, wait) => {
-                    self.layer.spawn.start(log_in(service, lead, self.layer.sleep.clone()));
+                    self.layer.spawn.start(log_in(service, lead, self.layer.clone()));
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
                 Admission::Wait(wait) => {
@@ -179,6 +178,21 @@ impl<S> Exchange<S> {
                 Admission::Refuse(refused) => return Err(stage.into_error(refused)),
             };
         }
+    }
+
+    /// Passes the response to the session, and what it brings to the store.
+    fn conclude<R>(&self, attempt: Attempt, response: &mut Response<R>) -> Verdict {
+        #[cfg(feature = "store")]
+        let is_resent = attempt.is_resent() && response.status().is_success();
+        let verdict = self.layer.session.conclude(attempt, response);
+        #[cfg(feature = "store")]
+        if let Some(sharing) =
+            self.layer.sharing.as_ref().filter(|sharing| sharing.may_report(is_resent))
+        {
+            let sharing = sharing.clone();
+            self.layer.spawn.start(async move { sharing.report(is_resent).await });
+        }
+        verdict
     }
 
     /// Sends head and body as `how` says.

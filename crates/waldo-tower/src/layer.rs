@@ -1,9 +1,15 @@
 //! The layer that wraps a service.
 
+#[cfg(feature = "store")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 use waldo_auth_client::SharedSession;
+#[cfg(feature = "store")]
+use waldo_auth_client::Sharing;
+#[cfg(feature = "store")]
+use waldo_store::AsyncStore;
 
 use crate::service::Waldo;
 use crate::sleep::Sleep;
@@ -35,6 +41,8 @@ pub struct WaldoLayer {
     pub(crate) spawn: Spawn,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    #[cfg(feature = "store")]
+    pub(crate) sharing: Option<Sharing<dyn AsyncStore>>,
 }
 
 impl WaldoLayer {
@@ -62,7 +70,15 @@ impl WaldoLayer {
     {
         let (sleep, spawn) = (Sleep::new(sleep), Spawn::new(spawn));
         let (max_wait, timeout) = (Some(Self::DEFAULT_MAX_WAIT), Some(Self::DEFAULT_TIMEOUT));
-        Self { session, sleep, spawn, max_wait, timeout }
+        Self {
+            session,
+            sleep,
+            spawn,
+            max_wait,
+            timeout,
+            #[cfg(feature = "store")]
+            sharing: None,
+        }
     }
 
     /// How long a whole call may take, until the head of the response has come: waiting for a login
@@ -82,6 +98,20 @@ impl WaldoLayer {
     /// call. The extension [`MaxWait`](crate::MaxWait) sets the limit of a single call.
     pub fn max_wait(self, max_wait: impl Into<Option<Duration>>) -> Self {
         Self { max_wait: max_wait.into(), ..self }
+    }
+
+    /// The store through which this layer shares its token with other programs. Default: none.
+    ///
+    /// Before a login, the layer asks the store for a token. So a fleet of programs makes one login,
+    /// and a program that runs once a minute makes one login per lifetime of a token. If the store
+    /// cannot be used, the layer logs in as if there were none.
+    ///
+    /// Set the store on one layer of a session, and clone this layer.
+    #[cfg(feature = "store")]
+    pub fn store(self, store: impl AsyncStore + 'static) -> Self {
+        let store: Arc<dyn AsyncStore> = Arc::new(store);
+        let sharing = Some(Sharing::new(self.session.clone(), store));
+        Self { sharing, ..self }
     }
 
     /// The session, for example to [invalidate](SharedSession::invalidate) or

@@ -48,6 +48,11 @@ pub use spawn::LoginFuture;
 pub use status::error_for_status;
 pub use timeout::Timeout;
 
+/// The stores through which several programs share one token.
+#[cfg(feature = "store")]
+#[doc(no_inline)]
+pub use waldo_store as store;
+
 /// The types of requests and responses.
 pub use http;
 pub use waldo_auth_client::{

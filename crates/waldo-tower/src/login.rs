@@ -10,11 +10,33 @@ use waldo_auth_core::Head;
 use zeroize::Zeroizing;
 
 use crate::body::Body;
+use crate::layer::WaldoLayer;
 use crate::sleep::Sleep;
+
+/// Logs in for all calls, unless another program has a token.
+pub(crate) async fn log_in<S, B, R>(service: S, lead: Lead, layer: WaldoLayer)
+where
+    S: Service<
+            Request<Body<B>>,
+            Response = Response<R>,
+            Error: Into<Box<dyn StdError + Send + Sync>>,
+        >,
+    R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+{
+    #[cfg(feature = "store")]
+    if let Some(sharing) = &layer.sharing {
+        if let Some(lead) = sharing.claim(lead, |span| layer.sleep.of(span)).await {
+            send(service, lead, layer.sleep.clone()).await;
+            sharing.report_login().await;
+        }
+        return;
+    }
+    send(service, lead, layer.sleep).await;
+}
 
 /// Sends the login's request through a ready service, and ends the lead with the answer or the
 /// error.
-pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
+async fn send<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
     S: Service<
             Request<Body<B>>,

@@ -1,12 +1,16 @@
 //! The settings of a client.
 
 use std::any::Any;
+#[cfg(feature = "store")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
 use ureq::config::Config;
 use waldo_auth_client::{EnvError, config, config_from_env};
 use waldo_auth_core::{ConfigBuilder, Credentials};
+#[cfg(feature = "store")]
+use waldo_store::Store;
 
 use crate::agent;
 use crate::client::Client;
@@ -36,6 +40,8 @@ pub struct ClientBuilder {
     sender: Option<Sender>,
     max_wait: Option<Duration>,
     timeout: Timeout,
+    #[cfg(feature = "store")]
+    store: Option<Arc<dyn Store>>,
 }
 
 /// The timeout of a call.
@@ -82,6 +88,8 @@ impl ClientBuilder {
             sender: None,
             max_wait: Some(Self::DEFAULT_MAX_WAIT),
             timeout: Timeout::Unset,
+            #[cfg(feature = "store")]
+            store: None,
         }
     }
 
@@ -154,6 +162,28 @@ impl ClientBuilder {
         Self { timeout: Timeout::Set(timeout.into()), ..self }
     }
 
+    /// The store through which this client shares its token with other programs. Default: none.
+    ///
+    /// Before a login, the client asks the store for a token. So a fleet of programs makes one login,
+    /// and a program that runs once a minute makes one login per lifetime of a token. If the store
+    /// cannot be used, the client logs in as if there were none.
+    ///
+    /// Asking the store blocks the thread of one call before a login, and after the response that
+    /// brings a token to share.
+    ///
+    /// ```
+    /// use waldo_ureq::{Client, Credentials, store::MemoryStore};
+    ///
+    /// let client = Client::builder(Credentials::new("wk.4f…", "ws.9a…")?)
+    ///     .store(MemoryStore::new())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "store")]
+    pub fn store(self, store: impl Store + 'static) -> Self {
+        Self { store: Some(Arc::new(store)), ..self }
+    }
+
     /// Changes the core's limits: leeways, lease, backoff, probes, invalidation budget, login path,
     /// and the statuses that count as a 401
     /// ([`challenge_statuses`](ConfigBuilder::challenge_statuses)).
@@ -181,6 +211,9 @@ impl ClientBuilder {
             .sender
             .unwrap_or_else(|| Sender::own(timeout.map(|timeout| timeout.min(agent::LONGEST))));
         agent::check(sender.agent(), config.origin())?;
-        Ok(Client::new(sender, status_as_error, config, self.max_wait, timeout))
+        let client = Client::new(sender, status_as_error, config, self.max_wait, timeout);
+        #[cfg(feature = "store")]
+        let client = client.with_store(self.store);
+        Ok(client)
     }
 }

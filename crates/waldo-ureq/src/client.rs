@@ -9,11 +9,15 @@ use std::time::{Duration, SystemTime};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
+#[cfg(feature = "store")]
+use waldo_auth_client::Sharing;
 use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
     ApiError, Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head,
     Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
 };
+#[cfg(feature = "store")]
+use waldo_store::Store;
 
 use crate::agent::LONGEST;
 use crate::body::read_within;
@@ -51,6 +55,8 @@ pub struct Client {
     max_wait: Option<Duration>,
     /// The time of a call that sets no own.
     timeout: Option<Duration>,
+    #[cfg(feature = "store")]
+    sharing: Option<Sharing<dyn Store>>,
 }
 
 /// The options that a call may set for itself.
@@ -69,7 +75,21 @@ impl Client {
         max_wait: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Self {
-        Self { sender, status_as_error, session: SharedSession::new(config), max_wait, timeout }
+        Self {
+            sender,
+            status_as_error,
+            session: SharedSession::new(config),
+            max_wait,
+            timeout,
+            #[cfg(feature = "store")]
+            sharing: None,
+        }
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn with_store(self, store: Option<Arc<dyn Store>>) -> Self {
+        let sharing = store.map(|store| Sharing::new(self.session.clone(), store));
+        Self { sharing, ..self }
     }
 
     /// Sends a request of the `http` crate, like ureq's `Agent::run`. Its URI may be a path alone.
@@ -293,12 +313,12 @@ impl Client {
         loop {
             call = match self.session.admit(call, request)? {
                 Admission::Send(attempt) => return Ok(attempt),
-                Admission::Authenticate(lead, wait) if lead.may_outlast(wait.call()) => {
+                Admission::Authenticate(lead, wait) if self.may_outlast(&lead, wait.call()) => {
                     self.log_in_apart(lead);
                     wait.block()
                 }
                 Admission::Authenticate(lead, wait) => {
-                    log_in(&self.sender, self.origin(), lead);
+                    self.log_in(lead);
                     wait.into_call()
                 }
                 Admission::Wait(wait) => wait.block(),
@@ -308,16 +328,44 @@ impl Client {
         }
     }
 
+    /// Whether the login may end after the call's deadline.
+    #[cfg_attr(not(feature = "store"), expect(clippy::unused_self, reason = "it has no store"))]
+    fn may_outlast(&self, lead: &Lead, call: &Call) -> bool {
+        // Another program may log in first, for twice as long as a login.
+        #[cfg(feature = "store")]
+        if self.sharing.is_some() {
+            return call.deadline().is_some();
+        }
+        lead.may_outlast(call)
+    }
+
+    /// Logs in for all calls, unless another program has a token.
+    fn log_in(&self, lead: Lead) {
+        #[cfg(feature = "store")]
+        let lead = match &self.sharing {
+            Some(sharing) => match sharing.claim(lead) {
+                Some(lead) => lead,
+                None => return,
+            },
+            None => lead,
+        };
+        log_in(&self.sender, self.origin(), lead);
+        #[cfg(feature = "store")]
+        if let Some(sharing) = &self.sharing {
+            sharing.report_login();
+        }
+    }
+
     /// Logs in for all calls in a new thread.
     fn log_in_apart(&self, lead: Lead) {
-        let (sender, origin) = (self.sender.clone(), self.origin().clone());
+        let client = self.clone();
         let lead = Arc::new(Mutex::new(Some(lead)));
         let take =
             |lead: &Mutex<Option<Lead>>| lead.lock().unwrap_or_else(PoisonError::into_inner).take();
         let shared = Arc::clone(&lead);
         let login = move || {
             if let Some(lead) = take(&shared) {
-                log_in(&sender, &origin, lead);
+                client.log_in(lead);
             }
         };
         let spawned = thread::Builder::new().name("waldo-login".to_owned()).spawn(login);
@@ -329,6 +377,17 @@ impl Client {
     }
 
     fn conclude(&self, attempt: Attempt, result: &mut Result<Response<Body>, Error>) -> Verdict {
+        #[cfg(feature = "store")]
+        let is_resent = attempt.is_resent();
+        let verdict = self.judge(attempt, result);
+        #[cfg(feature = "store")]
+        if let (Some(sharing), Ok(response)) = (&self.sharing, result) {
+            sharing.report(is_resent && response.status().is_success());
+        }
+        verdict
+    }
+
+    fn judge(&self, attempt: Attempt, result: &mut Result<Response<Body>, Error>) -> Verdict {
         match result {
             Ok(response) => {
                 let uri = self.sender.source(response).map(Cow::into_owned);

@@ -35,6 +35,11 @@ pub use error::{BuildError, Error};
 pub use payload::{Factory, OneShot, Payload};
 pub use request::RequestBuilder;
 
+/// The stores through which several programs share one token.
+#[cfg(feature = "store")]
+#[doc(no_inline)]
+pub use waldo_store as store;
+
 /// The types of requests and responses, which are also ureq's types.
 pub use http;
 /// The crate of the agent and its configuration.

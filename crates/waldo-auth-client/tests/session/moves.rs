@@ -29,7 +29,7 @@ fn rule_13_dropped_lead_abandons_its_login() {
     drop(lead(&session));
     let explanation = session.explain();
     assert!(
-        matches!(explanation, Explanation::Authenticate { why: NoToken::NeverLoggedIn }),
+        matches!(explanation, Explanation::Authenticate { why: NoToken::NeverLoggedIn, .. }),
         "{explanation}"
     );
 }

@@ -89,7 +89,7 @@ fn rule_11_a_token_whose_lifetime_is_over_is_not_sent() {
         let client = client(emulator.origin());
         assert_eq!(status(&client), 200);
         let mut waited = Duration::ZERO;
-        while !matches!(client.explain(), Explanation::Authenticate { why: NoToken::Expired }) {
+        while !matches!(client.explain(), Explanation::Authenticate { why: NoToken::Expired, .. }) {
             assert!(waited < PATIENCE, "{}", client.explain());
             std::thread::sleep(Duration::from_millis(20));
             waited += Duration::from_millis(20);

@@ -1,0 +1,255 @@
+//! A session that shares its token with other programs through a store.
+//!
+//! This file carries out what `waldo-store` decides: it reads and replaces the document, and waits.
+//! No lock is held meanwhile.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use waldo_auth_core::{Instant, Now, Outcome, Session};
+use waldo_store::{Ask, AsyncStore, Claim, Member, Report, Store, Tell};
+
+use crate::config::jitter_seed;
+use crate::lead::Lead;
+use crate::session::SharedSession;
+
+/// A session and the store through which it shares its token: [`Store`] for threads, [`AsyncStore`]
+/// for tasks.
+///
+/// Clones share one session. An adapter makes a login in three steps:
+///
+/// 1. [`claim`](Sharing::claim) asks the store. If it returns `None`, the login has ended without a
+///    request.
+/// 2. The adapter sends the request of the returned lead, and ends the lead as usual.
+/// 3. [`report_login`](Sharing::report_login) tells the store the result.
+///
+/// After each response, [`report`](Sharing::report) tells the store of a renewed token, if the
+/// stored one has become old.
+pub struct Sharing<S: ?Sized> {
+    session: SharedSession,
+    shared: Arc<Shared>,
+    store: Arc<S>,
+}
+
+struct Shared {
+    member: Mutex<Member>,
+    /// The time of the session's clock, in milliseconds, before which there is nothing to report. So
+    /// a response takes no lock.
+    report_at: AtomicU64,
+}
+
+impl<S: ?Sized> Sharing<S> {
+    /// Lets a session share its token through a store.
+    pub fn new(session: SharedSession, store: Arc<S>) -> Self {
+        let member = session.inspect(|session, _| Member::of(session, jitter_seed()));
+        let shared = Shared { member: Mutex::new(member), report_at: AtomicU64::new(0) };
+        let sharing = Self { session, shared: Arc::new(shared), store };
+        sharing.step(|member, session, now| member.join(session, now));
+        sharing
+    }
+
+    /// Whether [`report`](Self::report) may have something to tell. This reads the clock, and takes
+    /// no lock.
+    pub fn may_report(&self, resent: bool) -> bool {
+        resent || millis(self.session.now()) >= self.shared.report_at.load(Ordering::Relaxed)
+    }
+
+    /// Runs a step of a claim or a report under the session's lock.
+    fn step<R>(&self, run: impl FnOnce(&mut Member, &mut Session, Now) -> R) -> R {
+        let mut member = self.shared.member.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.session.with(|session, now| run(&mut member, session, now));
+        self.shared.report_at.store(millis(member.report_at()), Ordering::Relaxed);
+        result
+    }
+
+    fn begin_claim(&self, lead: &Lead) -> (Claim, Ask) {
+        // The lease of the fleet ends after the login's own time, so that the work ends first.
+        let span = lead.timeout().saturating_add(Duration::from_secs(1));
+        self.step(|member, session, now| Claim::begin(member, session, span, now))
+    }
+
+    fn begin_report(&self, resent: bool) -> Option<Report> {
+        if !self.may_report(resent) {
+            return None;
+        }
+        let report =
+            self.step(|member, session, now| Report::of_response(member, session, resent, now));
+        if report.is_none() {
+            // The held token does not outlast the stored one yet. Look again a little later.
+            let later = millis(self.session.now().saturating_add(LOOK_AGAIN));
+            self.shared.report_at.fetch_max(later, Ordering::Relaxed);
+        }
+        report
+    }
+}
+
+/// How long after a look that has found nothing to report the next look comes.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+fn millis(instant: Instant) -> u64 {
+    u64::try_from(instant.since_start().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Sharing<dyn Store> {
+    /// Asks the store before a login. Returns the lead if this session has to log in, and `None` if
+    /// the login has ended: there is a token, or another program has failed to log in.
+    ///
+    /// This blocks the thread while another program logs in.
+    pub fn claim(&self, mut lead: Lead) -> Option<Lead> {
+        let (mut claim, mut ask) = self.begin_claim(&lead);
+        loop {
+            ask = match ask {
+                Ask::Read => {
+                    let answer = self.store.read(claim.key());
+                    self.step(|member, session, now| claim.read(member, session, answer, now))
+                }
+                Ask::Replace(new) => {
+                    let answer = self.store.replace(
+                        claim.key(),
+                        new.seen.as_deref(),
+                        &new.document,
+                        new.keep,
+                    );
+                    self.step(|member, session, now| claim.replaced(member, session, answer, now))
+                }
+                Ask::Wait(span) => {
+                    thread::sleep(span);
+                    lead.restart();
+                    claim.waited()
+                }
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return end_claim(lead, ask),
+            };
+        }
+    }
+
+    /// Tells the store the result of the login.
+    pub fn report_login(&self) {
+        let report = self.step(|member, session, now| Report::of_login(member, session, now));
+        self.tell(report);
+    }
+
+    /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
+    /// response is a success, and that its call was sent again after a 401
+    /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
+    pub fn report(&self, resent: bool) {
+        self.tell(self.begin_report(resent));
+    }
+
+    fn tell(&self, report: Option<Report>) {
+        let Some(mut report) = report else { return };
+        let mut tell = Some(Tell::Read);
+        while let Some(next) = tell {
+            tell = match next {
+                Tell::Read => {
+                    let answer = self.store.read(report.key());
+                    self.step(|member, session, now| report.read(member, session, answer, now))
+                }
+                Tell::Replace(new) => {
+                    let answer = self.store.replace(
+                        report.key(),
+                        new.seen.as_deref(),
+                        &new.document,
+                        new.keep,
+                    );
+                    self.step(|member, session, now| report.replaced(member, session, answer, now))
+                }
+            };
+        }
+    }
+}
+
+impl Sharing<dyn AsyncStore> {
+    /// Asks the store before a login. Returns the lead if this session has to log in, and `None` if
+    /// the login has ended: there is a token, or another program has failed to log in.
+    ///
+    /// `sleep` makes a future that ends after the given time, for example `tokio::time::sleep`. The
+    /// task waits while another program logs in. If the future is dropped, the login counts as
+    /// abandoned.
+    pub async fn claim<F: Future>(
+        &self,
+        mut lead: Lead,
+        sleep: impl Fn(Duration) -> F,
+    ) -> Option<Lead> {
+        let (mut claim, mut ask) = self.begin_claim(&lead);
+        loop {
+            ask = match ask {
+                Ask::Read => {
+                    let answer = self.store.read(claim.key()).await;
+                    self.step(|member, session, now| claim.read(member, session, answer, now))
+                }
+                Ask::Replace(new) => {
+                    let (seen, document) = (new.seen.as_deref(), &new.document);
+                    let answer = self.store.replace(claim.key(), seen, document, new.keep).await;
+                    self.step(|member, session, now| claim.replaced(member, session, answer, now))
+                }
+                Ask::Wait(span) => {
+                    sleep(span).await;
+                    lead.restart();
+                    claim.waited()
+                }
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return end_claim(lead, ask),
+            };
+        }
+    }
+
+    /// Tells the store the result of the login.
+    pub async fn report_login(&self) {
+        let report = self.step(|member, session, now| Report::of_login(member, session, now));
+        self.tell(report).await;
+    }
+
+    /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
+    /// response is a success, and that its call was sent again after a 401
+    /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
+    pub async fn report(&self, resent: bool) {
+        self.tell(self.begin_report(resent)).await;
+    }
+
+    async fn tell(&self, report: Option<Report>) {
+        let Some(mut report) = report else { return };
+        let mut tell = Some(Tell::Read);
+        while let Some(next) = tell {
+            tell = match next {
+                Tell::Read => {
+                    let answer = self.store.read(report.key()).await;
+                    self.step(|member, session, now| report.read(member, session, answer, now))
+                }
+                Tell::Replace(new) => {
+                    let (seen, document) = (new.seen.as_deref(), &new.document);
+                    let answer = self.store.replace(report.key(), seen, document, new.keep).await;
+                    self.step(|member, session, now| report.replaced(member, session, answer, now))
+                }
+            };
+        }
+    }
+}
+
+/// Ends a claim, and wakes the calls that wait, unless this session has to log in.
+fn end_claim(mut lead: Lead, ask: Ask) -> Option<Lead> {
+    match ask {
+        Ask::Resumed => lead.end(Outcome::Abandoned),
+        Ask::Failed(failure) => lead.end(Outcome::FailedElsewhere(failure)),
+        Ask::Read | Ask::Replace(_) | Ask::Wait(_) | Ask::LogIn => {
+            lead.restart();
+            return Some(lead);
+        }
+    }
+    None
+}
+
+impl<S: ?Sized> Clone for Sharing<S> {
+    fn clone(&self) -> Self {
+        let Self { session, shared, store } = self;
+        Self { session: session.clone(), shared: Arc::clone(shared), store: Arc::clone(store) }
+    }
+}
+
+impl<S: ?Sized + fmt::Debug> fmt::Debug for Sharing<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sharing").field("store", &self.store).finish_non_exhaustive()
+    }
+}
