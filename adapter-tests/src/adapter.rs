@@ -1,12 +1,14 @@
 //! What an adapter's tests implement: how to build a client, and how to make a call.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use waldo_auth_client::{ConfigBuilder, Credentials, Explanation, Generation, Reason, Refusal};
 use waldo_emulator::model::Server;
 
+use crate::fleet::TestStore;
 use crate::stream::Stream;
 
 /// Longer than a login may take. So a blocking call logs in on its own thread.
@@ -71,12 +73,21 @@ pub struct Setup {
     pub max_wait: Duration,
     /// Changes the limits of the core.
     pub limits: fn(ConfigBuilder) -> ConfigBuilder,
+    /// The store that several clients share, if any.
+    pub store: Option<Arc<TestStore>>,
 }
 
 impl Setup {
     /// The default settings.
     pub fn new(origin: impl Into<String>) -> Self {
-        Self { origin: origin.into(), timeout: LIMIT, max_wait: LIMIT, limits: |limits| limits }
+        let limits = |limits| limits;
+        Self { origin: origin.into(), timeout: LIMIT, max_wait: LIMIT, limits, store: None }
+    }
+
+    /// The same with a store.
+    #[must_use]
+    pub fn store(self, store: &Arc<TestStore>) -> Self {
+        Self { store: Some(Arc::clone(store)), ..self }
     }
 
     /// The same with other limits of the core.

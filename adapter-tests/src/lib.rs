@@ -18,6 +18,7 @@ pub mod crowds;
 pub mod deadlines;
 pub mod environment;
 pub mod errors;
+pub mod fleet;
 mod listener;
 pub mod loads;
 pub mod redirects;
@@ -64,6 +65,15 @@ macro_rules! test_adapter {
                 a_call_that_breaks_is_not_sent_again
                 revoked_key_is_detected_at_login_after_invalidate
                 rule_24_rejected_login_keeps_error_of_broken_upload
+            }
+            fleet {
+                fleet_makes_one_login
+                revoked_token_costs_fleet_one_login
+                sent_call_asks_no_store
+                store_that_is_away_fails_no_call
+                unreadable_document_is_replaced
+                rejected_pair_is_tried_once_by_fleet
+                unavailable_login_is_shared_by_fleet
             }
             loads {
                 rule_13_a_storm_of_500_answers_401_is_one_login
@@ -119,6 +129,7 @@ fn each_case_is_named_once() {
         include_str!("deadlines.rs"),
         include_str!("environment.rs"),
         include_str!("errors.rs"),
+        include_str!("fleet.rs"),
         include_str!("loads.rs"),
         include_str!("redirects.rs"),
         include_str!("uploads.rs"),

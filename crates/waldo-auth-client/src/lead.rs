@@ -23,19 +23,22 @@ use crate::trace::Subscriber;
 #[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead {
-    session: SharedSession,
+    pub(crate) session: SharedSession,
     /// The login, until it is settled. Boxed, because a large value would slow down each return of
     /// `admit`.
-    login: Option<Box<Login>>,
-    ends: Instant,
+    pub(crate) login: Option<Box<Login>>,
+    pub(crate) ends: Instant,
     /// The subscriber of the caller. It gets the events of the login's end, in any thread.
-    subscriber: Subscriber,
+    pub(crate) subscriber: Subscriber,
+    /// Whether the end of the login wakes nobody, because a store is told first.
+    pub(crate) is_quiet: bool,
 }
 
 impl Lead {
     pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
         let ends = end_of(&login, now);
-        Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
+        let subscriber = Subscriber::current();
+        Self { session, login: Some(Box::new(login)), ends, subscriber, is_quiet: false }
     }
 
     /// The request to send to its absolute URI. Do not add an `Authorization` header, and do not
@@ -88,27 +91,11 @@ impl Lead {
         self.settle(|_| Outcome::Unavailable(Unavailable::new(Reason::Timeout).with_source(error)));
     }
 
-    /// Gives the login its whole time from now on, because its leader has waited for a store.
-    #[cfg(feature = "store")]
-    pub(crate) fn restart(&mut self) {
-        let Some(login) = self.login.as_deref_mut() else { return };
-        self.ends = self.session.with(|session, now| {
-            session.restart(login, now);
-            end_of(login, now.monotonic)
-        });
-    }
-
-    /// Ends the login without a request.
-    #[cfg(feature = "store")]
-    pub(crate) fn end(self, outcome: Outcome) {
-        self.settle(|_| outcome);
-    }
-
-    fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
+    pub(crate) fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
         // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
         let outcome = self.login.as_deref().map(outcome);
         if let Some((login, outcome)) = self.login.take().zip(outcome) {
-            self.subscriber.with(|| self.session.settle(*login, outcome));
+            self.subscriber.with(|| self.session.settle(*login, outcome, self.is_quiet));
         }
     }
 }
@@ -117,7 +104,7 @@ impl Lead {
 ///
 /// A silent server is then one failed login with a backoff for all calls. After an expired lease,
 /// the next call would log in at once and wait as long again.
-fn end_of(login: &Login, now: Instant) -> Instant {
+pub(crate) fn end_of(login: &Login, now: Instant) -> Instant {
     let lease = login.expires_at().saturating_duration_since(now);
     now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))))
 }
@@ -132,7 +119,7 @@ impl Drop for Lead {
         } else {
             Outcome::Abandoned
         };
-        self.subscriber.with(|| self.session.settle(*login, outcome));
+        self.subscriber.with(|| self.session.settle(*login, outcome, self.is_quiet));
     }
 }
 

@@ -40,7 +40,7 @@ pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
 #[cfg(feature = "store")]
-pub use sharing::Sharing;
+pub use sharing::{Reporter, Sharing};
 pub use target::{InvalidSegment, Target};
 pub use wait::Wait;
 

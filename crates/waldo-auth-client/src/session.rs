@@ -271,9 +271,15 @@ impl SharedSession {
         self.with(|session, now| look(session, now))
     }
 
-    /// Ends a login, and wakes all waiting calls.
-    pub(crate) fn settle(&self, login: Login, outcome: Outcome) {
-        self.change(|session, now| session.settle(login, outcome, now));
+    /// Ends a login, and wakes all waiting calls unless `is_quiet`.
+    pub(crate) fn settle(&self, login: Login, outcome: Outcome, is_quiet: bool) {
+        let settle = |session: &mut Session, now| session.settle(login, outcome, now);
+        if is_quiet { self.with(settle) } else { self.change(settle) }
+    }
+
+    /// Wakes all waiting calls.
+    pub(crate) fn wake(&self) {
+        self.0.settled.notify_all();
     }
 
     /// Runs a step for which other calls wait, and wakes them.
@@ -282,7 +288,7 @@ impl SharedSession {
         let result = run(&mut state.session, now);
         let entries = state.take_pending();
         drop(state);
-        self.0.settled.notify_all();
+        self.wake();
         self.emit(&entries);
         result
     }

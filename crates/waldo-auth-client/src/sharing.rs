@@ -14,8 +14,9 @@ use waldo_auth_core::{Instant, Now, Outcome, Session};
 use waldo_store::{Ask, AsyncStore, Claim, Member, Report, Store, Tell};
 
 use crate::config::jitter_seed;
-use crate::lead::Lead;
+use crate::lead::{Lead, end_of};
 use crate::session::SharedSession;
+use crate::trace::Subscriber;
 
 /// A session and the store through which it shares its token: [`Store`] for threads, [`AsyncStore`]
 /// for tasks.
@@ -25,7 +26,7 @@ use crate::session::SharedSession;
 /// 1. [`claim`](Sharing::claim) asks the store. If it returns `None`, the login has ended without a
 ///    request.
 /// 2. The adapter sends the request of the returned lead, and ends the lead as usual.
-/// 3. [`report_login`](Sharing::report_login) tells the store the result.
+/// 3. [`Reporter::report`] tells the store the result.
 ///
 /// After each response, [`report`](Sharing::report) tells the store of a renewed token, if the
 /// stored one has become old.
@@ -66,10 +67,30 @@ impl<S: ?Sized> Sharing<S> {
         result
     }
 
+    /// Runs a step of a login, whose events go to the subscriber of its leader.
+    fn step_of<R>(&self, lead: &Lead, run: impl FnOnce(&mut Member, &mut Session, Now) -> R) -> R {
+        lead.subscriber.with(|| self.step(run))
+    }
+
     fn begin_claim(&self, lead: &Lead) -> (Claim, Ask) {
         // The lease of the fleet ends after the login's own time, so that the work ends first.
         let span = lead.timeout().saturating_add(Duration::from_secs(1));
-        self.step(|member, session, now| Claim::begin(member, session, span, now))
+        self.step_of(lead, |member, session, now| Claim::begin(member, session, span, now))
+    }
+
+    /// Ends a claim, and wakes the calls that wait, unless this session has to log in.
+    fn end(&self, mut lead: Lead, ask: Ask) -> Option<(Lead, Reporter<S>)> {
+        match ask {
+            Ask::Resumed => lead.settle(|_| Outcome::Abandoned),
+            Ask::Failed(failure) => lead.settle(|_| Outcome::FailedElsewhere(failure)),
+            Ask::Read | Ask::Replace(_) | Ask::Wait(_) | Ask::LogIn => {
+                lead.restart();
+                lead.is_quiet = true;
+                let (sharing, subscriber) = (self.clone(), lead.subscriber.clone());
+                return Some((lead, Reporter { sharing, subscriber }));
+            }
+        }
+        None
     }
 
     fn begin_report(&self, resent: bool) -> Option<Report> {
@@ -99,13 +120,15 @@ impl Sharing<dyn Store> {
     /// the login has ended: there is a token, or another program has failed to log in.
     ///
     /// This blocks the thread while another program logs in.
-    pub fn claim(&self, mut lead: Lead) -> Option<Lead> {
+    pub fn claim(&self, mut lead: Lead) -> Option<(Lead, Reporter<dyn Store>)> {
         let (mut claim, mut ask) = self.begin_claim(&lead);
         loop {
             ask = match ask {
                 Ask::Read => {
                     let answer = self.store.read(claim.key());
-                    self.step(|member, session, now| claim.read(member, session, answer, now))
+                    self.step_of(&lead, |member, session, now| {
+                        claim.read(member, session, answer, now)
+                    })
                 }
                 Ask::Replace(new) => {
                     let answer = self.store.replace(
@@ -114,22 +137,18 @@ impl Sharing<dyn Store> {
                         &new.document,
                         new.keep,
                     );
-                    self.step(|member, session, now| claim.replaced(member, session, answer, now))
+                    self.step_of(&lead, |member, session, now| {
+                        claim.replaced(member, session, answer, now)
+                    })
                 }
                 Ask::Wait(span) => {
                     thread::sleep(span);
                     lead.restart();
                     claim.waited()
                 }
-                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return end_claim(lead, ask),
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, ask),
             };
         }
-    }
-
-    /// Tells the store the result of the login.
-    pub fn report_login(&self) {
-        let report = self.step(|member, session, now| Report::of_login(member, session, now));
-        self.tell(report);
     }
 
     /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
@@ -173,33 +192,31 @@ impl Sharing<dyn AsyncStore> {
         &self,
         mut lead: Lead,
         sleep: impl Fn(Duration) -> F,
-    ) -> Option<Lead> {
+    ) -> Option<(Lead, Reporter<dyn AsyncStore>)> {
         let (mut claim, mut ask) = self.begin_claim(&lead);
         loop {
             ask = match ask {
                 Ask::Read => {
                     let answer = self.store.read(claim.key()).await;
-                    self.step(|member, session, now| claim.read(member, session, answer, now))
+                    self.step_of(&lead, |member, session, now| {
+                        claim.read(member, session, answer, now)
+                    })
                 }
                 Ask::Replace(new) => {
                     let (seen, document) = (new.seen.as_deref(), &new.document);
                     let answer = self.store.replace(claim.key(), seen, document, new.keep).await;
-                    self.step(|member, session, now| claim.replaced(member, session, answer, now))
+                    self.step_of(&lead, |member, session, now| {
+                        claim.replaced(member, session, answer, now)
+                    })
                 }
                 Ask::Wait(span) => {
                     sleep(span).await;
                     lead.restart();
                     claim.waited()
                 }
-                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return end_claim(lead, ask),
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, ask),
             };
         }
-    }
-
-    /// Tells the store the result of the login.
-    pub async fn report_login(&self) {
-        let report = self.step(|member, session, now| Report::of_login(member, session, now));
-        self.tell(report).await;
     }
 
     /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
@@ -228,17 +245,61 @@ impl Sharing<dyn AsyncStore> {
     }
 }
 
-/// Ends a claim, and wakes the calls that wait, unless this session has to log in.
-fn end_claim(mut lead: Lead, ask: Ask) -> Option<Lead> {
-    match ask {
-        Ask::Resumed => lead.end(Outcome::Abandoned),
-        Ask::Failed(failure) => lead.end(Outcome::FailedElsewhere(failure)),
-        Ask::Read | Ask::Replace(_) | Ask::Wait(_) | Ask::LogIn => {
-            lead.restart();
-            return Some(lead);
-        }
+/// The duty to tell the store the result of a login.
+///
+/// The calls that wait for the login go on when the store is told, so that a program that ends after
+/// its call leaves its token to the next one. They go on when the reporter is dropped, too.
+#[must_use = "calls wait for this: report after the login has ended"]
+pub struct Reporter<S: ?Sized> {
+    sharing: Sharing<S>,
+    subscriber: Subscriber,
+}
+
+impl<S: ?Sized> Reporter<S> {
+    fn begin(&self) -> Option<Report> {
+        self.subscriber.with(|| {
+            self.sharing.step(|member, session, now| Report::of_login(member, session, now))
+        })
     }
-    None
+}
+
+impl Reporter<dyn Store> {
+    /// Tells the store the result of the login, which has ended.
+    pub fn report(self) {
+        let report = self.begin();
+        self.subscriber.with(|| self.sharing.tell(report));
+    }
+}
+
+impl Reporter<dyn AsyncStore> {
+    /// Tells the store the result of the login, which has ended.
+    pub async fn report(self) {
+        let report = self.begin();
+        self.sharing.tell(report).await;
+    }
+}
+
+impl<S: ?Sized> Drop for Reporter<S> {
+    fn drop(&mut self) {
+        self.sharing.session.wake();
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Reporter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reporter")
+    }
+}
+
+impl Lead {
+    /// Gives the login its whole time from now on, because its leader has waited for a store.
+    fn restart(&mut self) {
+        let Some(login) = self.login.as_deref_mut() else { return };
+        self.ends = self.session.with(|session, now| {
+            session.restart(login, now);
+            end_of(login, now.monotonic)
+        });
+    }
 }
 
 impl<S: ?Sized> Clone for Sharing<S> {

@@ -158,9 +158,9 @@ pub(crate) async fn admit(
 async fn authenticate(client: Client, lead: Lead) {
     #[cfg(feature = "store")]
     if let Some(sharing) = client.sharing() {
-        if let Some(lead) = sharing.claim(lead, tokio::time::sleep).await {
+        if let Some((lead, reporter)) = sharing.claim(lead, tokio::time::sleep).await {
             log_in(client.http().clone(), lead).await;
-            sharing.report_login().await;
+            reporter.report().await;
         }
         return;
     }

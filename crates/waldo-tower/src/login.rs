@@ -25,9 +25,9 @@ where
 {
     #[cfg(feature = "store")]
     if let Some(sharing) = &layer.sharing {
-        if let Some(lead) = sharing.claim(lead, |span| layer.sleep.of(span)).await {
+        if let Some((lead, reporter)) = sharing.claim(lead, |span| layer.sleep.of(span)).await {
             send(service, lead, layer.sleep.clone()).await;
-            sharing.report_login().await;
+            reporter.report().await;
         }
         return;
     }

@@ -342,18 +342,14 @@ impl Client {
     /// Logs in for all calls, unless another program has a token.
     fn log_in(&self, lead: Lead) {
         #[cfg(feature = "store")]
-        let lead = match &self.sharing {
-            Some(sharing) => match sharing.claim(lead) {
-                Some(lead) => lead,
-                None => return,
-            },
-            None => lead,
-        };
-        log_in(&self.sender, self.origin(), lead);
-        #[cfg(feature = "store")]
         if let Some(sharing) = &self.sharing {
-            sharing.report_login();
+            if let Some((lead, reporter)) = sharing.claim(lead) {
+                log_in(&self.sender, self.origin(), lead);
+                reporter.report();
+            }
+            return;
         }
+        log_in(&self.sender, self.origin(), lead);
     }
 
     /// Logs in for all calls in a new thread.

@@ -16,7 +16,12 @@ struct Reqwest {
 }
 
 fn builder(setup: Setup) -> ClientBuilder {
-    Client::builder(setup.credentials())
+    let builder = Client::builder(setup.credentials());
+    let builder = match setup.store {
+        Some(store) => builder.store(store),
+        None => builder,
+    };
+    builder
         .max_wait(setup.max_wait)
         .timeout(setup.timeout)
         .origin(setup.origin)

@@ -78,6 +78,10 @@ impl Adapter for Tower {
     fn build(setup: Setup) -> Self {
         let layer = layer((setup.limits)(settings(&setup.origin)));
         let layer = layer.timeout(setup.timeout).max_wait(setup.max_wait);
+        let layer = match setup.store {
+            Some(store) => layer.store(store),
+            None => layer,
+        };
         let service = layer.layer(Client::builder(TokioExecutor::new()).build_http());
         Self { service, origin: setup.origin }
     }

@@ -13,7 +13,11 @@ use crate::site::settings;
 struct Ureq(Client);
 
 fn builder(setup: Setup) -> ClientBuilder {
-    Client::builder(setup.credentials()).origin(setup.origin).limits(setup.limits)
+    let builder = Client::builder(setup.credentials()).origin(setup.origin).limits(setup.limits);
+    match setup.store {
+        Some(store) => builder.store(store),
+        None => builder,
+    }
 }
 
 fn failure(error: Error) -> Failure {

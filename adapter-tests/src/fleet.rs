@@ -1,0 +1,182 @@
+//! Several programs and one store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use waldo_auth_client::{Explanation, Refusal, StoreProblem, StoreState};
+use waldo_emulator::model::{Answer, Fault};
+use waldo_emulator::{Emulator, Hold};
+use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
+
+use crate::adapter::{Adapter, Kind, Setup};
+use crate::listener::Listener;
+use crate::site::{PATIENCE, emulator, on_threads};
+
+const FLEET: usize = 16;
+
+/// A store in memory that counts what it is asked, and that can be away.
+#[derive(Debug, Default)]
+pub struct TestStore {
+    documents: MemoryStore,
+    asked: AtomicUsize,
+    is_away: AtomicBool,
+    returns_garbage: AtomicBool,
+}
+
+impl TestStore {
+    fn answer<T>(&self, answer: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreProblem::Unreachable, "the store is away"));
+        }
+        answer()
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Store for TestStore {
+    fn read(&self, key: &Key) -> Result<Stored, StoreError> {
+        self.answer(|| {
+            let stored = Store::read(&self.documents, key)?;
+            let garbage = self.returns_garbage.swap(false, Ordering::SeqCst);
+            Ok(if garbage { Stored { document: Some(vec![7; 99]), ..stored } } else { stored })
+        })
+    }
+
+    fn replace(
+        &self,
+        key: &Key,
+        seen: Option<&[u8]>,
+        document: &[u8],
+        keep: Duration,
+    ) -> Result<bool, StoreError> {
+        self.answer(|| Store::replace(&self.documents, key, seen, document, keep))
+    }
+}
+
+impl AsyncStore for TestStore {
+    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
+        Box::pin(async move { Store::read(self, key) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a [u8]>,
+        document: &'a [u8],
+        keep: Duration,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(async move { Store::replace(self, key, seen, document, keep) })
+    }
+}
+
+/// A program with this store.
+fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {
+    A::build(Setup::new(emulator.origin()).store(store))
+}
+
+fn fleet<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> Vec<A> {
+    (0..FLEET).map(|_| program(emulator, store)).collect()
+}
+
+/// One call of each program, all at once.
+fn call_all<A: Adapter>(fleet: &[A]) -> Vec<u16> {
+    on_threads(fleet.len(), &Listener::new(), |number| fleet[number].status(), || ())
+}
+
+pub fn fleet_makes_one_login<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    let fleet = fleet::<A>(&emulator, &store);
+    assert_eq!(call_all(&fleet), [200; FLEET]);
+    assert_eq!(emulator.stats().server.logins(), 1);
+    let later = program::<A>(&emulator, &store);
+    assert_eq!(later.status(), 200);
+    assert_eq!(emulator.stats().server.logins(), 1);
+}
+
+pub fn revoked_token_costs_fleet_one_login<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    let fleet = fleet::<A>(&emulator, &store);
+    assert_eq!(call_all(&fleet), [200; FLEET]);
+    emulator.hold(Hold::calls());
+    let statuses = on_threads(
+        FLEET,
+        &Listener::new(),
+        |number| fleet[number].status(),
+        || {
+            assert!(emulator.wait_until_held(FLEET, PATIENCE));
+            emulator.expire_all();
+            emulator.release_all();
+        },
+    );
+    assert_eq!(statuses, [200; FLEET]);
+    assert_eq!(emulator.stats().server.logins(), 2);
+}
+
+pub fn sent_call_asks_no_store<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    let client = program::<A>(&emulator, &store);
+    assert_eq!(client.status(), 200);
+    let asked = store.asked();
+    for _ in 0..20 {
+        assert_eq!(client.status(), 200);
+    }
+    assert_eq!(store.asked(), asked);
+}
+
+pub fn store_that_is_away_fails_no_call<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::<TestStore>::default());
+    store.is_away.store(true, Ordering::SeqCst);
+    let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
+    assert_eq!((first.status(), second.status()), (200, 200));
+    assert_eq!(emulator.stats().server.logins(), 2);
+    emulator.revoke_key(waldo_emulator::model::Server::KEY_ID);
+    assert!(first.invalidate(first.generation()));
+    let Explanation::Authenticate { store: StoreState::Away(problem), .. } = first.explain() else {
+        panic!("{}", first.explain())
+    };
+    assert_eq!(problem, StoreProblem::Unreachable);
+}
+
+pub fn unreadable_document_is_replaced<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::<TestStore>::default());
+    store.returns_garbage.store(true, Ordering::SeqCst);
+    let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
+    let listener = Listener::new();
+    assert_eq!(on_threads(1, &listener, |_| first.status(), || ()), [200]);
+    assert_eq!(listener.count("store_unreadable"), 1);
+    assert_eq!(second.status(), 200);
+    assert_eq!(emulator.stats().server.logins(), 1);
+}
+
+pub fn rejected_pair_is_tried_once_by_fleet<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    emulator.revoke_key(waldo_emulator::model::Server::KEY_ID);
+    for client in fleet::<A>(&emulator, &store) {
+        let failure = client.call().unwrap_err();
+        assert!(matches!(failure.kind, Kind::Refused(Refusal::Rejected { .. })), "{failure:?}");
+    }
+    assert_eq!(emulator.stats().server.logins(), 1);
+}
+
+pub fn unavailable_login_is_shared_by_fleet<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::<TestStore>::default());
+    emulator.push_fault(Fault::login(Answer::status(503)).forever());
+    let build = || {
+        let setup = Setup::new(emulator.origin()).store(&store);
+        A::build(setup.limits(|limits| {
+            limits.failures_per_call(1).backoff(Duration::from_secs(60), Duration::from_secs(60))
+        }))
+    };
+    let fleet: Vec<A> = (0..FLEET).map(|_| build()).collect();
+    for client in fleet {
+        let failure = client.call().unwrap_err();
+        assert!(matches!(failure.kind, Kind::Refused(Refusal::Unavailable { .. })), "{failure:?}");
+    }
+    // The backoff is random below one minute, and may be over before the last program calls.
+    assert!(emulator.stats().server.logins() <= 2, "{}", emulator.stats().server.logins());
+}
