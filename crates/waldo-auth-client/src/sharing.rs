@@ -84,7 +84,6 @@ impl<S: ?Sized> Sharing<S> {
             Ask::Resumed => lead.settle(|_| Outcome::Abandoned),
             Ask::Failed(failure) => lead.settle(|_| Outcome::FailedElsewhere(failure)),
             Ask::Read | Ask::Replace(_) | Ask::Wait(_) | Ask::LogIn => {
-                lead.restart();
                 lead.is_quiet = true;
                 let (sharing, subscriber) = (self.clone(), lead.subscriber.clone());
                 return Some((lead, Reporter { sharing, subscriber }));

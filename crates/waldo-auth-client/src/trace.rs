@@ -62,6 +62,9 @@ fn level(event: &Event) -> Level {
         | Event::Ignored { .. }
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
+        | Event::LoginPostponed { .. }
+        | Event::FailuresAdopted { .. }
+        | Event::BudgetShared { .. }
         | Event::Accepted { .. } => Level::DEBUG,
         Event::LoginGranted { .. }
         | Event::Reset

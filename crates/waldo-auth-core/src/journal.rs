@@ -199,6 +199,22 @@ pub enum Event {
         /// The time from now until the next login may start.
         wait: Duration,
     },
+    /// The login waits for the login of another session of the fleet.
+    LoginPostponed {
+        /// The number of the login.
+        login: u64,
+    },
+    /// The logins of the fleet have failed before. If this session's login fails too, the next delay
+    /// is longer.
+    FailuresAdopted {
+        /// How many logins in a row have failed.
+        in_a_row: u32,
+    },
+    /// Other sessions of the fleet have dropped tokens, which counts for the invalidation budget.
+    BudgetShared {
+        /// The time until the budget is full again.
+        debt: Duration,
+    },
     /// The store of the fleet cannot be used. Until it comes back, the session logs in alone.
     StoreAway {
         /// What is wrong.
@@ -232,6 +248,7 @@ impl Event {
                 | Self::Coalesced { .. }
                 | Self::Ignored { .. }
                 | Self::Challenged { .. }
+                | Self::LoginPostponed { .. }
         )
     }
 
@@ -256,6 +273,9 @@ impl Event {
             Self::Reset => "reset",
             Self::Invalidated => "invalidated",
             Self::LoginFailedElsewhere { .. } => "login_failed_elsewhere",
+            Self::LoginPostponed { .. } => "login_postponed",
+            Self::FailuresAdopted { .. } => "failures_adopted",
+            Self::BudgetShared { .. } => "budget_shared",
             Self::StoreAway { .. } => "store_away",
             Self::StoreBack => "store_back",
             Self::StoreUnreadable => "store_unreadable",
@@ -325,6 +345,16 @@ impl fmt::Display for Event {
                      login may start in {wait:.1?}"
                 )
             }
+            Self::LoginPostponed { login } => {
+                write!(f, "login {login} waits for another program's login")
+            }
+            Self::FailuresAdopted { in_a_row } => {
+                write!(f, "the last {in_a_row} logins of all programs that share the store failed")
+            }
+            Self::BudgetShared { debt } => write!(
+                f,
+                "other programs dropped tokens, so the invalidation budget is full again in {debt:.1?}"
+            ),
             Self::StoreAway { problem } => {
                 write!(f, "the store cannot be used, because {problem}; this program logs in alone")
             }

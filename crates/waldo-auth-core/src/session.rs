@@ -461,13 +461,14 @@ impl Session {
     /// The login then has its whole time for its request, and the token's lifetime is measured from
     /// now. An expired lease stays expired.
     pub fn restart(&mut self, login: &mut Login, now: Now) {
-        let current = self.lease.as_mut().filter(|lease| {
-            lease.login == login.number
-                && login.session == self.number
-                && !lease.has_expired(now.monotonic)
-        });
-        if let Some(lease) = current {
-            *lease = Lease::new(lease.login, self.config.limits.lease, now.monotonic);
+        let is_current = login.session == self.number
+            && self.lease.is_some_and(|lease| {
+                lease.login == login.number && !lease.has_expired(now.monotonic)
+            });
+        if is_current {
+            self.note(Event::LoginPostponed { login: login.number }, now);
+            let lease = Lease::new(login.number, self.config.limits.lease, now.monotonic);
+            self.lease = Some(lease);
             login.sent = now;
             login.expires_at = lease.expires_at;
         }
@@ -485,6 +486,7 @@ impl Session {
     pub fn adopt_failure(&mut self, failure: &SharedFailure, now: Now) {
         let own = self.circuit.failure(now.monotonic).map_or(0, |own| own.in_a_row);
         if failure.in_a_row > own {
+            self.note(Event::FailuresAdopted { in_a_row: failure.in_a_row }, now);
             self.circuit.adopt(failure, now.monotonic);
         }
     }
@@ -499,7 +501,10 @@ impl Session {
     /// [`invalidation_debt`](Self::invalidation_debt). A smaller debt than the session's own changes
     /// nothing.
     pub fn owe_invalidations(&mut self, debt: Duration, now: Now) {
-        self.invalidations.owe(debt, now.monotonic);
+        if debt > self.invalidation_debt(now) {
+            self.note(Event::BudgetShared { debt }, now);
+            self.invalidations.owe(debt, now.monotonic);
+        }
     }
 
     /// Calls `derive` with the origin, the API key and the client secret, so that a store can name

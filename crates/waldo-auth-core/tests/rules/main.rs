@@ -24,6 +24,7 @@ mod properties;
 mod read_lock;
 mod reference;
 #[cfg(feature = "verify")]
+mod sharing;
 mod signature;
 mod snapshot;
 mod texts;

@@ -103,6 +103,15 @@ fn rule_22_every_entry_says_what_happened() {
             "login 8 was not sent, because another program's login failed; the next login may start \
              in 1.5s",
         ),
+        (Event::LoginPostponed { login }, "login 8 waits for another program's login"),
+        (
+            Event::FailuresAdopted { in_a_row: 3 },
+            "the last 3 logins of all programs that share the store failed",
+        ),
+        (
+            Event::BudgetShared { debt: lifetime },
+            "other programs dropped tokens, so the invalidation budget is full again in 60.0s",
+        ),
         (
             Event::StoreAway { problem: StoreProblem::Unreachable },
             "the store cannot be used, because it cannot be reached; this program logs in alone",
