@@ -18,4 +18,7 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
+#[cfg(not(any(unix, windows)))]
+compile_error!("waldo-store-file needs Unix or Windows");
+
 pub use file_store::FileStore;

@@ -78,15 +78,14 @@ pub(crate) fn replace(
         }
         Ok(is_seen)
     });
-    match replaced {
-        // The lock is held during this, so the next replacement cannot reach the disk before it.
-        Ok(true) => directory.sync().map(|()| true),
-        Ok(false) | Err(_) => {
-            // The first error says more than an error of this.
-            let _unremoved = directory.remove(&temporary);
-            replaced
-        }
+    if !matches!(replaced, Ok(true)) {
+        // The first error says more than an error of this removal.
+        let _unremoved = directory.remove(&temporary);
+        return replaced;
     }
+    // This program still has the lock, so no later name reaches the disk before this one.
+    directory.sync()?;
+    Ok(true)
 }
 
 /// Writes a new file whose bytes survive a power cut.

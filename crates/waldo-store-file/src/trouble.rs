@@ -1,9 +1,12 @@
 //! Why the files of a store cannot be used.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use waldo_store::{StoreError, StoreProblem};
+
+const DENIED: [ErrorKind; 2] = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
+const FULL: [ErrorKind; 2] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
 
 /// Why a file or a directory cannot be used.
 #[derive(Debug)]
@@ -31,14 +34,13 @@ impl Trouble {
             }
             Self::Io(error) => error,
         };
-        let (problem, advice) = match error.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                (StoreProblem::Denied, "; choose a directory that this user can write")
-            }
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                (StoreProblem::Full, "; make room, or choose another directory")
-            }
-            _ => (StoreProblem::Other, ""),
+        let kind = error.kind();
+        let (problem, advice) = if DENIED.contains(&kind) {
+            (StoreProblem::Denied, "; choose a directory that this user can write")
+        } else if FULL.contains(&kind) {
+            (StoreProblem::Full, "; make room, or choose another directory")
+        } else {
+            (StoreProblem::Other, "")
         };
         let message = format!("the token store in {directory} cannot be used: {error}{advice}");
         StoreError::new(problem, message).with_source(error)

@@ -86,6 +86,9 @@ impl Directory for OpenDirectory {
             Err(Trouble::Io(error)) if error.raw_os_error() == Some(SHARING_VIOLATION) => {
                 Ok(TryLock::Busy)
             }
+            Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(TryLock::Unavailable)
+            }
             Err(trouble) => Err(trouble),
         }
     }

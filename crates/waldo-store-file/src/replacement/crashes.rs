@@ -108,7 +108,7 @@ fn leftovers(has_locks: bool) -> Findings {
                 let program = Program::new(&disk, &name, Plan::Killed(stop));
                 let _stopped = replace(&program, &key(), Some(OLD), NEW);
             }
-            let left = disk.borrow().names().filter(|name| name.ends_with(".new")).count();
+            let left = disk.borrow().leftovers();
             findings.check(Promise::OneLeftover, left <= 1);
             findings.check_disk(disk.into_inner(), Some(OLD), false, None);
         }

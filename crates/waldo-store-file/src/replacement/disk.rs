@@ -68,9 +68,9 @@ impl Disk {
         self.names.get(name).map(|file| &*self.files[*file].bytes)
     }
 
-    /// The names of all files.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
+    /// The number of temporary files that programs have left behind.
+    pub(super) fn leftovers(&self) -> usize {
+        self.names.keys().filter(|name| name.rsplit('.').next() == Some("new")).count()
     }
 
     fn change(&mut self, change: Change) {

@@ -47,7 +47,7 @@ fn failure_of_each_operation_is_reported_and_leaves_the_document_whole() {
                 let expected: &[u8] = if has_renamed { b"new" } else { b"old" };
                 let later = Program::new(&disk, &name, Plan::Undisturbed);
                 assert_eq!(later.read(&name).unwrap().as_deref(), Some(expected), "{case}");
-                let left = disk.borrow().names().filter(|name| name.ends_with(".new")).count();
+                let left = disk.borrow().leftovers();
                 assert_eq!(left, 0, "{case}");
                 assert!(replace(&later, &key, Some(expected), b"last").unwrap(), "{case}");
             }

@@ -38,7 +38,7 @@ fn outcomes(has_locks: bool) -> Vec<Outcome> {
         if before.is_none() {
             rival();
         }
-        let leftovers = disk.borrow().names().filter(|name| name.ends_with(".new")).count();
+        let leftovers = disk.borrow().leftovers();
         outcomes.push(Outcome {
             before,
             first,
