@@ -4,6 +4,8 @@
 //! cargo run -p waldo-store-file --example file_store
 //! ```
 
+#![expect(clippy::print_stdout, reason = "a program talks to its user")]
+
 use std::error::Error;
 use std::time::Duration;
 

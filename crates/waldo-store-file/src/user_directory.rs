@@ -50,8 +50,6 @@ impl Platform {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn directory(platform: Platform, variables: &[(&str, &str)], home: &str) -> Option<PathBuf> {
@@ -71,7 +69,7 @@ mod tests {
             (Platform::Xdg, "/state/waldo"),
         ] {
             let found = directory(platform, &variables, "/home/a");
-            assert_eq!(found.as_deref(), Some(Path::new(expected)));
+            assert_eq!(found.as_deref(), Some(std::path::Path::new(expected)));
         }
     }
 
@@ -80,7 +78,7 @@ mod tests {
     fn xdg_falls_back_to_home() {
         for variables in [&[][..], &[("XDG_STATE_HOME", "")], &[("XDG_STATE_HOME", "state")]] {
             let found = directory(Platform::Xdg, variables, "/home/a");
-            assert_eq!(found.as_deref(), Some(Path::new("/home/a/.local/state/waldo")));
+            assert_eq!(found.as_deref(), Some(std::path::Path::new("/home/a/.local/state/waldo")));
         }
     }
 

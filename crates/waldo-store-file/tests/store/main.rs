@@ -1,9 +1,18 @@
 //! The store on a real filesystem, by threads, real processes and other users.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the functions of this file fail a test by a panic"
+)]
+
+#[cfg(test)]
 mod child;
+#[cfg(test)]
 mod documents;
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 mod places;
+#[cfg(test)]
 mod programs;
 
 use std::fs;

@@ -26,6 +26,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// Whether this test may act as another user. If not, it says so.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn is_root(test: &str) -> bool {
     let is_root = geteuid().is_root();
     if !is_root {

@@ -1,7 +1,6 @@
 //! Threads and processes that use a store at the same time, and processes that are killed.
 
 use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -10,7 +9,7 @@ use std::thread;
 use tempfile::tempdir;
 use waldo_store_file::FileStore;
 
-use crate::{child, count, file, names, number, read, replace};
+use crate::{child, count, names, number, read};
 
 fn this_program() -> PathBuf {
     env::current_exe().unwrap()
@@ -88,8 +87,12 @@ fn killed_processes_leave_the_old_document_or_the_new_one() {
 #[cfg(unix)]
 #[test]
 fn store_goes_on_without_a_lock_that_another_program_keeps() {
-    use rustix::fs::{FlockOperation, flock};
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
+
+    use rustix::fs::{FlockOperation, flock};
+
+    use crate::{file, replace};
 
     let directory = tempdir().unwrap();
     let store = FileStore::new(directory.path());
