@@ -83,7 +83,8 @@ impl Directory for OpenDirectory {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
         let Some(file) = self.open_file(name, OFlags::RDONLY)? else { return Ok(None) };
-        let mut bytes = Vec::new();
+        // Room for a usual document, so that one system call reads the document.
+        let mut bytes = Vec::with_capacity(8 * 1024);
         file.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
