@@ -12,7 +12,7 @@ use crate::{count, document, names, number, read, replace};
 const ROLE: &str = "CHILD_ROLE";
 const DIRECTORY: &str = "CHILD_DIRECTORY";
 
-/// A command that runs a role in a directory. What the role says is on stderr.
+/// A command that runs a role in a directory. The role writes to stderr.
 pub(crate) fn command(program: &Path, role: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["--exact", "child::child", "--ignored", "--nocapture"]);

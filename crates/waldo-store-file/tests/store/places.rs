@@ -191,7 +191,7 @@ fn other_things_in_the_place_of_a_file_are_refused() {
     }
 }
 
-/// The file that a killed program has left is removed, whatever it is, and never written.
+/// The store removes anything with the name of the temporary file, and writes a new file.
 #[test]
 fn leftover_is_removed_and_not_written() {
     let directory = tempdir().unwrap();
