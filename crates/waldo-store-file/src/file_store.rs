@@ -34,7 +34,7 @@ use crate::user_directory::Platform;
 /// The store keeps no file open, and looks at the directory at each operation. So a store whose
 /// directory is missing, full or unsafe works as soon as somebody has put the directory right.
 ///
-/// The store ignores how long a document is to be kept. Its clock is the wall clock of this machine.
+/// The store keeps a document for any time. Its clock is the wall clock of this machine.
 ///
 /// As an [`AsyncStore`], the store works on the thread of the task. A read takes microseconds. A
 /// replacement waits for the disk, and for less than 100 ms for a lock.
@@ -44,8 +44,8 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// A store in this directory, which the first replacement makes. A relative path counts from the
-    /// current directory of this moment.
+    /// A store in this directory, which the first replacement makes. A relative path counts from
+    /// the current directory of this moment.
     ///
     /// Choose a directory that holds nothing else, and in which only this user can write.
     ///
@@ -124,8 +124,8 @@ impl FileStore {
 impl Store for FileStore {
     /// Reads the document. It is `None` as long as there is no directory.
     ///
-    /// Of a file with more than [`MAX_DOCUMENT`] bytes, the document has one byte more than that. So
-    /// a client sees that it is too large, and can replace it.
+    /// Of a file with more than [`MAX_DOCUMENT`] bytes, the document has one byte more than that.
+    /// So a client sees that the document is too large, and can replace it.
     fn read(&self, key: &Key) -> Result<Stored, StoreError> {
         let document =
             self.read_file(key).map_err(|trouble| trouble.into_error(&self.directory))?;

@@ -177,8 +177,8 @@ fn check_owner(metadata: &Metadata, path: &Path) -> Result<(), Trouble> {
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 {
         return Err(Trouble::Unsafe(format!(
-            "{path} has the mode {mode:04o}, so other users can write it; run chmod go-w {path}, or \
-             choose another directory"
+            "{path} has the mode {mode:04o}, so other users can write it; run chmod go-w {path}, \
+             or choose another directory"
         )));
     }
     Ok(())

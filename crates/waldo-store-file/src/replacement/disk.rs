@@ -167,7 +167,7 @@ pub(super) enum Plan<'a> {
     Undisturbed,
     /// The program is killed before the operation with this number.
     Killed(usize),
-    /// This operation fails. If it is a rename that `took_effect`, the file is renamed all the same.
+    /// This operation fails. A rename that `took_effect` renames the file all the same.
     Fails { at: usize, kind: io::ErrorKind, took_effect: bool },
     /// Another program runs before this operation.
     Meets(usize, &'a dyn Fn()),

@@ -54,8 +54,8 @@ fn outcomes(has_locks: bool) -> Vec<Outcome> {
     outcomes
 }
 
-/// If a program stops just before its rename, for longer than the other one waits for the lock, then
-/// both replace the document. No other moment has this effect.
+/// If a program stops just before its rename, for longer than the other one waits for the lock,
+/// then both replace the document. No other moment has this effect.
 #[test]
 fn one_of_two_programs_replaces_the_document() {
     for has_locks in [true, false] {
