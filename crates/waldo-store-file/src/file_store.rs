@@ -34,7 +34,7 @@ use crate::user_directory::Platform;
 /// The store keeps no file open, and looks at the directory at each operation. So a store whose
 /// directory is missing, full or unsafe works as soon as somebody has put the directory right.
 ///
-/// The store keeps a document for any time. Its clock is the wall clock of this machine.
+/// The store ignores `keep`, and forgets no document. Its clock is the wall clock of this machine.
 ///
 /// As an [`AsyncStore`], the store works on the thread of the task. A read takes microseconds. A
 /// replacement waits for the disk, and for less than 100 ms for a lock.
