@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, RetryAfter, Server};
+use waldo_store_file::FileStore;
 use waldo_ureq::http::header::AUTHORIZATION;
 use waldo_ureq::http::{HeaderMap, Request, Response};
 use waldo_ureq::ureq::middleware::MiddlewareNext;
@@ -29,6 +30,7 @@ pub(crate) fn plays() {
     another_pair(&emulator, &client);
     a_store(&emulator, &client);
     nobody_there();
+    EARS.hear(&FileStore::new("/state"));
     EARS.hear(&emulator);
     EARS.hear(&emulator.stats());
 }
