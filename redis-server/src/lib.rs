@@ -12,7 +12,6 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by a panic, in its helpers too"
 )]
@@ -66,8 +65,8 @@ const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 const START: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// Starts a server. Without a program of Redis or Valkey, or without `openssl` for TLS, it says on
-    /// stderr that the test is skipped. If `WALDO_REDIS_SERVER` is `required`, it fails.
+    /// Starts a server. Without a program of Redis or Valkey, or without `openssl` for TLS, it says
+    /// on stderr that the test is skipped. If `WALDO_REDIS_SERVER` is `required`, it fails.
     pub fn start(options: Options) -> Option<Self> {
         let required = Setting::RedisServer.read::<Required>().unwrap();
         let Some(program) = PROGRAMS.into_iter().find_map(find) else {
@@ -185,8 +184,8 @@ impl Drop for Server {
     }
 }
 
-/// Says on stderr that a test is skipped, past the test harness, which shows nothing of a test that
-/// passes.
+/// Says on stderr that a test is skipped.
+#[expect(clippy::explicit_write, reason = "libtest hides what a passing test prints with a macro")]
 fn skipped<T>(program: &str, required: Option<Required>) -> Option<T> {
     assert!(required.is_none(), "WALDO_REDIS_SERVER is required, and {program} is missing");
     let test = thread::current().name().unwrap_or("a test").to_owned();

@@ -39,7 +39,7 @@ impl RedisStore {
     ///
     /// | URL | server |
     /// |---|---|
-    /// | `redis://user:password@host:6379/0` | by TCP; user, password, port and database may be left out |
+    /// | `redis://user:password@host:6379/0` | by TCP; all but the host may be left out |
     /// | `rediss://user:password@host:6379/0` | by TLS, with the feature `tls` |
     /// | `redis+unix:///path?user=u&pass=p&db=0` | by a Unix socket |
     ///
@@ -61,12 +61,12 @@ impl RedisStore {
         Client::with_tls(url, tls).map(Self)
     }
 
-    /// The time limit of an operation, which includes a new connection: 100 ms by default, an hour at
-    /// most.
+    /// The time limit of an operation, which includes a new connection: 100 ms by default, an hour
+    /// at most.
     ///
-    /// A new connection takes up to five round trips: TCP, TLS, the login, and the operation itself.
-    /// So a server that is 20 ms or more away needs a longer limit. A client waits for its store
-    /// before it logs in, so a longer limit delays calls while the server is away.
+    /// A new connection takes up to five round trips: TCP, TLS, the login, and the operation
+    /// itself. So a server that is 20 ms or more away needs a longer limit. A client waits for its
+    /// store before it logs in, so a longer limit delays calls while the server is away.
     #[must_use]
     pub fn time_limit(self, limit: Duration) -> Self {
         Self(self.0.with_limit(limit))
@@ -99,7 +99,9 @@ impl Store for RedisStore {
 fn at_once<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
-        Poll::Pending => Err(StoreError::new(StoreProblem::Other, "a blocking socket did not block")),
+        Poll::Pending => {
+            Err(StoreError::new(StoreProblem::Other, "a blocking socket did not block"))
+        }
     }
 }
 

@@ -24,9 +24,9 @@ const LONGEST_LIMIT: Duration = Duration::from_secs(3600);
 
 /// A server, and the connection to it between two operations.
 ///
-/// An operation takes the connection, and gives it back after its last answer. A second operation at
-/// the same time makes a connection of its own, so no operation waits for another one. A connection
-/// that fails, and one whose future is dropped, never comes back.
+/// An operation takes the connection, and gives it back after its last answer. A second operation
+/// at the same time makes a connection of its own, so no operation waits for another one. A
+/// connection that fails, and one whose future is dropped, never comes back.
 pub(crate) struct Client<N: Network> {
     server: Server,
     #[cfg(feature = "tls")]
@@ -111,13 +111,17 @@ impl<N: Network> Client<N> {
             let (answers, times) = self.ask(&command).await?;
             let is_replaced = document::has_replaced(&answers)?;
             // The first time may have replaced the document, and lost the answer.
-            if !is_replaced && times == Times::Twice { Err(Fault::Unknown) } else { Ok(is_replaced) }
+            if !is_replaced && times == Times::Twice {
+                Err(Fault::Unknown)
+            } else {
+                Ok(is_replaced)
+            }
         };
         replace.await.map_err(|fault| self.error(fault))
     }
 
-    /// Sends commands and returns their answers. A connection that the server has closed while it was
-    /// idle is replaced at once, and the commands are sent again.
+    /// Sends commands and returns their answers. A connection that the server has closed while it
+    /// was idle is replaced at once, and the commands are sent again.
     async fn ask(&self, commands: &Pipeline) -> Result<(Vec<Value>, Times), Fault> {
         let deadline = Deadline::after(self.limit);
         let mut times = Times::Once;

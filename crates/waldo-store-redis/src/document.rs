@@ -7,8 +7,8 @@ use waldo_store::{Key, MAX_DOCUMENT, Stored};
 
 use crate::fault::Fault;
 
-/// Replaces the document `KEYS[1]` by `ARGV[2]` for `ARGV[3]` milliseconds, if it still is `ARGV[1]`.
-/// No document counts as an empty one.
+/// Replaces the document `KEYS[1]` by `ARGV[2]` for `ARGV[3]` milliseconds, if it still is
+/// `ARGV[1]`. No document counts as an empty one.
 ///
 /// The server keeps a compiled script by itself, and a script of this size costs nothing to send.
 /// So the script goes with each call, and nothing depends on what the server remembers.
@@ -38,13 +38,11 @@ pub(crate) fn read(key: &Key) -> Pipeline {
 pub(crate) fn has_read(answers: &[Value]) -> Result<Stored, Fault> {
     let [time, document] = answers else { return Err(Fault::Nonsense) };
     let now = clock(time)?;
-    match document {
-        Value::BulkString(document) if document.len() > MAX_DOCUMENT => Err(Fault::TooLarge),
-        Value::BulkString(document) => {
-            Ok(Stored { document: Some(document.clone()).filter(|it| !it.is_empty()), now })
-        }
-        other => Err(refused(other)),
+    let Value::BulkString(document) = document else { return Err(refused(document)) };
+    if document.len() > MAX_DOCUMENT {
+        return Err(Fault::TooLarge);
     }
+    Ok(Stored { document: Some(document.clone()).filter(|it| !it.is_empty()), now })
 }
 
 /// The command that replaces a document.

@@ -60,7 +60,7 @@ impl Fault {
             }
             Self::Io(source) => error(
                 StoreProblem::Unreachable,
-                "cannot be reached: check that it is running, and that this program may connect to it",
+                "cannot be reached: check that it is running, and that this machine may reach it",
             )
             .with_source(source),
             #[cfg(feature = "tls")]
@@ -127,7 +127,7 @@ const UNKNOWN_REFUSAL: Refusal = refusal(
 
 const WRONG_LOGIN: &str = "refuses the user name or the password: correct the URL of the store";
 
-static REFUSALS: [Refusal; 18] = [
+static REFUSALS: [Refusal; 19] = [
     refusal("WRONGPASS", StoreProblem::Denied, WRONG_LOGIN),
     refusal("NOAUTH", StoreProblem::Denied, "wants a password: add it to the URL of the store"),
     refusal(
@@ -135,11 +135,8 @@ static REFUSALS: [Refusal; 18] = [
         StoreProblem::Denied,
         "has no password: remove the password from the URL of the store",
     ),
-    refusal(
-        "NOPERM",
-        StoreProblem::Denied,
-        "refuses a command: allow the user +time +getrange +eval +get +set on the keys ~waldo:*",
-    ),
+    refusal("NOPERM", StoreProblem::Denied, TOO_FEW_PERMISSIONS),
+    refusal("executing the script can't", StoreProblem::Denied, TOO_FEW_PERMISSIONS),
     refusal(
         "DENIED",
         StoreProblem::Denied,
@@ -167,6 +164,9 @@ static REFUSALS: [Refusal; 18] = [
     refusal("TRYAGAIN", StoreProblem::Unreachable, "is moving the key"),
     refusal("max number of clients", StoreProblem::Unreachable, "has too many connections"),
 ];
+
+const TOO_FEW_PERMISSIONS: &str = "refuses a command: allow the user +select +time +getrange \
+                                   +eval +get +set on the keys ~waldo:*";
 
 const ONE_NODE: &str = "is one node of a cluster, and another node has the key: use a server \
                         without cluster mode, or a proxy in front of the cluster";

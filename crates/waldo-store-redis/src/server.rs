@@ -93,7 +93,7 @@ impl Server {
 // Never the user name, the password or the query.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
+        write!(f, "{}", self.address)
     }
 }
 

@@ -27,8 +27,8 @@ use crate::server::UrlError;
 /// operation takes at most 100 ms, a new connection included.
 ///
 /// The runtime must have its IO and its time enabled. The store spawns no task. It works from any
-/// number of tasks of one runtime; give each runtime a store of its own. A dropped future closes its
-/// connection.
+/// number of tasks of one runtime; give each runtime a store of its own. A dropped future closes
+/// its connection.
 ///
 /// ```
 /// use waldo_store_redis::AsyncRedisStore;
@@ -40,7 +40,8 @@ use crate::server::UrlError;
 pub struct AsyncRedisStore(Client<Tokio>);
 
 impl AsyncRedisStore {
-    /// A store on the server with this URL, as [`RedisStore::new`](crate::RedisStore::new) takes it.
+    /// A store on the server with this URL, as [`RedisStore::new`](crate::RedisStore::new) takes
+    /// it.
     ///
     /// # Errors
     /// As those of [`RedisStore::new`](crate::RedisStore::new).
@@ -57,12 +58,12 @@ impl AsyncRedisStore {
         Client::with_tls(url, tls).map(Self)
     }
 
-    /// The time limit of an operation, which includes a new connection: 100 ms by default, an hour at
-    /// most.
+    /// The time limit of an operation, which includes a new connection: 100 ms by default, an hour
+    /// at most.
     ///
-    /// A new connection takes up to five round trips: TCP, TLS, the login, and the operation itself.
-    /// So a server that is 20 ms or more away needs a longer limit. A client waits for its store
-    /// before it logs in, so a longer limit delays calls while the server is away.
+    /// A new connection takes up to five round trips: TCP, TLS, the login, and the operation
+    /// itself. So a server that is 20 ms or more away needs a longer limit. A client waits for its
+    /// store before it logs in, so a longer limit delays calls while the server is away.
     #[must_use]
     pub fn time_limit(self, limit: Duration) -> Self {
         Self(self.0.with_limit(limit))

@@ -54,9 +54,9 @@ impl Tls {
         };
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| TlsError("the text of the private key is none in PEM"))?;
-        let config = config
-            .with_client_auth_cert(certificates(chain)?, key)
-            .map_err(|_| TlsError("the private key is unusable, or belongs to another certificate"))?;
+        let config = config.with_client_auth_cert(certificates(chain)?, key).map_err(|_| {
+            TlsError("the private key is unusable, or belongs to another certificate")
+        })?;
         Ok(Self(Arc::new(config)))
     }
 

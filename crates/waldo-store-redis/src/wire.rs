@@ -53,10 +53,6 @@ impl Wire {
     }
 
     /// Takes bytes of the server.
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(clippy::unnecessary_wraps, reason = "only TLS can be broken at this point")
-    )]
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         match &mut self.layer {
             Layer::Plain(_) => self.received.extend_from_slice(bytes),
@@ -140,7 +136,9 @@ mod tests {
 
     #[test]
     fn garbage_is_no_answer() {
-        for garbage in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\0\0", ":one\r\n", "$2\r\nlong\r\n"] {
+        for garbage in
+            ["HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\0\0", ":one\r\n", "$2\r\nlong\r\n"]
+        {
             let mut wire = wire();
             wire.receive(garbage.as_bytes()).unwrap();
             assert!(matches!(wire.answer(), Err(Fault::Nonsense)), "{garbage:?}");
