@@ -5,7 +5,7 @@
 //!
 //! // Without the program, the test is skipped, and says so.
 //! let Some(server) = Server::start(Options::default()) else { return };
-//! assert_eq!(server.command(&["PING"]), "simple-string('PONG')");
+//! assert_eq!(server.command(&["PING"]), r#"simple-string("PONG")"#);
 //! ```
 
 #![forbid(unsafe_code)]

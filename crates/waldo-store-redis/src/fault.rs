@@ -77,8 +77,8 @@ impl Fault {
             Self::TooLarge => error(
                 StoreProblem::Other,
                 &format!(
-                    "has a document of more than {MAX_DOCUMENT} bytes, which this program has not \
-                     written: delete the keys that begin with waldo:"
+                    "is to keep documents of at most {MAX_DOCUMENT} bytes: if another program has \
+                     written a larger one, delete the keys that begin with waldo:"
                 ),
             ),
             Self::Unknown => error(

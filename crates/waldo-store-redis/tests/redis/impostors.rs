@@ -103,7 +103,7 @@ fn server_that_closes_at_once_is_unreachable() {
 
 #[test]
 fn server_that_never_answers_times_out() {
-    let (url, thread) = serve(4, |_, mut socket| {
+    let (url, _) = serve(4, |_, mut socket| {
         // Keeps the connection until the store closes it.
         thread::spawn(move || while !question(&mut socket).is_empty() {});
     });
@@ -112,13 +112,12 @@ fn server_that_never_answers_times_out() {
         let error = store.read(&key()).unwrap_err();
         assert!(told(&error).contains("did not answer within 100ms"), "{error}");
     }
-    thread.join().unwrap();
 }
 
 /// The limit is that of the whole operation. A limit for each read would never be reached.
 #[test]
 fn server_that_answers_byte_by_byte_times_out() {
-    let (url, thread) = serve(2, |_, mut socket| {
+    let (url, _) = serve(2, |_, mut socket| {
         question(&mut socket);
         thread::spawn(move || {
             // Within the limit of a single read, and far longer than the limit of an operation.
@@ -133,7 +132,6 @@ fn server_that_answers_byte_by_byte_times_out() {
     for store in both_within(Duration::from_millis(100), &url) {
         assert_eq!(read(&*store), Err(StoreProblem::TimedOut));
     }
-    thread.join().unwrap();
 }
 
 #[test]
