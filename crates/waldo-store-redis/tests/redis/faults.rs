@@ -113,6 +113,8 @@ fn stopped_server_with_a_full_queue_blocks_no_thread() {
                 );
             }
             server.go_on();
+            // The server has emptied its queue when it answers this.
+            server.command(&["PING"]);
         }
         let [store, tasks] = both_within(PATIENT, &url);
         assert_eq!((read(&*store), read(&*tasks)), (Ok(None), Ok(None)));

@@ -10,7 +10,7 @@ use waldo_store::{Store, StoreProblem};
 use crate::stores::{PATIENT, both, both_within, key, read, replace, told};
 
 /// A server that hands each connection to a function, with its number. It ends with the last of
-/// this many connections.
+/// this many connections. A test whose limit may end before its store connects does not join it.
 fn serve(
     connections: usize,
     serve: impl Fn(usize, TcpStream) + Send + 'static,
