@@ -136,6 +136,8 @@ fn largest_document_is_kept_and_a_larger_one_is_an_error() {
         // 100 MB, of which the store reads no more than a document may have.
         server.command(&["SETRANGE", &name(), "100000000", "3"]);
         assert_eq!(read(&*store), Err(StoreProblem::Other));
+        let error = store.read(&key()).unwrap_err().to_string();
+        assert!(error.contains("at most 65536 bytes"), "{error}");
         assert_eq!(replace(&*store, Some(&another), b"one"), Ok(false));
         server.command(&["DEL", &name()]);
         assert_eq!(read(&*store), Ok(None), "the same connection goes on");
