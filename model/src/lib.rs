@@ -26,6 +26,8 @@
 
 #[path = "../../crates/waldo-auth-client/src/lead.rs"]
 mod lead;
+#[path = "../../crates/waldo-auth-client/src/no_meter.rs"]
+mod meter;
 #[path = "../../crates/waldo-auth-client/src/refused.rs"]
 mod refused;
 #[path = "../../crates/waldo-auth-client/src/session.rs"]

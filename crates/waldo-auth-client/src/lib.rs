@@ -21,6 +21,11 @@ mod env;
 #[cfg(feature = "http-body")]
 mod held_body;
 mod lead;
+#[cfg(feature = "metrics")]
+mod meter;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_meter.rs"]
+mod meter;
 mod refused;
 mod session;
 mod sync;

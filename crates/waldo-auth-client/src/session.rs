@@ -6,7 +6,8 @@
 //!
 //! Each call takes the journal's pending entries under the lock, and emits them after it has
 //! unlocked. So a slow subscriber delays a call by one batch of entries at most. Batches of several
-//! threads may arrive out of order, so each entry carries its number.
+//! threads may arrive out of order, so each entry carries its number. The increments of the
+//! counters go the same way.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, Uri};
 use waldo_auth_core::{
-    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login,
-    NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
+    AdmitError, Attempt, Call, Config, Counters, Credentials, Entry, Explanation, Generation, Head,
+    Login, NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
 use crate::lead::Lead;
+use crate::meter::{self, Increments, Meter};
 use crate::refused::Refused;
 use crate::sync::{Instant, RwLock, RwLockReadGuard, RwLockWriteGuard, SystemTime};
 use crate::trace;
@@ -66,6 +68,7 @@ struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
     emitted: u64,
+    meter: Meter,
     /// The latest reading of the monotonic clock that the session has seen.
     latest: waldo_auth_core::Instant,
 }
@@ -75,7 +78,8 @@ impl SharedSession {
     pub fn new(config: Config) -> Self {
         let (name, origin) = (config.name().map(Box::from), config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
-        let state = RwLock::new(State { session: Session::new(config), emitted: 0, latest });
+        let (session, meter) = (Session::new(config), Meter::default());
+        let state = RwLock::new(State { session, emitted: 0, meter, latest });
         let (settled, started) = (Notify::new(), Instant::now());
         Self(Arc::new(Shared { state, settled, started, name, origin }))
     }
@@ -252,6 +256,11 @@ impl SharedSession {
         self.with(|session, now| session.explain(now))
     }
 
+    /// How often each event of the session has happened. The numbers are those of one instant.
+    pub fn counters(&self) -> Counters {
+        *self.read().session.counters()
+    }
+
     /// The held token for a store; `None` if no token is held.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.with(|session, now| session.snapshot(now))
@@ -280,10 +289,10 @@ impl SharedSession {
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
-        let entries = state.take_pending();
+        let pending = state.take_pending();
         drop(state);
         self.0.settled.notify_all();
-        self.emit(&entries);
+        self.emit(&pending);
         result
     }
 
@@ -297,15 +306,16 @@ impl SharedSession {
 
     /// Unlocks, and then emits the entries that this thread has taken.
     fn release(&self, mut state: RwLockWriteGuard<'_, State>) {
-        let entries = state.take_pending();
+        let pending = state.take_pending();
         drop(state);
-        self.emit(&entries);
+        self.emit(&pending);
     }
 
-    fn emit(&self, entries: &[Entry]) {
+    fn emit(&self, Pending { entries, increments }: &Pending) {
         for entry in entries {
             trace::emit(entry, self.name());
         }
+        meter::emit(increments, self.name());
     }
 
     fn listen(&self, until: waldo_auth_core::Instant, call: Call) -> Wait {
@@ -348,6 +358,12 @@ impl SharedSession {
     }
 }
 
+/// The entries and the increments that one thread has taken to emit.
+struct Pending {
+    entries: Vec<Entry>,
+    increments: Increments,
+}
+
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
 fn mark_sensitive(headers: &mut HeaderMap) {
     // Do not use `entry`: it reserves room for one more header, and panics if the map is full.
@@ -369,15 +385,19 @@ impl State {
         self.session.journal().written() == self.emitted
     }
 
-    fn has_pending(&self) -> bool {
+    /// Takes the pending entries and increments. Each of them is emitted by one thread only.
+    fn take_pending(&mut self) -> Pending {
         // Do not emit during a panic: a second panic in the subscriber would abort the process. The
-        // next step takes the entries.
-        !self.is_emitted() && !std::thread::panicking()
+        // next step takes what is pending.
+        if std::thread::panicking() {
+            return Pending { entries: Vec::new(), increments: Increments::default() };
+        }
+        let increments = self.meter.take(self.session.counters());
+        Pending { entries: self.take_entries(), increments }
     }
 
-    /// Takes the pending entries. Each entry is emitted by one thread only.
-    fn take_pending(&mut self) -> Vec<Entry> {
-        if !self.has_pending() {
+    fn take_entries(&mut self) -> Vec<Entry> {
+        if self.is_emitted() {
             return Vec::new();
         }
         let journal = self.session.journal();
@@ -522,8 +542,8 @@ mod tests {
             Credentials::new("k", "other").unwrap(),
             Now::new(Duration::ZERO, SystemTime::now()),
         );
-        assert!(state.has_pending());
-        assert!(state.take_pending().is_empty());
+        assert!(!state.is_emitted());
+        assert!(state.take_pending().entries.is_empty());
         assert_eq!(state.emitted, state.session.journal().written());
         drop(state);
     }

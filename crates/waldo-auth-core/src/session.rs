@@ -35,6 +35,7 @@ use crate::admit_error::AdmitError;
 use crate::call::{Arrival, Attempt, Body, Call, Step, Upload, Verdict};
 use crate::circuit_breaker::CircuitBreaker;
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::credentials::Credentials;
 use crate::evidence::Evidence;
 use crate::explain::{Explanation, NoToken};
@@ -86,6 +87,8 @@ pub struct Session {
     /// A cache, so that an equal `Date` is not parsed again. It changes no decision.
     last_date: LastDate,
     journal: Journal,
+    /// Boxed, because they are large and seldom changed.
+    counters: Box<Counters>,
 }
 
 impl Session {
@@ -107,6 +110,7 @@ impl Session {
             invalidations: RateLimiter::full(),
             last_date: LastDate::default(),
             journal: Journal::new(),
+            counters: Box::default(),
             config: Box::new(config),
         }
     }
@@ -149,8 +153,14 @@ impl Session {
                 }
                 Step::Wait(call, until)
             }
-            Decision::BackOff(until) => Step::Wait(call, until),
-            Decision::Refuse(refusal) => Step::Refuse(refusal),
+            Decision::BackOff(until) => {
+                self.counters.count_backoff();
+                Step::Wait(call, until)
+            }
+            Decision::Refuse(refusal) => {
+                self.counters.count_refusal(&refusal);
+                Step::Refuse(refusal)
+            }
         })
     }
 
@@ -444,6 +454,11 @@ impl Session {
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
+
+    /// How often each event of the session has happened.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
 }
 
 /// Whether calls still wait for a login that has ended.
@@ -719,6 +734,7 @@ impl Session {
     }
 
     fn note(&mut self, event: Event, now: Now) {
+        self.counters.count(&event);
         self.journal.note(event, now.monotonic);
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Request, Response};
 use waldo_auth_client::SharedSession;
 use waldo_auth_core::{
-    Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
+    Counters, Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
 };
 
 use crate::call;
@@ -156,6 +156,11 @@ impl Client {
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.shared.session.explain()
+    }
+
+    /// How often each event of the client's session has happened, such as logins, renewals and 401s.
+    pub fn counters(&self) -> Counters {
+        self.shared.session.counters()
     }
 
     /// The held token for a store; `None` if no token is held.

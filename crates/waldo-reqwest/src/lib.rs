@@ -43,7 +43,7 @@ pub use reqwest;
 pub use reqwest_middleware;
 pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
 pub use waldo_auth_core::{
-    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
-    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
-    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError, DataPoint,
+    Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason,
+    Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

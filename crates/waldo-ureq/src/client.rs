@@ -11,8 +11,8 @@ use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
-    ApiError, Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head,
-    Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
+    ApiError, Attempt, Call, Config, Counters, Credentials, Explanation, ForeignOrigin, Generation,
+    Head, Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
 };
 
 use crate::agent::LONGEST;
@@ -167,6 +167,11 @@ impl Client {
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.session.explain()
+    }
+
+    /// How often each event of the client's session has happened, such as logins, renewals and 401s.
+    pub fn counters(&self) -> Counters {
+        self.session.counters()
     }
 
     /// The held token for a store; `None` if no token is held.

@@ -41,7 +41,7 @@ pub use http;
 pub use ureq;
 pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
 pub use waldo_auth_core::{
-    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
-    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
-    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError, DataPoint,
+    Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason,
+    Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

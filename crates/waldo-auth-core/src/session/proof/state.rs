@@ -268,6 +268,7 @@ pub(super) fn copy(from: &Session, to: &mut Session) {
         invalidations,
         last_date,
         journal: _,
+        counters: _,
     } = from;
     to.number = *number;
     to.config.credentials = config.credentials.clone();
