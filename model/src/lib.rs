@@ -32,6 +32,8 @@ mod meter;
 mod refused;
 #[path = "../../crates/waldo-auth-client/src/session.rs"]
 mod session;
+#[path = "../../crates/waldo-auth-client/src/source.rs"]
+mod source;
 #[path = "../../crates/waldo-auth-client/src/wait.rs"]
 mod wait;
 
@@ -50,4 +52,5 @@ pub use sync::Fault;
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
+pub use source::{CredentialSource, SourceError};
 pub use wait::Wait;

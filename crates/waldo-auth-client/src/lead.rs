@@ -1,13 +1,15 @@
 //! The duty to log in for all calls.
 
 use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
+use waldo_auth_core::{Call, Credentials, Head, Instant, Login, Outcome, Reason, Unavailable};
 
 use crate::session::SharedSession;
-use crate::trace::Subscriber;
+use crate::source::SourceError;
+use crate::trace::{self, Subscriber};
 
 /// The permission and duty to run one login for all calls.
 ///
@@ -26,21 +28,26 @@ pub struct Lead {
     session: SharedSession,
     /// The login, until it is settled. Boxed, because a large value would slow down each return of
     /// `admit`.
-    login: Option<Box<Login>>,
+    ///
+    /// Behind a lock, because [`request`](Self::request) may replace it.
+    login: Mutex<Option<Box<Login>>>,
     ends: Instant,
+    /// Whether the login tests if a rejected key pair works again.
+    is_probe: bool,
     /// The subscriber of the caller. It gets the events of the login's end, in any thread.
     subscriber: Subscriber,
 }
 
 impl Lead {
-    pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
+    pub(crate) fn new(session: SharedSession, login: Login, now: Instant, is_probe: bool) -> Self {
         // End the login a little before its lease. A silent server is then one failed login with a
         // backoff for all calls. After an expired lease, the next call would log in at once and
         // wait as long again.
         let lease = login.expires_at().saturating_duration_since(now);
         let ends =
             now.saturating_add(lease.saturating_sub((lease / 10).min(Duration::from_secs(1))));
-        Self { session, login: Some(Box::new(login)), ends, subscriber: Subscriber::current() }
+        let login = Mutex::new(Some(Box::new(login)));
+        Self { session, login, ends, is_probe, subscriber: Subscriber::current() }
     }
 
     /// The request to send to its absolute URI. Do not add an `Authorization` header, and do not
@@ -48,8 +55,19 @@ impl Lead {
     ///
     /// The request's body holds the key pair in clear, so wipe the body after you have sent it, for
     /// example with `zeroize::Zeroizing`. The body of the answer may hold the key pair too.
+    ///
+    /// If the login is a probe, and the session has a
+    /// [source](crate::CredentialSource) of key pairs, the source is asked first. If it gives
+    /// another key pair, the login uses that pair.
     pub fn request(&self) -> Request<Vec<u8>> {
-        self.login.as_ref().map(|login| login.request()).unwrap_or_default()
+        let mut login = self.login.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(supply) = self.session.supply().filter(|_| self.is_probe)
+            && let Some(other) = self.given(supply.ask())
+            && let Some(next) = self.subscriber.with(|| self.session.lead_with(other))
+        {
+            *login = Some(Box::new(next));
+        }
+        login.as_ref().map(|login| login.request()).unwrap_or_default()
     }
 
     /// How long to wait for the whole answer from now on. The time ends a little before the lease.
@@ -94,17 +112,39 @@ impl Lead {
     }
 
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
-        // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
-        let outcome = self.login.as_deref().map(outcome);
-        if let Some((login, outcome)) = self.login.take().zip(outcome) {
-            self.subscriber.with(|| self.session.settle(*login, outcome));
+        // Do not take the login yet: if `outcome` or the source panics, `drop` must still settle the
+        // login.
+        let outcome = self.login().as_deref().map(outcome);
+        let other = outcome.as_ref().and_then(|outcome| self.other_after(outcome));
+        if let Some((login, outcome)) = self.login().take().zip(outcome) {
+            self.subscriber.with(|| self.session.settle(*login, outcome, other));
         }
+    }
+
+    fn login(&mut self) -> &mut Option<Box<Login>> {
+        self.login.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key pair that the source gives after a rejection. A probe has asked the source before.
+    fn other_after(&self, outcome: &Outcome) -> Option<Credentials> {
+        if self.is_probe || !matches!(outcome, Outcome::Rejected(_)) {
+            return None;
+        }
+        self.given(self.session.supply()?.ask_after_rejection()?)
+    }
+
+    /// The key pair of the source. An error of the source is emitted.
+    fn given(&self, answer: Result<Credentials, SourceError>) -> Option<Credentials> {
+        let emit = |error| {
+            self.subscriber.with(|| trace::emit_source_error(&error, self.session.name()));
+        };
+        answer.map_err(emit).ok()
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let Some(login) = self.login.take() else { return };
+        let Some(login) = self.login().take() else { return };
         // The next login would most likely panic too. So a panic counts as a failure, and the next
         // login waits for the backoff.
         let outcome = if std::thread::panicking() {
@@ -112,7 +152,7 @@ impl Drop for Lead {
         } else {
             Outcome::Abandoned
         };
-        self.subscriber.with(|| self.session.settle(*login, outcome));
+        self.subscriber.with(|| self.session.settle(*login, outcome, None));
     }
 }
 

@@ -27,7 +27,9 @@ mod meter;
 #[path = "no_meter.rs"]
 mod meter;
 mod refused;
+mod secret_file;
 mod session;
+mod source;
 mod sync;
 mod target;
 mod trace;
@@ -42,6 +44,7 @@ pub use held_body::{Gate, HeldBody, close_connection, expect_continue, is_break_
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
+pub use source::{CredentialSource, SourceError};
 pub use target::{InvalidSegment, Target};
 pub use wait::Wait;
 

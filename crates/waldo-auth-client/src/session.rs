@@ -22,6 +22,7 @@ use waldo_auth_core::{
 use crate::lead::Lead;
 use crate::meter::{self, Increments, Meter};
 use crate::refused::Refused;
+use crate::source::{CredentialSource, Supply};
 use crate::sync::{Instant, RwLock, RwLockReadGuard, RwLockWriteGuard, SystemTime};
 use crate::trace;
 use crate::wait::{Notify, Wait};
@@ -40,6 +41,7 @@ struct Shared {
     started: Instant,
     name: Option<Box<str>>,
     origin: Origin,
+    supply: Option<Supply>,
 }
 
 /// What to do with a call: the answer of [`SharedSession::admit`].
@@ -76,12 +78,32 @@ struct State {
 impl SharedSession {
     /// A session without a token. Its first call logs in.
     pub fn new(config: Config) -> Self {
+        Self::with_source(config, None)
+    }
+
+    /// A session like [`new`](Self::new), which asks the source for another key pair when the server
+    /// has rejected the present one, and before each probe.
+    ///
+    /// ```
+    /// use waldo_auth_client::{CredentialSource, Credentials, SharedSession, config};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (key, secret) = (folder.path().join("waldo-api-key"), folder.path().join("waldo-client-secret"));
+    /// # std::fs::write(&key, "wk.4f…\n")?;
+    /// # std::fs::write(&secret, "ws.9a…\n")?;
+    /// let source = CredentialSource::files(key, secret);
+    /// let config = config(source.ask()?).build()?;
+    /// let session = SharedSession::with_source(config, source);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_source(config: Config, source: impl Into<Option<CredentialSource>>) -> Self {
+        let supply = source.into().map(Supply::new);
         let (name, origin) = (config.name().map(Box::from), config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
         let (session, meter) = (Session::new(config), Meter::default());
         let state = RwLock::new(State { session, emitted: 0, meter, latest });
         let (settled, started) = (Notify::new(), Instant::now());
-        Self(Arc::new(Shared { state, settled, started, name, origin }))
+        Self(Arc::new(Shared { state, settled, started, name, origin, supply }))
     }
 
     /// The name of the client, if its configuration has one.
@@ -133,10 +155,12 @@ impl SharedSession {
                     .deadline()
                     .map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
                 let wait = self.listen(until, then);
+                let is_probe = state.session.is_rejected();
                 // Do not emit entries here, because all calls wait for this login. The login's end
                 // or a waiting call emits them.
                 drop(state);
-                Admission::Authenticate(Lead::new(self.clone(), login, now.monotonic), wait)
+                let lead = Lead::new(self.clone(), login, now.monotonic, is_probe);
+                Admission::Authenticate(lead, wait)
             }
             Step::Wait(then, until) => {
                 let wait = self.listen(until, then);
@@ -249,6 +273,7 @@ impl SharedSession {
     /// open circuit. Do so when the key works again.
     pub fn reset(&self, credentials: Credentials) {
         self.change(|session, now| session.reset(credentials, now));
+        self.set_on_trial(false);
     }
 
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
@@ -280,9 +305,54 @@ impl SharedSession {
         self.with(|session, now| look(session, now))
     }
 
-    /// Ends a login, and wakes all waiting calls.
-    pub(crate) fn settle(&self, login: Login, outcome: Outcome) {
-        self.change(|session, now| session.settle(login, outcome, now));
+    /// Ends a login, and wakes all waiting calls. If the login was rejected and the source has given
+    /// another key pair, the calls go on with that pair.
+    pub(crate) fn settle(&self, login: Login, outcome: Outcome, other: Option<Credentials>) {
+        if matches!(outcome, Outcome::Granted(_)) {
+            self.set_on_trial(false);
+        }
+        self.change(|session, now| {
+            session.settle(login, outcome, now);
+            if let Some(other) = other {
+                self.replace(session, other, now);
+            }
+        });
+    }
+
+    /// The source of the key pair, if the session has one.
+    pub(crate) fn supply(&self) -> Option<&Supply> {
+        self.0.supply.as_ref()
+    }
+
+    /// Replaces a rejected key pair by another pair of the source, and leads a login with it. `None`
+    /// if the present pair is not rejected any more, or is the same.
+    pub(crate) fn lead_with(&self, other: Credentials) -> Option<Login> {
+        let mut request = Request::new(());
+        *request.uri_mut() = self.0.origin.to_string().parse().ok()?;
+        self.change(|session, now| {
+            if !self.replace(session, other, now) {
+                return None;
+            }
+            match session.admit(Call::replayable(), &mut request, now) {
+                Ok(Step::Authenticate(login, _)) => Some(login),
+                Ok(Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) | Err(_) => None,
+            }
+        })
+    }
+
+    fn replace(&self, session: &mut Session, other: Credentials, now: Now) -> bool {
+        let is_replaced = session.is_rejected() && !session.has(&other);
+        if is_replaced {
+            self.set_on_trial(true);
+            session.reset(other, now);
+        }
+        is_replaced
+    }
+
+    fn set_on_trial(&self, on_trial: bool) {
+        if let Some(supply) = self.supply() {
+            supply.set_on_trial(on_trial);
+        }
     }
 
     /// Runs a step for which other calls wait, and wakes them.

@@ -359,6 +359,17 @@ impl Session {
         self.forget(NoToken::Reset);
     }
 
+    /// Whether this is the key pair of the session.
+    pub fn has(&self, credentials: &Credentials) -> bool {
+        *self.config.credentials == *credentials
+    }
+
+    /// Whether the server has rejected the key pair, and no login was granted since: the circuit is
+    /// open (rule 15).
+    pub fn is_rejected(&self) -> bool {
+        self.circuit.is_open()
+    }
+
     /// The generation of the held token, for [`invalidate`](Self::invalidate). The token may be too
     /// old to use.
     pub fn generation(&self) -> Option<Generation> {

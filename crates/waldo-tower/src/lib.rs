@@ -51,7 +51,8 @@ pub use timeout::Timeout;
 /// The types of requests and responses.
 pub use http;
 pub use waldo_auth_client::{
-    DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env,
+    CredentialSource, DEFAULT_ORIGIN, EnvError, Refused, SharedSession, SourceError, config,
+    config_from_env,
 };
 pub use waldo_auth_core::{
     ApiError, Config, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError,

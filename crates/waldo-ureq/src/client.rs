@@ -11,8 +11,8 @@ use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, Body};
 use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
-    ApiError, Attempt, Call, Config, Counters, Credentials, Explanation, ForeignOrigin, Generation,
-    Head, Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
+    ApiError, Attempt, Call, Counters, Credentials, Explanation, ForeignOrigin, Generation, Head,
+    Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
 };
 
 use crate::agent::LONGEST;
@@ -65,11 +65,11 @@ impl Client {
     pub(crate) fn new(
         sender: Sender,
         status_as_error: bool,
-        config: Config,
+        session: SharedSession,
         max_wait: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Self {
-        Self { sender, status_as_error, session: SharedSession::new(config), max_wait, timeout }
+        Self { sender, status_as_error, session, max_wait, timeout }
     }
 
     /// Sends a request of the `http` crate, like ureq's `Agent::run`. Its URI may be a path alone.

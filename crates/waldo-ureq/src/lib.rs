@@ -39,7 +39,7 @@ pub use request::RequestBuilder;
 pub use http;
 /// The crate of the agent and its configuration.
 pub use ureq;
-pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+pub use waldo_auth_client::{CredentialSource, EnvError, InvalidSegment, Refused, SourceError};
 pub use waldo_auth_core::{
     ApiError, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError, DataPoint,
     Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason,

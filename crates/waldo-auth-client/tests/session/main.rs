@@ -10,5 +10,6 @@
 mod metrics;
 mod moves;
 mod site;
+mod sources;
 mod telling;
 mod wakers;
