@@ -29,10 +29,10 @@ impl CredentialSource {
 
     /// Two files. Each of them holds one half of the key pair, in UTF-8, in at most 64 KiB.
     ///
-    /// One line end at the end of a file is cut. Each file must be a regular file, or a link to one:
-    /// a pipe could not be read again. Replace the secret before the key, or both at once with their
-    /// folder: the client may read between two replacements. A pair of mixed halves is rejected by
-    /// the server, and the next probe reads the files again.
+    /// One line end at the end of a file is cut. Each file must be a regular file, or a link to
+    /// one, because a pipe cannot be read again. Write both files before you revoke the old key: a
+    /// client that reads between the two would send a mixed pair, whose rejection stands until the
+    /// next probe.
     pub fn files(api_key: impl Into<PathBuf>, client_secret: impl Into<PathBuf>) -> Self {
         let (api_key, client_secret) = (api_key.into(), client_secret.into());
         Self::new(move || from_files(&api_key, &client_secret))
@@ -180,8 +180,8 @@ fn missing(way: Way, half: &Half) -> EnvError {
     }
 }
 
-/// The path of a file. A path without a folder is not shown, because it may be the secret itself, set
-/// to the wrong variable.
+/// The path of a file. A path without a folder is not shown, because it may be the secret itself,
+/// set to the wrong variable.
 fn shown(path: &Path) -> String {
     if path.components().nth(1).is_some() {
         format!("the file {}", path.display())

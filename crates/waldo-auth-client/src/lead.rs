@@ -112,8 +112,8 @@ impl Lead {
     }
 
     fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
-        // Do not take the login yet: if `outcome` or the source panics, `drop` must still settle the
-        // login.
+        // Do not take the login yet: if `outcome` or the source panics, `drop` must still settle
+        // the login.
         let outcome = self.login().as_deref().map(outcome);
         let other = outcome.as_ref().and_then(|outcome| self.other_after(outcome));
         if let Some((login, outcome)) = self.login().take().zip(outcome) {

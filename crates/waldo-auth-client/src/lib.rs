@@ -2,6 +2,7 @@
 // counts.
 //! [`SharedSession`]: SharedSession
 //! [`Admission`]: Admission
+//! [`CredentialSource`]: CredentialSource
 //! [`Lead`]: Lead
 //! [`Wait`]: Wait
 //! [`ApiError`]: ApiError

@@ -81,14 +81,14 @@ impl SharedSession {
         Self::with_source(config, None)
     }
 
-    /// A session like [`new`](Self::new), which asks the source for another key pair when the server
-    /// has rejected the present one, and before each probe.
+    /// A session like [`new`](Self::new), which asks the source for another key pair when the
+    /// server has rejected the present one, and before each probe.
     ///
     /// ```
     /// use waldo_auth_client::{CredentialSource, Credentials, SharedSession, config};
     ///
     /// # let folder = tempfile::tempdir()?;
-    /// # let (key, secret) = (folder.path().join("waldo-api-key"), folder.path().join("waldo-client-secret"));
+    /// # let [key, secret] = ["key", "secret"].map(|name| folder.path().join(name));
     /// # std::fs::write(&key, "wk.4f…\n")?;
     /// # std::fs::write(&secret, "ws.9a…\n")?;
     /// let source = CredentialSource::files(key, secret);
@@ -305,8 +305,8 @@ impl SharedSession {
         self.with(|session, now| look(session, now))
     }
 
-    /// Ends a login, and wakes all waiting calls. If the login was rejected and the source has given
-    /// another key pair, the calls go on with that pair.
+    /// Ends a login, and wakes all waiting calls. If the login was rejected and the source has
+    /// given another key pair, the calls go on with that pair.
     pub(crate) fn settle(&self, login: Login, outcome: Outcome, other: Option<Credentials>) {
         if matches!(outcome, Outcome::Granted(_)) {
             self.set_on_trial(false);
@@ -324,8 +324,8 @@ impl SharedSession {
         self.0.supply.as_ref()
     }
 
-    /// Replaces a rejected key pair by another pair of the source, and leads a login with it. `None`
-    /// if the present pair is not rejected any more, or is the same.
+    /// Replaces a rejected key pair by another pair of the source, and leads a login with it.
+    /// `None` if the present pair is not rejected any more, or is the same.
     pub(crate) fn lead_with(&self, other: Credentials) -> Option<Login> {
         let mut request = Request::new(());
         *request.uri_mut() = self.0.origin.to_string().parse().ok()?;

@@ -93,8 +93,8 @@ impl Error for SourceError {
 pub(crate) struct Supply {
     source: CredentialSource,
     /// The present key pair came from the source in mid-run, and no login with it was granted yet.
-    /// Then a rejection does not ask the source: otherwise two wrong key pairs in turn would cause a
-    /// storm of logins. The next probe asks.
+    /// Then a rejection does not ask the source: otherwise two wrong key pairs in turn would cause
+    /// a storm of logins. The next probe asks.
     on_trial: AtomicBool,
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn emit(entry: &Entry, client: Option<&str>) {
 /// does not know the source.
 pub(crate) fn emit_source_error(error: &SourceError, client: Option<&str>) {
     let event = "source_failed";
-    tracing::warn!(target: "waldo_auth", client, event, "no key pair came from its source: {error}");
+    tracing::warn!(target: "waldo_auth", client, event, "the source gives no key pair: {error}");
 }
 
 /// Trace for events of every call, debug for steps of logins and 401s, info for another token or
