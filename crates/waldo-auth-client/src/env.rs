@@ -180,14 +180,10 @@ fn missing(way: Way, half: &Half) -> EnvError {
     }
 }
 
-/// The path of a file. A path without a folder is not shown, because it may be the secret itself,
-/// set to the wrong variable.
+/// The path of a file. Only an absolute path is shown, because any other path may be the secret
+/// itself, set to the wrong variable.
 fn shown(path: &Path) -> String {
-    if path.components().nth(1).is_some() {
-        format!("the file {}", path.display())
-    } else {
-        "the file".to_owned()
-    }
+    if path.is_absolute() { format!("the file {}", path.display()) } else { "the file".to_owned() }
 }
 
 /// The value of a variable, which is wiped on drop. `None` if the value is empty, because an empty
@@ -466,7 +462,7 @@ mod tests {
             (vec![key], "the environment variable WALDO_CLIENT_SECRET_FILE is not set".to_owned()),
             // The secret itself, set to the wrong variable.
             (
-                vec![key, ("WALDO_CLIENT_SECRET_FILE", "ws.canary")],
+                vec![key, ("WALDO_CLIENT_SECRET_FILE", "ws.canary/with+slash")],
                 "the file (WALDO_CLIENT_SECRET_FILE) cannot be read: ".to_owned(),
             ),
         ] {

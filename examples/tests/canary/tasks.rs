@@ -117,6 +117,7 @@ fn sources() {
         EARS.hear_error(&source.ask().unwrap_err());
     }
     EARS.hear_error(&CredentialSource::files(&key, SECRET).ask().unwrap_err());
+    EARS.hear_error(&CredentialSource::files(KEY, &secret).ask().unwrap_err());
     let session = SharedSession::with_source(config(pair()).build().unwrap(), good);
     EARS.hear(&session);
 }
