@@ -42,6 +42,7 @@ macro_rules! test_adapter {
     ($adapter:ident) => {
         $crate::cases! { $adapter:
             credentials {
+                rule_25_replaced_pair_costs_fleet_one_rejection
                 rule_15_a_replaced_key_pair_costs_one_rejection_and_one_login
                 rule_15_a_probe_uses_the_key_pair_of_the_source
             }
