@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     for (fault, meeting, why) in FAULTS {
         match meeting(Some(fault)) {
             Err(error) if error.to_string().starts_with(why) => {
-                println!("fails   {fault}: {error}")
+                println!("fails   {fault}: {error}");
             }
             outcome => {
                 failed += 1;

@@ -14,6 +14,7 @@ const REJECTED: &str = "403\n\n{\"code\":\"API_KEY_REVOKED\"}";
 
 /// Runs the check for a client that reads `read` where `sent` was sent. Expects that the check
 /// passes for a client that reads `sent`, and that its failure says `why`.
+#[cfg(test)]
 fn fails(check: CheckOf, sent: &str, read: &str, why: &str) {
     check(sent.as_bytes(), sent.as_bytes());
     let failure = panic::catch_unwind(|| check(sent.as_bytes(), read.as_bytes())).unwrap_err();
