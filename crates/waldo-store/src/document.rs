@@ -23,6 +23,9 @@ const HARM_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// How long a fleet does not share after that.
 const PRIVATE: Duration = Duration::from_secs(60 * 60);
 
+/// How long a failure counts after its wait, so that the delays of further failures double.
+const FAILURE_COUNTS: Duration = Duration::from_secs(60 * 60);
+
 /// The state of a fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Document {
@@ -202,8 +205,7 @@ impl Document {
         let ends = [
             self.token.as_ref().map(|token| token.ends),
             self.lease.map(|lease| lease.ends),
-            // A failure counts until the next login, so that delays double.
-            self.failure.as_ref().map(|failure| failure.until.saturating_add(PRIVATE)),
+            self.failure.as_ref().map(Failure::counts_until),
             self.refused.iter().map(|mark| mark.at).max(),
             Some(self.budget_full_at),
             self.harmed.map(|mark| mark.at.saturating_add(HARM_WINDOW)),
@@ -226,6 +228,8 @@ impl Document {
         self.token.take_if(|token| token.ends <= now);
         self.lease.take_if(|lease| lease.ends <= now || lease.ends > now.saturating_add(MAX_LEASE));
         self.refused.retain(|mark| mark.at > now);
+        // A store may keep a document for ever, and an old failure says nothing about the next login.
+        self.failure.take_if(|failure| failure.counts_until() <= now);
         // If the clock was set back, these times are too far away.
         let latest = now.saturating_add(PRIVATE);
         self.private_until = self.private_until.min(latest);
@@ -268,6 +272,10 @@ impl Token {
 }
 
 impl Failure {
+    fn counts_until(&self) -> Time {
+        self.until.saturating_add(FAILURE_COUNTS)
+    }
+
     /// The failure with the rest of its wait.
     fn left(&self, now: Time) -> SharedFailure {
         self.failure.clone().with_wait(self.until.saturating_sub(now))
