@@ -382,3 +382,6 @@ fn mark(object: &Map<String, Value>) -> Option<Mark> {
 fn embedded(object: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(object.get(name)?).ok()
 }
+
+#[cfg(test)]
+mod tests;
