@@ -21,14 +21,22 @@ pub enum Setting {
     ModelSchedules,
     /// The number of rounds of the storm of 401s.
     StormRounds,
+    /// Whether a test without a real Redis server fails.
+    RedisServer,
 }
 
 /// The variables that clients read.
 const CLIENTS: [&str; 3] = ["WALDO_API_KEY", "WALDO_CLIENT_SECRET", "WALDO_ORIGIN"];
 
 impl Setting {
-    const ALL: [Self; 5] =
-        [Self::Seed, Self::Choices, Self::ModelSeed, Self::ModelSchedules, Self::StormRounds];
+    const ALL: [Self; 6] = [
+        Self::Seed,
+        Self::Choices,
+        Self::ModelSeed,
+        Self::ModelSchedules,
+        Self::StormRounds,
+        Self::RedisServer,
+    ];
 
     /// The name of the variable.
     pub fn name(self) -> &'static str {
@@ -38,6 +46,7 @@ impl Setting {
             Self::ModelSeed => "WALDO_MODEL_SEED",
             Self::ModelSchedules => "WALDO_MODEL_SCHEDULES",
             Self::StormRounds => "WALDO_STORM_ROUNDS",
+            Self::RedisServer => "WALDO_REDIS_SERVER",
         }
     }
 
@@ -119,7 +128,7 @@ mod tests {
             assert_eq!(read(setting, &all).map(|seven| seven.map(NonZeroU32::get)), Ok(Some(7)));
             let others: Vec<_> =
                 all.into_iter().filter(|(name, _)| *name != setting.name()).collect();
-            assert_eq!(others.len(), 4);
+            assert_eq!(others.len(), 5);
             assert_eq!(read(setting, &others), Ok(None), "{setting:?}");
         }
     }
@@ -143,7 +152,8 @@ mod tests {
         assert_eq!(read(Setting::Seed, &[("PATH", ""), ("XWALDO_A", ""), ("WALDO", "")]), Ok(None));
         for misspelt in ["WALDO_STORM_ROUND", "WALDO_", "WALDO_SEEDS"] {
             let error = read(Setting::Seed, &[("WALDO_SEED", "7"), (misspelt, "7")]).unwrap_err();
-            let known = "WALDO_SEED, WALDO_CHOICES, WALDO_MODEL_SEED, WALDO_MODEL_SCHEDULES, WALDO_STORM_ROUNDS";
+            let known = "WALDO_SEED, WALDO_CHOICES, WALDO_MODEL_SEED, WALDO_MODEL_SCHEDULES, \
+                         WALDO_STORM_ROUNDS, WALDO_REDIS_SERVER";
             assert_eq!(error, format!("{misspelt} means nothing; these do: {known}"));
         }
     }
