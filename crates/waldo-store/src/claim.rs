@@ -138,8 +138,7 @@ impl Claim {
             store_now,
         );
         // Only a lease and a refused token are worth a write. What has merely ended is not.
-        let must_write =
-            matches!(claimed, Claimed::Yours(..)) || document.differs(&before, store_now);
+        let must_write = matches!(claimed, Claimed::Yours(..)) || document != before;
         if !must_write {
             return self.end(member, session, &document, store_now, claimed, now);
         }

@@ -122,7 +122,8 @@ impl Member {
         if matches!(opened, Some(None)) {
             session.note_unreadable_store(now);
         }
-        let document = opened.flatten().unwrap_or_default();
+        let mut document = opened.flatten().unwrap_or_default();
+        document.expire(stored.now);
         self.learn(session, &document, stored.now, now);
         Some((document, stored.document, stored.now))
     }

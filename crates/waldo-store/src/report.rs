@@ -103,7 +103,7 @@ impl Report {
             News::Harm(token) => document.harm(*token, store_now),
         }
         self.tries += 1;
-        if !document.differs(&before, store_now) || self.tries > TRIES {
+        if document == before || self.tries > TRIES {
             member.note_stored(&document, store_now, now);
             return None;
         }
