@@ -127,7 +127,9 @@ impl Claim {
             |token| {
                 if member.has_given_up(session, token) {
                     Worth::GivenUp
-                } else if session.can_resume(&token.anchored(store_now, now), now) {
+                } else if !member.is_outdated(session, token, store_now, now)
+                    && session.can_resume(&token.anchored(store_now, now), now)
+                {
                     Worth::Usable
                 } else {
                     Worth::Useless
@@ -222,7 +224,7 @@ impl Claim {
             return Ask::LogIn;
         }
         member.note_stored(document, store_now, now);
-        member.note_held(token.fence, true);
+        member.note_held(token.fence, Some(now.monotonic));
         Ask::Resumed
     }
 }

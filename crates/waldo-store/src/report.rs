@@ -52,7 +52,7 @@ impl Report {
             News::Failure(failure, leased?)
         } else {
             let fence = leased.unwrap_or(0);
-            member.note_held(fence, false);
+            member.note_held(fence, None);
             News::Token(session.snapshot(now)?, fence)
         };
         member.may_share(now.monotonic).then(|| Self::new(seal, news))
