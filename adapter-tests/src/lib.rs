@@ -14,6 +14,7 @@
 )]
 
 mod adapter;
+pub mod credentials;
 pub mod crowds;
 pub mod deadlines;
 pub mod environment;
@@ -40,6 +41,11 @@ pub use stream::Stream;
 macro_rules! test_adapter {
     ($adapter:ident) => {
         $crate::cases! { $adapter:
+            credentials {
+                rule_25_replaced_pair_costs_fleet_one_rejection
+                rule_15_a_replaced_key_pair_costs_one_rejection_and_one_login
+                rule_15_a_probe_uses_the_key_pair_of_the_source
+            }
             crowds {
                 rule_13_calls_without_token_share_one_login
                 rule_13_a_storm_of_401s_is_exactly_one_login
@@ -67,13 +73,13 @@ macro_rules! test_adapter {
                 rule_24_rejected_login_keeps_error_of_broken_upload
             }
             fleet {
-                fleet_makes_one_login
-                revoked_token_costs_fleet_one_login
-                sent_call_asks_no_store
-                store_that_is_away_fails_no_call
-                unreadable_document_is_replaced
-                rejected_pair_is_tried_once_by_fleet
-                unavailable_login_is_shared_by_fleet
+                rule_25_fleet_makes_one_login
+                rule_25_revoked_token_costs_fleet_one_login
+                rule_25_sent_call_asks_no_store
+                rule_26_store_that_is_away_fails_no_call
+                rule_26_unreadable_document_is_replaced
+                rule_25_rejected_pair_is_tried_once_by_fleet
+                rule_25_unavailable_login_is_shared_by_fleet
             }
             loads {
                 rule_13_a_storm_of_500_answers_401_is_one_login
@@ -125,6 +131,7 @@ macro_rules! cases {
 fn each_case_is_named_once() {
     let here = include_str!("lib.rs");
     let files = [
+        include_str!("credentials.rs"),
         include_str!("crowds.rs"),
         include_str!("deadlines.rs"),
         include_str!("environment.rs"),

@@ -1,12 +1,16 @@
 //! The cases that every adapter must pass.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
+use waldo_adapter_tests::fleet::TestStore;
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup, run};
 use waldo_reqwest::reqwest::redirect::Policy;
 use waldo_reqwest::reqwest::{self, Body, Method, Response};
 use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware};
-use waldo_reqwest::{Client, ClientBuilder, Credentials, Error, Explanation, Generation};
+use waldo_reqwest::{
+    Client, ClientBuilder, CredentialSource, Credentials, Error, Explanation, Generation,
+};
 
 /// A client, or a stack of middlewares around the client.
 #[derive(Clone)]
@@ -16,17 +20,20 @@ struct Reqwest {
 }
 
 fn builder(setup: Setup) -> ClientBuilder {
-    let builder = Client::builder(setup.credentials());
-    let builder = match setup.store {
-        Some(store) => builder.store(store),
-        None => builder,
-    };
-    builder
+    shared(Client::builder(setup.credentials()), setup.store)
         .max_wait(setup.max_wait)
         .timeout(setup.timeout)
         .origin(setup.origin)
         .limits(setup.limits)
         .http_status_as_error(false)
+}
+
+/// The builder with the store, if there is one.
+fn shared(builder: ClientBuilder, store: Option<Arc<TestStore>>) -> ClientBuilder {
+    match store {
+        Some(store) => builder.store(store),
+        None => builder,
+    }
 }
 
 fn failure(error: Error) -> Failure {
@@ -74,6 +81,13 @@ impl Adapter for Reqwest {
 
     fn from_env() -> Result<String, Box<dyn StdError>> {
         Ok(Client::from_env()?.origin().to_string())
+    }
+
+    fn from_source(setup: Setup, source: CredentialSource) -> Self {
+        let builder = ClientBuilder::from_source(source).unwrap();
+        let builder = shared(builder.origin(setup.origin).limits(setup.limits), setup.store);
+        let client = builder.http_status_as_error(false).build().unwrap();
+        Self { client, stack: None }
     }
 
     fn following(setup: impl Fn() -> Setup) -> Vec<Self> {

@@ -1,11 +1,15 @@
 //! The cases that every adapter must pass.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
+use waldo_adapter_tests::fleet::TestStore;
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::RedirectAuthHeaders;
-use waldo_ureq::{Client, ClientBuilder, Credentials, Error, Explanation, Generation, OneShot};
+use waldo_ureq::{
+    Client, ClientBuilder, CredentialSource, Credentials, Error, Explanation, Generation, OneShot,
+};
 
 use crate::site::settings;
 
@@ -14,7 +18,12 @@ struct Ureq(Client);
 
 fn builder(setup: Setup) -> ClientBuilder {
     let builder = Client::builder(setup.credentials()).origin(setup.origin).limits(setup.limits);
-    match setup.store {
+    shared(builder, setup.store)
+}
+
+/// The builder with the store, if there is one.
+fn shared(builder: ClientBuilder, store: Option<Arc<TestStore>>) -> ClientBuilder {
+    match store {
         Some(store) => builder.store(store),
         None => builder,
     }
@@ -43,6 +52,12 @@ impl Adapter for Ureq {
 
     fn from_env() -> Result<String, Box<dyn StdError>> {
         Ok(Client::from_env()?.origin().to_string())
+    }
+
+    fn from_source(setup: Setup, source: CredentialSource) -> Self {
+        let builder = ClientBuilder::from_source(source).unwrap();
+        let builder = shared(builder.origin(setup.origin).limits(setup.limits), setup.store);
+        Self(builder.agent(settings().build()).build().unwrap())
     }
 
     fn following(setup: impl Fn() -> Setup) -> Vec<Self> {
