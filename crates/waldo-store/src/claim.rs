@@ -127,7 +127,9 @@ impl Claim {
             |token| {
                 if member.has_given_up(session, token) {
                     Worth::GivenUp
-                } else if session.can_resume(&token.anchored(store_now, now), now) {
+                } else if !member.is_outdated(session, token, store_now, now)
+                    && session.can_resume(&token.anchored(store_now, now), now)
+                {
                     Worth::Usable
                 } else {
                     Worth::Useless
@@ -138,8 +140,7 @@ impl Claim {
             store_now,
         );
         // Only a lease and a refused token are worth a write. What has merely ended is not.
-        let must_write =
-            matches!(claimed, Claimed::Yours(..)) || document.differs(&before, store_now);
+        let must_write = matches!(claimed, Claimed::Yours(..)) || document != before;
         if !must_write {
             return self.end(member, session, &document, store_now, claimed, now);
         }
@@ -233,7 +234,7 @@ impl Claim {
             return Ask::LogIn;
         }
         member.note_stored(document, store_now, now);
-        member.note_held(token.fence, true);
+        member.note_held(token.fence, Some(now.monotonic));
         Ask::Resumed
     }
 }

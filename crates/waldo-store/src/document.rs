@@ -11,7 +11,7 @@ use waldo_auth_core::{Now, SharedFailure, Snapshot};
 /// The time of the store's clock, since 1970-01-01.
 pub(crate) type Time = Duration;
 
-/// The longest lease that is believed. A longer one shows a clock that was set back.
+/// The longest lease.
 const MAX_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// How many refused tokens are remembered.
@@ -22,6 +22,9 @@ const HARM_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// How long a fleet does not share after that.
 const PRIVATE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a failure counts after its wait, so that the delays of further failures double.
+const FAILURE_COUNTS: Duration = Duration::from_secs(60 * 60);
 
 /// The state of a fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(crate) struct Document {
     harmed: Option<Mark>,
     /// Until then, nobody shares.
     private_until: Time,
+    /// When the document was brought up to date.
+    written: Time,
 }
 
 /// The shared token.
@@ -202,8 +207,7 @@ impl Document {
         let ends = [
             self.token.as_ref().map(|token| token.ends),
             self.lease.map(|lease| lease.ends),
-            // A failure counts until the next login, so that delays double.
-            self.failure.as_ref().map(|failure| failure.until.saturating_add(PRIVATE)),
+            self.failure.as_ref().map(Failure::counts_until),
             self.refused.iter().map(|mark| mark.at).max(),
             Some(self.budget_full_at),
             self.harmed.map(|mark| mark.at.saturating_add(HARM_WINDOW)),
@@ -213,26 +217,31 @@ impl Document {
         last.saturating_sub(now).max(Duration::from_secs(1))
     }
 
-    /// Whether a program has changed the document since `before`. Parts that have merely ended do not
-    /// count.
-    pub(crate) fn differs(&self, before: &Self, now: Time) -> bool {
-        let mut before = before.clone();
-        before.expire(now);
-        *self != before
+    /// Brings the document up to date: removes what has ended.
+    ///
+    /// If the clock was set back since the last time, all times move back with it. Otherwise, a lease
+    /// of seconds would last for the whole time by which the clock was set back.
+    pub(crate) fn expire(&mut self, now: Time) {
+        let set_back = self.written.saturating_sub(now);
+        self.times().for_each(|time| *time = time.saturating_sub(set_back));
+        self.written = now;
+        self.token.take_if(|token| token.ends <= now);
+        self.lease.take_if(|lease| lease.ends <= now);
+        self.refused.retain(|mark| mark.at > now);
+        // A store may keep a document for ever, and an old failure says nothing about the next login.
+        self.failure.take_if(|failure| failure.counts_until() <= now);
     }
 
-    /// Removes what has ended.
-    fn expire(&mut self, now: Time) {
-        self.token.take_if(|token| token.ends <= now);
-        self.lease.take_if(|lease| lease.ends <= now || lease.ends > now.saturating_add(MAX_LEASE));
-        self.refused.retain(|mark| mark.at > now);
-        // If the clock was set back, these times are too far away.
-        let latest = now.saturating_add(PRIVATE);
-        self.private_until = self.private_until.min(latest);
-        self.budget_full_at = self.budget_full_at.min(latest);
-        if let Some(failure) = &mut self.failure {
-            failure.until = failure.until.min(latest);
-        }
+    /// All times of the document.
+    fn times(&mut self) -> impl Iterator<Item = &mut Time> {
+        let marks = self.refused.iter_mut().chain(&mut self.harmed);
+        let times = [&mut self.budget_full_at, &mut self.private_until];
+        times
+            .into_iter()
+            .chain(self.token.as_mut().map(|token| &mut token.ends))
+            .chain(self.lease.as_mut().map(|lease| &mut lease.ends))
+            .chain(self.failure.as_mut().map(|failure| &mut failure.until))
+            .chain(marks.map(|mark| &mut mark.at))
     }
 
     fn refuse(&mut self, mark: Mark) {
@@ -268,6 +277,10 @@ impl Token {
 }
 
 impl Failure {
+    fn counts_until(&self) -> Time {
+        self.until.saturating_add(FAILURE_COUNTS)
+    }
+
     /// The failure with the rest of its wait.
     fn left(&self, now: Time) -> SharedFailure {
         self.failure.clone().with_wait(self.until.saturating_sub(now))
@@ -302,6 +315,7 @@ impl Document {
             "budget_full_at": millis(self.budget_full_at),
             "harmed": self.harmed.as_ref().map(mark),
             "private_until": millis(self.private_until),
+            "written": millis(self.written),
         })
         .to_string()
         .into_bytes()
@@ -355,6 +369,7 @@ impl Document {
             budget_full_at: time(&object, "budget_full_at")?,
             harmed,
             private_until: time(&object, "private_until")?,
+            written: time(&object, "written")?,
         })
     }
 }
@@ -374,3 +389,6 @@ fn mark(object: &Map<String, Value>) -> Option<Mark> {
 fn embedded(object: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(object.get(name)?).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,9 @@ use crate::health::Health;
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
+/// How long before its report a token may have begun: a call takes at most a minute by default.
+const REPORT_DELAY: Duration = Duration::from_secs(60);
+
 /// One session's part in a fleet: what the session knows of the shared document, and whether it can
 /// be asked for.
 ///
@@ -23,8 +26,8 @@ pub struct Member {
     known: Option<Known>,
     /// The login from which the held token descends; 0 if the login was made without the store.
     chain: u64,
-    /// Whether the held token descends from a token of the store.
-    adopted: bool,
+    /// When the session took its token from the store; `None` if it comes from a login.
+    adopted_at: Option<Instant>,
     /// The number of the login that this session makes for the fleet.
     pub(crate) leased: Option<u64>,
     /// The stored token that was refused, if sharing may have ended it.
@@ -51,7 +54,7 @@ impl Member {
             health: Health::default(),
             known: None,
             chain: 0,
-            adopted: false,
+            adopted_at: None,
             leased: None,
             suspect: None,
             private_until: Instant::from_start(Duration::ZERO),
@@ -122,7 +125,8 @@ impl Member {
         if matches!(opened, Some(None)) {
             session.note_unreadable_store(now);
         }
-        let document = opened.flatten().unwrap_or_default();
+        let mut document = opened.flatten().unwrap_or_default();
+        document.expire(stored.now);
         self.learn(session, &document, stored.now, now);
         Some((document, stored.document, stored.now))
     }
@@ -184,12 +188,30 @@ impl Member {
         session.has_given_up(&token.snapshot) || (was_refused && is_predecessor)
     }
 
+    /// Whether a stored token is older than the one that this session took from the store and that the
+    /// server refused. An honest store does not go back, and a call must not meet one dead token after
+    /// the other: it is sent three times at most.
+    pub(crate) fn is_outdated(
+        &self,
+        session: &Session,
+        token: &Token,
+        store_now: Time,
+        now: Now,
+    ) -> bool {
+        let age = token.snapshot.lifetime().saturating_sub(token.left(store_now));
+        session.no_token() == NoToken::Refused
+            && self.adopted_at.is_some_and(|adopted_at| {
+                let since = now.monotonic.saturating_duration_since(adopted_at);
+                age > since.saturating_add(REPORT_DELAY)
+            })
+    }
+
     /// Notes why the session has to log in, before it reads the store: sharing may have ended its
     /// token.
     pub(crate) fn suspect(&mut self, session: &Session, now: Now) {
         let refused = self.known.filter(|known| {
             let left = known.ends.saturating_duration_since(now.monotonic);
-            self.adopted
+            self.adopted_at.is_some()
                 && self.chain == known.fence
                 && session.no_token() == NoToken::Refused
                 && left > known.lifetime / 2
@@ -227,9 +249,9 @@ impl Member {
         });
     }
 
-    /// Notes from which login the held token descends.
-    pub(crate) fn note_held(&mut self, fence: u64, adopted: bool) {
-        (self.chain, self.adopted) = (fence, adopted);
+    /// Notes from which login the held token descends, and when the session took it from the store.
+    pub(crate) fn note_held(&mut self, fence: u64, adopted_at: Option<Instant>) {
+        (self.chain, self.adopted_at) = (fence, adopted_at);
     }
 
     pub(crate) fn chain(&self) -> u64 {

@@ -52,7 +52,7 @@ impl Report {
             News::Failure(failure, leased?)
         } else {
             let fence = leased.unwrap_or(0);
-            member.note_held(fence, false);
+            member.note_held(fence, None);
             News::Token(session.snapshot(now)?, fence)
         };
         member.may_share(now.monotonic).then(|| Self::new(seal, news))
@@ -103,7 +103,7 @@ impl Report {
             News::Harm(token) => document.harm(*token, store_now),
         }
         self.tries += 1;
-        if !document.differs(&before, store_now) || self.tries > TRIES {
+        if document == before || self.tries > TRIES {
             member.note_stored(&document, store_now, now);
             return None;
         }

@@ -16,6 +16,7 @@ mod header;
 mod login;
 mod response;
 mod retry_after;
+mod sealed;
 mod simulation;
 mod snapshot;
 mod token;
@@ -23,6 +24,7 @@ mod token;
 pub use header::{header, header_of};
 pub use login::{login, login_of};
 pub use retry_after::{retry_after, retry_after_of};
+pub use sealed::{sealed, sealed_with_known_secret};
 pub use simulation::{simulation, simulation_of};
 pub use snapshot::{snapshot, snapshot_of};
 
@@ -31,10 +33,11 @@ pub type Check = fn(&[u8]);
 
 /// All checks with their names. The cargo-fuzz target and the folder of the corpus have the same
 /// name.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 6] = [
     ("header", header),
     ("login", login),
     ("retry_after", retry_after),
+    ("sealed", sealed),
     ("snapshot", snapshot),
     ("simulation", simulation),
 ];

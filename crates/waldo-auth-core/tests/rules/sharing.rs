@@ -193,6 +193,9 @@ fn rule_16_fleet_shares_one_invalidation_budget() {
     // The debt is the larger one, and not the sum.
     other.step(|session, now| session.owe_invalidations(secs(10), now));
     assert_eq!(other.session.invalidation_debt(other.now()), debt);
+    // No debt is larger than the whole budget, whatever a store says.
+    other.step(|session, now| session.owe_invalidations(Duration::MAX, now));
+    assert_eq!(other.session.invalidation_debt(other.now()), debt);
     other.pass(secs(30));
     assert!(other.step(|session, now| session.invalidate(generation, now)));
 }
