@@ -1,0 +1,1 @@
+//! A store in a real server of Redis or Valkey.
