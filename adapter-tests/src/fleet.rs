@@ -88,7 +88,7 @@ fn call_all<A: Adapter>(fleet: &[A]) -> Vec<u16> {
     on_threads(fleet.len(), &Listener::new(), |number| fleet[number].status(), || ())
 }
 
-pub fn fleet_makes_one_login<A: Adapter>() {
+pub fn rule_25_fleet_makes_one_login<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::default());
     let fleet = fleet::<A>(&emulator, &store);
     assert_eq!(call_all(&fleet), [200; FLEET]);
@@ -98,7 +98,7 @@ pub fn fleet_makes_one_login<A: Adapter>() {
     assert_eq!(emulator.stats().server.logins(), 1);
 }
 
-pub fn revoked_token_costs_fleet_one_login<A: Adapter>() {
+pub fn rule_25_revoked_token_costs_fleet_one_login<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::default());
     let fleet = fleet::<A>(&emulator, &store);
     assert_eq!(call_all(&fleet), [200; FLEET]);
@@ -117,7 +117,7 @@ pub fn revoked_token_costs_fleet_one_login<A: Adapter>() {
     assert_eq!(emulator.stats().server.logins(), 2);
 }
 
-pub fn sent_call_asks_no_store<A: Adapter>() {
+pub fn rule_25_sent_call_asks_no_store<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::default());
     let client = program::<A>(&emulator, &store);
     assert_eq!(client.status(), 200);
@@ -128,7 +128,7 @@ pub fn sent_call_asks_no_store<A: Adapter>() {
     assert_eq!(store.asked(), asked);
 }
 
-pub fn store_that_is_away_fails_no_call<A: Adapter>() {
+pub fn rule_26_store_that_is_away_fails_no_call<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::<TestStore>::default());
     store.is_away.store(true, Ordering::SeqCst);
     let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
@@ -142,7 +142,7 @@ pub fn store_that_is_away_fails_no_call<A: Adapter>() {
     assert_eq!(problem, StoreProblem::Unreachable);
 }
 
-pub fn unreadable_document_is_replaced<A: Adapter>() {
+pub fn rule_26_unreadable_document_is_replaced<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::<TestStore>::default());
     store.returns_garbage.store(true, Ordering::SeqCst);
     let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
@@ -153,7 +153,7 @@ pub fn unreadable_document_is_replaced<A: Adapter>() {
     assert_eq!(emulator.stats().server.logins(), 1);
 }
 
-pub fn rejected_pair_is_tried_once_by_fleet<A: Adapter>() {
+pub fn rule_25_rejected_pair_is_tried_once_by_fleet<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::default());
     emulator.revoke_key(waldo_emulator::model::Server::KEY_ID);
     for client in fleet::<A>(&emulator, &store) {
@@ -163,7 +163,7 @@ pub fn rejected_pair_is_tried_once_by_fleet<A: Adapter>() {
     assert_eq!(emulator.stats().server.logins(), 1);
 }
 
-pub fn unavailable_login_is_shared_by_fleet<A: Adapter>() {
+pub fn rule_25_unavailable_login_is_shared_by_fleet<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::<TestStore>::default());
     emulator.push_fault(Fault::login(Answer::status(503)).forever());
     let build = || {

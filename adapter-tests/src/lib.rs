@@ -67,13 +67,13 @@ macro_rules! test_adapter {
                 rule_24_rejected_login_keeps_error_of_broken_upload
             }
             fleet {
-                fleet_makes_one_login
-                revoked_token_costs_fleet_one_login
-                sent_call_asks_no_store
-                store_that_is_away_fails_no_call
-                unreadable_document_is_replaced
-                rejected_pair_is_tried_once_by_fleet
-                unavailable_login_is_shared_by_fleet
+                rule_25_fleet_makes_one_login
+                rule_25_revoked_token_costs_fleet_one_login
+                rule_25_sent_call_asks_no_store
+                rule_26_store_that_is_away_fails_no_call
+                rule_26_unreadable_document_is_replaced
+                rule_25_rejected_pair_is_tried_once_by_fleet
+                rule_25_unavailable_login_is_shared_by_fleet
             }
             loads {
                 rule_13_a_storm_of_500_answers_401_is_one_login
