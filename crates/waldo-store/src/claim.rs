@@ -122,6 +122,7 @@ impl Claim {
         else {
             return Ask::LogIn;
         };
+        member.confirm_suspect(session, &document);
         let before = document.clone();
         let claimed = document.claim(
             |token| {

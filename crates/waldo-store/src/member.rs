@@ -196,6 +196,18 @@ impl Member {
         self.suspect = refused.map(|known| known.token);
     }
 
+    /// Drops the suspicion unless the session has given up the stored token itself.
+    ///
+    /// A session that has used a stored token holds the renewed one. A revocation ends the renewed
+    /// token too, so its refusal says nothing about sharing.
+    pub(crate) fn confirm_suspect(&mut self, session: &Session, document: &Document) {
+        self.suspect.take_if(|suspect| {
+            !document.token().is_some_and(|token| {
+                token.snapshot.fingerprint() == *suspect && session.has_given_up(&token.snapshot)
+            })
+        });
+    }
+
     /// The token that sharing has ended, once.
     pub(crate) fn take_suspect(&mut self) -> Option<u64> {
         self.suspect.take()
