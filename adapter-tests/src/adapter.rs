@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use waldo_auth_client::{ConfigBuilder, Credentials, Explanation, Generation, Reason, Refusal};
+use waldo_auth_client::{
+    ConfigBuilder, CredentialSource, Credentials, Explanation, Generation, Reason, Refusal,
+};
 use waldo_emulator::model::Server;
 
 use crate::fleet::TestStore;
@@ -24,6 +26,9 @@ pub trait Adapter: Clone + Send + Sync + 'static {
     /// # Errors
     /// The environment names no usable client.
     fn from_env() -> Result<String, Box<dyn Error>>;
+
+    /// Makes a client whose key pair comes from this source.
+    fn from_source(setup: Setup, source: CredentialSource) -> Self;
 
     /// Makes clients whose stack follows redirects by its own settings.
     fn following(setup: impl Fn() -> Setup) -> Vec<Self>;

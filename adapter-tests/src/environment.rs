@@ -23,6 +23,9 @@ pub fn a_client_is_made_from_the_environment<A: Adapter>() {
             .env_remove("WALDO_API_KEY")
             .env_remove("WALDO_CLIENT_SECRET")
             .env_remove("WALDO_ORIGIN")
+            .env_remove("WALDO_API_KEY_FILE")
+            .env_remove("WALDO_CLIENT_SECRET_FILE")
+            .env_remove("CREDENTIALS_DIRECTORY")
             .env(CHILD, "1")
             .envs(pairs.iter().copied())
             .output()
@@ -43,6 +46,24 @@ pub fn a_client_is_made_from_the_environment<A: Adapter>() {
     );
     let origin = "http://127.0.0.1:8080";
     assert_eq!(child(&[key, secret, ("WALDO_ORIGIN", origin)]), format!("origin={origin}"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let [key_file, secret_file] = [
+        ("WALDO_API_KEY_FILE", file("key", "wk.canary\n")),
+        ("WALDO_CLIENT_SECRET_FILE", file("secret", "ws.canary\n")),
+    ];
+    let [key_file, secret_file] = [&key_file, &secret_file].map(|(name, path)| (*name, &**path));
+    let here = ("WALDO_ORIGIN", origin);
+    assert_eq!(child(&[key_file, secret_file, here]), format!("origin={origin}"));
+    let mixed = child(&[key, secret_file, here]);
+    assert!(
+        mixed.starts_with("error=the API key comes from the environment variable WALDO_API_KEY"),
+        "{mixed}"
+    );
     let missing = child(&[key]);
     assert!(
         missing.starts_with("error=the environment variable WALDO_CLIENT_SECRET is not set"),

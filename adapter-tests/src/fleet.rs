@@ -85,7 +85,7 @@ fn fleet<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> Vec<A> {
 
 /// One call of each program, all at once.
 fn call_all<A: Adapter>(fleet: &[A]) -> Vec<u16> {
-    on_threads(fleet.len(), &Listener::new(), |number| fleet[number].status(), || ())
+    on_threads(fleet.len(), &Listener::new(), |number| fleet.get(number).unwrap().status(), || ())
 }
 
 pub fn rule_25_fleet_makes_one_login<A: Adapter>() {
@@ -106,7 +106,7 @@ pub fn rule_25_revoked_token_costs_fleet_one_login<A: Adapter>() {
     let statuses = on_threads(
         FLEET,
         &Listener::new(),
-        |number| fleet[number].status(),
+        |number| fleet.get(number).unwrap().status(),
         || {
             assert!(emulator.wait_until_held(FLEET, PATIENCE));
             emulator.expire_all();

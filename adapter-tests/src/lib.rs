@@ -14,6 +14,7 @@
 )]
 
 mod adapter;
+pub mod credentials;
 pub mod crowds;
 pub mod deadlines;
 pub mod environment;
@@ -40,6 +41,10 @@ pub use stream::Stream;
 macro_rules! test_adapter {
     ($adapter:ident) => {
         $crate::cases! { $adapter:
+            credentials {
+                rule_15_a_replaced_key_pair_costs_one_rejection_and_one_login
+                rule_15_a_probe_uses_the_key_pair_of_the_source
+            }
             crowds {
                 rule_13_calls_without_token_share_one_login
                 rule_13_a_storm_of_401s_is_exactly_one_login
@@ -125,6 +130,7 @@ macro_rules! cases {
 fn each_case_is_named_once() {
     let here = include_str!("lib.rs");
     let files = [
+        include_str!("credentials.rs"),
         include_str!("crowds.rs"),
         include_str!("deadlines.rs"),
         include_str!("environment.rs"),

@@ -14,6 +14,7 @@ use waldo_auth_core::{Attempt, Call, Config, Credentials, Head, Refusal};
 
 use crate::lead::Lead;
 use crate::session::{Admission, SharedSession};
+use crate::source::CredentialSource;
 use crate::sync::{self, Fault};
 use crate::wait::Wait;
 use crate::{clock, executor, trace};
@@ -100,13 +101,22 @@ struct OnPurpose;
 
 impl Fixture {
     pub(crate) fn new(fault: Fault, script: &[Answer]) -> Self {
+        Self::with_source(fault, script, None)
+    }
+
+    /// A session that asks a source for another key pair.
+    pub(crate) fn with_source(
+        fault: Fault,
+        script: &[Answer],
+        source: Option<CredentialSource>,
+    ) -> Self {
         sync::set_fault(fault);
         clock::reset();
         trace::listen(false);
         let config = Config::builder("https://api.waldo.ai", credentials()).build().unwrap();
         let none = || AtomicUsize::new(0);
         Self {
-            session: SharedSession::new(config),
+            session: SharedSession::with_source(config, source),
             script: script.to_vec(),
             logins: none(),
             under_way: none(),
@@ -283,6 +293,8 @@ impl<'a> Caller<'a> {
         if sync::fault() == Fault::ParallelLogins {
             drop(UnderWay::begin(self.fixture));
         }
+        // A probe asks the source now.
+        drop(lead.request());
         // Let the other callers run during the login.
         future::yield_now().await;
         let (status, body) =

@@ -26,10 +26,14 @@
 
 #[path = "../../crates/waldo-auth-client/src/lead.rs"]
 mod lead;
+#[path = "../../crates/waldo-auth-client/src/no_meter.rs"]
+mod meter;
 #[path = "../../crates/waldo-auth-client/src/refused.rs"]
 mod refused;
 #[path = "../../crates/waldo-auth-client/src/session.rs"]
 mod session;
+#[path = "../../crates/waldo-auth-client/src/source.rs"]
+mod source;
 #[path = "../../crates/waldo-auth-client/src/wait.rs"]
 mod wait;
 
@@ -48,4 +52,5 @@ pub use sync::Fault;
 pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
+pub use source::{CredentialSource, SourceError};
 pub use wait::Wait;

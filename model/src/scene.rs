@@ -5,7 +5,7 @@
 //! is false.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,11 +15,14 @@ use waldo_auth_core::{Call, Credentials, Explanation, Refusal, Verdict};
 
 use crate::fixture::{Answer, Caller, End, Ended, Fixture, Seen, Setup, unwind};
 use crate::session::SharedSession;
+use crate::source::CredentialSource;
 use crate::{clock, trace};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// The default lease.
 const LEASE: Duration = Duration::from_secs(30);
+/// The default delay of the first probe.
+const FIRST_PROBE: Duration = Duration::from_secs(60);
 const TWO_LEASES: Duration = Duration::from_secs(60);
 /// The default base of the backoff. Full jitter stays below it.
 const BACKOFF: Duration = Duration::from_millis(250);
@@ -63,6 +66,48 @@ pub fn rejection(setup: Setup) {
         "{ends:?}"
     );
     assert_eq!(fixture.seen(), Seen { logins: 1, at_once: 1, passed: Duration::ZERO });
+}
+
+/// If the source has another key pair after a rejection, no caller is refused: all of them wait for
+/// one login with this pair.
+pub fn replaced_pair(setup: Setup) {
+    let source = CredentialSource::new(|| Credentials::new("k", "another"));
+    let answers = [Answer::Rejected, Answer::Granted];
+    let fixture = Fixture::with_source(setup.fault, &answers, Some(source));
+    let ends = fixture.run(setup, call);
+    assert_sent(&ends, 1);
+    assert_eq!(fixture.seen(), Seen { logins: 2, at_once: 1, passed: Duration::ZERO });
+}
+
+/// A source that gives wrong key pairs in turn causes one login more than one wrong pair, and then
+/// one login for each probe.
+pub fn wrong_pairs(setup: Setup) {
+    let asked = AtomicUsize::new(0);
+    let source = CredentialSource::new(move || {
+        let secret = ["another", "s"][asked.fetch_add(1, SeqCst) % 2];
+        Credentials::new("k", secret)
+    });
+    let fixture = Fixture::with_source(setup.fault, &[Answer::Rejected], Some(source));
+    let probes = 3;
+    let ends = fixture.run(setup, async |caller| {
+        for _ in 0..probes {
+            match caller.call(Call::replayable()).await {
+                End::Refused(Refusal::Rejected { retry_at, .. }) => {
+                    clock::sleep(retry_at.saturating_duration_since(fixture.session.now())).await;
+                }
+                end @ (End::Sent(_) | End::Refused(_) | End::Lost | End::Dropped) => return end,
+            }
+        }
+        caller.call(Call::replayable()).await
+    });
+    assert!(
+        ends.iter().all(|ended| matches!(ended.end, End::Refused(Refusal::Rejected { .. }))),
+        "{ends:?}"
+    );
+    let Seen { logins, at_once, passed } = fixture.seen();
+    assert_eq!((logins, at_once), (2 + probes, 1));
+    // Each pair that is new to the session begins with the first delay.
+    assert_eq!(passed, FIRST_PROBE * u32::try_from(probes).unwrap());
 }
 
 /// All callers wait for one backoff, and then one caller logs in for all.

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use shuttle::thread::{self, ThreadId};
 use waldo_auth_core::Entry;
 
+use crate::source::SourceError;
 use crate::sync::{self, Fault};
 
 thread_local! {
@@ -35,6 +36,8 @@ pub(crate) fn emit(entry: &Entry, _: Option<&str>) {
         emitted.insert(place, (thread, entry.number));
     });
 }
+
+pub(crate) fn emit_source_error(_: &SourceError, _: Option<&str>) {}
 
 /// The emitted entries in order, each with its thread.
 pub(crate) fn emitted() -> Vec<(ThreadId, u64)> {

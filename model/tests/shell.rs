@@ -75,6 +75,16 @@ fn rule_14_only_call_at_its_deadline_is_refused() {
 }
 
 #[test]
+fn rule_15_no_call_is_refused_if_source_has_another_pair() {
+    explore(scene::replaced_pair, ANY);
+}
+
+#[test]
+fn rule_15_wrong_pairs_in_turn_cost_one_login_for_each_probe() {
+    explore(scene::wrong_pairs, ANY);
+}
+
+#[test]
 fn rule_15_rejection_refuses_every_call_at_once() {
     explore(scene::rejection, ANY);
 }

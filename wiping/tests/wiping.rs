@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -225,14 +226,24 @@ fn rule_20_no_freed_block_holds_the_pair_of_the_environment() {
     let mut keys = vec![OsString::from(KEY), format!("{KEY}\n").into(), OsString::new()];
     #[cfg(unix)]
     keys.push(std::os::unix::ffi::OsStringExt::from_vec([KEY.as_bytes(), b"\xff"].concat()));
-    for key in keys {
+    let pairs = keys
+        .into_iter()
+        .map(|key| [("WALDO_API_KEY", key), ("WALDO_CLIENT_SECRET", SECRET.into())]);
+    let file = |name: &str, text: &str| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string()
+    };
+    let secret = file("secret", &format!("{SECRET}\r\n"));
+    let files = [("key", format!("{KEY}\n")), ("wrong-key", format!("{KEY}\n\n"))];
+    let files = files.map(|(name, text)| {
+        [("WALDO_API_KEY_FILE", file(name, &text)), ("WALDO_CLIENT_SECRET_FILE", secret.clone())]
+    });
+    for pair in pairs.chain(files) {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "rule_20_no_freed_block_holds_the_pair_of_the_environment"])
-            .envs([
-                (CHILD, "1".into()),
-                ("WALDO_API_KEY", key),
-                ("WALDO_CLIENT_SECRET", SECRET.into()),
-            ])
+            .env(CHILD, "1")
+            .envs(pair)
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);

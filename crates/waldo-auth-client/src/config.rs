@@ -24,11 +24,17 @@ pub fn config(credentials: Credentials) -> ConfigBuilder {
     Config::builder(DEFAULT_ORIGIN, credentials).jitter_seed(jitter_seed())
 }
 
-/// The default configuration with the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`. The
-/// origin comes from `WALDO_ORIGIN`, if this variable is set and not empty.
+/// The default configuration with the key pair that [`CredentialSource::env`] finds: in variables,
+/// or in files. The origin comes from `WALDO_ORIGIN`, if this variable is set and not empty.
+///
+/// Give the session the same source with [`SharedSession::with_source`](crate::SharedSession), so
+/// that it finds a replaced key pair.
 ///
 /// # Errors
-/// Names the variable that is missing or unusable, and the reason, and never shows its value.
+/// Names the variable or the file that is missing or unusable, and the reason, and never shows its
+/// value.
+///
+/// [`CredentialSource::env`]: crate::CredentialSource::env
 pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
     config_from(std::env::var_os)
 }
@@ -36,9 +42,8 @@ pub fn config_from_env() -> Result<ConfigBuilder, EnvError> {
 fn config_from(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<ConfigBuilder, EnvError> {
-    let (credentials, origin) = env::read(variable)?;
-    let config = config(credentials);
-    Ok(match origin {
+    let config = config(env::credentials(&variable)?);
+    Ok(match env::origin(&variable)? {
         Some(origin) => config.origin(origin.to_string()),
         None => config,
     })

@@ -1,13 +1,18 @@
 //! The duty to log in for all calls.
 
 use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use waldo_auth_core::{Call, Head, Instant, Login, Outcome, Reason, Unavailable};
+use waldo_auth_core::{
+    Call, Credentials, Head, Instant, Login, Now, Outcome, Reason, Session, Unavailable,
+};
 
 use crate::session::SharedSession;
-use crate::trace::Subscriber;
+use crate::source::SourceError;
+use crate::trace::{self, Subscriber};
 
 /// The permission and duty to run one login for all calls.
 ///
@@ -20,25 +25,44 @@ use crate::trace::Subscriber;
 ///
 /// Dropping a lead abandons the login, and one waiting call takes over, in most cases at once (rule
 /// 14). If a panic drops the lead, the login counts as failed.
-#[derive(Debug)]
 #[must_use = "others wait for this login: end it"]
 pub struct Lead {
     pub(crate) session: SharedSession,
     /// The login, until it is settled. Boxed, because a large value would slow down each return of
     /// `admit`.
-    pub(crate) login: Option<Box<Login>>,
+    ///
+    /// Behind a lock, because [`request`](Self::request) may replace it.
+    pub(crate) login: Mutex<Option<Box<Login>>>,
     pub(crate) ends: Instant,
+    /// Whether the login tests if a rejected key pair works again.
+    is_probe: bool,
+    /// Whether the source of key pairs is to be asked before the request.
+    pub(crate) asks_source: bool,
     /// The subscriber of the caller. It gets the events of the login's end, in any thread.
     pub(crate) subscriber: Subscriber,
-    /// Whether the end of the login wakes nobody, because a store is told first.
-    pub(crate) is_quiet: bool,
+    /// Called under the lock when the login has ended. The end then wakes nobody, because a store is
+    /// told first.
+    pub(crate) on_settled: Option<OnSettled>,
+}
+
+/// What follows the end of a login, under the lock of the session.
+pub(crate) type OnSettled = Box<dyn FnOnce(&mut Session, Now) + Send + Sync>;
+
+impl fmt::Debug for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lead")
+            .field("login", &self.login)
+            .field("ends", &self.ends)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Lead {
-    pub(crate) fn new(session: SharedSession, login: Login, now: Instant) -> Self {
+    pub(crate) fn new(session: SharedSession, login: Login, now: Instant, is_probe: bool) -> Self {
         let ends = end_of(&login, now);
+        let login = Mutex::new(Some(Box::new(login)));
         let subscriber = Subscriber::current();
-        Self { session, login: Some(Box::new(login)), ends, subscriber, is_quiet: false }
+        Self { session, login, ends, is_probe, asks_source: is_probe, subscriber, on_settled: None }
     }
 
     /// The request to send to its absolute URI. Do not add an `Authorization` header, and do not
@@ -46,8 +70,26 @@ impl Lead {
     ///
     /// The request's body holds the key pair in clear, so wipe the body after you have sent it, for
     /// example with `zeroize::Zeroizing`. The body of the answer may hold the key pair too.
+    ///
+    /// If the login is a probe, and the session has a
+    /// [source](crate::CredentialSource) of key pairs, the source is asked first. If it gives
+    /// another key pair, the login uses that pair.
     pub fn request(&self) -> Request<Vec<u8>> {
-        self.login.as_ref().map(|login| login.request()).unwrap_or_default()
+        if self.asks_source {
+            self.ask_source();
+        }
+        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner);
+        login.as_ref().map(|login| login.request()).unwrap_or_default()
+    }
+
+    /// Asks the source of key pairs. If it gives another pair, the login uses this pair.
+    pub(crate) fn ask_source(&self) {
+        if let Some(supply) = self.session.supply()
+            && let Some(other) = self.given(supply.ask())
+            && let Some(next) = self.subscriber.with(|| self.session.lead_with(other))
+        {
+            *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(next));
+        }
     }
 
     /// How long to wait for the whole answer from now on. The time ends a little before the lease.
@@ -92,11 +134,39 @@ impl Lead {
     }
 
     pub(crate) fn settle(mut self, outcome: impl FnOnce(&Login) -> Outcome) {
-        // Do not take the login yet: if `outcome` panics, `drop` must still settle the login.
-        let outcome = self.login.as_deref().map(outcome);
-        if let Some((login, outcome)) = self.login.take().zip(outcome) {
-            self.subscriber.with(|| self.session.settle(*login, outcome, self.is_quiet));
+        // Do not take the login yet: if `outcome` or the source panics, `drop` must still settle
+        // the login.
+        let outcome = self.login().as_deref().map(outcome);
+        let other = outcome.as_ref().and_then(|outcome| self.other_after(outcome));
+        if let Some((login, outcome)) = self.login().take().zip(outcome) {
+            let on_settled = self.on_settled.take();
+            self.subscriber.with(|| self.session.settle(*login, outcome, other, on_settled));
         }
+    }
+
+    pub(crate) fn login(&mut self) -> &mut Option<Box<Login>> {
+        self.login.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key pair that the source gives after a rejection. A probe has asked the source before.
+    fn other_after(&self, outcome: &Outcome) -> Option<Credentials> {
+        let is_rejected = match outcome {
+            Outcome::Rejected(_) => true,
+            Outcome::FailedElsewhere(failure) => failure.is_rejection(),
+            Outcome::Granted(_) | Outcome::Unavailable(_) | Outcome::Abandoned => false,
+        };
+        if self.is_probe || !is_rejected {
+            return None;
+        }
+        self.given(self.session.supply()?.ask_after_rejection()?)
+    }
+
+    /// The key pair of the source. An error of the source is emitted.
+    fn given(&self, answer: Result<Credentials, SourceError>) -> Option<Credentials> {
+        let emit = |error| {
+            self.subscriber.with(|| trace::emit_source_error(&error, self.session.name()));
+        };
+        answer.map_err(emit).ok()
     }
 }
 
@@ -111,7 +181,7 @@ pub(crate) fn end_of(login: &Login, now: Instant) -> Instant {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let Some(login) = self.login.take() else { return };
+        let Some(login) = self.login().take() else { return };
         // The next login would most likely panic too. So a panic counts as a failure, and the next
         // login waits for the backoff.
         let outcome = if std::thread::panicking() {
@@ -119,7 +189,8 @@ impl Drop for Lead {
         } else {
             Outcome::Abandoned
         };
-        self.subscriber.with(|| self.session.settle(*login, outcome, self.is_quiet));
+        let on_settled = self.on_settled.take();
+        self.subscriber.with(|| self.session.settle(*login, outcome, None, on_settled));
     }
 }
 

@@ -2,6 +2,7 @@
 // counts.
 //! [`SharedSession`]: SharedSession
 //! [`Admission`]: Admission
+//! [`CredentialSource`]: CredentialSource
 //! [`Lead`]: Lead
 //! [`Wait`]: Wait
 //! [`ApiError`]: ApiError
@@ -21,10 +22,17 @@ mod env;
 #[cfg(feature = "http-body")]
 mod held_body;
 mod lead;
+#[cfg(feature = "metrics")]
+mod meter;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_meter.rs"]
+mod meter;
 mod refused;
+mod secret_file;
 mod session;
 #[cfg(feature = "store")]
 mod sharing;
+mod source;
 mod sync;
 mod target;
 mod trace;
@@ -41,6 +49,7 @@ pub use refused::Refused;
 pub use session::{Admission, SharedSession};
 #[cfg(feature = "store")]
 pub use sharing::{Reporter, Sharing};
+pub use source::{CredentialSource, SourceError};
 pub use target::{InvalidSegment, Target};
 pub use wait::Wait;
 

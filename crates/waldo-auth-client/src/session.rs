@@ -6,7 +6,8 @@
 //!
 //! Each call takes the journal's pending entries under the lock, and emits them after it has
 //! unlocked. So a slow subscriber delays a call by one batch of entries at most. Batches of several
-//! threads may arrive out of order, so each entry carries its number.
+//! threads may arrive out of order, so each entry carries its number. The increments of the
+//! counters go the same way.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,12 +15,14 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, Uri};
 use waldo_auth_core::{
-    AdmitError, Attempt, Call, Config, Credentials, Entry, Explanation, Generation, Head, Login,
-    NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
+    AdmitError, Attempt, Call, Config, Counters, Credentials, Entry, Explanation, Generation, Head,
+    Login, NotResumed, Now, Origin, Outcome, Session, Snapshot, Step, Verdict,
 };
 
-use crate::lead::Lead;
+use crate::lead::{Lead, OnSettled};
+use crate::meter::{self, Increments, Meter};
 use crate::refused::Refused;
+use crate::source::{CredentialSource, Supply};
 use crate::sync::{Instant, RwLock, RwLockReadGuard, RwLockWriteGuard, SystemTime};
 use crate::trace;
 use crate::wait::{Notify, Wait};
@@ -38,6 +41,7 @@ struct Shared {
     started: Instant,
     name: Option<Box<str>>,
     origin: Origin,
+    supply: Option<Supply>,
 }
 
 /// What to do with a call: the answer of [`SharedSession::admit`].
@@ -66,6 +70,7 @@ struct State {
     session: Session,
     /// The number of the last journal entry that a thread has taken to emit.
     emitted: u64,
+    meter: Meter,
     /// The latest reading of the monotonic clock that the session has seen.
     latest: waldo_auth_core::Instant,
 }
@@ -73,11 +78,32 @@ struct State {
 impl SharedSession {
     /// A session without a token. Its first call logs in.
     pub fn new(config: Config) -> Self {
+        Self::with_source(config, None)
+    }
+
+    /// A session like [`new`](Self::new), which asks the source for another key pair when the
+    /// server has rejected the present one, and before each probe.
+    ///
+    /// ```
+    /// use waldo_auth_client::{CredentialSource, Credentials, SharedSession, config};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let [key, secret] = ["key", "secret"].map(|name| folder.path().join(name));
+    /// # std::fs::write(&key, "wk.4f…\n")?;
+    /// # std::fs::write(&secret, "ws.9a…\n")?;
+    /// let source = CredentialSource::files(key, secret);
+    /// let config = config(source.ask()?).build()?;
+    /// let session = SharedSession::with_source(config, source);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_source(config: Config, source: impl Into<Option<CredentialSource>>) -> Self {
+        let supply = source.into().map(Supply::new);
         let (name, origin) = (config.name().map(Box::from), config.origin().clone());
         let latest = waldo_auth_core::Instant::from_start(Duration::ZERO);
-        let state = RwLock::new(State { session: Session::new(config), emitted: 0, latest });
+        let (session, meter) = (Session::new(config), Meter::default());
+        let state = RwLock::new(State { session, emitted: 0, meter, latest });
         let (settled, started) = (Notify::new(), Instant::now());
-        Self(Arc::new(Shared { state, settled, started, name, origin }))
+        Self(Arc::new(Shared { state, settled, started, name, origin, supply }))
     }
 
     /// The name of the client, if its configuration has one.
@@ -129,10 +155,12 @@ impl SharedSession {
                     .deadline()
                     .map_or(login.expires_at(), |deadline| deadline.min(login.expires_at()));
                 let wait = self.listen(until, then);
+                let is_probe = state.session.is_rejected();
                 // Do not emit entries here, because all calls wait for this login. The login's end
                 // or a waiting call emits them.
                 drop(state);
-                Admission::Authenticate(Lead::new(self.clone(), login, now.monotonic), wait)
+                let lead = Lead::new(self.clone(), login, now.monotonic, is_probe);
+                Admission::Authenticate(lead, wait)
             }
             Step::Wait(then, until) => {
                 let wait = self.listen(until, then);
@@ -245,11 +273,17 @@ impl SharedSession {
     /// open circuit. Do so when the key works again.
     pub fn reset(&self, credentials: Credentials) {
         self.change(|session, now| session.reset(credentials, now));
+        self.set_on_trial(false);
     }
 
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.with(|session, now| session.explain(now))
+    }
+
+    /// How often each event of the session has happened. The numbers are those of one instant.
+    pub fn counters(&self) -> Counters {
+        *self.read().session.counters()
     }
 
     /// The held token for a store; `None` if no token is held.
@@ -271,10 +305,68 @@ impl SharedSession {
         self.with(|session, now| look(session, now))
     }
 
-    /// Ends a login, and wakes all waiting calls unless `is_quiet`.
-    pub(crate) fn settle(&self, login: Login, outcome: Outcome, is_quiet: bool) {
-        let settle = |session: &mut Session, now| session.settle(login, outcome, now);
+    /// Ends a login, and wakes all waiting calls. If the login was rejected and the source has
+    /// given another key pair, the calls go on with that pair.
+    ///
+    /// If there is something to do afterwards, it is done before the key pair is replaced, and
+    /// nobody is woken.
+    pub(crate) fn settle(
+        &self,
+        login: Login,
+        outcome: Outcome,
+        other: Option<Credentials>,
+        on_settled: Option<OnSettled>,
+    ) {
+        if matches!(outcome, Outcome::Granted(_)) {
+            self.set_on_trial(false);
+        }
+        let is_quiet = on_settled.is_some();
+        let settle = |session: &mut Session, now| {
+            session.settle(login, outcome, now);
+            if let Some(on_settled) = on_settled {
+                on_settled(session, now);
+            }
+            if let Some(other) = other {
+                self.replace(session, other, now);
+            }
+        };
         if is_quiet { self.with(settle) } else { self.change(settle) }
+    }
+
+    /// The source of the key pair, if the session has one.
+    pub(crate) fn supply(&self) -> Option<&Supply> {
+        self.0.supply.as_ref()
+    }
+
+    /// Replaces a rejected key pair by another pair of the source, and leads a login with it.
+    /// `None` if the present pair is not rejected any more, or is the same.
+    pub(crate) fn lead_with(&self, other: Credentials) -> Option<Login> {
+        let mut request = Request::new(());
+        *request.uri_mut() = self.0.origin.to_string().parse().ok()?;
+        self.change(|session, now| {
+            if !self.replace(session, other, now) {
+                return None;
+            }
+            match session.admit(Call::replayable(), &mut request, now) {
+                Ok(Step::Authenticate(login, _)) => Some(login),
+                Ok(Step::Send(_) | Step::Wait(..) | Step::Refuse(_)) | Err(_) => None,
+            }
+        })
+    }
+
+    fn replace(&self, session: &mut Session, other: Credentials, now: Now) -> bool {
+        let is_replaced = session.is_rejected() && !session.has(&other);
+        if is_replaced {
+            self.set_on_trial(true);
+            session.reset(other, now);
+        }
+        is_replaced
+    }
+
+    fn set_on_trial(&self, on_trial: bool) {
+        if let Some(supply) = self.supply() {
+            supply.set_on_trial(on_trial);
+        }
     }
 
     /// Wakes all waiting calls.
@@ -286,10 +378,10 @@ impl SharedSession {
     pub(crate) fn change<R>(&self, run: impl FnOnce(&mut Session, Now) -> R) -> R {
         let (mut state, now) = self.enter();
         let result = run(&mut state.session, now);
-        let entries = state.take_pending();
+        let pending = state.take_pending();
         drop(state);
         self.wake();
-        self.emit(&entries);
+        self.emit(&pending);
         result
     }
 
@@ -303,15 +395,16 @@ impl SharedSession {
 
     /// Unlocks, and then emits the entries that this thread has taken.
     fn release(&self, mut state: RwLockWriteGuard<'_, State>) {
-        let entries = state.take_pending();
+        let pending = state.take_pending();
         drop(state);
-        self.emit(&entries);
+        self.emit(&pending);
     }
 
-    fn emit(&self, entries: &[Entry]) {
+    fn emit(&self, Pending { entries, increments }: &Pending) {
         for entry in entries {
             trace::emit(entry, self.name());
         }
+        meter::emit(increments, self.name());
     }
 
     fn listen(&self, until: waldo_auth_core::Instant, call: Call) -> Wait {
@@ -354,6 +447,12 @@ impl SharedSession {
     }
 }
 
+/// The entries and the increments that one thread has taken to emit.
+struct Pending {
+    entries: Vec<Entry>,
+    increments: Increments,
+}
+
 /// Marks every token in the headers of a response as sensitive, so that no `Debug` shows it.
 fn mark_sensitive(headers: &mut HeaderMap) {
     // Do not use `entry`: it reserves room for one more header, and panics if the map is full.
@@ -375,15 +474,19 @@ impl State {
         self.session.journal().written() == self.emitted
     }
 
-    fn has_pending(&self) -> bool {
+    /// Takes the pending entries and increments. Each of them is emitted by one thread only.
+    fn take_pending(&mut self) -> Pending {
         // Do not emit during a panic: a second panic in the subscriber would abort the process. The
-        // next step takes the entries.
-        !self.is_emitted() && !std::thread::panicking()
+        // next step takes what is pending.
+        if std::thread::panicking() {
+            return Pending { entries: Vec::new(), increments: Increments::default() };
+        }
+        let increments = self.meter.take(self.session.counters());
+        Pending { entries: self.take_entries(), increments }
     }
 
-    /// Takes the pending entries. Each entry is emitted by one thread only.
-    fn take_pending(&mut self) -> Vec<Entry> {
-        if !self.has_pending() {
+    fn take_entries(&mut self) -> Vec<Entry> {
+        if self.is_emitted() {
             return Vec::new();
         }
         let journal = self.session.journal();
@@ -528,8 +631,8 @@ mod tests {
             Credentials::new("k", "other").unwrap(),
             Now::new(Duration::ZERO, SystemTime::now()),
         );
-        assert!(state.has_pending());
-        assert!(state.take_pending().is_empty());
+        assert!(!state.is_emitted());
+        assert!(state.take_pending().entries.is_empty());
         assert_eq!(state.emitted, state.session.journal().written());
         drop(state);
     }

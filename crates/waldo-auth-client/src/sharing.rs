@@ -43,6 +43,22 @@ struct Shared {
     report_at: AtomicU64,
 }
 
+impl Shared {
+    /// Runs a step under the session's lock.
+    fn step<R>(
+        &self,
+        session: &mut Session,
+        now: Now,
+        run: impl FnOnce(&mut Member, &mut Session, Now) -> R,
+    ) -> R {
+        // This lock is taken under the session's lock only, and for a step only.
+        let mut member = self.member.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = run(&mut member, session, now);
+        self.report_at.store(millis(member.report_at()), Ordering::Relaxed);
+        result
+    }
+}
+
 impl<S: ?Sized> Sharing<S> {
     /// Lets a session share its token through a store.
     pub fn new(session: SharedSession, store: Arc<S>) -> Self {
@@ -61,10 +77,7 @@ impl<S: ?Sized> Sharing<S> {
 
     /// Runs a step of a claim or a report under the session's lock.
     fn step<R>(&self, run: impl FnOnce(&mut Member, &mut Session, Now) -> R) -> R {
-        let mut member = self.shared.member.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.session.with(|session, now| run(&mut member, session, now));
-        self.shared.report_at.store(millis(member.report_at()), Ordering::Relaxed);
-        result
+        self.session.with(|session, now| self.shared.step(session, now, run))
     }
 
     /// Runs a step of a login, whose events go to the subscriber of its leader.
@@ -72,7 +85,11 @@ impl<S: ?Sized> Sharing<S> {
         lead.subscriber.with(|| self.step(run))
     }
 
-    fn begin_claim(&self, lead: &Lead) -> (Claim, Ask) {
+    fn begin_claim(&self, lead: &mut Lead) -> (Claim, Ask) {
+        // Each key pair has a document of its own.
+        if std::mem::take(&mut lead.asks_source) {
+            lead.ask_source();
+        }
         // The lease of the fleet ends after the login's own time, so that the work ends first.
         let span = lead.timeout().saturating_add(Duration::from_secs(1));
         self.step_of(lead, |member, session, now| Claim::begin(member, session, span, now))
@@ -84,9 +101,17 @@ impl<S: ?Sized> Sharing<S> {
             Ask::Resumed => lead.settle(|_| Outcome::Abandoned),
             Ask::Failed(failure) => lead.settle(|_| Outcome::FailedElsewhere(failure)),
             Ask::Read | Ask::Replace(_) | Ask::Wait(_) | Ask::LogIn => {
-                lead.is_quiet = true;
                 let (sharing, subscriber) = (self.clone(), lead.subscriber.clone());
-                return Some((lead, Reporter { sharing, subscriber }));
+                let report = Arc::new(Mutex::new(None));
+                let (shared, slot) = (Arc::clone(&self.shared), Arc::clone(&report));
+                // Make the report at once: a source may replace the key pair that was rejected.
+                lead.on_settled = Some(Box::new(move |session, now| {
+                    let report = shared.step(session, now, |member, session, now| {
+                        Report::of_login(member, session, now)
+                    });
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
+                }));
+                return Some((lead, Reporter { sharing, subscriber, report }));
             }
         }
         None
@@ -120,7 +145,7 @@ impl Sharing<dyn Store> {
     ///
     /// This blocks the thread while another program logs in.
     pub fn claim(&self, mut lead: Lead) -> Option<(Lead, Reporter<dyn Store>)> {
-        let (mut claim, mut ask) = self.begin_claim(&lead);
+        let (mut claim, mut ask) = self.begin_claim(&mut lead);
         loop {
             ask = match ask {
                 Ask::Read => {
@@ -192,7 +217,7 @@ impl Sharing<dyn AsyncStore> {
         mut lead: Lead,
         sleep: impl Fn(Duration) -> F,
     ) -> Option<(Lead, Reporter<dyn AsyncStore>)> {
-        let (mut claim, mut ask) = self.begin_claim(&lead);
+        let (mut claim, mut ask) = self.begin_claim(&mut lead);
         loop {
             ask = match ask {
                 Ask::Read => {
@@ -252,20 +277,20 @@ impl Sharing<dyn AsyncStore> {
 pub struct Reporter<S: ?Sized> {
     sharing: Sharing<S>,
     subscriber: Subscriber,
+    /// Filled when the login ends.
+    report: Arc<Mutex<Option<Report>>>,
 }
 
 impl<S: ?Sized> Reporter<S> {
-    fn begin(&self) -> Option<Report> {
-        self.subscriber.with(|| {
-            self.sharing.step(|member, session, now| Report::of_login(member, session, now))
-        })
+    fn take(&self) -> Option<Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Reporter<dyn Store> {
     /// Tells the store the result of the login, which has ended.
     pub fn report(self) {
-        let report = self.begin();
+        let report = self.take();
         self.subscriber.with(|| self.sharing.tell(report));
     }
 }
@@ -273,7 +298,7 @@ impl Reporter<dyn Store> {
 impl Reporter<dyn AsyncStore> {
     /// Tells the store the result of the login, which has ended.
     pub async fn report(self) {
-        let report = self.begin();
+        let report = self.take();
         self.sharing.tell(report).await;
     }
 }
@@ -293,8 +318,9 @@ impl<S: ?Sized> fmt::Debug for Reporter<S> {
 impl Lead {
     /// Gives the login its whole time from now on, because its leader has waited for a store.
     fn restart(&mut self) {
-        let Some(login) = self.login.as_deref_mut() else { return };
-        self.ends = self.session.with(|session, now| {
+        let session = self.session.clone();
+        let Some(login) = self.login().as_deref_mut() else { return };
+        self.ends = session.with(|session, now| {
             session.restart(login, now);
             end_of(login, now.monotonic)
         });

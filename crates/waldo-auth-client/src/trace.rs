@@ -4,6 +4,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level, dispatcher};
 use waldo_auth_core::{Entry, Event, Ignored};
 
+use crate::source::SourceError;
+
 /// Whether a `tracing` subscriber or a `log` logger listens. `tracing` passes its events to the
 /// logger if no subscriber was ever set.
 pub(crate) fn is_enabled() -> bool {
@@ -48,6 +50,13 @@ pub(crate) fn emit(entry: &Entry, client: Option<&str>) {
         }
         _ => tracing::warn!(target: "waldo_auth", client, number, event = name, "{event}"),
     }
+}
+
+/// Emits that the source of the key pair gave none. The journal has no such entry, because the core
+/// does not know the source.
+pub(crate) fn emit_source_error(error: &SourceError, client: Option<&str>) {
+    let event = "source_failed";
+    tracing::warn!(target: "waldo_auth", client, event, "the source gives no key pair: {error}");
 }
 
 /// Trace for events of every call, debug for steps of logins and 401s, info for another token or

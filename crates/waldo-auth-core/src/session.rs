@@ -36,6 +36,7 @@ use crate::admit_error::AdmitError;
 use crate::call::{Arrival, Attempt, Body, Call, Step, Upload, Verdict};
 use crate::circuit_breaker::CircuitBreaker;
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::credentials::Credentials;
 use crate::evidence::Evidence;
 use crate::explain::{Explanation, NoToken};
@@ -48,7 +49,7 @@ use crate::login::{Grant, Lease, Login, Outcome};
 use crate::rate_limiter::RateLimiter;
 use crate::shared_failure::SharedFailure;
 use crate::snapshot::{NotResumed, Snapshot};
-use crate::store::StoreState;
+use crate::store::{StoreAnswer, StoreState};
 use crate::time::Now;
 use crate::token::{Source, Token};
 use crate::wire::{self, Claims, Head, LastDate};
@@ -91,6 +92,8 @@ pub struct Session {
     /// For `explain` only.
     store: StoreState,
     journal: Journal,
+    /// Boxed, because they are large and seldom changed.
+    counters: Box<Counters>,
 }
 
 impl Session {
@@ -113,6 +116,7 @@ impl Session {
             last_date: LastDate::default(),
             store: StoreState::None,
             journal: Journal::new(),
+            counters: Box::default(),
             config: Box::new(config),
         }
     }
@@ -155,8 +159,14 @@ impl Session {
                 }
                 Step::Wait(call, until)
             }
-            Decision::BackOff(until) => Step::Wait(call, until),
-            Decision::Refuse(refusal) => Step::Refuse(refusal),
+            Decision::BackOff(until) => {
+                self.counters.count_backoff();
+                Step::Wait(call, until)
+            }
+            Decision::Refuse(refusal) => {
+                self.counters.count_refusal(&refusal);
+                Step::Refuse(refusal)
+            }
         })
     }
 
@@ -365,6 +375,17 @@ impl Session {
         self.forget(NoToken::Reset);
     }
 
+    /// Whether this is the key pair of the session.
+    pub fn has(&self, credentials: &Credentials) -> bool {
+        *self.config.credentials == *credentials
+    }
+
+    /// Whether the server has rejected the key pair, and no login was granted since: the circuit is
+    /// open (rule 15).
+    pub fn is_rejected(&self) -> bool {
+        self.circuit.is_open()
+    }
+
     /// The generation of the held token, for [`invalidate`](Self::invalidate). The token may be too
     /// old to use.
     pub fn generation(&self) -> Option<Generation> {
@@ -550,6 +571,11 @@ impl Session {
         self.store = store;
     }
 
+    /// Counts a request to the store.
+    pub fn count_store(&mut self, answer: StoreAnswer) {
+        self.counters.count_store(answer);
+    }
+
     /// Notes that the document in the store cannot be read.
     pub fn note_unreadable_store(&mut self, now: Now) {
         self.note(Event::StoreUnreadable, now);
@@ -563,6 +589,11 @@ impl Session {
     /// The recent events of the session.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// How often each event of the session has happened.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 }
 
@@ -851,6 +882,7 @@ impl Session {
     }
 
     fn note(&mut self, event: Event, now: Now) {
+        self.counters.count(&event);
         self.journal.note(event, now.monotonic);
     }
 }

@@ -18,6 +18,28 @@ pub enum StoreState {
     Private,
 }
 
+/// What a request to the store has brought, for [`Counters`](crate::Counters).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreAnswer {
+    /// A token.
+    Token,
+    /// The lease to log in for all.
+    Lease,
+    /// The lease of another session.
+    Busy,
+    /// A failed login whose delay has not ended.
+    Failure,
+    /// Sharing does harm for now.
+    Private,
+    /// The document was written after a login or a renewal.
+    Written,
+    /// Another program had replaced the document first.
+    Conflict,
+    /// The request failed.
+    Error,
+}
+
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::Scheme;
 use reqwest::redirect::Policy;
-use waldo_auth_client::{EnvError, SharedSession, config, config_from_env};
+use waldo_auth_client::{
+    CredentialSource, EnvError, SharedSession, SourceError, config, config_from_env,
+};
 use waldo_auth_core::{ConfigBuilder, Credentials, Origin};
 #[cfg(feature = "store")]
 use waldo_store::AsyncStore;
@@ -39,6 +41,7 @@ const DEFAULT_POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     config: ConfigBuilder,
+    source: Option<CredentialSource>,
     http: Option<reqwest::ClientBuilder>,
     max_wait: Option<Duration>,
     timeout: Option<Duration>,
@@ -54,12 +57,15 @@ impl Client {
         ClientBuilder::new(config(credentials))
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, or from files
+    /// ([`CredentialSource::env`]), and the origin from `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset
+    /// or empty, the default origin is used.
+    ///
+    /// The client reads the files again when the server has rejected the key pair.
     ///
     /// # Errors
-    /// A variable is missing, empty or unusable, or reqwest has no TLS for an `https` origin. The
-    /// error names the variable and the fault, and never shows the value.
+    /// A variable or a file is missing, empty or unusable, or reqwest has no TLS for an `https`
+    /// origin. The error names the variable or the file and the fault, and never shows the value.
     pub fn from_env() -> Result<Self, BuildError> {
         ClientBuilder::from_env()?.build()
     }
@@ -79,6 +85,7 @@ impl ClientBuilder {
     fn new(config: ConfigBuilder) -> Self {
         Self {
             config,
+            source: None,
             http: None,
             max_wait: Some(Self::DEFAULT_MAX_WAIT),
             timeout: Some(Self::DEFAULT_TIMEOUT),
@@ -88,13 +95,35 @@ impl ClientBuilder {
         }
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, or from files
+    /// ([`CredentialSource::env`]), and the origin from `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset
+    /// or empty, the default origin is used.
+    ///
+    /// The client reads the files again when the server has rejected the key pair.
     ///
     /// # Errors
-    /// Names the variable that is missing or unusable, and the reason, and never shows its value.
+    /// Names the variable or the file that is missing or unusable, and the reason, and never shows
+    /// its value.
     pub fn from_env() -> Result<Self, EnvError> {
-        Ok(Self::new(config_from_env()?))
+        Ok(Self { source: Some(CredentialSource::env()), ..Self::new(config_from_env()?) })
+    }
+
+    /// Takes the key pair from this source. The client asks the source again when the server has
+    /// rejected the key pair, and before each probe: see [`CredentialSource`].
+    ///
+    /// ```no_run
+    /// use waldo_reqwest::{ClientBuilder, CredentialSource};
+    ///
+    /// let source = CredentialSource::files("/run/secrets/waldo-key", "/run/secrets/waldo-secret");
+    /// let client = ClientBuilder::from_source(source)?.build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The source gives no key pair.
+    pub fn from_source(source: CredentialSource) -> Result<Self, SourceError> {
+        let config = config(source.ask()?);
+        Ok(Self { source: Some(source), ..Self::new(config) })
     }
 
     /// The [name](ConfigBuilder::name) of the client, which tells the clients of one program apart
@@ -194,7 +223,7 @@ impl ClientBuilder {
         if !in_clear && !tls::IS_THERE {
             return Err(BuildError::NoTls(config.origin().clone()));
         }
-        let session = SharedSession::new(config);
+        let session = SharedSession::with_source(config, self.source);
         let client = Client::new(http, session, self.max_wait, self.timeout, self.status_as_error);
         #[cfg(feature = "store")]
         let client = client.with_store(self.store);

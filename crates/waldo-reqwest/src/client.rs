@@ -11,7 +11,7 @@ use waldo_auth_client::SharedSession;
 #[cfg(feature = "store")]
 use waldo_auth_client::Sharing;
 use waldo_auth_core::{
-    Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
+    Counters, Credentials, Explanation, ForeignOrigin, Generation, NotResumed, Origin, Snapshot,
 };
 #[cfg(feature = "store")]
 use waldo_store::AsyncStore;
@@ -184,6 +184,11 @@ impl Client {
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.shared.session.explain()
+    }
+
+    /// How often each event of the client's session has happened, such as logins, renewals and 401s.
+    pub fn counters(&self) -> Counters {
+        self.shared.session.counters()
     }
 
     /// The held token for a store; `None` if no token is held.

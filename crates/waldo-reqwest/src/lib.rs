@@ -46,9 +46,9 @@ pub use reqwest;
 /// The crate of the middlewares around and below a call.
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
-pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+pub use waldo_auth_client::{CredentialSource, EnvError, InvalidSegment, Refused, SourceError};
 pub use waldo_auth_core::{
-    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
-    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
-    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError, DataPoint,
+    Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason,
+    Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use waldo_auth_core::{Now, Session, SharedFailure};
+use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
 use crate::document::{Claimed, Document, Time, Token, Worth};
 use crate::key::Key;
@@ -166,7 +166,10 @@ impl Claim {
                 self.end(member, session, &document, store_now, claimed, now)
             }
             // Another program was faster.
-            (Some(false), _) => Ask::Read,
+            (Some(false), _) => {
+                session.count_store(StoreAnswer::Conflict);
+                Ask::Read
+            }
             _ => Ask::LogIn,
         }
     }
@@ -186,6 +189,13 @@ impl Claim {
         claimed: Claimed,
         now: Now,
     ) -> Ask {
+        session.count_store(match claimed {
+            Claimed::Token(_) => StoreAnswer::Token,
+            Claimed::Yours(..) => StoreAnswer::Lease,
+            Claimed::Theirs(_) => StoreAnswer::Busy,
+            Claimed::Closed(_) => StoreAnswer::Failure,
+            Claimed::Private => StoreAnswer::Private,
+        });
         match claimed {
             Claimed::Token(token) => Self::adopt(member, session, document, &token, store_now, now),
             Claimed::Yours(fence, failure) => {

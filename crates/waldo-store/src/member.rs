@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use waldo_auth_core::{Instant, NoToken, Now, Session, StoreState};
+use waldo_auth_core::{Instant, NoToken, Now, Session, StoreAnswer, StoreState};
 
 use crate::document::{Document, Time, Token};
 use crate::health::Health;
@@ -141,6 +141,7 @@ impl Member {
                 Some(answer)
             }
             Err(error) => {
+                session.count_store(StoreAnswer::Error);
                 self.health.failed(error.problem(), now.monotonic);
                 session.set_store(self.state(now.monotonic), now);
                 None

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waldo_auth_core::{Now, Session, SharedFailure, Snapshot};
+use waldo_auth_core::{Now, Session, SharedFailure, Snapshot, StoreAnswer};
 
 use crate::claim::Replacement;
 use crate::document::{Document, Time};
@@ -126,8 +126,10 @@ impl Report {
     ) -> Option<Tell> {
         let (document, store_now) = self.pending.take()?;
         if !member.heard(session, answer, now)? {
+            session.count_store(StoreAnswer::Conflict);
             return Some(Tell::Read);
         }
+        session.count_store(StoreAnswer::Written);
         member.note_stored(&document, store_now, now);
         // Sharing may have ended with this report.
         member.learn(session, &document, store_now, now);

@@ -26,7 +26,13 @@ pub enum Setting {
 }
 
 /// The variables that clients read.
-const CLIENTS: [&str; 3] = ["WALDO_API_KEY", "WALDO_CLIENT_SECRET", "WALDO_ORIGIN"];
+const CLIENTS: [&str; 5] = [
+    "WALDO_API_KEY",
+    "WALDO_API_KEY_FILE",
+    "WALDO_CLIENT_SECRET",
+    "WALDO_CLIENT_SECRET_FILE",
+    "WALDO_ORIGIN",
+];
 
 impl Setting {
     const ALL: [Self; 6] = [

@@ -115,8 +115,9 @@ impl WaldoLayer {
     }
 
     /// The session, for example to [invalidate](SharedSession::invalidate) or
-    /// [store](SharedSession::snapshot) its token, to [reset](SharedSession::reset) it, or to
-    /// [explain](SharedSession::explain) its state.
+    /// [store](SharedSession::snapshot) its token, to [reset](SharedSession::reset) it, to
+    /// [explain](SharedSession::explain) its state, or to read its
+    /// [counters](SharedSession::counters).
     pub fn session(&self) -> &SharedSession {
         &self.session
     }

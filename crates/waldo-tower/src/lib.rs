@@ -56,10 +56,11 @@ pub use waldo_store as store;
 /// The types of requests and responses.
 pub use http;
 pub use waldo_auth_client::{
-    DEFAULT_ORIGIN, EnvError, Refused, SharedSession, config, config_from_env,
+    CredentialSource, DEFAULT_ORIGIN, EnvError, Refused, SharedSession, SourceError, config,
+    config_from_env,
 };
 pub use waldo_auth_core::{
-    ApiError, Config, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
-    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
-    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, Config, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError,
+    DataPoint, Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError,
+    Reason, Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::config::Config;
-use waldo_auth_client::{EnvError, config, config_from_env};
+use waldo_auth_client::{
+    CredentialSource, EnvError, SharedSession, SourceError, config, config_from_env,
+};
 use waldo_auth_core::{ConfigBuilder, Credentials};
 #[cfg(feature = "store")]
 use waldo_store::Store;
@@ -37,6 +39,7 @@ use crate::sending::Sender;
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     config: ConfigBuilder,
+    source: Option<CredentialSource>,
     sender: Option<Sender>,
     max_wait: Option<Duration>,
     timeout: Timeout,
@@ -59,11 +62,14 @@ impl Client {
         ClientBuilder::new(config(credentials))
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, or from files
+    /// ([`CredentialSource::env`]), and the origin from `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset
+    /// or empty, the default origin is used.
+    ///
+    /// The client reads the files again when the server has rejected the key pair.
     ///
     /// # Errors
-    /// - A variable is missing, empty or unusable. The error names the variable and the fault, and
+    /// - A variable or a file is missing, empty or unusable. The error names it and the fault, and
     ///   never the value.
     /// - The origin is `https`, and this crate was built without TLS.
     pub fn from_env() -> Result<Self, BuildError> {
@@ -85,6 +91,7 @@ impl ClientBuilder {
     fn new(config: ConfigBuilder) -> Self {
         Self {
             config,
+            source: None,
             sender: None,
             max_wait: Some(Self::DEFAULT_MAX_WAIT),
             timeout: Timeout::Unset,
@@ -93,13 +100,35 @@ impl ClientBuilder {
         }
     }
 
-    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, and the origin from
-    /// `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset or empty, the default origin is used.
+    /// Takes the key pair from `WALDO_API_KEY` and `WALDO_CLIENT_SECRET`, or from files
+    /// ([`CredentialSource::env`]), and the origin from `WALDO_ORIGIN`. If `WALDO_ORIGIN` is unset
+    /// or empty, the default origin is used.
+    ///
+    /// The client reads the files again when the server has rejected the key pair.
     ///
     /// # Errors
-    /// Names the variable that is missing or unusable, and the reason, and never shows its value.
+    /// Names the variable or the file that is missing or unusable, and the reason, and never shows
+    /// its value.
     pub fn from_env() -> Result<Self, EnvError> {
-        Ok(Self::new(config_from_env()?))
+        Ok(Self { source: Some(CredentialSource::env()), ..Self::new(config_from_env()?) })
+    }
+
+    /// Takes the key pair from this source. The client asks the source again when the server has
+    /// rejected the key pair, and before each probe: see [`CredentialSource`].
+    ///
+    /// ```no_run
+    /// use waldo_ureq::{ClientBuilder, CredentialSource};
+    ///
+    /// let source = CredentialSource::files("/run/secrets/waldo-key", "/run/secrets/waldo-secret");
+    /// let client = ClientBuilder::from_source(source)?.build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The source gives no key pair.
+    pub fn from_source(source: CredentialSource) -> Result<Self, SourceError> {
+        let config = config(source.ask()?);
+        Ok(Self { source: Some(source), ..Self::new(config) })
     }
 
     /// The [name](ConfigBuilder::name) of the client, which tells the clients of one program apart
@@ -211,7 +240,8 @@ impl ClientBuilder {
             .sender
             .unwrap_or_else(|| Sender::own(timeout.map(|timeout| timeout.min(agent::LONGEST))));
         agent::check(sender.agent(), config.origin())?;
-        let client = Client::new(sender, status_as_error, config, self.max_wait, timeout);
+        let session = SharedSession::with_source(config, self.source);
+        let client = Client::new(sender, status_as_error, session, self.max_wait, timeout);
         #[cfg(feature = "store")]
         let client = client.with_store(self.store);
         Ok(client)

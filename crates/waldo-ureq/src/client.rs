@@ -13,7 +13,7 @@ use ureq::{Agent, Body};
 use waldo_auth_client::Sharing;
 use waldo_auth_client::{Admission, Lead, SharedSession};
 use waldo_auth_core::{
-    ApiError, Attempt, Call, Config, Credentials, Explanation, ForeignOrigin, Generation, Head,
+    ApiError, Attempt, Call, Counters, Credentials, Explanation, ForeignOrigin, Generation, Head,
     Instant, NotResumed, Origin, Snapshot, Upload, Verdict,
 };
 #[cfg(feature = "store")]
@@ -71,14 +71,14 @@ impl Client {
     pub(crate) fn new(
         sender: Sender,
         status_as_error: bool,
-        config: Config,
+        session: SharedSession,
         max_wait: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Self {
         Self {
             sender,
             status_as_error,
-            session: SharedSession::new(config),
+            session,
             max_wait,
             timeout,
             #[cfg(feature = "store")]
@@ -187,6 +187,11 @@ impl Client {
     /// Says what the next call would do, and why. `Display` shows it in one sentence.
     pub fn explain(&self) -> Explanation {
         self.session.explain()
+    }
+
+    /// How often each event of the client's session has happened, such as logins, renewals and 401s.
+    pub fn counters(&self) -> Counters {
+        self.session.counters()
     }
 
     /// The held token for a store; `None` if no token is held.

@@ -44,9 +44,9 @@ pub use waldo_store as store;
 pub use http;
 /// The crate of the agent and its configuration.
 pub use ureq;
-pub use waldo_auth_client::{EnvError, InvalidSegment, Refused};
+pub use waldo_auth_client::{CredentialSource, EnvError, InvalidSegment, Refused, SourceError};
 pub use waldo_auth_core::{
-    ApiError, ConfigBuilder, ConfigError, Credentials, CredentialsError, Explanation,
-    ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason, Refusal,
-    Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
+    ApiError, ConfigBuilder, ConfigError, Counters, Credentials, CredentialsError, DataPoint,
+    Explanation, ForeignOrigin, Generation, NoToken, NotResumed, Origin, OriginError, Reason,
+    Refusal, Rejection, RejectionCode, Snapshot, SnapshotError, Unavailable,
 };

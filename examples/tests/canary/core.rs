@@ -95,6 +95,8 @@ impl Play {
 
     fn collects_its_journal(&self) {
         EARS.hear(self.session.journal());
+        EARS.hear(self.session.counters());
+        self.session.counters().data_points().for_each(|point| EARS.hear(&point));
         for entry in self.session.journal().since(0) {
             EARS.hear(entry);
             EARS.hear(&entry.event);

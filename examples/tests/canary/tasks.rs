@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
-use waldo_auth_client::{Admission, AnswerBody, HeldBody, SharedSession, config};
+use waldo_auth_client::{Admission, AnswerBody, CredentialSource, HeldBody, SharedSession, config};
 use waldo_auth_client::{AdmitError, Call, Credentials, Head, Snapshot, Target, Verdict};
 use waldo_emulator::Emulator;
 use waldo_emulator::model::{Answer, Fault};
@@ -22,6 +22,7 @@ use crate::ears::EARS;
 pub(crate) fn plays() {
     let emulator = Emulator::start(server()).unwrap();
     a_session_by_hand(&emulator.origin());
+    sources();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         a_service(&emulator).await;
@@ -97,6 +98,28 @@ fn a_session_by_hand(origin: &str) {
     EARS.hear_error(&config(pair()).origin(SECRET).build().unwrap_err());
     // `EnvError` is formatted by its own test.
     EARS.heard_inside(&["waldo_auth_client::env::EnvError"]);
+}
+
+/// Files with the key pair that cannot be used, and a secret in the place of a path.
+fn sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (key, secret) = (file("key", format!("{KEY}\n")), file("secret", format!("{SECRET}\n")));
+    let good = CredentialSource::files(&key, &secret);
+    EARS.hear(&good);
+    EARS.hear(&good.ask().unwrap());
+    for spoilt in [format!("{SECRET}\n\n"), format!(" {SECRET}"), format!("\"{SECRET}\"")] {
+        let source = CredentialSource::files(&key, file("spoilt", spoilt));
+        EARS.hear_error(&source.ask().unwrap_err());
+    }
+    EARS.hear_error(&CredentialSource::files(&key, SECRET).ask().unwrap_err());
+    EARS.hear_error(&CredentialSource::files(KEY, &secret).ask().unwrap_err());
+    let session = SharedSession::with_source(config(pair()).build().unwrap(), good);
+    EARS.hear(&session);
 }
 
 async fn a_service(emulator: &Emulator) {

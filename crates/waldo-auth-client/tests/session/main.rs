@@ -7,7 +7,9 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod metrics;
 mod moves;
 mod site;
+mod sources;
 mod telling;
 mod wakers;

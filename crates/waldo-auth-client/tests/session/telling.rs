@@ -13,13 +13,15 @@ use std::thread;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response, StatusCode};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use waldo_auth_client::{Admission, Lead, Refused, SharedSession, config};
-use waldo_auth_client::{Call, ConfigBuilder, Credentials, Reason, Refusal, Snapshot, Verdict};
+use waldo_auth_client::{
+    Admission, Call, ConfigBuilder, CredentialSource, Credentials, Head, Lead, Reason, Refusal,
+    Refused, SharedSession, Snapshot, Verdict, config,
+};
 
 use crate::site::{admit, grant, lead, wait};
 use crate::wakers::Counts;
@@ -148,6 +150,30 @@ fn events_and_refusals_show_client_name() {
         let text = refused.to_string();
         assert!(text.starts_with(&format!("{start}https://api.waldo.ai: login")), "{text}");
     }
+}
+
+#[test]
+fn an_error_of_the_source_is_an_event_at_level_warn() {
+    let heard = Heard::default();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+        let source = CredentialSource::new(|| Err("the vault is sealed"));
+        let config = config(Credentials::new("k", "s").unwrap()).build().unwrap();
+        let session = SharedSession::with_source(config, source);
+        let rejection = br#"{"code":"INVALID_API_KEY"}"#;
+        let headers = HeaderMap::new();
+        lead(&session).answer(Head::new(StatusCode::UNAUTHORIZED, &headers), rejection);
+    });
+    let heard = heard.0.lock().unwrap();
+    let names: Vec<_> = heard.iter().map(|(_, name, level)| (name.as_str(), *level)).collect();
+    assert_eq!(
+        names,
+        [
+            ("source_failed", Level::WARN),
+            ("login_started", Level::DEBUG),
+            ("login_rejected", Level::WARN),
+            ("circuit_opened", Level::WARN),
+        ]
+    );
 }
 
 /// Records for each event how often a task had been woken before the event.

@@ -12,8 +12,8 @@ impl Session {
     /// `Session` does not implement `Hash`, because `Hash` would feed the secrets to any hasher.
     ///
     /// The digest leaves out the limits of the configuration, because they never change. It leaves
-    /// out the journal, the last date, the store and the number, because they change no decision. Times are
-    /// absolute.
+    /// out the journal, the counters, the last date, the store and the number, because they change
+    /// no decision. Times are absolute.
     #[doc(hidden)]
     pub fn digest(&self) -> u64 {
         // Name each field, so that the compiler reports a new field that is not handled here.
@@ -34,6 +34,7 @@ impl Session {
             last_date: _,
             store: _,
             journal: _,
+            counters: _,
         } = self;
         let mut state = DefaultHasher::new();
         config.credentials.hash(&mut state);

@@ -282,11 +282,14 @@ impl Fixture {
 
     pub(crate) fn conclude_head(&mut self, attempt: Attempt, head: Head<'_>) -> Verdict {
         let is_unchanged = self.session.is_unchanged_by(&attempt, head);
-        let before = (self.session.digest(), self.session.journal().written());
+        let facts = |session: &Session| {
+            (session.digest(), session.journal().written(), *session.counters())
+        };
+        let before = facts(&self.session);
         let verdict = self.step(|session, now| session.conclude(attempt, head, now));
         if is_unchanged {
             assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
-            assert_eq!((self.session.digest(), self.session.journal().written()), before);
+            assert_eq!(facts(&self.session), before);
         }
         verdict
     }

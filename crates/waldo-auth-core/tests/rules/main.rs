@@ -16,6 +16,7 @@ mod adoption;
 mod bodies_and_secrets;
 mod challenges;
 mod config;
+mod counters;
 mod digest;
 mod fixture;
 mod logins;

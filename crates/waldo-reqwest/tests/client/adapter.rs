@@ -6,7 +6,9 @@ use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup, 
 use waldo_reqwest::reqwest::redirect::Policy;
 use waldo_reqwest::reqwest::{self, Body, Method, Response};
 use waldo_reqwest::reqwest_middleware::{self, ClientWithMiddleware};
-use waldo_reqwest::{Client, ClientBuilder, Credentials, Error, Explanation, Generation};
+use waldo_reqwest::{
+    Client, ClientBuilder, CredentialSource, Credentials, Error, Explanation, Generation,
+};
 
 /// A client, or a stack of middlewares around the client.
 #[derive(Clone)]
@@ -74,6 +76,13 @@ impl Adapter for Reqwest {
 
     fn from_env() -> Result<String, Box<dyn StdError>> {
         Ok(Client::from_env()?.origin().to_string())
+    }
+
+    fn from_source(setup: Setup, source: CredentialSource) -> Self {
+        let builder = ClientBuilder::from_source(source).unwrap();
+        let builder = builder.origin(setup.origin).limits(setup.limits);
+        let client = builder.http_status_as_error(false).build().unwrap();
+        Self { client, stack: None }
     }
 
     fn following(setup: impl Fn() -> Setup) -> Vec<Self> {

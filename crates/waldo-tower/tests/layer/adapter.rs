@@ -11,11 +11,11 @@ use tower::{Layer, ServiceExt};
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup, Stream, run};
 use waldo_tower::http::{Method, Request};
 use waldo_tower::{
-    Body, Credentials, Error, Explanation, Generation, SharedSession, Timeout, Waldo,
-    config_from_env,
+    Body, CredentialSource, Credentials, Error, Explanation, Generation, SharedSession, Timeout,
+    Waldo, WaldoLayer, config, config_from_env,
 };
 
-use crate::site::{layer, settings};
+use crate::site::{layer, layer_of, settings};
 
 type Sent = Either<Full<Bytes>, Stream>;
 
@@ -40,6 +40,11 @@ fn failure(error: Error) -> Failure {
 }
 
 impl Tower {
+    fn of(layer: &WaldoLayer, origin: String) -> Self {
+        let service = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+        Self { service, origin }
+    }
+
     fn session(&self) -> &SharedSession {
         self.service.layer().session()
     }
@@ -82,8 +87,18 @@ impl Adapter for Tower {
             Some(store) => layer.store(store),
             None => layer,
         };
-        let service = layer.layer(Client::builder(TokioExecutor::new()).build_http());
-        Self { service, origin: setup.origin }
+        Self::of(&layer, setup.origin)
+    }
+
+    fn from_source(setup: Setup, source: CredentialSource) -> Self {
+        let config = config(source.ask().unwrap()).origin(&setup.origin);
+        let config = (setup.limits)(config).build().unwrap();
+        let layer = layer_of(SharedSession::with_source(config, source));
+        let layer = match setup.store {
+            Some(store) => layer.store(store),
+            None => layer,
+        };
+        Self::of(&layer, setup.origin)
     }
 
     fn from_env() -> Result<String, Box<dyn StdError>> {

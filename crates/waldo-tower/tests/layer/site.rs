@@ -32,9 +32,11 @@ pub(crate) fn settings(origin: &str) -> ConfigBuilder {
 }
 
 pub(crate) fn layer(settings: ConfigBuilder) -> WaldoLayer {
-    WaldoLayer::new(SharedSession::new(settings.build().unwrap()), tokio::time::sleep, |login| {
-        drop(tokio::spawn(login));
-    })
+    layer_of(SharedSession::new(settings.build().unwrap()))
+}
+
+pub(crate) fn layer_of(session: SharedSession) -> WaldoLayer {
+    WaldoLayer::new(session, tokio::time::sleep, |login| drop(tokio::spawn(login)))
 }
 
 pub(crate) fn hyper() -> Hyper {

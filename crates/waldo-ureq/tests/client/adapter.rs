@@ -5,7 +5,9 @@ use std::error::Error as StdError;
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::RedirectAuthHeaders;
-use waldo_ureq::{Client, ClientBuilder, Credentials, Error, Explanation, Generation, OneShot};
+use waldo_ureq::{
+    Client, ClientBuilder, CredentialSource, Credentials, Error, Explanation, Generation, OneShot,
+};
 
 use crate::site::settings;
 
@@ -43,6 +45,12 @@ impl Adapter for Ureq {
 
     fn from_env() -> Result<String, Box<dyn StdError>> {
         Ok(Client::from_env()?.origin().to_string())
+    }
+
+    fn from_source(setup: Setup, source: CredentialSource) -> Self {
+        let builder = ClientBuilder::from_source(source).unwrap();
+        let builder = builder.origin(setup.origin).limits(setup.limits);
+        Self(builder.agent(settings().build()).build().unwrap())
     }
 
     fn following(setup: impl Fn() -> Setup) -> Vec<Self> {

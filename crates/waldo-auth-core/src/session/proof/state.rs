@@ -269,6 +269,7 @@ pub(super) fn copy(from: &Session, to: &mut Session) {
         last_date,
         store: _,
         journal: _,
+        counters: _,
     } = from;
     to.number = *number;
     to.config.credentials = config.credentials.clone();
