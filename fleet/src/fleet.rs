@@ -198,34 +198,22 @@ pub fn pair() -> (String, String) {
 }
 
 impl Fleet {
-    /// Starts as many members of the program, one in eight with `waldo-reqwest`, and waits until
-    /// all are ready.
-    pub fn start(
-        program: &Path,
-        size: usize,
-        emulator: &Emulator,
-        store: Option<StoreSetup>,
-    ) -> Self {
+    /// A fleet of this program without members, for the API of an emulator.
+    pub fn new(program: &Path, emulator: &Emulator, store: Option<StoreSetup>) -> Self {
         let setup = Setup {
             origin: emulator.origin(),
             pair: pair(),
+            files: None,
             adapter: Adapter::Ureq,
             store,
             lease: u64::try_from(LEASE.as_millis()).expect("it is short"),
             stops: None,
         };
-        let mut fleet = Self {
-            program: program.to_owned(),
-            setup,
-            members: Vec::new(),
-            ended: Vec::new(),
-            started: 0,
-        };
-        fleet.grow(size);
-        fleet
+        let program = program.to_owned();
+        Self { program, setup, members: Vec::new(), ended: Vec::new(), started: 0 }
     }
 
-    /// Starts more members, and waits until all are ready.
+    /// Starts more members, one in eight with `waldo-reqwest`, and waits until all are ready.
     pub fn grow(&mut self, size: usize) {
         let first = self.members.len();
         for _ in 0..size {
@@ -246,6 +234,11 @@ impl Fleet {
     /// The key pair of the members that start from now on.
     pub fn set_pair(&mut self, pair: &(String, String)) {
         self.setup.pair = pair.clone();
+    }
+
+    /// The files of the key pair of the members that start from now on.
+    pub fn set_files(&mut self, api_key: PathBuf, client_secret: PathBuf) {
+        self.setup.files = Some((api_key, client_secret));
     }
 
     /// Runs a new process that makes one call and ends.

@@ -16,6 +16,8 @@ pub struct Setup {
     pub origin: String,
     /// The API key and the client secret.
     pub pair: (String, String),
+    /// The files of another key pair, which the member asks again after a rejection.
+    pub files: Option<(PathBuf, PathBuf)>,
     /// The HTTP stack of the member.
     pub adapter: Adapter,
     /// The store; without one, the member shares nothing.

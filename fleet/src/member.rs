@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use waldo_auth_client::Credentials;
+use waldo_auth_client::{CredentialSource, Credentials};
 use waldo_store::{AsyncStore, Store};
 use waldo_store_file::FileStore;
 use waldo_store_redis::{AsyncRedisStore, RedisStore, Tls};
@@ -65,6 +65,17 @@ fn credentials((key, secret): &(String, String)) -> Credentials {
     Credentials::new(key, secret).unwrap()
 }
 
+/// The files of the setup, or a source that always gives the key pair of the setup.
+fn source(setup: &Setup) -> CredentialSource {
+    match &setup.files {
+        Some((key, secret)) => CredentialSource::files(key, secret),
+        None => {
+            let pair = credentials(&setup.pair);
+            CredentialSource::new(move || Ok::<_, io::Error>(pair.clone()))
+        }
+    }
+}
+
 enum Client {
     Ureq(waldo_ureq::Client),
     Reqwest(waldo_reqwest::Client, Runtime),
@@ -72,11 +83,12 @@ enum Client {
 
 impl Client {
     fn new(setup: &Setup, counts: &Arc<Counts>) -> Self {
-        let credentials = credentials(&setup.pair);
+        let source = source(setup);
         let lease = Duration::from_millis(setup.lease);
         match setup.adapter {
             Adapter::Ureq => {
-                let builder = waldo_ureq::Client::builder(credentials)
+                let builder = waldo_ureq::ClientBuilder::from_source(source.clone())
+                    .unwrap()
                     .origin(&setup.origin)
                     .limits(|limits| limits.lease(lease));
                 let builder = match &setup.store {
@@ -86,7 +98,8 @@ impl Client {
                 Self::Ureq(builder.build().unwrap())
             }
             Adapter::Reqwest => {
-                let builder = waldo_reqwest::Client::builder(credentials)
+                let builder = waldo_reqwest::ClientBuilder::from_source(source.clone())
+                    .unwrap()
                     .origin(&setup.origin)
                     .limits(|limits| limits.lease(lease));
                 let builder = match &setup.store {

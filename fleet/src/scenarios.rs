@@ -47,10 +47,13 @@ pub fn revocation(fleet: &mut Fleet, emulator: &Emulator) -> Outcome {
     Outcome::of(emulator, || fleet.call_during(emulator, || emulator.expire_all()))
 }
 
-/// The server gets another client secret while a call of each member is under way.
-pub fn replaced_secret(fleet: &mut Fleet, emulator: &Emulator, secret: &str) -> Outcome {
+/// The key is revoked, and all its tokens end, while a call of each member is under way.
+pub fn revoked_key(fleet: &mut Fleet, emulator: &Emulator) -> Outcome {
     Outcome::of(emulator, || {
-        fleet.call_during(emulator, || emulator.add_key(Server::KEY_ID, secret))
+        fleet.call_during(emulator, || {
+            emulator.expire_all();
+            emulator.revoke_key(Server::KEY_ID);
+        })
     })
 }
 

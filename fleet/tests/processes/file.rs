@@ -89,7 +89,7 @@ fn two_secrets_make_no_endless_fight() {
     let mut old = fleet(FLEET / 4, &emulator, &store);
     cost(&scenarios::cold_start(&mut old, &emulator), 1);
     emulator.add_key(Server::KEY_ID, "another");
-    let mut new = Fleet::start(program(), 0, &emulator, Some(store));
+    let mut new = Fleet::new(program(), &emulator, Some(store));
     new.set_pair(&(pair().0, "another".to_owned()));
     new.grow(FLEET / 4);
     let both = |old: &mut Fleet, new: &mut Fleet| {

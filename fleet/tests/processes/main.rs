@@ -27,7 +27,9 @@ fn emulator() -> Emulator {
 }
 
 fn fleet(size: usize, emulator: &Emulator, store: &StoreSetup) -> Fleet {
-    Fleet::start(program(), size, emulator, Some(store.clone()))
+    let mut fleet = Fleet::new(program(), emulator, Some(store.clone()));
+    fleet.grow(size);
+    fleet
 }
 
 /// Asserts that each call has succeeded.
@@ -49,7 +51,16 @@ fn cost(outcome: &Outcome, logins: u64) {
 /// client secret is replaced.
 fn live(store: &StoreSetup) {
     let emulator = emulator();
-    let mut fleet = fleet(FLEET, &emulator, store);
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["key", "secret"].map(|name| folder.path().join(name));
+    let write = |key: &str, secret: &str| {
+        fs::write(&files[0], key).unwrap();
+        fs::write(&files[1], secret).unwrap();
+    };
+    write(&pair().0, &pair().1);
+    let mut fleet = Fleet::new(program(), &emulator, Some(store.clone()));
+    fleet.set_files(files[0].clone(), files[1].clone());
+    fleet.grow(FLEET);
     let outcome = scenarios::cold_start(&mut fleet, &emulator);
     cost(&outcome, 1);
     assert_eq!(outcome.unauthorized, 0);
@@ -60,13 +71,16 @@ fn live(store: &StoreSetup) {
         assert_eq!(outcome.answers.failed(), 0, "{death:?}: {outcome:?}");
         assert_eq!(outcome.logins, death.logins(), "{death:?}: {outcome:?}");
     }
-    let outcome = scenarios::replaced_secret(&mut fleet, &emulator, "another");
+    emulator.add_key("wk.next", "ws.next");
+    write("wk.next", "ws.next");
+    let outcome = scenarios::revoked_key(&mut fleet, &emulator);
+    assert_eq!((outcome.logins, outcome.rejected), (1, 1), "{outcome:?}");
+    succeeded(&outcome.answers, FLEET);
+    // Now nobody has another key pair, so calls fail as without a store.
+    emulator.revoke_key("wk.next");
+    let outcome = scenarios::revocation(&mut fleet, &emulator);
     assert_eq!((outcome.logins, outcome.rejected), (0, 1), "{outcome:?}");
-    // These calls fail without a store, too.
     assert_eq!(outcome.answers.failed(), FLEET, "{outcome:?}");
-    let pair = (pair().0, "another".to_owned());
-    fleet.members().iter_mut().for_each(|member| member.reset(&pair));
-    cost(&scenarios::cold_start(&mut fleet, &emulator), 1);
     invariants::check(&fleet.end());
 }
 
