@@ -7,7 +7,7 @@ use std::time::Duration;
 use waldo_auth_core::{Instant, NoToken, Now, Session, StoreAnswer, StoreState};
 
 use crate::document::{Document, Time, Token};
-use crate::health::Health;
+use crate::health::{Health, Question};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -114,7 +114,7 @@ impl Member {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<(Document, Option<Vec<u8>>, Time)> {
-        let stored = self.heard(session, answer, now)?;
+        let stored = self.heard(session, Question::Read, answer, now)?;
         let opened = stored
             .document
             .as_deref()
@@ -131,18 +131,19 @@ impl Member {
     pub(crate) fn heard<T>(
         &mut self,
         session: &mut Session,
+        question: Question,
         answer: Result<T, StoreError>,
         now: Now,
     ) -> Option<T> {
         match answer {
             Ok(answer) => {
-                self.health.answered();
+                self.health.answered(question);
                 session.set_store(self.state(now.monotonic), now);
                 Some(answer)
             }
             Err(error) => {
                 session.count_store(StoreAnswer::Error);
-                self.health.failed(error.problem(), now.monotonic);
+                self.health.failed(question, error.problem(), now.monotonic);
                 session.set_store(self.state(now.monotonic), now);
                 None
             }
