@@ -110,6 +110,25 @@ impl Member {
         });
     }
 
+    /// Makes calls, all of which must succeed, until something holds. A pause of a millisecond lies
+    /// between two calls, because what is waited for takes a second.
+    pub fn call_until(&mut self, mut is_done: impl FnMut(&mut Self) -> bool) {
+        let given_up = Instant::now() + PATIENCE;
+        while !is_done(self) {
+            assert!(Instant::now() < given_up, "member {}: {:#?}", self.number, self.journal);
+            thread::sleep(Duration::from_millis(1));
+            self.call(PATH, 1);
+            let answers = self.answers();
+            assert_eq!(answers.failed(), 0, "{answers:?}");
+        }
+    }
+
+    /// Makes calls until the journal has an event after its last entry of now.
+    pub fn call_until_event(&mut self, name: &str) {
+        let seen = self.journal.len();
+        self.call_until(|member| member.journal.iter().skip(seen).any(|entry| entry.event == name));
+    }
+
     /// Waits until the member has stopped at the stage of its setup.
     pub fn wait_until_stopped(&mut self) {
         self.wait_for(|line| matches!(line, Line::Stopped).then_some(()));
@@ -207,6 +226,7 @@ impl Fleet {
             adapter: Adapter::Ureq,
             store,
             lease: u64::try_from(LEASE.as_millis()).expect("it is short"),
+            budget: 100,
             stops: None,
         };
         let program = program.to_owned();
@@ -239,6 +259,12 @@ impl Fleet {
     /// The files of the key pair of the members that start from now on.
     pub fn set_files(&mut self, api_key: PathBuf, client_secret: PathBuf) {
         self.setup.files = Some((api_key, client_secret));
+    }
+
+    /// The permits of the invalidation budget of the members that start from now on. The first value
+    /// is 100, so that a test can revoke the tokens often.
+    pub fn set_budget(&mut self, permits: u32) {
+        self.setup.budget = permits;
     }
 
     /// Runs a new process that makes one call and ends.

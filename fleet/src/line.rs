@@ -24,6 +24,8 @@ pub struct Setup {
     pub store: Option<StoreSetup>,
     /// The lease of a login, in milliseconds.
     pub lease: u64,
+    /// The permits of the invalidation budget.
+    pub budget: u32,
     /// The stage of its first login at which the member stops for good.
     pub stops: Option<Stage>,
 }

@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use waldo_auth_client::{CredentialSource, Credentials};
+use waldo_auth_client::{ConfigBuilder, CredentialSource, Credentials};
 use waldo_store::{AsyncStore, Store};
 use waldo_store_file::FileStore;
 use waldo_store_redis::{AsyncRedisStore, RedisStore, Tls};
@@ -85,12 +85,15 @@ impl Client {
     fn new(setup: &Setup, counts: &Arc<Counts>) -> Self {
         let source = source(setup);
         let lease = Duration::from_millis(setup.lease);
+        let limits = |limits: ConfigBuilder| {
+            limits.lease(lease).invalidation_budget(setup.budget, Duration::from_secs(30))
+        };
         match setup.adapter {
             Adapter::Ureq => {
                 let builder = waldo_ureq::ClientBuilder::from_source(source.clone())
                     .unwrap()
                     .origin(&setup.origin)
-                    .limits(|limits| limits.lease(lease));
+                    .limits(limits);
                 let builder = match &setup.store {
                     None => builder,
                     Some(store) => builder.store(blocking(store, setup, counts)),
@@ -101,7 +104,7 @@ impl Client {
                 let builder = waldo_reqwest::ClientBuilder::from_source(source.clone())
                     .unwrap()
                     .origin(&setup.origin)
-                    .limits(|limits| limits.lease(lease));
+                    .limits(limits);
                 let builder = match &setup.store {
                     None => builder,
                     Some(store) => builder.store(for_tasks(store, setup, counts)),

@@ -241,7 +241,11 @@ impl Member {
     }
 
     /// Notes from which login the held token descends.
+    ///
+    /// After a login of this session, the stored token is of no use to the session. So if the store
+    /// cannot be told now, the session tells it as soon as it is back.
     pub(crate) fn note_held(&mut self, fence: u64, adopted: bool) {
+        self.known.take_if(|_| !adopted);
         (self.chain, self.adopted) = (fence, adopted);
     }
 
