@@ -104,9 +104,9 @@ impl Member {
 
     /// Waits for an event of the member's session.
     pub fn wait_for_event(&mut self, name: &str) {
-        self.wait_for(|line| match line {
-            Line::Journal(entry) => (entry.event == name).then_some(()),
-            _ => None,
+        self.wait_for(|line| {
+            let Line::Journal(entry) = line else { return None };
+            (entry.event == name).then_some(())
         });
     }
 
@@ -136,9 +136,9 @@ impl Member {
 
     /// Waits for the results of the last command to call.
     pub fn answers(&mut self) -> Answers {
-        self.wait_for(|line| match line {
-            Line::Answers(answers) => Some(answers.clone()),
-            _ => None,
+        self.wait_for(|line| {
+            let Line::Answers(answers) = line else { return None };
+            Some(answers.clone())
         })
     }
 
@@ -151,9 +151,9 @@ impl Member {
     /// How often the member has read the store, and tried to replace the document.
     pub fn asked(&mut self) -> (u64, u64) {
         self.command(&Command::Count);
-        self.wait_for(|line| match line {
-            Line::Asked(reads, replaces) => Some((*reads, *replaces)),
-            _ => None,
+        self.wait_for(|line| {
+            let Line::Asked(reads, replaces) = line else { return None };
+            Some((*reads, *replaces))
         })
     }
 

@@ -62,7 +62,7 @@ fn members(journal: &[Entry]) -> impl Iterator<Item = Vec<&Entry>> {
 }
 
 /// The journal of each member has each number once, from 1.
-pub fn numbers_have_no_gap(journal: &[Entry]) -> Verdict {
+fn numbers_have_no_gap(journal: &[Entry]) -> Verdict {
     for entries in members(journal) {
         for (expected, entry) in (1..).zip(entries) {
             if entry.number != expected {
@@ -77,7 +77,7 @@ pub fn numbers_have_no_gap(journal: &[Entry]) -> Verdict {
 ///
 /// The members make one call at a time, so the entries of a refused token stand in the order in
 /// which the token was sent.
-pub fn no_dropped_token_is_sent(journal: &[Entry]) -> Verdict {
+fn no_dropped_token_is_sent(journal: &[Entry]) -> Verdict {
     for entries in members(journal) {
         let mut dropped = BTreeSet::new();
         for entry in entries {
@@ -110,7 +110,7 @@ const ENDS: [&str; 7] = [
 ];
 
 /// A member resumes a stored token only during a login.
-pub fn resumed_tokens_follow_a_login(journal: &[Entry]) -> Verdict {
+fn resumed_tokens_follow_a_login(journal: &[Entry]) -> Verdict {
     for entries in members(journal) {
         let mut is_under_way = false;
         for entry in entries {
@@ -128,7 +128,7 @@ pub fn resumed_tokens_follow_a_login(journal: &[Entry]) -> Verdict {
 }
 
 /// A member has at most one login under way.
-pub fn logins_do_not_overlap(journal: &[Entry]) -> Verdict {
+fn logins_do_not_overlap(journal: &[Entry]) -> Verdict {
     for entries in members(journal) {
         let mut is_under_way = false;
         for entry in entries {
@@ -145,7 +145,7 @@ pub fn logins_do_not_overlap(journal: &[Entry]) -> Verdict {
 }
 
 /// A login ends within its bound.
-pub fn waits_are_bounded(journal: &[Entry]) -> Verdict {
+fn waits_are_bounded(journal: &[Entry]) -> Verdict {
     let bound = u64::try_from(BOUND.as_micros()).unwrap_or(u64::MAX);
     for entries in members(journal) {
         let mut started = None;
@@ -166,7 +166,7 @@ pub fn waits_are_bounded(journal: &[Entry]) -> Verdict {
 }
 
 /// A member says once that the store is away, and once that it is back.
-pub fn store_events_alternate(journal: &[Entry]) -> Verdict {
+fn store_events_alternate(journal: &[Entry]) -> Verdict {
     for entries in members(journal) {
         let mut away: Option<&Entry> = None;
         for entry in entries {
@@ -186,7 +186,7 @@ pub fn store_events_alternate(journal: &[Entry]) -> Verdict {
 }
 
 /// A member resumes a stored token only after a member was granted one.
-pub fn tokens_come_from_logins(journal: &[Entry]) -> Verdict {
+fn tokens_come_from_logins(journal: &[Entry]) -> Verdict {
     let granted = journal.iter().position(|entry| entry.event == "login_granted");
     let resumed = journal.iter().position(|entry| entry.event == "resumed");
     match (granted, resumed.and_then(|resumed| journal.get(resumed).map(|entry| (resumed, entry))))
@@ -216,7 +216,7 @@ const CAUSES: [&str; 7] = [
 /// After a granted login, the next granted login has a cause in the journals.
 ///
 /// A member that knows that the store is away needs no further cause.
-pub fn logins_have_causes(journal: &[Entry]) -> Verdict {
+fn logins_have_causes(journal: &[Entry]) -> Verdict {
     let (mut is_held, mut away) = (false, BTreeSet::new());
     for entry in journal {
         match entry.event.as_str() {

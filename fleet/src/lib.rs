@@ -12,6 +12,7 @@
 //! | [`scenarios`] | what happens to a fleet, and what it costs |
 //! | [`invariants`] | what must hold in the journals of a fleet |
 //! | [`figures`] | the table of logins with and without a store |
+//! | [`table`] | a table in Markdown |
 //! | [`costs`] | the time and the number of the questions to a store |
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ pub mod invariants;
 pub mod line;
 pub mod member;
 pub mod scenarios;
+pub mod table;
 pub mod watched;
 
 pub use fleet::{Fleet, Member};

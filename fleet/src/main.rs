@@ -1,5 +1,7 @@
 //! The program: a member of a fleet, and the tables of fleets.
 
+use std::{env, io};
+
 use clap::Parser;
 
 /// The options of the command line.
@@ -21,13 +23,14 @@ enum Command {
     Member,
 }
 
-fn main() {
+fn main() -> io::Result<()> {
     match Command::parse() {
         Command::Member => waldo_fleet::member::run(),
         Command::Figures { runs, herd } => {
-            let program = std::env::current_exe().expect("a program has a path");
+            let program = env::current_exe()?;
             waldo_fleet::figures::print(&program, runs);
             waldo_fleet::costs::print(herd);
         }
     }
+    Ok(())
 }

@@ -67,13 +67,11 @@ fn credentials((key, secret): &(String, String)) -> Credentials {
 
 /// The files of the setup, or a source that always gives the key pair of the setup.
 fn source(setup: &Setup) -> CredentialSource {
-    match &setup.files {
-        Some((key, secret)) => CredentialSource::files(key, secret),
-        None => {
-            let pair = credentials(&setup.pair);
-            CredentialSource::new(move || Ok::<_, io::Error>(pair.clone()))
-        }
+    if let Some((key, secret)) = &setup.files {
+        return CredentialSource::files(key, secret);
     }
+    let pair = credentials(&setup.pair);
+    CredentialSource::new(move || Ok::<_, io::Error>(pair.clone()))
 }
 
 enum Client {

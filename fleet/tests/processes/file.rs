@@ -9,7 +9,10 @@ use waldo_fleet::fleet::{PATH, pair};
 use waldo_fleet::scenarios::{self, Outcome};
 use waldo_fleet::{Fleet, StoreSetup, invariants};
 
-use crate::{FLEET, SMALL, cost, emulator, fleet, garbage, live, program, succeeded};
+use crate::{
+    FLEET, SMALL, call_until_back, cost, count, emulator, fleet, garbage, is_alone, live, program,
+    succeeded,
+};
 
 /// A directory for a store, which does not exist yet.
 fn store() -> (TempDir, PathBuf, StoreSetup) {
@@ -21,7 +24,7 @@ fn store() -> (TempDir, PathBuf, StoreSetup) {
 
 fn document(directory: &Path) -> PathBuf {
     let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|end| end == "sealed")).next().unwrap()
+    files.filter(|path| path.extension().is_some_and(|end| end == "sealed")).last().unwrap()
 }
 
 #[test]
@@ -65,19 +68,24 @@ fn removed_directory_costs_one_login() {
     invariants::check(&fleet.end());
 }
 
-/// A file stands where the directory would be, so nobody, root included, can use the store.
+/// A file stands where the directory would be, so nobody, root included, can use the store. Later
+/// somebody removes the file, and then it happens again in mid-run.
 #[test]
 fn unusable_directory_fails_no_call() {
     let (_folder, directory, store) = store();
     garbage(&directory);
     let emulator = emulator();
     let mut fleet = fleet(SMALL, &emulator, &store);
-    let outcome = scenarios::cold_start(&mut fleet, &emulator);
-    assert_eq!(outcome.logins, SMALL as u64, "{outcome:?}");
-    succeeded(&outcome.answers, SMALL);
+    is_alone(&scenarios::cold_start(&mut fleet, &emulator));
+    fs::remove_file(&directory).unwrap();
+    call_until_back(&mut fleet);
+    cost(&scenarios::revocation(&mut fleet, &emulator), 1);
+    fs::remove_dir_all(&directory).unwrap();
+    garbage(&directory);
+    is_alone(&scenarios::revocation(&mut fleet, &emulator));
     let journal = fleet.end();
-    let away = journal.iter().filter(|entry| entry.event == "store_away").count();
-    assert_eq!(away, SMALL, "{journal:#?}");
+    assert_eq!(count(&journal, "store_away"), 2 * SMALL, "{journal:#?}");
+    assert_eq!(count(&journal, "store_back"), SMALL, "{journal:#?}");
     invariants::check(&journal);
 }
 

@@ -1,5 +1,7 @@
 //! Fleets of real processes, with a store in a directory and in a real Redis.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
+
 mod file;
 mod redis;
 
@@ -10,7 +12,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_fleet::fleet::pair;
 use waldo_fleet::scenarios::{self, Death, Outcome};
-use waldo_fleet::{Answers, Fleet, StoreSetup, invariants};
+use waldo_fleet::{Answers, Entry, Fleet, StoreSetup, invariants};
 
 /// The members of a fleet.
 const FLEET: usize = 64;
@@ -45,6 +47,25 @@ fn cost(outcome: &Outcome, logins: u64) {
     assert_eq!(outcome.answers.failed(), 0, "{outcome:?}");
     assert_eq!((outcome.logins, outcome.rejected), (logins, 0), "{outcome:?}");
     assert!(outcome.at_once <= 1, "{outcome:?}");
+}
+
+/// Asserts that each member of a small fleet has logged in alone, and that no call has failed.
+#[track_caller]
+fn is_alone(outcome: &Outcome) {
+    assert_eq!((outcome.logins, outcome.rejected), (SMALL as u64, 0), "{outcome:?}");
+    succeeded(&outcome.answers, SMALL);
+}
+
+/// Calls until each member has said that the store is back. The members ask it again one second
+/// after its first failure.
+fn call_until_back(fleet: &mut Fleet) {
+    for member in fleet.members() {
+        member.call_until_event("store_back");
+    }
+}
+
+fn count(journal: &[Entry], event: &str) -> usize {
+    journal.iter().filter(|entry| entry.event == event).count()
 }
 
 /// The life of a fleet of 64: it starts, its tokens are revoked, its leaders are killed, and its

@@ -1,11 +1,9 @@
 //! A store in a real server of Redis or Valkey.
 
-use waldo_emulator::Emulator;
-use waldo_fleet::scenarios::{self, Outcome};
-use waldo_fleet::{Entry, Fleet, StoreSetup, invariants};
+use waldo_fleet::{Entry, StoreSetup, invariants, scenarios};
 use waldo_redis_server::{Options, Server};
 
-use crate::{SMALL, cost, emulator, fleet, live, succeeded};
+use crate::{SMALL, call_until_back, cost, count, emulator, fleet, is_alone, live, succeeded};
 
 /// So long that a busy machine changes no count.
 const PATIENT: Option<u64> = Some(20_000);
@@ -13,26 +11,6 @@ const PATIENT: Option<u64> = Some(20_000);
 /// The store of a server, by this URL.
 fn store(url: String, limit: Option<u64>) -> StoreSetup {
     StoreSetup::Redis { url, certificate: None, limit }
-}
-
-fn count(journal: &[Entry], event: &str) -> usize {
-    journal.iter().filter(|entry| entry.event == event).count()
-}
-
-/// Calls until each member has said that the store is back. The members ask it again one second
-/// after its first failure.
-fn call_until_back(fleet: &mut Fleet) {
-    for member in fleet.members() {
-        member.call_until_event("store_back");
-    }
-}
-
-/// Each member logs in alone and says once that the store is away, and no call fails.
-#[track_caller]
-fn is_alone(fleet: &mut Fleet, emulator: &Emulator) {
-    let outcome = scenarios::cold_start(fleet, emulator);
-    assert_eq!(outcome.logins, SMALL as u64, "{outcome:?}");
-    succeeded(&outcome.answers, SMALL);
 }
 
 #[track_caller]
@@ -89,9 +67,7 @@ fn killed_redis_fails_no_call() {
     server.kill();
     // Calls that have a token need no store.
     cost(&scenarios::cold_start(&mut fleet, &emulator), 0);
-    let outcome = scenarios::revocation(&mut fleet, &emulator);
-    assert_eq!(outcome.logins, SMALL as u64, "{outcome:?}");
-    succeeded(&outcome.answers, SMALL);
+    is_alone(&scenarios::revocation(&mut fleet, &emulator));
     server.restart();
     call_until_back(&mut fleet);
     cost(&scenarios::revocation(&mut fleet, &emulator), 1);
@@ -129,9 +105,7 @@ fn stopped_redis_fails_no_call() {
     let outcome = scenarios::cold_start(&mut fleet, &emulator);
     succeeded(&outcome.answers, SMALL);
     server.pause();
-    let outcome = scenarios::revocation(&mut fleet, &emulator);
-    assert_eq!(outcome.logins, SMALL as u64, "{outcome:?}");
-    succeeded(&outcome.answers, SMALL);
+    is_alone(&scenarios::revocation(&mut fleet, &emulator));
     server.go_on();
     call_until_back(&mut fleet);
     let outcome = scenarios::revocation(&mut fleet, &emulator);
@@ -145,7 +119,7 @@ fn wrong_password_fails_no_call() {
     let Some(server) = Server::start(options) else { return };
     let emulator = emulator();
     let mut fleet = fleet(SMALL, &emulator, &store(server.url_of(":wrong"), PATIENT));
-    is_alone(&mut fleet, &emulator);
+    is_alone(&scenarios::cold_start(&mut fleet, &emulator));
     said_once(&fleet.end(), "denies access");
 }
 
@@ -158,7 +132,7 @@ fn users_with_few_permissions_fail_no_call() {
     server.command(&["ACL", "SETUSER", "member", "on", ">pass", "~waldo*", "+@all"]);
     let emulator = emulator();
     let mut readers = fleet(SMALL, &emulator, &store(server.url_of("reader:pass"), PATIENT));
-    is_alone(&mut readers, &emulator);
+    is_alone(&scenarios::cold_start(&mut readers, &emulator));
     said_once(&readers.end(), "denies access");
     let mut members = fleet(SMALL, &emulator, &store(server.url_of("member:pass"), PATIENT));
     cost(&scenarios::cold_start(&mut members, &emulator), 1);
@@ -176,7 +150,7 @@ fn full_redis_fails_no_call() {
     };
     let emulator = emulator();
     let mut fleet = fleet(SMALL, &emulator, &store(server.url(), PATIENT));
-    is_alone(&mut fleet, &emulator);
+    is_alone(&scenarios::cold_start(&mut fleet, &emulator));
     // Each member asks again, in vain.
     for member in fleet.members() {
         let (_, replaces) = member.asked();
@@ -184,8 +158,7 @@ fn full_redis_fails_no_call() {
     }
     server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     call_until_back(&mut fleet);
-    let outcome: Outcome = scenarios::revocation(&mut fleet, &emulator);
-    cost(&outcome, 1);
+    cost(&scenarios::revocation(&mut fleet, &emulator), 1);
     let journal = fleet.end();
     assert_eq!(count(&journal, "store_away"), SMALL, "{journal:#?}");
     assert_eq!(count(&journal, "store_back"), SMALL, "{journal:#?}");
