@@ -6,6 +6,7 @@ use std::time::Duration;
 use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
 use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
 use crate::seal::Seal;
@@ -122,6 +123,7 @@ impl Claim {
         else {
             return Ask::LogIn;
         };
+        member.confirm_suspect(session, &document);
         let before = document.clone();
         let claimed = document.claim(
             |token| {
@@ -161,7 +163,7 @@ impl Claim {
         now: Now,
     ) -> Ask {
         let pending = self.pending.take();
-        match (member.heard(session, answer, now), pending) {
+        match (member.heard(session, Question::Replace, answer, now), pending) {
             (Some(true), Some((document, store_now, claimed))) => {
                 self.end(member, session, &document, store_now, claimed, now)
             }

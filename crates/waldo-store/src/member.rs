@@ -7,7 +7,7 @@ use std::time::Duration;
 use waldo_auth_core::{Instant, NoToken, Now, Session, StoreAnswer, StoreState};
 
 use crate::document::{Document, Time, Token};
-use crate::health::Health;
+use crate::health::{Health, Question};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -117,7 +117,7 @@ impl Member {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<(Document, Option<Vec<u8>>, Time)> {
-        let stored = self.heard(session, answer, now)?;
+        let stored = self.heard(session, Question::Read, answer, now)?;
         let opened = stored
             .document
             .as_deref()
@@ -135,18 +135,19 @@ impl Member {
     pub(crate) fn heard<T>(
         &mut self,
         session: &mut Session,
+        question: Question,
         answer: Result<T, StoreError>,
         now: Now,
     ) -> Option<T> {
         match answer {
             Ok(answer) => {
-                self.health.answered();
+                self.health.answered(question);
                 session.set_store(self.state(now.monotonic), now);
                 Some(answer)
             }
             Err(error) => {
                 session.count_store(StoreAnswer::Error);
-                self.health.failed(error.problem(), now.monotonic);
+                self.health.failed(question, error.problem(), now.monotonic);
                 session.set_store(self.state(now.monotonic), now);
                 None
             }
@@ -219,6 +220,18 @@ impl Member {
         self.suspect = refused.map(|known| known.token);
     }
 
+    /// Drops the suspicion unless the session has given up the stored token itself.
+    ///
+    /// A session that has used a stored token holds the renewed one. A revocation ends the renewed
+    /// token too, so its refusal says nothing about sharing.
+    pub(crate) fn confirm_suspect(&mut self, session: &Session, document: &Document) {
+        self.suspect.take_if(|suspect| {
+            !document.token().is_some_and(|token| {
+                token.snapshot.fingerprint() == *suspect && session.has_given_up(&token.snapshot)
+            })
+        });
+    }
+
     /// The token that sharing has ended, once.
     pub(crate) fn take_suspect(&mut self) -> Option<u64> {
         self.suspect.take()
@@ -250,7 +263,11 @@ impl Member {
     }
 
     /// Notes from which login the held token descends, and when the session took it from the store.
+    ///
+    /// After a login of this session, the stored token is of no use to the session. So if the store
+    /// cannot be told now, the session tells it as soon as it is back.
     pub(crate) fn note_held(&mut self, fence: u64, adopted_at: Option<Instant>) {
+        self.known.take_if(|_| adopted_at.is_none());
         (self.chain, self.adopted_at) = (fence, adopted_at);
     }
 

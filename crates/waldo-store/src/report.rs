@@ -6,6 +6,7 @@ use waldo_auth_core::{Now, Session, SharedFailure, Snapshot, StoreAnswer};
 
 use crate::claim::Replacement;
 use crate::document::{Document, Time};
+use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
 use crate::seal::Seal;
@@ -125,7 +126,7 @@ impl Report {
         now: Now,
     ) -> Option<Tell> {
         let (document, store_now) = self.pending.take()?;
-        if !member.heard(session, answer, now)? {
+        if !member.heard(session, Question::Replace, answer, now)? {
             session.count_store(StoreAnswer::Conflict);
             return Some(Tell::Read);
         }
