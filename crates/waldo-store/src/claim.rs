@@ -138,8 +138,7 @@ impl Claim {
             store_now,
         );
         // Only a lease and a refused token are worth a write. What has merely ended is not.
-        let must_write =
-            matches!(claimed, Claimed::Yours(..)) || document.differs(&before, store_now);
+        let must_write = matches!(claimed, Claimed::Yours(..)) || document != before;
         if !must_write {
             return self.end(member, session, &document, store_now, claimed, now);
         }
@@ -228,6 +227,10 @@ impl Claim {
     ) -> Ask {
         if member.was_ended_by(session, document, token) {
             session.note_single_session(now);
+        }
+        if token.fence > member.chain() {
+            // A newer login has ended the token, and not sharing.
+            member.take_suspect();
         }
         if session.resume(&token.anchored(store_now, now), now).is_err() {
             return Ask::LogIn;
