@@ -407,7 +407,7 @@ mod tests {
         let json = br#"{"unavailable":"status","status":503,"in_a_row":1}"#;
         let failure = SharedFailure::from_json(json, DEBT).unwrap();
         failed.fail(failure, failed.fence, NOW);
-        let earlier = NOW - HOUR;
+        let earlier = NOW.saturating_sub(HOUR);
         let failed = failed.at(earlier);
         assert_eq!(failed.failure.unwrap().left(earlier).wait(), DEBT);
 
