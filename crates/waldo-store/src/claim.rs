@@ -123,7 +123,6 @@ impl Claim {
         else {
             return Ask::LogIn;
         };
-        member.confirm_suspect(session, &document);
         let before = document.clone();
         let claimed = document.claim(
             |token| {
@@ -231,6 +230,10 @@ impl Claim {
     ) -> Ask {
         if member.was_ended_by(session, document, token) {
             session.note_single_session(now);
+        }
+        if token.fence > member.chain() {
+            // A newer login has ended the token, and not sharing.
+            member.take_suspect();
         }
         if session.resume(&token.anchored(store_now, now), now).is_err() {
             return Ask::LogIn;

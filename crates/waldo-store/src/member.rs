@@ -30,7 +30,7 @@ pub struct Member {
     adopted_at: Option<Instant>,
     /// The number of the login that this session makes for the fleet.
     pub(crate) leased: Option<u64>,
-    /// The stored token that was refused, if sharing may have ended it.
+    /// The login whose stored token was refused, if sharing may have ended the token.
     suspect: Option<u64>,
     /// Until then, the session does not share.
     private_until: Instant,
@@ -178,15 +178,15 @@ impl Member {
         }
     }
 
-    /// Whether the session has given up this stored token: its own text, or its successor.
+    /// Whether the session has given up this stored token, or a token of the same login. A server
+    /// that refuses one of them has most likely revoked them all.
     pub(crate) fn has_given_up(&self, session: &Session, token: &Token) -> bool {
-        let is_predecessor = self.chain == token.fence
-            && self.known.is_some_and(|known| known.token == token.snapshot.fingerprint());
+        let is_of_this_login = self.chain > 0 && self.chain == token.fence;
         let was_refused = matches!(
             session.no_token(),
             NoToken::Refused | NoToken::Doubtful | NoToken::Invalidated
         );
-        session.has_given_up(&token.snapshot) || (was_refused && is_predecessor)
+        session.has_given_up(token.snapshot.fingerprint()) || (was_refused && is_of_this_login)
     }
 
     /// Whether a stored token is older than the one that this session took from the store and that the
@@ -209,30 +209,27 @@ impl Member {
 
     /// Notes why the session has to log in, before it reads the store: sharing may have ended its
     /// token.
+    ///
+    /// This is so if the server refused the very token that the session took from the store. If the
+    /// server had accepted it, the session would have its successor.
     pub(crate) fn suspect(&mut self, session: &Session, now: Now) {
         let refused = self.known.filter(|known| {
             let left = known.ends.saturating_duration_since(now.monotonic);
             self.adopted_at.is_some()
+                && self.chain > 0
                 && self.chain == known.fence
                 && session.no_token() == NoToken::Refused
+                && session.has_given_up(known.token)
                 && left > known.lifetime / 2
         });
-        self.suspect = refused.map(|known| known.token);
+        self.suspect = refused.map(|known| known.fence);
     }
 
-    /// Drops the suspicion unless the session has given up the stored token itself.
-    ///
-    /// A session that has used a stored token holds the renewed one. A revocation ends the renewed
-    /// token too, so its refusal says nothing about sharing.
-    pub(crate) fn confirm_suspect(&mut self, session: &Session, document: &Document) {
-        self.suspect.take_if(|suspect| {
-            !document.token().is_some_and(|token| {
-                token.snapshot.fingerprint() == *suspect && session.has_given_up(&token.snapshot)
-            })
-        });
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.suspect.is_some()
     }
 
-    /// The token that sharing has ended, once.
+    /// The login whose token sharing has ended, once.
     pub(crate) fn take_suspect(&mut self) -> Option<u64> {
         self.suspect.take()
     }
