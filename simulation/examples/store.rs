@@ -28,7 +28,7 @@ struct Arguments {
 enum What {
     /// Every order of steps and faults, up to a bound.
     Exhaustive {
-        /// `ci` takes about two minutes, `full` about an hour, on two cores.
+        /// `ci` takes about two minutes on two cores. Nobody has waited for the end of `full` yet.
         bound: Bound,
     },
     /// Large fleets in which everything may go wrong.
@@ -83,8 +83,8 @@ fn cases(bound: Bound) -> Vec<(String, Setup)> {
         }
     }
     add("3-processes".to_owned(), Setup::cold(3));
-    add("2-processes/2-of-core".to_owned(), Setup::cold(2).with(2, Fault::CORE));
     if bound == Bound::Full {
+        add("2-processes/2-of-core".to_owned(), Setup::cold(2).with(2, Fault::CORE));
         add("2-processes/2-of-all".to_owned(), Setup::cold(2).with(2, Fault::ALL));
         add(
             "2-processes-2-calls/2-of-core".to_owned(),

@@ -58,7 +58,7 @@ fn fleets_keep_the_laws_in_every_order() {
 #[test]
 fn fleets_keep_the_laws_by_chance() {
     let seed = Setting::Seed.read().unwrap();
-    let seeds = seed.map_or(0..60, |seed| seed..seed + 1);
+    let seeds = seed.map_or(0..40, |seed| seed..seed + 1);
     for seed in seeds {
         let crowd = Crowd::drawn(20, seed);
         let (result, transcript) = (crowd.run(), || crowd.tell().1);
