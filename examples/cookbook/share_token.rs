@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn fleet() -> Result<(), Failure> {
-    let emulator = Emulator::start(Server::new(Policy::default()).with_key("wk.fleet", "ws.fleet"))?;
+    let emulator =
+        Emulator::start(Server::new(Policy::default()).with_key("wk.fleet", "ws.fleet"))?;
     let folder = TempDir::new()?;
     let directory = folder.path().join("waldo");
     let start = || {
@@ -83,6 +84,9 @@ fn fleet() -> Result<(), Failure> {
     // The server ends all tokens. One program logs in, and the others take its token.
     emulator.expire_all();
     run_all()?;
-    println!("{PROGRAMS} programs at once, after the end of the token: {} login more", logins() - 1);
+    println!(
+        "{PROGRAMS} programs at once, after the end of the token: {} login more",
+        logins() - 1
+    );
     if logins() == 2 { Ok(()) } else { Err("expected a second login".into()) }
 }

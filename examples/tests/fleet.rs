@@ -26,11 +26,9 @@ fn page_names_each_event_of_a_store() {
 #[test]
 fn page_quotes_explanations() {
     let page = page();
-    for store in [
-        StoreState::Shared,
-        StoreState::Away(StoreProblem::Unreachable),
-        StoreState::Private,
-    ] {
+    for store in
+        [StoreState::Shared, StoreState::Away(StoreProblem::Unreachable), StoreState::Private]
+    {
         let explanation = Explanation::Authenticate { why: NoToken::NeverLoggedIn, store };
         assert!(page.contains(&format!("| {explanation} |\n")), "{explanation}");
     }

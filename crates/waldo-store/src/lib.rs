@@ -5,7 +5,6 @@
 //! [`MemoryStore`]: MemoryStore
 //! [`Report`]: Report
 #![doc = include_str!("../README.md")]
-
 #![forbid(unsafe_code)]
 
 mod claim;
