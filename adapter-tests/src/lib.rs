@@ -33,7 +33,7 @@ pub use adapter::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
 pub use listener::{Heard, Listener};
 pub use refuser::{Manner, Refuser};
 pub use scripted::{Exchange, Scripted, jwt};
-pub use site::{PATIENCE, bounded, on_threads, run, with_one_login_for_all};
+pub use site::{TIMEOUT, bounded, on_threads, run, with_one_login_for_all};
 pub use stream::Stream;
 
 /// Makes a test of each case that every adapter must pass.

@@ -549,10 +549,10 @@ impl Session {
         self.accept_stored(snapshot, now).is_ok()
     }
 
-    /// Whether the session has given up the token of a snapshot, most often because the server
-    /// refused it.
-    pub fn has_given_up(&self, snapshot: &Snapshot) -> bool {
-        self.given_up.contain(snapshot.token.as_bytes())
+    /// Whether the session has given up the token with this
+    /// [`fingerprint`](Snapshot::fingerprint), most often because the server refused it.
+    pub fn has_given_up(&self, fingerprint: u64) -> bool {
+        self.given_up.contain_fingerprint(fingerprint)
     }
 
     /// Why no usable token is held.

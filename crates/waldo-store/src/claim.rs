@@ -6,6 +6,7 @@ use std::time::Duration;
 use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
 use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
 use crate::seal::Seal;
@@ -161,7 +162,7 @@ impl Claim {
         now: Now,
     ) -> Ask {
         let pending = self.pending.take();
-        match (member.heard(session, answer, now), pending) {
+        match (member.heard(session, Question::Replace, answer, now), pending) {
             (Some(true), Some((document, store_now, claimed))) => {
                 self.end(member, session, &document, store_now, claimed, now)
             }
@@ -229,6 +230,10 @@ impl Claim {
     ) -> Ask {
         if member.was_ended_by(session, document, token) {
             session.note_single_session(now);
+        }
+        if token.fence > member.chain() {
+            // A newer login has ended the token, and not sharing.
+            member.take_suspect();
         }
         if session.resume(&token.anchored(store_now, now), now).is_err() {
             return Ask::LogIn;

@@ -58,7 +58,7 @@ fn shared(document: &Document) -> Option<Snapshot> {
 /// A document in which each field has a value.
 fn full() -> Document {
     let (mut document, fence) = with_token("a");
-    document.refuse(Mark { token: u64::MAX, at: at(900) });
+    document.refuse(Mark { token: u64::MAX, ends: at(900) });
     document.budget_full_at = at(100);
     document.harm(7, START);
     document.lease = Some(Lease { fence: fence + 1, ends: at(31) });
@@ -125,7 +125,7 @@ mod claim {
     fn oldest_of_seventeen_refused_tokens_is_forgotten() {
         let mut document = Document::default();
         for name in 0..=16 {
-            document.refuse(Mark { token: name, at: at(100) });
+            document.refuse(Mark { token: name, ends: at(100) });
         }
         let refused = (0..=16).map(|name| document.has_refused(name));
         assert_eq!(refused.collect::<Vec<_>>(), [&[false][..], &[true; 16]].concat());
@@ -375,9 +375,9 @@ mod time {
         assert_eq!(document.token().map(|token| token.ends), Some(START));
         assert_eq!(document.lease.map(|lease| lease.ends), Some(earlier(31)));
         assert_eq!(document.failure.as_ref().map(|failure| failure.until), Some(earlier(60)));
-        assert_eq!(document.refused.iter().map(|mark| mark.at).max(), Some(earlier(900)));
+        assert_eq!(document.refused.iter().map(|mark| mark.ends).max(), Some(earlier(900)));
         assert_eq!(document.budget_full_at, earlier(100));
-        assert_eq!(document.harmed.map(|mark| mark.at), Some(earlier(0)));
+        assert_eq!(document.harmed.map(|harm| harm.at), Some(earlier(0)));
         assert_eq!(document.private_until, earlier(1));
         // Time goes on from there.
         document.expire(earlier(40));
@@ -422,7 +422,7 @@ mod time {
         lease(&mut leased, START);
         let mut failed = Document::default();
         failed.fail(failure(seconds(60)), 0, START);
-        let refused = Document { refused: vec![Mark { token: 1, at: at(50) }], ..empty.clone() };
+        let refused = Document { refused: vec![Mark { token: 1, ends: at(50) }], ..empty.clone() };
         let in_debt = Document { budget_full_at: at(40), ..empty.clone() };
         let mut harmed = empty.clone();
         harmed.harm(1, START);
