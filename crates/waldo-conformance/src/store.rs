@@ -168,7 +168,7 @@ async fn one_by_one<F: Future>(
     report.note("clock", clock(store).await);
     // Two checks share one pause.
     let (began, kept) = (Instant::now(), begin_keep(store).await);
-    let (before, begun) = (read(store, &random_key()).await, Instant::now());
+    let (before, paused) = (read(store, &random_key()).await, Instant::now());
     sleep(PAUSE).await;
     let (after, ended) = (read(store, &random_key()).await, Instant::now());
     let kept = match kept {
@@ -176,7 +176,7 @@ async fn one_by_one<F: Future>(
         Err(error) => Err(error),
     };
     report.note("keep", kept);
-    report.note("ticks", before.and_then(|before| ticks(before.now, after?.now, ended - begun)));
+    report.note("ticks", before.and_then(|before| ticks(before.now, after?.now, ended - paused)));
     report
 }
 
@@ -232,7 +232,7 @@ async fn bytes(store: &(impl AsyncStore + ?Sized)) -> Result<(), String> {
 }
 
 async fn size(store: &(impl AsyncStore + ?Sized)) -> Result<(), String> {
-    let document = [b's'; MAX_DOCUMENT];
+    let document = vec![b's'; MAX_DOCUMENT];
     let key = written(store, &document).await?;
     expect_document(store, &key, Some(&document), "of the largest size").await?;
     expect_replacement(store, &key, Some(&document), b"next", MINUTE).await

@@ -114,8 +114,8 @@ impl Faulty {
         let reads = self.reads.fetch_add(1, Ordering::SeqCst);
         match self.defect {
             Defect::CountsSinceStart => self.began.elapsed(),
-            Defect::ClockStandsStill => now - self.began.elapsed(),
-            Defect::ClockGoesBack => now - Duration::from_secs(10 * reads as u64),
+            Defect::ClockStandsStill => now.saturating_sub(self.began.elapsed()),
+            Defect::ClockGoesBack => now.saturating_sub(Duration::from_secs(10 * reads as u64)),
             _ => now,
         }
     }
@@ -164,7 +164,7 @@ impl Faulty {
         let mut bytes = document.to_vec();
         match (self.defect, &old) {
             (Defect::KeepsText, _) => {
-                bytes = String::from_utf8_lossy(document).into_owned().into_bytes()
+                bytes = String::from_utf8_lossy(document).into_owned().into_bytes();
             }
             (Defect::CutsAt65535Bytes, _) => bytes.truncate(65_535),
             (Defect::WritesInPlace, Some(old)) => {
