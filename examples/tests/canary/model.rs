@@ -152,11 +152,21 @@ impl Client for Deaf {
 }
 
 /// Types that the types above contain, or that hold only words, numbers and switches.
-const INSIDE: [&str; 53] = [
+const INSIDE: [&str; 63] = [
     "waldo_test_driver::clocks::Clocks",
     "waldo_simulation::choices::BadTrail",
     "waldo_simulation::choices::Choices",
     "waldo_simulation::explore::Report",
+    "waldo_simulation::fleet::crowd::Crowd",
+    "waldo_simulation::fleet::crowd::Outcome",
+    "waldo_simulation::fleet::crowd::Strike",
+    "waldo_simulation::fleet::crowd::Traffic",
+    "waldo_simulation::fleet::defect::Defect",
+    "waldo_simulation::fleet::figures::Figure",
+    "waldo_simulation::fleet::laws::Law",
+    "waldo_simulation::fleet::setup::Fault",
+    "waldo_simulation::fleet::setup::Serving",
+    "waldo_simulation::fleet::setup::Setup",
     "waldo_simulation::invariants::Clause",
     "waldo_simulation::invariants::Invariant",
     "waldo_simulation::machine::LoginEnd",
