@@ -20,6 +20,10 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 const PROGRAMS: u64 = 8;
 
+/// One login is the rule. If the disk hangs, a program does not wait longer than 90 ms for the lock
+/// of the file, so two programs may log in.
+const LOGINS: std::ops::RangeInclusive<u64> = 1..=2;
+
 /// One of the programs. It makes a call, and ends.
 fn program(directory: &Path) -> Result<(), Failure> {
     let client = ClientBuilder::from_env()?.store(FileStore::new(directory)).build()?;
@@ -65,8 +69,9 @@ fn fleet() -> Result<(), Failure> {
     let logins = || emulator.stats().server.logins();
 
     run_all()?;
-    println!("{PROGRAMS} programs at once, without a token: {} login", logins());
-    if logins() != 1 {
+    let first = logins();
+    println!("{PROGRAMS} programs at once, without a token; logins: {first}");
+    if !LOGINS.contains(&first) {
         return Err("expected one login".into());
     }
 
@@ -76,17 +81,15 @@ fn fleet() -> Result<(), Failure> {
             return Err("a run failed".into());
         }
     }
-    println!("{PROGRAMS} runs, one after the other: {} logins more", logins() - 1);
-    if logins() != 1 {
+    println!("{PROGRAMS} runs, one after the other; further logins: {}", logins() - first);
+    if logins() != first {
         return Err("expected no login".into());
     }
 
     // The server ends all tokens. One program logs in, and the others take its token.
     emulator.expire_all();
     run_all()?;
-    println!(
-        "{PROGRAMS} programs at once, after the end of the token: {} login more",
-        logins() - 1
-    );
-    if logins() == 2 { Ok(()) } else { Err("expected a second login".into()) }
+    let second = logins() - first;
+    println!("{PROGRAMS} programs at once, after the end of the token; further logins: {second}");
+    if LOGINS.contains(&second) { Ok(()) } else { Err("expected a second login".into()) }
 }
