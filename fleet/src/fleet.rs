@@ -19,7 +19,7 @@ pub const PATH: &str = "/customer?field=id";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The lease of a login: short, so that a killed leader delays a test by little.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_millis(1500);
 
 /// The longest wait of a call: the lease of a killed leader, twice, and the login of the next one.
 pub const BOUND: Duration = Duration::from_secs(20);
@@ -163,24 +163,36 @@ impl Member {
         self.child.wait().unwrap();
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.drain();
-        let mut journal = std::mem::take(&mut self.journal);
-        journal.push(Entry {
+        // A thread of the member may have been killed before it wrote its entry.
+        let whole = self.whole();
+        self.journal.truncate(whole);
+        let number = u64::try_from(whole).unwrap_or(u64::MAX) + 1;
+        self.journal.push(Entry {
             member: self.number,
             at: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
-            number: journal.iter().map(|entry| entry.number).max().unwrap_or(0) + 1,
+            number,
             event: "killed".to_owned(),
             message: "the process was killed".to_owned(),
         });
-        journal
+        std::mem::take(&mut self.journal)
     }
 
     /// Ends the member, and returns its journal.
     pub fn end(mut self) -> Vec<Entry> {
-        // Without commands, a member ends.
+        // Another thread of the member may still have to write an earlier entry.
+        while self.whole() < self.journal.len() {
+            self.wait_for(|line| matches!(line, Line::Journal(_)).then_some(()));
+        }
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.drain();
         std::mem::take(&mut self.journal)
+    }
+
+    /// Sorts the journal, and returns how many of its entries come before the first gap.
+    fn whole(&mut self) -> usize {
+        self.journal.sort_by_key(|entry| entry.number);
+        let numbers = self.journal.iter().map(|entry| entry.number);
+        (1..).zip(numbers).take_while(|(expected, number)| expected == number).count()
     }
 
     /// Keeps the rest of the journal of a member that has ended.

@@ -101,7 +101,7 @@ impl Member {
     }
 
     /// Whether the held token outlasts the stored one by a quarter of its lifetime.
-    fn outlasts(&self, session: &Session, now: Now) -> bool {
+    pub(crate) fn outlasts(&self, session: &Session, now: Now) -> bool {
         let Some((left, lifetime)) = session.left(now) else { return false };
         let stored = self
             .known

@@ -117,6 +117,6 @@ fn two_secrets_make_no_endless_fight() {
         assert_eq!((next.logins, next.rejected), (0, 0), "{next:?}");
         succeeded(&next.answers, FLEET / 4);
     }
-    invariants::check(&old.end());
-    invariants::check(&new.end());
+    invariants::judge(&old.end(), &invariants::OF_MEMBERS);
+    invariants::judge(&new.end(), &invariants::OF_MEMBERS);
 }

@@ -300,7 +300,7 @@ impl Process {
         self.follow(Asking { claim, login, call }, ask, now, around)
     }
 
-    fn follow(&mut self, mut asking: Asking, ask: Ask, now: Now, around: &mut Around<'_>) -> State {
+    fn follow(&mut self, asking: Asking, ask: Ask, now: Now, around: &mut Around<'_>) -> State {
         let ignores = self.defect == Some(Defect::IgnoresLease);
         match ask {
             Ask::Read => State::Asking(Box::new(asking), Op::Read),
@@ -313,7 +313,6 @@ impl Process {
             }
             Ask::LogIn | Ask::Wait(_) => {
                 self.read_journal(around);
-                self.session.restart(&mut asking.login, now);
                 around.see(What::LoginBegan);
                 around.tell(|| "logs in".to_owned());
                 State::LoginSent(asking.login, asking.call)
