@@ -10,6 +10,7 @@ use waldo_conformance::{
 };
 use waldo_simulation::invariants::Violation;
 use waldo_simulation::{Failure, Plan, Trail, replay};
+use waldo_store::MemoryStore;
 use waldo_test_driver::scenario::{Change, Witness};
 use waldo_test_driver::server::{Answer, Fault, Hold, Method, Reply, Server, Stub, Target};
 use waldo_ureq::http::Request;
@@ -99,6 +100,9 @@ fn a_scenario() {
     }
     EARS.hear_error(&conformance::certify_one(&Deaf, "no such scenario").unwrap_err());
     EARS.hear_error(&Lacking(Need::Reset));
+    let report = conformance::store::certify(&MemoryStore::new());
+    EARS.hear(&report);
+    EARS.read(&report);
 
     scenario["steps"] = json!([{"reset_to": {"secret": SECRET}}]);
     EARS.hear_error(&Scenario::read(&scenario.to_string()).unwrap_err());
