@@ -112,11 +112,12 @@ fn no_dropped_token_is_sent(journal: &[Entry]) -> Verdict {
 }
 
 /// The events that end a login.
-const ENDS: [&str; 7] = [
+const ENDS: [&str; 8] = [
     "login_granted",
     "login_rejected",
     "login_unavailable",
     "login_abandoned",
+    "login_spared",
     "login_failed_elsewhere",
     "lease_expired",
     "resumed",

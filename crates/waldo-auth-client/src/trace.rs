@@ -72,6 +72,7 @@ fn level(event: &Event) -> Level {
         | Event::Challenged { .. }
         | Event::UploadBrokeOff { .. }
         | Event::LoginPostponed { .. }
+        | Event::LoginSpared { .. }
         | Event::FailuresAdopted { .. }
         | Event::BudgetShared { .. }
         | Event::Accepted { .. } => Level::DEBUG,

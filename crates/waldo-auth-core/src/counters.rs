@@ -36,6 +36,8 @@ pub struct Counters {
     pub logins_unavailable: u64,
     /// Logins that their leader abandoned before the answer came.
     pub logins_abandoned: u64,
+    /// Logins that were not needed, because a stored token came first.
+    pub logins_spared: u64,
     /// Logins whose lease has expired. If the answer comes later, the login may count as granted or
     /// unavailable too.
     pub logins_expired: u64,
@@ -125,6 +127,7 @@ impl Counters {
             logins_rejected,
             logins_unavailable,
             logins_abandoned,
+            logins_spared,
             logins_expired,
             logins_failed_elsewhere,
             renewals,
@@ -167,6 +170,7 @@ impl Counters {
             login("rejected", logins_rejected),
             login("unavailable", logins_unavailable),
             login("abandoned", logins_abandoned),
+            login("spared", logins_spared),
             login("expired", logins_expired),
             login("failed_elsewhere", logins_failed_elsewhere),
             plain("waldo.auth.renewals", renewals),
@@ -206,6 +210,7 @@ impl Counters {
             Event::LoginRejected { .. } => &mut self.logins_rejected,
             Event::LoginUnavailable { .. } => &mut self.logins_unavailable,
             Event::LoginAbandoned { .. } => &mut self.logins_abandoned,
+            Event::LoginSpared { .. } => &mut self.logins_spared,
             Event::LeaseExpired { .. } => &mut self.logins_expired,
             Event::Renewed { .. } => &mut self.renewals,
             Event::Resumed { .. } => &mut self.resumptions,
@@ -314,6 +319,7 @@ mod tests {
                 "waldo.auth.logins outcome=unavailable",
             ),
             (Event::LoginAbandoned { login }, "waldo.auth.logins outcome=abandoned"),
+            (Event::LoginSpared { login }, "waldo.auth.logins outcome=spared"),
             (Event::LeaseExpired { login }, "waldo.auth.logins outcome=expired"),
             (
                 Event::LoginFailedElsewhere { login, wait: lifetime },

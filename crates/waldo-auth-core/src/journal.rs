@@ -173,6 +173,11 @@ pub enum Event {
         /// The number of the login.
         login: u64,
     },
+    /// A stored token is held, so the login was not needed.
+    LoginSpared {
+        /// The number of the login.
+        login: u64,
+    },
     /// A call waits for a login that another call leads.
     Coalesced {
         /// The number of the login.
@@ -267,6 +272,7 @@ impl Event {
             Self::LoginRejected { .. } => "login_rejected",
             Self::LoginUnavailable { .. } => "login_unavailable",
             Self::LoginAbandoned { .. } => "login_abandoned",
+            Self::LoginSpared { .. } => "login_spared",
             Self::Coalesced { .. } => "coalesced",
             Self::CircuitOpened { .. } => "circuit_opened",
             Self::LeaseExpired { .. } => "lease_expired",
@@ -330,6 +336,9 @@ impl fmt::Display for Event {
                     f,
                     "login {login} was dropped before its answer came; let a login outlive its call"
                 )
+            }
+            Self::LoginSpared { login } => {
+                write!(f, "login {login} was not needed, because a token came first")
             }
             Self::Coalesced { login } => write!(f, "a call waits for login {login}"),
             Self::CircuitOpened { wait } => {

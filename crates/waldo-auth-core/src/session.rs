@@ -342,13 +342,13 @@ impl Session {
                 self.note(Event::LoginFailedElsewhere { login: number, wait }, now);
                 self.circuit.adopt(&failure, now.monotonic);
             }
+            // A leader that resumed a stored token does not need its login. This is no failover.
+            Outcome::Abandoned if newer_held => {
+                self.note(Event::LoginSpared { login: number }, now);
+            }
             Outcome::Abandoned => {
                 self.note(Event::LoginAbandoned { login: number }, now);
-                // A leader that resumed a stored token does not need its login. This is no
-                // failover.
-                if !newer_held {
-                    self.circuit.abandon(login.expires_at, &self.config.limits, now.monotonic);
-                }
+                self.circuit.abandon(login.expires_at, &self.config.limits, now.monotonic);
             }
         }
     }

@@ -134,8 +134,8 @@ fn every_event(session: &mut Session) {
     session.note_unreadable_store(now());
     session.note_single_session(now());
     session.owe_invalidations(Duration::from_secs(60), now());
-    let snapshot: Option<Snapshot> = session.snapshot(now());
-    EARS.hear(&snapshot.unwrap());
+    let snapshot: Snapshot = session.snapshot(now()).unwrap();
+    EARS.hear(&snapshot);
     session.reset(Credentials::new(KEY, OTHER_SECRET).unwrap(), now());
     let lead = |session: &mut Session| {
         let mut request = Request::get("https://api.waldo.ai/").body(()).unwrap();
@@ -155,6 +155,13 @@ fn every_event(session: &mut Session) {
     session.adopt_failure(&failure, now());
     let login = lead(session);
     session.settle(login, Outcome::FailedElsewhere(failure), now());
+    session.reset(Credentials::new(KEY, OTHER_SECRET).unwrap(), now());
+    session.reset(Credentials::new(KEY, SECRET).unwrap(), now());
+    let login = lead(session);
+    let stored = snapshot.to_json().replace("c2lnbmF0dXJlY2FuYXJ5", "YW5vdGhlcmNhbmFyeQ");
+    crate::canaries::plant("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.YW5vdGhlcmNhbmFyeQ");
+    session.resume(&Snapshot::from_json(stored.as_bytes()).unwrap(), now()).unwrap();
+    session.settle(login, Outcome::Abandoned, now());
     for entry in session.journal().since(before) {
         EARS.hear(entry);
         EARS.read(entry.event);

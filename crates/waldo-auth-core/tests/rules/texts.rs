@@ -89,6 +89,7 @@ fn rule_22_every_entry_says_what_happened() {
             Event::LoginAbandoned { login },
             "login 8 was dropped before its answer came; let a login outlive its call",
         ),
+        (Event::LoginSpared { login }, "login 8 was not needed, because a token came first"),
         (Event::Coalesced { login }, "a call waits for login 8"),
         (Event::CircuitOpened { wait }, "the credentials are not tried again for 1.5s"),
         (Event::LeaseExpired { login }, "the lease of login 8 expired"),

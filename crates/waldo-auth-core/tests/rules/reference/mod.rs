@@ -508,11 +508,12 @@ impl Reference {
                 self.said.push(Event::LoginRejected { login: number, status, code });
                 self.said.push(Event::CircuitOpened { wait: duration(wait) });
             }
+            Ending::Abandoned if newer_held => {
+                self.said.push(Event::LoginSpared { login: number });
+            }
             Ending::Abandoned => {
                 self.said.push(Event::LoginAbandoned { login: number });
-                if !newer_held {
-                    self.failover(login.expires_at, now);
-                }
+                self.failover(login.expires_at, now);
             }
         }
     }
