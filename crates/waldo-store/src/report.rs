@@ -15,7 +15,7 @@ use crate::store::{StoreError, Stored};
 /// How often a document is read again, because another program has replaced it in between.
 const TRIES: u32 = 5;
 
-/// News for the store: a token, a failed login, or a token that sharing has ended.
+/// News for the store: a token, a failed login, or a login that has lost a token because of sharing.
 ///
 /// A report makes no request. Carry out what it says, and pass the result back, as for a
 /// [`Claim`](crate::Claim). `None` ends the report.
@@ -34,7 +34,8 @@ enum News {
     /// A token that a response has brought.
     Renewed(Snapshot, u64),
     Failure(SharedFailure, u64),
-    Harm(u64),
+    /// The login that has lost a token because of sharing, and the new token.
+    Harm(u64, Snapshot, u64),
 }
 
 /// What to do next for a report.
@@ -56,7 +57,12 @@ impl Report {
             News::Failure(failure, leased?)
         } else {
             let fence = leased.unwrap_or(0);
-            member.note_held(fence, false);
+            member.note_held(fence, None);
+            // Sharing may have ended the last token. So the call that is sent again uses the new one
+            // first, or another session could end that one, too.
+            if member.is_suspicious() {
+                return None;
+            }
             News::Token(session.snapshot(now)?, fence)
         };
         member.may_share(now.monotonic).then(|| Self::new(seal, news))
@@ -74,7 +80,7 @@ impl Report {
             return None;
         }
         let news = match member.take_suspect().filter(|_| resent) {
-            Some(token) => News::Harm(token),
+            Some(fence) => News::Harm(fence, session.snapshot(now)?, member.chain()),
             None => News::Renewed(session.snapshot(now)?, member.chain()),
         };
         Some(Self::new(seal, news))
@@ -107,10 +113,13 @@ impl Report {
                 document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
             }
             News::Failure(failure, fence) => document.fail(failure.clone(), *fence, store_now),
-            News::Harm(token) => document.harm(*token, store_now),
+            News::Harm(harmed, snapshot, fence) => {
+                document.harm(*harmed, store_now);
+                document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
+            }
         }
         self.tries += 1;
-        if !document.differs(&before, store_now) || self.tries > TRIES {
+        if document == before || self.tries > TRIES {
             return None;
         }
         let replacement = Replacement {

@@ -118,7 +118,7 @@ fn members_end_with_a_test_that_panics() {
         let emulator = emulator();
         let mut fleet = Fleet::new(program(), &emulator, None);
         fleet.grow(2);
-        ids.lock().unwrap().extend(fleet.members().iter().map(|member| member.id()));
+        ids.lock().unwrap().extend(fleet.members().iter().map(waldo_fleet::Member::id));
         // This panics without a message.
         std::panic::resume_unwind(Box::new(()));
     });
