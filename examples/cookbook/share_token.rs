@@ -65,8 +65,9 @@ fn fleet() -> Result<(), Failure> {
     let logins = || emulator.stats().server.logins();
 
     run_all()?;
-    println!("{PROGRAMS} programs at once, without a token: {} login", logins());
-    if logins() != 1 {
+    let first = logins();
+    println!("{PROGRAMS} programs at once, without a token; logins: {first}");
+    if first != 1 {
         return Err("expected one login".into());
     }
 
@@ -76,17 +77,15 @@ fn fleet() -> Result<(), Failure> {
             return Err("a run failed".into());
         }
     }
-    println!("{PROGRAMS} runs, one after the other: {} logins more", logins() - 1);
-    if logins() != 1 {
+    println!("{PROGRAMS} runs, one after the other; further logins: {}", logins() - first);
+    if logins() != first {
         return Err("expected no login".into());
     }
 
     // The server ends all tokens. One program logs in, and the others take its token.
     emulator.expire_all();
     run_all()?;
-    println!(
-        "{PROGRAMS} programs at once, after the end of the token: {} login more",
-        logins() - 1
-    );
-    if logins() == 2 { Ok(()) } else { Err("expected a second login".into()) }
+    let second = logins() - first;
+    println!("{PROGRAMS} programs at once, after the end of the token; further logins: {second}");
+    if second == 1 { Ok(()) } else { Err("expected a second login".into()) }
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`line`] | the lines between a fleet and its members |
+//! | [`line`](mod@line) | the lines between a fleet and its members |
 //! | [`member`] | the program of a member |
 //! | [`watched`] | a store that counts what it is asked, and that can stop its process |
 //! | [`fleet`] | starts, commands and ends the members |

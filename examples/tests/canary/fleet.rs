@@ -164,6 +164,9 @@ fn every_event(session: &mut Session) {
 
 fn stores(store: &MemoryStore) {
     EARS.hear(store);
+    let report = waldo_conformance::store::certify(store);
+    EARS.hear(&report);
+    EARS.read(&report);
     EARS.hear_error(&StoreError::new(StoreProblem::Full, "the disk is full"));
     // The canary is the password of the URL.
     let url = format!("redis://user:{KEY}@127.0.0.1:1/0").replace(['/', '+'], "");
