@@ -57,6 +57,10 @@ store:
 fleet TABLE:
     cargo run --release -p waldo-simulation --example fleet -- {{TABLE}}
 
+# Print the logins of real processes with and without a store, and the costs of a store
+processes *ARGUMENTS:
+    cargo run --release -p waldo-fleet -- figures {{ARGUMENTS}}
+
 # Try every schedule of two threads or tasks, in most scenes
 model:
     WALDO_MODEL_SCHEDULES=10000 cargo test --release -p waldo-model -- --nocapture

@@ -118,7 +118,7 @@ pub fn stored() -> Group {
                 session.conclude(attempt, black_box(&mut Response::new(())));
             }
         })
-        .instructions(AtMost(1500.0))
+        .instructions(AtMost(1050.0))
         .allocations(AtMost(0.0)),
     )
     .with(
@@ -129,7 +129,7 @@ pub fn stored() -> Group {
                 session.conclude(attempt, black_box(&mut Response::new(())));
             }
         })
-        .instructions(More(100.0))
+        .instructions(More(135.0))
         .allocations(AtMost(0.0)),
     )
 }

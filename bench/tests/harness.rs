@@ -307,6 +307,8 @@ fn every_limit_is_still_there() {
             "A1, waldo-auth-core: admit: ≤ 550, ≤ 0",
             "A2, a shared session: ≤ 750, ≤ 0",
             "A5, a shared session: –, ≤ 1",
+            "A6, a shared session without a store: ≤ 1050, ≤ 0",
+            "A6, a shared session with a store: ≤ reference + 135, ≤ 0",
             "B1-180, waldo-auth-core: conclude: –, ≤ 0",
             "B2-180, waldo-auth-core: conclude: ≤ 1.6 × reference, ≤ 1",
             "B3-180, waldo-auth-core: conclude: ≤ 1.65 × reference, ≤ 1",

@@ -141,7 +141,7 @@ fn progress_bar_appears_on_terminals_only() {
     let terminal = script.args(["-qec", &command, "/dev/null"]).output().unwrap();
     assert!(terminal.status.success(), "{terminal:?}");
     let drawn = text(&terminal.stdout);
-    for part in ["░", "0 of 5 tables", "1 of 5 tables", " left"] {
+    for part in ["░", "0 of 6 tables", "1 of 6 tables", " left"] {
         assert!(drawn.contains(part), "{part}: {drawn:?}");
     }
 }

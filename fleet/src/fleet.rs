@@ -16,7 +16,7 @@ use crate::line::{Adapter, Answers, Command, Entry, Line, Setup, Stage, StoreSet
 pub const PATH: &str = "/customer?field=id";
 
 /// How long a member may take to answer.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The lease of a login: short, so that a killed leader delays a test by little.
 const LEASE: Duration = Duration::from_millis(1500);
@@ -59,6 +59,11 @@ impl Member {
         let mut member = Self { number, child, commands, lines, journal: Vec::new() };
         member.write(&serde_json::to_string(setup).unwrap());
         member
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn write(&mut self, line: &str) {

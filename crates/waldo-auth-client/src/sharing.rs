@@ -118,9 +118,6 @@ impl<S: ?Sized> Sharing<S> {
     }
 
     fn begin_report(&self, resent: bool) -> Option<Report> {
-        if !self.may_report(resent) {
-            return None;
-        }
         let report =
             self.step(|member, session, now| Report::of_response(member, session, resent, now));
         if report.is_none() {
@@ -136,7 +133,8 @@ impl<S: ?Sized> Sharing<S> {
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 fn millis(instant: Instant) -> u64 {
-    u64::try_from(instant.since_start().as_millis()).unwrap_or(u64::MAX)
+    let since = instant.since_start();
+    since.as_secs().saturating_mul(1000).saturating_add(u64::from(since.subsec_millis()))
 }
 
 impl Sharing<dyn Store> {
@@ -179,7 +177,9 @@ impl Sharing<dyn Store> {
     /// response is a success, and that its call was sent again after a 401
     /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
     pub fn report(&self, resent: bool) {
-        self.tell(self.begin_report(resent));
+        if self.may_report(resent) {
+            self.tell(self.begin_report(resent));
+        }
     }
 
     fn tell(&self, report: Option<Report>) {
@@ -247,7 +247,9 @@ impl Sharing<dyn AsyncStore> {
     /// response is a success, and that its call was sent again after a 401
     /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
     pub async fn report(&self, resent: bool) {
-        self.tell(self.begin_report(resent)).await;
+        if self.may_report(resent) {
+            self.tell(self.begin_report(resent)).await;
+        }
     }
 
     async fn tell(&self, report: Option<Report>) {

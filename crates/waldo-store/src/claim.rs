@@ -240,6 +240,7 @@ impl Claim {
         }
         member.note_stored(document, store_now, now);
         member.note_held(token.fence, Some(now.monotonic));
+        member.note_served(session, now);
         Ask::Resumed
     }
 }

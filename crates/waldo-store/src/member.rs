@@ -154,6 +154,13 @@ impl Member {
         }
     }
 
+    /// Notes that the store has what the session needs, so the session has nothing to write. Then a
+    /// store that could not be written counts as back.
+    pub(crate) fn note_served(&mut self, session: &mut Session, now: Now) {
+        self.health.answered(Question::Replace);
+        session.set_store(self.state(now.monotonic), now);
+    }
+
     /// Notes what the document says about the fleet.
     pub(crate) fn learn(
         &mut self,

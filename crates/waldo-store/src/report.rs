@@ -108,7 +108,7 @@ impl Report {
         member.note_stored(&document, store_now, now);
         match &self.news {
             // Another session has told the store in between, and its token lasts about as long.
-            News::Renewed(..) if !member.outlasts(session, now) => return None,
+            News::Renewed(..) if !member.outlasts(session, now) => {}
             News::Token(snapshot, fence) | News::Renewed(snapshot, fence) => {
                 document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
             }
@@ -118,8 +118,12 @@ impl Report {
                 document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
             }
         }
+        if document == before {
+            member.note_served(session, now);
+            return None;
+        }
         self.tries += 1;
-        if document == before || self.tries > TRIES {
+        if self.tries > TRIES {
             return None;
         }
         let replacement = Replacement {
@@ -173,6 +177,7 @@ mod tests {
     struct Shelf {
         document: RefCell<Option<Vec<u8>>>,
         is_away: Cell<bool>,
+        is_full: Cell<bool>,
     }
 
     impl Shelf {
@@ -189,6 +194,9 @@ mod tests {
 
         fn replace(&self, new: Replacement) -> Result<bool, StoreError> {
             self.answer()?;
+            if self.is_full.get() {
+                return Err(StoreError::new(StoreProblem::Full, "the store is full"));
+            }
             let is_seen = *self.document.borrow() == new.seen;
             if is_seen {
                 self.document.replace(Some(new.document));
@@ -332,5 +340,21 @@ mod tests {
         program.renew(2, at(10));
         assert_eq!(program.report(&store, at(10)), (0, 0));
         assert_eq!(program.report(&store, at(11)), (1, 0));
+    }
+
+    /// The second program has nothing to write, because the first one has written.
+    #[test]
+    fn rule_26_full_store_is_back_when_another_session_has_written() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
+        store.is_full.set(true);
+        assert_eq!(fleet.each_mut().map(|program| program.log_in(&store, at(0))), [true; 2]);
+        store.is_full.set(false);
+        let told = fleet.each_mut().map(|program| program.report(&store, at(2)));
+        assert_eq!(told, [(1, 1), (1, 0)]);
+        for program in &fleet {
+            let events = program.session.journal().since(0).map(|entry| entry.event.name());
+            let events = events.filter(|name| name.starts_with("store"));
+            assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
+        }
     }
 }

@@ -109,3 +109,22 @@ fn live(store: &StoreSetup) {
 fn garbage(path: &Path) {
     fs::write(path, [7; 99]).unwrap();
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn members_end_with_a_test_that_panics() {
+    let ids = std::sync::Mutex::new(Vec::new());
+    let test = std::panic::catch_unwind(|| {
+        let emulator = emulator();
+        let mut fleet = Fleet::new(program(), &emulator, None);
+        fleet.grow(2);
+        ids.lock().unwrap().extend(fleet.members().iter().map(waldo_fleet::Member::id));
+        // This panics without a message.
+        std::panic::resume_unwind(Box::new(()));
+    });
+    assert!(test.is_err());
+    // A poisoned lock still has the ids.
+    let ids = ids.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    assert_eq!(ids.len(), 2);
+    assert!(ids.iter().all(|id| !Path::new("/proc").join(id.to_string()).exists()), "{ids:?}");
+}
