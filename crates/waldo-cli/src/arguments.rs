@@ -131,6 +131,7 @@ Examples:
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "waldo request [OPTIONS] [METHOD] PATH [PART]...")]
 #[command(after_help = "\
 Examples:
   waldo request '/customer?field=id'
@@ -145,15 +146,15 @@ The body goes to stdout, and everything else to stderr. The token goes to the AP
 no redirect is followed. A file is read again if the call has to be sent again; stdin cannot be.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct RequestOptions {
-    /// GET, POST, PUT, PATCH, DELETE or HEAD (default: GET, or POST if there is a body), and the path,
-    /// such as /customer. Then the parts:
+    /// The method: GET, POST, PUT, PATCH, DELETE or HEAD. Default: POST if there is a body, or GET.
+    /// Then the path, such as /customer. Then the parts:
     ///   name=text      a field of the JSON body, or of the form
     ///   name:=json     a field of the JSON body, such as age:=36
     ///   name==text     a pair of the query, like --query
     ///   name@file      a file of a multipart form
     ///   @file          the body itself
     ///   -              the body itself, from stdin
-    #[arg(value_name = "METHOD] PATH [PART", required = true, num_args = 1.., verbatim_doc_comment)]
+    #[arg(value_name = "WORDS", required = true, num_args = 1.., verbatim_doc_comment)]
     #[arg(value_hint = clap::ValueHint::Other)]
     pub(crate) words: Vec<OsString>,
 

@@ -5,12 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use httpdate::fmt_http_date;
 use serde_json::{Value, json};
 use waldo_auth_core::{Call, Config, Credentials, Head, Now, Outcome, Session, Step};
 use waldo_ureq::ClientBuilder;
-use waldo_ureq::http::header::DATE;
-use waldo_ureq::http::{HeaderMap, Request, StatusCode};
+use waldo_ureq::http::{HeaderMap, Request, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use crate::exit::Exit;
@@ -45,7 +43,7 @@ pub(crate) fn run(as_json: bool) -> Result<Exit, Failure> {
     let date = |name| claims.get(name).and_then(Value::as_f64).and_then(to_date);
     let (issued, expires) = (date("iat"), date("exp"));
     let left = expires.map(|expires| expires.duration_since(now).unwrap_or_default());
-    let verdict = judge(token, now);
+    let verdict = judge(token, left, now);
     let shown = |date: Option<SystemTime>| date.map(terminal::date);
     if as_json {
         let json = json!({
@@ -85,29 +83,36 @@ fn to_date(seconds: f64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
-/// What a client would do if a login brought this token now.
-fn judge(token: &str, now: SystemTime) -> String {
-    judged(token, now).unwrap_or_else(|| "the client would not use it".to_owned())
+/// What a client would do with this token, of which so much is `left`.
+fn judge(token: &str, left: Option<Duration>, now: SystemTime) -> String {
+    let verdict = judged(token, left, Now::new(Duration::ZERO, now));
+    verdict.unwrap_or_else(|why| format!("the client would not use it: {why}"))
 }
 
-fn judged(token: &str, now: SystemTime) -> Option<String> {
-    let pair = Credentials::new("none", "none").ok()?;
-    let config = Config::builder(ClientBuilder::DEFAULT_ORIGIN, pair).build().ok()?;
-    let mut session = Session::new(config);
-    let at = Now::new(Duration::ZERO, now);
-    let mut request = Request::get(ClientBuilder::DEFAULT_ORIGIN).body(()).ok()?;
-    let Step::Authenticate(login, _) = session.admit(Call::replayable(), &mut request, at).ok()?
-    else {
-        return None;
+fn judged(token: &str, left: Option<Duration>, now: Now) -> Result<String, String> {
+    let session = || -> Result<Session, String> {
+        let pair = Credentials::new("none", "none").map_err(|error| error.to_string())?;
+        let config = Config::builder(ClientBuilder::DEFAULT_ORIGIN, pair).build();
+        config.map(Session::new).map_err(|error| error.to_string())
     };
-    let mut headers = HeaderMap::new();
-    // The server's clock counts, and here it is that of this machine.
-    headers.insert(DATE, fmt_http_date(now).parse().ok()?);
+    let mut first = session()?;
+    let mut request = Request::new(());
+    *request.uri_mut() = Uri::from_static(ClientBuilder::DEFAULT_ORIGIN);
+    let step = first.admit(Call::replayable(), &mut request, now);
+    let Step::Authenticate(login, _) = step.map_err(|error| error.to_string())? else {
+        return Err("there is no login".to_owned());
+    };
+    // A login brings the token.
     let body = Zeroizing::new(json!({ "token": token }).to_string());
-    let outcome = login.read(Head::new(StatusCode::OK, &headers), body.as_bytes());
+    let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), body.as_bytes());
     if let Outcome::Unavailable(failure) = &outcome {
-        return Some(format!("the client would not use it: {}", failure.reason()));
+        return Err(failure.reason().to_string());
     }
-    session.settle(login, outcome, at);
-    Some(session.explain(at).to_string())
+    first.settle(login, outcome, now);
+    let Some(snapshot) = first.snapshot(now) else { return Err("it has ended".to_owned()) };
+    let Some(left) = left else { return Ok(first.explain(now).to_string()) };
+    // Another run takes the token from a store.
+    let mut later = session()?;
+    later.resume(&snapshot.with_left(left, now), now).map_err(|error| error.to_string())?;
+    Ok(later.explain(now).to_string())
 }

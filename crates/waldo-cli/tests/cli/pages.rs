@@ -1,0 +1,1 @@
+//! The commands of docs/cli.md run.
