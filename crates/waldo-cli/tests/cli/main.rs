@@ -2,15 +2,27 @@
 
 #![cfg(unix)]
 
+#[cfg(test)]
 mod calls;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod credentials;
+#[cfg(test)]
 mod fleet;
+#[cfg(test)]
 mod generated;
+#[cfg(test)]
 mod home;
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
 mod pipes;
+#[cfg(test)]
 mod places;
+#[cfg(test)]
 mod screen;
+#[cfg(test)]
 mod secrets;
+#[cfg(test)]
 mod terminal;
