@@ -34,7 +34,7 @@ format:
 
 # Write all generated texts: tables, lists, the state diagram, and the findings of the searches
 update:
-    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty \
+    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty --test fleet \
         --test picture --test scenarios
 
 # Certify the example of an adapter, or one scenario of it
@@ -48,6 +48,10 @@ explore BOUND="full":
 # Let chance choose the events of many virtual hours
 chance HOURS="1000000":
     cargo run --release -p waldo-simulation --example explore -- chance --hours {{HOURS}}
+
+# Try every order of steps of programs that share a store
+store:
+    cargo run --release -p waldo-simulation --example store -- exhaustive ci
 
 # Print the tables of a fleet: logins, leeway or operations
 fleet TABLE:

@@ -49,8 +49,8 @@ fn send(session: &SharedSession, mut call: Call, mut request: Request<Vec<u8>>) 
 
 /// Logs in for everyone.
 fn log_in(lead: Lead) {
-    let patience = |status| lead.body_timeout(status);
-    let answer = exchange(&lead.request(), Some(lead.timeout()), Login::MAX_BODY, patience);
+    let body_timeout = |status| lead.body_timeout(status);
+    let answer = exchange(&lead.request(), Some(lead.timeout()), Login::MAX_BODY, body_timeout);
     match answer.and_then(of_login) {
         Ok(answer) => lead.answer(Head::from(&answer), answer.body()),
         Err(e) if e.downcast_ref().is_some_and(Error::is_operation_timedout) => lead.time_out(e),
@@ -75,7 +75,7 @@ fn exchange(
     request: &Request<Vec<u8>>,
     within: Option<Duration>,
     at_most: usize,
-    patience: impl Fn(StatusCode) -> Option<Duration>,
+    body_timeout: impl Fn(StatusCode) -> Option<Duration>,
 ) -> Answer {
     let (mut easy, mut headers, mut body) = (Easy::new(), List::new(), Vec::new());
     // The lines of the head that have come, and the instant of the last one.
@@ -108,9 +108,9 @@ fn exchange(
         let head = String::from_utf8_lossy(&head.borrow()).into_owned();
         let status =
             head.rsplit("HTTP/").next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-        let patience = status.map_or(Some(Duration::MAX), &patience);
-        patience.is_some_and(|patience| {
-            read.get().is_none_or(|read: Instant| read.elapsed() <= patience)
+        let body_timeout = status.map_or(Some(Duration::MAX), &body_timeout);
+        body_timeout.is_some_and(|body_timeout| {
+            read.get().is_none_or(|read: Instant| read.elapsed() <= body_timeout)
         })
     };
     let mut transfer = easy.transfer();

@@ -145,10 +145,10 @@ impl Read for Unreadable {
 /// The body of a login's answer, within the limits of size and time.
 fn read(
     mut answer: Response<Body>,
-    patience: impl Fn(StatusCode) -> Option<Duration>,
+    body_timeout: impl Fn(StatusCode) -> Option<Duration>,
 ) -> Result<(Response<Body>, Vec<u8>), ureq::Error> {
     let mut body = Vec::new();
-    let Some(patience) = patience(answer.status()) else { return Ok((answer, body)) };
+    let Some(body_timeout) = body_timeout(answer.status()) else { return Ok((answer, body)) };
     let (began, mut reader) = (Instant::now(), answer.body_mut().as_reader());
     let mut chunk = [0; 8192];
     let ended = loop {
@@ -160,7 +160,7 @@ fn read(
         if body.len() > Login::MAX_BODY {
             break Ok(());
         }
-        if began.elapsed() > patience {
+        if began.elapsed() > body_timeout {
             break Err(io::ErrorKind::TimedOut.into());
         }
     };

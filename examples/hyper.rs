@@ -157,10 +157,10 @@ async fn log_in(http: &Http, lead: &Lead) -> Result<Response<Bytes>, Failure> {
     let (head, mut body) =
         exchange(http, lead.request().map(Bytes::from), Upload::Send).await?.into_parts();
     let mut answer = Vec::new();
-    let Some(patience) = lead.body_timeout(head.status) else {
+    let Some(body_timeout) = lead.body_timeout(head.status) else {
         return Ok(Response::from_parts(head, Bytes::new()));
     };
-    let read = timeout(patience, async {
+    let read = timeout(body_timeout, async {
         while answer.len() <= Login::MAX_BODY
             && let Some(frame) = body.frame().await
         {

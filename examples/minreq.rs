@@ -89,7 +89,7 @@ fn answer(lead: &Lead) -> Result<Response<Vec<u8>>, Error> {
     let mut answer = exchange(&lead.request(), lead.timeout())?;
     let status = answer.status();
     let body = match lead.body_timeout(status) {
-        Some(patience) => read(answer.body_mut(), Login::MAX_BODY, patience),
+        Some(body_timeout) => read(answer.body_mut(), Login::MAX_BODY, body_timeout),
         None => Ok(Vec::new()),
     };
     // If the status is not a success, it says enough, even if the body breaks off.

@@ -2,10 +2,12 @@
 // from the API's documents alone.
 //
 //   node server.mjs --port 0 --key KEY --secret SECRET --signing-key TEXT --lifetime SECONDS \
-//     --rotation lenient|strict --known-after MILLISECONDS
+//     --rotation lenient|strict --known-after MILLISECONDS --fault NAME
 //
 // For the time --known-after, the server refuses the token of a login. Several servers that learn
 // of the token one after the other behave in the same way.
+//
+// With --fault, the server breaks one rule, so that a test of this server fails.
 //
 // The first line of output is `listening on http://127.0.0.1:PORT`. GET /_stats returns the counts.
 
@@ -23,16 +25,19 @@ const { values: options } = parseArgs({
     lifetime: { type: 'string', default: '3600' },
     rotation: { type: 'string', default: 'lenient' },
     'known-after': { type: 'string', default: '0' },
+    fault: { type: 'string' },
   },
 });
 
 const signingKey = options['signing-key'] ?? options.secret;
 const expiresIn = Number(options.lifetime);
 const stats = { logins: 0, refusedLogins: 0, statuses: {}, loginsAtOnce: 0 };
-const knownAfter = Number(options['known-after']);
+const hasFault = (name) => options.fault === name;
+const knownAfter = hasFault('knows-at-once') ? 0 : Number(options['known-after']);
 const spent = new Set();
 const unknown = new Set();
 let loggingIn = 0;
+let calls = 0;
 
 const issue = (jwtid = randomUUID()) => jwt.sign({}, signingKey, { expiresIn, jwtid });
 const refuse = (response, status, code, message) => response.status(status).json({ code, message });
@@ -60,7 +65,7 @@ app.post('/authenticate', express.json(), (request, response) => {
       stats.refusedLogins += 1;
       return refuse(response, 400, 'MISSING_PARAMETERS', 'Missing parameters');
     }
-    if (apiKey !== options.key || clientSecret !== options.secret) {
+    if ((apiKey !== options.key || clientSecret !== options.secret) && !hasFault('accepts-any-secret')) {
       stats.refusedLogins += 1;
       return refuse(response, 401, 'INVALID_API_KEY', 'Invalid API key');
     }
@@ -81,19 +86,23 @@ app.use((request, response, next) => {
   try {
     if (scheme !== 'Bearer') throw new Error('the scheme is not Bearer');
     const { jti } = jwt.verify(token, signingKey, { algorithms: ['HS256'] });
-    if (unknown.has(jti)) throw new Error('the token is not known yet');
+    calls += 1;
+    if (hasFault(`refuses-call-${calls}`)) throw new Error('the fault refuses this token');
+    if (unknown.has(jti) || hasFault('never-knows')) throw new Error('the token is not known yet');
     if (spent.has(jti)) throw new Error('the token has been used');
     if (options.rotation === 'strict') spent.add(jti);
   } catch {
     return refuse(response, 401, 'INVALID_TOKEN', 'Invalid token.');
   }
-  response.set('Authorization', `Bearer ${issue()}`);
+  // Without renewals, the refused token is the held one.
+  const renews = !hasFault('renews-nothing') && !options.fault?.startsWith('refuses-call-');
+  if (renews) response.set('Authorization', `Bearer ${issue()}`);
   return next();
 });
 
 app.use(express.json());
 app.get('/customer', (request, response) => response.json({ field: request.query.field }));
-app.post('/onboard', (request, response) => response.json({ requestId: randomUUID(), event: 'onboard', received: request.body }));
+app.post('/onboard', (request, response) => response.json({ requestId: randomUUID(), event: 'onboard', received: hasFault('loses-a-body') ? null : request.body }));
 app.use((_request, response) => refuse(response, 404, 'NOT_FOUND', 'Not found'));
 
 const server = app.listen(Number(options.port), '127.0.0.1', (error) => {

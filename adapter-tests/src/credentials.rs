@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use waldo_emulator::model::{Policy, Server};
 
 use crate::adapter::{Adapter, Failure, Kind, Setup};
 use crate::listener::Listener;
-use crate::site::with_one_login_for_all;
+use crate::site::{on_threads, with_one_login_for_all};
 
 const CROWD: usize = 16;
 
@@ -100,4 +101,22 @@ pub fn rule_15_a_probe_uses_the_key_pair_of_the_source<A: Adapter>() {
         }
     };
     assert_eq!((status, logins(&emulator)), (200, (2, 1)));
+}
+
+pub fn rule_25_replaced_pair_costs_fleet_one_rejection<A: Adapter>() {
+    let server = Server::new(Policy::default()).with_key("wk.old", "ws.old");
+    let (emulator, files) = (Emulator::start(server).unwrap(), Files::new("old"));
+    let store = Arc::default();
+    let program = || A::from_source(Setup::new(emulator.origin()).store(&store), files.source());
+    let fleet: Vec<A> = (0..CROWD).map(|_| program()).collect();
+    assert!(fleet.iter().all(|client| client.status() == 200));
+    assert_eq!(logins(&emulator), (1, 0));
+    emulator.add_key("wk.new", "ws.new");
+    files.write("new");
+    emulator.revoke_key("wk.old");
+    fleet.iter().for_each(drop_token);
+    let call = |number: usize| fleet.get(number).map(Adapter::status);
+    let statuses = on_threads(CROWD, &Listener::new(), call, || ());
+    assert_eq!(statuses, [Some(200); CROWD]);
+    assert_eq!(logins(&emulator), (2, 1));
 }

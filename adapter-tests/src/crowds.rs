@@ -8,7 +8,7 @@ use waldo_emulator::{Emulator, Hold};
 
 use crate::adapter::{Adapter, Failure, Kind, Setup};
 use crate::listener::Listener;
-use crate::site::{PATIENCE, emulator, on_threads, storm_rounds, with_one_login_for_all};
+use crate::site::{TIMEOUT, emulator, on_threads, storm_rounds, with_one_login_for_all};
 
 const CROWD: usize = 64;
 
@@ -45,7 +45,7 @@ pub fn rule_13_a_storm_of_401s_is_exactly_one_login<A: Adapter>() {
         emulator.reset_stats();
         emulator.hold(Hold::calls());
         let expire = || {
-            assert!(emulator.wait_until_held(CROWD, PATIENCE), "round {round}");
+            assert!(emulator.wait_until_held(CROWD, TIMEOUT), "round {round}");
             emulator.expire_all();
             emulator.release_all();
         };
@@ -91,7 +91,7 @@ pub fn waiting_call_logs_in_at_once_after_reset<A: Adapter>() {
             listener.wait_for("coalesced", 1);
             client.reset(Credentials::new("wk.other", "ws.other").unwrap());
             // Long before the lease ends, there is another login.
-            assert!(emulator.wait_until_held(2, PATIENCE));
+            assert!(emulator.wait_until_held(2, TIMEOUT));
             emulator.release(Target::Login);
         };
         assert_eq!(on_threads(2, &listener, |_| client.status(), reset), [200; 2]);

@@ -1,7 +1,7 @@
 //! Nothing takes longer than it may. A case that measures allows for a slow machine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use waldo_emulator::model::{Answer, Fault, RetryAfter, Target};
 use crate::adapter::{Adapter, Call, Failure, Kind, Setup};
 use crate::listener::Listener;
 use crate::scripted::{Scripted, jwt};
-use crate::site::{PATIENCE, emulator};
+use crate::site::{TIMEOUT, emulator};
 
 /// Far above every limit that is tested here, and far below the other limits.
 const SOON: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub fn a_call_that_hangs_ends_with_its_timeout<A: Adapter>() {
     let emulator = emulator();
     let timeout = Duration::from_millis(300);
     let client = A::build(Setup { timeout, ..Setup::new(emulator.origin()) });
-    let patient = client.send(Call::get("/customer?field=id").within(PATIENCE));
+    let patient = client.send(Call::get("/customer?field=id").within(TIMEOUT));
     assert_eq!(patient.unwrap().status, 200);
     emulator.push_fault(Fault::call(Answer::Hang).forever());
     let began = Instant::now();
@@ -77,10 +77,7 @@ pub fn client_max_wait_bounds_each_call<A: Adapter>() {
 }
 
 pub fn max_wait_does_not_bound_the_attempt<A: Adapter>() {
-    let server = Scripted::start(|exchange| {
-        if exchange.is_login() {
-            return exchange.grant(&jwt(1));
-        }
+    let server = Scripted::granting(|exchange| {
         thread::sleep(Duration::from_millis(50));
         exchange.answer(200, "", "");
     });
@@ -140,7 +137,7 @@ pub fn a_follower_waits_no_longer_than_it_may<A: Adapter>() {
     emulator.hold(Hold::logins());
     thread::scope(|scope| {
         let leader = scope.spawn(|| client.status());
-        assert!(emulator.wait_until_held(1, PATIENCE));
+        assert!(emulator.wait_until_held(1, TIMEOUT));
         let failure = listener.during(|| client.send(hasty())).unwrap_err();
         assert!(failure.is_deadline(), "{failure:?}");
         assert_eq!(listener.count("coalesced"), 1);
@@ -151,12 +148,10 @@ pub fn a_follower_waits_no_longer_than_it_may<A: Adapter>() {
 }
 
 pub fn rule_14_max_wait_excludes_time_of_sending<A: Adapter>() {
-    let (max_wait, logins) = (Duration::from_millis(300), AtomicU32::new(0));
-    let server = Scripted::start(move |exchange| {
-        if exchange.is_login() {
-            exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst)));
-        } else if exchange.line == "GET /slow" && exchange.bears(&jwt(0)) {
-            thread::sleep(max_wait * 2);
+    let max_wait = Duration::from_secs(1);
+    let server = Scripted::granting(move |exchange| {
+        if exchange.line == "GET /slow" && exchange.bears(&jwt(1)) {
+            thread::sleep(max_wait * 3 / 2);
             exchange.answer(401, "", "");
         } else {
             exchange.answer(200, "", "");

@@ -11,7 +11,7 @@ use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, 
 
 use crate::adapter::{Adapter, Kind, Setup};
 use crate::listener::Listener;
-use crate::site::{PATIENCE, emulator, on_threads};
+use crate::site::{TIMEOUT, emulator, on_threads};
 
 const FLEET: usize = 16;
 
@@ -108,7 +108,7 @@ pub fn rule_25_revoked_token_costs_fleet_one_login<A: Adapter>() {
         &Listener::new(),
         |number| fleet.get(number).unwrap().status(),
         || {
-            assert!(emulator.wait_until_held(FLEET, PATIENCE));
+            assert!(emulator.wait_until_held(FLEET, TIMEOUT));
             emulator.expire_all();
             emulator.release_all();
         },

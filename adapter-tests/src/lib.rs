@@ -33,7 +33,7 @@ pub use adapter::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
 pub use listener::{Heard, Listener};
 pub use refuser::{Manner, Refuser};
 pub use scripted::{Exchange, Scripted, jwt};
-pub use site::{PATIENCE, bounded, on_threads, run, with_one_login_for_all};
+pub use site::{TIMEOUT, bounded, on_threads, run, with_one_login_for_all};
 pub use stream::Stream;
 
 /// Makes a test of each case that every adapter must pass.
@@ -42,6 +42,7 @@ macro_rules! test_adapter {
     ($adapter:ident) => {
         $crate::cases! { $adapter:
             credentials {
+                rule_25_replaced_pair_costs_fleet_one_rejection
                 rule_15_a_replaced_key_pair_costs_one_rejection_and_one_login
                 rule_15_a_probe_uses_the_key_pair_of_the_source
             }

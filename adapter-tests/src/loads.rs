@@ -9,7 +9,7 @@ use waldo_emulator::Hold;
 use waldo_emulator::model::{Answer, Fault, Target};
 
 use crate::adapter::{Adapter, Setup};
-use crate::site::{PATIENCE, emulator};
+use crate::site::{TIMEOUT, emulator};
 
 const THREADS: usize = 500;
 
@@ -54,7 +54,7 @@ pub fn rule_13_a_storm_of_500_answers_401_is_one_login<A: Adapter>() {
         emulator.hold(Hold::calls());
         let answers = thread::scope(|scope| {
             scope.spawn(|| {
-                assert!(emulator.wait_until_held(THREADS, PATIENCE), "round {round}");
+                assert!(emulator.wait_until_held(THREADS, TIMEOUT), "round {round}");
                 emulator.expire_all();
                 emulator.release_all();
             });

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -61,6 +61,19 @@ impl Scripted {
             }
         });
         Self { port, shared }
+    }
+
+    /// Grants each login, and answers calls by the script. The first login gets `jwt(1)`, the second
+    /// `jwt(2)`.
+    pub fn granting(script: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
+        let logins = AtomicU32::new(0);
+        Self::start(move |exchange| {
+            if exchange.is_login() {
+                exchange.grant(&jwt(logins.fetch_add(1, Ordering::SeqCst) + 1));
+            } else {
+                script(exchange);
+            }
+        })
     }
 
     pub fn origin(&self) -> String {

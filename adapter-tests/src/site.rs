@@ -14,7 +14,7 @@ use waldo_test_driver::setting::Setting;
 use crate::listener::Listener;
 
 /// The longest that anything in a test is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) fn emulator() -> Emulator {
     Emulator::start(Server::default()).unwrap()
@@ -32,7 +32,7 @@ pub fn bounded(test: impl FnOnce() + Send + 'static) {
         test();
         done.send(()).unwrap();
     });
-    let limit = PATIENCE * (6 + storm_rounds() / 10);
+    let limit = TIMEOUT * (6 + storm_rounds() / 10);
     let timed_out = matches!(ended.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
     assert!(!timed_out, "the test did not end");
     if let Err(panic) = running.join() {

@@ -14,8 +14,8 @@ use http::{HeaderValue, Request, Response};
 use crate::contender::{Batch, Contender};
 use crate::group::Group;
 use crate::jwt::mint;
-use crate::limit::Limit::AtMost;
-use crate::subject::{self, Core, Shared};
+use crate::limit::Limit::{AtMost, More};
+use crate::subject::{self, Core, Shared, Stored};
 
 /// The size of the token, in bytes. With its scheme it has 250 bytes.
 const TOKEN: usize = 243;
@@ -23,9 +23,9 @@ const TOKEN: usize = 243;
 /// The size of a renewed token, in bytes.
 const RENEWED: usize = 400;
 
-/// The groups: the core alone, and the shared session without and with renewals.
-pub fn groups() -> [Group; 3] {
-    [core(), shared(), renewed()]
+/// The groups: the core alone, the shared session without and with renewals, and with a store.
+pub fn groups() -> [Group; 4] {
+    [core(), shared(), renewed(), stored()]
 }
 
 /// The groups that are timed from two threads too.
@@ -103,6 +103,35 @@ pub fn renewed() -> Group {
         .allocations(AtMost(1.0)),
     )
     .in_batches_of(1024)
+}
+
+/// A call whose response brings no new token, without and with a store.
+pub fn stored() -> Group {
+    let (plain, stored) = (mint(TOKEN, 0), mint(TOKEN, 0));
+    Group::new(
+        "A6",
+        "A call and its response, with a store",
+        Contender::repeating("a shared session without a store", move || {
+            let (session, mut request) = (Shared::holding(&plain), request());
+            move || {
+                let attempt = session.attach(&mut request);
+                session.conclude(attempt, black_box(&mut Response::new(())));
+            }
+        })
+        .instructions(AtMost(1500.0))
+        .allocations(AtMost(0.0)),
+    )
+    .with(
+        Contender::repeating("a shared session with a store", move || {
+            let (session, mut request) = (Stored::holding(&stored), request());
+            move || {
+                let attempt = session.attach(&mut request);
+                session.conclude(attempt, black_box(&mut Response::new(())));
+            }
+        })
+        .instructions(More(100.0))
+        .allocations(AtMost(0.0)),
+    )
 }
 
 /// Calls of a shared session, and their responses.

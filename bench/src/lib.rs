@@ -26,10 +26,10 @@ mod server;
 mod subject;
 mod table;
 
-pub mod adopt;
 pub mod attach;
 pub mod callgrind;
 pub mod crowd;
+pub mod renew;
 pub mod request;
 pub mod rounds;
 pub mod stampede;

@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 use clap::Parser;
 use waldo_bench::stampede::{IMPOSSIBLE, Outcome, SCENARIOS, Scenario};
 use waldo_bench::{
-    Count, Group, Pinned, Rounds, Server, Table, adopt, attach, breaches, callgrind, crowd,
+    Count, Group, Pinned, Rounds, Server, Table, attach, breaches, callgrind, crowd, renew,
     request, wakeups,
 };
 use waldo_progress::Progress;
@@ -35,7 +35,7 @@ fn run(command: Command) -> io::Result<()> {
     let of = |tables| Progress::of(tables as u64, "tables");
     match command {
         Command::Attach(pace) => attach(seeded(pace), &of(attached())),
-        Command::Adopt(pace) => adopt(seeded(pace), &of(adopt::groups().count())),
+        Command::Renew(pace) => renew(seeded(pace), &of(renew::groups().count())),
         Command::Request(pace) => request(seeded(pace), &of(1))?,
         Command::Crowd(pace) => crowd(seeded(pace), &of(CROWD)),
         Command::Stampede { rounds, impossible: false } => {
@@ -70,12 +70,12 @@ fn counted(counting: &Counting) -> usize {
 
 fn all(pace: Pace) -> io::Result<()> {
     let counting = Counting::default();
-    let timed = attached() + adopt::groups().count() + 1 + CROWD;
+    let timed = attached() + renew::groups().count() + 1 + CROWD;
     // A scenario of the stampede takes about as long as a table.
     let tables = timed + counted(&counting) + SCENARIOS.len();
     let progress = &Progress::of(tables as u64, "tables");
     attach(pace, progress);
-    adopt(pace, progress);
+    renew(pace, progress);
     request(pace, progress)?;
     crowd(pace, progress);
     count(&counting, progress)?;
@@ -97,9 +97,9 @@ fn attach(pace: Pace, progress: &Progress) {
     }
 }
 
-fn adopt(pace: Pace, progress: &Progress) {
+fn renew(pace: Pace, progress: &Progress) {
     let rounds = rounds(pace, 301);
-    adopt::groups().for_each(|group| time(&group, rounds, progress));
+    renew::groups().for_each(|group| time(&group, rounds, progress));
 }
 
 fn request(pace: Pace, progress: &Progress) -> io::Result<()> {
@@ -154,7 +154,7 @@ fn show(table: &Table, progress: &Progress) {
 /// All groups that can be counted. The group of requests needs a server.
 fn groups(server: Option<&Server>) -> impl Iterator<Item = Group> {
     let request = server.map(request::group);
-    attach::groups().into_iter().chain(adopt::groups()).chain(request).chain([crowd::group()])
+    attach::groups().into_iter().chain(renew::groups()).chain(request).chain([crowd::group()])
 }
 
 fn count(counting: &Counting, progress: &Progress) -> io::Result<()> {

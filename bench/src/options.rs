@@ -17,7 +17,7 @@ pub(crate) enum Command {
     /// A: attach a held token to a request
     Attach(Pace),
     /// B: hold the token of a response
-    Adopt(Pace),
+    Renew(Pace),
     /// C: make a whole request over loopback
     Request(Pace),
     /// E, F: many calls in flight, and threads that wait for a login

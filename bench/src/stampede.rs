@@ -26,7 +26,7 @@ const THREADS: usize = 64;
 const LOGIN: Duration = Duration::from_millis(10);
 
 /// The time after which an unfinished thread counts as stalled.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The lifetime of a token that ends soon.
 const SHORT: Duration = Duration::from_millis(500);
@@ -151,7 +151,7 @@ impl Outcome {
 fn cold() -> Played {
     let emulator = emulator(Policy::default());
     let client = builder(&emulator).build().unwrap();
-    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, TIMEOUT, || call(&client), || wait_for_grant(&emulator))
 }
 
 fn expiry() -> Played {
@@ -164,7 +164,7 @@ fn expiry() -> Played {
     // The next token must not end within the round.
     emulator.set_policy(Policy::default());
     emulator.reset_stats();
-    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, TIMEOUT, || call(&client), || wait_for_grant(&emulator))
 }
 
 fn renewal() -> Played {
@@ -178,7 +178,7 @@ fn renewal() -> Played {
             call(&client);
         }
     };
-    let played = play(&emulator, 0, PATIENCE, calls, || {});
+    let played = play(&emulator, 0, TIMEOUT, calls, || {});
     assert!(played.took >= SHORT * LIVES, "the calls must outlast a token");
     played
 }
@@ -192,10 +192,10 @@ fn storm() -> Played {
     play(
         &emulator,
         0,
-        PATIENCE,
+        TIMEOUT,
         || call(&client),
         || {
-            assert!(emulator.wait_until_held(THREADS, PATIENCE), "all calls must be in flight");
+            assert!(emulator.wait_until_held(THREADS, TIMEOUT), "all calls must be in flight");
             emulator.expire_all();
             emulator.release(Target::Calls);
             wait_for_grant(&emulator);
@@ -207,12 +207,12 @@ fn failure() -> Played {
     let emulator = emulator(Policy::default());
     emulator.push_fault(Fault::login(Answer::status(503)).times(1));
     let client = builder(&emulator).build().unwrap();
-    play(&emulator, 0, PATIENCE, || call(&client), || wait_for_grant(&emulator))
+    play(&emulator, 0, TIMEOUT, || call(&client), || wait_for_grant(&emulator))
 }
 
 /// One thread leads the login that hangs, and may hang itself.
 fn resumption() -> Played {
-    resumed(1, PATIENCE)
+    resumed(1, TIMEOUT)
 }
 
 /// Half of the threads wait for a login when a token comes from a store, and half come later.
@@ -232,7 +232,7 @@ fn resumed(hanging: usize, timeout: Duration) -> Played {
         call(&client);
     };
     play(&emulator, hanging, timeout, waits_for_token, || {
-        assert!(emulator.wait_until_held(1, PATIENCE), "a thread must lead a login");
+        assert!(emulator.wait_until_held(1, TIMEOUT), "a thread must lead a login");
         client.resume(&stored).unwrap();
         resumed.wait();
     })
@@ -271,7 +271,7 @@ fn play(
 
 fn wait_for_grant(emulator: &Emulator) {
     assert!(
-        wait_until(PATIENCE, || emulator.stats().server.logins_granted > 0),
+        wait_until(TIMEOUT, || emulator.stats().server.logins_granted > 0),
         "a login must be granted"
     );
 }

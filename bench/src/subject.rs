@@ -1,16 +1,18 @@
 //! The subjects of the measurements. Only this file calls the core and the adapter, so a change of
 //! their API changes only this file.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use waldo_auth_client::{Admission, Lead, SharedSession};
+use waldo_auth_client::{Admission, Lead, SharedSession, Sharing};
 use waldo_auth_core::{
     Attempt, Call, Config, Credentials, Explanation, Head, Now, Session, Step, Verdict,
 };
+use waldo_store::{MemoryStore, Store};
 use waldo_ureq::Client;
 
 use crate::jwt::SECRET;
@@ -115,6 +117,40 @@ impl Shared {
                 Admission::Refuse(refused) => panic!("{refused}"),
             };
         }
+    }
+}
+
+/// A session that threads share, and the store through which it shares its token.
+pub(crate) struct Stored {
+    shared: Shared,
+    sharing: Sharing<dyn Store>,
+}
+
+impl Stored {
+    /// A session that has logged in, and has told the store its token.
+    pub(crate) fn holding(token: &str) -> Self {
+        let shared = Shared::new();
+        let sharing =
+            Sharing::new(shared.0.clone(), Arc::new(MemoryStore::new()) as Arc<dyn Store>);
+        let mut request = Request::get(ORIGIN).body(()).unwrap();
+        let attempt = shared.log_in(&mut request, |lead| {
+            let (lead, reporter) = sharing.claim(lead).unwrap();
+            grant(lead, token);
+            reporter.report();
+        });
+        let stored = Self { shared, sharing };
+        stored.conclude(attempt, &mut Response::new(()));
+        stored
+    }
+
+    pub(crate) fn attach(&self, request: &mut Request<()>) -> Attempt {
+        self.shared.attach(request)
+    }
+
+    /// Concludes, and asks whether there is something to report, as an adapter does.
+    pub(crate) fn conclude(&self, attempt: Attempt, response: &mut Response<()>) {
+        self.shared.conclude(attempt, response);
+        self.sharing.report(false);
     }
 }
 

@@ -23,7 +23,7 @@ const WAITERS: [usize; 3] = [1, 10, 1000];
 const CALM: Duration = Duration::from_millis(10);
 
 /// The time in which all threads must have come. Otherwise the bench has a mistake.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The stack of a waiter, in bytes. It is small, because the machine may have little memory for
 /// stacks.
@@ -49,8 +49,10 @@ struct Way {
 }
 
 /// All ways to wait. The first one is the reference.
-const WAYS: [Way; 2] =
-    [Way { name: "an event alone", wake: bell }, Way { name: "a shared session", wake: session }];
+const WAYS: [Way; 2] = [
+    Way { name: "an event alone", wake: condvar },
+    Way { name: "a shared session", wake: session },
+];
 
 /// Wakes all numbers of threads in each way, in this number of rounds.
 pub fn table(rounds: usize, seed: u64) -> Table {
@@ -106,7 +108,7 @@ fn row(name: &str, waiters: usize, woken: &[Wakeup], reference: &[Wakeup]) -> [S
     ]
 }
 
-fn bell(waiters: usize) -> Wakeup {
+fn condvar(waiters: usize) -> Wakeup {
     let (state, settled) = (Mutex::new((0, false)), Condvar::new());
     let wait = || {
         let mut state = state.lock().unwrap();
@@ -147,7 +149,7 @@ fn session(waiters: usize) -> Wakeup {
 fn calm(all_there: impl Fn() -> bool) {
     let began = Instant::now();
     while !all_there() {
-        assert!(began.elapsed() < PATIENCE, "all threads must wait in time");
+        assert!(began.elapsed() < TIMEOUT, "all threads must wait in time");
         thread::sleep(CALM / 10);
     }
     thread::sleep(CALM);

@@ -10,7 +10,7 @@ use waldo_bench::callgrind::perform;
 use waldo_bench::rounds::{LARGEST, each, fill};
 use waldo_bench::{
     Allocations, Batch, Contender, Count, Distribution, Group, Limit, Limits, Rounds, Server,
-    Table, Timing, adopt, attach, breaches, crowd, request,
+    Table, Timing, attach, breaches, crowd, renew, request,
 };
 
 fn rounds(rounds: usize) -> Rounds {
@@ -193,12 +193,12 @@ impl Batch for Lie {
     fn perform(&mut self) {}
 
     fn check(&self) {
-        assert_eq!(0, 512, "nothing was adopted");
+        assert_eq!(0, 512, "nothing was renewed");
     }
 }
 
 #[test]
-#[should_panic(expected = "nothing was adopted")]
+#[should_panic(expected = "nothing was renewed")]
 fn batch_without_its_work_panics() {
     rounds(1).time(&Group::new("X5", "A lie", Contender::new("lie", |_| Lie)));
 }
@@ -287,7 +287,7 @@ fn a_table_has_a_cell_for_every_column() {
 fn every_limit_is_still_there() {
     let server =
         Server::start(Command::new(env!("CARGO_BIN_EXE_waldo-bench")).arg("serve")).unwrap();
-    let groups = attach::groups().into_iter().chain(adopt::groups());
+    let groups = attach::groups().into_iter().chain(renew::groups());
     let mut limits = Vec::new();
     for group in groups.chain([request::group(&server), crowd::group()]) {
         for contender in
@@ -328,7 +328,7 @@ fn every_limit_is_still_there() {
 /// Each contender checks its own work, for example that each new token was held.
 #[test]
 fn each_contender_passes_its_own_check() {
-    for group in attach::groups().into_iter().chain(adopt::groups()) {
+    for group in attach::groups().into_iter().chain(renew::groups()) {
         for contender in group.contenders() {
             let mut batch = contender.prepare(group.operations().unwrap_or(10));
             batch.perform();

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The pages whose commands are checked.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     ".github/PULL_REQUEST_TEMPLATE.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -23,6 +23,7 @@ const PAGES: [&str; 18] = [
     "docs/conformance.md",
     "docs/cookbook.md",
     "docs/dev/mutants.md",
+    "docs/fleet.md",
     "docs/dev/performance.md",
     "docs/dev/regressions.md",
     "docs/dev/verification.md",

@@ -49,7 +49,7 @@ mod over_hyper;
 mod over_minreq;
 
 /// The time limit of a call without a deadline.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Makes one call within its deadline. Returns `None` if the call was cancelled.
 type MakesCall = fn(
@@ -95,7 +95,7 @@ impl Client for Embedded {
             BodyKind::None | BodyKind::Replayable => Call::replayable(),
             BodyKind::OneShot => Call::one_shot(),
         };
-        let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(PATIENCE));
+        let deadline = self.session.now().saturating_add(ask.deadline().unwrap_or(TIMEOUT));
         let request = ask.request().clone();
         match (self.embedding.call)(&self.session, call.with_deadline(deadline), request, ask) {
             Some(Ok(response)) => {

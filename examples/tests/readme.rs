@@ -52,7 +52,7 @@ fn all_code_of_the_guide_stands_in_a_program() {
 }
 
 /// The pages that are checked for their links.
-const DOCUMENTS: [&str; 22] = [
+const DOCUMENTS: [&str; 24] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -64,7 +64,9 @@ const DOCUMENTS: [&str; 22] = [
     "docs/conformance.md",
     "docs/cookbook.md",
     "docs/embedding.md",
+    "docs/fleet.md",
     "docs/guarantees.md",
+    "docs/security.md",
     "docs/dev/regressions.md",
     "docs/dev/mutants.md",
     "docs/dev/performance.md",

@@ -134,7 +134,10 @@ fn read(body: &[u8]) -> Result<Option<String>, Box<dyn std::error::Error + Send 
     let login = login()?;
     Ok(match login.read(Head::new(StatusCode::UNAUTHORIZED, &HeaderMap::new()), body) {
         Ended::Rejected(rejection) => Some(rejection.code().as_str().to_owned()),
-        Ended::Granted(_) | Ended::Unavailable(_) | Ended::Abandoned => None,
+        Ended::Granted(_)
+        | Ended::Unavailable(_)
+        | Ended::FailedElsewhere(_)
+        | Ended::Abandoned => None,
     })
 }
 

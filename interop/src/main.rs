@@ -3,8 +3,8 @@
 //! The programs are a server on express and jsonwebtoken that follows the API's documents, the
 //! API's own Node sample, and the JSON reader of Node and browsers.
 //!
-//! Each test compares the counts of the other side with the expected counts. `bash interop/run`
-//! installs the libraries first.
+//! Each test compares the counts of the other side with the expected counts, and then must fail
+//! against a server with a fault. `bash interop/run` installs the libraries first.
 
 #![expect(clippy::print_stdout, reason = "the program prints its results")]
 
@@ -23,7 +23,8 @@ use waldo_ureq::{Client, Credentials, Error};
 use crate::node::{Express, Settings, sample};
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-type Meeting = fn() -> Outcome;
+/// A test. The argument is the fault of the other side.
+type Meeting = fn(Option<&'static str>) -> Outcome;
 
 const KEY: &str = "wk.interop";
 const SECRET: &str = "ws.interop";
@@ -36,20 +37,35 @@ const MEETINGS: [(&str, Meeting); 10] = [
     ("a restart with a new signing key costs one login, and no call fails", restart),
     ("a token that is known 300 ms after its issue costs one login, also after a restart", lag),
     ("a wrong secret is tried once", wrong_secret),
-    ("the API's own sample, bare renewals: ten calls, one login", || {
+    ("the API's own sample, bare renewals: ten calls, one login", |_| {
         sample_logins(RenewalForm::Bare, 1)
     }),
-    ("the API's own sample, renewals with Bearer: ten calls, ten logins", || {
+    ("the API's own sample, renewals with Bearer: ten calls, ten logins", |_| {
         sample_logins(RenewalForm::Bearer, 10)
     }),
-    ("100,000 texts that are nearly JSON: the client reads what JSON.parse reads", json::meeting),
+    ("100,000 texts that are nearly JSON: the client reads what JSON.parse reads", |_| {
+        json::meeting()
+    }),
+];
+
+/// Tests with a faulty server, and how each must fail.
+const FAULTS: [(&str, Meeting, &str); 9] = [
+    ("refuses-call-10", sequential, "logins: 2 instead of 1"),
+    ("loses-a-body", sequential, "the posted body: Some(Null) instead of"),
+    ("refuses-call-40", threads, "logins: 2 instead of 1"),
+    ("renews-nothing", strict, "the server answered 401"),
+    ("refuses-call-40", restart, "logins after the restart: 2 instead of 1"),
+    ("knows-at-once", lag, "the first call was accepted"),
+    ("never-knows", lag, "the server never accepted the token"),
+    ("accepts-any-secret", wrong_secret, "a call with a wrong secret was answered"),
+    ("renews with Bearer", |_| sample_logins(RenewalForm::Bearer, 1), "logins: 10 instead of 1"),
 ];
 
 fn main() -> ExitCode {
     let mut failed = 0;
     for (title, meeting) in MEETINGS {
         let started = Instant::now();
-        let outcome = meeting();
+        let outcome = meeting(None);
         let seconds = started.elapsed().as_secs_f32();
         match outcome {
             Ok(()) => println!("ok      {title} ({seconds:.1} s)"),
@@ -59,12 +75,23 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("\n{} passed, {failed} failed", MEETINGS.len() - failed);
+    for (fault, meeting, why) in FAULTS {
+        match meeting(Some(fault)) {
+            Err(error) if error.to_string().starts_with(why) => {
+                println!("fails   {fault}: {error}");
+            }
+            outcome => {
+                failed += 1;
+                println!("FAILED  {fault}: {outcome:?} instead of {why:?}");
+            }
+        }
+    }
+    println!("\n{} passed, {failed} failed", MEETINGS.len() + FAULTS.len() - failed);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn sequential() -> Outcome {
-    let server = Express::start(&Settings::default())?;
+fn sequential(fault: Option<&'static str>) -> Outcome {
+    let server = Express::start(&Settings { fault, ..Settings::default() })?;
     let client = client(&server.origin(), SECRET)?;
     for _ in 0..20 {
         customer(&client)?;
@@ -75,15 +102,15 @@ fn sequential() -> Outcome {
     server.expect(1, &[(200, 22)])
 }
 
-fn threads() -> Outcome {
-    let server = Express::start(&Settings::default())?;
+fn threads(fault: Option<&'static str>) -> Outcome {
+    let server = Express::start(&Settings { fault, ..Settings::default() })?;
     let client = client(&server.origin(), SECRET)?;
     all_at_once(&client, 32, 10)?;
     server.expect(1, &[(200, 321)])
 }
 
-fn short_lives() -> Outcome {
-    let server = Express::start(&Settings { lifetime_s: 2, ..Settings::default() })?;
+fn short_lives(fault: Option<&'static str>) -> Outcome {
+    let server = Express::start(&Settings { lifetime_s: 2, fault, ..Settings::default() })?;
     let client = client(&server.origin(), SECRET)?;
     for _ in 0..12 {
         customer(&client)?;
@@ -95,8 +122,8 @@ fn short_lives() -> Outcome {
     server.expect(2, &[(200, 46)])
 }
 
-fn strict() -> Outcome {
-    let server = Express::start(&Settings { strict: true, ..Settings::default() })?;
+fn strict(fault: Option<&'static str>) -> Outcome {
+    let server = Express::start(&Settings { strict: true, fault, ..Settings::default() })?;
     let client = client(&server.origin(), SECRET)?;
     for _ in 0..50 {
         customer(&client)?;
@@ -104,22 +131,23 @@ fn strict() -> Outcome {
     server.expect(1, &[(200, 51)])
 }
 
-fn restart() -> Outcome {
+/// The second server has the fault.
+fn restart(fault: Option<&'static str>) -> Outcome {
     let server = Express::start(&Settings::default())?;
     let client = client(&server.origin(), SECRET)?;
     all_at_once(&client, 32, 2)?;
     server.expect(1, &[(200, 65)])?;
     let port = server.port();
     drop(server);
-    let server =
-        Express::start(&Settings { port, signing_key: Some("another"), ..Settings::default() })?;
+    let signing_key = Some("another");
+    let server = Express::start(&Settings { port, signing_key, fault, ..Settings::default() })?;
     all_at_once(&client, 32, 2)?;
     expect("logins after the restart", server.stats()?.logins, 1)?;
     expect("calls answered after the restart", server.stats()?.answered(200), 65)
 }
 
-fn lag() -> Outcome {
-    let settings = Settings { known_after_ms: 300, ..Settings::default() };
+fn lag(fault: Option<&'static str>) -> Outcome {
+    let settings = Settings { known_after_ms: 300, fault, ..Settings::default() };
     let server = Express::start(&settings)?;
     let client = client(&server.origin(), SECRET)?;
     refused_for_a_while(&client)?;
@@ -149,8 +177,8 @@ fn refused_for_a_while(client: &Client) -> Outcome {
     Err("the server never accepted the token".into())
 }
 
-fn wrong_secret() -> Outcome {
-    let server = Express::start(&Settings::default())?;
+fn wrong_secret(fault: Option<&'static str>) -> Outcome {
+    let server = Express::start(&Settings { fault, ..Settings::default() })?;
     let client = client(&server.origin(), "ws.wrong")?;
     for _ in 0..50 {
         match customer(&client) {

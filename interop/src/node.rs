@@ -18,11 +18,20 @@ pub(crate) struct Settings {
     pub(crate) known_after_ms: u32,
     /// The signing key; `None` for the client secret.
     pub(crate) signing_key: Option<&'static str>,
+    /// The rule that the server breaks.
+    pub(crate) fault: Option<&'static str>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { port: 0, lifetime_s: 3600, strict: false, known_after_ms: 0, signing_key: None }
+        Self {
+            port: 0,
+            lifetime_s: 3600,
+            strict: false,
+            known_after_ms: 0,
+            signing_key: None,
+            fault: None,
+        }
     }
 }
 
@@ -75,6 +84,7 @@ impl Express {
         command.args(["--rotation", if settings.strict { "strict" } else { "lenient" }]);
         command.args(["--known-after", &settings.known_after_ms.to_string()]);
         command.args(settings.signing_key.map(|key| ["--signing-key", key]).into_iter().flatten());
+        command.args(settings.fault.map(|fault| ["--fault", fault]).into_iter().flatten());
         let mut server = Self { child: command.stdout(Stdio::piped()).spawn()?, port: 0 };
         let mut line = String::new();
         if let Some(output) = server.child.stdout.take() {

@@ -50,7 +50,7 @@ pub fn storm_of_401s(setup: Setup) {
         *refused.status_mut() = StatusCode::UNAUTHORIZED;
         match fixture.session.conclude(attempt, &mut refused) {
             Verdict::Retry(call) => caller.call(call).await,
-            Verdict::Deliver => panic!("a first 401 is healed"),
+            Verdict::Deliver => panic!("a first 401 is retried"),
         }
     });
     assert_sent(&ends, 2);

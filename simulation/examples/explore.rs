@@ -146,7 +146,7 @@ fn search<M: Machine>(cases: &[Case], progress: &Progress) -> Result<Report, Box
             let began = Instant::now();
             match exhaustive_with::<M>(&case.setup, || progress.add(1)) {
                 Ok(report) => {
-                    progress.print(|| tell(&case.name, &report, began.elapsed()));
+                    progress.print(|| print_row(&case.name, &report, began.elapsed()));
                     if let Ok(mut total) = total.lock() {
                         *total = total.and(report);
                     }
@@ -166,7 +166,7 @@ fn search<M: Machine>(cases: &[Case], progress: &Progress) -> Result<Report, Box
         return Err(failure);
     }
     let total = total.into_inner().unwrap_or_default();
-    tell("all", &total, began.elapsed());
+    print_row("all", &total, began.elapsed());
     Ok(total)
 }
 
@@ -179,7 +179,7 @@ fn on_every_core(work: impl Fn() + Sync) {
     });
 }
 
-fn tell(name: &str, report: &Report, took: Duration) {
+fn print_row(name: &str, report: &Report, took: Duration) {
     let Report { states, runs, schedules, .. } = report;
     println!("{name:<36} {states:>12} {runs:>12} {schedules:>26} {:>8.1}", took.as_secs_f64());
 }

@@ -2,6 +2,8 @@
 
 mod shrink;
 
+pub(crate) use shrink::shorten;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -187,7 +189,7 @@ fn failure<M: Machine>(
     seed: Option<u64>,
     found: Violation,
 ) -> Failure {
-    let taken = shrink::shorten(choices.taken().to_vec(), |taken| {
+    let taken = shorten(choices.taken().to_vec(), |taken| {
         let (result, transcript) = run_again::<M>(plan, taken);
         let same = |violation: Violation| {
             (violation.invariant, violation.clause) == (found.invariant, found.clause)

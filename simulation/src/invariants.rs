@@ -193,7 +193,7 @@ pub const INVARIANTS: &[Invariant] = &[
                    refusal is true.",
         clauses: &[
             Clause { name: "newer-token", objects: answers::is_401_despite_a_newer_token },
-            Clause { name: "healing-login", objects: answers::is_401_that_a_login_resolves },
+            Clause { name: "resolvable-401", objects: answers::is_401_that_a_login_resolves },
             Clause { name: "retry-at", objects: answers::is_referred_to_the_past },
             Clause { name: "rejected", objects: answers::is_refused_without_rejection },
             Clause { name: "unavailable", objects: answers::is_refused_too_early },

@@ -2,6 +2,7 @@
 
 mod choices;
 mod explore;
+pub mod fleet;
 pub mod invariants;
 pub mod machine;
 mod setup;

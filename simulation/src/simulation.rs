@@ -227,7 +227,7 @@ impl<'a, M: Machine> Simulation<'a, M> {
         self.tokens.texts().next().is_some()
     }
 
-    fn tell(&mut self, who: &dyn std::fmt::Display, what: impl FnOnce() -> String) {
-        self.transcript.tell(self.clocks.elapsed(), who, what);
+    fn record(&mut self, who: &dyn std::fmt::Display, what: impl FnOnce() -> String) {
+        self.transcript.record(self.clocks.elapsed(), who, what);
     }
 }

@@ -17,7 +17,7 @@ impl Transcript {
         Self { lines: Some(Vec::new()) }
     }
 
-    pub(crate) fn tell(
+    pub(crate) fn record(
         &mut self,
         at: Duration,
         who: &dyn fmt::Display,

@@ -58,7 +58,7 @@ pub(crate) struct Watch {
     pub(crate) logins: u64,
     /// Counts the logins that failed without a rejection, and the expired leases.
     pub(crate) failures: u64,
-    pub(crate) closed: Option<Closed>,
+    pub(crate) blocked: Option<Blocked>,
     /// The instants of the last drops that cost a permit.
     pub(crate) drops: VecDeque<Instant>,
     /// How many drops have cost a permit.
@@ -81,7 +81,7 @@ pub(crate) struct Lease {
 
 /// What keeps calls from logging in: a backoff or an open circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Closed {
+pub(crate) struct Blocked {
     pub(crate) by: By,
     /// The number of failures or rejections in a row.
     pub(crate) streak: u32,
@@ -152,9 +152,9 @@ impl Watch {
             }
             What::Waits { until, .. } => {
                 if self.lease.is_none()
-                    && let Some(closed) = self.closed.as_mut()
+                    && let Some(blocked) = self.blocked.as_mut()
                 {
-                    closed.announced = closed.announced.max(Some(*until));
+                    blocked.announced = blocked.announced.max(Some(*until));
                 }
             }
             What::Answered { sent, status: 401, own_origin: true, holds, .. } => {
@@ -178,11 +178,11 @@ impl Watch {
             What::BrokeOff { sent, holds } => drop(self.drop_held(*sent, *holds, now)),
             What::Settled { login, end } => self.settle(*login, *end, now, tokens),
             What::Reset { to_another: true } => {
-                self.closed = None;
+                self.blocked = None;
                 self.forget();
             }
             What::Reset { to_another: false } => {
-                self.closed.take_if(|closed| closed.by == By::Rejection);
+                self.blocked.take_if(|blocked| blocked.by == By::Rejection);
             }
             What::Invalidated { holds: false } if self.may_be_invalidated(now) => {
                 self.pay(now);
@@ -206,7 +206,7 @@ impl Watch {
     /// Whether `invalidate` gives up the held token now (rule 6).
     fn may_be_invalidated(&self, now: Now) -> bool {
         let is_led = self.lease.is_some_and(|lease| lease.expires_at > now.monotonic);
-        let is_rejected = self.closed.is_some_and(|closed| closed.by == By::Rejection);
+        let is_rejected = self.blocked.is_some_and(|blocked| blocked.by == By::Rejection);
         self.held.is_some() && !is_led && !is_rejected
     }
 
@@ -218,8 +218,8 @@ impl Watch {
         }
         self.failures += 1;
         // If the lease of a probe expires, the next call that asks makes the next probe.
-        if self.closed.is_none_or(|closed| closed.by != By::Rejection) {
-            self.close(By::Failure, self.streak(By::Failure), now.monotonic);
+        if self.blocked.is_none_or(|blocked| blocked.by != By::Rejection) {
+            self.block(By::Failure, self.streak(By::Failure), now.monotonic);
         }
     }
 
@@ -328,7 +328,7 @@ impl Watch {
         }
         match end {
             End::Granted(token, lifetime) if lifetime.usable(now) => {
-                self.closed = None;
+                self.blocked = None;
                 self.hold_new(token, lifetime, tokens);
             }
             // A token that is dead on arrival counts as no token.
@@ -338,15 +338,15 @@ impl Watch {
             End::Rejected => {
                 let streak = self.streak(By::Rejection);
                 let until = now.monotonic.saturating_add(Self::probe(streak));
-                self.close(By::Rejection, streak, until);
+                self.block(By::Rejection, streak, until);
             }
             End::Abandoned => {
-                if self.closed.is_none() {
-                    self.close(By::Abandonment, 1, now.monotonic);
+                if self.blocked.is_none() {
+                    self.block(By::Abandonment, 1, now.monotonic);
                 }
-                if let Some(closed) = &mut self.closed {
-                    closed.at_least_until = now.monotonic;
-                    closed.announced = None;
+                if let Some(blocked) = &mut self.blocked {
+                    blocked.at_least_until = now.monotonic;
+                    blocked.announced = None;
                 }
             }
         }
@@ -359,26 +359,27 @@ impl Watch {
             return;
         }
         let asked = retry_after.unwrap_or_default().min(Duration::from_secs(60 * 60));
-        if let Some(Closed { by: By::Rejection, streak, .. }) = self.closed {
+        if let Some(Blocked { by: By::Rejection, streak, .. }) = self.blocked {
             // A login without an answer does not end a rejection.
             let until = now.monotonic.saturating_add(asked.max(Self::probe(streak)));
-            return self.close(By::Rejection, streak, until);
+            return self.block(By::Rejection, streak, until);
         }
         let streak = self.streak(By::Failure);
-        self.close(By::Failure, streak, now.monotonic.saturating_add(asked));
-        if let Some(closed) = &mut self.closed {
-            closed.failed_at = Some(now.monotonic);
+        self.block(By::Failure, streak, now.monotonic.saturating_add(asked));
+        if let Some(blocked) = &mut self.blocked {
+            blocked.failed_at = Some(now.monotonic);
         }
     }
 
     fn streak(&self, by: By) -> u32 {
-        self.closed
-            .filter(|closed| closed.by == by)
-            .map_or(1, |closed| closed.streak.saturating_add(1))
+        self.blocked
+            .filter(|blocked| blocked.by == by)
+            .map_or(1, |blocked| blocked.streak.saturating_add(1))
     }
 
-    fn close(&mut self, by: By, streak: u32, at_least_until: Instant) {
-        self.closed = Some(Closed { by, streak, at_least_until, failed_at: None, announced: None });
+    fn block(&mut self, by: By, streak: u32, at_least_until: Instant) {
+        self.blocked =
+            Some(Blocked { by, streak, at_least_until, failed_at: None, announced: None });
     }
 }
 

@@ -29,7 +29,7 @@ const LIVES: usize = 2;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A request that takes longer has waited for a login.
-const PATIENCE: Duration = Duration::from_millis(15);
+const TIMEOUT: Duration = Duration::from_millis(15);
 
 /// The results of every peer in `starts` cold starts, and in use while its tokens end.
 pub(crate) fn table(starts: usize) -> Table {
@@ -61,7 +61,7 @@ async fn row(kind: &Kind, starts: usize) -> [String; 8] {
         took.push(millis);
     }
     let (made, waits) = in_use(kind).await;
-    let waited = waits.iter().filter(|wait| **wait > PATIENCE).count();
+    let waited = waits.iter().filter(|wait| **wait > TIMEOUT).count();
     [
         kind.name.to_owned(),
         format!("{}–{}", logins.iter().min().unwrap(), logins.iter().max().unwrap()),

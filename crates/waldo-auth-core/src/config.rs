@@ -153,7 +153,7 @@ impl ConfigBuilder {
     /// make every call log in.
     ///
     /// The leeway covers clocks that tick in whole seconds (rule 16), and the time that a request
-    /// takes to the server. If a token ends earlier, one login heals the call. So a larger leeway
+    /// takes to the server. If a token ends earlier, one login and one resend follow. So a larger leeway
     /// costs more than it saves.
     pub fn leeway(mut self, at_most: Duration, share: u32) -> Self {
         self.limits.leeway = Leeway { at_most, share };

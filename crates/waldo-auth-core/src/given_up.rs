@@ -27,7 +27,12 @@ impl GivenUpTokens {
 
     /// Whether `jwt` is one of these tokens.
     pub(crate) fn contain(&self, jwt: &[u8]) -> bool {
-        !self.0.is_empty() && self.0.contains(&fingerprint(jwt))
+        !self.0.is_empty() && self.contain_fingerprint(fingerprint(jwt))
+    }
+
+    /// Whether one of these tokens has this fingerprint.
+    pub(crate) fn contain_fingerprint(&self, fingerprint: u64) -> bool {
+        self.0.contains(&fingerprint)
     }
 }
 

@@ -290,7 +290,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Renewed { generation, lifetime } => {
-                write!(f, "adopted generation {generation}, which lasts {lifetime:.1?}")
+                write!(f, "renewed to generation {generation}, which lasts {lifetime:.1?}")
             }
             Self::Ignored { why } => write!(f, "ignored {why}"),
             Self::Challenged { generation, outcome } => {

@@ -520,8 +520,11 @@ impl Session {
 
     /// Counts the drops of the other sessions of a fleet, as their
     /// [`invalidation_debt`](Self::invalidation_debt). A smaller debt than the session's own changes
-    /// nothing.
+    /// nothing, and no debt is larger than the whole budget.
     pub fn owe_invalidations(&mut self, debt: Duration, now: Now) {
+        let limits = &self.config.limits;
+        let whole = limits.invalidation_interval.saturating_mul(limits.invalidation_burst);
+        let debt = debt.min(whole);
         if debt > self.invalidation_debt(now) {
             self.note(Event::BudgetShared { debt }, now);
             self.invalidations.owe(debt, now.monotonic);
@@ -546,10 +549,10 @@ impl Session {
         self.accept_stored(snapshot, now).is_ok()
     }
 
-    /// Whether the session has given up the token of a snapshot, most often because the server
-    /// refused it.
-    pub fn has_given_up(&self, snapshot: &Snapshot) -> bool {
-        self.given_up.contain(snapshot.token.as_bytes())
+    /// Whether the session has given up the token with this
+    /// [`fingerprint`](Snapshot::fingerprint), most often because the server refused it.
+    pub fn has_given_up(&self, fingerprint: u64) -> bool {
+        self.given_up.contain_fingerprint(fingerprint)
     }
 
     /// Why no usable token is held.

@@ -24,7 +24,7 @@ use waldo_conformance::{
 };
 
 /// How long a call without a deadline may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The adapter under test: how its clients are made, and what they cannot do.
 pub(crate) struct Atto;
@@ -96,7 +96,7 @@ impl Client for AttoClient {
 impl AttoClient {
     /// The loop around the core. Both its results are endings: `Err` is one that comes early.
     fn call(&self, ask: &Ask) -> Result<Ending, Ending> {
-        let deadline = self.now().monotonic.saturating_add(ask.deadline().unwrap_or(PATIENCE));
+        let deadline = self.now().monotonic.saturating_add(ask.deadline().unwrap_or(TIMEOUT));
         let mut call = match ask.body() {
             BodyKind::None | BodyKind::Replayable => Call::replayable(),
             BodyKind::OneShot => Call::one_shot(),
@@ -141,8 +141,8 @@ impl AttoClient {
                 }
                 Step::Wait(then, until) => {
                     // In the critical section of `admit`, so that no wake-up is lost in between.
-                    let patience = until.saturating_duration_since(self.now().monotonic);
-                    drop(self.settled.wait_timeout(session, patience));
+                    let wait = until.saturating_duration_since(self.now().monotonic);
+                    drop(self.settled.wait_timeout(session, wait));
                     call = then;
                 }
                 Step::Refuse(refusal) => {
@@ -163,7 +163,7 @@ impl AttoClient {
         let answer = exchange(&login.request(), limit).and_then(|(response, body)| {
             let left = limit.saturating_sub(began.elapsed());
             let body = match Login::body_timeout(response.status(), left) {
-                Some(patience) => body.read(Login::MAX_BODY + 1, patience),
+                Some(timeout) => body.read(Login::MAX_BODY + 1, timeout),
                 None => Ok(Vec::new()),
             };
             match body {

@@ -1,6 +1,5 @@
 //! Runs the suite.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,21 +23,30 @@ pub fn certify(adapter: &impl Adapter) -> Report {
     certify_all(adapter, scenario::all())
 }
 
-/// Runs the given scenarios, which may be your own.
+/// Runs the given scenarios, which may be your own. Each scenario is taken from the iterator when
+/// it starts, so the iterator can show the progress.
+///
+/// ```
+/// # use waldo_conformance::{Adapter, Report, Scenario, certify_all};
+/// fn shown(adapter: &impl Adapter, scenarios: Vec<Scenario>) -> Report {
+///     let show = |scenario: &Scenario| eprintln!("{}", scenario.name());
+///     certify_all(adapter, scenarios.into_iter().inspect(show))
+/// }
+/// ```
 pub fn certify_all(
     adapter: &impl Adapter,
-    scenarios: impl IntoIterator<Item = Scenario>,
+    scenarios: impl IntoIterator<Item = Scenario, IntoIter: Send>,
 ) -> Report {
     let began = Instant::now();
-    let waiting = Mutex::new(scenarios.into_iter().enumerate().collect::<VecDeque<_>>());
+    let waiting = Mutex::new(scenarios.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
                 loop {
-                    // Keep this a separate statement, so that the queue is unlocked while the
+                    // Keep this a separate statement, so that the iterator is unlocked while the
                     // scenario runs.
-                    let next = lock(&waiting).pop_front();
+                    let next = lock(&waiting).next();
                     let Some((number, scenario)) = next else { return };
                     let result = run(adapter, &scenario);
                     lock(&done).push((number, result));
@@ -51,8 +59,8 @@ pub fn certify_all(
     Report { results: done.into_iter().map(|(_, result)| result).collect(), took: began.elapsed() }
 }
 
-/// Locks a queue or a list. A poisoned lock is safe, because each method leaves the collection
-/// valid.
+/// Locks the scenarios or the results. A lock is poisoned only if the iterator has panicked.
+/// `thread::scope` passes this panic on.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ mod ask;
 mod certify;
 mod report;
 mod stage;
+pub mod store;
 mod tally;
 
 pub use adapter::{Adapter, Client, Lacking, Setup};

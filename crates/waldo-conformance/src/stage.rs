@@ -21,7 +21,7 @@ use waldo_emulator::Emulator;
 
 /// How long to wait for any event. It is much longer than an event takes, and short enough for a
 /// report of failures only.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a cancelled call may take to close its connection.
 const PARTING: Duration = Duration::from_secs(1);
@@ -176,14 +176,14 @@ impl<A: Adapter> Bench for Stage<'_, A> {
     }
 
     fn finish(&mut self, id: &CallId) -> Result<(), Obstacle> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             let under_way = self.calls.get(id);
             if under_way.is_some_and(|calls| calls.endings.len() >= calls.started) {
                 return Ok(());
             }
             if !self.take_ending(until.saturating_duration_since(Instant::now())) {
-                return Err(Obstacle::new(format!("call {id} did not end within {PATIENCE:?}")));
+                return Err(Obstacle::new(format!("call {id} did not end within {TIMEOUT:?}")));
             }
         }
     }
@@ -225,12 +225,12 @@ impl<A: Adapter> Bench for Stage<'_, A> {
     }
 
     fn until_held(&mut self, count: usize) -> Result<(), Obstacle> {
-        if self.emulator.wait_until_held(count, PATIENCE) {
+        if self.emulator.wait_until_held(count, TIMEOUT) {
             return Ok(());
         }
         let held = self.emulator.stats().held;
         Err(Obstacle::new(format!(
-            "{held} requests were held after {PATIENCE:?}, and {count} should be"
+            "{held} requests were held after {TIMEOUT:?}, and {count} should be"
         )))
     }
 

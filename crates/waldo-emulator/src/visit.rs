@@ -6,7 +6,7 @@
 //! the same origin, so these headers do not reveal the page. But then `Host` is the page's own
 //! name.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use http::uri::Authority;
@@ -52,34 +52,45 @@ fn comes_from_a_page(headers: &HeaderMap) -> bool {
 fn names_another_host<B>(request: &Request<B>, here: SocketAddr, further: &[Authority]) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return true };
-    let own = |authority: &Authority| is_own(authority, here) || further.contains(authority);
+    let own = |authority: &Authority| {
+        host_and_port(authority).is_some_and(|(host, port)| {
+            let same = |other: (&str, u16)| other.0.eq_ignore_ascii_case(host) && other.1 == port;
+            is_own(host, here) && here.port() == port
+                || further.iter().filter_map(host_and_port).any(same)
+        })
+    };
     let named = Authority::try_from(host.as_bytes());
     !named.is_ok_and(|host| own(&host)) || !request.uri().authority().is_none_or(own)
 }
 
-fn is_own(authority: &Authority, here: SocketAddr) -> bool {
-    let port = match authority.port() {
-        Some(port) => port.as_str().parse() == Ok(here.port()),
-        // The text after the host is not a port, for example a colon without digits.
-        None => authority.as_str() == authority.host() && here.port() == DEFAULT_PORT,
-    };
+/// `None` if there is user information before the host, or a colon without a port after it.
+fn host_and_port(authority: &Authority) -> Option<(&str, u16)> {
     let host = authority.host();
+    match authority.port() {
+        Some(_) if authority.as_str().contains('@') => None,
+        Some(port) => Some((host, port.as_str().parse().ok()?)),
+        None => (authority.as_str() == host).then_some((host, DEFAULT_PORT)),
+    }
+}
+
+fn is_own(host: &str, here: SocketAddr) -> bool {
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let own_ip = if let Some(host) = v6 {
-        host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback() || here.ip() == ip)
-    } else {
-        host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback() || here.ip() == ip)
+    let ip = match v6 {
+        Some(host) => host.parse().map(IpAddr::V6),
+        None => host.parse().map(IpAddr::V4),
     };
-    // Refuse user information before the host, because it is not a name of this machine.
-    port && (own_ip || host.eq_ignore_ascii_case("localhost")) && !authority.as_str().contains('@')
+    // An IPv6 address may stand for an IPv4 address, such as ::ffff:127.0.0.1.
+    let ip = ip.map(|ip| ip.to_canonical());
+    ip.is_ok_and(|ip| ip.is_loopback() || ip == here.ip().to_canonical())
+        || host.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The name that the user has allowed.
-    const FURTHER: Authority = Authority::from_static("Emulator:9000");
+    /// The names that the user has allowed.
+    const FURTHER: [&str; 2] = ["Emulator:9000", "proxy:80"];
 
     fn status(here: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = Request::post(target).body(()).unwrap();
@@ -87,7 +98,8 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let Some(refused) = refusal(&request, here.parse().unwrap(), &[FURTHER]) else {
+        let further = FURTHER.map(Authority::from_static);
+        let Some(refused) = refusal(&request, here.parse().unwrap(), &further) else {
             return 200;
         };
         let text = String::from_utf8(refused.body().clone()).unwrap();
@@ -108,7 +120,11 @@ mod tests {
             ("192.168.1.5:8787", "192.168.1.5:8787"),
             ("[fd00::5]:8787", "[fd00::5]:8787"),
             ("127.0.0.1:80", "localhost"),
+            ("127.0.0.1:8787", "[::ffff:127.0.0.1]:8787"),
+            ("[::ffff:192.168.1.5]:8787", "192.168.1.5:8787"),
             ("172.17.0.2:8787", "emulator:9000"),
+            ("172.17.0.2:8787", "proxy:80"),
+            ("172.17.0.2:8787", "proxy"),
         ] {
             assert_eq!(host(here, own), 200, "{here} {own}");
         }
@@ -134,6 +150,9 @@ mod tests {
             "emulator",
             "emulator:8787",
             "me@emulator:9000",
+            "proxy:",
+            "proxy:8787",
+            "[::ffff:192.168.1.5]:8787",
         ] {
             assert_eq!(host("127.0.0.1:8787", other), 403, "{other:?}");
         }

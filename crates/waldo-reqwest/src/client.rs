@@ -129,6 +129,11 @@ impl Client {
     /// and soon. This client does not see the response: it takes no renewed token from it, and
     /// learns of no 401. See [`invalidate`](Self::invalidate).
     ///
+    /// The client also does not learn that the server has accepted the token. So a 401 to one of
+    /// its own calls may be delivered, as for a fresh token that the server does not know yet. See
+    /// [rule 16](https://github.com/waldo-auth/waldo-auth/blob/main/docs/protocol.md). To prevent
+    /// this, make one call with this client first.
+    ///
     /// # Errors
     /// [`Error::Refused`], if no token comes in time.
     pub async fn token(&self) -> Result<HeaderValue, Error> {

@@ -37,7 +37,7 @@ use crate::user_directory::Platform;
 /// The store ignores `keep`, and forgets no document. Its clock is the wall clock of this machine.
 ///
 /// As an [`AsyncStore`], the store works on the thread of the task. A read takes microseconds. A
-/// replacement waits for the disk, and for less than 100 ms for a lock.
+/// replacement waits for the disk, and for at most 500 ms for a lock.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     directory: PathBuf,

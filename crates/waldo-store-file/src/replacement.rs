@@ -17,21 +17,18 @@ mod faults;
 #[cfg(test)]
 mod rivals;
 
-/// The pauses between two tries to lock: 90 ms in all, so that a replacement waits for less than
-/// 100 ms.
-const PAUSES: [Duration; 9] = {
-    const LAST: Duration = Duration::from_millis(15);
-    [
+/// The pauses between two tries to lock: half a second in all. A disk that many programs write to may
+/// need as long for one replacement.
+const PAUSES: [Duration; 24] = {
+    let mut pauses = [Duration::from_millis(25); 24];
+    [pauses[0], pauses[1], pauses[2], pauses[3], pauses[4]] = [
         Duration::from_millis(1),
         Duration::from_millis(2),
         Duration::from_millis(4),
         Duration::from_millis(8),
-        LAST,
-        LAST,
-        LAST,
-        LAST,
-        LAST,
-    ]
+        Duration::from_millis(10),
+    ];
+    pauses
 };
 
 /// The name of the file with the document.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
 use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
 use crate::seal::Seal;
@@ -127,7 +128,9 @@ impl Claim {
             |token| {
                 if member.has_given_up(session, token) {
                     Worth::GivenUp
-                } else if session.can_resume(&token.anchored(store_now, now), now) {
+                } else if !member.is_outdated(session, token, store_now, now)
+                    && session.can_resume(&token.anchored(store_now, now), now)
+                {
                     Worth::Usable
                 } else {
                     Worth::Useless
@@ -138,8 +141,7 @@ impl Claim {
             store_now,
         );
         // Only a lease and a refused token are worth a write. What has merely ended is not.
-        let must_write =
-            matches!(claimed, Claimed::Yours(..)) || document.differs(&before, store_now);
+        let must_write = matches!(claimed, Claimed::Yours(..)) || document != before;
         if !must_write {
             return self.end(member, session, &document, store_now, claimed, now);
         }
@@ -160,7 +162,7 @@ impl Claim {
         now: Now,
     ) -> Ask {
         let pending = self.pending.take();
-        match (member.heard(session, answer, now), pending) {
+        match (member.heard(session, Question::Replace, answer, now), pending) {
             (Some(true), Some((document, store_now, claimed))) => {
                 self.end(member, session, &document, store_now, claimed, now)
             }
@@ -229,11 +231,15 @@ impl Claim {
         if member.was_ended_by(session, document, token) {
             session.note_single_session(now);
         }
+        if token.fence > member.chain() {
+            // A newer login has ended the token, and not sharing.
+            member.take_suspect();
+        }
         if session.resume(&token.anchored(store_now, now), now).is_err() {
             return Ask::LogIn;
         }
         member.note_stored(document, store_now, now);
-        member.note_held(token.fence, true);
+        member.note_held(token.fence, Some(now.monotonic));
         Ask::Resumed
     }
 }

@@ -11,17 +11,20 @@ use waldo_auth_core::{Now, SharedFailure, Snapshot};
 /// The time of the store's clock, since 1970-01-01.
 pub(crate) type Time = Duration;
 
-/// The longest lease that is believed. A longer one shows a clock that was set back.
+/// The longest lease.
 const MAX_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// How many refused tokens are remembered.
 const MAX_REFUSED: usize = 16;
 
-/// Two tokens that sharing has ended within this time make the fleet stop sharing.
+/// Two logins whose tokens sharing has ended within this time make the fleet stop sharing.
 const HARM_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// How long a fleet does not share after that.
 const PRIVATE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a failure counts after its wait, so that the delays of further failures double.
+const FAILURE_COUNTS: Duration = Duration::from_secs(60 * 60);
 
 /// The state of a fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +39,12 @@ pub(crate) struct Document {
     refused: Vec<Mark>,
     /// When the fleet's invalidation budget is full again.
     budget_full_at: Time,
-    /// The last token that sharing has ended.
-    harmed: Option<Mark>,
+    /// The last login that has lost a token because of sharing.
+    harmed: Option<Harm>,
     /// Until then, nobody shares.
     private_until: Time,
+    /// When the document was brought up to date.
+    written: Time,
 }
 
 /// The shared token.
@@ -57,10 +62,17 @@ struct Lease {
     ends: Time,
 }
 
-/// The fingerprint of a token, and when it was noted or may be forgotten.
+/// The fingerprint of a token, and when the token ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     token: u64,
+    ends: Time,
+}
+
+/// The number of a login, and when it was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Harm {
+    fence: u64,
     at: Time,
 }
 
@@ -112,7 +124,7 @@ impl Document {
         match self.token.as_ref().map(|token| (token, worth(token))) {
             Some((token, Worth::Usable)) => return Claimed::Token(token.clone()),
             Some((token, Worth::GivenUp)) => {
-                let mark = Mark { token: token.snapshot.fingerprint(), at: token.ends };
+                let mark = Mark { token: token.snapshot.fingerprint(), ends: token.ends };
                 self.token = None;
                 self.refuse(mark);
             }
@@ -163,17 +175,19 @@ impl Document {
         self.failure = Some(Failure { failure, until });
     }
 
-    /// Notes that the server ended a token because sessions share it. The second token within ten
-    /// minutes makes the fleet stop sharing for an hour.
-    pub(crate) fn harm(&mut self, token: u64, now: Time) {
+    /// Notes that the server ended a token of this login because sessions share it. The second login
+    /// within ten minutes makes the fleet stop sharing for an hour.
+    ///
+    /// All tokens of one login count once, because a server may revoke them all at the same time.
+    pub(crate) fn harm(&mut self, fence: u64, now: Time) {
         self.expire(now);
         match self.harmed {
-            Some(mark) if mark.token == token => {}
-            Some(mark) if now.saturating_sub(mark.at) <= HARM_WINDOW => {
+            Some(harm) if harm.fence == fence => {}
+            Some(harm) if now.saturating_sub(harm.at) <= HARM_WINDOW => {
                 self.private_until = now.saturating_add(PRIVATE);
                 (self.harmed, self.token, self.lease, self.failure) = (None, None, None, None);
             }
-            _ => self.harmed = Some(Mark { token, at: now }),
+            _ => self.harmed = Some(Harm { fence, at: now }),
         }
     }
 
@@ -202,37 +216,40 @@ impl Document {
         let ends = [
             self.token.as_ref().map(|token| token.ends),
             self.lease.map(|lease| lease.ends),
-            // A failure counts until the next login, so that delays double.
-            self.failure.as_ref().map(|failure| failure.until.saturating_add(PRIVATE)),
-            self.refused.iter().map(|mark| mark.at).max(),
+            self.failure.as_ref().map(Failure::counts_until),
+            self.refused.iter().map(|mark| mark.ends).max(),
             Some(self.budget_full_at),
-            self.harmed.map(|mark| mark.at.saturating_add(HARM_WINDOW)),
+            self.harmed.map(|harm| harm.at.saturating_add(HARM_WINDOW)),
             Some(self.private_until),
         ];
         let last = ends.into_iter().flatten().max().unwrap_or_default();
         last.saturating_sub(now).max(Duration::from_secs(1))
     }
 
-    /// Whether a program has changed the document since `before`. Parts that have merely ended do not
-    /// count.
-    pub(crate) fn differs(&self, before: &Self, now: Time) -> bool {
-        let mut before = before.clone();
-        before.expire(now);
-        *self != before
+    /// Brings the document up to date: removes what has ended.
+    ///
+    /// If the clock was set back since the last time, all times move back with it. Otherwise, a lease
+    /// of seconds would last for the whole time by which the clock was set back.
+    pub(crate) fn expire(&mut self, now: Time) {
+        let set_back = self.written.saturating_sub(now);
+        self.times().for_each(|time| *time = time.saturating_sub(set_back));
+        self.written = now;
+        self.token.take_if(|token| token.ends <= now);
+        self.lease.take_if(|lease| lease.ends <= now);
+        self.refused.retain(|mark| mark.ends > now);
+        // A store may keep a document for ever, and an old failure says nothing about the next login.
+        self.failure.take_if(|failure| failure.counts_until() <= now);
     }
 
-    /// Removes what has ended.
-    fn expire(&mut self, now: Time) {
-        self.token.take_if(|token| token.ends <= now);
-        self.lease.take_if(|lease| lease.ends <= now || lease.ends > now.saturating_add(MAX_LEASE));
-        self.refused.retain(|mark| mark.at > now);
-        // If the clock was set back, these times are too far away.
-        let latest = now.saturating_add(PRIVATE);
-        self.private_until = self.private_until.min(latest);
-        self.budget_full_at = self.budget_full_at.min(latest);
-        if let Some(failure) = &mut self.failure {
-            failure.until = failure.until.min(latest);
-        }
+    /// All times of the document.
+    fn times(&mut self) -> impl Iterator<Item = &mut Time> {
+        [&mut self.budget_full_at, &mut self.private_until]
+            .into_iter()
+            .chain(self.token.as_mut().map(|token| &mut token.ends))
+            .chain(self.lease.as_mut().map(|lease| &mut lease.ends))
+            .chain(self.failure.as_mut().map(|failure| &mut failure.until))
+            .chain(self.harmed.as_mut().map(|harm| &mut harm.at))
+            .chain(self.refused.iter_mut().map(|mark| &mut mark.ends))
     }
 
     fn refuse(&mut self, mark: Mark) {
@@ -268,6 +285,10 @@ impl Token {
 }
 
 impl Failure {
+    fn counts_until(&self) -> Time {
+        self.until.saturating_add(FAILURE_COUNTS)
+    }
+
     /// The failure with the rest of its wait.
     fn left(&self, now: Time) -> SharedFailure {
         self.failure.clone().with_wait(self.until.saturating_sub(now))
@@ -281,7 +302,7 @@ impl Document {
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let millis = |time: Time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let embedded = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
-        let mark = |mark: &Mark| json!({ "token": mark.token, "at": millis(mark.at) });
+        let mark = |mark: &Mark| json!({ "token": mark.token, "ends": millis(mark.ends) });
         json!({
             "version": VERSION,
             "fence": self.fence,
@@ -300,8 +321,12 @@ impl Document {
             })),
             "refused": self.refused.iter().map(mark).collect::<Vec<_>>(),
             "budget_full_at": millis(self.budget_full_at),
-            "harmed": self.harmed.as_ref().map(mark),
+            "harmed": self.harmed.map(|harm| json!({
+                "fence": harm.fence,
+                "at": millis(harm.at),
+            })),
             "private_until": millis(self.private_until),
+            "written": millis(self.written),
         })
         .to_string()
         .into_bytes()
@@ -341,7 +366,7 @@ impl Document {
         };
         let harmed = match part("harmed")? {
             None => None,
-            Some(harmed) => Some(mark(harmed)?),
+            Some(harmed) => Some(Harm { fence: number(harmed, "fence")?, at: time(harmed, "at")? }),
         };
         let refused = object.get("refused")?.as_array()?;
         let refused =
@@ -355,6 +380,7 @@ impl Document {
             budget_full_at: time(&object, "budget_full_at")?,
             harmed,
             private_until: time(&object, "private_until")?,
+            written: time(&object, "written")?,
         })
     }
 }
@@ -368,9 +394,12 @@ fn time(object: &Map<String, Value>, name: &str) -> Option<Time> {
 }
 
 fn mark(object: &Map<String, Value>) -> Option<Mark> {
-    Some(Mark { token: number(object, "token")?, at: time(object, "at")? })
+    Some(Mark { token: number(object, "token")?, ends: time(object, "ends")? })
 }
 
 fn embedded(object: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(object.get(name)?).ok()
 }
+
+#[cfg(test)]
+mod tests;

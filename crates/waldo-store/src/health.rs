@@ -8,6 +8,13 @@ use waldo_auth_core::{Instant, StoreProblem};
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What a store was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    Read,
+    Replace,
+}
+
 /// Whether the store answers, and if not, when it is asked again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Health {
@@ -16,6 +23,7 @@ pub(crate) struct Health {
 
 #[derive(Clone, Copy, Debug)]
 struct Away {
+    question: Question,
     problem: StoreProblem,
     ask_at: Instant,
     pause: Duration,
@@ -36,12 +44,65 @@ impl Health {
         self.away.map(|away| away.problem)
     }
 
-    pub(crate) fn answered(&mut self) {
-        self.away = None;
+    /// Notes an answer. A store that is full or read-only answers each read, and it stays away until
+    /// it can be written again.
+    pub(crate) fn answered(&mut self, question: Question) {
+        self.away.take_if(|away| question == Question::Replace || !away.is_only_for_writes());
     }
 
-    pub(crate) fn failed(&mut self, problem: StoreProblem, now: Instant) {
+    pub(crate) fn failed(&mut self, question: Question, problem: StoreProblem, now: Instant) {
         let pause = self.away.map_or(FIRST, |away| away.pause.saturating_mul(2)).min(LONGEST);
-        self.away = Some(Away { problem, ask_at: now.saturating_add(pause), pause });
+        let ask_at = now.saturating_add(pause);
+        self.away = Some(Away { question, problem, ask_at, pause });
+    }
+}
+
+impl Away {
+    fn is_only_for_writes(self) -> bool {
+        let is_silent = matches!(self.problem, StoreProblem::Unreachable | StoreProblem::TimedOut);
+        self.question == Question::Replace && !is_silent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn store_that_fails_is_asked_less_and_less_often() {
+        let mut health = Health::default();
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            health.failed(Question::Read, StoreProblem::Unreachable, at(0));
+            pauses.push(health.ask_at().since_start().as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(!health.may_ask(at(59)) && health.may_ask(at(60)));
+        health.answered(Question::Read);
+        assert!(health.may_ask(at(0)) && health.problem().is_none());
+    }
+
+    #[test]
+    fn full_store_stays_away_until_it_is_written() {
+        let mut health = Health::default();
+        for (pause, problem) in [(1, StoreProblem::Full), (2, StoreProblem::Denied)] {
+            health.failed(Question::Replace, problem, at(0));
+            health.answered(Question::Read);
+            assert_eq!((health.problem(), health.ask_at()), (Some(problem), at(pause)));
+        }
+        health.answered(Question::Replace);
+        assert_eq!(health.problem(), None);
+    }
+
+    #[test]
+    fn store_that_was_silent_is_back_with_each_answer() {
+        let mut health = Health::default();
+        health.failed(Question::Replace, StoreProblem::TimedOut, at(0));
+        health.answered(Question::Read);
+        assert_eq!(health.problem(), None);
     }
 }

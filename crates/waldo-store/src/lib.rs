@@ -1,5 +1,10 @@
-//! Shares one Waldo token among the programs of a fleet: what they keep in a store, and who logs in.
-
+// The targets of the README's links on this page. If a link has two definitions, the first one
+// counts.
+//! [`AsyncStore`]: AsyncStore
+//! [`Claim`]: Claim
+//! [`MemoryStore`]: MemoryStore
+//! [`Report`]: Report
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod claim;

@@ -7,9 +7,12 @@ use std::time::Duration;
 use waldo_auth_core::{Instant, NoToken, Now, Session, StoreAnswer, StoreState};
 
 use crate::document::{Document, Time, Token};
-use crate::health::Health;
+use crate::health::{Health, Question};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
+
+/// How long before its report a token may have begun: a call takes at most a minute by default.
+const REPORT_DELAY: Duration = Duration::from_secs(60);
 
 /// One session's part in a fleet: what the session knows of the shared document, and whether it can
 /// be asked for.
@@ -23,11 +26,11 @@ pub struct Member {
     known: Option<Known>,
     /// The login from which the held token descends; 0 if the login was made without the store.
     chain: u64,
-    /// Whether the held token descends from a token of the store.
-    adopted: bool,
+    /// When the session took its token from the store; `None` if it comes from a login.
+    adopted_at: Option<Instant>,
     /// The number of the login that this session makes for the fleet.
     pub(crate) leased: Option<u64>,
-    /// The stored token that was refused, if sharing may have ended it.
+    /// The login whose stored token was refused, if sharing may have ended the token.
     suspect: Option<u64>,
     /// Until then, the session does not share.
     private_until: Instant,
@@ -51,7 +54,7 @@ impl Member {
             health: Health::default(),
             known: None,
             chain: 0,
-            adopted: false,
+            adopted_at: None,
             leased: None,
             suspect: None,
             private_until: Instant::from_start(Duration::ZERO),
@@ -98,7 +101,7 @@ impl Member {
     }
 
     /// Whether the held token outlasts the stored one by a quarter of its lifetime.
-    fn outlasts(&self, session: &Session, now: Now) -> bool {
+    pub(crate) fn outlasts(&self, session: &Session, now: Now) -> bool {
         let Some((left, lifetime)) = session.left(now) else { return false };
         let stored = self
             .known
@@ -114,7 +117,7 @@ impl Member {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<(Document, Option<Vec<u8>>, Time)> {
-        let stored = self.heard(session, answer, now)?;
+        let stored = self.heard(session, Question::Read, answer, now)?;
         let opened = stored
             .document
             .as_deref()
@@ -124,7 +127,8 @@ impl Member {
         if matches!(opened, Some(None)) {
             session.note_unreadable_store(now);
         }
-        let document = opened.flatten().unwrap_or_default();
+        let mut document = opened.flatten().unwrap_or_default();
+        document.expire(stored.now);
         self.learn(session, &document, stored.now, now);
         Some((document, stored.document, stored.now))
     }
@@ -133,18 +137,19 @@ impl Member {
     pub(crate) fn heard<T>(
         &mut self,
         session: &mut Session,
+        question: Question,
         answer: Result<T, StoreError>,
         now: Now,
     ) -> Option<T> {
         match answer {
             Ok(answer) => {
-                self.health.answered();
+                self.health.answered(question);
                 session.set_store(self.state(now.monotonic), now);
                 Some(answer)
             }
             Err(error) => {
                 session.count_store(StoreAnswer::Error);
-                self.health.failed(error.problem(), now.monotonic);
+                self.health.failed(question, error.problem(), now.monotonic);
                 session.set_store(self.state(now.monotonic), now);
                 None
             }
@@ -175,31 +180,58 @@ impl Member {
         }
     }
 
-    /// Whether the session has given up this stored token: its own text, or its successor.
+    /// Whether the session has given up this stored token, or a token of the same login. A server
+    /// that refuses one of them has most likely revoked them all.
     pub(crate) fn has_given_up(&self, session: &Session, token: &Token) -> bool {
-        let is_predecessor = self.chain == token.fence
-            && self.known.is_some_and(|known| known.token == token.snapshot.fingerprint());
+        let is_of_this_login = self.chain > 0 && self.chain == token.fence;
         let was_refused = matches!(
             session.no_token(),
             NoToken::Refused | NoToken::Doubtful | NoToken::Invalidated
         );
-        session.has_given_up(&token.snapshot) || (was_refused && is_predecessor)
+        session.has_given_up(token.snapshot.fingerprint()) || (was_refused && is_of_this_login)
+    }
+
+    /// Whether a stored token is older than the one that this session took from the store and that the
+    /// server refused. An honest store does not go back, and a call must not meet one dead token after
+    /// the other: it is sent three times at most.
+    pub(crate) fn is_outdated(
+        &self,
+        session: &Session,
+        token: &Token,
+        store_now: Time,
+        now: Now,
+    ) -> bool {
+        let age = token.snapshot.lifetime().saturating_sub(token.left(store_now));
+        session.no_token() == NoToken::Refused
+            && self.adopted_at.is_some_and(|adopted_at| {
+                let since = now.monotonic.saturating_duration_since(adopted_at);
+                age > since.saturating_add(REPORT_DELAY)
+            })
     }
 
     /// Notes why the session has to log in, before it reads the store: sharing may have ended its
     /// token.
+    ///
+    /// This is so if the server refused the very token that the session took from the store. If the
+    /// server had accepted it, the session would have its successor.
     pub(crate) fn suspect(&mut self, session: &Session, now: Now) {
         let refused = self.known.filter(|known| {
             let left = known.ends.saturating_duration_since(now.monotonic);
-            self.adopted
+            self.adopted_at.is_some()
+                && self.chain > 0
                 && self.chain == known.fence
                 && session.no_token() == NoToken::Refused
+                && session.has_given_up(known.token)
                 && left > known.lifetime / 2
         });
-        self.suspect = refused.map(|known| known.token);
+        self.suspect = refused.map(|known| known.fence);
     }
 
-    /// The token that sharing has ended, once.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.suspect.is_some()
+    }
+
+    /// The login whose token sharing has ended, once.
     pub(crate) fn take_suspect(&mut self) -> Option<u64> {
         self.suspect.take()
     }
@@ -229,9 +261,13 @@ impl Member {
         });
     }
 
-    /// Notes from which login the held token descends.
-    pub(crate) fn note_held(&mut self, fence: u64, adopted: bool) {
-        (self.chain, self.adopted) = (fence, adopted);
+    /// Notes from which login the held token descends, and when the session took it from the store.
+    ///
+    /// After a login of this session, the stored token is of no use to the session. So if the store
+    /// cannot be told now, the session tells it as soon as it is back.
+    pub(crate) fn note_held(&mut self, fence: u64, adopted_at: Option<Instant>) {
+        self.known.take_if(|_| adopted_at.is_none());
+        (self.chain, self.adopted_at) = (fence, adopted_at);
     }
 
     pub(crate) fn chain(&self) -> u64 {

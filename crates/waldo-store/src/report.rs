@@ -6,6 +6,7 @@ use waldo_auth_core::{Now, Session, SharedFailure, Snapshot, StoreAnswer};
 
 use crate::claim::Replacement;
 use crate::document::{Document, Time};
+use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
 use crate::seal::Seal;
@@ -14,7 +15,7 @@ use crate::store::{StoreError, Stored};
 /// How often a document is read again, because another program has replaced it in between.
 const TRIES: u32 = 5;
 
-/// News for the store: a token, a failed login, or a token that sharing has ended.
+/// News for the store: a token, a failed login, or a login that has lost a token because of sharing.
 ///
 /// A report makes no request. Carry out what it says, and pass the result back, as for a
 /// [`Claim`](crate::Claim). `None` ends the report.
@@ -28,9 +29,13 @@ pub struct Report {
 
 #[derive(Clone, Debug)]
 enum News {
+    /// The token of a login.
     Token(Snapshot, u64),
+    /// A token that a response has brought.
+    Renewed(Snapshot, u64),
     Failure(SharedFailure, u64),
-    Harm(u64),
+    /// The login that has lost a token because of sharing, and the new token.
+    Harm(u64, Snapshot, u64),
 }
 
 /// What to do next for a report.
@@ -52,7 +57,12 @@ impl Report {
             News::Failure(failure, leased?)
         } else {
             let fence = leased.unwrap_or(0);
-            member.note_held(fence, false);
+            member.note_held(fence, None);
+            // Sharing may have ended the last token. So the call that is sent again uses the new one
+            // first, or another session could end that one, too.
+            if member.is_suspicious() {
+                return None;
+            }
             News::Token(session.snapshot(now)?, fence)
         };
         member.may_share(now.monotonic).then(|| Self::new(seal, news))
@@ -70,8 +80,8 @@ impl Report {
             return None;
         }
         let news = match member.take_suspect().filter(|_| resent) {
-            Some(token) => News::Harm(token),
-            None => News::Token(session.snapshot(now)?, member.chain()),
+            Some(fence) => News::Harm(fence, session.snapshot(now)?, member.chain()),
+            None => News::Renewed(session.snapshot(now)?, member.chain()),
         };
         Some(Self::new(seal, news))
     }
@@ -95,16 +105,21 @@ impl Report {
     ) -> Option<Tell> {
         let (mut document, seen, store_now) = member.open(session, &self.seal, answer, now)?;
         let before = document.clone();
+        member.note_stored(&document, store_now, now);
         match &self.news {
-            News::Token(snapshot, fence) => {
+            // Another session has told the store in between, and its token lasts about as long.
+            News::Renewed(..) if !member.outlasts(session, now) => return None,
+            News::Token(snapshot, fence) | News::Renewed(snapshot, fence) => {
                 document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
             }
             News::Failure(failure, fence) => document.fail(failure.clone(), *fence, store_now),
-            News::Harm(token) => document.harm(*token, store_now),
+            News::Harm(harmed, snapshot, fence) => {
+                document.harm(*harmed, store_now);
+                document.publish(snapshot.clone(), *fence, snapshot.left(now), store_now);
+            }
         }
         self.tries += 1;
-        if !document.differs(&before, store_now) || self.tries > TRIES {
-            member.note_stored(&document, store_now, now);
+        if document == before || self.tries > TRIES {
             return None;
         }
         let replacement = Replacement {
@@ -125,7 +140,7 @@ impl Report {
         now: Now,
     ) -> Option<Tell> {
         let (document, store_now) = self.pending.take()?;
-        if !member.heard(session, answer, now)? {
+        if !member.heard(session, Question::Replace, answer, now)? {
             session.count_store(StoreAnswer::Conflict);
             return Some(Tell::Read);
         }
@@ -134,5 +149,188 @@ impl Report {
         // Sharing may have ended with this report.
         member.learn(session, &document, store_now, now);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::time::{Duration, SystemTime};
+
+    use http::header::AUTHORIZATION;
+    use http::{HeaderMap, HeaderValue, Request, StatusCode};
+    use waldo_auth_core::{
+        Attempt, Call, Config, Credentials, Head, Login, Outcome, Step, StoreProblem,
+    };
+
+    use super::*;
+    use crate::claim::{Ask, Claim};
+
+    const ORIGIN: &str = "https://api.waldo.ai";
+
+    /// A store whose clock is that of the programs.
+    #[derive(Default)]
+    struct Shelf {
+        document: RefCell<Option<Vec<u8>>>,
+        is_away: Cell<bool>,
+    }
+
+    impl Shelf {
+        fn answer(&self) -> Result<(), StoreError> {
+            let away = || StoreError::new(StoreProblem::Unreachable, "the store is away");
+            if self.is_away.get() { Err(away()) } else { Ok(()) }
+        }
+
+        fn read(&self, now: Now) -> Result<Stored, StoreError> {
+            self.answer()?;
+            let document = self.document.borrow().clone();
+            Ok(Stored { document, now: now.monotonic.since_start() })
+        }
+
+        fn replace(&self, new: Replacement) -> Result<bool, StoreError> {
+            self.answer()?;
+            let is_seen = *self.document.borrow() == new.seen;
+            if is_seen {
+                self.document.replace(Some(new.document));
+            }
+            Ok(is_seen)
+        }
+    }
+
+    /// One program of a fleet, by a clock that the test sets.
+    struct Program {
+        session: Session,
+        member: Member,
+    }
+
+    fn at(secs: u64) -> Now {
+        let since = Duration::from_secs(secs);
+        Now::new(since, SystemTime::UNIX_EPOCH + since)
+    }
+
+    fn token(number: u32) -> String {
+        format!("e30.e30.{number:08}")
+    }
+
+    impl Program {
+        fn new(seed: u64) -> Self {
+            let credentials = Credentials::new("k", "s").unwrap();
+            let session = Session::new(Config::builder(ORIGIN, credentials).build().unwrap());
+            let member = Member::of(&session, seed);
+            Self { session, member }
+        }
+
+        fn admit(&mut self, now: Now) -> Step {
+            let mut request = Request::get(format!("{ORIGIN}/customer")).body(()).unwrap();
+            self.session.admit(Call::replayable(), &mut request, now).unwrap()
+        }
+
+        fn lead(&mut self, now: Now) -> Login {
+            let Step::Authenticate(login, _) = self.admit(now) else { panic!("a token is held") };
+            login
+        }
+
+        fn send(&mut self, now: Now) -> Attempt {
+            let Step::Send(attempt) = self.admit(now) else { panic!("no token is held") };
+            attempt
+        }
+
+        /// A call whose response brings this token.
+        fn renew(&mut self, number: u32, now: Now) {
+            let attempt = self.send(now);
+            let mut headers = HeaderMap::new();
+            let token = HeaderValue::try_from(format!("Bearer {}", token(number))).unwrap();
+            headers.insert(AUTHORIZATION, token);
+            drop(self.session.conclude(attempt, Head::new(StatusCode::OK, &headers), now));
+        }
+
+        /// Asks the store, and logs in if the store says so. Returns whether it did.
+        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
+            let login = self.lead(now);
+            let Self { session, member } = self;
+            let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
+            loop {
+                ask = match ask {
+                    Ask::Read => claim.read(member, session, store.read(now), now),
+                    Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
+                    Ask::LogIn => break,
+                    Ask::Resumed => {
+                        session.settle(login, Outcome::Abandoned, now);
+                        return false;
+                    }
+                    Ask::Wait(_) | Ask::Failed(_) => panic!("nobody else logs in"),
+                };
+            }
+            let answer = format!(r#"{{"token":"{}"}}"#, token(0));
+            let outcome =
+                login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
+            session.settle(login, outcome, now);
+            let report = Report::of_login(member, session, now);
+            self.tell(report, store, now);
+            true
+        }
+
+        /// Tells the store of a response. Returns how often it was read and replaced.
+        fn report(&mut self, store: &Shelf, now: Now) -> (u32, u32) {
+            let report = Report::of_response(&mut self.member, &self.session, false, now);
+            self.tell(report, store, now)
+        }
+
+        fn tell(&mut self, report: Option<Report>, store: &Shelf, now: Now) -> (u32, u32) {
+            let (mut reads, mut replaces) = (0, 0);
+            let Some(mut report) = report else { return (reads, replaces) };
+            let Self { session, member } = self;
+            let mut tell = Some(Tell::Read);
+            while let Some(next) = tell {
+                tell = match next {
+                    Tell::Read => {
+                        reads += 1;
+                        report.read(member, session, store.read(now), now)
+                    }
+                    Tell::Replace(new) => {
+                        replaces += 1;
+                        report.replaced(member, session, store.replace(new), now)
+                    }
+                };
+            }
+            (reads, replaces)
+        }
+    }
+
+    #[test]
+    fn rule_25_renewed_token_is_written_by_one_session_of_fleet() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2, 3].map(Program::new));
+        let logins = fleet.each_mut().map(|program| program.log_in(&store, at(0)));
+        assert_eq!(logins, [true, false, false]);
+        let told = |fleet: &mut [Program; 3], secs: u64, first: u32| {
+            let mut number = first;
+            fleet.each_mut().map(|program| {
+                number += 1;
+                let now = at(secs + u64::from(number - first));
+                program.renew(number, now);
+                program.report(&store, now)
+            })
+        };
+        // Before a quarter of the hour has passed, nobody asks.
+        assert_eq!(told(&mut fleet, 800, 10), [(0, 0); 3]);
+        // Later each session looks, and only the first one writes.
+        assert_eq!(told(&mut fleet, 920, 20), [(1, 1), (1, 0), (1, 0)]);
+        assert_eq!(told(&mut fleet, 930, 30), [(0, 0); 3]);
+    }
+
+    /// The program has logged in alone, so what it knew of the store says nothing any more.
+    #[test]
+    fn rule_26_store_that_is_back_is_asked_after_a_second() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1));
+        let generation = program.session.generation().unwrap();
+        assert!(program.session.invalidate(generation, at(10)));
+        store.is_away.set(true);
+        assert!(program.log_in(&store, at(10)));
+        store.is_away.set(false);
+        program.renew(2, at(10));
+        assert_eq!(program.report(&store, at(10)), (0, 0));
+        assert_eq!(program.report(&store, at(11)), (1, 0));
     }
 }

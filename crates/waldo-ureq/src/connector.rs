@@ -257,6 +257,49 @@ mod tests {
 
     use super::*;
 
+    /// A server whose answer has no end, in pieces of 1 KiB.
+    #[derive(Debug)]
+    struct Endless(LazyBuffers);
+
+    impl Transport for Endless {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            Err(io::Error::from(ErrorKind::ConnectionAborted).into())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            const HEAD: &[u8] = b"HTTP/1.1 401 Unauthorized\r\n\r\n";
+            let is_first = self.0.input().is_empty();
+            let piece = self.0.input_append_buf().get_mut(..1024).unwrap();
+            piece.fill(b'x');
+            if is_first {
+                piece.get_mut(..HEAD.len()).unwrap().copy_from_slice(HEAD);
+            }
+            self.0.input_appended(1024);
+            Ok(true)
+        }
+
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn early_answer_without_end_is_read_to_64_kib() {
+        let mut connection = Connection {
+            transport: Box::new(Endless(LazyBuffers::new(256 * 1024, 1024))),
+            socket: None,
+            origin: Uri::from_static("http://127.0.0.1/"),
+            has_new_input: false,
+        };
+        let error = connection.transmit_output(0, within(Duration::from_secs(60))).unwrap_err();
+        assert_eq!(connection.buffers().input().len(), 64 * 1024);
+        assert_eq!(EarlyAnswer::from_error(error).unwrap().status(), 401);
+    }
+
     #[test]
     fn buffers_are_wiped_whole() {
         let mut buffers = LazyBuffers::new(16, 16);

@@ -319,7 +319,43 @@ impl fmt::Debug for Socket {
 mod tests {
     use std::net::TcpListener;
 
+    use ureq::Agent;
+    use ureq::unversioned::resolver::DefaultResolver;
+    use ureq::unversioned::transport::Connector;
+
     use super::*;
+
+    /// Notes whether the system sends small writes at once, and closes the connection.
+    #[derive(Debug, Default)]
+    struct Probe(Arc<Mutex<Vec<bool>>>);
+
+    impl Connector for Probe {
+        type Out = Tcp;
+
+        fn connect(
+            &self,
+            details: &ConnectionDetails<'_>,
+            _: Option<()>,
+        ) -> Result<Option<Tcp>, Error> {
+            let tcp = Tcp::connect(details)?;
+            self.0.lock().unwrap().push(tcp.socket.stream.nodelay()?);
+            Err(Error::ConnectionFailed)
+        }
+    }
+
+    #[test]
+    fn no_delay_of_the_agent_is_set_on_the_socket() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        for no_delay in [true, false] {
+            let config = Agent::config_builder().no_delay(no_delay).proxy(None).build();
+            let probe = Probe::default();
+            let noted = Arc::clone(&probe.0);
+            let agent = Agent::with_parts(config, probe, DefaultResolver::default());
+            assert!(agent.get(&uri).call().is_err());
+            assert_eq!(*noted.lock().unwrap(), [no_delay]);
+        }
+    }
 
     #[test]
     fn an_address_that_refuses_leads_to_the_next() {

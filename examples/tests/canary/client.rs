@@ -98,7 +98,7 @@ fn the_tokens_lifetime(emulator: &Emulator, client: &Client) {
     emulator.set_policy(Policy { renewal: RenewalForm::Malformed, ..Policy::default() });
     call(client, CUSTOMER);
     emulator.set_policy(Policy::default());
-    // The token is refused, and the call is healed.
+    // The token is refused, and the call is sent again.
     emulator.expire_all();
     call(client, CUSTOMER);
     // The drop of the token is throttled.

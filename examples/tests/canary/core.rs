@@ -318,6 +318,6 @@ fn failure(outcome: &Outcome) {
             EARS.hear(&failure.reason());
             EARS.read(failure.reason());
         }
-        Outcome::Granted(_) | Outcome::Abandoned => {}
+        Outcome::Granted(_) | Outcome::FailedElsewhere(_) | Outcome::Abandoned => {}
     }
 }

@@ -15,6 +15,7 @@ mod canaries;
 mod client;
 mod core;
 mod ears;
+mod fleet;
 mod model;
 mod programs;
 mod tasks;
@@ -30,6 +31,7 @@ fn rule_20_no_key_secret_or_token_is_shown_by_anything() {
     let running = programs::start();
     core::plays();
     client::plays();
+    fleet::plays();
     tasks::plays();
     model::plays();
     running.end();

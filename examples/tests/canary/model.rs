@@ -10,6 +10,7 @@ use waldo_conformance::{
 };
 use waldo_simulation::invariants::Violation;
 use waldo_simulation::{Failure, Plan, Trail, replay};
+use waldo_store::MemoryStore;
 use waldo_test_driver::scenario::{Change, Witness};
 use waldo_test_driver::server::{Answer, Fault, Hold, Method, Reply, Server, Stub, Target};
 use waldo_ureq::http::Request;
@@ -99,6 +100,9 @@ fn a_scenario() {
     }
     EARS.hear_error(&conformance::certify_one(&Deaf, "no such scenario").unwrap_err());
     EARS.hear_error(&Lacking(Need::Reset));
+    let report = conformance::store::certify(&MemoryStore::new());
+    EARS.hear(&report);
+    EARS.read(&report);
 
     scenario["steps"] = json!([{"reset_to": {"secret": SECRET}}]);
     EARS.hear_error(&Scenario::read(&scenario.to_string()).unwrap_err());
@@ -152,11 +156,21 @@ impl Client for Deaf {
 }
 
 /// Types that the types above contain, or that hold only words, numbers and switches.
-const INSIDE: [&str; 53] = [
+const INSIDE: [&str; 63] = [
     "waldo_test_driver::clocks::Clocks",
     "waldo_simulation::choices::BadTrail",
     "waldo_simulation::choices::Choices",
     "waldo_simulation::explore::Report",
+    "waldo_simulation::fleet::crowd::Crowd",
+    "waldo_simulation::fleet::crowd::Outcome",
+    "waldo_simulation::fleet::crowd::Strike",
+    "waldo_simulation::fleet::crowd::Traffic",
+    "waldo_simulation::fleet::defect::Defect",
+    "waldo_simulation::fleet::figures::Figure",
+    "waldo_simulation::fleet::laws::Law",
+    "waldo_simulation::fleet::setup::Fault",
+    "waldo_simulation::fleet::setup::Serving",
+    "waldo_simulation::fleet::setup::Setup",
     "waldo_simulation::invariants::Clause",
     "waldo_simulation::invariants::Invariant",
     "waldo_simulation::machine::LoginEnd",

@@ -26,7 +26,7 @@ pub(crate) fn start() -> Running {
     Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
 }
 
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "waldo-emulator",
     "quickstart",
     "examples/request",
@@ -44,6 +44,7 @@ const PROGRAMS: [&str; 17] = [
     "examples/rotation",
     "examples/testing",
     "examples/keep_token",
+    "examples/share_token",
 ];
 
 /// Programs that `requests` and `the_emulator` run.

@@ -5,13 +5,15 @@ use std::fs;
 use std::path::Path;
 
 /// The crates, each with its folder.
-const CRATES: [(&str, &str); 10] = [
+const CRATES: [(&str, &str); 12] = [
     ("waldo-auth-core", "crates/waldo-auth-core"),
     ("waldo-auth-client", "crates/waldo-auth-client"),
     ("waldo-ureq", "crates/waldo-ureq"),
     ("waldo-tower", "crates/waldo-tower"),
     ("waldo-reqwest", "crates/waldo-reqwest"),
+    ("waldo-store", "crates/waldo-store"),
     ("waldo-store-file", "crates/waldo-store-file"),
+    ("waldo-store-redis", "crates/waldo-store-redis"),
     ("waldo-test-driver", "crates/waldo-test-driver"),
     ("waldo-emulator", "crates/waldo-emulator"),
     ("waldo-conformance", "crates/waldo-conformance"),

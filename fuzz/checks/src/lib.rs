@@ -16,25 +16,28 @@ mod header;
 mod login;
 mod response;
 mod retry_after;
+mod sealed;
 mod simulation;
 mod snapshot;
 mod token;
 
-pub use header::header;
-pub use login::login;
-pub use retry_after::retry_after;
+pub use header::{header, header_of};
+pub use login::{login, login_of};
+pub use retry_after::{retry_after, retry_after_of};
+pub use sealed::{sealed, sealed_with_known_secret};
 pub use simulation::{simulation, simulation_of};
-pub use snapshot::snapshot;
+pub use snapshot::{snapshot, snapshot_of};
 
 /// A check of some bytes. It panics if the bytes break the property.
 pub type Check = fn(&[u8]);
 
 /// All checks with their names. The cargo-fuzz target and the folder of the corpus have the same
 /// name.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 6] = [
     ("header", header),
     ("login", login),
     ("retry_after", retry_after),
+    ("sealed", sealed),
     ("snapshot", snapshot),
     ("simulation", simulation),
 ];

@@ -10,18 +10,23 @@ use crate::token::{is_surely_a_jwt, may_be_a_jwt};
 /// The bytes are the answer to a login. A clear answer is read correctly, and calls carry a granted
 /// token unchanged. Of the answer's text, only the code of a rejection is kept.
 pub fn login(bytes: &[u8]) {
-    let response = Response::read(bytes);
+    login_of(bytes, bytes);
+}
+
+/// The same check for a client that reads other bytes than the server has sent.
+pub fn login_of(sent: &[u8], read: &[u8]) {
+    let (response, read) = (Response::read(sent), Response::read(read));
     let mut session = session();
     let (login, call) = lead(&mut session);
-    let outcome = login.read(response.head(), &response.body);
+    let outcome = login.read(read.head(), &read.body);
     let shown = format!("{outcome:?}");
     assert!(!shown.contains(KEY) && !shown.contains(SECRET), "{shown}");
 
     let plainly = Plainly::read(&response);
     match &outcome {
-        Outcome::Granted(_) => assert!(plainly.may_grant, "{bytes:?}"),
+        Outcome::Granted(_) => assert!(plainly.may_grant, "{shown} of {response:?}"),
         Outcome::Rejected(rejection) => {
-            assert!(plainly.may_be_rejected, "{shown} of {bytes:?}");
+            assert!(plainly.may_be_rejected, "{shown} of {response:?}");
             assert_eq!(rejection.status(), response.status);
             if let RejectionCode::Other(code) = rejection.code() {
                 let is_printable =
@@ -30,7 +35,7 @@ pub fn login(bytes: &[u8]) {
             }
         }
         Outcome::Unavailable(_) => {
-            assert!(!plainly.rejected && plainly.token.is_none(), "{shown} of {bytes:?}");
+            assert!(!plainly.rejected && plainly.token.is_none(), "{shown} of {response:?}");
         }
         Outcome::FailedElsewhere(_) | Outcome::Abandoned => {
             panic!("an answer cannot abandon the login")
@@ -41,7 +46,10 @@ pub fn login(bytes: &[u8]) {
     if granted {
         let (_, sent) = send(&mut session, call);
         assert!(may_be_a_jwt(&sent), "{sent}");
-        assert!(plainly.token.is_none_or(|token| token == sent));
+        assert!(
+            plainly.token.is_none_or(|token| token == sent),
+            "{sent} is not the token of {response:?}"
+        );
         let in_header = values(&response).any(|value| holds(value.as_bytes(), &sent));
         assert!(in_header || may_hold(&response.body, &sent), "{sent} is not in the answer");
     } else {

@@ -17,6 +17,7 @@ use crate::token::jwt;
 ///
 /// The text between `<` and `>` is the payload of a JWT, because a fuzzer hardly finds valid
 /// base64.
+#[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use http::header::{AGE, DATE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
 use waldo_auth_core::{Call, Explanation, Head, Outcome, Step};
 
 use crate::client::{UNIX, grant, lead, now, request, session, wall};
@@ -14,21 +14,25 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// `exp` in seconds. The wait and the lifetime follow from these values, within their bounds. The
 /// client waits for this time.
 pub fn retry_after(bytes: &[u8]) {
-    let response = Response::read(bytes);
-    asked_wait(&response);
-    let exp = std::str::from_utf8(&response.body).ok().and_then(|exp| exp.trim().parse().ok());
-    lifetime(&response.headers, exp);
+    retry_after_of(bytes, bytes);
 }
 
-fn asked_wait(response: &Response) {
+/// The same check for a client that reads other bytes than the server has sent.
+pub fn retry_after_of(sent: &[u8], read: &[u8]) {
+    let (response, read) = (Response::read(sent), Response::read(read));
+    asked_wait(&response, &read);
+    lifetime(&response, &read);
+}
+
+fn asked_wait(response: &Response, read: &Response) {
     let mut session = session();
     let (login, _) = lead(&mut session);
-    let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &response.headers), b"");
+    let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &read.headers), b"");
     let Outcome::Unavailable(failure) = &outcome else {
         panic!("expected an unavailable login, got {outcome:?}")
     };
     let wait = failure.retry_after();
-    assert_eq!(wait, expected_wait(response));
+    assert_eq!(wait, expected_wait(response), "the wait of {response:?}");
     session.settle(login, outcome, now());
     let Ok(Step::Wait(_, until)) = session.admit(Call::replayable(), &mut request(), now()) else {
         panic!("expected a wait after a 503")
@@ -57,16 +61,21 @@ fn date(text: Option<&str>) -> Option<SystemTime> {
     httpdate::parse_http_date(text?).ok()
 }
 
-fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
+fn exp(response: &Response) -> Option<i64> {
+    std::str::from_utf8(&response.body).ok()?.trim().parse().ok()
+}
+
+fn lifetime(response: &Response, read: &Response) {
     let mut session = session();
     let (login, _) = lead(&mut session);
-    let payload = exp.map_or("{}".to_owned(), |exp| format!(r#"{{"exp":{exp}}}"#));
-    let outcome = grant(&login, headers, &jwt(payload.as_bytes()));
+    let payload = exp(read).map_or("{}".to_owned(), |exp| format!(r#"{{"exp":{exp}}}"#));
+    let outcome = grant(&login, &read.headers, &jwt(payload.as_bytes()));
     session.settle(login, outcome, now());
     let Explanation::Send { left, .. } = session.explain(now()) else {
         panic!("expected to send the granted token")
     };
 
+    let (headers, exp) = (&response.headers, exp(response));
     let from = headers.get(DATE).and_then(|date| date.to_str().ok());
     let by_date =
         date(from).filter(|_| !headers.contains_key(AGE)).and_then(|date| until(exp?, unix(date)));
@@ -75,7 +84,8 @@ fn lifetime(headers: &HeaderMap, exp: Option<i64>) {
     // JSON numbers are exact to the millisecond for some hundred thousand years. Later dates are
     // rounded, and saturate.
     if exp.is_none_or(|exp| exp.unsigned_abs() < (1 << 53) / 1000) {
-        assert_eq!(i128::try_from(left.as_millis()).unwrap(), expected * 1000);
+        let left = i128::try_from(left.as_millis()).unwrap();
+        assert_eq!(left, expected * 1000, "the lifetime of {response:?}");
     }
 }
 

@@ -9,11 +9,15 @@ use crate::response::with_tokens;
 /// The bytes are the content of a store, with tokens as in a response. They give a snapshot or
 /// an error. A snapshot is written as it was read, and calls carry the token of a resumed snapshot.
 pub fn snapshot(bytes: &[u8]) {
-    let bytes = with_tokens(bytes);
-    let Ok(snapshot) = Snapshot::from_json(&bytes) else { return };
+    snapshot_of(bytes, bytes);
+}
+
+/// The same check for a client that reads other bytes than the store holds.
+pub fn snapshot_of(stored: &[u8], read: &[u8]) {
+    let Ok(snapshot) = Snapshot::from_json(&with_tokens(read)) else { return };
     let written = snapshot.to_json();
     assert_eq!(Snapshot::from_json(written.as_bytes()).as_ref(), Ok(&snapshot), "{written}");
-    let stored: Value = serde_json::from_slice(&bytes).unwrap();
+    let stored: Value = serde_json::from_slice(&with_tokens(stored)).unwrap();
     let token = stored.get("token").and_then(Value::as_str).unwrap();
     let origin = stored.get("origin").and_then(Value::as_str).unwrap().parse::<Origin>().unwrap();
     // Leave out the origin, because a host may be equal to the token by chance.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use waldo_fuzz_checks::{CHECKS, simulation_of};
+use waldo_fuzz_checks::{CHECKS, sealed_with_known_secret, simulation_of};
 
 use crate::defect::{Defect, Wrong};
 use crate::faulty::Faulty;
@@ -71,4 +71,11 @@ impl Wrong for LogsInByGet {
 #[should_panic(expected = "own-origin")]
 fn faulty_implementation_fails_the_simulation_check() {
     simulation_of::<Faulty<LogsInByGet>>(&[]);
+}
+
+#[test]
+#[should_panic(expected = "the server did not issue this token to them")]
+fn attacker_who_knows_the_secret_fails_the_sealed_check() {
+    // The attacker's program makes a call, and then the first program does.
+    sealed_with_known_secret(&[0, 4]);
 }

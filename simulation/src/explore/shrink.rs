@@ -7,7 +7,7 @@ const TRIES: u32 = 4000;
 /// the length of its transcript.
 ///
 /// It removes pieces, large pieces first, and makes numbers smaller, until nothing helps any more.
-pub(super) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
+pub(crate) fn shorten(taken: Vec<u32>, fails: impl Fn(&[u32]) -> Option<usize>) -> Vec<u32> {
     let mut best = taken;
     let Some(mut length) = fails(&best) else { return best };
     let mut tries = TRIES;

@@ -30,7 +30,7 @@ pub(super) fn is_401_that_a_login_resolves(scene: &Scene<'_>, sight: &Sight) -> 
     let (call, sent) = delivered(sight)?;
     let alone = scene.watch.held.is_some_and(|held| held.token == sent);
     (alone && call.epoch == scene.watch.epoch && scene.watch.must_drop())
-        .then(|| format!("{call} is delivered a 401 that one login would have healed"))
+        .then(|| format!("{call} is delivered a 401 which a login and a resend would have avoided"))
 }
 
 pub(super) fn is_referred_to_the_past(_: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -41,7 +41,7 @@ pub(super) fn is_referred_to_the_past(_: &Scene<'_>, sight: &Sight) -> Option<St
 
 pub(super) fn is_refused_without_rejection(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let What::Refused { call, why: Why::Rejected, .. } = &sight.what else { return None };
-    let rejected = scene.watch.closed.is_some_and(|closed| closed.by == By::Rejection);
+    let rejected = scene.watch.blocked.is_some_and(|blocked| blocked.by == By::Rejection);
     (!rejected).then(|| format!("{call} is refused for a rejection that there was not"))
 }
 

@@ -57,7 +57,7 @@ pub(super) fn retries_a_one_shot(_: &Scene<'_>, sight: &Sight) -> Option<String>
 
 pub(super) fn waits_through_too_many_failures(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (What::Waits { call, .. } | What::LoggedIn { call, .. }) = &sight.what else { return None };
-    let failed = scene.watch.closed.is_some_and(|closed| closed.by == By::Failure);
+    let failed = scene.watch.blocked.is_some_and(|blocked| blocked.by == By::Failure);
     let waited_through = scene.watch.failures.saturating_sub(call.failures);
     (failed && waited_through >= MAX_FAILURES)
         .then(|| format!("{call} goes on after {waited_through} failed logins"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use waldo_auth_core::Instant;
 
 use super::Scene;
-use crate::watch::{BURST, By, Closed, EVERY, Sight, What};
+use crate::watch::{BURST, Blocked, By, EVERY, Sight, What};
 
 /// The longest lease.
 const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
@@ -23,8 +23,8 @@ fn length(sight: &Sight) -> Option<Duration> {
 }
 
 /// The backoff that keeps calls from logging in; `None` after a rejection.
-fn failed(scene: &Scene<'_>) -> Option<Closed> {
-    scene.watch.closed.filter(|closed| closed.by != By::Rejection)
+fn failed(scene: &Scene<'_>) -> Option<Blocked> {
+    scene.watch.blocked.filter(|blocked| blocked.by != By::Rejection)
 }
 
 pub(super) fn has_a_bad_form(_: &Scene<'_>, sight: &Sight) -> Option<String> {
@@ -56,8 +56,8 @@ pub(super) fn is_needless(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
 
 pub(super) fn probes_early(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (login, now) = (started(sight)?, sight.now.monotonic);
-    let closed = scene.watch.closed.filter(|closed| closed.by == By::Rejection)?;
-    let early = closed.at_least_until.saturating_duration_since(now);
+    let blocked = scene.watch.blocked.filter(|blocked| blocked.by == By::Rejection)?;
+    let early = blocked.at_least_until.saturating_duration_since(now);
     (!early.is_zero())
         .then(|| format!("login {login} tries a rejected key pair {early:?} too early"))
 }
@@ -71,15 +71,16 @@ pub(super) fn exceeds_the_budget(scene: &Scene<'_>, sight: &Sight) -> Option<Str
 }
 
 pub(super) fn starts_as_another_fails(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
-    let (login, closed) = (started(sight)?, failed(scene)?);
-    (closed.failed_at == Some(sight.now.monotonic))
+    let (login, blocked) = (started(sight)?, failed(scene)?);
+    (blocked.failed_at == Some(sight.now.monotonic))
         .then(|| format!("login {login} starts at the instant at which another failed"))
 }
 
 pub(super) fn starts_before_announced_instant(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
-    let (login, closed) = (started(sight)?, failed(scene)?);
-    let opens: Instant =
-        closed.announced.map_or(closed.at_least_until, |told| told.max(closed.at_least_until));
+    let (login, blocked) = (started(sight)?, failed(scene)?);
+    let opens: Instant = blocked
+        .announced
+        .map_or(blocked.at_least_until, |announced| announced.max(blocked.at_least_until));
     let early = opens.saturating_duration_since(sight.now.monotonic);
     (!early.is_zero())
         .then(|| format!("login {login} starts {early:?} before the announced instant"))

@@ -58,13 +58,13 @@ pub(super) fn outlasts_the_lease(scene: &Scene<'_>, sight: &Sight) -> Option<Str
 
 pub(super) fn has_no_reason(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, _) = waits(sight)?;
-    (login(scene, sight).is_none() && scene.watch.closed.is_none())
+    (login(scene, sight).is_none() && scene.watch.blocked.is_none())
         .then(|| format!("{call} waits for nothing"))
 }
 
 pub(super) fn outlasts_the_backoff(scene: &Scene<'_>, sight: &Sight) -> Option<String> {
     let (call, until) = waits(sight)?;
-    let closed = scene.watch.closed.filter(|_| login(scene, sight).is_none())?;
-    let latest = closed.at_least_until.max(sight.now.monotonic.saturating_add(LONGEST_BACKOFF));
+    let blocked = scene.watch.blocked.filter(|_| login(scene, sight).is_none())?;
+    let latest = blocked.at_least_until.max(sight.now.monotonic.saturating_add(LONGEST_BACKOFF));
     (until > latest).then(|| format!("{call} is given a backoff longer than any reason asks for"))
 }

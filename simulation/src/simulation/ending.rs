@@ -38,7 +38,7 @@ impl<M: Machine> Simulation<'_, M> {
             ..self.setup.policy.clone()
         };
         self.server.set_policy(policy);
-        self.tell(&"the end", || {
+        self.record(&"the end", || {
             "all is well again, and each process must answer one more call".to_owned()
         });
         for process in 0..self.machines.len() {

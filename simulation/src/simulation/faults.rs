@@ -32,14 +32,14 @@ impl<M: Machine> Simulation<'_, M> {
             InjectedFault::ClockStep => self.set_clock(way == 1),
             InjectedFault::RevokedToken => {
                 self.server.expire_all();
-                self.tell(&"server", || "forgets every token".to_owned());
+                self.record(&"server", || "forgets every token".to_owned());
             }
             InjectedFault::RevokedKey => {
                 for (key, _) in KEYS {
                     self.server.revoke_key(key);
                 }
                 self.key_revoked = true;
-                self.tell(&"server", || "deactivates the keys".to_owned());
+                self.record(&"server", || "deactivates the keys".to_owned());
             }
             InjectedFault::Reset => return self.reset(target, way == 0),
             InjectedFault::Invalidate => return self.invalidate(target),
@@ -65,7 +65,7 @@ impl<M: Machine> Simulation<'_, M> {
             }
             InjectedFault::Duplicate => {
                 self.serve(target);
-                self.tell(&"network", || "loses that answer and repeats the request".to_owned());
+                self.record(&"network", || "loses that answer and repeats the request".to_owned());
                 if let Some(slot) = self.slots.get_mut(target) {
                     slot.state.set_answer(None);
                 }
@@ -131,27 +131,27 @@ impl<M: Machine> Simulation<'_, M> {
         };
         self.clocks.pass(span);
         let share = if nearly { "nearly the" } else { "more than the" };
-        self.tell(&"time", || format!("passes: {span:.0?}, {share} lifetime of a token"));
+        self.record(&"time", || format!("passes: {span:.0?}, {share} lifetime of a token"));
     }
 
     fn delay(&mut self, way: usize) {
         let long_run = self.setup.steps > 0;
         let span = DELAYS.get(way).filter(|_| long_run).copied().unwrap_or(Duration::from_secs(31));
         self.clocks.pass(span);
-        self.tell(&"time", || format!("passes: {span:.1?}"));
+        self.record(&"time", || format!("passes: {span:.1?}"));
     }
 
     fn suspend(&mut self) {
         let span = self.setup.policy.lifetime + Duration::from_secs(1);
         self.clocks.suspend(span);
-        self.tell(&"machine", || format!("sleeps for {span:.0?}"));
+        self.record(&"machine", || format!("sleeps for {span:.0?}"));
     }
 
     fn set_clock(&mut self, forward: bool) {
         let by = self.setup.policy.lifetime * 2;
         self.clocks.set(if forward { ClockOffset::Ahead(by) } else { ClockOffset::Behind(by) });
         let way = if forward { "forward" } else { "back" };
-        self.tell(&"machine", || format!("sets its wall clock {way} by {by:.0?}"));
+        self.record(&"machine", || format!("sets its wall clock {way} by {by:.0?}"));
     }
 
     fn reset(&mut self, process: usize, to_another: bool) -> Result<(), Violation> {
@@ -161,7 +161,7 @@ impl<M: Machine> Simulation<'_, M> {
         *pair = if to_another { 1 - *pair } else { *pair };
         machine.reset(credentials(*pair), now);
         let which = if to_another { "the other" } else { "the same" };
-        self.tell(&"user", || format!("resets the session to {which} key pair"));
+        self.record(&"user", || format!("resets the session to {which} key pair"));
         self.see(process, What::Reset { to_another })?;
         self.wake(process);
         Ok(())
@@ -172,7 +172,7 @@ impl<M: Machine> Simulation<'_, M> {
         let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
         machine.invalidate(now);
         let holds = machine.holds(now);
-        self.tell(&"user", || "invalidates the token".to_owned());
+        self.record(&"user", || "invalidates the token".to_owned());
         self.see(process, What::Invalidated { holds })?;
         self.wake(process);
         Ok(())
@@ -186,7 +186,7 @@ impl<M: Machine> Simulation<'_, M> {
         if let Some(answer) = slot.state.answer_mut() {
             change(answer);
         }
-        self.tell(&"network", || format!("{what} {caller}"));
+        self.record(&"network", || format!("{what} {caller}"));
     }
 
     fn store(&mut self, process: usize) {
@@ -194,7 +194,7 @@ impl<M: Machine> Simulation<'_, M> {
         if let Some(snapshot) = self.machines.get(process).and_then(|machine| machine.snapshot(now))
         {
             self.stored = Some(snapshot);
-            self.tell(&"process", || format!("{process} stores its token"));
+            self.record(&"process", || format!("{process} stores its token"));
         }
     }
 
@@ -203,13 +203,13 @@ impl<M: Machine> Simulation<'_, M> {
         let Some(machine) = self.machines.get_mut(process) else { return Ok(()) };
         let Some(stored) = &self.stored else { return Ok(()) };
         if let Err(why) = machine.resume(stored, now) {
-            self.tell(&"process", || format!("{process} does not use the stored token: {why}"));
+            self.record(&"process", || format!("{process} does not use the stored token: {why}"));
             return Ok(());
         }
         let Some((token, lifetime)) = self.tokens.stored(&stored.to_json(), now) else {
             return Ok(());
         };
-        self.tell(&"process", || format!("{process} takes up the stored token {}", token.0));
+        self.record(&"process", || format!("{process} takes up the stored token {}", token.0));
         self.see(process, What::Resumed { token, lifetime })?;
         self.wake(process);
         Ok(())
@@ -226,11 +226,13 @@ impl<M: Machine> Simulation<'_, M> {
                 if let Some(machine) = self.machines.get_mut(process) {
                     machine.settle(login, LoginEnd::Transport, now);
                 }
-                self.tell(&"network", || format!("cuts the connection of login {}", flight.login));
+                self.record(&"network", || {
+                    format!("cuts the connection of login {}", flight.login)
+                });
                 self.settled(process, flight.login, End::Failed { retry_after: None })
             }
             State::Sent { .. } => {
-                self.tell(&"network", || format!("cuts the connection of {caller}"));
+                self.record(&"network", || format!("cuts the connection of {caller}"));
                 Ok(())
             }
             other @ (State::Away | State::Ready(_) | State::Waiting(..) | State::Done) => {
@@ -254,7 +256,7 @@ impl<M: Machine> Simulation<'_, M> {
                 if let Some(call) = again {
                     (slot.state, slot.caller.broke_off) = (State::Ready(call), token);
                 }
-                self.tell(&caller, || {
+                self.record(&caller, || {
                     let what = if goes_on { "and it goes on" } else { "and it has ended" };
                     format!("breaks off while its body is being sent, {what}")
                 });
@@ -282,13 +284,13 @@ impl<M: Machine> Simulation<'_, M> {
             && login_goes_on
         {
             *call = None;
-            return self.tell(&caller, || format!("is cancelled, and login {login} goes on"));
+            return self.record(&caller, || format!("is cancelled, and login {login} goes on"));
         }
         slot.state = State::Done;
         if let Some(watch) = self.watches.get_mut(process) {
             watch.lose(login);
         }
-        self.tell(&caller, || "is cancelled".to_owned());
+        self.record(&caller, || "is cancelled".to_owned());
     }
 
     /// Drops a login, and its guard abandons it.
@@ -305,7 +307,7 @@ impl<M: Machine> Simulation<'_, M> {
         if let Some(machine) = self.machines.get_mut(process) {
             machine.settle(login, LoginEnd::Abandoned, now);
         }
-        self.tell(&"runtime", || format!("drops login {}", flight.login));
+        self.record(&"runtime", || format!("drops login {}", flight.login));
         self.settled(process, flight.login, End::Abandoned)
     }
 }

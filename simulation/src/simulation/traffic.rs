@@ -28,7 +28,7 @@ impl<M: Machine> Simulation<'_, M> {
         });
         if let Some(until) = until.min() {
             self.clocks.pass_until(until);
-            self.tell(&"time", || "passes until somebody has waited long enough".to_owned());
+            self.record(&"time", || "passes until somebody has waited long enough".to_owned());
         }
     }
 
@@ -37,7 +37,7 @@ impl<M: Machine> Simulation<'_, M> {
             self.server.restore_key(key);
         }
         self.key_revoked = false;
-        self.tell(&"server", || "activates the keys again".to_owned());
+        self.record(&"server", || "activates the keys again".to_owned());
     }
 
     pub(super) fn arrive(&mut self, index: usize) -> Result<(), Violation> {
@@ -82,12 +82,12 @@ impl<M: Machine> Simulation<'_, M> {
             Step::Authenticate(login, call) => self.logs_in(index, login, call),
             Step::Wait(call, until) => {
                 let span = until.saturating_duration_since(now.monotonic);
-                self.tell(&caller, || format!("waits for at most {:.3} s", span.as_secs_f64()));
+                self.record(&caller, || format!("waits for at most {:.3} s", span.as_secs_f64()));
                 self.put(index, State::Waiting(call, until));
                 self.see(kind.process, What::Waits { call: caller, until })
             }
             Step::Refuse(refused) => {
-                self.tell(&caller, || format!("is refused: {}", refused.message));
+                self.record(&caller, || format!("is refused: {}", refused.message));
                 let (why, retry_at) = (refused.why, refused.retry_at);
                 if let Some(slot) = self.slots.get_mut(index) {
                     // The call ends with this refusal, and not with its last answer.
@@ -129,7 +129,7 @@ impl<M: Machine> Simulation<'_, M> {
             None => Carries::Other,
         };
         let is_sent = if probe { "probes" } else { "is sent" };
-        self.tell(&call, || match token {
+        self.record(&call, || match token {
             Some(token) => format!("{is_sent} with token {}", token.0),
             None => format!("{is_sent} with no token of the server's"),
         });
@@ -150,7 +150,7 @@ impl<M: Machine> Simulation<'_, M> {
         let number = self.watches.get(process).map_or(0, |watch| watch.logins) + 1;
         let (request, expires_at) = (M::request(&login), M::expires_at(&login));
         let flaw = flaw_of(&request);
-        self.tell(&caller, || format!("logs in for everyone (login {number})"));
+        self.record(&caller, || format!("logs in for everyone (login {number})"));
         let flight = Flight { login: number, sent: now, request, answer: None };
         self.put(index, State::Leading { call: Some(call), login, flight });
         self.see(process, What::LoggedIn { call: caller, login: number, expires_at, flaw })
@@ -172,7 +172,8 @@ impl<M: Machine> Simulation<'_, M> {
             // its first error.
             let caller = slot.caller;
             slot.state = State::Done;
-            return self.tell(&"server", || format!("asks for the body of {caller}, which fails"));
+            return self
+                .record(&"server", || format!("asks for the body of {caller}, which fails"));
         }
         let response = match self.server.handle(&flight.request, truth) {
             Reply::Respond(response)
@@ -185,7 +186,7 @@ impl<M: Machine> Simulation<'_, M> {
         let (status, caller) = (response.status().as_u16(), slot.caller);
         slot.state.set_answer(Some(Answer { response, token, own_origin: true }));
         let login = slot.state.login();
-        self.tell(&"server", || {
+        self.record(&"server", || {
             let whom = if login > 0 { format!("login {login}") } else { caller.to_string() };
             match token {
                 Some(token) => format!("answers {whom} with {status} and token {}", token.0),
@@ -211,7 +212,7 @@ impl<M: Machine> Simulation<'_, M> {
                 if let Some(machine) = self.machines.get_mut(process) {
                     machine.settle(login, LoginEnd::Answer(head, body), now);
                 }
-                self.tell(&caller, || format!("reads the answer to login {number}: {end}"));
+                self.record(&caller, || format!("reads the answer to login {number}: {end}"));
                 self.settled(process, number, end)
             }
             State::Sent {
@@ -240,7 +241,7 @@ impl<M: Machine> Simulation<'_, M> {
                 if let Some(again) = again {
                     slot.state = State::Ready(again);
                 }
-                self.tell(&caller, || {
+                self.record(&caller, || {
                     let what = if retried { "is to be sent again" } else { "has its answer" };
                     format!("{what}: {}", status.as_u16())
                 });

@@ -96,11 +96,11 @@ impl Observer {
     }
 
     /// How long no login may start, and why.
-    fn closed(&self) -> Option<(By, Duration)> {
+    fn blocked(&self) -> Option<(By, Duration)> {
         let now = self.now().monotonic;
         self.watch
-            .closed
-            .map(|closed| (closed.by, closed.at_least_until.saturating_duration_since(now)))
+            .blocked
+            .map(|blocked| (blocked.by, blocked.at_least_until.saturating_duration_since(now)))
     }
 }
 
@@ -220,7 +220,7 @@ fn rejection_delays_logins_1_to_15_minutes() {
         observer.logs_in(login);
         observer.ends(login, End::Rejected);
         let until = Duration::from_secs(60 * minutes);
-        assert_eq!(observer.closed(), Some((By::Rejection, until)), "login {login}");
+        assert_eq!(observer.blocked(), Some((By::Rejection, until)), "login {login}");
         observer.seconds += 60 * minutes;
     }
     // A failure does not end a rejection, and a longer `Retry-After` counts.
@@ -230,7 +230,7 @@ fn rejection_delays_logins_1_to_15_minutes() {
         observer.logs_in(login);
         observer.ends(login, End::Failed { retry_after: Some(Duration::from_secs(asked)) });
         assert_eq!(
-            observer.closed(),
+            observer.blocked(),
             Some((By::Rejection, Duration::from_secs(until))),
             "login {login}"
         );
@@ -245,20 +245,20 @@ fn failure_delays_logins_by_retry_after() {
         observer.logs_in(login);
         observer.ends(login, End::Failed { retry_after: asked.map(Duration::from_secs) });
         assert_eq!(
-            observer.closed(),
+            observer.blocked(),
             Some((By::Failure, Duration::from_secs(until))),
             "login {login}"
         );
-        assert_eq!(observer.watch.closed.unwrap().failed_at, Some(observer.now().monotonic));
+        assert_eq!(observer.watch.blocked.unwrap().failed_at, Some(observer.now().monotonic));
         assert_eq!(observer.watch.failures, login - 1);
     }
     // After an abandoned login, the backoff stays, but no call waits for the login.
     observer.sees(What::Waits { call: Caller::default(), until: at(5000).monotonic });
-    assert_eq!(observer.watch.closed.unwrap().announced, Some(at(5000).monotonic));
+    assert_eq!(observer.watch.blocked.unwrap().announced, Some(at(5000).monotonic));
     observer.logs_in(5);
     observer.ends(5, End::Abandoned);
-    assert_eq!(observer.closed(), Some((By::Failure, Duration::ZERO)));
-    assert_eq!(observer.watch.closed.unwrap().announced, None);
+    assert_eq!(observer.blocked(), Some((By::Failure, Duration::ZERO)));
+    assert_eq!(observer.watch.blocked.unwrap().announced, None);
     assert_eq!(observer.watch.failures, 3);
 }
 
@@ -297,10 +297,10 @@ fn the_end_of_an_overtaken_login_changes_nothing() {
         observer.seconds += LEASE;
         observer.watch.notice(observer.now());
         observer.logs_in(3);
-        let (before, failures) = (observer.watch.closed, observer.watch.failures);
+        let (before, failures) = (observer.watch.blocked, observer.watch.failures);
         observer.seconds += 1;
         observer.ends(2, end);
-        assert_eq!((observer.watch.closed, observer.watch.failures), (before, failures), "{end}");
+        assert_eq!((observer.watch.blocked, observer.watch.failures), (before, failures), "{end}");
         assert!(observer.watch.lease.is_some(), "{end}");
     }
 }
@@ -316,7 +316,7 @@ fn an_expired_lease_takes_no_rejection_back() {
         observer.logs_in(3);
         observer.seconds += 60;
         observer.watch.notice(observer.now());
-        assert_eq!(observer.closed(), Some((by, Duration::ZERO)));
+        assert_eq!(observer.blocked(), Some((by, Duration::ZERO)));
     }
 }
 

@@ -132,7 +132,7 @@ impl<W: Wrong> Faulty<W> {
             let renewal = renewal(value);
             let forced = match (W::DEFECT, &renewal) {
                 (Defect::RenewalsIgnored, _) => return,
-                (Defect::BlankAdopted, Renewal::Malformed(_)) => {
+                (Defect::BlankRenewalHeld, Renewal::Malformed(_)) => {
                     Some(Minted { text: String::new(), exp: Some(i64::MAX / 2), iat: None })
                 }
                 (Defect::LastResponseWins, Renewal::Token(token)) => Some(token.clone()),
@@ -275,7 +275,7 @@ impl<W: Wrong> Machine for Faulty<W> {
         let (status, now) = (head.status.as_u16(), Time::from(now));
         let foreign = head.uri().is_some_and(|uri| uri.host() != Some(HOST));
         let trusted = match W::DEFECT {
-            Defect::AdoptsFromAnyOrigin => true,
+            Defect::RenewsFromAnyOrigin => true,
             Defect::TrustsForeign401 => status == 401,
             _ => false,
         };

@@ -117,8 +117,8 @@ faulty_machines! {
         ..setup
     };
     a_refused_call_is_sent_for_ever: RetryWithoutBound, "bounded-call/three-times", Rotation::Lenient, [RouteRefuses];
-    any_origin_may_send_a_token: AdoptsFromAnyOrigin, "own-origin/unissued", Rotation::Lenient, [ForeignAnswer];
-    a_blank_header_is_a_token: BlankAdopted, "own-origin/unissued", Rotation::Lenient, [MalformedRenewal];
+    any_origin_may_send_a_token: RenewsFromAnyOrigin, "own-origin/unissued", Rotation::Lenient, [ForeignAnswer];
+    a_blank_header_is_a_token: BlankRenewalHeld, "own-origin/unissued", Rotation::Lenient, [MalformedRenewal];
     a_lease_has_no_end: LeaseWithoutEnd, "everyone-ends/lease", Rotation::Lenient, [CancelledCall];
     errors_bring_tokens: RenewalsFromErrors, "freshest-wins/not-held", Rotation::Lenient, [ErrorAnswer];
     a_one_shot_call_is_sent_twice: OneShotSentAgain, "bounded-call/retry-body", Rotation::Lenient, [RouteRefuses], one_shot;
@@ -128,7 +128,7 @@ faulty_machines! {
     a_wait_ends_where_it_begins: BusyLoop, "everyone-ends/past", Rotation::Lenient, [];
     a_reset_keeps_the_token: ResetKeepsToken, "no-resurrection/given-up", Rotation::Lenient, [Reset];
     a_403_is_taken_for_a_401: ForbiddenIsUnauthorized, "bounded-call/retry-status", Rotation::Lenient, [RevokedKey];
-    a_refused_token_is_kept: KeepsRefusedToken, "truthful/healing-login", Rotation::Lenient, [RevokedToken];
+    a_refused_token_is_kept: KeepsRefusedToken, "truthful/resolvable-401", Rotation::Lenient, [RevokedToken];
     fresh_tokens_are_not_taken: RenewalsIgnored, "freshest-wins/not-held", Rotation::Lenient, [];
     a_token_goes_anywhere: SendsAnywhere, "own-origin/abroad", Rotation::Lenient, [], abroad;
     waiting_has_no_end: EndlessWaiting, "bounded-failures/three-failures", Rotation::Lenient, [LoginUnavailable];

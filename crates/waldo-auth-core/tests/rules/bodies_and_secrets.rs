@@ -296,7 +296,7 @@ fn rule_22_journal_records_a_whole_session() {
         (0, "login 1 started"),
         (1, "a call waits for login 1"),
         (2, "login 1 granted generation 1, which lasts 3600.0s"),
-        (3, "adopted generation 2, which lasts 1800.0s"),
+        (3, "renewed to generation 2, which lasts 1800.0s"),
         (3, "ignored a header that is no JWT"),
         (4, "generation 2 was refused: it is dropped"),
         (4, "login 2 started"),

@@ -12,7 +12,6 @@
     reason = "a test fails at a variant that it does not expect"
 )]
 
-mod adoption;
 mod bodies_and_secrets;
 mod challenges;
 mod config;
@@ -24,6 +23,7 @@ mod memory;
 mod properties;
 mod read_lock;
 mod reference;
+mod renewals;
 #[cfg(feature = "verify")]
 mod sharing;
 mod signature;

@@ -53,7 +53,7 @@ fn rule_22_every_entry_says_what_happened() {
     let (lifetime, wait) = (Duration::from_secs(60), Duration::from_millis(1500));
     let (generation, login, status) = (7, 8, StatusCode::FORBIDDEN);
     say(&[
-        (Event::Renewed { generation, lifetime }, "adopted generation 7, which lasts 60.0s"),
+        (Event::Renewed { generation, lifetime }, "renewed to generation 7, which lasts 60.0s"),
         (Event::Ignored { why: Ignored::Blank }, "ignored a blank header"),
         (
             Event::Challenged { generation, outcome: Challenge::Dropped },

@@ -114,13 +114,13 @@ fn rule_24_one_401_counts_for_all_broken_uploads() {
     let once = fixture.send(Call::one_shot()).attempt;
     let (asks, late) = (fixture.break_off(asks), fixture.break_off(late));
     let probe = fixture.send(asks);
-    let healed = fixture.retry(probe.attempt);
-    let (login, healed) = fixture.lead(healed);
+    let resent = fixture.retry(probe.attempt);
+    let (login, resent) = fixture.lead(resent);
     let token = fixture.fresh();
     fixture.grant(login, &token);
     // One upload broke off before the 401, and one breaks off after the 401. Neither needs a probe.
     let latest = fixture.break_off(latest);
-    for call in [healed, late, latest] {
+    for call in [resent, late, latest] {
         let upload = fixture.send(call);
         assert_eq!(
             (upload.token.as_str(), upload.attempt.upload()),

@@ -175,10 +175,11 @@ impl Leader<'_> {
             let request = Defect::plant_in_login(defect, login.request(), ask);
             let (mut head, body) = exchange(&request).await?.into_parts();
             Defect::plant_in_login_answer(defect, &mut head.headers);
-            let Some(patience) = Defect::plant_in_body_timeout(defect, head.status, lease) else {
+            let Some(body_timeout) = Defect::plant_in_body_timeout(defect, head.status, lease)
+            else {
                 return Ok(Response::from_parts(head, Bytes::new()));
             };
-            match tokio::time::timeout(patience, read(body, defect)).await {
+            match tokio::time::timeout(body_timeout, read(body, defect)).await {
                 Ok(Ok(body)) => Ok(Response::from_parts(head, body)),
                 Ok(Err(error)) if head.status.is_success() => Err(error),
                 // If the status is not a success, it says enough, even if the body breaks off.

@@ -104,7 +104,7 @@ fn a_client_where_the_last_one_wins_fails() {
             "cold-start",
             "held-token-is-reused",
             "each-answer-brings-the-next-token",
-            "a-401-is-healed",
+            "a-401-causes-one-login",
         ],
     );
 }
@@ -113,7 +113,11 @@ fn a_client_where_the_last_one_wins_fails() {
 fn a_client_that_never_looks_fails() {
     expect(
         Habit::NeverLooks,
-        &["each-answer-brings-the-next-token", "strict-rotation-in-sequence", "a-401-is-healed"],
+        &[
+            "each-answer-brings-the-next-token",
+            "strict-rotation-in-sequence",
+            "a-401-causes-one-login",
+        ],
         &["cold-start", "held-token-is-reused", "renewal-blank", "renewal-malformed"],
     );
 }

@@ -39,7 +39,7 @@ pub(crate) enum Defect {
     SendsUserInformation,
     SendsSpelledHost,
     TakesHalfBodies,
-    Heals422,
+    Retries422,
     GetsForHead,
     PostsForOthers,
     DropsTrailingSlash,
@@ -211,8 +211,9 @@ impl Defect {
             Some(Self::RemovesAge) => drop(response.headers_mut().remove(AGE)),
             _ => {}
         }
-        let heals = defect == Some(Self::Heals422) && status == StatusCode::UNPROCESSABLE_ENTITY;
-        if heals { StatusCode::UNAUTHORIZED } else { status }
+        let retries =
+            defect == Some(Self::Retries422) && status == StatusCode::UNPROCESSABLE_ENTITY;
+        if retries { StatusCode::UNAUTHORIZED } else { status }
     }
 
     /// The delivered body of the defective adapter.
@@ -236,7 +237,7 @@ impl Defect {
             (Some(Self::ReadsEveryBody), None) | (Some(Self::WaitsForRejection), Some(_)) => {
                 Some(left)
             }
-            (_, patience) => patience,
+            (_, body_timeout) => body_timeout,
         }
     }
 
@@ -320,7 +321,7 @@ fn each_planted_defect_is_found_and_named() {
             "a-head-counts-though-its-body-breaks-off",
             "expected that a body which breaks off is an error",
         ),
-        (Heals422, "a-422-is-delivered", "expected 422"),
+        (Retries422, "a-422-is-delivered", "expected 422"),
         (GetsForHead, "each-method-arrives-as-it-is", "its method, HEAD; it had GET"),
         (PostsForOthers, "each-method-arrives-as-it-is", "its method, PATCH; it had POST"),
         (PostsForOthers, "each-method-arrives-as-it-is", "its method, PUT; it had POST"),
@@ -398,7 +399,7 @@ impl Adapter for NeverAsks {
 #[test]
 fn adapter_without_expect_fails_upload_scenario() {
     let certify = |name| conformance::certify_one(&NeverAsks, name).unwrap();
-    let result = certify("an-upload-with-a-dead-token-heals-and-nothing-closes");
+    let result = certify("an-upload-with-a-dead-token-recovers-and-nothing-closes");
     assert!(result.is_failed() && result.to_string().contains("call next did not end"), "{result}");
     assert!(certify("an-upload-is-answered-behind-its-body").is_passed());
 }

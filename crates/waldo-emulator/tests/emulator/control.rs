@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waldo_emulator::model::{Claims, Method, Policy, Server, Stub};
 
-use crate::visitor::{PATIENCE, Visitor, ask, bearer, emulator, pair};
+use crate::visitor::{TIMEOUT, Visitor, ask, bearer, emulator, pair};
 
 #[test]
 fn the_help_names_every_control() {
@@ -214,7 +214,7 @@ fn gates_and_latencies_are_set_from_outside() {
     assert_eq!(ask(&emulator, "POST", "/_emulator/hold", r#"{"on": "login"}"#).status, 200);
     let mut held = Visitor::to(emulator.addr());
     held.send("POST", "/authenticate", "", &pair());
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     assert_eq!(ask(&emulator, "POST", "/_emulator/release", r#"{"on": "calls"}"#).status, 200);
     assert_eq!(emulator.stats().held, 1);
     assert_eq!(ask(&emulator, "POST", "/_emulator/release", "").status, 200);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Policy, Rotation, Target};
 
-use crate::visitor::{PATIENCE, Visitor, bearer, emulator, emulator_of, eventually, pair};
+use crate::visitor::{TIMEOUT, Visitor, bearer, emulator, emulator_of, eventually, pair};
 
 /// Long enough that an answer that is not held would be there.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -18,7 +18,7 @@ fn held_login_is_unprocessed_while_calls_pass() {
     emulator.hold(Hold::logins());
     let mut held = Visitor::to(emulator.addr());
     held.send("POST", "/authenticate", "", &pair());
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     assert_eq!(emulator.stats().server.logins_granted, 1);
     assert_eq!(caller.get("/x", &token).status, 200);
     assert!(held.is_silent_for(MOMENT));
@@ -36,7 +36,7 @@ fn a_held_answer_was_handled_already() {
     emulator.hold(Hold::calls().after_handling().on_path("/slow"));
     let mut slow = Visitor::to(emulator.addr());
     slow.send("GET", "/slow", &bearer(&token), b"");
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     assert_eq!(visitor.get("/x", &token).status, 401, "the slow answer holds the only live token");
     emulator.release(Target::Login);
     assert_eq!(emulator.stats().held, 1, "that was for others");
@@ -52,7 +52,7 @@ fn released_requests_are_not_counted_as_held() {
     emulator.hold(Hold::logins());
     let mut visitor = Visitor::to(emulator.addr());
     visitor.send("POST", "/authenticate", "", &pair());
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     emulator.release_all();
     assert_eq!(emulator.stats().held, 0, "else the next wait would be for this one");
     assert_eq!(visitor.receive().unwrap().status, 200);
@@ -64,7 +64,7 @@ fn closed_connection_is_no_longer_held() {
     emulator.hold(Hold::logins());
     let mut visitor = Visitor::to(emulator.addr());
     visitor.send("POST", "/authenticate", "", &pair());
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     drop(visitor);
     assert!(eventually(|| emulator.stats().held == 0 && emulator.stats().logins_under_way == 0));
     assert_eq!(emulator.stats().server.logins(), 0);
@@ -73,6 +73,23 @@ fn closed_connection_is_no_longer_held() {
 #[test]
 fn wait_until_held_ends_at_its_timeout() {
     assert!(!emulator().wait_until_held(1, Duration::from_millis(10)));
+}
+
+#[test]
+fn only_a_client_that_goes_away_abandons_a_gate() {
+    let emulator = emulator();
+    emulator.hold(Hold::logins());
+    let [mut stays, mut leaves] = [(); 2].map(|()| Visitor::to(emulator.addr()));
+    for visitor in [&mut stays, &mut leaves] {
+        visitor.send("POST", "/authenticate", "", &pair());
+    }
+    assert!(emulator.wait_until_held(2, TIMEOUT));
+    drop(leaves);
+    assert!(emulator.wait_until_abandoned(1, TIMEOUT));
+    emulator.release_all();
+    assert_eq!(stays.receive().unwrap().status, 200);
+    assert_eq!(emulator.abandoned(), 1);
+    assert!(!emulator.wait_until_abandoned(2, Duration::from_millis(10)));
 }
 
 #[test]

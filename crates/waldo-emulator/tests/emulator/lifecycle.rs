@@ -6,7 +6,7 @@ use std::time::Instant;
 use waldo_emulator::model::{Answer, Fault, Server};
 use waldo_emulator::{Emulator, Hold};
 
-use crate::visitor::{PATIENCE, Visitor, emulator, pair};
+use crate::visitor::{TIMEOUT, Visitor, emulator, pair};
 
 #[test]
 fn emulator_starts_on_free_loopback_port() {
@@ -57,10 +57,10 @@ fn stop_ends_hanging_and_held_requests() {
     let (mut hanging, mut held) = (Visitor::to(emulator.addr()), Visitor::to(emulator.addr()));
     hanging.send("GET", "/x", "", b"");
     held.send("POST", "/authenticate", "", &pair());
-    assert!(emulator.wait_until_held(1, PATIENCE));
+    assert!(emulator.wait_until_held(1, TIMEOUT));
     let began = Instant::now();
     emulator.stop();
-    assert!(began.elapsed() < PATIENCE);
+    assert!(began.elapsed() < TIMEOUT);
     assert!(hanging.is_closed() && held.is_closed());
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use waldo_emulator::Hold;
 use waldo_emulator::model::{Policy, RenewalForm, Rotation, Server};
 
-use crate::visitor::{PATIENCE, Visitor, bearer, emulator, emulator_of, eventually, pair};
+use crate::visitor::{TIMEOUT, Visitor, bearer, emulator, emulator_of, eventually, pair};
 
 #[test]
 fn a_login_and_calls_work_on_one_connection() {
@@ -84,7 +84,7 @@ fn the_most_logins_at_once_are_counted_exactly() {
     for visitor in &mut visitors {
         visitor.send("POST", "/authenticate", "", &pair());
     }
-    assert!(emulator.wait_until_held(7, PATIENCE));
+    assert!(emulator.wait_until_held(7, TIMEOUT));
     assert_eq!(emulator.stats().logins_under_way, 7);
     emulator.release_all();
     for visitor in &mut visitors {

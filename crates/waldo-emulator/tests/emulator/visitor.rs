@@ -9,7 +9,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::{Policy, Server};
 
 /// Longer than anything here takes: a test that is wrong ends with an error instead of hanging.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) fn emulator() -> Emulator {
     Emulator::start(Server::default()).unwrap()
@@ -42,9 +42,9 @@ pub(crate) struct Visitor(TcpStream);
 
 impl Visitor {
     pub(crate) fn to(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&addr, PATIENCE).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let stream = TcpStream::connect_timeout(&addr, TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         Self(stream)
     }
 
@@ -157,7 +157,7 @@ impl Visitor {
     pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
         self.0.set_read_timeout(Some(span)).unwrap();
         let read = self.read(&mut [0; 1]);
-        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.0.set_read_timeout(Some(TIMEOUT)).unwrap();
         read.is_err_and(|error| is_timeout(&error))
     }
 
@@ -191,7 +191,7 @@ pub(crate) fn ask(emulator: &Emulator, method: &str, target: &str, body: &str) -
 /// Asks again until `done`, for what another thread finishes a moment later.
 pub(crate) fn eventually(mut done: impl FnMut() -> bool) -> bool {
     let began = std::time::Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < TIMEOUT {
         if done() {
             return true;
         }

@@ -1,7 +1,9 @@
 //! The cases that every adapter must pass.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
+use waldo_adapter_tests::fleet::TestStore;
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup, run};
 use waldo_reqwest::reqwest::redirect::Policy;
 use waldo_reqwest::reqwest::{self, Body, Method, Response};
@@ -18,17 +20,20 @@ struct Reqwest {
 }
 
 fn builder(setup: Setup) -> ClientBuilder {
-    let builder = Client::builder(setup.credentials());
-    let builder = match setup.store {
-        Some(store) => builder.store(store),
-        None => builder,
-    };
-    builder
+    shared(Client::builder(setup.credentials()), setup.store)
         .max_wait(setup.max_wait)
         .timeout(setup.timeout)
         .origin(setup.origin)
         .limits(setup.limits)
         .http_status_as_error(false)
+}
+
+/// The builder with the store, if there is one.
+fn shared(builder: ClientBuilder, store: Option<Arc<TestStore>>) -> ClientBuilder {
+    match store {
+        Some(store) => builder.store(store),
+        None => builder,
+    }
 }
 
 fn failure(error: Error) -> Failure {
@@ -80,7 +85,7 @@ impl Adapter for Reqwest {
 
     fn from_source(setup: Setup, source: CredentialSource) -> Self {
         let builder = ClientBuilder::from_source(source).unwrap();
-        let builder = builder.origin(setup.origin).limits(setup.limits);
+        let builder = shared(builder.origin(setup.origin).limits(setup.limits), setup.store);
         let client = builder.http_status_as_error(false).build().unwrap();
         Self { client, stack: None }
     }

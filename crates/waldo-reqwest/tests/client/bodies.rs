@@ -144,8 +144,8 @@ fn rule_17_a_body_factory_is_asked_for_each_sending() {
                 ready(Ok(Chunks::of(&vec![7; LARGE], 10_000)))
             })
         };
-        let (healed, told) = after_expiry(&emulator, &client, with).await;
-        assert_eq!(healed, 200, "{told}");
+        let (resent, told) = after_expiry(&emulator, &client, with).await;
+        assert_eq!(resent, 200, "{told}");
         assert!(told.contains("9000000"), "{told}");
         let stats = emulator.stats().server;
         assert_eq!((stats.logins(), stats.calls_unauthorized, stats.total()), (1, 1, 3));
@@ -166,9 +166,9 @@ fn rule_17_a_file_is_opened_for_each_sending() {
                 .header("content-length", "300000")
                 .body_factory(move || tokio::fs::File::open(file.clone()))
         };
-        let (healed, told) = after_expiry(&emulator, &client, with).await;
+        let (resent, told) = after_expiry(&emulator, &client, with).await;
         std::fs::remove_file(path).unwrap();
-        assert_eq!(healed, 200);
+        assert_eq!(resent, 200);
         assert!(told.contains("300000"), "{told}");
         assert_eq!(emulator.stats().server.logins(), 1);
     });

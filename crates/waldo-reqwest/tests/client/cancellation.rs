@@ -7,7 +7,7 @@ use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_reqwest::Explanation;
 
-use crate::site::{PATIENCE, bounded, builder, client, emulator, status};
+use crate::site::{TIMEOUT, bounded, builder, client, emulator, status};
 
 const CALLS: usize = 50;
 
@@ -25,7 +25,7 @@ fn rule_13_a_login_outlives_each_call_that_is_dropped() {
                 calls.spawn(async move { status(&client).await })
             })
             .collect();
-        assert!(emulator.wait_until_held(1, PATIENCE));
+        assert!(emulator.wait_until_held(1, TIMEOUT));
         for abort in &aborts[..CALLS - 1] {
             abort.abort();
             tokio::task::yield_now().await;
@@ -96,7 +96,7 @@ fn rule_18_dropped_call_affects_no_other_call() {
         emulator.hold(Hold::logins());
         let (one, other) = (client.clone(), client.clone());
         let leader = tokio::spawn(async move { status(&one).await });
-        assert!(emulator.wait_until_held(1, PATIENCE));
+        assert!(emulator.wait_until_held(1, TIMEOUT));
         // It is polled until it waits, and dropped.
         let waits = tokio::time::timeout(Duration::from_millis(20), status(&other)).await;
         assert!(waits.is_err());
@@ -105,7 +105,7 @@ fn rule_18_dropped_call_affects_no_other_call() {
         emulator.hold(Hold::calls());
         let other = client.clone();
         let sent = tokio::spawn(async move { status(&other).await });
-        assert!(emulator.wait_until_held(1, PATIENCE));
+        assert!(emulator.wait_until_held(1, TIMEOUT));
         sent.abort();
         assert!(sent.await.unwrap_err().is_cancelled());
         emulator.release(Target::Calls);

@@ -2,7 +2,7 @@
 
 use tokio::runtime::Builder;
 
-use crate::site::{PATIENCE, client, emulator, spawn_calls};
+use crate::site::{TIMEOUT, client, emulator, spawn_calls};
 
 #[test]
 fn a_runtime_with_one_thread_is_enough() {
@@ -12,7 +12,7 @@ fn a_runtime_with_one_thread_is_enough() {
         let client = client(emulator.origin());
         for _ in 0..3 {
             let tasks = spawn_calls(16, &client);
-            assert_eq!(tokio::time::timeout(PATIENCE, tasks.join_all()).await.unwrap(), [200; 16]);
+            assert_eq!(tokio::time::timeout(TIMEOUT, tasks.join_all()).await.unwrap(), [200; 16]);
             emulator.expire_all();
         }
         let stats = emulator.stats();

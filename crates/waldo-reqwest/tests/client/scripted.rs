@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::site::PATIENCE;
+use crate::site::TIMEOUT;
 
 /// A token without claims; each number gives another one.
 pub(crate) fn jwt(number: u32) -> String {
@@ -129,7 +129,7 @@ impl Drop for Scripted {
 }
 
 fn serve(stream: TcpStream, shared: &Shared) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut stream = BufReader::new(stream);
     while let Some(seen) = read(&mut stream) {

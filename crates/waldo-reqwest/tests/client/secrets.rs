@@ -65,7 +65,7 @@ fn rule_20_output_contains_no_key_secret_or_token() {
             .attach(async {
                 for target in ["/renewal", "/401", "/401", "/cut", "/renewal"] {
                     let request =
-                        client.get(target).header("x-own", "canary").timeout(crate::site::PATIENCE);
+                        client.get(target).header("x-own", "canary").timeout(crate::site::TIMEOUT);
                     output.debug(&request);
                     match request.send().await {
                         // Somebody will log a response, whose headers may hold a fresh token.

@@ -11,7 +11,7 @@ use waldo_reqwest::reqwest::{self, Response};
 use waldo_reqwest::{Client, ClientBuilder, Credentials, Error, Reason, Refusal, Refused};
 
 /// The longest that anything in a test is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) fn emulator() -> Emulator {
     Emulator::start(Server::default()).unwrap()
@@ -25,8 +25,8 @@ pub(crate) fn credentials() -> Credentials {
 pub(crate) fn builder(origin: impl Into<String>) -> ClientBuilder {
     Client::builder(credentials())
         .origin(origin)
-        .timeout(PATIENCE)
-        .max_wait(PATIENCE)
+        .timeout(TIMEOUT)
+        .max_wait(TIMEOUT)
         .http_status_as_error(false)
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn reason(error: &Error) -> Reason {
 pub(crate) fn bounded<T>(test: impl Future<Output = T>) -> T {
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
     runtime.block_on(async {
-        tokio::time::timeout(PATIENCE * 6, test).await.expect("the test did not end")
+        tokio::time::timeout(TIMEOUT * 6, test).await.expect("the test did not end")
     })
 }
 

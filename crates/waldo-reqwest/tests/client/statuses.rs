@@ -8,7 +8,7 @@ use waldo_reqwest::reqwest::{Method, Request};
 use waldo_reqwest::{Client, Error, InvalidSegment, error_for_status};
 
 use crate::scripted::{Scripted, answer, grant, jwt};
-use crate::site::{PATIENCE, bounded, builder, client, credentials, emulator, status};
+use crate::site::{TIMEOUT, bounded, builder, client, credentials, emulator, status};
 
 /// A client as users have it: a 4xx or 5xx is an error.
 fn strict(origin: impl Into<String>) -> Client {
@@ -64,7 +64,7 @@ fn status_is_a_response_if_set() {
 }
 
 #[test]
-fn rule_07_a_401_that_heals_is_no_error() {
+fn rule_07_401_before_a_successful_resend_is_no_error() {
     bounded(async {
         let emulator = emulator();
         let client = strict(emulator.origin());
@@ -90,7 +90,7 @@ async fn cut_off(body: String, limit: Duration, cut: bool) -> Error {
     let client = strict(server.origin());
     server.cut_each(cut);
     let call = client.get("/").timeout(limit).send();
-    timeout(PATIENCE, call).await.expect("the body is read within bounds").unwrap_err()
+    timeout(TIMEOUT, call).await.expect("the body is read within bounds").unwrap_err()
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn error_body_is_read_to_its_limit() {
         let endless = format!("{code}\"{}", "x".repeat(100_000));
         for (body, limit, cut) in [
             (code.clone(), short, false),
-            (code.clone(), PATIENCE * 4, false),
-            (code, PATIENCE * 4, true),
-            (endless, PATIENCE * 4, false),
+            (code.clone(), TIMEOUT * 4, false),
+            (code, TIMEOUT * 4, true),
+            (endless, TIMEOUT * 4, false),
         ] {
             let error = cut_off(body, limit, cut).await;
             assert_eq!(error.status(), Some(500.try_into().unwrap()), "{error:?}");

@@ -48,7 +48,7 @@ async fn upload(client: &Client, length: usize) -> Result<u16, Error> {
 const PROMPT: Duration = Duration::from_secs(10);
 
 #[test]
-fn rule_24_a_stream_of_a_factory_heals() {
+fn rule_24_stream_of_a_factory_is_resent() {
     bounded(async {
         for manner in [Manner::Closes, Manner::Rests, Manner::KeepsAlive] {
             let server = Refuser::start(manner);

@@ -63,7 +63,7 @@ fn one_of_two_programs_replaces_the_document() {
             let expected: &[u8] = if outcome.first { b"first" } else { b"second" };
             assert_eq!(outcome.document.as_deref(), Some(expected), "{outcome:?}");
             assert_eq!(outcome.leftovers, 0, "{outcome:?}");
-            assert!(outcome.waited < Duration::from_millis(100), "{outcome:?}");
+            assert!(outcome.waited <= Duration::from_millis(500), "{outcome:?}");
             let both = outcome.before == Some(Operation::Rename);
             assert_eq!(outcome.first && outcome.second, both, "{outcome:?}");
             assert!(outcome.first || outcome.second, "{outcome:?}");
@@ -77,5 +77,5 @@ fn program_that_came_too_late_does_not_wait_for_the_lock() {
     let late = outcomes.iter().find(|outcome| outcome.before == Some(Operation::Sync)).unwrap();
     assert_eq!((late.second, late.waited), (false, Duration::ZERO));
     let early = outcomes.iter().find(|outcome| outcome.before == Some(Operation::Write)).unwrap();
-    assert_eq!((early.second, early.waited), (true, Duration::from_millis(90)));
+    assert_eq!((early.second, early.waited), (true, Duration::from_millis(500)));
 }

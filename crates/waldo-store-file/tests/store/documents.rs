@@ -1,14 +1,34 @@
 //! What a store reads and replaces.
 
 use std::fs;
+use std::future::{Future, ready};
 use std::path::Path;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use tempfile::tempdir;
+use waldo_conformance::store::{certify, certify_async};
 use waldo_store::{AsyncStore, Key, MAX_DOCUMENT, Store, StoreProblem};
 use waldo_store_file::FileStore;
 
 use crate::{KEEP, file, key, names, read, replace};
+
+#[test]
+fn store_is_certified_for_threads_and_tasks() {
+    let directory = tempdir().unwrap();
+    let store = FileStore::new(directory.path());
+    let report = certify(&store);
+    assert!(report.is_certified(), "{report}");
+    // The futures of this store never wait, so neither does this one.
+    let certifying = certify_async(&store, |span| {
+        thread::sleep(span);
+        ready(())
+    });
+    let report = pin!(certifying).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(report) = report else { panic!("a future waits") };
+    assert!(report.is_certified(), "{report}");
+}
 
 #[test]
 fn document_is_replaced_only_if_it_still_is_as_seen() {

@@ -3,13 +3,25 @@
 use std::thread;
 use std::time::Duration;
 
+use waldo_conformance::store::{certify, certify_async};
 use waldo_redis_server::Server;
 use waldo_store::{MAX_DOCUMENT, Store, StoreProblem};
-use waldo_store_redis::RedisStore;
+use waldo_store_redis::{AsyncRedisStore, RedisStore};
 
 use crate::stores::{
     MINUTE, PATIENT, both, key, name, other_key, read, read_of, replace, server, server_with,
 };
+
+#[test]
+fn both_stores_are_certified() {
+    let Some(server) = server() else { return };
+    let report = certify(&RedisStore::new(&server.url()).unwrap().time_limit(PATIENT));
+    assert!(report.is_certified(), "{report}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = AsyncRedisStore::new(&server.url()).unwrap().time_limit(PATIENT);
+    let report = runtime.block_on(certify_async(&store, tokio::time::sleep));
+    assert!(report.is_certified(), "{report}");
+}
 
 #[test]
 fn document_is_replaced_only_if_it_is_the_seen_one() {

@@ -24,6 +24,9 @@ const EXAMPLE: &str =
 const RESERVED: [HeaderName; 5] =
     [AUTHORIZATION, CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING];
 
+/// The largest number of headers of a stub. Clients read fewer, and a map of headers has a limit.
+const MAX_HEADERS: usize = 1000;
+
 /// A stub: an answer of your own to the calls of one method and one path.
 ///
 /// A stub takes the place of the endpoint only. The server still checks the token of the call, and
@@ -91,12 +94,14 @@ impl Stub {
     /// Sets the whole response.
     ///
     /// The server sets five headers itself, and leaves them out of this response: `Authorization`,
-    /// `Connection`, `Content-Length`, `Date` and `Transfer-Encoding`.
+    /// `Connection`, `Content-Length`, `Date` and `Transfer-Encoding`. It sends the first 1,000 of
+    /// the other headers.
     #[must_use]
     pub fn response(self, response: Response<impl Into<Vec<u8>>>) -> Self {
         let (head, body) = response.into_parts();
         let headers = head.headers.iter().filter(|(name, _)| !RESERVED.contains(name));
-        let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let headers =
+            headers.map(|(name, value)| (name.clone(), value.clone())).take(MAX_HEADERS).collect();
         Self { status: head.status.as_u16(), headers, body: body.into(), ..self }
     }
 
@@ -230,6 +235,10 @@ fn headers_of(json: Value) -> Result<Vec<(HeaderName, HeaderValue)>, BadWord> {
         let header = known.zip(text);
         header.ok_or_else(|| BadWord(format!("{name:?}: {value} is no header: {EXPECTED}")))
     };
+    if headers.len() > MAX_HEADERS {
+        let count = headers.len();
+        return Err(BadWord(format!("a stub has {count} headers: expected at most {MAX_HEADERS}")));
+    }
     headers.into_iter().map(read).collect()
 }
 
@@ -313,7 +322,7 @@ impl Stubs {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -376,6 +385,25 @@ mod tests {
         assert_eq!(answer.headers().len(), 2);
         assert_eq!(answer.headers().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(serde_json::to_value(&stub).unwrap()["headers"], json!({"x-a": "1, 2"}));
+    }
+
+    #[test]
+    fn stub_has_at_most_1000_headers() {
+        let stub = |count: usize| {
+            let headers: Map<String, Value> =
+                (0..count).map(|number| (format!("x-{number}"), json!(""))).collect();
+            Stub::try_from(json!({"path": "/a", "headers": headers}))
+        };
+        assert_eq!(stub(1000).unwrap().answer().headers().len(), 1000);
+        let error = stub(30_000).unwrap_err().to_string();
+        assert!(error.contains("30000 headers: expected at most 1000"), "{error}");
+        let mut response = Response::new("");
+        for number in 0..24_000 {
+            let name = HeaderName::try_from(format!("x-{number}")).unwrap();
+            response.headers_mut().insert(name, HeaderValue::from_static(""));
+        }
+        let stub = Stub::path(Method::GET, "/a").response(response);
+        assert_eq!(stub.answer().headers().len(), 1000);
     }
 
     #[test]

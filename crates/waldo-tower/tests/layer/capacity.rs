@@ -22,7 +22,7 @@ use waldo_tower::{Body, Error, Explanation, MaxWait, SharedSession, Timeout, Wal
 
 use crate::mock::{Inner, ORIGIN, mock, willing};
 use crate::site::{
-    PATIENCE, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
+    TIMEOUT, emulator, get, hyper, layer, on_a_runtime, service, settings, status, until_held,
 };
 
 /// Calls that find their token dead need a login while all the capacity is with calls that wait for
@@ -43,7 +43,7 @@ where
         for _ in 0..32 {
             let mut request = get(&emulator, "/customer?field=id");
             // Longer than the test may take, so that no wait ends by itself.
-            request.extensions_mut().insert(MaxWait(PATIENCE * 2));
+            request.extensions_mut().insert(MaxWait(TIMEOUT * 2));
             tasks.spawn(status(service.clone(), request));
         }
         while let Some(ended) = tasks.join_next().await {
@@ -221,7 +221,7 @@ fn a_wait_is_bounded_by_what_the_layer_says() {
 #[test]
 fn request_max_wait_overrides_layer_max_wait() {
     on_a_runtime(refused_while_another_logs_in(
-        PATIENCE * 2,
+        TIMEOUT * 2,
         Some(MaxWait(Duration::from_millis(20))),
     ));
 }
@@ -288,8 +288,8 @@ fn the_limits_of_a_call_are_not_handed_on() {
         }));
     let service = layer(settings(ORIGIN)).layer(inner);
     let mut request = Request::get(ORIGIN).body(Full::default()).unwrap();
-    request.extensions_mut().insert(MaxWait(PATIENCE));
-    request.extensions_mut().insert(Timeout(PATIENCE));
+    request.extensions_mut().insert(MaxWait(TIMEOUT));
+    request.extensions_mut().insert(Timeout(TIMEOUT));
     assert_eq!(on_a_runtime(status(service, request)).unwrap(), 200);
     assert_eq!(seen.calls().len(), 1);
 }

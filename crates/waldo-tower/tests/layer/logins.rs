@@ -123,7 +123,7 @@ fn rule_02_the_body_of_a_rejection_may_take_two_seconds() {
 
 #[test]
 fn rule_02_a_success_that_does_not_end_is_a_timeout() {
-    // The patience is a tenth of the lease shorter, so its timer ends.
+    // The login timeout is a tenth of the lease shorter, so its timer ends.
     let (failure, _, spans) = login(200, Endless::Token, Duration::from_millis(2200));
     assert_eq!(failure.reason(), Reason::Timeout);
     let text = failure.source().unwrap().to_string();

@@ -18,7 +18,7 @@ use waldo_tower::{
 };
 
 /// A test that takes longer hangs; so does one that is ended by a login's lease of half a minute.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) type Hyper = Client<HttpConnector, Body<Full<Bytes>>>;
 
@@ -63,14 +63,14 @@ where
 pub(crate) fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
-    ended.unwrap_or_else(|_| panic!("no end within {PATIENCE:?}"))
+    let ended = runtime.block_on(async { tokio::time::timeout(TIMEOUT, test).await });
+    ended.unwrap_or_else(|_| panic!("no end within {TIMEOUT:?}"))
 }
 
 /// Waits, on a thread where that hurts nobody, until so many requests stand at gates.
 pub(crate) async fn until_held(emulator: &Arc<Emulator>, count: usize) {
     let emulator = Arc::clone(emulator);
-    let held = tokio::task::spawn_blocking(move || emulator.wait_until_held(count, PATIENCE))
+    let held = tokio::task::spawn_blocking(move || emulator.wait_until_held(count, TIMEOUT))
         .await
         .unwrap();
     assert!(held, "no {count} requests at the gate");

@@ -1,7 +1,9 @@
 //! The cases that every adapter must pass.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
+use waldo_adapter_tests::fleet::TestStore;
 use waldo_adapter_tests::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
 use waldo_ureq::ureq::Agent;
 use waldo_ureq::ureq::config::RedirectAuthHeaders;
@@ -16,7 +18,12 @@ struct Ureq(Client);
 
 fn builder(setup: Setup) -> ClientBuilder {
     let builder = Client::builder(setup.credentials()).origin(setup.origin).limits(setup.limits);
-    match setup.store {
+    shared(builder, setup.store)
+}
+
+/// The builder with the store, if there is one.
+fn shared(builder: ClientBuilder, store: Option<Arc<TestStore>>) -> ClientBuilder {
+    match store {
         Some(store) => builder.store(store),
         None => builder,
     }
@@ -49,7 +56,7 @@ impl Adapter for Ureq {
 
     fn from_source(setup: Setup, source: CredentialSource) -> Self {
         let builder = ClientBuilder::from_source(source).unwrap();
-        let builder = builder.origin(setup.origin).limits(setup.limits);
+        let builder = shared(builder.origin(setup.origin).limits(setup.limits), setup.store);
         Self(builder.agent(settings().build()).build().unwrap())
     }
 

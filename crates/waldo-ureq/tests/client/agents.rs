@@ -57,10 +57,7 @@ fn without_an_agent_a_timeout_holds() {
 #[test]
 fn without_an_agent_a_call_may_have_no_timeout() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             std::thread::sleep(Duration::from_millis(600));
             exchange.answer(200, "", "");
         });

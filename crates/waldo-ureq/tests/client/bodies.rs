@@ -152,10 +152,7 @@ fn server_ignoring_expect_gets_body_after_delay() {
         client.post("/document").send(upload).unwrap().body_mut().read_to_string().unwrap()
     }
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             // Taken away, so that the script does not answer it.
             let expected = exchange.headers.iter().position(|(name, _)| name == "expect");
             let asked = expected.map(|index| exchange.headers.remove(index)).is_some();
@@ -183,10 +180,7 @@ fn server_ignoring_expect_gets_body_after_delay() {
 #[test]
 fn empty_body_has_no_or_zero_length() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             let length = exchange.header("content-length").unwrap_or("none").to_owned();
             assert_eq!(exchange.header("transfer-encoding"), None);
             exchange.answer(200, &format!("X-Length: {length}\r\n"), "");
@@ -211,10 +205,7 @@ fn empty_body_has_no_or_zero_length() {
 #[test]
 fn reader_is_chunked_unless_length_is_known() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             let said = ["content-length", "transfer-encoding"]
                 .map(|name| exchange.header(name).unwrap_or("-").to_owned())
                 .join(" ");

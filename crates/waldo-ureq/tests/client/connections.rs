@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use waldo_adapter_tests::{Exchange, Scripted, jwt};
 
-use crate::site::{PATIENCE, bounded, client};
+use crate::site::{TIMEOUT, bounded, client};
 
 /// A server that accepts its first token once and then refuses it by `refuse`, and whose second
 /// token is fine.
@@ -68,7 +68,7 @@ fn stalled_401_body_is_not_awaited() {
             let began = Instant::now();
             assert_eq!(connections(&server), 2);
             // The agent of these tests would wait for twice as long.
-            assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+            assert!(began.elapsed() < TIMEOUT / 2, "{:?}", began.elapsed());
         }
     });
 }

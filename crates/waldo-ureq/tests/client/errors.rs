@@ -176,10 +176,7 @@ fn a_failed_handshake_is_no_connection() {
 #[test]
 fn each_error_of_ureq_keeps_its_cause() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             exchange.write(b"SSH-2.0-x\r\n\r\n");
             exchange.close();
         });
@@ -220,10 +217,7 @@ fn an_error_of_rustls_is_a_cause() {
 #[test]
 fn status_error_has_advice_and_token_generation() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             let status: u16 = exchange.line.rsplit('/').next().unwrap().parse().unwrap();
             exchange.answer(status, "", "");
         });

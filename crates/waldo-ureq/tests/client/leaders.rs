@@ -16,7 +16,7 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Explanation};
 
 use crate::site::{
-    PATIENCE, bounded, builder, builder_over, client, emulator, on_threads, settings, status,
+    TIMEOUT, bounded, builder, builder_over, client, emulator, on_threads, settings, status,
 };
 
 const THREADS: usize = 16;
@@ -55,7 +55,7 @@ fn rule_13_a_login_that_panics_has_failed_for_all() {
         assert_eq!(panicked(patient), 1);
         // A login in a thread of its own panics there.
         let hasty = |origin, settings: ConfigBuilder<AgentScope>| {
-            builder_over(origin, settings.timeout_global(Some(PATIENCE)).build()).build().unwrap()
+            builder_over(origin, settings.timeout_global(Some(TIMEOUT)).build()).build().unwrap()
         };
         assert_eq!(panicked(hasty), 0);
     });
@@ -80,7 +80,7 @@ fn rule_13_a_login_without_a_thread_has_failed() {
     }
     let client =
         builder("http://127.0.0.1:1").limits(|limits| limits.failures_per_call(1)).build().unwrap();
-    let error = client.get("/").timeout(PATIENCE / 2).call().unwrap_err();
+    let error = client.get("/").timeout(TIMEOUT / 2).call().unwrap_err();
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::WouldBlock), "{error}");
 }
@@ -149,8 +149,8 @@ fn rule_19_a_subscriber_may_use_the_client() {
         });
         assert_eq!(listener.during(|| status(&client)), 200);
         assert!(matches!(client.explain(), Explanation::Send { .. }));
-        // What the call inside has adopted is told inside, where `tracing` is deaf to keep itself
-        // from recursion.
+        // The call inside takes up its renewed token inside the event, where `tracing` drops events
+        // to prevent recursion.
         assert_eq!(listener.names(), ["login_started", "login_granted", "renewed"]);
         assert_eq!(listener.heard().last().unwrap().number, 4);
     });

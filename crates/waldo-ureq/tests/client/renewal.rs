@@ -7,7 +7,7 @@ use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, Rotation};
 use waldo_ureq::{Error, Explanation, NoToken, Refusal, Refused, ureq};
 
 use crate::site::{
-    PATIENCE, bounded, builder, client, credentials, emulator, emulator_with, status,
+    TIMEOUT, bounded, builder, client, credentials, emulator, emulator_with, status,
 };
 
 #[test]
@@ -90,7 +90,7 @@ fn rule_11_a_token_whose_lifetime_is_over_is_not_sent() {
         assert_eq!(status(&client), 200);
         let mut waited = Duration::ZERO;
         while !matches!(client.explain(), Explanation::Authenticate { why: NoToken::Expired, .. }) {
-            assert!(waited < PATIENCE, "{}", client.explain());
+            assert!(waited < TIMEOUT, "{}", client.explain());
             std::thread::sleep(Duration::from_millis(20));
             waited += Duration::from_millis(20);
         }
@@ -224,7 +224,7 @@ fn the_cores_limits_are_the_users() {
         assert_eq!(status(&client), 200);
         assert!(builder("http://example.com").build().is_err());
         assert!(
-            builder(emulator.origin()).limits(|limits| limits.leeway(PATIENCE, 1)).build().is_err()
+            builder(emulator.origin()).limits(|limits| limits.leeway(TIMEOUT, 1)).build().is_err()
         );
     });
 }

@@ -41,10 +41,7 @@ fn default_timeout_is_one_minute() {
 #[test]
 fn the_agents_timeout_counts_unless_the_program_sets_another() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             std::thread::sleep(Duration::from_millis(600));
             exchange.answer(200, "", "");
         });

@@ -18,7 +18,7 @@ use waldo_ureq::ureq::typestate::AgentScope;
 use waldo_ureq::{Client, Error, Factory, OneShot, Payload, ureq};
 
 use crate::site::{
-    PATIENCE, bounded, builder, builder_over, client, credentials, on_threads, settings, status,
+    TIMEOUT, bounded, builder, builder_over, client, credentials, on_threads, settings, status,
 };
 
 const MEGABYTE: usize = 1_000_000;
@@ -263,7 +263,7 @@ fn rule_24_unread_upload_is_resent_before_stalling() {
             site.forget_token();
             let began = Instant::now();
             assert_eq!(upload(&client, document(8)).unwrap(), arrived(8));
-            assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
+            assert!(began.elapsed() < TIMEOUT / 3, "{:?}", began.elapsed());
         }
     });
 }
@@ -299,10 +299,7 @@ fn rule_24_closed_expect_request_reports_break_off() {
 #[test]
 fn an_early_answer_is_delivered() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             let (framing, body) = match exchange.line.as_str() {
                 "POST /chunks" => {
                     ("Transfer-Encoding: chunked\r\n", "3\r\ntoo\r\n6\r\n large\r\n0\r\n\r\n")
@@ -334,10 +331,7 @@ fn an_early_answer_is_delivered() {
 #[test]
 fn a_slow_reader_gets_the_whole_upload() {
     bounded(|| {
-        let server = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let server = Scripted::granting(|exchange| {
             let is_interim = exchange.line == "POST /interim";
             let head = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n";
             exchange.write(
@@ -432,11 +426,7 @@ fn rule_24_upload_over_given_agent_is_resent() {
 #[test]
 fn rule_24_upload_over_given_agent_recovers_at_third_call() {
     bounded(|| {
-        let granted = AtomicU32::new(0);
-        let server = Scripted::start(move |exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(granted.fetch_add(1, Ordering::SeqCst) + 1));
-            }
+        let server = Scripted::granting(|exchange| {
             if exchange.header("expect").is_some() {
                 exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n");
                 exchange.headers.retain(|(name, _)| name != "expect");
@@ -623,10 +613,7 @@ fn rule_24_a_crash_during_an_upload_costs_no_login() {
 #[test]
 fn rule_24_other_head_only_response_is_delivered() {
     bounded(|| {
-        let site = Scripted::start(|exchange| {
-            if exchange.is_login() {
-                return exchange.grant(&jwt(1));
-            }
+        let site = Scripted::granting(|exchange| {
             if exchange.header("expect").is_some() {
                 exchange.answer(413, "Connection: close\r\n", "too large");
             }
@@ -687,7 +674,7 @@ fn server_ignoring_expect_gets_it_once() {
         let began = Instant::now();
         assert!(matches!(upload(&client, once()), Err(Error::BrokeOff(_))));
         assert_eq!(site.asked(), [false, false, true]);
-        assert!(began.elapsed() < PATIENCE / 2);
+        assert!(began.elapsed() < TIMEOUT / 2);
         client.invalidate(client.generation());
         assert_eq!(upload(&client, once()).unwrap(), arrived(1));
         assert_eq!(site.asked(), [true]);
@@ -750,7 +737,7 @@ fn an_upload_waits_no_longer_than_its_client() {
         let began = Instant::now();
         let error =
             client.post("/up").timeout(Duration::from_secs(2)).send(document(8)).unwrap_err();
-        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+        assert!(began.elapsed() < TIMEOUT / 2, "{:?}", began.elapsed());
         assert!(
             matches!(error, Error::BrokeOff(_) | Error::Ureq(ureq::Error::Timeout(_))),
             "{error:?}"
@@ -776,7 +763,7 @@ fn refusing_uploads() -> Scripted {
 }
 
 /// A race decides whether the client reads the response. The scenarios let the call fail in this
-/// case, but this adapter heals it.
+/// case, but this adapter sends the upload again.
 ///
 /// Seen in urllib3/urllib3#241. Seen in seanmonstar/reqwest#1975. Seen in golang/go#51109.
 #[test]

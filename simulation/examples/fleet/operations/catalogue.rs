@@ -211,7 +211,7 @@ fn short_lives() -> Case {
         runs: 5,
     };
     let scenes = [(1, 10), (1, 100), (4, 100), (1, 1000)].map(scene).to_vec();
-    // A call is lost if the token of the login that heals it ends on its way.
+    // A call is lost if the token of its second login ends on its way.
     Case { name: "one-second tokens", goal: Goal::NoneLost, scenes, missed: BOTH }
 }
 

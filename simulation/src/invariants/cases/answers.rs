@@ -1,7 +1,7 @@
 //! Cases of answers to callers.
 
 use super::stage::{
-    CALL, NEW, NOW, OLD, SECOND, TICK, ago, answered, close, hold, later, one_shot, refuse,
+    CALL, NEW, NOW, OLD, SECOND, TICK, ago, answered, block, hold, later, one_shot, refuse,
     refuse_until, see_answer, sent_before, until,
 };
 use super::{Case, case};
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
             ],
         ),
         case(
-            "truthful/healing-login",
+            "truthful/resolvable-401",
             [see_answer(first).knowing(accepts), see_answer(first.drops()).knowing(accepts)],
             [
                 see_answer(first.retried()).knowing(accepts),
@@ -55,11 +55,11 @@ pub(super) fn cases() -> Vec<Case> {
             "truthful/rejected",
             [
                 refuse(CALL, Why::Rejected),
-                refuse(CALL, Why::Rejected).knowing(close(By::Failure, NOW)),
-                refuse(CALL, Why::Rejected).knowing(close(By::Abandonment, NOW)),
+                refuse(CALL, Why::Rejected).knowing(block(By::Failure, NOW)),
+                refuse(CALL, Why::Rejected).knowing(block(By::Abandonment, NOW)),
             ],
             [
-                refuse(CALL, Why::Rejected).knowing(close(By::Rejection, NOW)),
+                refuse(CALL, Why::Rejected).knowing(block(By::Rejection, NOW)),
                 refuse(CALL, Why::Foreign),
             ],
         ),

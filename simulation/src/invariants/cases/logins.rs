@@ -3,24 +3,25 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, lifetime, log_in,
+    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, block, hold, later, lead, lifetime, log_in,
     log_in_for, one_shot, see, wait,
 };
 use super::{Case, case};
-use crate::watch::{BURST, By, Caller, Closed, EVERY, Held, Watch, What};
+use crate::watch::{BURST, Blocked, By, Caller, EVERY, Held, Watch, What};
 
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
 pub(super) fn cases() -> Vec<Case> {
     let told = |at, told| {
         move |watch: &mut Watch| {
-            close(By::Failure, at)(watch);
-            watch.closed = watch.closed.map(|closed| Closed { announced: Some(told), ..closed });
+            block(By::Failure, at)(watch);
+            watch.blocked =
+                watch.blocked.map(|blocked| Blocked { announced: Some(told), ..blocked });
         }
     };
     let failed = |at| {
         move |watch: &mut Watch| {
-            close(By::Failure, NOW)(watch);
-            watch.closed = watch.closed.map(|closed| Closed { failed_at: Some(at), ..closed });
+            block(By::Failure, NOW)(watch);
+            watch.blocked = watch.blocked.map(|blocked| Blocked { failed_at: Some(at), ..blocked });
         }
     };
     let drops = |count: usize, span: Duration| {
@@ -31,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let failures = |by: By, count| {
         move |watch: &mut Watch| {
-            close(by, NOW)(watch);
+            block(by, NOW)(watch);
             watch.failures = count;
         }
     };
@@ -74,8 +75,8 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "bounded-logins/early-probe",
-            [log_in(CALL).knowing(close(By::Rejection, later(TICK)))],
-            [log_in(CALL).knowing(close(By::Rejection, NOW))],
+            [log_in(CALL).knowing(block(By::Rejection, later(TICK)))],
+            [log_in(CALL).knowing(block(By::Rejection, NOW))],
         ),
         case(
             "bounded-logins/budget",
@@ -95,10 +96,10 @@ pub(super) fn cases() -> Vec<Case> {
             [
                 log_in(CALL).knowing(told(NOW, later(TICK))),
                 log_in(CALL).knowing(told(later(TICK), NOW)),
-                log_in(CALL).knowing(close(By::Failure, later(TICK))),
-                log_in(CALL).knowing(close(By::Abandonment, later(TICK))),
+                log_in(CALL).knowing(block(By::Failure, later(TICK))),
+                log_in(CALL).knowing(block(By::Abandonment, later(TICK))),
             ],
-            [log_in(CALL).knowing(told(NOW, NOW)), log_in(CALL).knowing(close(By::Failure, NOW))],
+            [log_in(CALL).knowing(told(NOW, NOW)), log_in(CALL).knowing(block(By::Failure, NOW))],
         ),
         case(
             "bounded-failures/three-failures",

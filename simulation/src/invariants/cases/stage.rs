@@ -7,7 +7,7 @@ use waldo_auth_core::{Instant, Now};
 use crate::invariants::{INVARIANTS, Scene};
 use crate::machine::Why;
 use crate::watch::{
-    By, Caller, Carries, Closed, Held, Lifetime, Sight, TokenId, Tokens, Watch, What,
+    Blocked, By, Caller, Carries, Held, Lifetime, Sight, TokenId, Tokens, Watch, What,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -101,10 +101,10 @@ pub(super) fn hold(token: TokenId) -> impl Fn(&mut Watch) {
     move |watch| watch.held = Some(Held { token, lifetime: lifetime(HOUR) })
 }
 
-pub(super) fn close(by: By, at_least_until: Instant) -> impl Fn(&mut Watch) {
+pub(super) fn block(by: By, at_least_until: Instant) -> impl Fn(&mut Watch) {
     move |watch| {
-        watch.closed =
-            Some(Closed { by, streak: 1, at_least_until, failed_at: None, announced: None });
+        watch.blocked =
+            Some(Blocked { by, streak: 1, at_least_until, failed_at: None, announced: None });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stage::{
-    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, close, hold, later, lead, one_shot, refuse, until,
+    CALL, HOUR, NOW, OLD, SECOND, TICK, ago, block, hold, later, lead, one_shot, refuse, until,
     wait,
 };
 use super::{Case, case};
@@ -13,7 +13,7 @@ use crate::watch::By;
 pub(super) fn cases() -> Vec<Case> {
     let lease = || lead(later(SECOND));
     let half_a_minute = Duration::from_secs(30);
-    let failed_for = |span| close(By::Failure, later(span));
+    let failed_for = |span| block(By::Failure, later(span));
     vec![
         case(
             "no-needless-wait/waits",
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "no-needless-wait/refused",
             [
-                refuse(CALL, Why::Rejected).knowing(hold(OLD)).knowing(close(By::Rejection, NOW)),
+                refuse(CALL, Why::Rejected).knowing(hold(OLD)).knowing(block(By::Rejection, NOW)),
                 refuse(CALL, Why::Unavailable)
                     .knowing(hold(OLD))
                     .knowing(|watch| watch.failures = 3),

@@ -18,8 +18,8 @@ use crate::server::{Server, Target};
 
 /// A login, a call that is sent again after a 401, and three calls at once. The requests: 0 a
 /// login, 1 `/a`, 2 `/b`, 3 a login, 4 `/b` again, 5 to 7 `/c`.
-const HEALED: &str = r#"{
-    "name": "healed", "why": "Calls of a user arrive as they are.",
+const RESENT: &str = r#"{
+    "name": "resent", "why": "Calls of a user arrive as they are.",
     "server": {"policy": {"renewal": "none"}},
     "steps": [
         {"call": {"id": "a", "answer": {"status": 200, "at": "0s"}}},
@@ -66,7 +66,7 @@ type Change = fn(&mut Observed);
 const MOMENT: Duration = Duration::from_nanos(1);
 
 pub(super) fn cases() -> Vec<Case> {
-    [(HEALED, healed()), (BROKEN_OFF, broken_off()), (REJECTED, rejected())]
+    [(RESENT, resent()), (BROKEN_OFF, broken_off()), (REJECTED, rejected())]
         .into_iter()
         .flat_map(|(json, changes)| {
             let scenario = Scenario::read(json).unwrap();
@@ -106,7 +106,7 @@ fn note(value: &'static str) -> HeaderMap {
     )])
 }
 
-fn healed() -> Vec<(Expected, Change)> {
+fn resent() -> Vec<(Expected, Change)> {
     let mut changes = endings();
     changes.extend(attempts());
     changes.extend(order());

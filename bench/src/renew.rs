@@ -221,11 +221,11 @@ impl Conclude {
         mut core: Core,
         operations: usize,
         responses: Vec<HeaderMap>,
-        adoptions: usize,
+        renewals: usize,
     ) -> Self {
         let mut request = Request::get(subject::ORIGIN).body(()).unwrap();
         let attempts = (0..operations).map(|_| core.attach(&mut request)).collect();
-        let generations = core.generation() + adoptions as u64;
+        let generations = core.generation() + renewals as u64;
         Self { core, attempts, responses, generations }
     }
 
