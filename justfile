@@ -12,6 +12,10 @@ quickstart:
 example NAME *ARGUMENTS:
     cargo run --example {{NAME}} -- {{ARGUMENTS}}
 
+# Run the command waldo: just waldo status
+waldo *ARGUMENTS:
+    cargo run -p waldo-cli -- {{ARGUMENTS}}
+
 # Serve the emulated API on http://127.0.0.1:8787
 emulator *ARGUMENTS:
     cargo run -p waldo-emulator -- {{ARGUMENTS}}

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The pages whose commands are checked.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     ".github/PULL_REQUEST_TEMPLATE.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -20,6 +20,7 @@ const PAGES: [&str; 19] = [
     "bench/peers/README.md",
     "crates/waldo-emulator/README.md",
     "crates/waldo-test-driver/scenarios/README.md",
+    "docs/cli.md",
     "docs/conformance.md",
     "docs/cookbook.md",
     "docs/dev/mutants.md",

@@ -52,7 +52,7 @@ fn all_code_of_the_guide_stands_in_a_program() {
 }
 
 /// The pages that are checked for their links.
-const DOCUMENTS: [&str; 24] = [
+const DOCUMENTS: [&str; 25] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -62,6 +62,7 @@ const DOCUMENTS: [&str; 24] = [
     "docs/protocol.md",
     "docs/design.md",
     "docs/conformance.md",
+    "docs/cli.md",
     "docs/cookbook.md",
     "docs/embedding.md",
     "docs/fleet.md",

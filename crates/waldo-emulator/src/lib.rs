@@ -7,11 +7,17 @@ mod control;
 mod early;
 mod emulator;
 mod gate;
+#[cfg(feature = "cli")]
+mod options;
+#[cfg(feature = "cli")]
+mod program;
 mod site;
 mod stats;
 mod visit;
 
 pub use emulator::Emulator;
+#[cfg(feature = "cli")]
+pub use options::Options;
 pub use stats::Stats;
 pub use waldo_test_driver::server::Hold;
 

@@ -1,102 +1,19 @@
 //! The emulator as a program: `waldo-emulator --listen 127.0.0.1:8787 --lifetime 10s`.
 
-mod options;
-
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use waldo_emulator::Emulator;
-use waldo_emulator::model::{Server, Target};
-
-use crate::options::Options;
+use clap::Parser;
+use waldo_emulator::Options;
 
 fn main() -> ExitCode {
-    match run(&Options::read()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Ignore the error: if stderr cannot be written, nobody reads it.
-            drop(writeln!(io::stderr(), "error: {error}"));
-            ExitCode::FAILURE
-        }
+    let result = Options::parse().run();
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // clap has its own format and its own code for a wrong command line.
+    if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<clap::Error>()) {
+        error.exit();
     }
-}
-
-fn run(options: &Options) -> io::Result<()> {
-    // Catch the signals before the first line is printed, because its reader may send a signal at
-    // once.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let end = {
-        let _context = runtime.enter();
-        End::catch()?
-    };
-    let emulator = Emulator::listen(options.listen, options.server()).map_err(|error| {
-        let in_use = error.kind() == io::ErrorKind::AddrInUse;
-        let hint = if in_use { "; --listen 127.0.0.1:0 takes a free port" } else { "" };
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}{hint}", options.listen))
-    })?;
-    for host in &options.control_hosts {
-        emulator.allow_control_host(host.clone());
-    }
-    emulator.set_latency(Target::Login, options.login_latency);
-    emulator.set_latency(Target::Calls, options.call_latency);
-
-    let mut stdout = io::stdout();
-    writeln!(stdout, "listening on {}", emulator.origin())?;
-    if options.by_default() {
-        writeln!(stdout, "apiKey {}, clientSecret {}", Server::KEY_ID, Server::KEY_SECRET)?;
-    }
-    writeln!(stdout, "controls: {}/_emulator/", emulator.origin())?;
-    if !emulator.addr().ip().is_loopback() {
-        let addr = emulator.addr();
-        writeln!(
-            stdout,
-            "other machines can reach {addr}, without encryption: use test keys only"
-        )?;
-    }
-    stdout.flush()?;
-
-    runtime.block_on(end.come());
-    emulator.stop();
-    Ok(())
-}
-
-/// The signals that end the program.
-struct End {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(not(unix))]
-    interrupt: std::pin::Pin<Box<dyn Future<Output = io::Result<()>>>>,
-}
-
-impl End {
-    #[cfg(unix)]
-    fn catch() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn come(mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
-    fn catch() -> io::Result<Self> {
-        Ok(Self { interrupt: Box::pin(tokio::signal::ctrl_c()) })
-    }
-
-    #[cfg(not(unix))]
-    async fn come(self) {
-        // If ctrl-c cannot be caught, the system ends the process by itself.
-        drop(self.interrupt.await);
-    }
+    // Ignore the error: if stderr cannot be written, nobody reads it.
+    drop(writeln!(io::stderr(), "error: {error}"));
+    ExitCode::FAILURE
 }

@@ -10,8 +10,9 @@ use clap::{CommandFactory, Parser};
 use http::uri::Authority;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use waldo_emulator::Emulator;
-use waldo_emulator::model::{
+
+use crate::emulator::Emulator;
+use crate::model::{
     Accept, Algorithm, Answer, BadWord, Claims, ClockOffset, DateHeader, DateStyle, EvaluationEnd,
     Fault, IssuedAt, LoginAnswer, Policy, Refuses, RenewalForm, RenewalOn, RequestPath, Rotation,
     Server, Servers, Stub, UnknownPaths,
@@ -24,15 +25,25 @@ The Waldo API's authentication on a local socket, with faults on request.
 The first line on stdout says where it listens: listening on http://ADDR. While it runs, it is controlled under
 /_emulator/: GET /_emulator/ lists the controls. It ends on ctrl-c and on SIGTERM.";
 
-/// The options of the command line. A help text with a name such as `lower_case` is an attribute,
-/// because `--help` would show a comment's backticks.
+/// The command line of the emulator, for a program that has the emulator as a command.
+///
+/// ```
+/// use clap::Parser;
+/// use waldo_emulator::Options;
+///
+/// let options = Options::parse_from(["emulator", "--listen", "127.0.0.1:0", "--lifetime", "10s"]);
+/// let run = || options.run();
+/// # drop(run);
+/// ```
+// A help text with a name such as `lower_case` is an attribute, because `--help` would show a
+// comment's backticks.
 #[derive(Debug, Parser)]
 #[command(
     version,
     about = "The Waldo API's authentication on a local socket, with faults on request"
 )]
 #[command(long_about = ABOUT, after_long_help = endpoints())]
-pub(crate) struct Options {
+pub struct Options {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = address)]
     pub(crate) listen: SocketAddr,
@@ -193,25 +204,18 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Options {
-    /// Reads the command line. If it is invalid, prints the reason to stderr and ends the process
-    /// with code 2.
-    pub(crate) fn read() -> Self {
-        let options = Self::parse();
-        if !options.listen.ip().is_loopback() && !options.allow_remote {
-            refuse(
-                "--listen: this address can be reached from other machines; add --allow-remote to mean it",
-            );
-        }
-        options
-    }
-
     /// Whether the default key pair is the only one.
     pub(crate) fn by_default(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// The model that the command line describes.
-    pub(crate) fn server(&self) -> Server {
+    pub(crate) fn server(&self) -> Result<Server, clap::Error> {
+        if !self.listen.ip().is_loopback() && !self.allow_remote {
+            return Err(refused(
+                "--listen: this address can be reached from other machines; add --allow-remote to mean it",
+            ));
+        }
         let policy = Policy {
             login_path: self.login_path.to_string(),
             lifetime: self.lifetime,
@@ -244,13 +248,17 @@ impl Options {
             match pair.split_once('=') {
                 Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
                     if !ids.insert(id) {
-                        refuse(
+                        return Err(refused(
                             "--key: two pairs have the same id; give each id once, with its one secret",
-                        );
+                        ));
                     }
                     server.add_key(id, secret);
                 }
-                _ => refuse("--key: expected ID=SECRET, for example --key wk.me=ws.mine"),
+                _ => {
+                    return Err(refused(
+                        "--key: expected ID=SECRET, for example --key wk.me=ws.mine",
+                    ));
+                }
             }
         }
         if let Some(Hidden(key)) = &self.signing_key {
@@ -262,12 +270,12 @@ impl Options {
         for stub in self.stubs.iter().flat_map(|Stubs(stubs)| stubs) {
             server.push_stub(stub.clone());
         }
-        server
+        Ok(server)
     }
 }
 
-fn refuse(message: &str) -> ! {
-    Options::command().error(ErrorKind::ValueValidation, message).exit()
+fn refused(message: &str) -> clap::Error {
+    Options::command().error(ErrorKind::ValueValidation, message)
 }
 
 /// The help text of `--fault`.

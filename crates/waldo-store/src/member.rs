@@ -121,6 +121,8 @@ impl Member {
         let opened = stored
             .document
             .as_deref()
+            // An empty document is what a program leaves that has forgotten its token.
+            .filter(|sealed| !sealed.is_empty())
             .map(|sealed| seal.open(sealed).and_then(|document| Document::from_json(&document)));
         if matches!(opened, Some(None)) {
             session.note_unreadable_store(now);

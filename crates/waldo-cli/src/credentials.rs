@@ -1,0 +1,150 @@
+//! The key pair of a run, and the place that it comes from.
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+
+use waldo_ureq::{CredentialSource, Credentials};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings::{Place, Settings};
+use crate::terminal;
+
+/// Where the key pair comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The variables themselves.
+    Variables,
+    /// The files that variables name.
+    Files,
+    /// The folder of systemd.
+    Systemd,
+    /// The file of profiles itself.
+    Profile(String),
+    /// The files that a profile names.
+    FilesOfProfile(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variables => f.write_str("WALDO_API_KEY and WALDO_CLIENT_SECRET"),
+            Self::Files => {
+                f.write_str("the files of WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE")
+            }
+            Self::Systemd => f.write_str("waldo-api-key and waldo-client-secret of systemd"),
+            Self::Profile(name) => write!(f, "the profile {name}"),
+            Self::FilesOfProfile(name) => write!(f, "the files that the profile {name} names"),
+        }
+    }
+}
+
+impl Origin {
+    /// How the secret is protected.
+    pub(crate) fn protection(&self) -> &'static str {
+        match self {
+            Self::Variables => {
+                "in plain text in the environment, which this user's programs can read"
+            }
+            Self::Files | Self::FilesOfProfile(_) => "in plain text in files, as their modes say",
+            Self::Systemd => "in memory, for this service only",
+            Self::Profile(_) => "in plain text in a file that only this user can read",
+        }
+    }
+}
+
+/// A source of the key pair, and its place.
+#[derive(Debug)]
+pub(crate) struct KeyPair {
+    pub(crate) origin: Origin,
+    pub(crate) source: CredentialSource,
+}
+
+impl KeyPair {
+    /// Finds the key pair: in the environment, or else in the profile. `None` if there is none.
+    pub(crate) fn find(settings: &Settings) -> Option<Self> {
+        Self::find_in_environment().or_else(|| Self::of_profile(settings))
+    }
+
+    pub(crate) fn find_in_environment() -> Option<Self> {
+        of_environment().map(|origin| Self { origin, source: CredentialSource::env() })
+    }
+
+    pub(crate) fn of_profile(settings: &Settings) -> Option<Self> {
+        let profile = &settings.profile.value;
+        let field = |name| settings.profiles.field(profile, name).map(str::to_owned);
+        if let (Some(key), Some(secret)) = (field("api_key"), field("client_secret")) {
+            let pair = Credentials::new(key, secret);
+            let source = CredentialSource::new(move || pair.clone());
+            return Some(Self { origin: Origin::Profile(profile.clone()), source });
+        }
+        let (key, secret) = (field("api_key_file")?, field("client_secret_file")?);
+        let source = CredentialSource::files(key, secret);
+        Some(Self { origin: Origin::FilesOfProfile(profile.clone()), source })
+    }
+
+    /// Finds the key pair, and says if it is another one than the named profile's.
+    pub(crate) fn require(settings: &Settings) -> Result<Self, Failure> {
+        let Some(pair) = Self::find(settings) else { return Err(none(settings)) };
+        let is_of_profile = matches!(pair.origin, Origin::Profile(_) | Origin::FilesOfProfile(_));
+        if !is_of_profile && matches!(settings.profile.place, Place::Option(_)) {
+            let (profile, origin) = (&settings.profile.value, &pair.origin);
+            terminal::warn(&format!(
+                "the key pair is not that of the profile {profile}, because {origin} go first"
+            ));
+        }
+        Ok(pair)
+    }
+
+    pub(crate) fn ask(&self) -> Result<Credentials, Failure> {
+        self.source.ask().map_err(|error| self.unusable(error))
+    }
+
+    pub(crate) fn unusable(&self, error: impl fmt::Display) -> Failure {
+        let what = format!("the key pair cannot be used, which comes from {}", self.origin);
+        Failure::new(Exit::NoCredentials, what).because(error)
+    }
+}
+
+/// The failure for no key pair. Without a terminal, nobody can answer the questions of a login.
+fn none(settings: &Settings) -> Failure {
+    let profile = &settings.profile.value;
+    let failure = Failure::new(Exit::NoCredentials, "there is no key pair").because(format!(
+        "the environment has none, and {} has none for the profile {profile}",
+        settings.profiles.place()
+    ));
+    if terminal::is_interactive() {
+        return failure.next(format!("waldo login{}", of_profile(settings)));
+    }
+    failure.next(
+        "set WALDO_API_KEY and WALDO_CLIENT_SECRET, or WALDO_API_KEY_FILE and \
+         WALDO_CLIENT_SECRET_FILE",
+    )
+}
+
+/// The option that names the profile, unless it is the default.
+pub(crate) fn of_profile(settings: &Settings) -> String {
+    match settings.profile.place {
+        Place::Default => String::new(),
+        Place::Option(_) | Place::Environment(_) | Place::Profile(_) => {
+            format!(" --profile {}", settings.profile.value)
+        }
+    }
+}
+
+/// The place in the environment from which `CredentialSource::env` takes the key pair. If only half
+/// of it is there, the source says so.
+fn of_environment() -> Option<Origin> {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("WALDO_API_KEY") || is_set("WALDO_CLIENT_SECRET") {
+        return Some(Origin::Variables);
+    }
+    if is_set("WALDO_API_KEY_FILE") || is_set("WALDO_CLIENT_SECRET_FILE") {
+        return Some(Origin::Files);
+    }
+    let folder = env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+    let folder = PathBuf::from(folder);
+    let has = |name| folder.join(name).try_exists().unwrap_or(true);
+    (has("waldo-api-key") || has("waldo-client-secret")).then_some(Origin::Systemd)
+}

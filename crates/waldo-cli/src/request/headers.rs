@@ -1,0 +1,56 @@
+//! The headers of the command line.
+
+use waldo_ureq::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, SET_COOKIE,
+    TRANSFER_ENCODING,
+};
+use waldo_ureq::http::{HeaderName, HeaderValue};
+
+use crate::failure::Failure;
+use crate::request::upload::Upload;
+
+/// The headers that the user adds.
+#[derive(Debug)]
+pub(crate) struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    pub(crate) fn read(texts: &[String]) -> Result<Self, Failure> {
+        texts.iter().map(|text| read(text)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The headers, with the type of the body unless the user names one.
+    pub(crate) fn with_type_of(
+        &self,
+        upload: &Upload,
+    ) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
+        let is_named = self.0.iter().any(|(name, _)| name == CONTENT_TYPE);
+        let own = upload.content_type().filter(|_| !is_named);
+        let own = own.and_then(|text| HeaderValue::from_str(text).ok());
+        let own = own.map(|value| (&CONTENT_TYPE, value));
+        self.0.iter().map(|(name, value)| (name, value.clone())).chain(own)
+    }
+}
+
+/// Reads a header such as `Accept: text/plain`.
+fn read(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let wrong = |why: &str| {
+        Failure::usage("a header is wrong").because(why).next("write it like -H 'Accept: text/csv'")
+    };
+    let (name, value) = text.split_once(':').ok_or_else(|| wrong("it has no colon"))?;
+    let name: HeaderName = name.trim().parse().map_err(|_| wrong("its name is invalid"))?;
+    if [AUTHORIZATION, HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
+        return Err(wrong(&format!("the client sets {name} itself")));
+    }
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value is invalid"))?;
+    Ok((name, value))
+}
+
+/// The value of a header for people, which hides secrets. Each success brings a token.
+pub(crate) fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    let is_secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
+        || ["api-key", "apikey", "token", "secret"].iter().any(|word| name.as_str().contains(word));
+    if is_secret || value.is_sensitive() {
+        return "[hidden]".to_owned();
+    }
+    crate::terminal::printable(&String::from_utf8_lossy(value.as_bytes()))
+}

@@ -1,0 +1,82 @@
+//! What the program writes, and what it knows of the terminal.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, SystemTime};
+
+use humantime::{format_duration, format_rfc3339_seconds};
+
+use crate::failure::Failure;
+
+/// The colours that stderr has, if it is a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Color {
+    Red,
+    Yellow,
+}
+
+impl Color {
+    pub(crate) fn paint(self, text: &str) -> String {
+        if !has_color() {
+            return text.to_owned();
+        }
+        let code = match self {
+            Self::Red => 31,
+            Self::Yellow => 33,
+        };
+        format!("\x1b[1;{code}m{text}\x1b[0m")
+    }
+}
+
+/// Whether stderr is a terminal whose user wants colours: see <https://no-color.org>.
+fn has_color() -> bool {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stderr().is_terminal() && !unwanted && !dumb
+}
+
+/// Whether somebody can answer a question.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Writes a line to stderr. If stderr cannot be written, nobody reads it.
+pub(crate) fn note(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+pub(crate) fn warn(line: &str) {
+    note(&format!("{} {line}", Color::Yellow.paint("warning:")));
+}
+
+/// Writes the result of a command to stdout.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|error| Failure::output(&error))
+}
+
+/// A date in RFC 3339, in UTC, to the second.
+pub(crate) fn date(date: SystemTime) -> String {
+    format_rfc3339_seconds(date).to_string()
+}
+
+/// The date so long from now.
+pub(crate) fn date_in(span: Duration) -> String {
+    date(SystemTime::now().checked_add(span).unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+/// A span in whole seconds, such as "1m 5s".
+pub(crate) fn whole_seconds(span: Duration) -> String {
+    format_duration(Duration::from_secs(span.as_secs())).to_string()
+}
+
+/// A span in whole seconds, at least as long.
+pub(crate) fn rounded_up(span: Duration) -> String {
+    whole_seconds(span.saturating_add(Duration::from_nanos(999_999_999)))
+}
+
+/// Replaces the control characters of text from outside, which could command a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}

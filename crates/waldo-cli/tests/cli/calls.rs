@@ -1,0 +1,210 @@
+//! `waldo request`.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::json;
+use waldo_emulator::model::{Answer, Fault, RetryAfter, Stub, Target};
+
+use crate::home::{Home, run, run_with};
+
+/// A 503 that asks to wait so many seconds.
+fn busy(seconds: u64) -> Answer {
+    Answer::Status { status: 503, retry_after: Some(RetryAfter::Seconds(seconds)) }
+}
+
+#[test]
+fn fields_and_query_reach_the_api() {
+    let home = Home::new();
+    let answer = home.run(&["request", "/customer", "--query", "field=a b&c"]).json();
+    assert_eq!(answer["field"], "a%20b%26c");
+    let answer = home.run(&["request", "/nowhere", "x==1"]).json();
+    assert_eq!(answer["method"], "GET");
+    let answer = home.run(&["request", "/nowhere", "a=b", "n:=1.50"]).json();
+    let body = r#"{"a":"b","n":1.50}"#;
+    assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    let file = home.write("body.json", body);
+    for words in [["@body.json"], [&*format!("@{}", file.display())]] {
+        let answer = home.run(&["request", "PUT", "/nowhere", words[0]]).json();
+        assert_eq!((&answer["method"], &answer["bytes"]), (&json!("PUT"), &json!(body.len())));
+    }
+    let answer = run_with(&mut home.waldo(&["request", "/nowhere", "-"]), body).json();
+    assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    assert_eq!(home.logins(), 1);
+}
+
+#[test]
+fn form_streams_its_files() {
+    let home = Home::new();
+    let document = "x".repeat(300_000);
+    home.write("pass\"port.pdf", &document);
+    let arguments = ["request", "/document", "type=passport", "document@pass\"port.pdf"];
+    let answer = home.run(&arguments).json();
+    let bytes = answer["bytes"].as_u64().unwrap();
+    assert!(bytes > 300_000 && bytes < 301_000, "{answer}");
+    let shown = home.run(&[&arguments[..], &["--dry-run"]].concat()).ok();
+    for text in [
+        "POST ",
+        "authorization: [hidden]",
+        "content-type: multipart/form-data; boundary=",
+        "name=\"document\"; filename=\"pass%22port.pdf\"\r\nContent-Type: application/pdf\r\n",
+        "[the file pass\"port.pdf]",
+    ] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    assert!(!shown.contains("xxx"), "{shown}");
+}
+
+#[test]
+fn file_is_sent_again_after_a_refused_token() {
+    let home = Home::new();
+    home.write("body.json", "{}");
+    home.run(&["request", "/customer", "field==id"]).ok();
+    home.emulator.expire_all();
+    home.run(&["request", "/onboard", "@body.json"]).ok();
+    assert_eq!(home.logins(), 2);
+    assert_eq!(home.emulator.stats().server.calls_unauthorized, 1);
+}
+
+#[test]
+fn dry_run_sends_nothing_and_needs_no_key_pair() {
+    let home = Home::new();
+    let arguments = ["request", "POST", "/onboard", "a=b", "q==c d", "--dry-run"];
+    let arguments = [&arguments[..], &["-H", "Cookie: canary", "-H", "X-Trace: 7"]].concat();
+    let shown = run(&mut home.keyless(&arguments)).ok();
+    let origin = home.emulator.origin();
+    assert_eq!(
+        shown,
+        format!(
+            "POST {origin}/onboard?q=c%20d\nauthorization: [hidden]\ncookie: [hidden]\n\
+             x-trace: 7\ncontent-type: application/json\n\n{{\"a\":\"b\"}}\n"
+        )
+    );
+    let json = run(&mut home.keyless(&[&arguments[..], &["--json"]].concat())).json();
+    assert_eq!((&json["schema"], &json["headers"]["cookie"]), (&json!(1), &json!("[hidden]")));
+    assert_eq!(home.emulator.stats().server.total(), 0);
+}
+
+#[test]
+fn exit_code_tells_the_class_of_the_status() {
+    let home = Home::new();
+    for (status, code) in [(204, 0), (302, 3), (404, 4), (429, 4), (503, 5)] {
+        home.emulator.push_fault(Fault::call(Answer::status(status)));
+        let run = home.run(&["request", "/history/kyc/c-1"]);
+        assert_eq!(run.code, Some(code), "{status}: {run:?}");
+        if code != 0 {
+            assert!(run.stderr.contains(&format!("the API answered {status}")), "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn body_of_an_error_goes_to_stdout() {
+    let home = Home::new();
+    let answer = json!({ "code": "NOT_FOUND", "message": "no such customer" });
+    let stub = Stub::path("GET".parse().unwrap(), "/customer").json(404, &answer);
+    home.emulator.push_stub(stub);
+    let run = home.run(&["request", "/customer", "field==id"]).fails(4, &["404 Not Found"]);
+    assert_eq!(run.json(), answer);
+}
+
+#[test]
+fn headers_go_to_stderr_without_the_token() {
+    let home = Home::new();
+    let run = home.run(&["request", "/history/kyc/c-1", "-i", "--time"]);
+    for text in ["HTTP/1.1 200 OK\n", "authorization: [hidden]\n", "time: 0.", "logins: 1"] {
+        assert!(run.stderr.contains(text), "{text}: {run:?}");
+    }
+    assert!(run.stdout.starts_with('{'), "{run:?}");
+}
+
+#[test]
+fn answer_as_json_has_status_headers_and_body() {
+    let home = Home::new();
+    let json = home.run(&["request", "/customer", "field==id", "--json"]).json();
+    assert_eq!((&json["schema"], &json["status"]), (&json!(1), &json!(200)));
+    assert_eq!(json["headers"]["authorization"], "[hidden]");
+    assert_eq!(json["body"]["field"], "id");
+}
+
+#[test]
+fn output_goes_to_the_file() {
+    let home = Home::new();
+    let run = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
+    assert_eq!(run.ok(), "");
+    let answer = fs::read_to_string(home.path().join("answer.json")).unwrap();
+    assert!(answer.contains("\"field\":\"id\""), "{answer}");
+    let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
+    nowhere.fails(1, &["no/such/folder cannot be written"]);
+}
+
+#[test]
+fn other_origins_and_wrong_words_are_refused() {
+    let home = Home::new();
+    for (arguments, text) in [
+        (&["request", "https://evil.example/x"][..], "only origin that may see the token"),
+        (&["request", "https://evil.example/x", "--dry-run"], "only this origin may see"),
+        (&["request", "customer"], "the path does not begin with /"),
+        (&["request", "/x", "nothing"], "a part has no =, := or @"),
+        (&["request", "/x", "@missing"], "missing cannot be read"),
+        (&["request", "/x", "@/"], "it is a directory"),
+        (&["request", "/x", "-H", "Authorization: x"], "the client sets authorization itself"),
+        (&["request", "/x", "-H", "none"], "it has no colon"),
+        (&["request", "/x", "-", "--retry-after"], "cannot send this body again"),
+        (&["request", "/x", "--timeout", "soon"], "write it like 30s"),
+    ] {
+        home.run(arguments).fails(2, &["error: ", text]);
+    }
+    assert_eq!(home.emulator.stats().server.total(), 0);
+}
+
+#[test]
+fn retry_after_waits_once() {
+    let home = Home::new();
+    home.emulator.push_fault(Fault::call(busy(0)));
+    let run = home.run(&["request", "/history/kyc/c-1", "--retry-after"]);
+    assert!(run.stderr.contains("The API asks to wait."), "{run:?}");
+    run.ok();
+    home.emulator.push_fault(Fault::call(busy(0)).times(2));
+    home.run(&["request", "/history/kyc/c-1", "--retry-after"]).fails(5, &["503"]);
+    home.emulator.push_fault(Fault::call(busy(3600)));
+    let run = home.run(&["request", "/history/kyc/c-1", "--retry-after", "--timeout", "30s"]);
+    run.fails(5, &["is too long", "try again in 1h, at "]);
+}
+
+#[test]
+fn failures_of_the_network_have_codes() {
+    let home = Home::new();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let origin = format!("http://{closed}");
+    let run = home.run(&["request", "/history/kyc/c-1", "--origin", &origin, "--timeout", "2s"]);
+    run.fails(14, &["the server refused the connection", "waldo status"]);
+    home.run(&["request", "/history/kyc/c-1"]).ok();
+    home.emulator.set_latency(Target::Calls, Duration::from_secs(600));
+    let run = home.run(&["request", "/history/kyc/c-1", "--timeout", "300ms"]);
+    run.fails(13, &["the call's timeout has passed", "--timeout 5m"]);
+}
+
+#[test]
+fn rejected_key_pair_has_its_code() {
+    let home = Home::new();
+    let mut command = home.waldo(&["request", "/history/kyc/c-1"]);
+    run(command.env("WALDO_CLIENT_SECRET", "ws.wrong")).fails(
+        11,
+        &["INVALID_API_KEY", "waldo status shows where the key pair comes from", "try again in "],
+    );
+}
+
+#[test]
+fn unavailable_login_says_when_to_try_again() {
+    let home = Home::new();
+    home.emulator.push_fault(Fault::login(busy(120)).forever());
+    let run = home.run(&["token", "--timeout", "10s"]);
+    let run = run.fails(12, &["the server answered 503", "try again in "]);
+    assert!(run.stderr.contains("Z\n"), "a date in UTC: {run:?}");
+    let run = home.run(&["token", "--timeout", "10s", "--json"]).fails(12, &[]);
+    let json: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!((&json["schema"], &json["error"]["code"]), (&json!(1), &json!(12)));
+    assert!(json["error"]["retry_in"].as_f64().unwrap() > 1.0, "{json}");
+}

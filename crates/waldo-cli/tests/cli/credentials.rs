@@ -1,0 +1,217 @@
+//! Where the key pair comes from, and where `waldo login` keeps it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use crate::home::{Home, KEY, Run, SECRET, run, run_with};
+
+const LOGIN: [&str; 4] = ["login", "--secret-stdin", "--storage", "file"];
+
+fn pair() -> String {
+    format!("{KEY}\n{SECRET}\n")
+}
+
+fn from(home: &Home) -> String {
+    let json = run(&mut home.keyless(&["status", "--json"])).json();
+    json["key_pair"]["from"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn login_keeps_the_key_pair_for_this_user() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    let metadata = fs::metadata(home.profiles()).unwrap();
+    assert_eq!(metadata.mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(home.profiles().parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    assert_eq!(from(&home), "the profile default");
+    // The login left its token to the first call.
+    run(&mut home.keyless(&["request", "/history/kyc/c-1"])).ok();
+    assert_eq!(home.logins(), 1);
+}
+
+#[test]
+fn login_makes_a_real_login_each_time() {
+    let home = Home::new();
+    for logins in 1..=3 {
+        run_with(&mut home.keyless(&LOGIN), pair()).ok();
+        assert_eq!(home.logins(), logins);
+    }
+    let unverified = [&LOGIN[..], &["--no-verify"]].concat();
+    run_with(&mut home.keyless(&unverified), pair()).ok();
+    assert_eq!(home.logins(), 3);
+}
+
+#[test]
+fn rejected_key_pair_is_not_kept() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), "wk.no\nws.no\n").fails(11, &["INVALID_API_KEY"]);
+    assert!(!home.profiles().exists());
+    for input in ["", "\n\n", "wk.only", "wk.x\n\n"] {
+        run_with(&mut home.keyless(&LOGIN), input).fails(10, &["stdin has no key pair"]);
+    }
+    assert!(!home.profiles().exists());
+}
+
+/// Seen in cli/cli#10108: The login hangs on a machine without a desktop.
+#[test]
+fn login_without_a_terminal_asks_nothing() {
+    let home = Home::new();
+    let run_ = run(&mut home.keyless(&["login"]));
+    run_.fails(10, &["waldo login --secret-stdin --storage file"]);
+    run(&mut home.keyless(&["login", "--storage", "file"])).fails(10, &["--secret-stdin"]);
+    run(&mut home.keyless(&["token"])).fails(10, &["WALDO_API_KEY_FILE"]);
+    for arguments in [&["token"][..], &["request", "/history/kyc/c-1"], &["status"]] {
+        let run = run(&mut home.keyless(arguments));
+        assert!(!run.stderr.contains("waldo login"), "nobody can answer: {run:?}");
+    }
+}
+
+#[test]
+fn comments_and_other_profiles_survive_a_login() {
+    let home = Home::new();
+    let before = "# mine\n[sandbox] # the sandbox\ntimeout = \"5s\"\n";
+    home.write(".config/waldo/profiles.toml", before);
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    let text = fs::read_to_string(home.profiles()).unwrap();
+    assert!(text.starts_with(before) && text.contains("[default]"), "{text}");
+    run(&mut home.keyless(&["logout"])).ok();
+    assert_eq!(fs::read_to_string(home.profiles()).unwrap(), before);
+}
+
+#[test]
+fn symbolic_link_stays_a_link() {
+    let home = Home::new();
+    let real = home.write("dotfiles/profiles.toml", "");
+    fs::create_dir_all(home.profiles().parent().unwrap()).unwrap();
+    symlink(&real, home.profiles()).unwrap();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    assert!(fs::symlink_metadata(home.profiles()).unwrap().is_symlink());
+    assert!(fs::read_to_string(real).unwrap().contains(SECRET));
+}
+
+#[test]
+fn logout_forgets_the_pair_and_the_token() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    run(&mut home.keyless(&["logout"])).ok();
+    run(&mut home.keyless(&["token"])).fails(10, &[]);
+    assert!(!fs::read_to_string(home.profiles()).unwrap().contains(KEY));
+    // The same pair from the environment finds no token in the store.
+    home.run(&["token"]).ok();
+    assert_eq!(home.logins(), 2);
+    let again = run(&mut home.keyless(&["logout"]));
+    assert!(again.stderr.contains("There was nothing to forget"), "{again:?}");
+    again.ok();
+}
+
+#[test]
+fn each_place_of_the_key_pair_is_found_in_order() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    let (key, secret) = (home.write("key", format!("{KEY}\n")), home.write("secret", SECRET));
+    home.write("systemd/waldo-api-key", KEY);
+    home.write("systemd/waldo-client-secret", SECRET);
+    let mut seen = Vec::new();
+    for count in 0..4 {
+        let mut command = home.keyless(&["status", "--json"]);
+        if count > 0 {
+            command.env("CREDENTIALS_DIRECTORY", home.path().join("systemd"));
+        }
+        if count > 1 {
+            command.env("WALDO_API_KEY_FILE", &key).env("WALDO_CLIENT_SECRET_FILE", &secret);
+        }
+        if count > 2 {
+            command.env("WALDO_API_KEY", KEY).env("WALDO_CLIENT_SECRET", SECRET);
+        }
+        seen.push(run(&mut command).json()["key_pair"]["from"].as_str().unwrap().to_owned());
+        run(&mut command).ok();
+    }
+    assert_eq!(
+        seen,
+        [
+            "the profile default",
+            "waldo-api-key and waldo-client-secret of systemd",
+            "the files of WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE",
+            "WALDO_API_KEY and WALDO_CLIENT_SECRET",
+        ]
+    );
+}
+
+#[test]
+fn profile_can_name_files() {
+    let home = Home::new();
+    let (key, secret) = (home.write("key", KEY), home.write("secret", SECRET));
+    let text = format!("[a]\napi_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
+    home.write(".config/waldo/profiles.toml", text);
+    run(home.keyless(&["token"]).env("WALDO_PROFILE", "a")).ok();
+    fs::remove_file(secret).unwrap();
+    let run = run(&mut home.keyless(&["token", "--profile", "a"]));
+    run.fails(10, &["the files that the profile a names", "secret"]);
+}
+
+#[test]
+fn half_a_key_pair_is_an_error() {
+    let home = Home::new();
+    let run = run(home.keyless(&["token"]).env("WALDO_API_KEY", KEY));
+    run.fails(10, &["WALDO_CLIENT_SECRET is not set"]);
+}
+
+#[test]
+fn environment_before_a_named_profile_is_reported() {
+    let home = Home::new();
+    home.write(".config/waldo/profiles.toml", "[a]\napi_key = \"x\"\nclient_secret = \"y\"\n");
+    let run = home.run(&["token", "--profile", "a"]);
+    assert!(run.stderr.contains("warning: the key pair is not that of the profile a"), "{run:?}");
+    run.ok();
+    home.run(&["token", "--profile", "b"]).fails(2, &["there is no profile b"]);
+}
+
+#[test]
+fn unsafe_file_of_profiles_is_refused() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    let name = ".config/waldo/profiles.toml";
+    for (mode, why) in [
+        (0o602, "other users can change it"),
+        (0o620, "other users can change it"),
+        (0o640, "other users can read its secret"),
+        (0o604, "other users can read its secret"),
+    ] {
+        home.chmod(name, mode);
+        let refused = run(&mut home.keyless(&["token"]));
+        refused.fails(1, &["is not safe", why, "next: chmod 600 "]);
+    }
+    home.chmod(name, 0o600);
+    run(&mut home.keyless(&["token"])).ok();
+    home.write(name, "[a]\ntimeout = \"1s\"\n");
+    home.chmod(name, 0o644);
+    home.run(&["token"]).ok();
+}
+
+#[test]
+fn wrong_file_of_profiles_shows_no_value() {
+    let home = Home::new();
+    for (text, what) in [
+        (format!("\n[a]\nclient_secret = {SECRET}\n"), "line 3 is no TOML"),
+        (format!("[a]\nclient_secret = [\"{SECRET}\"]\n"), "client_secret of a is no text"),
+        (format!("[a]\nsecret = \"{SECRET}\"\n"), "a has the field secret"),
+        ("a = 1\n".to_owned(), "a is no table"),
+    ] {
+        home.write(".config/waldo/profiles.toml", text);
+        home.run(&["token"]).fails(2, &[what]);
+    }
+    home.write(".config/waldo/profiles.toml", [0xff, 0xfe]);
+    home.run(&["token"]).fails(1, &["cannot be read"]);
+}
+
+#[test]
+fn origin_of_a_login_is_kept() {
+    let home = Home::new();
+    let origin = home.emulator.origin();
+    let mut command =
+        home.keyless(&[&LOGIN[..], &["--profile", "s", "--origin", &origin]].concat());
+    run_with(command.env_remove("WALDO_ORIGIN"), pair()).ok();
+    let mut command = home.keyless(&["request", "/history/kyc/c-1", "--profile", "s"]);
+    let run: Run = run(command.env_remove("WALDO_ORIGIN"));
+    run.ok();
+}

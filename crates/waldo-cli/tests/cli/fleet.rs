@@ -1,0 +1,57 @@
+//! Many runs make one login.
+
+use std::thread;
+
+use crate::home::{Home, run};
+
+/// Seen in int128/kubelogin#1330: Each of several parallel runs logs in.
+#[test]
+fn parallel_runs_make_one_login() {
+    let home = Home::new();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..6 {
+                    home.run(&["request", "/customer", "field==id"]).ok();
+                }
+            });
+        }
+    });
+    assert_eq!(home.logins(), 1);
+}
+
+/// Seen in aws/aws-cli#5585: Each run logs in again.
+#[test]
+fn runs_in_a_row_make_one_login() {
+    let home = Home::new();
+    let tokens: Vec<String> = (0..10).map(|_| home.run(&["token"]).ok()).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(home.logins(), 1);
+    home.emulator.expire_all();
+    home.run(&["request", "/history/kyc/c-1"]).ok();
+    home.run(&["request", "/history/kyc/c-1"]).ok();
+    assert_eq!(home.logins(), 2);
+}
+
+#[test]
+fn without_a_store_each_run_logs_in() {
+    let home = Home::new();
+    home.run(&["token", "--store", "none"]).ok();
+    run(home.waldo(&["token"]).env("WALDO_STORE", "none")).ok();
+    assert_eq!(home.logins(), 2);
+    assert!(!home.store().exists());
+}
+
+#[test]
+fn store_can_be_a_directory() {
+    let home = Home::new();
+    for _ in 0..2 {
+        home.run(&["token", "--store", "./tokens"]).ok();
+    }
+    assert_eq!(home.logins(), 1);
+    assert!(home.path().join("tokens").is_dir() && !home.store().exists());
+    let redis = home.run(&["token", "--store", "redis://:canary@127.0.0.1:1/0"]);
+    assert!(!redis.stderr.contains("canary"), "{redis:?}");
+    home.run(&["token", "--store", "elsewhere"])
+        .fails(2, &["--store", "a directory such as ./store"]);
+}

@@ -1,0 +1,28 @@
+//! The real program against the emulator: in pipes, in a pseudo-terminal and in strange surroundings.
+
+#![cfg(unix)]
+
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod home;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod pipes;
+#[cfg(test)]
+mod places;
+#[cfg(test)]
+mod screen;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod terminal;
