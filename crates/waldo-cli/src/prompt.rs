@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The most that somebody types or pastes, in bytes.
+#[cfg(unix)]
 const MAX_LINE: usize = 64 * 1024;
 
 /// Asks for a text that the terminal does not show.

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use waldo_emulator::Emulator;
+use clap::Parser;
 use waldo_emulator::model::{Answer, Fault, Policy, RenewalForm, RetryAfter, Server};
+use waldo_emulator::{Emulator, Options};
 use waldo_store_file::FileStore;
 use waldo_ureq::http::header::AUTHORIZATION;
 use waldo_ureq::http::{HeaderMap, Request, Response};
@@ -33,6 +34,9 @@ pub(crate) fn plays() {
     EARS.hear(&FileStore::new("/state"));
     EARS.hear(&emulator);
     EARS.hear(&emulator.stats());
+    let pair = format!("{KEY}={SECRET}");
+    let arguments = ["emulator", "--key", &pair, "--signing-key", OTHER_SECRET];
+    EARS.hear(&Options::parse_from(arguments));
 }
 
 pub(crate) fn server() -> Server {

@@ -23,10 +23,16 @@ impl Running {
 
 pub(crate) fn start() -> Running {
     build();
-    Running(vec![thread::spawn(examples), thread::spawn(requests), thread::spawn(the_emulator)])
+    Running(vec![
+        thread::spawn(examples),
+        thread::spawn(requests),
+        thread::spawn(the_command),
+        thread::spawn(the_emulator),
+    ])
 }
 
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 19] = [
+    "waldo",
     "waldo-emulator",
     "quickstart",
     "examples/request",
@@ -47,8 +53,8 @@ const PROGRAMS: [&str; 18] = [
     "examples/share_token",
 ];
 
-/// Programs that `requests` and `the_emulator` run.
-const RUN_WITH_ARGUMENTS: [&str; 2] = ["waldo-emulator", "examples/request"];
+/// Programs that `requests`, `the_command` and `the_emulator` run.
+const RUN_WITH_ARGUMENTS: [&str; 3] = ["waldo", "waldo-emulator", "examples/request"];
 
 /// Builds the programs. Cargo builds them for a test of the whole workspace, but not for a test of
 /// this file alone.
@@ -56,7 +62,8 @@ fn build() {
     if PROGRAMS.iter().all(|name| program(name).exists()) {
         return;
     }
-    let packages = ["-p", "waldo-emulator", "-p", "quickstart", "-p", "waldo-examples"];
+    let packages =
+        ["-p", "waldo-cli", "-p", "waldo-emulator", "-p", "quickstart", "-p", "waldo-examples"];
     let profile = if program("").ends_with("release") { "release" } else { "dev" };
     let mut cargo = Command::new(env!("CARGO"));
     cargo
@@ -114,6 +121,36 @@ fn requests() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(status), "{output:?}");
+        hear(&output);
+    }
+}
+
+/// The command shows a token to the program that asks for it, and to nobody else.
+fn the_command() {
+    let emulator = Emulator::start(server()).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    for (arguments, secret, status) in [
+        (&["request", "/customer?field=id", "--include", "-vv"][..], SECRET, 0),
+        (&["request", "/customer?field=id", "--json", "-vv"], SECRET, 0),
+        (&["request", "/customer?field=id", "--dry-run"], SECRET, 0),
+        (&["status"], SECRET, 0),
+        (&["status", "--json"], SECRET, 0),
+        (&["login", "--secret-stdin", "--storage", "file"], SECRET, 10),
+        (&["request", "/customer?field=id", "-vv"], OTHER_SECRET, 11),
+        (&["token", "--json", "-vv"], OTHER_SECRET, 11),
+        (&["logout"], SECRET, 0),
+    ] {
+        let output = Command::new(program("waldo"))
+            .args(arguments)
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .env("XDG_STATE_HOME", home.path())
+            .envs([("WALDO_API_KEY", KEY), ("WALDO_CLIENT_SECRET", secret)])
+            .env("WALDO_ORIGIN", emulator.origin())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
         hear(&output);
     }
 }

@@ -7,6 +7,8 @@ mod calls;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod fleet;
