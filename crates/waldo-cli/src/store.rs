@@ -41,21 +41,14 @@ impl Choice {
             _ => {}
         }
         if known.contains("://") {
-            return Self::of_url(known);
+            #[cfg(feature = "redis")]
+            return Ok(Self::Redis(known.to_owned()));
+            #[cfg(not(feature = "redis"))]
+            return Err("this program was built without the feature redis");
         }
         let path = PathBuf::from(text);
         let is_path = path.is_absolute() || path.components().count() > 1 || path.starts_with(".");
         if is_path { Ok(Self::Directory(path)) } else { Err("this is no store") }
-    }
-
-    #[cfg(feature = "redis")]
-    fn of_url(url: &str) -> Result<Self, &'static str> {
-        Ok(Self::Redis(url.to_owned()))
-    }
-
-    #[cfg(not(feature = "redis"))]
-    fn of_url(_: &str) -> Result<Self, &'static str> {
-        Err("this program was built without the feature redis")
     }
 
     /// Whether asking the store is a request to another machine.
