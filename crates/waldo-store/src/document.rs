@@ -143,7 +143,7 @@ impl Document {
         Claimed::Yours(fence, failure)
     }
 
-    /// Shares a token with `left` of its lifetime. Returns the number of its login.
+    /// Shares a token with `left` of its lifetime, from the login with this number.
     ///
     /// A token of a newer login stays, and so does a token of the same login that lasts as long. The
     /// number 0 stands for a login that was made without the store.
