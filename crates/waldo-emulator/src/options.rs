@@ -42,7 +42,8 @@ The first line on stdout says where it listens: listening on http://ADDR. While 
     version,
     about = "The Waldo API's authentication on a local socket, with faults on request"
 )]
-#[command(long_about = ABOUT, after_long_help = endpoints())]
+// A sample is to be copied, so its line must not be wrapped if another crate lets clap wrap lines.
+#[command(long_about = ABOUT, after_long_help = endpoints(), term_width = 0)]
 pub struct Options {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = address)]
