@@ -47,7 +47,9 @@ impl Answer<'_> {
                 };
                 let file = File::create(path).map_err(failed)?;
                 let mut body = self.body();
-                copy(&mut body, &mut &file, failed)?;
+                copy(&mut body, &mut &file, failed).inspect_err(|_| {
+                    terminal::warn(&format!("{} is incomplete", path.display()));
+                })?;
                 if self.as_json {
                     self.print_json(None)?;
                 }
