@@ -38,8 +38,8 @@ format:
 
 # Write all generated texts: tables, lists, the state diagram, and the findings of the searches
 update:
-    UPDATE=1 cargo test --workspace --test conformance --test explored --test faulty --test fleet \
-        --test picture --test scenarios
+    UPDATE=1 cargo test --workspace --test cli --test conformance --test explored --test faulty \
+        --test fleet --test picture --test scenarios
 
 # Certify the example of an adapter, or one scenario of it
 certify *SCENARIO:

@@ -35,7 +35,8 @@ The key pair never comes from the command line, because other users can see that
 
 /// Calls the Waldo API, and gives its token to other programs.
 ///
-/// The program logs in by itself, and keeps its token in a store. So a thousand runs make one login.
+/// The program logs in by itself, and keeps its token in a store. So a thousand runs make one
+/// login.
 #[derive(Debug, Parser)]
 #[command(name = "waldo", version, max_term_width = 100, after_long_help = appendix())]
 #[command(

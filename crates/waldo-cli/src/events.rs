@@ -6,8 +6,8 @@ use crate::terminal;
 
 /// Shows the events with `-v`, and more of them with `-vv`.
 ///
-/// Only the events of this project are shown. The HTTP client beneath writes each byte that it sends
-/// to its own log, and the body of a login has the client secret.
+/// Only the events of this project are shown. The HTTP client beneath may write what it sends to
+/// its own log, and the body of a login has the client secret.
 pub(crate) fn show(verbose: u8) {
     let level = match verbose {
         0 => return,

@@ -65,7 +65,11 @@ pub(crate) fn run(as_json: bool) -> Result<Exit, Failure> {
         None => String::new(),
     };
     terminal::print(&format!(
-        "header    {header}\nclaims    {claims}\nissued    {}\nexpires   {}{left}\nclient    {verdict}\n",
+        "header    {header}\n\
+         claims    {claims}\n\
+         issued    {}\n\
+         expires   {}{left}\n\
+         client    {verdict}\n",
         shown(issued).unwrap_or_else(none),
         shown(expires).unwrap_or_else(none),
     ))?;

@@ -82,7 +82,8 @@ fn ask(
 ) -> Result<(Zeroizing<String>, Zeroizing<String>), Failure> {
     if is_interactive {
         terminal::note("The key pair is on the Waldo dashboard. What you type is not shown.");
-        return Ok((prompt::hidden("API key: ")?, prompt::hidden("Client secret: ")?));
+        let hidden = prompt::Hidden::begin()?;
+        return Ok((hidden.ask("API key: ")?, hidden.ask("Client secret: ")?));
     }
     if !options.secret_stdin {
         return Err(Failure::new(Exit::NoCredentials, "there is no key pair")

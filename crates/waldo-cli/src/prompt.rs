@@ -11,18 +11,51 @@ use crate::failure::Failure;
 #[cfg(unix)]
 const MAX_LINE: usize = 64 * 1024;
 
-/// Asks for a text that the terminal does not show.
-pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
-    write(question)?;
-    let answer = read_hidden();
-    // The terminal has not shown the line end.
-    write("\n")?;
-    let answer = answer?;
-    let answer = Zeroizing::new(answer.trim().to_owned());
-    if answer.is_empty() {
-        return Err(Failure::new(Exit::NoCredentials, "nothing was typed"));
+/// Questions whose answers the terminal does not show.
+///
+/// The terminal shows nothing from the beginning to the drop of this value. So a user who pastes
+/// two answers at once, or types before the question comes, shows nothing either.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    #[cfg(unix)]
+    _raw: Raw,
+}
+
+impl Hidden {
+    #[cfg(unix)]
+    pub(crate) fn begin() -> Result<Self, Failure> {
+        Raw::begin().map(|raw| Self { _raw: raw }).map_err(unread)
     }
-    Ok(answer)
+
+    #[cfg(windows)]
+    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
+    pub(crate) fn begin() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    pub(crate) fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        write(question)?;
+        let answer = self.read();
+        // The terminal has not shown the line end.
+        write("\n")?;
+        let answer = answer?;
+        let answer = Zeroizing::new(answer.trim().to_owned());
+        if answer.is_empty() {
+            return Err(Failure::new(Exit::NoCredentials, "nothing was typed"));
+        }
+        Ok(answer)
+    }
+
+    #[cfg(windows)]
+    fn read(&self) -> Result<Zeroizing<String>, Failure> {
+        rpassword::read_password().map(Zeroizing::new).map_err(unread)
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unused_self, reason = "the terminal shows nothing as long as there is one")]
+    fn read(&self) -> Result<Zeroizing<String>, Failure> {
+        read_keys()
+    }
 }
 
 /// Asks for yes or no. Anything but yes is no.
@@ -43,15 +76,10 @@ fn unread(error: io::Error) -> Failure {
     Failure::new(Exit::Other, "the answer cannot be read").because(error)
 }
 
-#[cfg(windows)]
-fn read_hidden() -> Result<Zeroizing<String>, Failure> {
-    rpassword::read_password().map(Zeroizing::new).map_err(unread)
-}
-
-/// Reads a line while the terminal shows nothing. The terminal sends no signals meanwhile: a signal
-/// would end the program before the terminal shows what is typed again.
+/// Reads a line, key by key. The terminal sends no signals meanwhile: a signal would end the program
+/// before the terminal shows what is typed again.
 #[cfg(unix)]
-fn read_hidden() -> Result<Zeroizing<String>, Failure> {
+fn read_keys() -> Result<Zeroizing<String>, Failure> {
     const CTRL_C: u8 = 3;
     const CTRL_D: u8 = 4;
     const CTRL_U: u8 = 21;
@@ -59,7 +87,6 @@ fn read_hidden() -> Result<Zeroizing<String>, Failure> {
     const BACKSPACE: [u8; 2] = [8, 127];
 
     let interrupted = || Err(Failure::new(Exit::Interrupted, "ended by Ctrl-C"));
-    let _raw = Raw::begin().map_err(unread)?;
     // Allocated once: a text that grows leaves copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
     loop {
@@ -84,6 +111,7 @@ fn read_hidden() -> Result<Zeroizing<String>, Failure> {
 
 /// A terminal that shows nothing and sends each key, until this is dropped.
 #[cfg(unix)]
+#[derive(Debug)]
 struct Raw(rustix::termios::Termios);
 
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use crate::arguments::{Global, duration};
 use crate::failure::Failure;
 use crate::profiles::Profiles;
 use crate::store::Choice;
+use crate::terminal;
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +64,15 @@ impl Settings {
         let is_named = profile.place != Place::Default;
         if is_named && !may_be_new && !profiles.has(&profile.value) {
             let (name, place) = (&profile.value, profiles.place());
+            // Without a terminal, nobody can answer the questions of a login.
+            let next = if terminal::is_interactive() {
+                format!("waldo login --profile {name}")
+            } else {
+                format!("add the table [{name}] to {place}")
+            };
             return Err(Failure::usage(format!("there is no profile {name}"))
                 .because(format!("{place} has no table of this name; {} names it", profile.place))
-                .next(format!("waldo login --profile {name}")));
+                .next(next));
         }
         let of_profile = |field| {
             let text = profiles.field(&profile.value, field)?;

@@ -9,7 +9,7 @@ use waldo_auth_core::Now;
 use crate::credentials::KeyPair;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 use crate::store::{Observer, Sight};
 use crate::terminal;
 
@@ -130,7 +130,10 @@ impl Report<'_> {
     fn json(&self) -> String {
         let Settings { profile, origin, store, timeout, profiles } = self.settings;
         let (pair, problem) = self.key_pair();
-        let setting = |value: Value, place: &dyn std::fmt::Display| json!({ "value": value, "from": place.to_string() });
+        let setting = |value: Value, place: &Place| {
+            let from = place.to_string();
+            json!({ "value": value, "from": from })
+        };
         let token = self.left().map(
             |left| json!({ "expires_in": left.as_secs(), "expires_at": terminal::date_in(left) }),
         );

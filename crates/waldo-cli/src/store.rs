@@ -23,17 +23,18 @@ pub(crate) enum Choice {
     User,
     /// Files in this directory.
     Directory(PathBuf),
-    /// A server. The URL may have a password.
+    /// A server.
     #[cfg(feature = "redis")]
-    Redis(String),
+    Redis(Arc<waldo_store_redis::RedisStore>),
 }
 
 impl Choice {
     /// Reads the value of the setting.
     ///
     /// # Errors
-    /// The text names no store. The error does not show the text, because a URL may have a password.
-    pub(crate) fn parse(text: &OsStr) -> Result<Self, &'static str> {
+    /// The text names no store. The error does not show the text, because a URL may have a
+    /// password.
+    pub(crate) fn parse(text: &OsStr) -> Result<Self, String> {
         let known = text.to_str().unwrap_or_default();
         match known {
             "none" => return Ok(Self::Off),
@@ -41,14 +42,22 @@ impl Choice {
             _ => {}
         }
         if known.contains("://") {
-            #[cfg(feature = "redis")]
-            return Ok(Self::Redis(known.to_owned()));
-            #[cfg(not(feature = "redis"))]
-            return Err("this program was built without the feature redis");
+            return Self::of_url(known);
         }
         let path = PathBuf::from(text);
         let is_path = path.is_absolute() || path.components().count() > 1 || path.starts_with(".");
-        if is_path { Ok(Self::Directory(path)) } else { Err("this is no store") }
+        if is_path { Ok(Self::Directory(path)) } else { Err("this is no store".to_owned()) }
+    }
+
+    #[cfg(feature = "redis")]
+    fn of_url(url: &str) -> Result<Self, String> {
+        let store = waldo_store_redis::RedisStore::new(url);
+        store.map(Arc::new).map(Self::Redis).map_err(|error| error.to_string())
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn of_url(_: &str) -> Result<Self, String> {
+        Err("this program was built without the feature redis".to_owned())
     }
 
     /// Whether asking the store is a request to another machine.
@@ -70,12 +79,7 @@ impl Choice {
             Self::User => Arc::new(FileStore::for_user()?),
             Self::Directory(directory) => Arc::new(FileStore::new(directory)),
             #[cfg(feature = "redis")]
-            Self::Redis(url) => {
-                let store = waldo_store_redis::RedisStore::new(url).map_err(|error| {
-                    StoreError::new(waldo_store::StoreProblem::Other, error.to_string())
-                })?;
-                Arc::new(store)
-            }
+            Self::Redis(store) => Arc::<waldo_store_redis::RedisStore>::clone(store),
         }))
     }
 }
@@ -92,10 +96,7 @@ impl fmt::Display for Choice {
                 write!(f, "files in {}", FileStore::new(directory).directory().display())
             }
             #[cfg(feature = "redis")]
-            Self::Redis(url) => match waldo_store_redis::RedisStore::new(url) {
-                Ok(store) => write!(f, "{store:?}"),
-                Err(_) => f.write_str("a server of Redis"),
-            },
+            Self::Redis(store) => write!(f, "{store:?}"),
         }
     }
 }

@@ -10,11 +10,11 @@ impl Options {
     /// Runs the emulator until ctrl-c or SIGTERM. The first line on stdout says where it listens.
     ///
     /// # Errors
-    /// The command line is invalid: then the error holds a [`clap::Error`]. Or the address cannot be
-    /// listened on, or stdout cannot be written.
+    /// The command line is invalid: then the error holds a [`clap::Error`]. Or the address cannot
+    /// be listened on, or stdout cannot be written.
     pub fn run(&self) -> io::Result<()> {
-        // Catch the signals before the first line is printed, because its reader may send a signal at
-        // once.
+        // Catch the signals before the first line is printed, because its reader may send a signal
+        // at once.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let end = {
             let _context = runtime.enter();

@@ -47,7 +47,9 @@ impl Answer<'_> {
                 };
                 let file = File::create(path).map_err(failed)?;
                 let mut body = self.body();
-                copy(&mut body, &mut &file, failed)?;
+                copy(&mut body, &mut &file, failed).inspect_err(|_| {
+                    terminal::warn(&format!("{} is incomplete", path.display()));
+                })?;
                 if self.as_json {
                     self.print_json(None)?;
                 }
@@ -167,7 +169,10 @@ impl Answer<'_> {
             300..=399 => failure
                 .because("no redirect is followed, because the token is for one origin")
                 .next("--include shows where it leads"),
-            401 => failure.because("this path refuses a token that is good elsewhere, or the body could be read only once"),
+            401 => failure.because(
+                "this path refuses a token that is good elsewhere, or the body could be read \
+                 only once",
+            ),
             429 | 503 if !self.options.retry_after => failure.next("--retry-after waits once"),
             _ => failure,
         })

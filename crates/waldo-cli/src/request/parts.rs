@@ -59,7 +59,10 @@ impl Parts {
         let path = utf8(path, "the path")?;
         if !path.starts_with('/') && !path.contains("://") {
             return Err(Failure::usage("the path does not begin with /")
-                .because("before the path stands at most one method: GET, POST, PUT, PATCH, DELETE or HEAD")
+                .because(
+                    "before the path stands at most one method: GET, POST, PUT, PATCH, DELETE or \
+                     HEAD",
+                )
                 .next("waldo request POST /onboard firstName=Ada"));
         }
         let mut query = Vec::new();
@@ -258,7 +261,8 @@ mod tests {
         let Body::Json(json) = read(&words).unwrap().body else { panic!("no JSON") };
         assert_eq!(
             json,
-            "{\"b\":\"1\",\"a\":12345678901234567890.50,\"q\":\"\\\"\u{e9}\",\"u\":\"http://x/?a=b@c\"}"
+            "{\"b\":\"1\",\"a\":12345678901234567890.50,\
+             \"q\":\"\\\"\u{e9}\",\"u\":\"http://x/?a=b@c\"}"
         );
     }
 

@@ -163,7 +163,9 @@ fn environment_before_a_named_profile_is_reported() {
     let run = home.run(&["token", "--profile", "a"]);
     assert!(run.stderr.contains("warning: the key pair is not that of the profile a"), "{run:?}");
     run.ok();
-    home.run(&["token", "--profile", "b"]).fails(2, &["there is no profile b"]);
+    let missing = home.run(&["token", "--profile", "b"]);
+    assert!(!missing.stderr.contains("waldo login"), "nobody can answer: {missing:?}");
+    missing.fails(2, &["there is no profile b", "next: add the table [b] to "]);
 }
 
 #[test]

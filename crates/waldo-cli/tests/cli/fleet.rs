@@ -50,8 +50,36 @@ fn store_can_be_a_directory() {
     }
     assert_eq!(home.logins(), 1);
     assert!(home.path().join("tokens").is_dir() && !home.store().exists());
-    let redis = home.run(&["token", "--store", "redis://:canary@127.0.0.1:1/0"]);
+    let redis = home.run(&["token", "--store", "redis://:canary@127.0.0.1:1/0?wrong=1"]);
     assert!(!redis.stderr.contains("canary"), "{redis:?}");
     home.run(&["token", "--store", "elsewhere"])
         .fails(2, &["--store", "a directory such as ./store"]);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn store_can_be_a_server() {
+    use waldo_redis_server::{Options, Server};
+
+    const PASSWORD: &str = "canary-of-redis";
+    let options = Options { password: Some(PASSWORD), ..Options::default() };
+    let Some(server) = Server::start(options) else { return };
+    let home = Home::new();
+    for arguments in [
+        &["token"][..],
+        &["request", "/customer", "field==id", "-vv"],
+        &["status"],
+        &["status", "--offline"],
+    ] {
+        let run = run(home.waldo(arguments).env("WALDO_STORE", server.url()));
+        assert!(!run.stdout.contains(PASSWORD) && !run.stderr.contains(PASSWORD), "{run:?}");
+        if arguments.contains(&"--offline") {
+            assert!(run.stdout.contains("not asked, because of --offline"), "{run:?}");
+        }
+        run.ok();
+    }
+    assert_eq!(home.logins(), 1);
+    let wrong = home.run(&["token", "--store", "redis://user@canary-host"]);
+    assert!(!wrong.stderr.contains("canary-host"), "{wrong:?}");
+    wrong.fails(2, &["has a user name and no password"]);
 }

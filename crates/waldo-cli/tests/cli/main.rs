@@ -1,4 +1,4 @@
-//! The real program against the emulator: in pipes, in a pseudo-terminal and in strange surroundings.
+//! The real program against the emulator: in pipes, in a pseudo-terminal, in odd surroundings.
 
 #![cfg(unix)]
 

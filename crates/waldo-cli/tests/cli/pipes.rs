@@ -206,6 +206,9 @@ fn answer_that_breaks_off_is_a_failure() {
     home.run(&["token"]).ok();
     home.emulator.push_fault(Fault::call(Answer::CutShort));
     home.run(&["request", "/customer", "field==id"]).fails(14, &["error: "]);
+    home.emulator.push_fault(Fault::call(Answer::CutShort));
+    let run = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
+    run.fails(14, &["answer.json is incomplete"]);
 }
 
 #[test]

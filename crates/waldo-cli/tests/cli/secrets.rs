@@ -85,5 +85,6 @@ fn program_makes_no_core_dump() {
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(line.split_whitespace().nth(4), Some("0"), "{line}");
+    // The soft limit may be 0 anyway, and the hard limit is the program's own.
+    assert_eq!(line.split_whitespace().nth(5), Some("0"), "{line}");
 }

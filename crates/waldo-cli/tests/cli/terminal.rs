@@ -37,13 +37,13 @@ fn refused_storage_keeps_nothing() {
     let home = Home::new();
     let mut screen = Screen::keyless(&home, &["login"]);
     screen.wait_for("API key: ");
-    screen.type_in(&format!("{KEY}\n"));
-    screen.wait_for("Client secret: ");
-    screen.type_in(&format!("{SECRET}\n"));
+    // Both answers at once, as a user pastes them.
+    screen.type_in(&format!("{KEY}\n{SECRET}\n"));
     screen.wait_for("[y/N] ");
     screen.type_in("\n");
     let (code, text) = screen.end();
     assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains(SECRET) && !text.contains(KEY), "{text}");
     assert!(text.contains("The key pair is not kept.") && !home.profiles().exists(), "{text}");
 }
 
