@@ -119,7 +119,8 @@ impl Report<'_> {
             ("store", format!("{}, from {}: {}", store.value, store.place, self.store.health())),
             ("timeout", format!("{span}, from {}", timeout.place)),
             ("token", token),
-            ("next call", self.next()),
+            // The name of the line says it already.
+            ("next call", self.next().replacen("the next call ", "", 1)),
         ] {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name:<10}{value}");

@@ -180,6 +180,8 @@ fn status_explains_the_next_call() {
     home.run(&["token"]).ok();
     assert!(next().contains("would be sent"), "{}", next());
     assert_eq!(home.logins(), 1);
+    let text = home.run(&["status"]).ok();
+    assert!(text.contains("\nnext call would be sent with generation 1, which has "), "{text}");
     let json = run(&mut home.keyless(&["status", "--json"])).fails(10, &[]).json();
     assert!(json["next_call"].as_str().unwrap().contains("no key pair"), "{json}");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::commands::COMMANDS;
 use crate::home::Home;
 
 /// Compares a text with its file. With `UPDATE=1`, writes the file.
@@ -23,7 +24,7 @@ fn compare(file: &str, text: &str) {
 fn man_pages_are_up_to_date() {
     let home = Home::new();
     compare("man/waldo.1", &home.run(&["man"]).ok());
-    for command in ["request", "token", "login", "logout", "status", "inspect", "completions"] {
+    for command in COMMANDS {
         compare(&format!("man/waldo-{command}.1"), &home.run(&["man", command]).ok());
     }
     home.run(&["man", "nothing"]).fails(2, &["waldo has no command nothing"]);

@@ -154,6 +154,20 @@ fn upload_shows_its_progress() {
 }
 
 #[test]
+fn download_shows_its_progress() {
+    let home = Home::new();
+    home.run(&["token"]).ok();
+    let arguments = ["request", "/history/kyc/c-1", "-o", "answer.json"];
+    home.emulator.push_fault(Fault::call(Answer::Padded { bytes: 9 << 20 }));
+    let (code, text) = Screen::new(&home, &arguments).end();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("of 9.00 MiB"), "{text:?}");
+    assert_eq!(fs::metadata(home.path().join("answer.json")).unwrap().len(), 9 << 20);
+    let (_, text) = Screen::new(&home, &arguments).end();
+    assert!(!text.contains(" of "), "a small answer needs no progress: {text:?}");
+}
+
+#[test]
 fn help_fits_the_width() {
     let home = Home::new();
     for width in [60, 80, 200] {
