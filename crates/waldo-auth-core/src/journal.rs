@@ -222,7 +222,7 @@ pub enum Event {
     },
     /// The store of the fleet cannot be used. Until it comes back, the session logs in alone.
     StoreAway {
-        /// What is wrong.
+        /// The problem of the store.
         problem: StoreProblem,
     },
     /// The store of the fleet can be used again.

@@ -40,7 +40,7 @@ pub enum StoreAnswer {
     Error,
 }
 
-/// What is wrong with a store.
+/// A problem of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreProblem {

@@ -35,7 +35,7 @@ impl Failure {
         Self { why: Some(why.to_string()), ..self }
     }
 
-    /// What the user does next.
+    /// The next step of the user.
     pub(crate) fn next(self, next: impl Into<String>) -> Self {
         Self { next: Some(next.into()), ..self }
     }

@@ -25,7 +25,7 @@ pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<E
     }
 }
 
-/// What is known of the store.
+/// The state of the store.
 enum Store {
     /// It was not asked, because `--offline` forbids it or because there is no key pair.
     NotAsked(&'static str, Option<Sight>),
@@ -69,7 +69,7 @@ fn look(settings: &Settings, pair: Option<&KeyPair>, is_asked: bool) -> Store {
     }
 }
 
-/// What the command prints. It has no secret and no part of one.
+/// The output of the command. It has no secret and no part of one.
 struct Report<'a> {
     settings: &'a Settings,
     pair: Option<&'a KeyPair>,

@@ -110,7 +110,7 @@ impl fmt::Debug for Choice {
 /// What a store holds for a key pair, seen without a login.
 #[derive(Debug)]
 pub(crate) struct Sight {
-    /// What the next call would do.
+    /// The explanation of the next call.
     pub(crate) next: Next,
     /// The stored token.
     pub(crate) token: Option<Snapshot>,

@@ -1,4 +1,4 @@
-//! What the program writes, and what it knows of the terminal.
+//! The output of the program, and the properties of the terminal.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};

@@ -113,7 +113,7 @@ pub async fn certify_async<F: Future>(
     report
 }
 
-/// What the checks have found. `Display` shows one line for each check.
+/// The result of the checks. `Display` shows one line for each check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a report that nobody looks at certifies nothing"]
 pub struct Report {

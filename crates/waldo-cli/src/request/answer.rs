@@ -208,7 +208,7 @@ fn copy(
     }
 }
 
-/// The answer broke off. What has come is printed already.
+/// The answer broke off. The part that has come is printed already.
 fn unreceived(error: io::Error) -> Failure {
     Failure::from(Error::Ureq(ureq::Error::from(error)))
 }

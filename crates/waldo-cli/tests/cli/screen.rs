@@ -17,7 +17,7 @@ const LIMIT: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 pub(crate) struct Screen {
     pty: Pty,
     child: Child,
-    /// What the program has written.
+    /// The output of the program.
     text: Vec<u8>,
     /// The part of the text that `wait_for` has passed.
     seen: usize,
