@@ -13,7 +13,10 @@ use waldo_auth_core::{Attempt, Call, Instant, Upload, Verdict};
 use crate::body::Body;
 use crate::error::Error;
 use crate::layer::WaldoLayer;
+#[cfg(not(feature = "store"))]
 use crate::login::log_in;
+#[cfg(feature = "store")]
+use crate::login::log_in_for_fleet;
 use crate::max_wait::MaxWait;
 use crate::sending::{Asked, Sending, Sent};
 use crate::timeout::Timeout;
@@ -167,7 +170,12 @@ impl<S> Exchange<S> {
                     }
                 }
                 Admission::Authenticate(lead, wait) => {
-                    self.layer.spawn.start(log_in(service, lead, self.layer.clone()));
+                    let sleep = self.layer.sleep.clone();
+                    #[cfg(feature = "store")]
+                    let login = log_in_for_fleet(service, lead, sleep, self.layer.sharing.clone());
+                    #[cfg(not(feature = "store"))]
+                    let login = log_in(service, lead, sleep);
+                    self.layer.spawn.start(login);
                     wait.or(|span| self.layer.sleep.of(span)).await
                 }
                 Admission::Wait(wait) => {

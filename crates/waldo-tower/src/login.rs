@@ -5,17 +5,28 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
+#[cfg(feature = "store")]
+use waldo_auth_client::Sharing;
 use waldo_auth_client::{AnswerBody, Lead};
 use waldo_auth_core::Head;
+#[cfg(feature = "store")]
+use waldo_store::AsyncStore;
 use zeroize::Zeroizing;
 
 use crate::body::Body;
-use crate::layer::WaldoLayer;
 use crate::sleep::Sleep;
 
 /// Logs in for all calls, unless another program has a token.
-pub(crate) async fn log_in<S, B, R>(service: S, lead: Lead, layer: WaldoLayer)
-where
+///
+/// The future must not hold the function that starts tasks: this function may hold the executor, and
+/// the executor holds the future.
+#[cfg(feature = "store")]
+pub(crate) async fn log_in_for_fleet<S, B, R>(
+    service: S,
+    lead: Lead,
+    sleep: Sleep,
+    sharing: Option<Sharing<dyn AsyncStore>>,
+) where
     S: Service<
             Request<Body<B>>,
             Response = Response<R>,
@@ -23,20 +34,16 @@ where
         >,
     R: http_body::Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
 {
-    #[cfg(feature = "store")]
-    if let Some(sharing) = &layer.sharing {
-        if let Some((lead, reporter)) = sharing.claim(lead, |span| layer.sleep.of(span)).await {
-            send(service, lead, layer.sleep.clone()).await;
-            reporter.report().await;
-        }
-        return;
+    let Some(sharing) = sharing else { return log_in(service, lead, sleep).await };
+    if let Some((lead, reporter)) = sharing.claim(lead, |span| sleep.of(span)).await {
+        log_in(service, lead, sleep).await;
+        reporter.report().await;
     }
-    send(service, lead, layer.sleep).await;
 }
 
 /// Sends the login's request through a ready service, and ends the lead with the answer or the
 /// error.
-async fn send<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
+pub(crate) async fn log_in<S, B, R>(mut service: S, lead: Lead, sleep: Sleep)
 where
     S: Service<
             Request<Body<B>>,
