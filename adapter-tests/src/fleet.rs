@@ -7,7 +7,7 @@ use std::time::Duration;
 use waldo_auth_client::{Explanation, Refusal, StoreProblem, StoreState};
 use waldo_emulator::model::{Answer, Fault};
 use waldo_emulator::{Emulator, Hold};
-use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
+use waldo_store::{Key, MemoryStore, ShortStore, Store, StoreError, Stored};
 
 use crate::adapter::{Adapter, Kind, Setup};
 use crate::listener::Listener;
@@ -58,21 +58,7 @@ impl Store for TestStore {
     }
 }
 
-impl AsyncStore for TestStore {
-    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
-        Box::pin(async move { Store::read(self, key) })
-    }
-
-    fn replace<'a>(
-        &'a self,
-        key: &'a Key,
-        seen: Option<&'a [u8]>,
-        document: &'a [u8],
-        keep: Duration,
-    ) -> StoreFuture<'a, bool> {
-        Box::pin(async move { Store::replace(self, key, seen, document, keep) })
-    }
-}
+impl ShortStore for TestStore {}
 
 /// A program with this store.
 fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {

@@ -5,9 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use waldo_store::{
-    AsyncStore, Key, MAX_DOCUMENT, Store, StoreError, StoreFuture, StoreProblem, Stored,
-};
+use waldo_store::{Key, MAX_DOCUMENT, ShortStore, Store, StoreError, StoreProblem, Stored};
 
 use crate::directory::Directory;
 use crate::replacement::{document_name, replace};
@@ -36,8 +34,8 @@ use crate::user_directory::Platform;
 ///
 /// The store ignores `keep`, and forgets no document. Its clock is the wall clock of this machine.
 ///
-/// As an [`AsyncStore`], the store works on the thread of the task. A read takes microseconds. A
-/// replacement waits for the disk, and for at most 500 ms for a lock.
+/// As an [`AsyncStore`](waldo_store::AsyncStore), the store works on the thread of the task. A read
+/// takes microseconds. A replacement waits for the disk, and for at most 500 ms for a lock.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     directory: PathBuf,
@@ -145,18 +143,4 @@ impl Store for FileStore {
     }
 }
 
-impl AsyncStore for FileStore {
-    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
-        Box::pin(async move { Store::read(self, key) })
-    }
-
-    fn replace<'a>(
-        &'a self,
-        key: &'a Key,
-        seen: Option<&'a [u8]>,
-        document: &'a [u8],
-        keep: Duration,
-    ) -> StoreFuture<'a, bool> {
-        Box::pin(async move { Store::replace(self, key, seen, document, keep) })
-    }
-}
+impl ShortStore for FileStore {}

@@ -1,6 +1,7 @@
 // The targets of the README's links on this page. If a link has two definitions, the first one
 // counts.
 //! [`AsyncStore`]: AsyncStore
+//! [`ShortStore`]: ShortStore
 //! [`Claim`]: Claim
 //! [`MemoryStore`]: MemoryStore
 //! [`Report`]: Report
@@ -22,5 +23,5 @@ pub use key::Key;
 pub use member::Member;
 pub use memory::MemoryStore;
 pub use report::{Report, Tell};
-pub use store::{AsyncStore, MAX_DOCUMENT, Store, StoreError, StoreFuture, Stored};
+pub use store::{AsyncStore, MAX_DOCUMENT, ShortStore, Store, StoreError, StoreFuture, Stored};
 pub use waldo_auth_core::StoreProblem;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::key::Key;
-use crate::store::{AsyncStore, Store, StoreError, StoreFuture, Stored};
+use crate::store::{ShortStore, Store, StoreError, Stored};
 
 /// A store in the memory of this process, for tests and for programs with several clients.
 ///
@@ -54,18 +54,4 @@ impl Store for MemoryStore {
     }
 }
 
-impl AsyncStore for MemoryStore {
-    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
-        Box::pin(async move { Store::read(self, key) })
-    }
-
-    fn replace<'a>(
-        &'a self,
-        key: &'a Key,
-        seen: Option<&'a [u8]>,
-        document: &'a [u8],
-        keep: Duration,
-    ) -> StoreFuture<'a, bool> {
-        Box::pin(async move { Store::replace(self, key, seen, document, keep) })
-    }
-}
+impl ShortStore for MemoryStore {}

@@ -62,6 +62,26 @@ pub trait AsyncStore: fmt::Debug + Send + Sync {
     ) -> StoreFuture<'a, bool>;
 }
 
+/// A store whose operations are so short that a task may run them in place. The trait has no method
+/// of its own: it makes an [`AsyncStore`] of the store.
+pub trait ShortStore: Store {}
+
+impl<S: ShortStore> AsyncStore for S {
+    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
+        Box::pin(async move { Store::read(self, key) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a [u8]>,
+        document: &'a [u8],
+        keep: Duration,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(async move { Store::replace(self, key, seen, document, keep) })
+    }
+}
+
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn read(&self, key: &Key) -> Result<Stored, StoreError> {
         (**self).read(key)
