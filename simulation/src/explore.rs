@@ -51,6 +51,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes the number of runs, schedules and states from the choices of an ended search.
+    pub(crate) fn measure(&mut self, choices: &Choices) {
+        if let Some(odometer) = choices.odometer() {
+            self.runs = odometer.runs();
+            self.schedules = odometer.schedules();
+            self.states = odometer.states() as u64;
+        }
+    }
+
     /// The sum of both reports.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -120,11 +129,7 @@ pub fn exhaustive_with<M: Machine>(
             break;
         }
     }
-    if let Some(odometer) = choices.odometer() {
-        report.runs = odometer.runs();
-        report.schedules = odometer.schedules();
-        report.states = odometer.states() as u64;
-    }
+    report.measure(&choices);
     Ok(report)
 }
 

@@ -29,11 +29,7 @@ pub fn exhaustive(setup: &Setup) -> Result<Report, Box<Failure>> {
             break;
         }
     }
-    if let Some(odometer) = choices.odometer() {
-        report.runs = odometer.runs();
-        report.schedules = odometer.schedules();
-        report.states = odometer.states() as u64;
-    }
+    report.measure(&choices);
     Ok(report)
 }
 
