@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 /// A login, to be run as a task.
 ///
 /// The future ends by itself, a little before the lease of the login at the latest. If it is
-/// dropped earlier, another call logs in.
+/// dropped earlier, another call logs in. With a store, the future may also tell the store of a
+/// renewed token.
 #[must_use = "calls wait for this login: run it"]
 pub struct LoginFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 
