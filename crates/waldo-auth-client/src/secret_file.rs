@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     if bytes.len() == size {
         return Err("is larger than 64 KiB".to_owned());
     }
-    let text = str::from_utf8(&bytes).map_err(|_| "is not text in UTF-8".to_owned())?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "is not text in UTF-8".to_owned())?;
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     match surroundings(text) {
         _ if text.is_empty() => Err("is empty".to_owned()),
