@@ -48,7 +48,8 @@ fn started<A: Adapter>() -> (Emulator, Files, A) {
     let server = Server::new(Policy::default()).with_key("wk.old", "ws.old");
     let (emulator, files) = (Emulator::start(server).unwrap(), Files::new("old"));
     let limits = |limits: waldo_auth_client::ConfigBuilder| {
-        limits.probe(Duration::from_millis(200), Duration::from_secs(1))
+        // Long enough that no busy machine makes the probe in the first call.
+        limits.probe(Duration::from_secs(2), Duration::from_secs(10))
     };
     let client = A::from_source(Setup::new(emulator.origin()).limits(limits), files.source());
     assert_eq!(client.status(), 200);

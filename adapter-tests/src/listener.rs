@@ -36,9 +36,8 @@ struct Inner {
     reaction: Box<Reaction>,
 }
 
-/// Stays beside every listener. As long as there is one subscriber, `tracing` asks about a place
-/// that tells something only the thread that comes there first; a thread that does not listen would
-/// make all others deaf to it.
+/// With one subscriber alone, `tracing` asks the thread that reaches an event first whether anybody
+/// listens. That thread may be of another test, which does not listen.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener::new()));
 
 impl Listener {

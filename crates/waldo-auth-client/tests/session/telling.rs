@@ -7,7 +7,7 @@ use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::task::{Context as TaskContext, Waker};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Response, StatusCode};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use waldo_auth_client::{
     Admission, Call, ConfigBuilder, CredentialSource, Credentials, Head, Lead, Reason, Refusal,
@@ -31,6 +31,19 @@ fn hasty() -> SharedSession {
     SharedSession::new(
         config(Credentials::new("k", "s").unwrap()).failures_per_call(1).build().unwrap(),
     )
+}
+
+/// With one subscriber alone, `tracing` asks the thread that reaches an event first whether anybody
+/// listens. That thread may be of another test, which does not listen.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+
+/// Runs a function, and sends its events to the subscriber.
+fn with_subscriber<R>(
+    subscriber: impl Subscriber + Send + Sync + 'static,
+    run: impl FnOnce() -> R,
+) -> R {
+    LazyLock::force(&SECOND);
+    tracing::subscriber::with_default(subscriber, run)
 }
 
 /// The numbers, names and levels of the events, in the order of arrival.
@@ -90,7 +103,7 @@ impl Visit for Fields {
 #[test]
 fn rule_22_each_entry_is_emitted_once_at_its_level() {
     let heard = Heard::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+    with_subscriber(tracing_subscriber::registry().with(heard.clone()), || {
         let session = hasty();
         let leader = lead(&session);
         let follower = wait(&session, Call::replayable());
@@ -134,7 +147,7 @@ fn events_and_refusals_show_client_name() {
         let session = SharedSession::new(config);
         assert_eq!(session.name(), name);
         let subscriber = tracing_subscriber::registry().with(clients.clone());
-        let refused = tracing::subscriber::with_default(subscriber, || {
+        let refused = with_subscriber(subscriber, || {
             let Admission::Authenticate(lead, wait) = admit(&session, Call::replayable()) else {
                 panic!("expected a login")
             };
@@ -155,7 +168,7 @@ fn events_and_refusals_show_client_name() {
 #[test]
 fn an_error_of_the_source_is_an_event_at_level_warn() {
     let heard = Heard::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(heard.clone()), || {
+    with_subscriber(tracing_subscriber::registry().with(heard.clone()), || {
         let source = CredentialSource::new(|| Err("the vault is sealed"));
         let config = config(Credentials::new("k", "s").unwrap()).build().unwrap();
         let session = SharedSession::with_source(config, source);
@@ -195,7 +208,7 @@ impl<S: Subscriber> Layer<S> for WokenBefore {
 #[test]
 fn rule_22_waiting_calls_are_woken_before_events_are_emitted() {
     let ears = WokenBefore::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(ears.clone()), || {
+    with_subscriber(tracing_subscriber::registry().with(ears.clone()), || {
         let session = hasty();
         let lead = lead(&session);
         let mut waiting = pin!(wait(&session, Call::replayable()).or(|_| pending::<()>()));
@@ -223,7 +236,7 @@ fn rule_22_subscriber_using_the_session_blocks_no_call() {
     thread::spawn(move || {
         let session = hasty();
         let asks = tracing_subscriber::registry().with(Asks(session.clone()));
-        tracing::subscriber::with_default(asks, || {
+        with_subscriber(asks, || {
             let leader = lead(&session);
             drop(wait(&session, Call::replayable()));
             grant(leader);
@@ -240,10 +253,8 @@ fn rule_22_login_thread_events_reach_callers_subscriber() {
     let heard = Heard::default();
     let ends: [fn(_); 2] = [grant, drop];
     for end in ends {
-        let lead = tracing::subscriber::with_default(
-            tracing_subscriber::registry().with(heard.clone()),
-            || lead(&hasty()),
-        );
+        let lead =
+            with_subscriber(tracing_subscriber::registry().with(heard.clone()), || lead(&hasty()));
         thread::spawn(move || end(lead)).join().unwrap();
     }
     let names: Vec<_> = heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
@@ -252,7 +263,7 @@ fn rule_22_login_thread_events_reach_callers_subscriber() {
 
 /// A stored token. The session that stored it emits its events to no subscriber.
 fn stored() -> Snapshot {
-    tracing::subscriber::with_default(NoSubscriber::new(), || {
+    with_subscriber(NoSubscriber::new(), || {
         let session = hasty();
         grant(lead(&session));
         session.snapshot().unwrap()
@@ -291,15 +302,12 @@ fn rule_22_events_during_unwind_are_emitted_at_next_step() {
     ];
     for (number, step) in steps.into_iter().enumerate() {
         let (heard, stored) = (Heard::default(), stored());
-        tracing::subscriber::with_default(
-            tracing_subscriber::registry().with(heard.clone()),
-            || {
-                let session = hasty();
-                assert!(catch_unwind(AssertUnwindSafe(|| unwind(lead(&session)))).is_err());
-                assert!(heard.0.lock().unwrap().is_empty());
-                step(&session, &stored);
-            },
-        );
+        with_subscriber(tracing_subscriber::registry().with(heard.clone()), || {
+            let session = hasty();
+            assert!(catch_unwind(AssertUnwindSafe(|| unwind(lead(&session)))).is_err());
+            assert!(heard.0.lock().unwrap().is_empty());
+            step(&session, &stored);
+        });
         let names: Vec<_> =
             heard.0.lock().unwrap().iter().map(|(_, name, _)| name.clone()).collect();
         assert_eq!(names[..2], ["login_started", "login_unavailable"], "step {number}");
