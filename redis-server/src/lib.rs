@@ -17,11 +17,10 @@
 )]
 
 mod certificate;
-mod required;
 
 use std::env;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,10 +30,9 @@ use std::time::{Duration, Instant};
 use redis::IntoConnectionInfo;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use waldo_test_driver::setting::Setting;
+use waldo_test_driver::setting::without_program;
 
 pub use certificate::Certificate;
-use required::Required;
 
 /// What a server is like. The default server has no password and no TLS.
 #[derive(Clone, Debug, Default)]
@@ -66,14 +64,13 @@ const START: Duration = Duration::from_secs(30);
 
 impl Server {
     /// Starts a server. Without a program of Redis or Valkey, or without `openssl` for TLS, it says
-    /// on stderr that the test is skipped. If `WALDO_REDIS_SERVER` is `required`, it fails.
+    /// on stderr that the test is skipped. If `WALDO_PROGRAMS` is `required`, it fails.
     pub fn start(options: Options) -> Option<Self> {
-        let required = Setting::RedisServer.read::<Required>().unwrap();
         let Some(program) = PROGRAMS.into_iter().find_map(find) else {
-            return skipped("redis-server", required);
+            return without_program("redis-server");
         };
         if options.tls && find("openssl").is_none() {
-            return skipped("openssl", required);
+            return without_program("openssl");
         }
         let folder = tempfile::tempdir().unwrap();
         let certificate = options.tls.then(|| Certificate::make(folder.path()));
@@ -182,15 +179,6 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Says on stderr that a test is skipped.
-#[expect(clippy::explicit_write, reason = "libtest hides what a passing test prints with a macro")]
-fn skipped<T>(program: &str, required: Option<Required>) -> Option<T> {
-    assert!(required.is_none(), "WALDO_REDIS_SERVER is required, and {program} is missing");
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    writeln!(io::stderr(), "SKIPPED: {test} needs the program {program}").unwrap();
-    None
 }
 
 fn find(program: &str) -> Option<PathBuf> {

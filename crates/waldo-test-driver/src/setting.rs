@@ -6,7 +6,9 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::{self, Write};
 use std::str::FromStr;
+use std::thread;
 
 /// An environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub enum Setting {
     ModelSchedules,
     /// The number of rounds of the storm of 401s.
     StormRounds,
-    /// Whether a test without a real Redis server fails.
-    RedisServer,
+    /// Whether a test fails if a program that the test starts is missing.
+    Programs,
 }
 
 /// The variables that clients read.
@@ -41,7 +43,7 @@ impl Setting {
         Self::ModelSeed,
         Self::ModelSchedules,
         Self::StormRounds,
-        Self::RedisServer,
+        Self::Programs,
     ];
 
     /// The name of the variable.
@@ -52,7 +54,7 @@ impl Setting {
             Self::ModelSeed => "WALDO_MODEL_SEED",
             Self::ModelSchedules => "WALDO_MODEL_SCHEDULES",
             Self::StormRounds => "WALDO_STORM_ROUNDS",
-            Self::RedisServer => "WALDO_REDIS_SERVER",
+            Self::Programs => "WALDO_PROGRAMS",
         }
     }
 
@@ -83,6 +85,37 @@ impl Setting {
             }
         }
         Ok(read)
+    }
+}
+
+/// What a test does without a program that the test starts, such as a server of Redis: it fails if
+/// `WALDO_PROGRAMS` is `required`. Otherwise it says on stderr that the test is skipped, and returns
+/// `None`.
+///
+/// # Panics
+/// The program is required, or the variable has another value.
+#[expect(clippy::panic, reason = "a test fails by a panic")]
+pub fn without_program<T>(program: &str) -> Option<T> {
+    match Setting::Programs.read::<Required>() {
+        Ok(None) => {}
+        Ok(Some(Required)) => panic!("WALDO_PROGRAMS is required, and {program} is missing"),
+        Err(error) => panic!("{error}"),
+    }
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // libtest hides what a macro prints. If stderr cannot be written, nobody reads it.
+    drop(writeln!(io::stderr(), "SKIPPED: {test} needs the program {program}"));
+    None
+}
+
+/// The value of `WALDO_PROGRAMS`.
+struct Required;
+
+impl FromStr for Required {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "required" { Ok(Self) } else { Err("it can be \"required\"") }
     }
 }
 
@@ -159,7 +192,7 @@ mod tests {
         for misspelt in ["WALDO_STORM_ROUND", "WALDO_", "WALDO_SEEDS"] {
             let error = read(Setting::Seed, &[("WALDO_SEED", "7"), (misspelt, "7")]).unwrap_err();
             let known = "WALDO_SEED, WALDO_CHOICES, WALDO_MODEL_SEED, WALDO_MODEL_SCHEDULES, \
-                         WALDO_STORM_ROUNDS, WALDO_REDIS_SERVER";
+                         WALDO_STORM_ROUNDS, WALDO_PROGRAMS";
             assert_eq!(error, format!("{misspelt} means nothing; these do: {known}"));
         }
     }
