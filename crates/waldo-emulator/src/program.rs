@@ -13,6 +13,28 @@ impl Options {
     /// The command line is invalid: then the error holds a [`clap::Error`]. Or the address cannot
     /// be listened on, or stdout cannot be written.
     pub fn run(&self) -> io::Result<()> {
+        self.run_with(|emulator| self.print(emulator))
+    }
+
+    /// Like [`run`](Self::run), with another first output: the function is called once, as soon as
+    /// the emulator takes connections.
+    ///
+    /// ```
+    /// use std::io::Write;
+    ///
+    /// use clap::Parser;
+    /// use waldo_emulator::Options;
+    ///
+    /// let options = Options::parse_from(["emulator", "--listen", "127.0.0.1:0"]);
+    /// let run = || {
+    ///     options.run_with(|emulator| writeln!(std::io::stdout(), "{}", emulator.origin()))
+    /// };
+    /// # drop(run);
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run). An error of the function ends the emulator.
+    pub fn run_with(&self, listening: impl FnOnce(&Emulator) -> io::Result<()>) -> io::Result<()> {
         // Catch the signals before the first line is printed, because its reader may send a signal
         // at once.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -32,6 +54,14 @@ impl Options {
         emulator.set_latency(Target::Login, self.login_latency);
         emulator.set_latency(Target::Calls, self.call_latency);
 
+        listening(&emulator)?;
+        runtime.block_on(end.come());
+        emulator.stop();
+        Ok(())
+    }
+
+    /// Says where the emulator listens, and how it is used.
+    fn print(&self, emulator: &Emulator) -> io::Result<()> {
         let mut stdout = io::stdout();
         writeln!(stdout, "listening on {}", emulator.origin())?;
         if self.by_default() {
@@ -45,11 +75,7 @@ impl Options {
                 "other machines can reach {addr}, without encryption: use test keys only"
             )?;
         }
-        stdout.flush()?;
-
-        runtime.block_on(end.come());
-        emulator.stop();
-        Ok(())
+        stdout.flush()
     }
 }
 

@@ -130,23 +130,38 @@ fn inspect_shows_claims_and_no_signature() {
     assert_eq!(total, home.logins(), "inspect makes no request");
 }
 
-#[test]
-fn emulator_answers_until_a_signal() {
+/// Runs `waldo emulate`, and makes a call with the first line that it prints.
+fn emulator(home: &Home, more: &[&str], call: impl FnOnce(&str)) {
     use std::io::{BufRead, BufReader};
 
-    let home = Home::new();
-    let mut child = home.waldo(&["emulate", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let arguments = [&["emulate", "--listen", "127.0.0.1:0"], more].concat();
+    let mut child = home.waldo(&arguments).spawn().unwrap();
     let mut first = String::new();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut first).unwrap();
-    let origin = first.trim_end().strip_prefix("listening on ").unwrap();
-    let mut command = home.waldo(&["request", "/customer", "field==id", "--origin", origin]);
-    command.env("WALDO_API_KEY", "wk.sandbox.example");
-    command.env("WALDO_CLIENT_SECRET", "ws.sandbox.example");
-    assert!(run(&mut command).ok().contains("customerId"));
+    call(first.trim_end());
     let id = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn emulator_answers_until_a_signal() {
+    let home = Home::new();
+    let answers = |origin: &str| {
+        let mut command = home.waldo(&["request", "/customer", "field==id", "--origin", origin]);
+        command.env("WALDO_API_KEY", "wk.sandbox.example");
+        command.env("WALDO_CLIENT_SECRET", "ws.sandbox.example");
+        assert!(run(&mut command).ok().contains("customerId"));
+    };
+    emulator(&home, &[], |line| answers(line.strip_prefix("listening on ").unwrap()));
+    emulator(&home, &["--json"], |line| {
+        let json: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(json["schema"], 1);
+        let origin = json["origin"].as_str().unwrap();
+        assert_eq!(json["controls"], format!("{origin}/_emulator/"));
+        answers(origin);
+    });
     let remote = home.run(&["emulate", "--listen", "0.0.0.0:0"]);
     remote.fails(2, &["add --allow-remote to mean it"]);
 }
