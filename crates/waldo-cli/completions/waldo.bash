@@ -472,7 +472,7 @@ _waldo() {
             fi
             case "${prev}" in
                 --storage)
-                    COMPREPLY=($(compgen -W "auto file none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto keyring file none" -- "${cur}"))
                     return 0
                     ;;
                 --profile)

@@ -71,7 +71,8 @@ complete -c waldo -n "__fish_waldo_using_subcommand token" -l show -d 'Print the
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c waldo -n "__fish_waldo_using_subcommand login" -l storage -d 'Where the key pair is kept' -r -f -a "auto\t'Ask before the key pair goes into the file of profiles'
+complete -c waldo -n "__fish_waldo_using_subcommand login" -l storage -d 'Where the key pair is kept' -r -f -a "auto\t'The keyring, or else the file of profiles if the user of the terminal says yes'
+keyring\t'The keyring of this user: the Secret Service, the keychain or the Credential Manager'
 file\t'The file of profiles, in plain text, which only this user may read'
 none\t'Nowhere: the login checks the key pair only'"
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l profile -d 'The profile that has the other settings [default: default]' -r

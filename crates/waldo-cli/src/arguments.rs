@@ -233,7 +233,7 @@ pub(crate) enum TokenFormat {
 #[command(after_help = "\
 Examples:
   waldo login
-  waldo login --profile sandbox --storage file
+  waldo login --profile sandbox --storage keyring
   printf '%s\\n' \"$KEY\" \"$SECRET\" | waldo login --secret-stdin --storage file")]
 pub(crate) struct LoginOptions {
     /// Read the key pair from stdin: the API key, a line end, and the client secret
@@ -251,8 +251,10 @@ pub(crate) struct LoginOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Storage {
-    /// Ask before the key pair goes into the file of profiles
+    /// The keyring, or else the file of profiles if the user of the terminal says yes
     Auto,
+    /// The keyring of this user: the Secret Service, the keychain or the Credential Manager
+    Keyring,
     /// The file of profiles, in plain text, which only this user may read
     File,
     /// Nowhere: the login checks the key pair only

@@ -8,6 +8,7 @@ use waldo_ureq::{CredentialSource, Credentials};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keyring::Entry;
 use crate::settings::{Place, Settings};
 use crate::terminal;
 
@@ -24,6 +25,8 @@ pub(crate) enum Origin {
     Profile(String),
     /// The files that a profile names.
     FilesOfProfile(String),
+    /// The keyring, as a profile says.
+    Keyring(String),
 }
 
 impl fmt::Display for Origin {
@@ -36,6 +39,7 @@ impl fmt::Display for Origin {
             Self::Systemd => f.write_str("waldo-api-key and waldo-client-secret of systemd"),
             Self::Profile(name) => write!(f, "the profile {name}"),
             Self::FilesOfProfile(name) => write!(f, "the files that the profile {name} names"),
+            Self::Keyring(name) => write!(f, "the keyring, for the profile {name}"),
         }
     }
 }
@@ -50,6 +54,9 @@ impl Origin {
             Self::Files | Self::FilesOfProfile(_) => "in plain text in files, as their modes say",
             Self::Systemd => "in memory, for this service only",
             Self::Profile(_) => "in plain text in a file that only this user can read",
+            Self::Keyring(_) => {
+                "in the keyring, which this user's programs can read while it is unlocked"
+            }
         }
     }
 }
@@ -73,6 +80,11 @@ impl KeyPair {
 
     pub(crate) fn of_profile(settings: &Settings) -> Option<Self> {
         let profile = &settings.profile.value;
+        if settings.profiles.uses_keyring(profile) {
+            let entry = Entry::of(settings);
+            let source = CredentialSource::new(move || entry.read());
+            return Some(Self { origin: Origin::Keyring(profile.clone()), source });
+        }
         let field = |name| settings.profiles.field(profile, name).map(str::to_owned);
         if let (Some(key), Some(secret)) = (field("api_key"), field("client_secret")) {
             let pair = Credentials::new(key, secret);
@@ -87,8 +99,9 @@ impl KeyPair {
     /// Finds the key pair, and says if it is another one than the named profile's.
     pub(crate) fn require(settings: &Settings) -> Result<Self, Failure> {
         let Some(pair) = Self::find(settings) else { return Err(none(settings)) };
-        let is_of_profile = matches!(pair.origin, Origin::Profile(_) | Origin::FilesOfProfile(_));
-        if !is_of_profile && matches!(settings.profile.place, Place::Option(_)) {
+        let is_of_environment =
+            matches!(pair.origin, Origin::Variables | Origin::Files | Origin::Systemd);
+        if is_of_environment && matches!(settings.profile.place, Place::Option(_)) {
             let (profile, origin) = (&settings.profile.value, &pair.origin);
             terminal::warn(&format!(
                 "the key pair is not that of the profile {profile}, because {origin} go first"
@@ -103,7 +116,13 @@ impl KeyPair {
 
     pub(crate) fn unusable(&self, error: impl fmt::Display) -> Failure {
         let what = format!("the key pair cannot be used, which comes from {}", self.origin);
-        Failure::new(Exit::NoCredentials, what).because(error)
+        let failure = Failure::new(Exit::NoCredentials, what).because(error);
+        if let Origin::Keyring(_) = self.origin {
+            return failure.next(
+                "unlock the keyring, or set WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE",
+            );
+        }
+        failure
     }
 }
 

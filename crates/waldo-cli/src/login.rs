@@ -1,5 +1,6 @@
 //! `waldo login`: checks a key pair by a login, and keeps it.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, Read};
 
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::client;
 use crate::credentials::{KeyPair, Origin, of_profile};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keyring::Entry;
 use crate::profiles::Profiles;
 use crate::prompt;
 use crate::settings::{Place, Settings};
@@ -26,53 +28,112 @@ pub(crate) fn run(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let is_interactive = terminal::is_interactive();
-    if options.storage == Storage::Auto && !is_interactive {
-        return Err(Failure::new(Exit::NoCredentials, "the key pair has no place yet")
-            .because("without a terminal, nobody can be asked whether a file may hold it")
-            .next(format!("waldo login{} --secret-stdin --storage file", of_profile(settings))));
-    }
+    // Before the questions: nobody should type a key pair that has no place.
+    let storage = choose(settings, options.storage, is_interactive)?;
     let (key, secret) = ask(options, is_interactive)?;
     let pair = Credentials::new(key.as_str(), secret.as_str())
         .map_err(|error| Failure::new(Exit::NoCredentials, "this is no key pair").because(error))?;
-    let profile = &settings.profile.value;
     if !options.no_verify {
         verify(settings, pair)?;
         terminal::note(&format!("The API at {} accepts the key pair.", settings.origin.value));
     }
-    let place = settings.profiles.place();
-    let is_kept = match options.storage {
-        Storage::None => false,
-        Storage::File => true,
-        Storage::Auto => prompt::yes(&format!("Keep the key pair in plain text in {place}?"))?,
-    };
-    if is_kept {
-        // The file may have changed while the user typed.
-        let mut profiles = Profiles::read()?;
-        if let Place::Option(_) = settings.origin.place {
-            profiles.set(profile, "origin", &settings.origin.value.to_string());
-        }
-        profiles.keep(profile, &key, &secret)?;
-        terminal::note(&format!("The profile {profile} in {place} has the key pair."));
-    } else {
-        terminal::note("The key pair is not kept.");
-    }
+    let may_ask = options.storage == Storage::Auto && is_interactive;
+    let storage = keep(settings, storage, may_ask, &key, &secret)?;
     if KeyPair::find_in_environment().is_some() {
         terminal::warn("the environment has another key pair, which goes first");
     }
     if as_json {
+        let (storage, is_kept) = match storage {
+            Storage::Keyring => ("keyring", true),
+            Storage::File => ("file", true),
+            Storage::Auto | Storage::None => ("none", false),
+        };
         terminal::print(&format!(
             "{}\n",
             json!({
                 "schema": 1,
-                "profile": profile,
+                "profile": settings.profile.value,
                 "origin": settings.origin.value.to_string(),
                 "verified": !options.no_verify,
-                "storage": if is_kept { "file" } else { "none" },
-                "file": if is_kept { Some(place) } else { None },
+                "storage": storage,
+                "file": is_kept.then(|| settings.profiles.place()),
             })
         ))?;
     }
     Ok(Exit::Success)
+}
+
+/// Chooses the place of the key pair. `Storage::Auto` means that the user is to be asked.
+fn choose(settings: &Settings, storage: Storage, is_interactive: bool) -> Result<Storage, Failure> {
+    if !matches!(storage, Storage::Auto | Storage::Keyring) {
+        return Ok(storage);
+    }
+    match Entry::of(settings).probe() {
+        Ok(()) => Ok(Storage::Keyring),
+        Err(problem) if storage == Storage::Auto && is_interactive => {
+            terminal::note(&format!("The keyring cannot be used: {problem}."));
+            Ok(Storage::Auto)
+        }
+        Err(problem) => Err(no_place(settings, &problem)),
+    }
+}
+
+/// The failure for a keyring that takes no key pair, if nobody said that a file may have it.
+fn no_place(settings: &Settings, problem: &dyn Display) -> Failure {
+    Failure::new(Exit::NoCredentials, "the key pair has no place yet")
+        .because(format!("the keyring cannot be used: {problem}"))
+        .next(if terminal::is_interactive() {
+            format!("waldo login{} --storage file", of_profile(settings))
+        } else {
+            format!("waldo login{} --secret-stdin --storage file", of_profile(settings))
+        })
+}
+
+/// Keeps the key pair, and returns where. `may_ask` says that the user may choose the file instead
+/// of a keyring that fails.
+fn keep(
+    settings: &Settings,
+    mut storage: Storage,
+    may_ask: bool,
+    key: &str,
+    secret: &str,
+) -> Result<Storage, Failure> {
+    let (profile, place) = (&settings.profile.value, settings.profiles.place());
+    let entry = Entry::of(settings);
+    if storage == Storage::Keyring
+        && let Err(problem) = entry.write(key, secret)
+    {
+        if !may_ask {
+            return Err(no_place(settings, &problem));
+        }
+        terminal::note(&format!("The keyring cannot be used: {problem}."));
+        storage = Storage::Auto;
+    }
+    if storage == Storage::Auto {
+        let yes = prompt::yes(&format!("Keep the key pair in plain text in {place}?"))?;
+        storage = if yes { Storage::File } else { Storage::None };
+    }
+    // The file may have changed while the user typed.
+    let mut profiles = Profiles::read()?;
+    if let Place::Option(_) = settings.origin.place {
+        profiles.set(profile, "origin", &settings.origin.value.to_string());
+    }
+    match storage {
+        Storage::Keyring => {
+            profiles.keep_in_keyring(profile)?;
+            terminal::note(&format!("The keyring has the key pair of the profile {profile}."));
+        }
+        Storage::File => {
+            let is_in_keyring = profiles.uses_keyring(profile);
+            profiles.keep(profile, key, secret)?;
+            terminal::note(&format!("The profile {profile} in {place} has the key pair."));
+            if let Some(Err(problem)) = is_in_keyring.then(|| entry.delete()) {
+                terminal::warn(&format!("the keyring still has the older key pair: {problem}"));
+            }
+        }
+        Storage::Auto | Storage::None => terminal::note("The key pair is not kept."),
+    }
+    Ok(storage)
 }
 
 /// Reads the key pair from the terminal or from stdin.

@@ -6,6 +6,7 @@ use crate::client;
 use crate::credentials::KeyPair;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keyring::Entry;
 use crate::profiles::Profiles;
 use crate::settings::Settings;
 use crate::store::Observer;
@@ -18,7 +19,15 @@ pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, Failure> {
         Some(pair) => forget_token(settings, &pair)?,
         None => false,
     };
-    let pair = Profiles::read()?.forget(profile)?;
+    let mut profiles = Profiles::read()?;
+    if profiles.uses_keyring(profile) {
+        Entry::of(settings).delete().map_err(|problem| {
+            Failure::new(Exit::Other, "the keyring keeps the key pair")
+                .because(problem)
+                .next("unlock the keyring, and log out again")
+        })?;
+    }
+    let pair = profiles.forget(profile)?;
     let done = match (pair, token) {
         (true, true) => "The key pair and its token are forgotten",
         (true, false) => "The key pair is forgotten",

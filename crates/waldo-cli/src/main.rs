@@ -11,6 +11,11 @@ mod events;
 mod exit;
 mod failure;
 mod inspect;
+#[cfg(feature = "keyring")]
+mod keyring;
+#[cfg(not(feature = "keyring"))]
+#[path = "no_keyring.rs"]
+mod keyring;
 mod login;
 mod logout;
 mod man;
@@ -52,7 +57,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // These commands need no settings.
     match command {
         #[cfg(feature = "emulate")]
-        Command::Emulate(options) => return emulate::run(&options),
+        Command::Emulate(options) => return emulate::run(&options, global.json),
         Command::Completions { shell } => return completions::run(shell),
         Command::Man { command } => return man::run(command.as_deref()),
         Command::Inspect => return inspect::run(global.json),

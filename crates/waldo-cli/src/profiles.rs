@@ -5,24 +5,30 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 use zeroize::Zeroizing;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The fields of a profile.
-pub(crate) const FIELDS: [&str; 7] = [
+pub(crate) const FIELDS: [&str; 8] = [
     "api_key",
     "client_secret",
     "api_key_file",
     "client_secret_file",
+    "storage",
     "origin",
     "store",
     "timeout",
 ];
 
 const SECRETS: [&str; 2] = ["api_key", "client_secret"];
+
+const FILES: [&str; 2] = ["api_key_file", "client_secret_file"];
+
+/// The field that says where else the key pair is kept, and its value.
+const STORAGE: (&str, &str) = ("storage", "keyring");
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -84,17 +90,32 @@ impl Profiles {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Keeps a key pair in a profile, and removes the files that the profile names instead.
+    /// Whether the profile says that the keyring has its key pair.
+    pub(crate) fn uses_keyring(&self, profile: &str) -> bool {
+        self.field(profile, STORAGE.0) == Some(STORAGE.1)
+    }
+
+    /// Keeps a key pair in a profile, in the place of any other.
     pub(crate) fn keep(&mut self, profile: &str, key: &str, secret: &str) -> Result<(), Failure> {
-        let table = self.document.0.entry(profile).or_insert_with(|| Item::Table(Table::new()));
-        if let Some(table) = table.as_table_like_mut() {
-            for name in FIELDS.iter().filter(|name| name.ends_with("_file")) {
-                table.remove(name);
-            }
-            table.insert("api_key", value(key));
-            table.insert("client_secret", value(secret));
+        self.remove(profile, FILES.iter().chain([&STORAGE.0]));
+        for (name, text) in SECRETS.iter().zip([key, secret]) {
+            self.set(profile, name, text);
         }
         self.write()
+    }
+
+    /// Notes that the keyring has the key pair of a profile, in the place of any other.
+    pub(crate) fn keep_in_keyring(&mut self, profile: &str) -> Result<(), Failure> {
+        self.remove(profile, FILES.iter().chain(&SECRETS));
+        self.set(profile, STORAGE.0, STORAGE.1);
+        self.write()
+    }
+
+    /// Removes fields of a profile. Returns whether there was one.
+    fn remove<'a>(&mut self, profile: &str, names: impl Iterator<Item = &'a &'static str>) -> bool {
+        let table = self.document.0.get_mut(profile).and_then(Item::as_table_like_mut);
+        let Some(table) = table else { return false };
+        names.filter(|name| table.remove(name).is_some()).count() > 0
     }
 
     /// Keeps another field in a profile.
@@ -105,18 +126,18 @@ impl Profiles {
         }
     }
 
-    /// Removes the key pair of a profile. Returns whether there was one.
+    /// Removes the key pair of a profile, or the note that the keyring has it. Returns whether there
+    /// was one.
     pub(crate) fn forget(&mut self, profile: &str) -> Result<bool, Failure> {
-        let table = self.document.0.get_mut(profile).and_then(Item::as_table_like_mut);
-        let Some(table) = table else { return Ok(false) };
-        let removed = SECRETS.map(|name| table.remove(name).is_some());
-        if table.is_empty() {
+        if !self.remove(profile, SECRETS.iter().chain([&STORAGE.0])) {
+            return Ok(false);
+        }
+        let table = self.document.0.get(profile).and_then(Item::as_table_like);
+        if table.is_some_and(TableLike::is_empty) {
             self.document.0.remove(profile);
         }
-        if removed.contains(&true) {
-            self.write()?;
-        }
-        Ok(removed.contains(&true))
+        self.write()?;
+        Ok(true)
     }
 
     /// Replaces the file as a whole, so that no other program reads half of it.
@@ -232,6 +253,9 @@ fn parse(text: &str, path: &Path) -> Result<DocumentMut, Failure> {
             }
             if !item.is_str() {
                 return Err(wrong(format!("{name} of {profile} is no text")));
+            }
+            if name == STORAGE.0 && item.as_str() != Some(STORAGE.1) {
+                return Err(wrong(format!("{name} of {profile} can be \"{}\" only", STORAGE.1)));
             }
         }
     }

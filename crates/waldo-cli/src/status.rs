@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use waldo_auth_core::Now;
+use waldo_ureq::Credentials;
 
 use crate::credentials::KeyPair;
 use crate::exit::Exit;
@@ -15,13 +16,21 @@ use crate::terminal;
 
 pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<Exit, Failure> {
     let pair = KeyPair::find(settings);
+    // Asked once: a keyring may take its time, or ask the user.
+    let asked = pair.as_ref().map(|pair| pair.source.ask());
     let is_asked = !(offline && settings.store.value.is_remote());
-    let report =
-        Report { settings, pair: pair.as_ref(), store: look(settings, pair.as_ref(), is_asked) };
+    let (credentials, problem) = match asked {
+        Some(Ok(credentials)) => (Some(credentials), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
+    };
+    let store = look(settings, credentials, is_asked);
+    let report = Report { settings, pair: pair.as_ref(), problem: problem.as_deref(), store };
     terminal::print(&if as_json { report.json() } else { report.text() })?;
-    match pair {
-        None => Ok(Exit::NoCredentials),
-        Some(pair) => pair.ask().map(|_| Exit::Success),
+    match (pair, problem) {
+        (None, _) => Ok(Exit::NoCredentials),
+        (Some(pair), Some(problem)) => Err(pair.unusable(problem)),
+        (Some(_), None) => Ok(Exit::Success),
     }
 }
 
@@ -52,8 +61,8 @@ impl Store {
     }
 }
 
-fn look(settings: &Settings, pair: Option<&KeyPair>, is_asked: bool) -> Store {
-    let Some(Ok(pair)) = pair.map(|pair| pair.source.ask()) else {
+fn look(settings: &Settings, pair: Option<Credentials>, is_asked: bool) -> Store {
+    let Some(pair) = pair else {
         return Store::NotAsked("not asked, because there is no key pair", None);
     };
     let Ok(observer) = Observer::new(&settings.origin.value, pair) else {
@@ -73,6 +82,8 @@ fn look(settings: &Settings, pair: Option<&KeyPair>, is_asked: bool) -> Store {
 struct Report<'a> {
     settings: &'a Settings,
     pair: Option<&'a KeyPair>,
+    /// Why the key pair cannot be used.
+    problem: Option<&'a str>,
     store: Store,
 }
 
@@ -90,18 +101,14 @@ impl Report<'_> {
         }
     }
 
-    fn key_pair(&self) -> (String, Option<String>) {
-        let Some(pair) = self.pair else { return ("none".to_owned(), None) };
-        (pair.origin.to_string(), pair.source.ask().err().map(|error| error.to_string()))
-    }
-
     fn text(&self) -> String {
         let Settings { profile, origin, store, timeout, profiles } = self.settings;
-        let (pair, problem) = self.key_pair();
-        let pair = match (self.pair, problem) {
-            (_, Some(problem)) => format!("{pair}: it cannot be used: {problem}"),
-            (Some(found), None) => format!("{pair}: {}", found.origin.protection()),
-            (None, None) => pair,
+        let pair = match (self.pair, self.problem) {
+            (Some(pair), Some(problem)) => {
+                format!("{}: it cannot be used: {problem}", pair.origin)
+            }
+            (Some(pair), None) => format!("{}: {}", pair.origin, pair.origin.protection()),
+            (None, _) => "none".to_owned(),
         };
         let span = timeout.value.map_or("none".to_owned(), terminal::whole_seconds);
         let token = match self.left() {
@@ -130,7 +137,6 @@ impl Report<'_> {
 
     fn json(&self) -> String {
         let Settings { profile, origin, store, timeout, profiles } = self.settings;
-        let (pair, problem) = self.key_pair();
         let setting = |value: Value, place: &Place| {
             let from = place.to_string();
             json!({ "value": value, "from": from })
@@ -143,10 +149,10 @@ impl Report<'_> {
             "profile": setting(profile.value.as_str().into(), &profile.place),
             "profiles": profiles.path().map(|path| path.display().to_string()),
             "origin": setting(origin.value.to_string().into(), &origin.place),
-            "key_pair": self.pair.map(|found| json!({
-                "from": pair,
-                "protection": found.origin.protection(),
-                "problem": problem,
+            "key_pair": self.pair.map(|pair| json!({
+                "from": pair.origin.to_string(),
+                "protection": pair.origin.protection(),
+                "problem": self.problem,
             })),
             "store": {
                 "value": store.value.to_string(),

@@ -11,11 +11,17 @@ mod cost;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+#[cfg(all(feature = "keyring", not(target_vendor = "apple")))]
+mod desktop;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod home;
+#[cfg(test)]
+#[cfg(all(feature = "keyring", not(target_vendor = "apple")))]
+mod keyring;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
