@@ -169,7 +169,7 @@ async fn undecoded(answered: String, cut: bool) -> Error {
     });
     server.cut_each(cut);
     let client = client(server.origin());
-    let call = client.get("/jane").timeout(Duration::from_millis(300)).send();
+    let call = client.get("/jane").timeout(Duration::from_millis(1500)).send();
     Error::from(call.await.unwrap().json::<u32>().await.unwrap_err())
 }
 

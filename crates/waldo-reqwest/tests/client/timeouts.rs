@@ -30,7 +30,7 @@ fn the_budget_covers_reading_the_answer() {
         });
         let client = client(server.origin());
         let response =
-            client.get("/half").timeout(Duration::from_millis(300)).send().await.unwrap();
+            client.get("/half").timeout(Duration::from_millis(1500)).send().await.unwrap();
         let error = response.bytes().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
     });

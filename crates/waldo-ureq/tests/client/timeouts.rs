@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(10);
 fn a_call_that_hangs_ends_with_the_agents_timeout() {
     bounded(|| {
         let emulator = emulator();
-        let settings = settings().timeout_global(Some(Duration::from_millis(300))).build();
+        let settings = settings().timeout_global(Some(Duration::from_millis(1500))).build();
         let client = builder_over(emulator.origin(), settings).build().unwrap();
         assert_eq!(status(&client), 200);
         emulator.push_fault(Fault::call(Answer::Hang));
