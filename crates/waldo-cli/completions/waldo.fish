@@ -27,7 +27,7 @@ end
 complete -c waldo -n "__fish_waldo_needs_command" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_needs_command" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_needs_command" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_needs_command" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_needs_command" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_needs_command" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_needs_command" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -44,14 +44,14 @@ complete -c waldo -n "__fish_waldo_needs_command" -f -a "man" -d 'Print a man pa
 complete -c waldo -n "__fish_waldo_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l query -d 'A pair of the query; may be given again' -r
 complete -c waldo -n "__fish_waldo_using_subcommand request" -s H -l header -d 'A header; may be given again' -r
-complete -c waldo -n "__fish_waldo_using_subcommand request" -s o -l output -d 'Write the body of the answer to this file' -r -F
+complete -c waldo -n "__fish_waldo_using_subcommand request" -s o -l output -d 'Write the body to this file if the call succeeds' -r -F
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand request" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand request" -l form -d 'Send the fields as a multipart form, also without a file'
+complete -c waldo -n "__fish_waldo_using_subcommand request" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand request" -l form -d 'Send the fields as a multipart form, even without a file'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -s i -l include -d 'Show the status and the headers of the answer'
-complete -c waldo -n "__fish_waldo_using_subcommand request" -l raw -d 'Print JSON as it comes, also to a terminal'
+complete -c waldo -n "__fish_waldo_using_subcommand request" -l raw -d 'Print JSON as it comes, even to a terminal'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l dry-run -d 'Show what would be sent, without secrets, and send nothing'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l time -d 'Show how long the call took'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l retry-after -d 'Wait once if the API asks to wait (429, 503, or no login for now), and send the call again'
@@ -60,26 +60,26 @@ complete -c waldo -n "__fish_waldo_using_subcommand request" -s v -l verbose -d 
 complete -c waldo -n "__fish_waldo_using_subcommand request" -s h -l help -d 'Print help'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l format -d 'How the token is printed' -r -f -a "raw\t'The token alone'
 header\t'The header Authorization, for curl -H @FILE'
-json\t'JSON, with the end of the token; --json does the same'
+json\t'JSON, with the time at which the token expires; --json does the same'
 exec-credential\t'A credential of Kubernetes, for its exec plugins'
-credential-helper\t'The answer of a credential helper, as Bazel and its tools ask for it; reads the question'"
+credential-helper\t'The response of a credential helper, for Bazel; reads JSON with a uri from stdin'"
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand token" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand token" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l show -d 'Print the token to a terminal too'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c waldo -n "__fish_waldo_using_subcommand login" -l storage -d 'Where the key pair is kept' -r -f -a "auto\t'The keyring, or else the file of profiles if the user of the terminal says yes'
+complete -c waldo -n "__fish_waldo_using_subcommand login" -l storage -d 'Where the key pair is kept' -r -f -a "auto\t'The keyring; if none answers, the profiles file if you say yes'
 keyring\t'The keyring of this user: the Secret Service, the keychain or the Credential Manager'
-file\t'The file of profiles, in plain text, which only this user may read'
-none\t'Nowhere: the login checks the key pair only'"
+file\t'The profiles file, in plain text, which only this user may read'
+none\t'Nowhere; the token of the login goes to the store'"
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand login" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand login" -l secret-stdin -d 'Read the key pair from stdin: the API key, a line end, and the client secret'
+complete -c waldo -n "__fish_waldo_using_subcommand login" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand login" -l secret-stdin -d 'Without a terminal: read two lines from stdin, the API key and the client secret'
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l no-verify -d 'Keep the key pair without a login'
 complete -c waldo -n "__fish_waldo_using_subcommand login" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand login" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
@@ -87,22 +87,22 @@ complete -c waldo -n "__fish_waldo_using_subcommand login" -s h -l help -d 'Prin
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand logout" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand logout" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c waldo -n "__fish_waldo_using_subcommand status" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand status" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand status" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand status" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand status" -l offline -d 'Make no request, also not to a store on another machine'
+complete -c waldo -n "__fish_waldo_using_subcommand status" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand status" -l offline -d 'Make no request, not even to a store on another machine'
 complete -c waldo -n "__fish_waldo_using_subcommand status" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand status" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand status" -s h -l help -d 'Print help'
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand inspect" -s h -l help -d 'Print help'
@@ -136,7 +136,7 @@ complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l call-latency -d 
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l allow-remote -d 'Allow an address that other machines can reach'
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l login-header -d 'Send the login\'s token in its Authorization header as well'
 complete -c waldo -n "__fish_waldo_using_subcommand emulate" -l json -d 'Print JSON, with a schema number'
@@ -146,14 +146,14 @@ complete -c waldo -n "__fish_waldo_using_subcommand emulate" -s V -l version -d 
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand completions" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand completions" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c waldo -n "__fish_waldo_using_subcommand man" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand man" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand man" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r
-complete -c waldo -n "__fish_waldo_using_subcommand man" -l timeout -d 'The time for the whole command, such as 30s; 0s sets no limit [default: 60s]' -r
+complete -c waldo -n "__fish_waldo_using_subcommand man" -l timeout -d 'The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand man" -l json -d 'Print JSON, with a schema number'
 complete -c waldo -n "__fish_waldo_using_subcommand man" -s v -l verbose -d 'Show what the client does, on stderr; twice for more'
 complete -c waldo -n "__fish_waldo_using_subcommand man" -s h -l help -d 'Print help'

@@ -63,7 +63,7 @@ pub(crate) struct Global {
     #[arg(help = "Where the token is kept: file, none, a directory or redis://… [default: file]")]
     pub(crate) store: Option<OsString>,
 
-    /// The time for the whole command, such as 30s; 0s sets no limit [default: 60s]
+    /// The time limit of the command, such as 30s; 0s sets none [default: 60s; none for a file]
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     #[arg(help_heading = "Settings")]
     pub(crate) timeout: Option<Duration>,
@@ -96,7 +96,7 @@ Examples:
 
 The command never logs in. Without --offline, it asks the store.")]
     Status {
-        /// Make no request, also not to a store on another machine
+        /// Make no request, not even to a store on another machine
         #[arg(long)]
         offline: bool,
     },
@@ -150,12 +150,12 @@ pub(crate) struct RequestOptions {
     /// The method: GET, POST, PUT, PATCH, DELETE or HEAD. Default: POST if there is a body, or GET.
     /// Then the path, such as /customer. Then the parts:
     ///   name=text      a field of the JSON body, or of the form
-    ///   name:=json     a field of the JSON body, such as age:=36
+    ///   name:=json     a field of the JSON body whose value is no text, such as age:=36
     ///   name==text     a pair of the query, like --query
     ///   name@file      a file of a multipart form
     ///   @file          the body itself
     ///   -              the body itself, from stdin
-    #[arg(value_name = "WORDS", required = true, num_args = 1.., verbatim_doc_comment)]
+    #[arg(value_name = "METHOD PATH PART", required = true, num_args = 1.., verbatim_doc_comment)]
     #[arg(value_hint = clap::ValueHint::Other)]
     pub(crate) words: Vec<OsString>,
 
@@ -167,11 +167,11 @@ pub(crate) struct RequestOptions {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
 
-    /// Send the fields as a multipart form, also without a file
+    /// Send the fields as a multipart form, even without a file
     #[arg(long)]
     pub(crate) form: bool,
 
-    /// Write the body of the answer to this file
+    /// Write the body to this file if the call succeeds
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -179,7 +179,7 @@ pub(crate) struct RequestOptions {
     #[arg(short, long)]
     pub(crate) include: bool,
 
-    /// Print JSON as it comes, also to a terminal
+    /// Print JSON as it comes, even to a terminal
     #[arg(long)]
     pub(crate) raw: bool,
 
@@ -221,11 +221,11 @@ pub(crate) enum TokenFormat {
     Raw,
     /// The header Authorization, for curl -H @FILE
     Header,
-    /// JSON, with the end of the token; --json does the same
+    /// JSON, with the time at which the token expires; --json does the same
     Json,
     /// A credential of Kubernetes, for its exec plugins
     ExecCredential,
-    /// The answer of a credential helper, as Bazel and its tools ask for it; reads the question
+    /// The response of a credential helper, for Bazel; reads JSON with a uri from stdin
     CredentialHelper,
 }
 
@@ -236,7 +236,7 @@ Examples:
   waldo login --profile sandbox --storage keyring
   printf '%s\\n' \"$KEY\" \"$SECRET\" | waldo login --secret-stdin --storage file")]
 pub(crate) struct LoginOptions {
-    /// Read the key pair from stdin: the API key, a line end, and the client secret
+    /// Without a terminal: read two lines from stdin, the API key and the client secret
     #[arg(long)]
     pub(crate) secret_stdin: bool,
 
@@ -251,13 +251,13 @@ pub(crate) struct LoginOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Storage {
-    /// The keyring, or else the file of profiles if the user of the terminal says yes
+    /// The keyring; if none answers, the profiles file if you say yes
     Auto,
     /// The keyring of this user: the Secret Service, the keychain or the Credential Manager
     Keyring,
-    /// The file of profiles, in plain text, which only this user may read
+    /// The profiles file, in plain text, which only this user may read
     File,
-    /// Nowhere: the login checks the key pair only
+    /// Nowhere; the token of the login goes to the store
     None,
 }
 

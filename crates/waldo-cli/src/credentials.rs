@@ -21,7 +21,7 @@ pub(crate) enum Origin {
     Files,
     /// The folder of systemd.
     Systemd,
-    /// The file of profiles itself.
+    /// The profiles file itself.
     Profile(String),
     /// The files that a profile names.
     FilesOfProfile(String),
@@ -78,22 +78,36 @@ impl KeyPair {
         of_environment().map(|origin| Self { origin, source: CredentialSource::env() })
     }
 
+    /// Finds the key pair of the profile: in the profile itself, in the files that it names, or in
+    /// the keyring.
     pub(crate) fn of_profile(settings: &Settings) -> Option<Self> {
-        let profile = &settings.profile.value;
-        if settings.profiles.uses_keyring(profile) {
+        let profile = settings.profile.value.clone();
+        let field = |name| settings.profiles.field(&profile, name).map(str::to_owned);
+        let halves = |key, secret| match (field(key), field(secret)) {
+            (None, None) => None,
+            (Some(key), Some(secret)) => Some(Ok((key, secret))),
+            (Some(_), None) => Some(Err(format!("the profile has {key}, and no {secret}"))),
+            (None, Some(_)) => Some(Err(format!("the profile has {secret}, and no {key}"))),
+        };
+        if let Some(pair) = halves("api_key", "client_secret") {
+            let pair = pair.and_then(|(key, secret)| {
+                Credentials::new(key, secret).map_err(|error| error.to_string())
+            });
+            let source = CredentialSource::new(move || pair.clone());
+            return Some(Self { origin: Origin::Profile(profile), source });
+        }
+        if let Some(files) = halves("api_key_file", "client_secret_file") {
+            let source = match files {
+                Ok((key, secret)) => CredentialSource::files(key, secret),
+                Err(why) => CredentialSource::new(move || Err::<Credentials, _>(why.clone())),
+            };
+            return Some(Self { origin: Origin::FilesOfProfile(profile), source });
+        }
+        settings.profiles.uses_keyring(&profile).then(|| {
             let entry = Entry::of(settings);
             let source = CredentialSource::new(move || entry.read());
-            return Some(Self { origin: Origin::Keyring(profile.clone()), source });
-        }
-        let field = |name| settings.profiles.field(profile, name).map(str::to_owned);
-        if let (Some(key), Some(secret)) = (field("api_key"), field("client_secret")) {
-            let pair = Credentials::new(key, secret);
-            let source = CredentialSource::new(move || pair.clone());
-            return Some(Self { origin: Origin::Profile(profile.clone()), source });
-        }
-        let (key, secret) = (field("api_key_file")?, field("client_secret_file")?);
-        let source = CredentialSource::files(key, secret);
-        Some(Self { origin: Origin::FilesOfProfile(profile.clone()), source })
+            Self { origin: Origin::Keyring(profile), source }
+        })
     }
 
     /// Finds the key pair, and says if it is another one than the named profile's.
@@ -117,12 +131,17 @@ impl KeyPair {
     pub(crate) fn unusable(&self, error: impl fmt::Display) -> Failure {
         let what = format!("the key pair cannot be used, which comes from {}", self.origin);
         let failure = Failure::new(Exit::NoCredentials, what).because(error);
-        if let Origin::Keyring(_) = self.origin {
-            return failure.next(
-                "unlock the keyring, or set WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE",
-            );
+        match self.origin {
+            Origin::Keyring(_) if terminal::is_interactive() => failure.next("waldo login"),
+            Origin::Keyring(_) => {
+                failure.next("set WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE")
+            }
+            Origin::Variables
+            | Origin::Files
+            | Origin::Systemd
+            | Origin::Profile(_)
+            | Origin::FilesOfProfile(_) => failure,
         }
-        failure
     }
 }
 
@@ -142,12 +161,12 @@ fn none(settings: &Settings) -> Failure {
     )
 }
 
-/// The option that names the profile, unless it is the default.
+/// The option that names the profile, for a shell, unless it is the default.
 pub(crate) fn of_profile(settings: &Settings) -> String {
     match settings.profile.place {
         Place::Default => String::new(),
         Place::Option(_) | Place::Environment(_) | Place::Profile(_) => {
-            format!(" --profile {}", settings.profile.value)
+            format!(" --profile {}", terminal::quoted(&settings.profile.value))
         }
     }
 }

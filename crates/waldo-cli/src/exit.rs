@@ -52,8 +52,8 @@ impl Exit {
             Self::ServerError => "the API answered 5xx",
             Self::NoCredentials => "there is no usable key pair",
             Self::Rejected => "the API rejected the key pair",
-            Self::TryLater => "no login for now; the message says when",
-            Self::Timeout => "the time ended first",
+            Self::TryLater => "no login is allowed for now; the message says when",
+            Self::Timeout => "the time limit was reached",
             Self::Network => "the API could not be reached",
             Self::Interrupted => "ended by Ctrl-C",
         }
@@ -62,10 +62,12 @@ impl Exit {
     /// The exit code for a status of the API.
     pub(crate) fn of(status: StatusCode) -> Self {
         match status.as_u16() {
+            200..=299 => Self::Success,
             300..=399 => Self::Redirect,
             400..=499 => Self::ClientError,
             500..=599 => Self::ServerError,
-            _ => Self::Success,
+            // No status of HTTP.
+            _ => Self::Other,
         }
     }
 

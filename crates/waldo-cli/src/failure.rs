@@ -83,11 +83,13 @@ impl Failure {
             terminal::note(&json!({ "schema": 1, "error": error }).to_string());
             return;
         }
-        terminal::note(&format!("{} {}", terminal::Color::Red.paint("error:"), self.what));
+        let what = terminal::printable(&self.what);
+        terminal::note(&format!("{} {what}", terminal::Color::Red.paint("error:")));
         if let Some(why) = &self.why {
-            terminal::note(&format!("  why: {why}"));
+            terminal::note(&format!("  why: {}", terminal::printable(why)));
         }
-        if let (Some(wait), Some(at)) = (self.retry_in, at) {
+        let wait = self.retry_in.filter(|wait| !wait.is_zero());
+        if let (Some(wait), Some(at)) = (wait, at) {
             let wait = terminal::rounded_up(wait);
             terminal::note(&format!("  try again in {wait}, at {at}"));
         }

@@ -1,16 +1,20 @@
 //! The keyring of this user: the Secret Service of a Linux desktop, the keychain of macOS, or the
 //! Credential Manager of Windows.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use keyring_core::Error;
 use waldo_ureq::Credentials;
 use zeroize::Zeroizing;
 
 use crate::settings::Settings;
+
+/// The service of all entries of this program.
+const SERVICE: &str = "waldo-cli";
 
 /// How long a keyring has to answer at all. A bus may never answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -58,7 +62,14 @@ impl Entry {
     pub(crate) fn write(&self, key: &str, secret: &str) -> Result<(), Problem> {
         // Both halves in one entry: nobody reads half of a new key pair.
         let text = Zeroizing::new(format!("{key}\n{secret}"));
-        self.run(move |entry| entry.set_secret(text.as_bytes())).map(drop)
+        self.run(move |entry| match entry.set_secret(text.as_bytes()) {
+            Err(Error::Ambiguous(_)) => {
+                delete(entry)?;
+                entry.set_secret(text.as_bytes())
+            }
+            written => written,
+        })
+        .map(drop)
     }
 
     /// Removes the key pair. Returns whether there was one.
@@ -66,7 +77,7 @@ impl Entry {
     /// # Errors
     /// No keyring answers, or it keeps the entry.
     pub(crate) fn delete(&self) -> Result<bool, Problem> {
-        self.run(keyring_core::Entry::delete_credential).map(|deleted| deleted.is_some())
+        self.run(delete).map(|deleted| deleted.is_some())
     }
 
     /// Runs an operation on the entry. Returns `None` if there is no entry.
@@ -78,15 +89,25 @@ impl Entry {
         let result = within(self.timeout, move || operation(&entry)).ok_or(Problem::Locked)?;
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(keyring_core::Error::NoEntry) => Ok(None),
+            Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
     fn open(&self) -> Result<keyring_core::Entry, Problem> {
         let profile = self.profile.clone();
-        let open = move || platform::open()?.build("waldo", &profile, None);
+        let open = move || platform::open()?.build(SERVICE, &profile, None);
         Ok(within(Some(ANSWER), open).ok_or(Problem::Silent)??)
+    }
+}
+
+/// Removes the entry, or each of several.
+fn delete(entry: &keyring_core::Entry) -> keyring_core::Result<()> {
+    match entry.delete_credential() {
+        Err(Error::Ambiguous(entries)) => {
+            entries.iter().try_for_each(keyring_core::Entry::delete_credential)
+        }
+        deleted => deleted,
     }
 }
 
@@ -125,13 +146,15 @@ fn within<T: Send + 'static>(
     }
 }
 
-/// Why the keyring gives or takes no key pair. It holds no secret.
+/// Why an operation of the keyring failed. The error holds no secret.
 #[derive(Debug)]
 pub(crate) enum Problem {
+    /// No keyring answered in time.
     Silent,
-    /// The user did not unlock it.
+    /// Nobody unlocked the keyring in time.
     Locked,
     NoEntry,
+    Several,
     /// The entry is not of this program.
     NoKeyPair,
     /// The keyring's own error, or that there is no keyring.
@@ -142,20 +165,27 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent => write!(f, "no keyring answered within {} s", ANSWER.as_secs()),
-            Self::Locked => f.write_str("the keyring was not unlocked in time"),
+            Self::Locked => f.write_str("the keyring is locked, and was not unlocked"),
             Self::NoEntry => f.write_str("the keyring has no entry for this profile"),
+            Self::Several => f.write_str("the keyring has several entries for this profile"),
             Self::NoKeyPair => f.write_str("the entry of the keyring has no key pair"),
             Self::Other(why) => f.write_str(why),
         }
     }
 }
 
-impl Error for Problem {}
+impl StdError for Problem {}
 
-impl From<keyring_core::Error> for Problem {
-    fn from(error: keyring_core::Error) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        if let Error::Ambiguous(_) = error {
+            return Self::Several;
+        }
+        if let Error::NoStorageAccess(_) = error {
+            return Self::Locked;
+        }
         // The deepest cause is the platform's own sentence. Take no `Debug`, which may show a secret.
-        let mut cause: &dyn Error = &error;
+        let mut cause: &dyn StdError = &error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }

@@ -1,7 +1,7 @@
 //! `waldo login`: checks a key pair by a login, and keeps it.
 
 use std::fmt::Display;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use serde_json::json;
 use waldo_ureq::{CredentialSource, Credentials};
@@ -13,7 +13,7 @@ use crate::credentials::{KeyPair, Origin, of_profile};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keyring::Entry;
-use crate::profiles::Profiles;
+use crate::profiles::Change;
 use crate::prompt;
 use crate::settings::{Place, Settings};
 use crate::store::Observer;
@@ -28,7 +28,7 @@ pub(crate) fn run(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let is_interactive = terminal::is_interactive();
-    // Before the questions: nobody should type a key pair that has no place.
+    // Before the questions: a user should not type a key pair that has no place.
     let storage = choose(settings, options.storage, is_interactive)?;
     let (key, secret) = ask(options, is_interactive)?;
     let pair = Credentials::new(key.as_str(), secret.as_str())
@@ -63,7 +63,7 @@ pub(crate) fn run(
     Ok(Exit::Success)
 }
 
-/// Chooses the place of the key pair. `Storage::Auto` means that the user is to be asked.
+/// Chooses the place of the key pair. Returns `Storage::Auto` if the user must choose.
 fn choose(settings: &Settings, storage: Storage, is_interactive: bool) -> Result<Storage, Failure> {
     if !matches!(storage, Storage::Auto | Storage::Keyring) {
         return Ok(storage);
@@ -78,7 +78,7 @@ fn choose(settings: &Settings, storage: Storage, is_interactive: bool) -> Result
     }
 }
 
-/// The failure for a keyring that takes no key pair, if nobody said that a file may have it.
+/// The failure for a keyring that cannot be used, if the user allows no file.
 fn no_place(settings: &Settings, problem: &dyn Display) -> Failure {
     Failure::new(Exit::NoCredentials, "the key pair has no place yet")
         .because(format!("the keyring cannot be used: {problem}"))
@@ -99,6 +99,15 @@ fn keep(
     secret: &str,
 ) -> Result<Storage, Failure> {
     let (profile, place) = (&settings.profile.value, settings.profiles.place());
+    if storage == Storage::Auto {
+        storage = ask_for_file(&place)?;
+    }
+    if storage == Storage::None {
+        terminal::note("The key pair is not kept.");
+        return Ok(storage);
+    }
+    // Before the keyring gets an entry of which the profile could not know.
+    let mut change = Change::begin()?;
     let entry = Entry::of(settings);
     if storage == Storage::Keyring
         && let Err(problem) = entry.write(key, secret)
@@ -107,33 +116,38 @@ fn keep(
             return Err(no_place(settings, &problem));
         }
         terminal::note(&format!("The keyring cannot be used: {problem}."));
-        storage = Storage::Auto;
+        storage = ask_for_file(&place)?;
     }
-    if storage == Storage::Auto {
-        let yes = prompt::yes(&format!("Keep the key pair in plain text in {place}?"))?;
-        storage = if yes { Storage::File } else { Storage::None };
-    }
-    // The file may have changed while the user typed.
-    let mut profiles = Profiles::read()?;
-    if let Place::Option(_) = settings.origin.place {
-        profiles.set(profile, "origin", &settings.origin.value.to_string());
+    // A key pair is for one server. A later run must not send it to another one.
+    if let Place::Option(_) | Place::Environment(_) = settings.origin.place {
+        change.set(profile, "origin", &settings.origin.value.to_string());
     }
     match storage {
         Storage::Keyring => {
-            profiles.keep_in_keyring(profile)?;
+            change.keep_in_keyring(profile)?;
             terminal::note(&format!("The keyring has the key pair of the profile {profile}."));
         }
         Storage::File => {
-            let is_in_keyring = profiles.uses_keyring(profile);
-            profiles.keep(profile, key, secret)?;
+            change.keep(profile, key, secret)?;
             terminal::note(&format!("The profile {profile} in {place} has the key pair."));
-            if let Some(Err(problem)) = is_in_keyring.then(|| entry.delete()) {
-                terminal::warn(&format!("the keyring still has the older key pair: {problem}"));
+            if change.uses_keyring(profile) {
+                match entry.delete() {
+                    Ok(_) => drop(change.forget_keyring(profile)?),
+                    Err(problem) => terminal::warn(&format!(
+                        "the keyring still has the older key pair, until waldo logout: {problem}"
+                    )),
+                }
             }
         }
         Storage::Auto | Storage::None => terminal::note("The key pair is not kept."),
     }
     Ok(storage)
+}
+
+/// Asks whether the file may have the key pair.
+fn ask_for_file(place: &str) -> Result<Storage, Failure> {
+    let yes = prompt::yes(&format!("Keep the key pair in plain text in {place}?"))?;
+    Ok(if yes { Storage::File } else { Storage::None })
 }
 
 /// Reads the key pair from the terminal or from stdin.
@@ -145,6 +159,11 @@ fn ask(
         terminal::note("The key pair is on the Waldo dashboard. What you type is not shown.");
         let hidden = prompt::Hidden::begin()?;
         return Ok((hidden.ask("API key: ")?, hidden.ask("Client secret: ")?));
+    }
+    if io::stdin().is_terminal() {
+        return Err(Failure::usage("the terminal would show the key pair")
+            .because("stderr is no terminal, so nobody would see the questions")
+            .next("waldo login, without a redirection of stderr"));
     }
     if !options.secret_stdin {
         return Err(Failure::new(Exit::NoCredentials, "there is no key pair")
@@ -165,10 +184,16 @@ fn ask(
         return Err(Failure::new(Exit::NoCredentials, "stdin has no key pair")
             .next("write the API key, a line end and the client secret to stdin"));
     }
+    // The byte order mark of an editor, such as of Windows.
+    let is_odd = |char: char| char.is_control() || char.is_whitespace() || char == '\u{feff}';
+    if key.contains(is_odd) || secret.contains(is_odd) {
+        return Err(Failure::new(Exit::NoCredentials, "the key pair on stdin is wrong")
+            .because("it has white space or an invisible character"));
+    }
     Ok((key, secret))
 }
 
-/// Reserved at once, because a text that grows leaves copies behind.
+/// Reserved at once, because a `String` that grows leaves copies of the secret in memory.
 const MAX_LINE: usize = 4096;
 
 /// Makes one login, whose token goes to the store.
@@ -191,7 +216,13 @@ fn verify(settings: &Settings, pair: Credentials) -> Result<(), Failure> {
     let source = CredentialSource::new(move || Ok::<_, io::Error>(pair.clone()));
     let pair = KeyPair { origin: Origin::Profile(settings.profile.value.clone()), source };
     let client = client::connect_with(settings, &pair, store)?;
-    client.token()?;
+    client.token().map_err(|error| {
+        let failure = Failure::from(error);
+        if failure.exit == Exit::Rejected {
+            return failure.next("compare the key pair with the Waldo dashboard, and log in again");
+        }
+        failure
+    })?;
     client::warn_of_store(settings, &client);
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::credentials::KeyPair;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keyring::Entry;
-use crate::profiles::Profiles;
+use crate::profiles::Change;
 use crate::settings::Settings;
 use crate::store::Observer;
 use crate::terminal;
@@ -19,15 +19,12 @@ pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, Failure> {
         Some(pair) => forget_token(settings, &pair)?,
         None => false,
     };
-    let mut profiles = Profiles::read()?;
-    if profiles.uses_keyring(profile) {
-        Entry::of(settings).delete().map_err(|problem| {
-            Failure::new(Exit::Other, "the keyring keeps the key pair")
-                .because(problem)
-                .next("unlock the keyring, and log out again")
-        })?;
-    }
-    let pair = profiles.forget(profile)?;
+    let pair = if settings.profiles.has(profile) {
+        forget_pair(settings, profile)?
+    } else {
+        Change::clean_up(settings.profiles.path());
+        false
+    };
     let done = match (pair, token) {
         (true, true) => "The key pair and its token are forgotten",
         (true, false) => "The key pair is forgotten",
@@ -43,6 +40,22 @@ pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, Failure> {
         terminal::print(&format!("{done}\n"))?;
     }
     Ok(Exit::Success)
+}
+
+/// Returns whether there was a key pair in the file or in the keyring.
+fn forget_pair(settings: &Settings, profile: &str) -> Result<bool, Failure> {
+    let mut change = Change::begin()?;
+    let was_in_file = change.forget(profile)?;
+    if !change.uses_keyring(profile) {
+        return Ok(was_in_file);
+    }
+    Entry::of(settings).delete().map_err(|problem| {
+        let place = change.place();
+        Failure::new(Exit::Other, "the keyring still has the key pair")
+            .because(problem)
+            .next(format!("log out again when the keyring answers, or remove storage from {place}"))
+    })?;
+    change.forget_keyring(profile)
 }
 
 /// Returns whether there is a store that has no token now. A broken key pair has no token.

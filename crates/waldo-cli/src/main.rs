@@ -39,7 +39,10 @@ use crate::settings::Settings;
 
 fn main() -> ExitCode {
     forbid_core_dumps();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let as_json = arguments.global.json;
     events::show(arguments.global.verbose);
     let exit = match run(arguments) {
@@ -50,6 +53,20 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Prints why the command line is wrong, or the help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|word| word == "--json");
+    if !wants_json || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default();
+    let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(what));
+    failure.next("waldo --help").print(true);
+    Exit::Usage.into()
 }
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {

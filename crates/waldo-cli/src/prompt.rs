@@ -83,6 +83,7 @@ fn read_keys() -> Result<Zeroizing<String>, Failure> {
     const CTRL_C: u8 = 3;
     const CTRL_D: u8 = 4;
     const CTRL_U: u8 = 21;
+    const CTRL_W: u8 = 23;
     const CTRL_BACKSLASH: u8 = 28;
     const BACKSPACE: [u8; 2] = [8, 127];
 
@@ -96,10 +97,14 @@ fn read_keys() -> Result<Zeroizing<String>, Failure> {
         match (count.map_err(|error| unread(error.into()))?, byte) {
             (0, _) | (_, [CTRL_D | b'\n' | b'\r']) => break,
             (_, [CTRL_C | CTRL_BACKSLASH]) => return interrupted(),
-            (_, [CTRL_U]) => line.clear(),
+            (_, [CTRL_U | CTRL_W]) => line.clear(),
             (_, [byte]) if BACKSPACE.contains(&byte) => {
                 // A letter may have several bytes.
                 while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
+            }
+            // Such as Ctrl-Z, or the first byte of an arrow key.
+            (_, [byte]) if byte.is_ascii_control() && byte != b'\t' => {
+                return Err(Failure::new(Exit::NoCredentials, "this key is no part of a key pair"));
             }
             (_, [byte]) if line.len() < MAX_LINE => line.push(byte),
             _ => return Err(Failure::new(Exit::NoCredentials, "the line is too long")),

@@ -61,14 +61,18 @@ impl Settings {
         let profiles = Profiles::read()?;
         let profile = pick("profile", "WALDO_PROFILE", global.profile.clone(), None)?
             .unwrap_or(Setting { value: DEFAULT_PROFILE.to_owned(), place: Place::Default });
+        if profile.value.is_empty() || profile.value.chars().any(char::is_control) {
+            return Err(wrong("profile", &profile.place)
+                .because("a name has one character at least, and no control character"));
+        }
         let is_named = profile.place != Place::Default;
         if is_named && !may_be_new && !profiles.has(&profile.value) {
             let (name, place) = (&profile.value, profiles.place());
             // Without a terminal, nobody can answer the questions of a login.
             let next = if terminal::is_interactive() {
-                format!("waldo login --profile {name}")
+                format!("waldo login --profile {}", terminal::quoted(name))
             } else {
-                format!("add the table [{name}] to {place}")
+                format!("add the table {} to {place}", Profiles::header(name))
             };
             return Err(Failure::usage(format!("there is no profile {name}"))
                 .because(format!("{place} has no table of this name; {} names it", profile.place))

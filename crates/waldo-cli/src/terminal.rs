@@ -56,14 +56,19 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     written.map_err(|error| Failure::output(&error))
 }
 
-/// A date in RFC 3339, in UTC, to the second.
+/// A date in RFC 3339, in UTC, to the second. The format ends with the year 9999, and so does a later
+/// date.
 pub(crate) fn date(date: SystemTime) -> String {
-    format_rfc3339_seconds(date).to_string()
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since_1970 = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_1970.min(LAST)).to_string()
 }
 
 /// The date so long from now.
 pub(crate) fn date_in(span: Duration) -> String {
-    date(SystemTime::now().checked_add(span).unwrap_or(SystemTime::UNIX_EPOCH))
+    let now = SystemTime::now();
+    // A date beyond all dates: the last one is shown.
+    date(now.checked_add(span).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX) * 60)))
 }
 
 /// A span in whole seconds, such as "1m 5s".
@@ -74,6 +79,15 @@ pub(crate) fn whole_seconds(span: Duration) -> String {
 /// A span in whole seconds, at least as long.
 pub(crate) fn rounded_up(span: Duration) -> String {
     whole_seconds(span.saturating_add(Duration::from_nanos(999_999_999)))
+}
+
+/// A word for a shell, in quotation marks if it needs some.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Replaces the control characters of text from outside, which could command a terminal.

@@ -10,17 +10,16 @@ use waldo_auth_core::StoreProblem;
 
 use crate::key::Key;
 
-/// A place where programs keep one small document for each key, and replace it only if nobody else
-/// has.
+/// Keeps one small document for each key. A program replaces the document only if it is unchanged.
 ///
 /// The document is sealed: a store can neither read nor change it. It has at most
-/// [`MAX_DOCUMENT`] bytes. A store needs no lock, no merge and no clock of its own beyond
-/// [`Stored::now`].
+/// [`MAX_DOCUMENT`] bytes. A store needs no encryption, no lease and no merge. It needs an atomic
+/// comparison and write, and one clock for all programs.
 ///
-/// - Two programs never replace the same document: the second one gets `false`.
-/// - A store may lose a document at any time. This costs one login.
-/// - A store answers quickly, or gives up: at most 100 ms on a network. The client waits for it only
-///   before a login, and after a renewal.
+/// - If two programs replace the same document, one of them must get `false`.
+/// - A store may lose a document. This costs one login.
+/// - A store answers within 100 ms on a network, or returns an error. The client waits for the
+///   store only before a login and after a renewal.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Reads the document, and the clock of the store.
     ///
@@ -28,13 +27,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The store cannot be used. The client goes on without a store, and asks again later.
     fn read(&self, key: &Key) -> Result<Stored, StoreError>;
 
-    /// Replaces the document, if it still is `seen`, byte for byte. `None` means that there is none.
-    /// Returns whether the document was replaced.
+    /// Replaces the document, if it is still `seen`, byte for byte. `None` expects that there is no
+    /// document. Returns whether the document was replaced.
     ///
     /// The store may forget the new document after `keep`.
     ///
     /// # Errors
-    /// The store cannot be used. The document may have been replaced all the same.
+    /// The store cannot be used. The write may still have succeeded.
     fn replace(
         &self,
         key: &Key,
@@ -117,7 +116,7 @@ impl<S: AsyncStore + ?Sized> AsyncStore for Arc<S> {
 /// The largest document in bytes: 64 KiB. A larger one is treated as unreadable.
 pub const MAX_DOCUMENT: usize = 64 * 1024;
 
-/// What a store holds under a key, and when.
+/// The document under a key, and the time on the store's clock at the read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The document; `None` if there is none.

@@ -1,8 +1,8 @@
 //! The answer of the API.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use waldo_ureq::ureq::{self, Body};
 use crate::arguments::RequestOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::request::download::Download;
 use crate::request::headers::shown;
 use crate::request::pretty::Pretty;
 use crate::request::retry_after;
@@ -39,31 +40,34 @@ impl Answer<'_> {
             self.show_head();
         }
         let failure = self.failure();
-        match (&self.options.output, self.as_json) {
-            (Some(path), _) => {
-                let failed = |error: io::Error| {
-                    Failure::new(Exit::Other, format!("{} cannot be written", path.display()))
-                        .because(error)
-                };
-                let file = File::create(path).map_err(failed)?;
-                let mut body = self.body();
-                copy(&mut body, &mut &file, failed).inspect_err(|_| {
-                    terminal::warn(&format!("{} is incomplete", path.display()));
-                })?;
-                if self.as_json {
-                    self.print_json(None)?;
-                }
-            }
-            (None, true) => {
-                let body = self.read_whole()?;
-                self.print_json(Some(body))?;
-            }
-            (None, false) => self.print()?,
+        let delivered = match &self.options.output {
+            // The file keeps its content if the API refuses the call.
+            Some(path) if failure.is_none() => self.save(path),
+            _ if self.as_json => self.read_whole().and_then(|body| self.print_json(Some(body))),
+            _ => self.print(),
+        };
+        match (delivered, failure) {
+            (Ok(()), None) => Ok(Exit::Success),
+            // A reader that has read enough does not change the result.
+            (Err(unwritten), Some(_)) if unwritten.exit != Exit::Success => Err(unwritten),
+            (_, Some(failure)) | (Err(failure), None) => Err(failure),
         }
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(Exit::Success),
+    }
+
+    fn save(&mut self, path: &Path) -> Result<(), Failure> {
+        let failed = |error: io::Error| {
+            Failure::new(Exit::Other, format!("{} cannot be written", path.display()))
+                .because(error)
+        };
+        let mut download = Download::begin(path).map_err(failed)?;
+        copy(&mut self.body(), &mut download, failed).inspect_err(|_| {
+            terminal::warn(&format!("{} is as it was before", path.display()));
+        })?;
+        download.finish().map_err(failed)?;
+        if self.as_json {
+            self.print_json(None)?;
         }
+        Ok(())
     }
 
     /// The body, with its progress unless it goes to the terminal itself.

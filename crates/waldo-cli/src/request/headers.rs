@@ -47,8 +47,11 @@ fn read(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
 
 /// The value of a header for people, which hides secrets. Each success brings a token.
 pub(crate) fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    const WORDS: [&str; 5] = ["auth", "key", "pass", "secret", "token"];
     let is_secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
-        || ["api-key", "apikey", "token", "secret"].iter().any(|word| name.as_str().contains(word));
+        || WORDS.iter().any(|word| name.as_str().contains(word))
+        // The first letters of each token.
+        || value.as_bytes().windows(3).any(|part| part == b"eyJ");
     if is_secret || value.is_sensitive() {
         return "[hidden]".to_owned();
     }

@@ -1,6 +1,7 @@
 //! `waldo request`: one call of the API.
 
 mod answer;
+mod download;
 mod dry_run;
 mod headers;
 mod parts;
@@ -45,20 +46,25 @@ pub(crate) fn run(
     let client = client::connect(settings)?;
     let call = Call { settings, options, parts: &parts, headers: &headers };
     let began = Instant::now();
-    let mut sent = call.send(&client, &mut upload);
+    let limit = settings.timeout.value.filter(|_| call.has_limit());
+    let mut sent = call.send(&client, &mut upload, limit);
     if options.retry_after
         && let Some(wait) = asked_to_wait(&sent)
     {
-        if let Some(limit) = settings.timeout.value.filter(|_| call.has_limit())
-            && wait > limit
-        {
-            let wait = terminal::rounded_up(wait);
-            terminal::warn(&format!("the call is not sent again, because {wait} is too long"));
+        // The time limit is that of both sendings and of the wait between them.
+        let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
+        let span = terminal::rounded_up(wait);
+        if wait > left.unwrap_or(LONGEST_WAIT) {
+            terminal::warn(&format!("the call is not sent again, because {span} is too long"));
         } else {
-            let (span, at) = (terminal::rounded_up(wait), terminal::date_in(wait));
-            terminal::note(&format!("The API asks to wait. The call goes on in {span}, at {at}."));
+            let why = match sent {
+                Ok(_) => "The API asks to wait",
+                Err(_) => "No login may begin yet",
+            };
+            let at = terminal::date_in(wait);
+            terminal::note(&format!("{why}. The call goes on in {span}, at {at}."));
             thread::sleep(wait);
-            sent = call.send(&client, &mut upload);
+            sent = call.send(&client, &mut upload, left.map(|left| left.saturating_sub(wait)));
         }
     }
     client::warn_of_store(settings, &client);
@@ -72,6 +78,9 @@ pub(crate) fn run(
     result
 }
 
+/// The longest wait of a call without a time limit.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
 /// What each sending of a call needs.
 struct Call<'a> {
     settings: &'a Settings,
@@ -81,16 +90,18 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn send(&self, client: &Client, upload: &mut Upload) -> Result<Response<Body>, Failure> {
-        let mut request = self.begin(client);
+    fn send(
+        &self,
+        client: &Client,
+        upload: &mut Upload,
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = self.begin(client).timeout(limit);
         for (name, text) in &self.parts.query {
             request = request.query(name, text);
         }
         for (name, value) in self.headers.with_type_of(upload) {
             request = request.header(name, value);
-        }
-        if !self.has_limit() {
-            request = request.timeout(None);
         }
         Ok(upload.send(request)?)
     }

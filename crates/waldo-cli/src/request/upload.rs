@@ -152,7 +152,13 @@ impl Piece {
         if metadata.is_dir() {
             return Err(unreadable().because("it is a directory"));
         }
-        Ok(metadata.is_file().then_some(metadata.len()))
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        // Files of the system, such as those of /proc, have no length and yet a content.
+        let is_empty = |mut file: File| file.read(&mut [0]).is_ok_and(|count| count == 0);
+        let is_stream = metadata.len() == 0 && !File::open(path).is_ok_and(is_empty);
+        Ok((!is_stream).then_some(metadata.len()))
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -135,6 +136,22 @@ fn output_goes_to_the_file() {
     assert_eq!(run.ok(), "");
     let answer = fs::read_to_string(home.path().join("answer.json")).unwrap();
     assert!(answer.contains("\"field\":\"id\""), "{answer}");
+    // Only a success replaces the file.
+    let refused = home.run(&["request", "/customer", "field==unknown", "-o", "answer.json"]);
+    assert!(refused.stdout.contains("\"code\""), "{refused:?}");
+    refused.fails(4, &[]);
+    home.emulator.push_fault(Fault::call(Answer::CutShort));
+    let broken = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
+    broken.fails(14, &["answer.json is as it was before"]);
+    assert_eq!(fs::read_to_string(home.path().join("answer.json")).unwrap(), answer);
+    home.chmod("answer.json", 0o600);
+    home.run(&["request", "/history/kyc/c-1", "-o", "answer.json"]).ok();
+    let metadata = fs::metadata(home.path().join("answer.json")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    let names: Vec<_> =
+        fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{names:?}");
+    home.run(&["request", "/history/kyc/c-1", "-o", "/dev/null"]).ok();
     let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
     nowhere.fails(1, &["no/such/folder cannot be written"]);
 }
@@ -171,6 +188,10 @@ fn retry_after_waits_once() {
     home.emulator.push_fault(Fault::call(busy(3600)));
     let run = home.run(&["request", "/history/kyc/c-1", "--retry-after", "--timeout", "30s"]);
     run.fails(5, &["is too long", "try again in 1h, at "]);
+    // Without a time limit, nobody waits for a year either.
+    home.emulator.push_fault(Fault::call(busy(300_000_000_000)));
+    let path = ["request", "/history/kyc/c-1", "--retry-after", "--timeout", "0s"];
+    home.run(&path).fails(5, &["is too long"]);
 }
 
 #[test]
@@ -207,4 +228,35 @@ fn unavailable_login_says_when_to_try_again() {
     let json: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
     assert_eq!((&json["schema"], &json["error"]["code"]), (&json!(1), &json!(12)));
     assert!(json["error"]["retry_in"].as_f64().unwrap() > 1.0, "{json}");
+}
+
+/// Files of `/proc` have no length, and yet a content.
+#[cfg(target_os = "linux")]
+#[test]
+fn file_without_a_length_is_read() {
+    let home = Home::new();
+    let answer = home.run(&["request", "/nowhere", "@/proc/version"]).json();
+    assert!(answer["bytes"].as_u64() > Some(10), "{answer}");
+    home.write("empty", "");
+    let answer = home.run(&["request", "/nowhere", "@empty"]).json();
+    assert_eq!(answer["bytes"], 0);
+}
+
+#[test]
+fn status_of_no_class_is_no_success() {
+    let home = Home::new();
+    let stub = |status: u16| json!({ "path": "/odd", "status": status, "text": "" }).to_string();
+    for status in [600, 999] {
+        home.emulator.push_stub(serde_json::from_str::<Stub>(&stub(status)).unwrap());
+        home.run(&["request", "/odd"]).fails(1, &[&format!("the API answered {status}")]);
+    }
+}
+
+#[test]
+fn headers_that_hold_a_secret_are_hidden() {
+    let home = Home::new();
+    for header in ["X-Password: hunter2", "X-Auth-Key: hunter2", "X-Note: a eyJhbGciOi.hunter2"] {
+        let shown = home.run(&["request", "/x", "--dry-run", "-H", header]).ok();
+        assert!(!shown.contains("hunter2") && shown.contains("[hidden]"), "{shown}");
+    }
 }

@@ -200,3 +200,28 @@ fn status_explains_the_next_call() {
     let json = run(&mut home.keyless(&["status", "--json"])).fails(10, &[]).json();
     assert!(json["next_call"].as_str().unwrap().contains("no key pair"), "{json}");
 }
+
+#[test]
+fn date_after_the_year_9999_is_no_panic() {
+    let lifetime = std::time::Duration::from_secs(9_000 * 365 * 24 * 3600);
+    let home = Home::with(waldo_emulator::model::Policy { lifetime, ..Default::default() });
+    assert_eq!(home.run(&["token", "--json"]).json()["expires_at"], "9999-12-31T23:59:59Z");
+    let token = home.run(&["token"]).ok();
+    home.run(&["token", "--format", "exec-credential"]).ok();
+    let status = home.run(&["status"]).ok();
+    assert!(status.contains("until 9999-12-31T23:59:59Z"), "{status}");
+    let shown = run_with(&mut home.keyless(&["inspect"]), token).ok();
+    assert!(shown.contains("expires   9999-12-31T23:59:59Z"), "{shown}");
+}
+
+#[test]
+fn wrong_command_line_is_json_too() {
+    let home = Home::new();
+    for arguments in [&["request", "--json"][..], &["token", "--nonsense", "--json"]] {
+        let run = home.run(arguments).fails(2, &[]);
+        let json: Value = serde_json::from_str(&run.stderr).unwrap();
+        assert_eq!((&json["schema"], &json["error"]["code"]), (&1.into(), &2.into()), "{json}");
+        assert!(!json["error"]["what"].as_str().unwrap().starts_with("error"), "{json}");
+    }
+    assert!(home.run(&["--help", "--json"]).ok().contains("Examples:"));
+}

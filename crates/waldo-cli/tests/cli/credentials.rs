@@ -75,7 +75,9 @@ fn comments_and_other_profiles_survive_a_login() {
     let text = fs::read_to_string(home.profiles()).unwrap();
     assert!(text.starts_with(before) && text.contains("[default]"), "{text}");
     run(&mut home.keyless(&["logout"])).ok();
-    assert_eq!(fs::read_to_string(home.profiles()).unwrap(), before);
+    // The origin came from the environment, and stays.
+    let origin = format!("\n[default]\norigin = \"{}\"\n", home.emulator.origin());
+    assert_eq!(fs::read_to_string(home.profiles()).unwrap(), format!("{before}{origin}"));
 }
 
 #[test]
@@ -152,8 +154,18 @@ fn profile_can_name_files() {
 #[test]
 fn half_a_key_pair_is_an_error() {
     let home = Home::new();
-    let run = run(home.keyless(&["token"]).env("WALDO_API_KEY", KEY));
-    run.fails(10, &["WALDO_CLIENT_SECRET is not set"]);
+    run(home.keyless(&["token"]).env("WALDO_API_KEY", KEY))
+        .fails(10, &["WALDO_CLIENT_SECRET is not set"]);
+    for (there, missing) in [
+        ("api_key", "client_secret"),
+        ("client_secret", "api_key"),
+        ("api_key_file", "client_secret_file"),
+        ("client_secret_file", "api_key_file"),
+    ] {
+        home.write(".config/waldo/profiles.toml", format!("[default]\n{there} = \"x\"\n"));
+        let why = format!("the profile has {there}, and no {missing}");
+        run(&mut home.keyless(&["token"])).fails(10, &[&why]);
+    }
 }
 
 #[test]
@@ -169,7 +181,7 @@ fn environment_before_a_named_profile_is_reported() {
 }
 
 #[test]
-fn unsafe_file_of_profiles_is_refused() {
+fn unsafe_profiles_file_is_refused() {
     let home = Home::new();
     run_with(&mut home.keyless(&LOGIN), pair()).ok();
     let name = ".config/waldo/profiles.toml";
@@ -191,12 +203,13 @@ fn unsafe_file_of_profiles_is_refused() {
 }
 
 #[test]
-fn wrong_file_of_profiles_shows_no_value() {
+fn wrong_profiles_file_shows_no_value() {
     let home = Home::new();
     for (text, what) in [
         (format!("\n[a]\nclient_secret = {SECRET}\n"), "line 3 is no TOML"),
         (format!("[a]\nclient_secret = [\"{SECRET}\"]\n"), "client_secret of a is no text"),
-        (format!("[a]\nsecret = \"{SECRET}\"\n"), "a has the field secret"),
+        (format!("[a]\nsecret = \"{SECRET}\"\n"), "a has a field secret"),
+        (format!("[a]\n\"{SECRET}\" = \"\"\n"), "a has a field that is no word"),
         ("a = 1\n".to_owned(), "a is no table"),
     ] {
         home.write(".config/waldo/profiles.toml", text);
@@ -216,4 +229,92 @@ fn origin_of_a_login_is_kept() {
     let mut command = home.keyless(&["request", "/history/kyc/c-1", "--profile", "s"]);
     let run: Run = run(command.env_remove("WALDO_ORIGIN"));
     run.ok();
+}
+
+/// A later run without the variable must not send the key pair to another server.
+#[test]
+fn login_binds_the_profile_to_its_server() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    let mut status = home.keyless(&["status", "--json"]);
+    let json = run(status.env_remove("WALDO_ORIGIN")).json();
+    assert_eq!(json["origin"]["value"], home.emulator.origin());
+    assert_eq!(json["origin"]["from"], "the profile default");
+    let other = ["login", "--secret-stdin", "--storage", "file", "--no-verify", "--profile", "api"];
+    run_with(home.keyless(&other).env_remove("WALDO_ORIGIN"), pair()).ok();
+    let text = fs::read_to_string(home.profiles()).unwrap();
+    assert_eq!(text.matches("origin").count(), 1, "the default needs no line: {text}");
+}
+
+/// Two runs that change the file at once must not lose the key pair of one of them.
+#[test]
+fn logins_at_once_keep_each_profile() {
+    let home = Home::new();
+    let login = |number: usize| {
+        let profile = format!("p{number}");
+        let more = ["--no-verify", "--profile", &profile];
+        let login = [&LOGIN[..], &more].concat();
+        run_with(&mut home.keyless(&login), pair()).ok();
+    };
+    std::thread::scope(|scope| (0..16).for_each(|number| drop(scope.spawn(move || login(number)))));
+    let text = fs::read_to_string(home.profiles()).unwrap();
+    assert_eq!(text.matches(SECRET).count(), 16, "{text}");
+}
+
+/// A run that is killed while it writes leaves a key pair in the new file.
+#[test]
+fn file_of_a_killed_run_is_removed() {
+    let home = Home::new();
+    let left = home.path().join(".config/waldo/profiles.toml.new");
+    for command in [&LOGIN[..], &["logout"], &["logout"]] {
+        home.write(".config/waldo/profiles.toml.new", SECRET);
+        run_with(&mut home.keyless(command), pair()).ok();
+        assert!(!left.exists(), "{command:?}");
+    }
+}
+
+#[test]
+fn odd_profiles_file_is_refused_and_kept() {
+    let home = Home::new();
+    let name = ".config/waldo/profiles.toml";
+    // A part of the file would be written back as the whole.
+    let large = format!("{}[a]\napi_key = \"x\"\n", "# a comment\n".repeat(100_000));
+    home.write(name, &large);
+    for command in [&LOGIN[..], &["status"], &["logout"]] {
+        let refused = run_with(&mut home.keyless(command), pair());
+        refused.fails(1, &["cannot be read", "it has more than 1048576 bytes"]);
+    }
+    assert_eq!(fs::read_to_string(home.profiles()).unwrap(), large);
+    fs::remove_file(home.profiles()).unwrap();
+    let mkfifo = std::process::Command::new("mkfifo").arg(home.profiles()).status().unwrap();
+    assert!(mkfifo.success());
+    run(&mut home.keyless(&["status"])).fails(1, &["cannot be read", "it is no file"]);
+    fs::remove_file(home.profiles()).unwrap();
+    symlink(home.path().join("nowhere"), home.profiles()).unwrap();
+    run_with(&mut home.keyless(&LOGIN), pair()).fails(1, &["a symbolic link to a place"]);
+    assert!(home.profiles().is_symlink());
+}
+
+#[test]
+fn name_of_a_profile_is_quoted_where_it_must_be() {
+    let home = Home::new();
+    let odd = run(&mut home.keyless(&["status", "--profile", "a.b"]));
+    odd.fails(2, &["next: add the table [\"a.b\"] to "]);
+    for name in ["", "a\nb", "a\u{1b}[31mb"] {
+        let refused = run(&mut home.keyless(&["status", "--profile", name]));
+        refused.fails(2, &["the profile is wrong", "no control character"]);
+    }
+    let login = [&LOGIN[..], &["--no-verify", "--profile", "it's a b"]].concat();
+    run_with(&mut home.keyless(&login), pair()).ok();
+    run(&mut home.keyless(&["token", "--profile", "it's a b"])).ok();
+}
+
+#[test]
+fn key_pair_on_stdin_has_no_invisible_character() {
+    let home = Home::new();
+    for input in [format!("\u{feff}{}", pair()), format!("{KEY}\n {SECRET}\n")] {
+        let refused = run_with(&mut home.keyless(&LOGIN), input);
+        refused.fails(10, &["it has white space or an invisible character"]);
+    }
+    assert_eq!(home.logins(), 0);
 }

@@ -95,6 +95,12 @@ impl Desktop {
         kill_process(pid, Signal::STOP).unwrap();
     }
 
+    /// Lets a stopped keyring go on.
+    pub(crate) fn continue_keyring(&self) {
+        let pid = Pid::from_child(self.keyring.as_ref().unwrap());
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+
     /// Locks the keyring. Nobody can unlock it: there is no program that asks for its password.
     pub(crate) fn lock(&self) {
         let secrets = "/org/freedesktop/secrets";

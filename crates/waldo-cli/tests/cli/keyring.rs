@@ -136,18 +136,51 @@ fn file_takes_the_place_of_the_entry() {
     assert_no_file_has(home.path(), SECRET);
 }
 
+/// The keyring could not be asked, so the profile still knows of the entry.
+#[test]
+fn logout_removes_the_entry_that_a_login_left() {
+    let Some(desktop) = Desktop::start() else { return };
+    let home = home_of(&desktop);
+    let note = "[default]\nstorage = \"keyring\"\n";
+    desktop.stop_keyring();
+    let login = ["login", "--secret-stdin", "--storage", "file"];
+    let login = run_with(&mut keyless(&home, &desktop, &login), pair());
+    assert!(login.stderr.contains("the keyring still has the older key pair"), "{login:?}");
+    login.ok();
+    let refused = run(&mut keyless(&home, &desktop, &["logout"]));
+    refused.fails(1, &["the keyring still has the key pair", "remove storage from "]);
+    assert!(!fs::read_to_string(home.profiles()).unwrap().contains(SECRET));
+    desktop.continue_keyring();
+    run(&mut keyless(&home, &desktop, &["logout"])).ok();
+    home.write(".config/waldo/profiles.toml", note);
+    run(&mut keyless(&home, &desktop, &["token"])).fails(10, &["has no entry"]);
+}
+
+#[test]
+fn profile_that_cannot_be_written_leaves_no_entry() {
+    let Some(desktop) = Desktop::start() else { return };
+    let home = Home::new();
+    home.write(".config/waldo", "");
+    let login = ["login", "--secret-stdin", "--storage", "keyring"];
+    run_with(&mut keyless(&home, &desktop, &login), pair()).fails(1, &["cannot be written"]);
+    fs::remove_file(home.path().join(".config/waldo")).unwrap();
+    home.write(".config/waldo/profiles.toml", "[default]\nstorage = \"keyring\"\n");
+    run(&mut keyless(&home, &desktop, &["token"])).fails(10, &["has no entry"]);
+}
+
 #[test]
 fn locked_keyring_is_no_hang() {
     let Some(mut desktop) = Desktop::start() else { return };
     let home = home_of(&desktop);
     desktop.lock();
     let locked = run(&mut keyless(&home, &desktop, &["token"]));
-    locked.fails(10, &["comes from the keyring", "next: unlock the keyring"]);
+    locked.fails(10, &["the keyring is locked", "next: set WALDO_API_KEY_FILE"]);
     let status = run(&mut keyless(&home, &desktop, &["status"]));
     assert!(status.stdout.contains("it cannot be used"), "{status:?}");
     status.fails(10, &[]);
     // The profile stays until the keyring has lost its entry.
-    run(&mut keyless(&home, &desktop, &["logout"])).fails(1, &["the keyring keeps the key pair"]);
+    run(&mut keyless(&home, &desktop, &["logout"]))
+        .fails(1, &["the keyring still has the key pair"]);
     desktop.kill_keyring();
     desktop.unlock();
     run(&mut keyless(&home, &desktop, &["token"])).ok();
@@ -197,7 +230,7 @@ fn silent_bus_is_no_hang() {
     login.fails(10, &["no keyring answered within 2 s"]);
     home.write(".config/waldo/profiles.toml", "[default]\nstorage = \"keyring\"\n");
     let token = run(&mut on(&address, home.keyless(&["token"])));
-    token.fails(10, &["no keyring answered within 2 s", "next: unlock the keyring"]);
+    token.fails(10, &["no keyring answered within 2 s", "next: set WALDO_API_KEY_FILE"]);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn answer_that_breaks_off_is_a_failure() {
     home.run(&["request", "/customer", "field==id"]).fails(14, &["error: "]);
     home.emulator.push_fault(Fault::call(Answer::CutShort));
     let run = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
-    run.fails(14, &["answer.json is incomplete"]);
+    run.fails(14, &["answer.json is as it was before"]);
 }
 
 #[test]
@@ -218,4 +218,16 @@ fn process_substitution_is_a_body() {
     assert!(run.stdout.contains("\"bytes\":2"), "{run:?}");
     let form = shell(&home, "waldo request /document type=a document@<(printf 1234)");
     assert!(form.ok().contains("customerId"));
+}
+
+/// A reader that has read enough must not hide that the API refused the call.
+#[test]
+fn broken_pipe_keeps_the_code_of_the_answer() {
+    let home = Home::new();
+    let text = "x".repeat(MIB);
+    let stub = serde_json::json!({ "path": "/large", "status": 404, "text": text });
+    home.emulator.push_stub(serde_json::from_value(stub).unwrap());
+    // The code of the pipe is that of its first program that fails.
+    let run = shell(&home, "waldo request /large | head -c 10").fails(4, &["404 Not Found"]);
+    assert_eq!(run.stdout, "xxxxxxxxxx");
 }

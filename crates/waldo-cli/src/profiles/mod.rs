@@ -1,13 +1,16 @@
-//! The file of profiles.
+//! The profiles file.
+
+mod change;
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table, TableLike, value};
+use toml_edit::DocumentMut;
 use zeroize::Zeroizing;
 
+pub(crate) use self::change::Change;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -33,7 +36,7 @@ const STORAGE: (&str, &str) = ("storage", "keyring");
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The file of profiles: a table of TOML for each profile.
+/// The profiles file: a table of TOML for each profile.
 #[derive(Debug)]
 pub(crate) struct Profiles {
     /// `None` without a home.
@@ -76,7 +79,7 @@ impl Profiles {
     pub(crate) fn place(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
-            None => "the file of profiles".to_owned(),
+            None => "the profiles file".to_owned(),
         }
     }
 
@@ -90,69 +93,14 @@ impl Profiles {
         (!text.is_empty()).then_some(text)
     }
 
+    /// The command's words for a profile of this name, such as `[sandbox]`.
+    pub(crate) fn header(profile: &str) -> String {
+        format!("[{}]", toml_edit::Key::new(profile).display_repr())
+    }
+
     /// Whether the profile says that the keyring has its key pair.
     pub(crate) fn uses_keyring(&self, profile: &str) -> bool {
         self.field(profile, STORAGE.0) == Some(STORAGE.1)
-    }
-
-    /// Keeps a key pair in a profile, in the place of any other.
-    pub(crate) fn keep(&mut self, profile: &str, key: &str, secret: &str) -> Result<(), Failure> {
-        self.remove(profile, FILES.iter().chain([&STORAGE.0]));
-        for (name, text) in SECRETS.iter().zip([key, secret]) {
-            self.set(profile, name, text);
-        }
-        self.write()
-    }
-
-    /// Notes that the keyring has the key pair of a profile, in the place of any other.
-    pub(crate) fn keep_in_keyring(&mut self, profile: &str) -> Result<(), Failure> {
-        self.remove(profile, FILES.iter().chain(&SECRETS));
-        self.set(profile, STORAGE.0, STORAGE.1);
-        self.write()
-    }
-
-    /// Removes fields of a profile. Returns whether there was one.
-    fn remove<'a>(&mut self, profile: &str, names: impl Iterator<Item = &'a &'static str>) -> bool {
-        let table = self.document.0.get_mut(profile).and_then(Item::as_table_like_mut);
-        let Some(table) = table else { return false };
-        names.filter(|name| table.remove(name).is_some()).count() > 0
-    }
-
-    /// Keeps another field in a profile.
-    pub(crate) fn set(&mut self, profile: &str, name: &str, text: &str) {
-        let table = self.document.0.entry(profile).or_insert_with(|| Item::Table(Table::new()));
-        if let Some(table) = table.as_table_like_mut() {
-            table.insert(name, value(text));
-        }
-    }
-
-    /// Removes the key pair of a profile, or the note that the keyring has it. Returns whether there
-    /// was one.
-    pub(crate) fn forget(&mut self, profile: &str) -> Result<bool, Failure> {
-        if !self.remove(profile, SECRETS.iter().chain([&STORAGE.0])) {
-            return Ok(false);
-        }
-        let table = self.document.0.get(profile).and_then(Item::as_table_like);
-        if table.is_some_and(TableLike::is_empty) {
-            self.document.0.remove(profile);
-        }
-        self.write()?;
-        Ok(true)
-    }
-
-    /// Replaces the file as a whole, so that no other program reads half of it.
-    fn write(&self) -> Result<(), Failure> {
-        let Some(path) = &self.path else {
-            return Err(Failure::new(Exit::Other, "there is no place for the file of profiles")
-                .because("this user has no home directory")
-                .next(NEEDS));
-        };
-        let text = Zeroizing::new(self.document.0.to_string());
-        replace(path, text.as_bytes()).map_err(|error| {
-            Failure::new(Exit::Other, format!("{} cannot be written", path.display()))
-                .because(error)
-                .next("set WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE instead")
-        })
     }
 }
 
@@ -183,16 +131,23 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
     let failed = |error: io::Error| {
         Failure::new(Exit::Other, format!("{} cannot be read", path.display())).because(error)
     };
+    // To open a FIFO would wait for a program that writes to it.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(failed(io::Error::other("it is no file")));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
-        // A file as a parent folder: there is no file of profiles, too.
+        // A file as a parent folder: there is no profiles file, too.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(error) => return Err(failed(error)),
     };
     let mut text = Zeroizing::new(String::new());
-    (&file).take(MAX_FILE).read_to_string(&mut text).map_err(failed)?;
+    (&file).take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(failed(io::Error::other(format!("it has more than {MAX_FILE} bytes"))));
+    }
     check(&file, path, has_secret(&text))?;
     Ok(Some(text))
 }
@@ -249,7 +204,10 @@ fn parse(text: &str, path: &Path) -> Result<DocumentMut, Failure> {
         for (name, item) in table.iter() {
             if !FIELDS.contains(&name) {
                 let known = FIELDS.join(", ");
-                return Err(wrong(format!("{profile} has the field {name}; known are {known}")));
+                // A name that is no word may be a secret in the wrong place.
+                let is_word = name.chars().all(|char| char == '_' || char.is_ascii_lowercase());
+                let name = if is_word { name } else { "that is no word" };
+                return Err(wrong(format!("{profile} has a field {name}; known are {known}")));
             }
             if !item.is_str() {
                 return Err(wrong(format!("{name} of {profile} is no text")));
@@ -260,32 +218,4 @@ fn parse(text: &str, path: &Path) -> Result<DocumentMut, Failure> {
         }
     }
     Ok(document)
-}
-
-/// Writes a new file beside the old one, and renames it. Only this user may read it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Keep a symbolic link, and replace the file to which it leads.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().ok_or(ErrorKind::NotFound)?;
-    create_folder(folder)?;
-    let new = folder.join(format!("profiles.toml.{:016x}", fastrand::u64(..)));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&new)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let replaced = written.and_then(|()| fs::rename(&new, &path));
-    if replaced.is_err() {
-        drop(fs::remove_file(&new));
-    }
-    replaced
-}
-
-fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
