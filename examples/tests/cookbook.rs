@@ -4,6 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// The program whose tests are what it shows. Cargo would build it as a test only, if it ran these
+/// tests itself.
+#[path = "../cookbook/testing.rs"]
+#[expect(dead_code, reason = "nobody calls the main function of the program")]
+mod testing;
+
 const MAX_LINES: usize = 120;
 
 fn path(file: &str) -> PathBuf {

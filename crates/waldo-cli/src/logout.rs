@@ -15,16 +15,15 @@ use crate::terminal;
 pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, Failure> {
     let profile = &settings.profile.value;
     // First the token: its place follows from the key pair.
-    let token = match KeyPair::of_profile(settings) {
-        Some(pair) => forget_token(settings, &pair)?,
-        None => false,
-    };
+    let token = KeyPair::of_profile(settings).map(|pair| forget_token(settings, &pair));
     let pair = if settings.profiles.has(profile) {
         forget_pair(settings, profile)?
     } else {
         Change::clean_up(settings.profiles.path());
         false
     };
+    // A store that fails does not keep the key pair.
+    let token = token.transpose()?.unwrap_or_default();
     let done = match (pair, token) {
         (true, true) => "The key pair and its token are forgotten",
         (true, false) => "The key pair is forgotten",

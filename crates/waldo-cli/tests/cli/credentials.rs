@@ -318,3 +318,12 @@ fn key_pair_on_stdin_has_no_invisible_character() {
     }
     assert_eq!(home.logins(), 0);
 }
+
+#[test]
+fn store_that_fails_does_not_keep_the_key_pair() {
+    let home = Home::new();
+    run_with(&mut home.keyless(&LOGIN), pair()).ok();
+    home.chmod(".local/state/waldo", 0o777);
+    run(&mut home.keyless(&["logout"])).fails(1, &["the store keeps its token"]);
+    assert!(!fs::read_to_string(home.profiles()).unwrap().contains(SECRET));
+}
