@@ -33,6 +33,14 @@ The key pair never comes from the command line, because other users can see that
     )
 }
 
+/// The end of `waldo emulate --help`: an example, and the end of the emulator's own help.
+#[cfg(feature = "emulate")]
+fn emulate_appendix() -> String {
+    let emulator = <waldo_emulator::Options as clap::CommandFactory>::command();
+    let appendix = emulator.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    format!("Example:\n  waldo emulate --listen 127.0.0.1:0 --lifetime 10s\n\n{appendix}")
+}
+
 /// Calls the Waldo API, and gives its token to other programs.
 ///
 /// The program logs in by itself, and keeps its token in a store. So a thousand runs make one
@@ -109,6 +117,7 @@ The command never sends the token.")]
     Inspect,
     /// Run a server that answers like the API, for tests
     #[cfg(feature = "emulate")]
+    #[command(after_long_help = emulate_appendix())]
     Emulate(Box<waldo_emulator::Options>),
     /// Print the completions of a shell
     #[command(after_help = "\
