@@ -18,7 +18,6 @@
 
 mod certificate;
 
-use std::env;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
@@ -30,7 +29,7 @@ use std::time::{Duration, Instant};
 use redis::IntoConnectionInfo;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use waldo_test_driver::setting::without_program;
+use waldo_test_driver::program::{find, missing};
 
 pub use certificate::Certificate;
 
@@ -67,10 +66,10 @@ impl Server {
     /// on stderr that the test is skipped. If `WALDO_PROGRAMS` is `required`, it fails.
     pub fn start(options: Options) -> Option<Self> {
         let Some(program) = PROGRAMS.into_iter().find_map(find) else {
-            return without_program("redis-server");
+            return missing("redis-server");
         };
         if options.tls && find("openssl").is_none() {
-            return without_program("openssl");
+            return missing("openssl");
         }
         let folder = tempfile::tempdir().unwrap();
         let certificate = options.tls.then(|| Certificate::make(folder.path()));
@@ -179,11 +178,6 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A port that is free now. A server of Redis cannot choose one by itself.

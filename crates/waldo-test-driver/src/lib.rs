@@ -2,6 +2,8 @@
 
 #[doc(hidden)]
 pub mod clocks;
+#[doc(hidden)]
+pub mod program;
 pub mod scenario;
 pub mod server;
 #[doc(hidden)]

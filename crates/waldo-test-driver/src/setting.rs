@@ -6,9 +6,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Write};
 use std::str::FromStr;
-use std::thread;
 
 /// An environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,37 +83,6 @@ impl Setting {
             }
         }
         Ok(read)
-    }
-}
-
-/// What a test does without a program that the test starts, such as a server of Redis: it fails if
-/// `WALDO_PROGRAMS` is `required`. Otherwise it says on stderr that the test is skipped, and returns
-/// `None`.
-///
-/// # Panics
-/// The program is required, or the variable has another value.
-#[expect(clippy::panic, reason = "a test fails by a panic")]
-pub fn without_program<T>(program: &str) -> Option<T> {
-    match Setting::Programs.read::<Required>() {
-        Ok(None) => {}
-        Ok(Some(Required)) => panic!("WALDO_PROGRAMS is required, and {program} is missing"),
-        Err(error) => panic!("{error}"),
-    }
-    let thread = thread::current();
-    let test = thread.name().unwrap_or("a test");
-    // libtest hides what a macro prints. If stderr cannot be written, nobody reads it.
-    drop(writeln!(io::stderr(), "SKIPPED: {test} needs the program {program}"));
-    None
-}
-
-/// The value of `WALDO_PROGRAMS`.
-struct Required;
-
-impl FromStr for Required {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "required" { Ok(Self) } else { Err("it can be \"required\"") }
     }
 }
 

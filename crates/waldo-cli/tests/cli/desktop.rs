@@ -1,16 +1,15 @@
 //! A session bus, and a keyring on it: the parts of a desktop that the program needs.
 
-use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use waldo_test_driver::setting::without_program;
+use waldo_test_driver::program::{find, missing};
 
 const BUS: &str = "dbus-daemon";
 const KEYRING: &str = "gnome-keyring-daemon";
@@ -53,8 +52,8 @@ impl Desktop {
 
     /// A desktop whose bus has no keyring.
     pub(crate) fn without_keyring() -> Option<Self> {
-        if let Some(missing) = [BUS, KEYRING, SEND].into_iter().find(|name| find(name).is_none()) {
-            return without_program(missing);
+        if let Some(program) = [BUS, KEYRING, SEND].into_iter().find(|name| find(name).is_none()) {
+            return missing(program);
         }
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("bus.conf");
@@ -146,9 +145,4 @@ fn program(name: &str, folder: &Path) -> Command {
     command.env_clear().env("HOME", folder).env("XDG_RUNTIME_DIR", folder);
     command.stdin(Stdio::null()).stderr(Stdio::null());
     command
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }

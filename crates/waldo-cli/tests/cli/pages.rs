@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use waldo_test_driver::setting::without_program;
+use waldo_test_driver::program;
 
 use crate::home::{Home, KEY, SECRET, WALDO};
 
@@ -45,12 +45,6 @@ fn home() -> Home {
 /// Programs that a machine may lack, and that a block then cannot run without.
 const OPTIONAL: [&str; 8] = ["curl", "jq", "kubectl", "mcs", "mono", "node", "php", "python3"];
 
-fn has(program: &str) -> bool {
-    let mut which = Command::new("sh");
-    which.args(["-c", &format!("command -v {program}")]).stdout(Stdio::null());
-    which.status().unwrap().success()
-}
-
 /// The program that runs a language, and the program's arguments before the code. `None` if the
 /// code is no command.
 fn runner(language: &str) -> Option<[&'static str; 2]> {
@@ -74,7 +68,8 @@ fn commands(block: &Block<'_>) -> String {
         "ini" => after("ExecStart="),
         "crontab" => after("*/5 * * * * "),
         "csharp" => format!(
-            "cat > program.cs <<'END'\n{}\nEND\nmcs -r:System.Net.Http.dll program.cs\nmono program.exe",
+            "cat > program.cs <<'END'\n{}\nEND\n\
+             mcs -r:System.Net.Http.dll program.cs\nmono program.exe",
             block.code
         ),
         _ => block.code.to_owned(),
@@ -94,9 +89,11 @@ fn run(home: &Home, block: &Block<'_>) -> bool {
     };
     let mut needs = words(&code);
     needs.push(runner[0].to_owned());
-    let missing = OPTIONAL.into_iter().find(|name| needs.iter().any(|w| w == name) && !has(name));
+    let missing = OPTIONAL
+        .into_iter()
+        .find(|name| needs.iter().any(|w| w == name) && program::find(name).is_none());
     if let Some(missing) = missing {
-        return without_program::<()>(missing).is_some();
+        return program::missing::<()>(missing).is_some();
     }
     // A thousand runs of a program without optimization take a minute.
     let code = code.replace("1000", "30").replace("https://api.waldo.ai", &home.emulator.origin());
