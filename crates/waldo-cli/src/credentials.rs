@@ -131,8 +131,10 @@ impl KeyPair {
     pub(crate) fn unusable(&self, error: impl fmt::Display) -> Failure {
         let what = format!("the key pair cannot be used, which comes from {}", self.origin);
         let failure = Failure::new(Exit::NoCredentials, what).because(error);
-        match self.origin {
-            Origin::Keyring(_) if terminal::is_interactive() => failure.next("waldo login"),
+        match &self.origin {
+            Origin::Keyring(profile) if terminal::is_interactive() => {
+                failure.next(format!("waldo login --profile {}", terminal::quoted(profile)))
+            }
             Origin::Keyring(_) => {
                 failure.next("set WALDO_API_KEY_FILE and WALDO_CLIENT_SECRET_FILE")
             }

@@ -80,13 +80,10 @@ fn choose(settings: &Settings, storage: Storage, is_interactive: bool) -> Result
 
 /// The failure for a keyring that cannot be used, if the user allows no file.
 fn no_place(settings: &Settings, problem: &dyn Display) -> Failure {
+    let stdin = if terminal::is_interactive() { "" } else { " --secret-stdin" };
     Failure::new(Exit::NoCredentials, "the key pair has no place yet")
         .because(format!("the keyring cannot be used: {problem}"))
-        .next(if terminal::is_interactive() {
-            format!("waldo login{} --storage file", of_profile(settings))
-        } else {
-            format!("waldo login{} --secret-stdin --storage file", of_profile(settings))
-        })
+        .next(format!("waldo login{}{stdin} --storage file", of_profile(settings)))
 }
 
 /// Keeps the key pair, and returns where. `may_ask` says that the user may choose the file instead

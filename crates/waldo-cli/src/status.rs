@@ -17,12 +17,11 @@ use crate::terminal;
 pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<Exit, Failure> {
     let pair = KeyPair::find(settings);
     // Asked once: a keyring may take its time, or ask the user.
-    let asked = pair.as_ref().map(|pair| pair.source.ask());
+    let asked = pair.as_ref().map(|pair| pair.source.ask()).transpose();
     let is_asked = !(offline && settings.store.value.is_remote());
     let (credentials, problem) = match asked {
-        Some(Ok(credentials)) => (Some(credentials), None),
-        Some(Err(error)) => (None, Some(error.to_string())),
-        None => (None, None),
+        Ok(credentials) => (credentials, None),
+        Err(error) => (None, Some(error.to_string())),
     };
     let store = look(settings, credentials, is_asked);
     let report = Report { settings, pair: pair.as_ref(), problem: problem.as_deref(), store };

@@ -56,19 +56,23 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     written.map_err(|error| Failure::output(&error))
 }
 
-/// A date in RFC 3339, in UTC, to the second. The format ends with the year 9999, and so does a later
-/// date.
+/// A date in RFC 3339, in UTC, to the second.
 pub(crate) fn date(date: SystemTime) -> String {
-    const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since_1970 = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_1970.min(LAST)).to_string()
+    date_after(date, Duration::ZERO)
 }
 
 /// The date so long from now.
 pub(crate) fn date_in(span: Duration) -> String {
-    let now = SystemTime::now();
-    // A date beyond all dates: the last one is shown.
-    date(now.checked_add(span).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX) * 60)))
+    date_after(SystemTime::now(), span)
+}
+
+/// The date so long after another one. The format ends with the year 9999, and so does a later
+/// date.
+fn date_after(date: SystemTime, span: Duration) -> String {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since_1970 = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = since_1970.saturating_add(span).min(LAST);
+    format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_1970).to_string()
 }
 
 /// A span in whole seconds, such as "1m 5s".

@@ -188,7 +188,7 @@ fn retry_after_waits_once() {
     home.emulator.push_fault(Fault::call(busy(3600)));
     let run = home.run(&["request", "/history/kyc/c-1", "--retry-after", "--timeout", "30s"]);
     run.fails(5, &["is too long", "try again in 1h, at "]);
-    // Without a time limit, nobody waits for a year either.
+    // Without a time limit, the longest wait is 15 minutes.
     home.emulator.push_fault(Fault::call(busy(300_000_000_000)));
     let path = ["request", "/history/kyc/c-1", "--retry-after", "--timeout", "0s"];
     home.run(&path).fails(5, &["is too long"]);
