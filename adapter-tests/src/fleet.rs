@@ -1,5 +1,6 @@
 //! Several programs and one store.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,11 +8,11 @@ use std::time::Duration;
 use waldo_auth_client::{Explanation, Refusal, StoreProblem, StoreState};
 use waldo_emulator::model::{Answer, Fault};
 use waldo_emulator::{Emulator, Hold};
-use waldo_store::{Key, MemoryStore, ShortStore, Store, StoreError, Stored};
+use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
 
 use crate::adapter::{Adapter, Kind, Setup};
 use crate::listener::Listener;
-use crate::site::{TIMEOUT, emulator, on_threads};
+use crate::site::{Program, TIMEOUT, emulator, on_threads};
 
 const FLEET: usize = 16;
 
@@ -22,20 +23,50 @@ pub struct TestStore {
     asked: AtomicUsize,
     is_away: AtomicBool,
     returns_garbage: AtomicBool,
+    /// After that many questions, a task gets no answer any more; 0 if it gets each answer.
+    silent_after: AtomicUsize,
+    /// After that many questions, the store is away; 0 if it stays.
+    away_after: AtomicUsize,
 }
 
 impl TestStore {
     fn answer<T>(&self, answer: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.is_away.load(Ordering::SeqCst) {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        let is_over = is_over(&self.away_after, asked);
+        if is_over || self.is_away.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreProblem::Unreachable, "the store is away"));
         }
         answer()
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
+
+    /// Answers that many further questions of tasks, and then none.
+    pub(crate) fn fall_silent_after(&self, questions: usize) {
+        self.silent_after.store(self.asked() + questions, Ordering::SeqCst);
+    }
+
+    /// Answers that many further questions, and is away then.
+    pub(crate) fn go_away_after(&self, questions: usize) {
+        self.away_after.store(self.asked() + questions, Ordering::SeqCst);
+    }
+
+    /// An answer takes several steps of the runtime, as that of a server does.
+    async fn think(&self) {
+        if is_over(&self.silent_after, self.asked()) {
+            pending::<()>().await;
+        }
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn is_over(limit: &AtomicUsize, asked: usize) -> bool {
+    let limit = limit.load(Ordering::SeqCst);
+    limit > 0 && asked >= limit
 }
 
 impl Store for TestStore {
@@ -58,10 +89,30 @@ impl Store for TestStore {
     }
 }
 
-impl ShortStore for TestStore {}
+impl AsyncStore for TestStore {
+    fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
+        Box::pin(async move {
+            self.think().await;
+            Store::read(self, key)
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a [u8]>,
+        document: &'a [u8],
+        keep: Duration,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            self.think().await;
+            Store::replace(self, key, seen, document, keep)
+        })
+    }
+}
 
 /// A program with this store.
-fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {
+pub(crate) fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {
     A::build(Setup::new(emulator.origin()).store(store))
 }
 
@@ -100,6 +151,19 @@ pub fn rule_25_revoked_token_costs_fleet_one_login<A: Adapter>() {
         },
     );
     assert_eq!(statuses, [200; FLEET]);
+    assert_eq!(emulator.stats().server.logins(), 2);
+}
+
+/// The second program takes a token from the store, and the server refuses the token at its first
+/// use. So the program shares its next token only after a call has succeeded with the token. Then
+/// the program does nothing.
+pub fn rule_26_program_that_ends_after_its_call_leaves_its_token<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    let [first, second] = [(); 2].map(|()| (Program::new(), program::<A>(&emulator, &store)));
+    let call = |(program, client): &(Program, A)| program.run(|| client.status());
+    assert_eq!(call(&first), 200);
+    emulator.expire_all();
+    assert_eq!((call(&second), call(&first)), (200, 200));
     assert_eq!(emulator.stats().server.logins(), 2);
 }
 

@@ -27,6 +27,7 @@ mod refuser;
 mod scripted;
 mod site;
 mod stream;
+pub mod tasks;
 pub mod uploads;
 
 pub use adapter::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
@@ -75,6 +76,7 @@ macro_rules! test_adapter {
             fleet {
                 rule_25_fleet_makes_one_login
                 rule_25_revoked_token_costs_fleet_one_login
+                rule_26_program_that_ends_after_its_call_leaves_its_token
                 rule_25_sent_call_asks_no_store
                 rule_26_store_that_is_away_fails_no_call
                 rule_26_unreadable_document_is_replaced
@@ -88,6 +90,19 @@ macro_rules! test_adapter {
             redirects {
                 rule_21_redirect_is_delivered_and_never_followed
                 rule_01_a_login_is_not_redirected_with_the_key_pair
+            }
+        }
+    };
+}
+
+/// Makes a test of each case for an adapter whose calls are tasks.
+#[macro_export]
+macro_rules! test_tasks {
+    ($adapter:ident) => {
+        $crate::cases! { $adapter:
+            tasks {
+                rule_26_store_that_falls_silent_after_login_fails_no_call
+                rule_26_store_that_fails_after_login_is_event_of_the_call
             }
         }
     };
@@ -139,6 +154,7 @@ fn each_case_is_named_once() {
         include_str!("fleet.rs"),
         include_str!("loads.rs"),
         include_str!("redirects.rs"),
+        include_str!("tasks.rs"),
         include_str!("uploads.rs"),
     ];
     let cases: Vec<_> = files

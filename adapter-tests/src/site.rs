@@ -1,6 +1,8 @@
 //! Threads, tasks, and an emulator.
 
+use std::cell::RefCell;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -81,8 +83,34 @@ pub fn with_one_login_for_all<T: Send>(
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap());
 
+thread_local! {
+    static PROGRAM: RefCell<Option<Rc<Runtime>>> = const { RefCell::new(None) };
+}
+
+/// A program of one thread, which does nothing between its calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Program(Rc<Runtime>);
+
+impl Program {
+    /// A program that has made no call.
+    pub(crate) fn new() -> Self {
+        Self(Rc::new(Builder::new_current_thread().enable_all().build().unwrap()))
+    }
+
+    /// Runs the program until the calls have ended.
+    pub(crate) fn run<T>(&self, calls: impl FnOnce() -> T) -> T {
+        PROGRAM.set(Some(Rc::clone(&self.0)));
+        let result = calls();
+        PROGRAM.set(None);
+        result
+    }
+}
+
 /// Runs the future as a task with the subscriber of this thread, and waits for its end.
 pub fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
-    let task = RUNTIME.spawn(future.with_current_subscriber());
-    RUNTIME.block_on(task).unwrap()
+    PROGRAM.with_borrow(|program| {
+        let runtime = program.as_deref().unwrap_or(&RUNTIME);
+        let task = runtime.spawn(future.with_current_subscriber());
+        runtime.block_on(task).unwrap()
+    })
 }

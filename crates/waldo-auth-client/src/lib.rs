@@ -48,7 +48,7 @@ pub use lead::Lead;
 pub use refused::Refused;
 pub use session::{Admission, SharedSession};
 #[cfg(feature = "store")]
-pub use sharing::{Reporter, Sharing};
+pub use sharing::{ReportFuture, Reporter, Sharing};
 pub use source::{CredentialSource, SourceError};
 pub use target::{InvalidSegment, Target};
 pub use wait::Wait;

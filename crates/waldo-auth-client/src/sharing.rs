@@ -3,13 +3,17 @@
 //! This file carries out what `waldo-store` decides: it reads and replaces the document, and waits.
 //! No lock is held meanwhile.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use waldo_auth_core::{Instant, Now, Outcome, Session};
 use waldo_store::{Ask, AsyncStore, Claim, Member, Report, Store, Tell};
 
@@ -129,6 +133,12 @@ impl<S: ?Sized> Sharing<S> {
     }
 }
 
+/// The longest that a call waits until the store is told of its token.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A task that tells the store of a token.
+pub type ReportFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// How long after a look that has found nothing to report the next look comes.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -243,28 +253,60 @@ impl Sharing<dyn AsyncStore> {
         }
     }
 
-    /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
-    /// response is a success, and that its call was sent again after a 401
-    /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
-    pub async fn report(&self, resent: bool) {
-        if self.may_report(resent) {
-            self.tell(self.begin_report(resent)).await;
+    /// Tells the store of a renewed token, if the stored one has become old, in a task that `spawn`
+    /// starts. `resent` says that the response is a success, and that its call was sent again after
+    /// a 401 ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
+    ///
+    /// After a login, other programs may wait for the token of such a call, and this program may
+    /// end after the call. So the call waits for the task: at most one second, and at most half of
+    /// the time that the call has `left`. `sleep` makes a future that ends after the given time.
+    pub async fn report<F: Future>(
+        &self,
+        resent: bool,
+        left: Option<Duration>,
+        spawn: impl FnOnce(ReportFuture),
+        sleep: impl FnOnce(Duration) -> F,
+    ) {
+        if !self.may_report(resent) {
+            return;
+        }
+        let Some(report) = self.begin_report(resent) else { return };
+        let (end, mut told) = oneshot::channel::<Infallible>();
+        let (sharing, subscriber) = (self.clone(), Subscriber::current());
+        spawn(Box::pin(async move {
+            sharing.tell(Some(report), &subscriber).await;
+            drop(end);
+        }));
+        if resent {
+            let half = left.map_or(Duration::MAX, |left| left / 2);
+            let mut sleep = pin!(sleep(half.min(LONGEST_WAIT)));
+            poll_fn(|context| match Pin::new(&mut told).poll(context) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => sleep.as_mut().poll(context).map(drop),
+            })
+            .await;
         }
     }
 
-    async fn tell(&self, report: Option<Report>) {
+    async fn tell(&self, report: Option<Report>, subscriber: &Subscriber) {
         let Some(mut report) = report else { return };
         let mut tell = Some(Tell::Read);
         while let Some(next) = tell {
             tell = match next {
                 Tell::Read => {
                     let answer = self.store.read(report.key()).await;
-                    self.step(|member, session, now| report.read(member, session, answer, now))
+                    subscriber.with(|| {
+                        self.step(|member, session, now| report.read(member, session, answer, now))
+                    })
                 }
                 Tell::Replace(new) => {
                     let (seen, document) = (new.seen.as_deref(), &new.document);
                     let answer = self.store.replace(report.key(), seen, document, new.keep).await;
-                    self.step(|member, session, now| report.replaced(member, session, answer, now))
+                    subscriber.with(|| {
+                        self.step(|member, session, now| {
+                            report.replaced(member, session, answer, now)
+                        })
+                    })
                 }
             };
         }
@@ -301,7 +343,7 @@ impl Reporter<dyn AsyncStore> {
     /// Tells the store the result of the login, which has ended.
     pub async fn report(self) {
         let report = self.take();
-        self.sharing.tell(report).await;
+        self.sharing.tell(report, &self.subscriber).await;
     }
 }
 

@@ -106,12 +106,13 @@ pub(crate) async fn run<E: Exchange>(
             Sent::Ended(mut result, gate) => {
                 let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                 let attempt = if is_untouched { attempt.with_untouched_body() } else { attempt };
-                let Verdict::Retry(then) = conclude::<E>(client, attempt, &mut result) else {
-                    let is_status = |error: &E::Error| status_of::<E>(error).is_some();
-                    return result.map_err(|error| match first {
-                        Some(first) if !is_status(&error) => first,
-                        _ => error,
-                    });
+                #[cfg(feature = "store")]
+                let is_resent = attempt.is_resent();
+                let verdict = conclude::<E>(client, attempt, &mut result);
+                #[cfg(feature = "store")]
+                tell::<E>(client, is_resent, &result, left()).await;
+                let Verdict::Retry(then) = verdict else {
+                    return answer::<E>(result, first);
                 };
                 // Drop a 401 unread, which closes its connection if it has a body. A body that
                 // stalls could delay the call, and a 401 that is sent again is too rare for a
@@ -132,6 +133,18 @@ pub(crate) async fn run<E: Exchange>(
             }
         };
     }
+}
+
+/// The result of the call, after an upload that broke off first: any answer is better than the error
+/// of the upload, and no error is.
+fn answer<E: Exchange>(
+    result: Result<Response, E::Error>,
+    broken: Option<E::Error>,
+) -> Result<Response, E::Error> {
+    result.map_err(|error| match broken {
+        Some(broken) if status_of::<E>(&error).is_none() => broken,
+        _ => error,
+    })
 }
 
 /// Waits until the request carries a token. If this call must log in, it logs in for all calls.
@@ -185,27 +198,21 @@ fn after(client: &Client, span: Duration) -> Instant {
     client.session().now().saturating_add(span)
 }
 
-/// Passes the response to the session, and what it brings to the store.
-fn conclude<E: Exchange>(
+/// Passes what the response brings to the store.
+#[cfg(feature = "store")]
+async fn tell<E: Exchange>(
     client: &Client,
-    attempt: Attempt,
-    result: &mut Result<Response, E::Error>,
-) -> Verdict {
-    #[cfg(feature = "store")]
-    let is_resent = attempt.is_resent();
-    let verdict = judge::<E>(client, attempt, result);
-    #[cfg(feature = "store")]
-    if let (Some(sharing), Ok(response)) = (client.sharing(), result) {
-        let is_resent = is_resent && response.status().is_success();
-        if sharing.may_report(is_resent) {
-            let sharing = sharing.clone();
-            drop(tokio::spawn(async move { sharing.report(is_resent).await }));
-        }
-    }
-    verdict
+    is_resent: bool,
+    result: &Result<Response, E::Error>,
+    left: Option<Duration>,
+) {
+    let (Some(sharing), Ok(response)) = (client.sharing(), result) else { return };
+    let is_resent = is_resent && response.status().is_success();
+    sharing.report(is_resent, left, |task| drop(tokio::spawn(task)), tokio::time::sleep).await;
 }
 
-fn judge<E: Exchange>(
+/// Passes the response to the session.
+fn conclude<E: Exchange>(
     client: &Client,
     attempt: Attempt,
     result: &mut Result<Response, E::Error>,

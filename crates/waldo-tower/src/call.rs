@@ -150,7 +150,9 @@ impl<S> Exchange<S> {
                             let is_untouched = gate.as_ref().is_some_and(Gate::is_untouched);
                             let attempt =
                                 if is_untouched { attempt.with_untouched_body() } else { attempt };
-                            let Verdict::Retry(then) = self.conclude(attempt, &mut response) else {
+                            let left = self.left(ends);
+                            let verdict = conclude(&self.layer, attempt, &mut response, left).await;
+                            let Verdict::Retry(then) = verdict else {
                                 return Ok(response);
                             };
                             let untouched = gate.and_then(Gate::take_back).map(Body::from);
@@ -186,21 +188,6 @@ impl<S> Exchange<S> {
                 Admission::Refuse(refused) => return Err(stage.into_error(refused)),
             };
         }
-    }
-
-    /// Passes the response to the session, and what it brings to the store.
-    fn conclude<R>(&self, attempt: Attempt, response: &mut Response<R>) -> Verdict {
-        #[cfg(feature = "store")]
-        let is_resent = attempt.is_resent() && response.status().is_success();
-        let verdict = self.layer.session.conclude(attempt, response);
-        #[cfg(feature = "store")]
-        if let Some(sharing) =
-            self.layer.sharing.as_ref().filter(|sharing| sharing.may_report(is_resent))
-        {
-            let sharing = sharing.clone();
-            self.layer.spawn.start(async move { sharing.report(is_resent).await });
-        }
-        verdict
     }
 
     /// Sends head and body as `how` says.
@@ -296,4 +283,33 @@ impl<S> Exchange<S> {
     fn left(&self, until: Option<Instant>) -> Option<Duration> {
         until.map(|until| until.saturating_duration_since(self.layer.session.now()))
     }
+}
+
+/// Passes the response to the session, and what it brings to the store. The call has `left`.
+#[cfg(feature = "store")]
+async fn conclude<R>(
+    layer: &WaldoLayer,
+    attempt: Attempt,
+    response: &mut Response<R>,
+    left: Option<Duration>,
+) -> Verdict {
+    let is_resent = attempt.is_resent() && response.status().is_success();
+    let verdict = layer.session.conclude(attempt, response);
+    let (spawn, sleep) = (|task| layer.spawn.start(task), |span| layer.sleep.of(span));
+    if let Some(sharing) = &layer.sharing {
+        sharing.report(is_resent, left, spawn, sleep).await;
+    }
+    verdict
+}
+
+/// Passes the response to the session.
+#[cfg(not(feature = "store"))]
+#[expect(clippy::unused_async, reason = "only a store is waited for")]
+async fn conclude<R>(
+    layer: &WaldoLayer,
+    attempt: Attempt,
+    response: &mut Response<R>,
+    _: Option<Duration>,
+) -> Verdict {
+    layer.session.conclude(attempt, response)
 }
