@@ -10,7 +10,7 @@ use waldo_emulator::model::{Answer, Fault};
 use waldo_emulator::{Emulator, Hold};
 use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
 
-use crate::adapter::{Adapter, Kind, Setup};
+use crate::adapter::{Adapter, Call, Kind, Setup};
 use crate::listener::Listener;
 use crate::site::{Program, TIMEOUT, emulator, on_threads};
 
@@ -155,16 +155,24 @@ pub fn rule_25_revoked_token_costs_fleet_one_login<A: Adapter>() {
 }
 
 /// The second program takes a token from the store, and the server refuses the token at its first
-/// use. So the program shares its next token only after a call has succeeded with the token. Then
-/// the program does nothing.
+/// use. So the program shares its next token only after the next response. Then the program does
+/// nothing.
 pub fn rule_26_program_that_ends_after_its_call_leaves_its_token<A: Adapter>() {
-    let (emulator, store) = (emulator(), Arc::default());
-    let [first, second] = [(); 2].map(|()| (Program::new(), program::<A>(&emulator, &store)));
-    let call = |(program, client): &(Program, A)| program.run(|| client.status());
-    assert_eq!(call(&first), 200);
-    emulator.expire_all();
-    assert_eq!((call(&second), call(&first)), (200, 200));
-    assert_eq!(emulator.stats().server.logins(), 2);
+    for (path, status) in [("/customer?field=id", 200), ("/nowhere", 404)] {
+        let (emulator, store) = (emulator(), Arc::default());
+        let [first, second] = [(); 2].map(|()| (Program::new(), program::<A>(&emulator, &store)));
+        let call = |(program, client): &(Program, A), path: &str| {
+            program.run(|| client.send(Call::get(path)).unwrap().status)
+        };
+        assert_eq!(call(&first, "/customer?field=id"), 200);
+        emulator.expire_all();
+        for answer in [401, 404] {
+            emulator.push_fault(Fault::call(Answer::status(answer)).on_path("/nowhere"));
+        }
+        assert_eq!(call(&second, path), status);
+        assert_eq!(call(&first, "/customer?field=id"), 200);
+        assert_eq!(emulator.stats().server.logins(), 2, "{path}");
+    }
 }
 
 pub fn rule_25_sent_call_asks_no_store<A: Adapter>() {

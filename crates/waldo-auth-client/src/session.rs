@@ -408,7 +408,8 @@ impl SharedSession {
     }
 
     fn listen(&self, until: waldo_auth_core::Instant, call: Call) -> Wait {
-        self.0.settled.listen(self.0.started.checked_add(until.since_start()), call)
+        let until = self.0.started.checked_add(until.since_start());
+        Wait { listening: self.0.settled.listen(until), call }
     }
 
     /// Reads the clocks, and locks the session. The clocks are read first, to hold the lock for a

@@ -3,17 +3,14 @@
 //! This file carries out what `waldo-store` decides: it reads and replaces the document, and waits.
 //! No lock is held meanwhile.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use futures_channel::oneshot;
 use waldo_auth_core::{Instant, Now, Outcome, Session};
 use waldo_store::{Ask, AsyncStore, Claim, Member, Report, Store, Tell};
 
@@ -21,6 +18,7 @@ use crate::config::jitter_seed;
 use crate::lead::{Lead, end_of};
 use crate::session::SharedSession;
 use crate::trace::Subscriber;
+use crate::wait::Notify;
 
 /// A session and the store through which it shares its token: [`Store`] for threads, [`AsyncStore`]
 /// for tasks.
@@ -257,9 +255,9 @@ impl Sharing<dyn AsyncStore> {
     /// starts. `resent` says that the response is a success, and that its call was sent again after
     /// a 401 ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
     ///
-    /// After a login, other programs may wait for the token of such a call, and this program may
-    /// end after the call. So the call waits for the task: at most one second, and at most half of
-    /// the time that the call has `left`. `sleep` makes a future that ends after the given time.
+    /// If the report ends the lease of a login, other programs may wait for it, and this program
+    /// may end after the call. So the call waits for the task: at most one second, and at most half
+    /// of the time that the call has `left`. `sleep` makes a future that ends after the given time.
     pub async fn report<F: Future>(
         &self,
         resent: bool,
@@ -271,20 +269,18 @@ impl Sharing<dyn AsyncStore> {
             return;
         }
         let Some(report) = self.begin_report(resent) else { return };
-        let (end, mut told) = oneshot::channel::<Infallible>();
+        let is_awaited = report.ends_lease();
+        let half = left.map_or(Duration::MAX, |left| left / 2);
+        let told = Arc::new(Notify::new());
+        let listening =
+            told.listen(crate::sync::Instant::now().checked_add(half.min(LONGEST_WAIT)));
         let (sharing, subscriber) = (self.clone(), Subscriber::current());
         spawn(Box::pin(async move {
             sharing.tell(Some(report), &subscriber).await;
-            drop(end);
+            told.notify_all();
         }));
-        if resent {
-            let half = left.map_or(Duration::MAX, |left| left / 2);
-            let mut sleep = pin!(sleep(half.min(LONGEST_WAIT)));
-            poll_fn(|context| match Pin::new(&mut told).poll(context) {
-                Poll::Ready(_) => Poll::Ready(()),
-                Poll::Pending => sleep.as_mut().poll(context).map(drop),
-            })
-            .await;
+        if is_awaited {
+            listening.or(sleep).await;
         }
     }
 

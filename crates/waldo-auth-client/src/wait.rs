@@ -29,9 +29,10 @@ impl Notify {
         Self { event: Event::new(), woken: Arc::default() }
     }
 
-    /// Begins a wait, which the next notification ends.
-    pub(crate) fn listen(&self, until: Option<Instant>, call: Call) -> Wait {
-        Wait { settled: self.event.listen(), woken: Arc::clone(&self.woken), until, call }
+    /// Begins a wait, which the next notification ends. `None` stands for an instant beyond the
+    /// range of the clock.
+    pub(crate) fn listen(&self, until: Option<Instant>) -> Listening {
+        Listening { notified: self.event.listen(), woken: Arc::clone(&self.woken), until }
     }
 
     /// Ends all waits. Call it without a lock.
@@ -42,16 +43,52 @@ impl Notify {
     }
 }
 
+/// A registered wait for a notification. A notification that comes before the wait is carried out
+/// ends it too.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    notified: EventListener,
+    woken: Arc<Mutex<Vec<Waker>>>,
+    until: Option<Instant>,
+}
+
+impl Listening {
+    fn block(self) {
+        match self.until {
+            Some(until) => drop(self.notified.wait_deadline(until)),
+            None => self.notified.wait(),
+        }
+    }
+
+    /// Waits until the notification comes, or the time is over. Dropping the future ends this wait
+    /// only.
+    pub(crate) async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) {
+        let span = self
+            .until
+            .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        // Declare this before the listener, so that it drops after the listener. Dropping a waker
+        // under the event's own lock could deadlock.
+        let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
+        let (mut notified, mut sleep) = (pin!(self.notified), pin!(sleep(span)));
+        poll_fn(|context| {
+            relay.forward_to(context.waker());
+            let relayed = Waker::from(Arc::clone(&relay));
+            match notified.as_mut().poll(&mut Context::from_waker(&relayed)) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => sleep.as_mut().poll(context).map(drop),
+            }
+        })
+        .await;
+    }
+}
+
 /// A registered wait for the next change of the session, such as the end of a login. A change that
 /// comes before [`block`](Self::block) or [`or`](Self::or) is called ends the wait too.
 #[derive(Debug)]
 #[must_use = "a call that does not wait asks again at once, and gets the same answer"]
 pub struct Wait {
-    settled: EventListener,
-    woken: Arc<Mutex<Vec<Waker>>>,
-    /// `None` if the instant lies beyond the range of the clock.
-    until: Option<Instant>,
-    call: Call,
+    pub(crate) listening: Listening,
+    pub(crate) call: Call,
 }
 
 impl Wait {
@@ -69,10 +106,7 @@ impl Wait {
     /// Blocks this thread until the session changes, or the time is over. Admit the returned call
     /// again.
     pub fn block(self) -> Call {
-        match self.until {
-            Some(until) => drop(self.settled.wait_deadline(until)),
-            None => self.settled.wait(),
-        }
+        self.listening.block();
         self.call
     }
 
@@ -82,22 +116,7 @@ impl Wait {
     ///
     /// Dropping the future ends this wait only.
     pub async fn or<F: Future>(self, sleep: impl FnOnce(Duration) -> F) -> Call {
-        let span = self
-            .until
-            .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
-        // Declare this before the listener, so that it drops after the listener. Dropping a waker
-        // under the event's own lock could deadlock.
-        let relay = Arc::new(DeferredWaker { woken: self.woken, waker: Mutex::new(None) });
-        let (mut settled, mut sleep) = (pin!(self.settled), pin!(sleep(span)));
-        poll_fn(|context| {
-            relay.forward_to(context.waker());
-            let relayed = Waker::from(Arc::clone(&relay));
-            match settled.as_mut().poll(&mut Context::from_waker(&relayed)) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => sleep.as_mut().poll(context).map(drop),
-            }
-        })
-        .await;
+        self.listening.or(sleep).await;
         self.call
     }
 }

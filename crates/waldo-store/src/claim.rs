@@ -91,7 +91,7 @@ impl Claim {
         now: Now,
     ) -> (Self, Ask) {
         let seal = member.seal_of(session);
-        member.leased = None;
+        (member.leased, member.holds_lease) = (None, false);
         member.suspect(session, now);
         let claim = Self {
             seal,

@@ -30,6 +30,8 @@ pub struct Member {
     adopted_at: Option<Instant>,
     /// The number of the login that this session makes for the fleet.
     pub(crate) leased: Option<u64>,
+    /// Whether the session has logged in under a lease, and has not told the store yet.
+    pub(crate) holds_lease: bool,
     /// The login whose stored token was refused, if sharing may have ended the token.
     suspect: Option<u64>,
     /// Until then, the session does not share.
@@ -56,6 +58,7 @@ impl Member {
             chain: 0,
             adopted_at: None,
             leased: None,
+            holds_lease: false,
             suspect: None,
             private_until: Instant::from_start(Duration::ZERO),
             jitter: fastrand::Rng::with_seed(seed),

@@ -23,6 +23,7 @@ const TRIES: u32 = 5;
 pub struct Report {
     seal: Arc<Seal>,
     news: News,
+    ends_lease: bool,
     tries: u32,
     pending: Option<(Document, Time)>,
 }
@@ -53,6 +54,7 @@ impl Report {
     pub fn of_login(member: &mut Member, session: &Session, now: Now) -> Option<Self> {
         let seal = member.seal_of(session);
         let leased = member.leased.take();
+        let ends_lease = leased.is_some();
         let news = if let Some(failure) = session.failure(now) {
             News::Failure(failure, leased?)
         } else {
@@ -61,11 +63,12 @@ impl Report {
             // Sharing may have ended the last token. So the call that is sent again uses the new one
             // first, or another session could end that one, too.
             if member.is_suspicious() {
+                member.holds_lease = ends_lease;
                 return None;
             }
             News::Token(session.snapshot(now)?, fence)
         };
-        member.may_share(now.monotonic).then(|| Self::new(seal, news))
+        member.may_share(now.monotonic).then(|| Self::new(seal, news, ends_lease))
     }
 
     /// What [`Member::has_report`] has found; `None` if another thread has told it.
@@ -83,7 +86,13 @@ impl Report {
             Some(fence) => News::Harm(fence, session.snapshot(now)?, member.chain()),
             None => News::Renewed(session.snapshot(now)?, member.chain()),
         };
-        Some(Self::new(seal, news))
+        let ends_lease = std::mem::take(&mut member.holds_lease);
+        Some(Self::new(seal, news, ends_lease))
+    }
+
+    /// Whether this report ends a lease. Then other sessions may wait for it.
+    pub fn ends_lease(&self) -> bool {
+        self.ends_lease
     }
 
     /// The name of the document.
@@ -91,8 +100,8 @@ impl Report {
         self.seal.key()
     }
 
-    fn new(seal: Arc<Seal>, news: News) -> Self {
-        Self { seal, news, tries: 0, pending: None }
+    fn new(seal: Arc<Seal>, news: News, ends_lease: bool) -> Self {
+        Self { seal, news, ends_lease, tries: 0, pending: None }
     }
 
     /// Takes the answer to [`Tell::Read`], with which every report begins.
