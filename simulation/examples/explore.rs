@@ -291,14 +291,18 @@ mod tests {
     struct LogsInByGet;
 
     impl Wrong for LogsInByGet {
-        const DEFECT: Defect = Defect::LoginByGet;
+        fn defect() -> Defect {
+            Defect::LoginByGet
+        }
     }
 
     /// Breaks an invariant only if two calls wait for a login.
     struct LogsInForEach;
 
     impl Wrong for LogsInForEach {
-        const DEFECT: Defect = Defect::OneLoginPerWaiter;
+        fn defect() -> Defect {
+            Defect::OneLoginPerWaiter
+        }
     }
 
     fn ended<M: Machine>(arguments: &[&str]) -> ExitCode {

@@ -64,7 +64,9 @@ fn each_check_has_one_target_and_corpus() {
 struct LogsInByGet;
 
 impl Wrong for LogsInByGet {
-    const DEFECT: Defect = Defect::LoginByGet;
+    fn defect() -> Defect {
+        Defect::LoginByGet
+    }
 }
 
 #[test]

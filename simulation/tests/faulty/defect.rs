@@ -66,5 +66,5 @@ pub(crate) enum Defect {
 
 /// Which defect a machine has, as a type.
 pub(crate) trait Wrong {
-    const DEFECT: Defect;
+    fn defect() -> Defect;
 }

@@ -57,12 +57,12 @@ const MINUTES: Nanos = 120 * SECOND;
 
 impl<W: Wrong> Faulty<W> {
     fn has(defect: Defect) -> bool {
-        W::DEFECT == defect
+        W::defect() == defect
     }
 
     fn limits() -> Limits {
         let documented = Limits::DOCUMENTED;
-        match W::DEFECT {
+        match W::defect() {
             Defect::LeewayTooLarge => {
                 Limits { leeway: (60 * SECOND, 1), one_shot_leeway: (60 * SECOND, 1), ..documented }
             }
@@ -94,7 +94,7 @@ impl<W: Wrong> Faulty<W> {
             let past = Self::has(Defect::RefersToThePast);
             return refuse(Why::Foreign, if past { 0 } else { now.mono });
         }
-        match (W::DEFECT, call.caller.deadline) {
+        match (W::defect(), call.caller.deadline) {
             (Defect::RefusesWhatItHolds, Some(deadline)) => {
                 return refuse(Why::Deadline, deadline);
             }
@@ -112,7 +112,7 @@ impl<W: Wrong> Faulty<W> {
     }
 
     fn log_in(&mut self, mut call: Call, now: Time) -> Step<Self> {
-        let waits_first = match W::DEFECT {
+        let waits_first = match W::defect() {
             Defect::WaitsForNothing => !call.has_waited,
             Defect::WaitsForEver => {
                 self.rules.logins > 0 && self.rules.held.is_none() && self.rules.cause.is_none()
@@ -130,7 +130,7 @@ impl<W: Wrong> Faulty<W> {
         let date = date(headers);
         for value in headers.get_all(AUTHORIZATION) {
             let renewal = renewal(value);
-            let forced = match (W::DEFECT, &renewal) {
+            let forced = match (W::defect(), &renewal) {
                 (Defect::RenewalsIgnored, _) => return,
                 (Defect::BlankRenewalHeld, Renewal::Malformed(_)) => {
                     Some(Minted { text: String::new(), exp: Some(i64::MAX / 2), iat: None })
@@ -166,7 +166,7 @@ impl<W: Wrong> Faulty<W> {
     fn challenge(&mut self, attempt: Attempt, headers: &HeaderMap, now: Time) -> Option<Call> {
         let Attempt { mut call, token: sent, .. } = attempt;
         let newer = self.rules.held.as_ref().map(|held| held.generation > sent.generation);
-        match (W::DEFECT, newer) {
+        match (W::defect(), newer) {
             (Defect::RetryWithoutBound, _) => return Some(call),
             (Defect::UnconditionalDrop, Some(true)) => self.rules.held = None,
             (Defect::KeepsRefusedToken, _) | (Defect::GivesUpWithNewerToken, Some(true)) => {
@@ -193,7 +193,7 @@ impl<W: Wrong> Faulty<W> {
         self.rules.said.clear();
         self.rules.limits = Self::limits();
         if let Some(held) = &mut self.rules.held {
-            match W::DEFECT {
+            match W::defect() {
                 Defect::WallClockOnly => held.lifetime.from.mono = FOREVER,
                 Defect::MonotonicOnly => held.lifetime.from.wall = Nanos::MAX / 2,
                 _ => {}
@@ -219,7 +219,7 @@ impl<W: Wrong> Machine for Faulty<W> {
 
     fn admit(&mut self, mut call: Call, request: &mut Request<Vec<u8>>, now: Now) -> Step<Self> {
         let now = Time::from(now);
-        let ignores_lease = match W::DEFECT {
+        let ignores_lease = match W::defect() {
             Defect::ExpiryForgotten => {
                 self.rules.lease.as_ref().is_some_and(|lease| lease.expires_at <= now.mono)
             }
@@ -274,7 +274,7 @@ impl<W: Wrong> Machine for Faulty<W> {
     fn conclude(&mut self, mut attempt: Attempt, head: Head<'_>, now: Now) -> Option<Call> {
         let (status, now) = (head.status.as_u16(), Time::from(now));
         let foreign = head.uri().is_some_and(|uri| uri.host() != Some(HOST));
-        let trusted = match W::DEFECT {
+        let trusted = match W::defect() {
             Defect::RenewsFromAnyOrigin => true,
             Defect::TrustsForeign401 => status == 401,
             _ => false,
@@ -317,7 +317,7 @@ impl<W: Wrong> Machine for Faulty<W> {
             serde_json::json!({ "apiKey": Server::KEY_ID, "clientSecret": Server::KEY_SECRET });
         let mut request = Request::post(LOGIN).body(body.to_string().into_bytes()).unwrap();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match W::DEFECT {
+        match W::defect() {
             Defect::LoginByGet => *request.method_mut() = Method::GET,
             Defect::LoginElsewhere => {
                 *request.uri_mut() = Uri::from_static("https://waldo.example/authenticate");
@@ -334,7 +334,7 @@ impl<W: Wrong> Machine for Faulty<W> {
     }
 
     fn expires_at(login: &Leading) -> Instant {
-        instant(match W::DEFECT {
+        instant(match W::defect() {
             Defect::LeaseWithoutEnd => login.sent.mono + 30 * SECOND,
             Defect::LeaseOfADay => login.sent.mono + 24 * HOUR,
             Defect::LeaseOfNothing => login.sent.mono,
@@ -386,7 +386,7 @@ impl<W: Wrong> Machine for Faulty<W> {
     }
 
     fn say(&self, _: Now) -> String {
-        match (&self.rules.held, W::DEFECT) {
+        match (&self.rules.held, W::defect()) {
             (Some(held), Defect::SpeaksOfTokens) => format!("cache hit: {}", held.token.text),
             (_, Defect::SpeaksOfKeys) => format!("logged in as {}", Server::KEY_ID),
             (_, Defect::SpeaksOfSecrets) => format!("the password is {}", Server::KEY_SECRET),

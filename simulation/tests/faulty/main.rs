@@ -8,6 +8,7 @@
 mod defect;
 mod machine;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -18,17 +19,33 @@ use waldo_simulation::invariants::{INVARIANTS, Invariant};
 use waldo_simulation::{Failure, InjectedFault, Kind, Plan, Setup, exhaustive, replay, seeded};
 use waldo_test_driver::server::{Policy, Rotation};
 
+thread_local! {
+    static PLANTED: Cell<Defect> = const { Cell::new(Defect::None) };
+}
+
+/// The defect that a test plants in the machines of its thread. With a type for each defect, the
+/// compiler would make the whole search sixty times.
+struct Planted;
+
+impl Wrong for Planted {
+    fn defect() -> Defect {
+        PLANTED.get()
+    }
+}
+
 /// The setup that shows a defect: which server, and what has to go wrong for it to be seen.
 fn setup(calls: usize, budget: u32, rotation: Rotation, faults: &[InjectedFault]) -> Setup {
     Setup::calls(calls, rotation).with(budget, faults)
 }
 
 /// Searches ever larger simulations, so that the first failure is a small one.
-fn search<W: Wrong>(
+fn search(
+    defect: Defect,
     shape: &dyn Fn(Setup) -> Setup,
     rotation: Rotation,
     faults: &[InjectedFault],
 ) -> Failure {
+    PLANTED.set(defect);
     for size in 1..=5_u32 {
         for budget in 0..size {
             let calls = usize::try_from(size - budget).unwrap();
@@ -36,18 +53,18 @@ fn search<W: Wrong>(
                 continue;
             }
             if let Err(failure) =
-                exhaustive::<Faulty<W>>(&shape(setup(calls, budget, rotation, faults)))
+                exhaustive::<Faulty<Planted>>(&shape(setup(calls, budget, rotation, faults)))
             {
                 return *failure;
             }
         }
     }
-    panic!("no invariant catches {:?}", W::DEFECT)
+    panic!("no invariant catches {defect:?}")
 }
 
-fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
+fn check(defect: Defect, clause: &str, failure: &Failure) {
     assert_eq!(failure.violation.path(), clause, "{failure}");
-    let mut words = String::new();
+    let (name, mut words) = (format!("{defect:?}"), String::new());
     for letter in name.chars() {
         if letter.is_uppercase() && !words.is_empty() {
             words.push('_');
@@ -71,28 +88,18 @@ fn check<W: Wrong>(name: &str, clause: &str, failure: &Failure) {
     );
 }
 
-/// A machine with this defect.
-macro_rules! wrong {
-    ($name:ident: $defect:ident) => {
-        struct $name;
-        impl Wrong for $name {
-            const DEFECT: Defect = Defect::$defect;
-        }
-    };
-}
-
 /// One test for each defect: the clause that catches it, the server, and the faults to look among.
 macro_rules! faulty_machines {
     ($($test:ident: $defect:ident, $clause:literal, $rotation:expr, [$($fault:ident),*] $(, $shape:expr)?;)*) => {
         $(
             #[test]
             fn $test() {
-                wrong!(This: $defect);
                 #[allow(unused_mut, unused_assignments, reason = "most need no other shape")]
                 let mut shape: &dyn Fn(Setup) -> Setup = &|setup| setup;
                 $(shape = &$shape;)?
                 let faults = [$(InjectedFault::$fault),*];
-                check::<This>(stringify!($defect), $clause, &search::<This>(shape, $rotation, &faults));
+                let failure = search(Defect::$defect, shape, $rotation, &faults);
+                check(Defect::$defect, $clause, &failure);
             }
         )*
 
@@ -188,27 +195,33 @@ fn second(setup: Setup) -> Setup {
 }
 
 /// A defect that another one's story tells already, or whose story is long.
-fn expect<W: Wrong>(
+fn expect(
+    defect: Defect,
     clause: &str,
     shape: &dyn Fn(Setup) -> Setup,
     rotation: Rotation,
     faults: &[InjectedFault],
 ) {
-    let failure = search::<W>(shape, rotation, faults);
+    let failure = search(defect, shape, rotation, faults);
     assert_eq!(failure.violation.path(), clause, "{failure}");
 }
 
 #[test]
 fn a_call_waits_for_ever() {
-    wrong!(This: WaitsForEver);
     let faults = [InjectedFault::AbandonedLogin];
-    expect::<This>("everyone-ends/unanswered", &|setup| setup, Rotation::Lenient, &faults);
+    expect(
+        Defect::WaitsForEver,
+        "everyone-ends/unanswered",
+        &|setup| setup,
+        Rotation::Lenient,
+        &faults,
+    );
 }
 
 #[test]
 fn a_body_that_is_gone_is_sent_again() {
-    wrong!(This: BrokenUploadSentAgain);
-    expect::<This>(
+    expect(
+        Defect::BrokenUploadSentAgain,
         "bounded-call/body",
         &one_shot,
         Rotation::Lenient,
@@ -219,68 +232,69 @@ fn a_body_that_is_gone_is_sent_again() {
 /// A lenient server retires no token, so nothing is disturbed by calls in flight.
 #[test]
 fn a_lenient_server_disturbs_nothing() {
-    wrong!(This: CallsTheLogin);
-    expect::<This>("strict-is-fine/undisturbed", &|setup| setup, Rotation::Lenient, &[]);
+    expect(
+        Defect::CallsTheLogin,
+        "strict-is-fine/undisturbed",
+        &|setup| setup,
+        Rotation::Lenient,
+        &[],
+    );
 }
 
 /// A defect that only the second process shows is seen, in its steps and at the end of the run.
 #[test]
 fn the_second_process_is_judged() {
-    wrong!(Ignores: RenewalsIgnored);
-    wrong!(NeverCloses: PermanentOpenCircuit);
-    wrong!(Keeps: KeepsUnknownTokens);
-    wrong!(Speaks: SpeaksOfTokens);
-    expect::<Ignores>("freshest-wins/not-held", &second, Rotation::Lenient, &[]);
-    expect::<NeverCloses>(
+    expect(Defect::RenewalsIgnored, "freshest-wins/not-held", &second, Rotation::Lenient, &[]);
+    expect(
+        Defect::PermanentOpenCircuit,
         "everyone-ends/recovery",
         &second,
         Rotation::Lenient,
         &[InjectedFault::RevokedKey],
     );
-    expect::<Keeps>(
+    expect(
+        Defect::KeepsUnknownTokens,
         "outage-ends/half-a-minute",
         &second,
         Rotation::Lenient,
         &[InjectedFault::RevokedToken],
     );
-    expect::<Speaks>("silent/token", &second, Rotation::Lenient, &[]);
+    expect(Defect::SpeaksOfTokens, "silent/token", &second, Rotation::Lenient, &[]);
 }
 
 /// What takes many faults to be seen is looked for by chance.
-fn chance<W: Wrong>(name: &str, clause: &str, fault: InjectedFault) {
+fn chance(defect: Defect, clause: &str, fault: InjectedFault) {
+    PLANTED.set(defect);
     let setup = Setup { steps: 300, budget: u32::MAX, ..setup(2, 0, Rotation::Lenient, &[fault]) };
     let plan = Plan::Given(Box::new(setup));
-    let failure = (0..500).find_map(|seed| seeded::<Faulty<W>>(&plan, seed).err()).unwrap();
+    let failure = (0..500).find_map(|seed| seeded::<Faulty<Planted>>(&plan, seed).err()).unwrap();
     assert!(
         failure.to_string().contains(&format!("found from the seed {}", failure.seed.unwrap()))
     );
     // What was found is found again from its choices.
-    let again = replay::<Faulty<W>>(&plan, &failure.trail).unwrap_err();
+    let again = replay::<Faulty<Planted>>(&plan, &failure.trail).unwrap_err();
     assert_eq!(again.transcript.to_string(), failure.transcript.to_string());
-    check::<W>(name, clause, &failure);
+    check(defect, clause, &failure);
 }
 
 #[test]
 fn every_refusal_drops_a_token() {
-    wrong!(This: DropsWithoutBudget);
-    chance::<This>("DropsWithoutBudget", "bounded-logins/budget", InjectedFault::RouteRefuses);
+    chance(Defect::DropsWithoutBudget, "bounded-logins/budget", InjectedFault::RouteRefuses);
 }
 
 #[test]
 fn an_expiry_is_no_failure() {
-    wrong!(This: ExpiryForgotten);
-    chance::<This>("ExpiryForgotten", "bounded-failures/three-failures", InjectedFault::Delay);
+    chance(Defect::ExpiryForgotten, "bounded-failures/three-failures", InjectedFault::Delay);
 }
-
-wrong!(Right: None);
 
 /// Without a defect, the same machine breaks no invariant: so it is the faults that are caught.
 #[test]
 fn the_machine_without_a_defect_keeps_every_invariant() {
+    PLANTED.set(Defect::None);
     for rotation in [Rotation::Lenient, Rotation::Strict] {
         for (calls, budget) in [(1, 2), (2, 1), (3, 0)] {
             let setup = setup(calls, budget, rotation, InjectedFault::TEN);
-            if let Err(failure) = exhaustive::<Faulty<Right>>(&setup) {
+            if let Err(failure) = exhaustive::<Faulty<Planted>>(&setup) {
                 panic!("{failure}");
             }
         }
