@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each defect is planted in one place")]
 
 use std::error::Error;
+use std::thread;
 use std::time::Duration;
 
 use http::header::{
@@ -272,7 +273,7 @@ fn keep_token(headers: &mut HeaderMap) {
 #[test]
 fn each_planted_defect_is_found_and_named() {
     use Defect::*;
-    for (defect, scenario, told) in [
+    let cases = [
         (DropsQuery, "a-query-arrives-as-it-is", "expected that each attempt has its query, ?b=2"),
         (DropsQueryOnResend, "a-query-arrives-as-it-is", "it had none"),
         (SortsQuery, "a-query-arrives-as-it-is", "it had ?&a=&a=1&b=2"),
@@ -362,7 +363,8 @@ fn each_planted_defect_is_found_and_named() {
         (CutsLongBodies, "a-response-is-delivered-whole", "it was delivered another"),
         (TrimsBodies, "a-response-is-delivered-whole", "it was delivered another"),
         (TrimsBodiesAtStart, "a-response-is-delivered-whole", "it was delivered another"),
-    ] {
+    ];
+    let judge = |(defect, scenario, told): (Defect, &str, &str)| {
         let adapter = Cancellable { defect: Some(defect) };
         let result = conformance::certify_one(&adapter, scenario).unwrap();
         let text = result.to_string();
@@ -370,6 +372,10 @@ fn each_planted_defect_is_found_and_named() {
         let everywhere = [AddsHeader, LogsInWithCookie, LogsInForGzip, LogsInWithQuery];
         let other = conformance::certify_one(&adapter, "cold-start").unwrap();
         assert_ne!(other.is_passed(), everywhere.contains(&defect), "{defect:?}");
+    };
+    // Most of the time is waiting, so eight run at once.
+    for some in cases.chunks(8) {
+        thread::scope(|scope| some.iter().for_each(|case| drop(scope.spawn(|| judge(*case)))));
     }
 }
 
