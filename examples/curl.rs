@@ -82,7 +82,7 @@ fn exchange(
     let (head, read) = (RefCell::new(Vec::new()), Cell::new(None));
     easy.url(&request.uri().to_string())?;
     easy.post_fields_copy(request.body())?;
-    // No proxy at all, as the simplest way to have none for what goes out in clear.
+    // No proxy at all: the simplest way to send nothing in clear text to a proxy.
     easy.noproxy("*")?;
     easy.custom_request(request.method().as_str())?;
     easy.nobody(request.method() == Method::HEAD)?;

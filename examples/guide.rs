@@ -34,7 +34,7 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 
 impl Api {
     fn new(session: SharedSession) -> Self {
-        // No proxy at all, as the simplest way to have none for what goes out in clear.
+        // No proxy at all: the simplest way to send nothing in clear text to a proxy.
         let agent =
             Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
         Self { session, agent: agent.build().into() }
@@ -174,13 +174,13 @@ fn read(
 
 // Here ends the embedding.
 
-/// What makes the clients that are to be certified.
+/// Makes the clients to certify.
 struct Mine;
 
 impl Adapter for Mine {
     type Client = Api;
 
-    // What they cannot do, honestly: it is skipped, and the report says so.
+    // What these clients cannot do. The suite skips its scenarios, and the report lists them.
     fn lacks(&self) -> &[Need] {
         // Here: a thread that blocks is not cancelled, a login goes on behind its call, and ureq
         // hands out a 401 to a held-back body only once the server closes.

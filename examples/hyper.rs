@@ -31,7 +31,7 @@ use waldo_emulator::Emulator;
 use waldo_emulator::model::Server;
 use waldo_examples::check;
 
-/// It follows no redirects, and to it every status is an answer.
+/// An HTTP client that follows no redirects, and returns each status as a response.
 pub(crate) type Http = Client<HttpConnector, Held>;
 
 /// Anything that ends a call without a response.
