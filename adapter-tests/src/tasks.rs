@@ -29,7 +29,7 @@ pub fn rule_26_store_that_falls_silent_after_login_fails_no_call<A: Adapter>() {
     let (emulator, client) = before_login::<A>(&store);
     let asked = store.asked();
     store.fall_silent_after(BEFORE);
-    let call = Call::get("/customer?field=id").within(Duration::from_secs(3));
+    let call = Call::get("/customer?field=id").within(Duration::from_secs(10));
     assert_eq!(client.send(call).unwrap().status, 200);
     assert_eq!(emulator.stats().server.logins(), 2);
     assert_eq!(store.asked(), asked + BEFORE);
