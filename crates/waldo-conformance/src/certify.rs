@@ -13,12 +13,12 @@ use crate::report::{Certified, Report, Verdict};
 use crate::stage::Stage;
 
 /// How many scenarios run at once. They spend most of their time on lifetimes and waits.
-const LANES: usize = 8;
+const LANES: usize = 4;
 
 /// Runs all scenarios of the suite against the adapter. A few scenarios run at once, each with its
 /// own client.
 ///
-/// If the adapter passes, this takes about 6 s on an idle machine, mostly for lifetimes and waits.
+/// If the adapter passes, this takes about 9 s on an idle machine, mostly for lifetimes and waits.
 pub fn certify(adapter: &impl Adapter) -> Report {
     certify_all(adapter, scenario::all())
 }
