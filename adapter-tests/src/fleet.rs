@@ -17,23 +17,33 @@ use crate::site::{Program, TIMEOUT, emulator, on_threads};
 const FLEET: usize = 16;
 
 /// A store in memory that counts what it is asked, and that can be away.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TestStore {
     documents: MemoryStore,
     asked: AtomicUsize,
-    is_away: AtomicBool,
     returns_garbage: AtomicBool,
-    /// After that many questions, a task gets no answer any more; 0 if it gets each answer.
+    /// After that many questions, a task gets no answer any more.
     silent_after: AtomicUsize,
-    /// After that many questions, the store is away; 0 if it stays.
+    /// After that many questions, the store is away.
     away_after: AtomicUsize,
+}
+
+impl Default for TestStore {
+    fn default() -> Self {
+        Self {
+            documents: MemoryStore::new(),
+            asked: AtomicUsize::new(0),
+            returns_garbage: AtomicBool::new(false),
+            silent_after: AtomicUsize::new(usize::MAX),
+            away_after: AtomicUsize::new(usize::MAX),
+        }
+    }
 }
 
 impl TestStore {
     fn answer<T>(&self, answer: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
-        let is_over = is_over(&self.away_after, asked);
-        if is_over || self.is_away.load(Ordering::SeqCst) {
+        if asked >= self.away_after.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreProblem::Unreachable, "the store is away"));
         }
         answer()
@@ -55,18 +65,13 @@ impl TestStore {
 
     /// An answer takes several steps of the runtime, as that of a server does.
     async fn think(&self) {
-        if is_over(&self.silent_after, self.asked()) {
+        if self.asked() >= self.silent_after.load(Ordering::SeqCst) {
             pending::<()>().await;
         }
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
     }
-}
-
-fn is_over(limit: &AtomicUsize, asked: usize) -> bool {
-    let limit = limit.load(Ordering::SeqCst);
-    limit > 0 && asked >= limit
 }
 
 impl Store for TestStore {
@@ -188,7 +193,7 @@ pub fn rule_25_sent_call_asks_no_store<A: Adapter>() {
 
 pub fn rule_26_store_that_is_away_fails_no_call<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::<TestStore>::default());
-    store.is_away.store(true, Ordering::SeqCst);
+    store.go_away_after(0);
     let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
     assert_eq!((first.status(), second.status()), (200, 200));
     assert_eq!(emulator.stats().server.logins(), 2);

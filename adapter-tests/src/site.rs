@@ -88,7 +88,7 @@ thread_local! {
 }
 
 /// A program of one thread, which does nothing between its calls.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Program(Rc<Runtime>);
 
 impl Program {

@@ -10,8 +10,8 @@ use crate::fleet::{TestStore, program};
 use crate::listener::Listener;
 use crate::site::{emulator, on_threads};
 
-/// The questions of a call before it tells the store of its login: it reads a token, which the server
-/// refuses, reads the document again, and takes the lease.
+/// The questions of a call before it tells the store of its login. The call reads a token, which the
+/// server refuses, reads the document again, and takes the lease.
 const BEFORE: usize = 3;
 
 /// A program that makes such a call next.

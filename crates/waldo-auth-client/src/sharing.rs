@@ -71,20 +71,18 @@ impl<S: ?Sized> Sharing<S> {
         sharing
     }
 
-    /// Whether [`report`](Self::report) may have something to tell. This reads the clock, and takes
-    /// no lock.
-    pub fn may_report(&self, resent: bool) -> bool {
-        resent || millis(self.session.now()) >= self.shared.report_at.load(Ordering::Relaxed)
-    }
-
     /// Runs a step of a claim or a report under the session's lock.
     fn step<R>(&self, run: impl FnOnce(&mut Member, &mut Session, Now) -> R) -> R {
         self.session.with(|session, now| self.shared.step(session, now, run))
     }
 
-    /// Runs a step of a login, whose events go to the subscriber of its leader.
-    fn step_of<R>(&self, lead: &Lead, run: impl FnOnce(&mut Member, &mut Session, Now) -> R) -> R {
-        lead.subscriber.with(|| self.step(run))
+    /// Runs a step whose events go to this subscriber: that of a login's leader, or of a call.
+    fn step_for<R>(
+        &self,
+        subscriber: &Subscriber,
+        run: impl FnOnce(&mut Member, &mut Session, Now) -> R,
+    ) -> R {
+        subscriber.with(|| self.step(run))
     }
 
     fn begin_claim(&self, lead: &mut Lead) -> (Claim, Ask) {
@@ -94,7 +92,9 @@ impl<S: ?Sized> Sharing<S> {
         }
         // The lease of the fleet ends after the login's own time, so that the work ends first.
         let span = lead.timeout().saturating_add(Duration::from_secs(1));
-        self.step_of(lead, |member, session, now| Claim::begin(member, session, span, now))
+        self.step_for(&lead.subscriber, |member, session, now| {
+            Claim::begin(member, session, span, now)
+        })
     }
 
     /// Ends a claim, and wakes the calls that wait, unless this session has to log in.
@@ -119,7 +119,13 @@ impl<S: ?Sized> Sharing<S> {
         None
     }
 
+    /// What a response brings to the store. If there is nothing yet, this reads the clock, and takes
+    /// no lock.
     fn begin_report(&self, resent: bool) -> Option<Report> {
+        let report_at = self.shared.report_at.load(Ordering::Relaxed);
+        if !resent && millis(self.session.now()) < report_at {
+            return None;
+        }
         let report =
             self.step(|member, session, now| Report::of_response(member, session, resent, now));
         if report.is_none() {
@@ -156,7 +162,7 @@ impl Sharing<dyn Store> {
             ask = match ask {
                 Ask::Read => {
                     let answer = self.store.read(claim.key());
-                    self.step_of(&lead, |member, session, now| {
+                    self.step_for(&lead.subscriber, |member, session, now| {
                         claim.read(member, session, answer, now)
                     })
                 }
@@ -167,7 +173,7 @@ impl Sharing<dyn Store> {
                         &new.document,
                         new.keep,
                     );
-                    self.step_of(&lead, |member, session, now| {
+                    self.step_for(&lead.subscriber, |member, session, now| {
                         claim.replaced(member, session, answer, now)
                     })
                 }
@@ -185,13 +191,12 @@ impl Sharing<dyn Store> {
     /// response is a success, and that its call was sent again after a 401
     /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
     pub fn report(&self, resent: bool) {
-        if self.may_report(resent) {
-            self.tell(self.begin_report(resent));
+        if let Some(report) = self.begin_report(resent) {
+            self.tell(report);
         }
     }
 
-    fn tell(&self, report: Option<Report>) {
-        let Some(mut report) = report else { return };
+    fn tell(&self, mut report: Report) {
         let mut tell = Some(Tell::Read);
         while let Some(next) = tell {
             tell = match next {
@@ -230,14 +235,14 @@ impl Sharing<dyn AsyncStore> {
             ask = match ask {
                 Ask::Read => {
                     let answer = self.store.read(claim.key()).await;
-                    self.step_of(&lead, |member, session, now| {
+                    self.step_for(&lead.subscriber, |member, session, now| {
                         claim.read(member, session, answer, now)
                     })
                 }
                 Ask::Replace(new) => {
                     let (seen, document) = (new.seen.as_deref(), &new.document);
                     let answer = self.store.replace(claim.key(), seen, document, new.keep).await;
-                    self.step_of(&lead, |member, session, now| {
+                    self.step_for(&lead.subscriber, |member, session, now| {
                         claim.replaced(member, session, answer, now)
                     })
                 }
@@ -265,9 +270,6 @@ impl Sharing<dyn AsyncStore> {
         spawn: impl FnOnce(ReportFuture),
         sleep: impl FnOnce(Duration) -> F,
     ) {
-        if !self.may_report(resent) {
-            return;
-        }
         let Some(report) = self.begin_report(resent) else { return };
         let is_awaited = report.ends_lease();
         let half = left.map_or(Duration::MAX, |left| left / 2);
@@ -276,7 +278,7 @@ impl Sharing<dyn AsyncStore> {
             told.listen(crate::sync::Instant::now().checked_add(half.min(LONGEST_WAIT)));
         let (sharing, subscriber) = (self.clone(), Subscriber::current());
         spawn(Box::pin(async move {
-            sharing.tell(Some(report), &subscriber).await;
+            sharing.tell(report, &subscriber).await;
             told.notify_all();
         }));
         if is_awaited {
@@ -284,24 +286,21 @@ impl Sharing<dyn AsyncStore> {
         }
     }
 
-    async fn tell(&self, report: Option<Report>, subscriber: &Subscriber) {
-        let Some(mut report) = report else { return };
+    async fn tell(&self, mut report: Report, subscriber: &Subscriber) {
         let mut tell = Some(Tell::Read);
         while let Some(next) = tell {
             tell = match next {
                 Tell::Read => {
                     let answer = self.store.read(report.key()).await;
-                    subscriber.with(|| {
-                        self.step(|member, session, now| report.read(member, session, answer, now))
+                    self.step_for(subscriber, |member, session, now| {
+                        report.read(member, session, answer, now)
                     })
                 }
                 Tell::Replace(new) => {
                     let (seen, document) = (new.seen.as_deref(), &new.document);
                     let answer = self.store.replace(report.key(), seen, document, new.keep).await;
-                    subscriber.with(|| {
-                        self.step(|member, session, now| {
-                            report.replaced(member, session, answer, now)
-                        })
+                    self.step_for(subscriber, |member, session, now| {
+                        report.replaced(member, session, answer, now)
                     })
                 }
             };
@@ -330,16 +329,18 @@ impl<S: ?Sized> Reporter<S> {
 impl Reporter<dyn Store> {
     /// Tells the store the result of the login, which has ended.
     pub fn report(self) {
-        let report = self.take();
-        self.subscriber.with(|| self.sharing.tell(report));
+        if let Some(report) = self.take() {
+            self.subscriber.with(|| self.sharing.tell(report));
+        }
     }
 }
 
 impl Reporter<dyn AsyncStore> {
     /// Tells the store the result of the login, which has ended.
     pub async fn report(self) {
-        let report = self.take();
-        self.sharing.tell(report, &self.subscriber).await;
+        if let Some(report) = self.take() {
+            self.sharing.tell(report, &self.subscriber).await;
+        }
     }
 }
 

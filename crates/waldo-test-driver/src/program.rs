@@ -15,8 +15,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// What a test does without a program that the test starts, such as a server of Redis: it fails if
-/// `WALDO_PROGRAMS` is `required`. Otherwise it says on stderr that the test is skipped, and returns
-/// `None`.
+/// `WALDO_PROGRAMS` is `required`. Otherwise it says on stderr that the test is skipped, and
+/// returns `None`.
 ///
 /// # Panics
 /// The program is required, or the variable has another value.

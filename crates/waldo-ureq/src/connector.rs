@@ -251,7 +251,7 @@ fn wipe(buffers: &mut dyn Buffers) {
     zero(buffers.output());
 }
 
-/// `Zeroize` writes a slice byte by byte, which would take ten times as long for these large buffers.
+/// `Zeroize` writes a slice byte by byte, which would take far longer for these large buffers.
 fn zero(buffer: &mut [u8]) {
     buffer.fill(0);
     optimization_barrier(buffer);
