@@ -161,7 +161,7 @@ fn server_ignoring_expect_gets_body_after_delay() {
         });
         // Also with an agent that would wait for ever, and with one whose reads are shorter than
         // the wait.
-        let short = Some(Duration::from_millis(100));
+        let short = Some(Duration::from_millis(500));
         for settings in [
             settings().timeout_await_100(short).build(),
             settings().timeout_await_100(None).build(),
