@@ -3,16 +3,17 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use waldo_auth_client::{Explanation, Refusal, StoreProblem, StoreState};
-use waldo_emulator::model::{Answer, Fault};
+use waldo_emulator::model::{Answer, Fault, Target};
 use waldo_emulator::{Emulator, Hold};
 use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
 
 use crate::adapter::{Adapter, Call, Kind, Setup};
 use crate::listener::Listener;
-use crate::site::{Program, TIMEOUT, emulator, on_threads};
+use crate::site::{Program, TIMEOUT, emulator, on_threads, with_one_login_for_all};
 
 const FLEET: usize = 16;
 
@@ -177,6 +178,27 @@ pub fn rule_26_program_that_ends_after_its_call_leaves_its_token<A: Adapter>() {
         assert_eq!(call(&second, path), status);
         assert_eq!(call(&first, "/customer?field=id"), 200);
         assert_eq!(emulator.stats().server.logins(), 2, "{path}");
+    }
+}
+
+/// The session owns the store. Whatever keeps the session keeps the store: a call that waited, or a
+/// login that has outlived its call.
+pub fn dropped_client_frees_its_session<A: Adapter>() {
+    let (emulator, listener, store) = (emulator(), Listener::new(), Arc::default());
+    let client = program::<A>(&emulator, &store);
+    let answers = with_one_login_for_all(4, &emulator, &listener, || client.status());
+    assert_eq!(answers, [200; 4]);
+    emulator.expire_all();
+    emulator.hold(Hold::logins());
+    let call = Call::get("/customer?field=id").within(Duration::from_millis(200));
+    assert!(client.send(call).unwrap_err().is_deadline());
+    emulator.release(Target::Login);
+    assert_eq!(client.status(), 200);
+    drop(client);
+    let began = Instant::now();
+    while Arc::strong_count(&store) > 1 {
+        assert!(began.elapsed() < TIMEOUT, "{store:?}");
+        thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -77,6 +77,7 @@ macro_rules! test_adapter {
                 rule_25_fleet_makes_one_login
                 rule_25_revoked_token_costs_fleet_one_login
                 rule_26_program_that_ends_after_its_call_leaves_its_token
+                dropped_client_frees_its_session
                 rule_25_sent_call_asks_no_store
                 rule_26_store_that_is_away_fails_no_call
                 rule_26_unreadable_document_is_replaced
