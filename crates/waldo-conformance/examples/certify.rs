@@ -116,7 +116,7 @@ impl AttoClient {
                     let left = deadline.saturating_duration_since(self.now().monotonic);
                     let (response, body) =
                         exchange(&request, left).map_err(|error| self.ending(&error, deadline))?;
-                    // The head counts by itself: a fresh token came whole, even if the body breaks
+                    // The head counts by itself: a renewed token came whole, even if the body breaks
                     // off. This is its own statement, to release the lock before the body is read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());
                     match verdict {
