@@ -80,7 +80,9 @@ fn a_call_without_a_connection_was_never_sent() {
                 let count = stream.read(&mut bytes).unwrap();
                 seen.extend_from_slice(&bytes[..count]);
             }
-            stream.write_all(grant(&jwt(1)).as_bytes()).unwrap();
+            // Otherwise the client may reuse the connection before it learns that it is closed.
+            let body = format!(r#"{{"token":"{}"}}"#, jwt(1));
+            stream.write_all(answer(200, "Connection: close\r\n", &body).as_bytes()).unwrap();
         });
         drop(client.token().await.unwrap());
         granting.join().unwrap();
