@@ -9,7 +9,7 @@ use std::time::Instant;
 use waldo_test_driver::scenario::{self, Precision, Scenario, Unmet};
 
 use crate::adapter::Adapter;
-use crate::report::{Certified, Report, Verdict};
+use crate::report::{Certified, Report, Status};
 use crate::stage::Stage;
 
 /// How many scenarios run at once. They spend most of their time on lifetimes and waits.
@@ -76,20 +76,20 @@ pub fn certify_one(adapter: &impl Adapter, name: &str) -> Result<Certified, NoSu
 
 fn run<A: Adapter>(adapter: &A, scenario: &Scenario) -> Certified {
     let began = Instant::now();
-    let done = |verdict| Certified::new(scenario, verdict, began.elapsed());
+    let done = |status| Certified::new(scenario, status, began.elapsed());
     if let Some(reason) = scenario.virtual_only() {
-        return done(Verdict::VirtualOnly(reason.to_owned()));
+        return done(Status::VirtualOnly(reason.to_owned()));
     }
     let mut lacking = scenario.needs();
     lacking.retain(|need| adapter.lacks().contains(need));
     if !lacking.is_empty() {
-        return done(Verdict::Skipped(lacking));
+        return done(Status::Skipped(lacking));
     }
     let unmet = match Stage::new(adapter, scenario) {
         Ok(mut stage) => scenario.perform(&mut stage, Precision::Bounds),
         Err(obstacle) => vec![Unmet::no_client(&obstacle)],
     };
-    done(if unmet.is_empty() { Verdict::Passed } else { Verdict::Failed(unmet) })
+    done(if unmet.is_empty() { Status::Passed } else { Status::Failed(unmet) })
 }
 
 /// How many names are proposed for an unknown name.

@@ -24,14 +24,14 @@ pub struct Certified {
     why: String,
     seen_in: Vec<String>,
     rules: Vec<u8>,
-    verdict: Verdict,
+    status: Status,
     took: Duration,
 }
 
 /// How one scenario ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 // The enum is exhaustive on purpose: a scenario passed, failed, or did not run.
-pub enum Verdict {
+pub enum Status {
     /// The run matched all expectations.
     Passed,
     /// The run did not meet these expectations.
@@ -44,13 +44,13 @@ pub enum Verdict {
 }
 
 impl Certified {
-    pub(super) fn new(scenario: &Scenario, verdict: Verdict, took: Duration) -> Self {
+    pub(super) fn new(scenario: &Scenario, status: Status, took: Duration) -> Self {
         Self {
             name: scenario.name().to_owned(),
             why: scenario.why().to_owned(),
             seen_in: scenario.seen_in().map(str::to_owned).collect(),
             rules: scenario.rules().to_vec(),
-            verdict,
+            status,
             took,
         }
     }
@@ -61,18 +61,18 @@ impl Certified {
     }
 
     /// How the scenario ended.
-    pub fn verdict(&self) -> &Verdict {
-        &self.verdict
+    pub fn status(&self) -> &Status {
+        &self.status
     }
 
     /// Whether the scenario failed.
     pub fn is_failed(&self) -> bool {
-        matches!(self.verdict, Verdict::Failed(_))
+        matches!(self.status, Status::Failed(_))
     }
 
     /// Whether the scenario passed.
     pub fn is_passed(&self) -> bool {
-        self.verdict == Verdict::Passed
+        self.status == Status::Passed
     }
 
     /// How long the scenario took.
@@ -83,15 +83,15 @@ impl Certified {
 
 impl fmt::Display for Certified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, why, seen_in, rules, verdict, took } = self;
-        match verdict {
-            Verdict::Passed => write!(f, "passed   {name} ({} ms)", took.as_millis()),
-            Verdict::VirtualOnly(reason) => write!(f, "virtual  {name}: {reason}"),
-            Verdict::Skipped(needs) => {
+        let Self { name, why, seen_in, rules, status, took } = self;
+        match status {
+            Status::Passed => write!(f, "passed   {name} ({} ms)", took.as_millis()),
+            Status::VirtualOnly(reason) => write!(f, "virtual  {name}: {reason}"),
+            Status::Skipped(needs) => {
                 let needs: Vec<String> = needs.iter().map(ToString::to_string).collect();
                 write!(f, "skipped  {name}: the adapter lacks {}", needs.join(", "))
             }
-            Verdict::Failed(unmet) => {
+            Status::Failed(unmet) => {
                 let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
                 let word = if rules.len() == 1 { "rule" } else { "rules" };
                 write!(f, "FAILED   {name}")?;
@@ -129,7 +129,7 @@ impl Report {
 
     /// How many scenarios were skipped, because the adapter lacks their needs.
     pub fn skipped(&self) -> usize {
-        self.results.iter().filter(|result| matches!(result.verdict, Verdict::Skipped(_))).count()
+        self.results.iter().filter(|result| matches!(result.status, Status::Skipped(_))).count()
     }
 
     /// The names of the scenarios that failed.
@@ -140,7 +140,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let virtual_only = |result: &&Certified| matches!(result.verdict, Verdict::VirtualOnly(_));
+        let virtual_only = |result: &&Certified| matches!(result.status, Status::VirtualOnly(_));
         let virtual_only = self.results.iter().filter(virtual_only).count();
         let (passed, failed, skipped) = (self.passed(), self.failed().len(), self.skipped());
         self.results.iter().try_for_each(|result| writeln!(f, "{result}"))?;
@@ -170,13 +170,13 @@ mod tests {
         Scenario::read(&json).unwrap()
     }
 
-    fn certified(verdict: Verdict) -> Certified {
-        Certified::new(&scenario("n", "[]", 200), verdict, Duration::from_millis(12))
+    fn certified(status: Status) -> Certified {
+        Certified::new(&scenario("n", "[]", 200), status, Duration::from_millis(12))
     }
 
     fn failed(name: &str, rules: &str, status: u16) -> Certified {
         let scenario = scenario(name, rules, status);
-        Certified::new(&scenario, Verdict::Failed(scenario.run()), Duration::ZERO)
+        Certified::new(&scenario, Status::Failed(scenario.run()), Duration::ZERO)
     }
 
     fn report(results: Vec<Certified>) -> Report {
@@ -186,14 +186,14 @@ mod tests {
     #[test]
     fn a_report_shows_each_result_and_repeated_findings() {
         let report = report(vec![
-            certified(Verdict::Passed),
-            certified(Verdict::Passed),
+            certified(Status::Passed),
+            certified(Status::Passed),
             failed("two", "[3]", 418),
             failed("three", "[1, 3]", 418),
             failed("four", "[]", 422),
-            certified(Verdict::Skipped([Need::Storage, Need::Reset].into())),
-            certified(Verdict::Skipped([Need::Deadlines].into())),
-            certified(Verdict::VirtualOnly("It takes long.".to_owned())),
+            certified(Status::Skipped([Need::Storage, Need::Reset].into())),
+            certified(Status::Skipped([Need::Deadlines].into())),
+            certified(Status::VirtualOnly("It takes long.".to_owned())),
         ]);
         let failure = |head: &str, status: u16| {
             format!(
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_report_certifies_what_passed_and_did_not_fail() {
-        let (passed, skipped) = (Verdict::Passed, Verdict::Skipped([Need::Reset].into()));
+        let (passed, skipped) = (Status::Passed, Status::Skipped([Need::Reset].into()));
         for (results, is_certified) in [
             (vec![certified(passed.clone()), certified(skipped.clone())], true),
             (vec![certified(passed.clone()), failed("n", "[]", 418)], false),

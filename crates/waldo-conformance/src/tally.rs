@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::report::{Certified, Verdict};
+use crate::report::{Certified, Status};
 
 /// How many findings are listed at most.
 const MOST: usize = 5;
@@ -19,7 +19,7 @@ impl<'a> Tally<'a> {
     pub(super) fn of(results: &'a [Certified]) -> Self {
         let (mut counts, mut failures) = (BTreeMap::new(), 0);
         for result in results {
-            let Verdict::Failed(unmet) = result.verdict() else { continue };
+            let Status::Failed(unmet) = result.status() else { continue };
             failures += 1;
             // Each scenario counts once for each finding.
             let gists: BTreeSet<&str> = unmet.iter().map(super::Unmet::gist).collect();

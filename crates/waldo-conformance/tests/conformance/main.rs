@@ -19,7 +19,7 @@ use std::error::Error;
 use std::sync::LazyLock;
 use std::thread;
 
-use waldo_conformance::{self as conformance, Adapter, Need, Report, Scenario, Setup, Verdict};
+use waldo_conformance::{self as conformance, Adapter, Need, Report, Scenario, Setup, Status};
 
 use crate::naive::{Habit, Naive};
 
@@ -173,13 +173,13 @@ fn report_ends_with_summary_of_common_failure() {
 fn skipped_scenario_is_reported_with_its_reason() {
     let certify = |name| conformance::certify_one(&Naive(Habit::LastOneWins), name);
     let skipped = certify("a-cancelled-call-leaves-no-trace").unwrap();
-    assert_eq!(*skipped.verdict(), Verdict::Skipped([Need::Cancellation].into()));
+    assert_eq!(*skipped.status(), Status::Skipped([Need::Cancellation].into()));
     assert_eq!(
         skipped.to_string(),
         "skipped  a-cancelled-call-leaves-no-trace: the adapter lacks cancellation"
     );
     let result = certify("probes-double").unwrap();
-    assert!(matches!(result.verdict(), Verdict::VirtualOnly(_)));
+    assert!(matches!(result.status(), Status::VirtualOnly(_)));
     assert_eq!(
         certify("cold-strat").unwrap_err().to_string().split(',').next(),
         Some("there is no scenario \"cold-strat\"; the nearest are cold-start")
