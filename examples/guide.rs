@@ -21,6 +21,8 @@ use waldo_auth_client::{AdmitError, Credentials, Snapshot};
 use waldo_conformance::{
     self as conformance, Adapter, Ask, BodyKind, Client, Ending, KeyPair, Lacking, Need, Setup,
 };
+use waldo_emulator::Emulator;
+use waldo_emulator::model::Server;
 
 /// One session for the whole program, and the stack to send with. Its clones share both.
 #[derive(Clone)]
@@ -241,7 +243,22 @@ impl Client for Api {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// A program's first call. The origin is that of the API, or of an emulator.
+fn first_call(
+    credentials: Credentials,
+    origin: &str,
+) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
+    let config = waldo_auth_client::config(credentials).origin(origin).build()?;
+    let api = Api::new(SharedSession::new(config));
+    let request = Request::get(format!("{origin}/customer?field=id")).body(Vec::new())?;
+    let call = Call::replayable().with_deadline(api.session.now().saturating_add(A_MINUTE));
+    Ok(api.send(call, request)?.status())
+}
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let emulator = Emulator::start(Server::default())?;
+    let credentials = Credentials::new(Server::KEY_ID, Server::KEY_SECRET)?;
+    println!("the first call was answered {}", first_call(credentials, &emulator.origin())?);
     let report = conformance::certify(&Mine);
     println!("{report}");
     if report.is_certified() { Ok(()) } else { Err("the embedding is not certified".into()) }
