@@ -142,10 +142,14 @@ fn each_place_of_the_key_pair_is_found_in_order() {
 #[test]
 fn profile_can_name_files() {
     let home = Home::new();
-    let (key, secret) = (home.write("key", KEY), home.write("secret", SECRET));
-    let text = format!("[a]\napi_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
-    home.write(".config/waldo/profiles.toml", text);
+    let (key, secret) = (home.write("api_key", KEY), home.write("client_secret", SECRET));
+    let origin = home.emulator.origin();
+    let files = format!("api_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
+    home.write(".config/waldo/profiles.toml", format!("[a]\norigin = {origin:?}\n{files}"));
     run(home.keyless(&["token"]).env("WALDO_PROFILE", "a")).ok();
+    // The names of files are no secrets.
+    home.chmod(".config/waldo/profiles.toml", 0o644);
+    run(&mut home.keyless(&["token", "--profile", "a"])).ok();
     fs::remove_file(secret).unwrap();
     let run = run(&mut home.keyless(&["token", "--profile", "a"]));
     run.fails(10, &["the files that the profile a names", "secret"]);
@@ -200,6 +204,24 @@ fn unsafe_profiles_file_is_refused() {
     home.write(name, "[a]\ntimeout = \"1s\"\n");
     home.chmod(name, 0o644);
     home.run(&["token"]).ok();
+}
+
+/// A secret that is not in use is still a secret.
+#[test]
+fn profiles_file_with_a_secret_in_a_comment_is_refused() {
+    let home = Home::new();
+    let name = ".config/waldo/profiles.toml";
+    for text in [
+        "# api_key = \"x\"\n",
+        "[a]\n# client_secret = \"x\"\napi_key_file = \"y\"\n",
+        "[a]\napi_key_file = \"y\" # once: api_key = \"x\"\n",
+        "[a]\napi_key_file = \"y\"\nclient_secret = x\n",
+    ] {
+        home.write(name, text);
+        home.chmod(name, 0o644);
+        let refused = run(&mut home.keyless(&["token"]));
+        refused.fails(1, &["other users can read its secret"]);
+    }
 }
 
 #[test]
