@@ -1,14 +1,17 @@
 //! `waldo request`.
 
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use waldo_emulator::model::{Answer, Fault, RetryAfter, Stub, Target};
 
 use crate::home::{Home, run, run_with};
+use crate::pipes::shell;
 
 /// A 503 that asks to wait so many seconds.
 fn busy(seconds: u64) -> Answer {
@@ -148,12 +151,57 @@ fn output_goes_to_the_file() {
     home.run(&["request", "/history/kyc/c-1", "-o", "answer.json"]).ok();
     let metadata = fs::metadata(home.path().join("answer.json")).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-    let names: Vec<_> =
-        fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!names.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{names:?}");
+    assert_eq!(names(&home), ["answer.json"]);
     home.run(&["request", "/history/kyc/c-1", "-o", "/dev/null"]).ok();
     let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
     nowhere.fails(1, &["no/such/folder cannot be written"]);
+}
+
+/// The names of the files in the home, in order.
+fn names(home: &Home) -> Vec<String> {
+    let entries = fs::read_dir(home.path()).unwrap();
+    let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<_> = entries.map(name).filter(|name| !name.starts_with(".local")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_run_has_a_part_of_its_own() {
+    let home = Home::new();
+    home.run(&["token"]).ok();
+    // A file of the user, whose name looks like that of a part.
+    home.write("report.part", "mine");
+    home.run(&["request", "/customer", "field==id", "-o", "report"]).ok();
+    assert_eq!(names(&home), ["report", "report.part"]);
+    assert_eq!(fs::read_to_string(home.path().join("report.part")).unwrap(), "mine");
+    // The first run is in the middle of its body while the second one replaces the file.
+    home.emulator.push_fault(Fault::call(Answer::Endless { status: 200, flood: false }));
+    let mut first = home.waldo(&["request", "/customer", "field==id", "-o", "report"]);
+    let mut first = first.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while names(&home).len() < 3 {
+        assert!(Instant::now() < end, "{:?}", names(&home));
+        thread::sleep(Duration::from_millis(10));
+    }
+    let during = names(&home);
+    home.run(&["request", "/customer", "field==id", "-o", "report"]).ok();
+    assert_eq!(names(&home), during, "the part of the first run stays");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let report = fs::read_to_string(home.path().join("report")).unwrap();
+    assert!(report.contains("\"field\":\"id\"") && report.ends_with('}'), "{report}");
+}
+
+#[test]
+fn new_file_has_the_mode_of_the_umask() {
+    let home = Home::new();
+    let call = "waldo request '/customer?field=id' -o answer.json";
+    for (before, mode) in [("umask 027", 0o640), ("chmod 604 answer.json", 0o604)] {
+        shell(&home, &format!("{before}; {call}")).ok();
+        let metadata = fs::metadata(home.path().join("answer.json")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{before}");
+    }
 }
 
 #[test]
