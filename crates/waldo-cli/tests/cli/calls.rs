@@ -204,6 +204,25 @@ fn new_file_has_the_mode_of_the_umask() {
     }
 }
 
+/// The answer would be lost, and the API would have done what the call asks for.
+#[test]
+fn file_that_cannot_be_written_sends_nothing() {
+    let home = Home::new();
+    home.write("old.json", "old");
+    for file in ["no/such/folder/a.json", "old.json/a.json", "."] {
+        let call = ["request", "POST", "/onboard", "firstName=Ada", "-o", file];
+        home.run(&call).fails(1, &[&format!("{file} cannot be written")]);
+    }
+    assert_eq!(home.emulator.stats().server.total(), 0);
+    // A call that fails removes its part.
+    home.emulator.push_fault(Fault::call(Answer::Cut).forever());
+    home.run(&["request", "/customer", "field==id", "-o", "old.json"]).fails(14, &[]);
+    let refused = run(&mut home.keyless(&["request", "/customer", "-o", "old.json"]));
+    refused.fails(10, &["there is no key pair"]);
+    assert_eq!(names(&home), ["old.json"]);
+    assert_eq!(fs::read_to_string(home.path().join("old.json")).unwrap(), "old");
+}
+
 #[test]
 fn other_origins_and_wrong_words_are_refused() {
     let home = Home::new();
