@@ -1,9 +1,10 @@
 //! `waldo request`.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -271,7 +272,10 @@ fn failures_of_the_network_have_codes() {
     home.run(&["request", "/history/kyc/c-1"]).ok();
     home.emulator.set_latency(Target::Calls, Duration::from_secs(600));
     let run = home.run(&["request", "/history/kyc/c-1", "--timeout", "300ms"]);
-    run.fails(13, &["the call's timeout has passed", "--timeout 5m"]);
+    run.fails(
+        13,
+        &["the call's timeout has passed", "next: give it more time: a longer --timeout"],
+    );
 }
 
 #[test]
@@ -295,6 +299,29 @@ fn unavailable_login_says_when_to_try_again() {
     let json: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
     assert_eq!((&json["schema"], &json["error"]["code"]), (&json!(1), &json!(12)));
     assert!(json["error"]["retry_in"].as_f64().unwrap() > 1.0, "{json}");
+}
+
+/// The time limit is also that of the wait for a login.
+#[test]
+fn longer_time_limit_waits_longer_for_a_login() {
+    let home = Home::new();
+    home.emulator.push_fault(Fault::login(busy(90)).forever());
+    for limit in ["5m", "0s"] {
+        let token = ["token", "-v", "--store", "none", "--timeout", limit];
+        let mut child = home.waldo(&token).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(stderr.any(|line| line.unwrap().contains("503")), "{limit}");
+        // A run that does not wait ends at once, and so closes its stderr.
+        let (sender, ended) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            drop(sender.send(stderr.map(Result::unwrap).collect::<Vec<_>>()));
+        });
+        let ended = ended.recv_timeout(Duration::from_millis(500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        reader.join().unwrap();
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Timeout), "{limit}");
+    }
 }
 
 /// Files of `/proc` have no length, and yet a content.
