@@ -49,6 +49,11 @@ impl Failure {
         self.retry_in
     }
 
+    /// The cause, if it is known.
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.why.as_deref()
+    }
+
     /// The failure and its cause in one line, for a warning.
     pub(crate) fn reason(&self) -> String {
         match &self.why {
