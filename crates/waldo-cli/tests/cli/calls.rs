@@ -1,7 +1,7 @@
 //! `waldo request`.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
@@ -321,6 +321,32 @@ fn longer_time_limit_waits_longer_for_a_login() {
         child.wait().unwrap();
         reader.join().unwrap();
         assert_eq!(ended, Err(mpsc::RecvTimeoutError::Timeout), "{limit}");
+    }
+}
+
+/// A proxy that is not used without a word would show the user's address to the server.
+#[test]
+fn socks_proxy_of_the_environment_is_used() {
+    let home = Home::new();
+    for (protocol, greeting) in [("socks4a", 4), ("socks5", 5), ("socks5h", 5)] {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("https://{}", server.local_addr().unwrap());
+        let url = format!("{protocol}://{}", proxy.local_addr().unwrap());
+        let (sender, greetings) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in proxy.incoming() {
+                let mut first = [0];
+                stream.unwrap().read_exact(&mut first).unwrap();
+                // The test has ended if nobody receives.
+                let _ = sender.send(first[0]);
+            }
+        });
+        let mut token = home.waldo(&["token", "--origin", &origin, "--timeout", "1s"]);
+        run(token.env("ALL_PROXY", &url)).fails(14, &[]);
+        assert_eq!(greetings.try_recv(), Ok(greeting), "{protocol}");
+        server.set_nonblocking(true).unwrap();
+        assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{protocol}");
     }
 }
 
