@@ -32,6 +32,8 @@ pub(crate) fn connect_with(
         .map_err(|error| pair.unusable(error))?
         .origin(settings.origin.value.to_string())
         .timeout(settings.timeout.value)
+        // The wait for a login is a part of the command's time.
+        .max_wait(settings.timeout.value)
         .agent(agent);
     let builder = match store {
         Some(store) => builder.store(store),

@@ -4,12 +4,12 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
-use waldo_ureq::{CredentialSource, Credentials};
+use waldo_ureq::{ClientBuilder, CredentialSource, Credentials};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keyring::Entry;
-use crate::settings::{Place, Settings};
+use crate::settings::{Place, Setting, Settings};
 use crate::terminal;
 
 /// Where the key pair comes from.
@@ -111,8 +111,12 @@ impl KeyPair {
     }
 
     /// Finds the key pair, and says if it is another one than the named profile's.
+    ///
+    /// # Errors
+    /// There is no key pair, or it is for another server.
     pub(crate) fn require(settings: &Settings) -> Result<Self, Failure> {
         let Some(pair) = Self::find(settings) else { return Err(none(settings)) };
+        pair.check_server(settings)?;
         let is_of_environment =
             matches!(pair.origin, Origin::Variables | Origin::Files | Origin::Systemd);
         if is_of_environment && matches!(settings.profile.place, Place::Option(_)) {
@@ -122,6 +126,36 @@ impl KeyPair {
             ));
         }
         Ok(pair)
+    }
+
+    /// Checks that the key pair of a profile is for the server of this run. A key pair of the
+    /// environment is for any server.
+    ///
+    /// # Errors
+    /// An option or a variable names another server than the profile.
+    pub(crate) fn check_server(&self, settings: &Settings) -> Result<(), Failure> {
+        let (Origin::Profile(profile) | Origin::FilesOfProfile(profile) | Origin::Keyring(profile)) =
+            &self.origin
+        else {
+            return Ok(());
+        };
+        let own = settings.profiles.field(profile, "origin");
+        let own = own.unwrap_or(ClientBuilder::DEFAULT_ORIGIN).parse::<waldo_ureq::Origin>();
+        let Setting { value: origin, place } = &settings.origin;
+        let why = match own {
+            Ok(own) if own == *origin => return Ok(()),
+            Ok(own) => format!("it is for {own}, and {place} names {origin}"),
+            Err(error) => format!("the origin of the profile is wrong: {error}"),
+        };
+        let remedy = match place {
+            Place::Option(name) => format!("leave out --{name}"),
+            Place::Environment(name) => format!("unset {name}"),
+            Place::Profile(_) | Place::Default => "change the origin of the profile".to_owned(),
+        };
+        let what = format!("the key pair of the profile {profile} is for another server");
+        Err(Failure::usage(what)
+            .because(why)
+            .next(format!("{remedy}, or name the profile of that server: --profile NAME")))
     }
 
     pub(crate) fn ask(&self) -> Result<Credentials, Failure> {

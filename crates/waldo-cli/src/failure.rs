@@ -49,6 +49,11 @@ impl Failure {
         self.retry_in
     }
 
+    /// The cause, if it is known.
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.why.as_deref()
+    }
+
     /// The failure and its cause in one line, for a warning.
     pub(crate) fn reason(&self) -> String {
         match &self.why {
@@ -130,14 +135,14 @@ impl From<Error> for Failure {
             Some(cause) => failure.because(cause),
             None => failure,
         };
-        let next = [
-            (Exit::Rejected, "waldo status shows where the key pair comes from"),
-            (Exit::Timeout, "give it more time: --timeout 5m"),
-            (Exit::Network, "waldo status shows the origin"),
-        ];
-        match next.into_iter().find(|(of, _)| *of == exit) {
-            Some((_, next)) => failure.next(next),
-            None => failure,
+        match exit {
+            Exit::Rejected => failure.next("waldo status shows where the key pair comes from"),
+            // More time does not help if each login took too long: a login has its own limit.
+            Exit::Timeout if error.is_timeout() => {
+                failure.next("give it more time: a longer --timeout")
+            }
+            Exit::Network => failure.next("waldo status shows the origin"),
+            _ => failure,
         }
     }
 }

@@ -17,25 +17,32 @@ use crate::terminal;
 pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<Exit, Failure> {
     let pair = KeyPair::find(settings);
     // Asked once: a keyring may take its time, or ask the user.
-    let asked = pair.as_ref().map(|pair| pair.source.ask()).transpose();
+    let asked = pair.as_ref().map(|pair| usable(settings, pair)).transpose();
     let is_asked = !(offline && settings.store.value.is_remote());
-    let (credentials, problem) = match asked {
+    let (credentials, failure) = match asked {
         Ok(credentials) => (credentials, None),
-        Err(error) => (None, Some(error.to_string())),
+        Err(failure) => (None, Some(failure)),
     };
+    let problem = failure.as_ref().and_then(Failure::why);
     let store = look(settings, credentials, is_asked);
-    let report = Report { settings, pair: pair.as_ref(), problem: problem.as_deref(), store };
+    let report = Report { settings, pair: pair.as_ref(), problem, store };
     terminal::print(&if as_json { report.json() } else { report.text() })?;
-    match (pair, problem) {
+    match (pair, failure) {
         (None, _) => Ok(Exit::NoCredentials),
-        (Some(pair), Some(problem)) => Err(pair.unusable(problem)),
+        (Some(_), Some(failure)) => Err(failure),
         (Some(_), None) => Ok(Exit::Success),
     }
 }
 
+/// The key pair, if a call would use it.
+fn usable(settings: &Settings, pair: &KeyPair) -> Result<Credentials, Failure> {
+    pair.check_server(settings)?;
+    pair.ask()
+}
+
 /// The state of the store.
 enum Store {
-    /// It was not asked, because `--offline` forbids it or because there is no key pair.
+    /// It was not asked, because `--offline` forbids it or because no key pair can be used.
     NotAsked(&'static str, Option<Sight>),
     Asked(Sight),
     /// It cannot be opened.
@@ -62,7 +69,7 @@ impl Store {
 
 fn look(settings: &Settings, pair: Option<Credentials>, is_asked: bool) -> Store {
     let Some(pair) = pair else {
-        return Store::NotAsked("not asked, because there is no key pair", None);
+        return Store::NotAsked("not asked, because no key pair can be used", None);
     };
     let Ok(observer) = Observer::new(&settings.origin.value, pair) else {
         return Store::NotAsked("not asked", None);
@@ -94,9 +101,14 @@ impl Report<'_> {
     }
 
     fn next(&self) -> String {
-        match self.store.sight() {
-            Some(sight) => sight.next.to_string(),
-            None => "the next call would be refused, because there is no key pair".to_owned(),
+        match (self.store.sight(), self.pair) {
+            (Some(sight), _) => sight.next.to_string(),
+            (None, Some(_)) => {
+                "the next call would be refused, because the key pair cannot be used".to_owned()
+            }
+            (None, None) => {
+                "the next call would be refused, because there is no key pair".to_owned()
+            }
         }
     }
 

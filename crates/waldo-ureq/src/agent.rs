@@ -47,7 +47,7 @@ pub(crate) fn check(agent: &Agent, origin: &Origin) -> Result<(), BuildError> {
     check_buffers(config)?;
     check_timeouts(config)?;
     if *origin.scheme() == Scheme::HTTPS {
-        check_proxy(config)?;
+        check_proxy(config, origin)?;
         crate::tls::check(config, origin)?;
     }
     Ok(())
@@ -105,18 +105,28 @@ fn check_timeouts(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Accepts a SOCKS proxy from the environment, because ureq ignores such a proxy and logs this.
-fn check_proxy(config: &Config) -> Result<(), BuildError> {
-    let is_connect = |protocol| matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https);
-    let is_manual_socks =
-        config.proxy().is_some_and(|proxy| !proxy.is_from_env() && !is_connect(proxy.protocol()));
-    if is_manual_socks && !cfg!(feature = "socks-proxy") {
+/// Refuses a SOCKS proxy that ureq cannot use. ureq panics on such a proxy, or goes around it if it
+/// comes from the environment.
+fn check_proxy(config: &Config, origin: &Origin) -> Result<(), BuildError> {
+    let Some(proxy) = config.proxy() else { return Ok(()) };
+    let is_connect = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    if is_connect || cfg!(feature = "socks-proxy") {
+        return Ok(());
+    }
+    if !proxy.is_from_env() {
         return Err(refused(
             "proxy",
             "it is a SOCKS proxy; enable the feature socks-proxy of waldo-ureq",
         ));
     }
-    Ok(())
+    // `NO_PROXY` may name the host of the origin.
+    if origin.to_string().parse().is_ok_and(|uri| proxy.is_no_proxy(&uri)) {
+        return Ok(());
+    }
+    Err(refused(
+        "proxy",
+        "the environment names a SOCKS proxy, such as by ALL_PROXY; enable the feature socks-proxy of waldo-ureq, or take a configuration with another proxy or none",
+    ))
 }
 
 pub(crate) fn refused(setting: &'static str, advice: &'static str) -> BuildError {

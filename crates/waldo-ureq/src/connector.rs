@@ -72,7 +72,7 @@ impl Connector for Connections {
 impl Connections {
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Option<Connection>, Error> {
         #[cfg(not(feature = "socks-proxy"))]
-        refuse_socks(details.config)?;
+        refuse_socks(details)?;
         let proxied: Option<Box<dyn Transport>> = None;
         #[cfg(feature = "socks-proxy")]
         let proxied = self.socks.connect(details, proxied)?;
@@ -99,13 +99,14 @@ impl Connections {
     }
 }
 
-/// Without the feature, a request's own SOCKS proxy would be ignored, so refuse it. ureq ignores a
-/// SOCKS proxy of the environment by itself.
+/// Without the feature, a request's own SOCKS proxy would be ignored, so refuse it. `NO_PROXY` may
+/// name the host of the request.
 #[cfg(not(feature = "socks-proxy"))]
-fn refuse_socks(config: &Config) -> Result<(), Error> {
+fn refuse_socks(details: &ConnectionDetails<'_>) -> Result<(), Error> {
     use ureq::ProxyProtocol::{Http, Https};
     let is_socks = |proxy: &ureq::Proxy| !matches!(proxy.protocol(), Http | Https);
-    if config.proxy().is_some_and(|proxy| !proxy.is_from_env() && is_socks(proxy)) {
+    let is_needed = |proxy: &ureq::Proxy| !proxy.is_no_proxy(details.uri);
+    if details.config.proxy().is_some_and(|proxy| is_socks(proxy) && is_needed(proxy)) {
         return Err(Error::InvalidProxyUrl);
     }
     Ok(())

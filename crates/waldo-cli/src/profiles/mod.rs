@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use toml_edit::DocumentMut;
+use toml_edit::{DocumentMut, Item, Value};
 use zeroize::Zeroizing;
 
 pub(crate) use self::change::Change;
@@ -152,9 +152,29 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
     Ok(Some(text))
 }
 
-/// Whether the text may hold a secret. A comment counts too.
+/// Whether the text may hold a secret. A comment counts too, and so does a text that is no TOML. The
+/// names of the files of a key pair do not count.
 fn has_secret(text: &str) -> bool {
-    SECRETS.iter().any(|name| text.contains(name))
+    let Ok(mut document) = text.parse::<DocumentMut>() else {
+        return SECRETS.iter().any(|name| text.contains(name));
+    };
+    // Remove the names of the files, because a file is often called /run/secrets/api_key.
+    for (_, item) in document.iter_mut() {
+        let Some(table) = item.as_table_like_mut() else { continue };
+        for field in FILES {
+            if let Some(value) = table.get_mut(field).and_then(Item::as_value_mut) {
+                let comment = value.decor().clone();
+                *value = Value::from("");
+                *value.decor_mut() = comment;
+            }
+        }
+    }
+    let text = Zeroizing::new(document.to_string());
+    // The field for a file has the name of the secret in its own name.
+    let counts = |(secret, file): (&&str, &&str)| {
+        text.matches(*secret).count() > text.matches(*file).count()
+    };
+    SECRETS.iter().zip(&FILES).any(counts)
 }
 
 /// Refuses a file that another user could change, or could read if it holds a secret.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +14,7 @@ use waldo_ureq::ureq::{self, Body};
 use crate::arguments::RequestOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::request::download::Download;
+use crate::request::download::{Download, unwritten};
 use crate::request::headers::shown;
 use crate::request::pretty::Pretty;
 use crate::request::retry_after;
@@ -31,6 +30,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) response: Response<Body>,
     pub(crate) options: &'a RequestOptions,
     pub(crate) as_json: bool,
+    /// The file of `--output`.
+    pub(crate) download: Option<Download>,
 }
 
 impl Answer<'_> {
@@ -40,9 +41,9 @@ impl Answer<'_> {
             self.show_head();
         }
         let failure = self.failure();
-        let delivered = match &self.options.output {
+        let delivered = match self.download.take() {
             // The file keeps its content if the API refuses the call.
-            Some(path) if failure.is_none() => self.save(path),
+            Some(download) if failure.is_none() => self.save(download),
             _ if self.as_json => self.read_whole().and_then(|body| self.print_json(Some(body))),
             _ => self.print(),
         };
@@ -54,14 +55,11 @@ impl Answer<'_> {
         }
     }
 
-    fn save(&mut self, path: &Path) -> Result<(), Failure> {
-        let failed = |error: io::Error| {
-            Failure::new(Exit::Other, format!("{} cannot be written", path.display()))
-                .because(error)
-        };
-        let mut download = Download::begin(path).map_err(failed)?;
+    fn save(&mut self, mut download: Download) -> Result<(), Failure> {
+        let place = download.place().to_owned();
+        let failed = |error: io::Error| unwritten(&place, &error);
         copy(&mut self.body(), &mut download, failed).inspect_err(|_| {
-            terminal::warn(&format!("{} is as it was before", path.display()));
+            terminal::warn(&format!("{} is as it was before", place.display()));
         })?;
         download.finish().map_err(failed)?;
         if self.as_json {

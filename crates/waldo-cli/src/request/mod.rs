@@ -17,6 +17,7 @@ use waldo_ureq::ureq::Body;
 use waldo_ureq::{ApiError, Client, RequestBuilder};
 
 use self::answer::Answer;
+use self::download::Download;
 use self::headers::Headers;
 use self::parts::Parts;
 use self::upload::Upload;
@@ -44,6 +45,8 @@ pub(crate) fn run(
             .next("write the body to a file, and name it: @FILE"));
     }
     let client = client::connect(settings)?;
+    // Before the call: the API would do what the call asks for, and the answer would be lost.
+    let download = options.output.as_deref().map(Download::begin).transpose()?;
     let call = Call { settings, options, parts: &parts, headers: &headers };
     let began = Instant::now();
     let limit = settings.timeout.value.filter(|_| call.has_limit());
@@ -70,7 +73,7 @@ pub(crate) fn run(
     client::warn_of_store(settings, &client);
     let response = sent?;
     let answered = began.elapsed();
-    let answer = Answer { response, options, as_json };
+    let answer = Answer { response, options, as_json, download };
     let result = answer.deliver();
     if options.time {
         show_time(&client, answered, began.elapsed());

@@ -1,14 +1,18 @@
 //! `waldo request`.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use waldo_emulator::model::{Answer, Fault, RetryAfter, Stub, Target};
 
 use crate::home::{Home, run, run_with};
+use crate::pipes::shell;
 
 /// A 503 that asks to wait so many seconds.
 fn busy(seconds: u64) -> Answer {
@@ -148,12 +152,76 @@ fn output_goes_to_the_file() {
     home.run(&["request", "/history/kyc/c-1", "-o", "answer.json"]).ok();
     let metadata = fs::metadata(home.path().join("answer.json")).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-    let names: Vec<_> =
-        fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!names.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{names:?}");
+    assert_eq!(names(&home), ["answer.json"]);
     home.run(&["request", "/history/kyc/c-1", "-o", "/dev/null"]).ok();
     let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
     nowhere.fails(1, &["no/such/folder cannot be written"]);
+}
+
+/// The names of the files in the home, in order.
+fn names(home: &Home) -> Vec<String> {
+    let entries = fs::read_dir(home.path()).unwrap();
+    let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<_> = entries.map(name).filter(|name| !name.starts_with(".local")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_run_has_a_part_of_its_own() {
+    let home = Home::new();
+    home.run(&["token"]).ok();
+    // A file of the user, whose name looks like that of a part.
+    home.write("report.part", "mine");
+    home.run(&["request", "/customer", "field==id", "-o", "report"]).ok();
+    assert_eq!(names(&home), ["report", "report.part"]);
+    assert_eq!(fs::read_to_string(home.path().join("report.part")).unwrap(), "mine");
+    // The first run is in the middle of its body while the second one replaces the file.
+    home.emulator.push_fault(Fault::call(Answer::Endless { status: 200, flood: false }));
+    let mut first = home.waldo(&["request", "/customer", "field==id", "-o", "report"]);
+    let mut first = first.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while names(&home).len() < 3 {
+        assert!(Instant::now() < end, "{:?}", names(&home));
+        thread::sleep(Duration::from_millis(10));
+    }
+    let during = names(&home);
+    home.run(&["request", "/customer", "field==id", "-o", "report"]).ok();
+    assert_eq!(names(&home), during, "the part of the first run stays");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let report = fs::read_to_string(home.path().join("report")).unwrap();
+    assert!(report.contains("\"field\":\"id\"") && report.ends_with('}'), "{report}");
+}
+
+#[test]
+fn new_file_has_the_mode_of_the_umask() {
+    let home = Home::new();
+    let call = "waldo request '/customer?field=id' -o answer.json";
+    for (before, mode) in [("umask 027", 0o640), ("chmod 604 answer.json", 0o604)] {
+        shell(&home, &format!("{before}; {call}")).ok();
+        let metadata = fs::metadata(home.path().join("answer.json")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{before}");
+    }
+}
+
+/// The answer would be lost, and the API would have done what the call asks for.
+#[test]
+fn file_that_cannot_be_written_sends_nothing() {
+    let home = Home::new();
+    home.write("old.json", "old");
+    for file in ["no/such/folder/a.json", "old.json/a.json", "."] {
+        let call = ["request", "POST", "/onboard", "firstName=Ada", "-o", file];
+        home.run(&call).fails(1, &[&format!("{file} cannot be written")]);
+    }
+    assert_eq!(home.emulator.stats().server.total(), 0);
+    // A call that fails removes its part.
+    home.emulator.push_fault(Fault::call(Answer::Cut).forever());
+    home.run(&["request", "/customer", "field==id", "-o", "old.json"]).fails(14, &[]);
+    let refused = run(&mut home.keyless(&["request", "/customer", "-o", "old.json"]));
+    refused.fails(10, &["there is no key pair"]);
+    assert_eq!(names(&home), ["old.json"]);
+    assert_eq!(fs::read_to_string(home.path().join("old.json")).unwrap(), "old");
 }
 
 #[test]
@@ -204,7 +272,10 @@ fn failures_of_the_network_have_codes() {
     home.run(&["request", "/history/kyc/c-1"]).ok();
     home.emulator.set_latency(Target::Calls, Duration::from_secs(600));
     let run = home.run(&["request", "/history/kyc/c-1", "--timeout", "300ms"]);
-    run.fails(13, &["the call's timeout has passed", "--timeout 5m"]);
+    run.fails(
+        13,
+        &["the call's timeout has passed", "next: give it more time: a longer --timeout"],
+    );
 }
 
 #[test]
@@ -228,6 +299,55 @@ fn unavailable_login_says_when_to_try_again() {
     let json: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
     assert_eq!((&json["schema"], &json["error"]["code"]), (&json!(1), &json!(12)));
     assert!(json["error"]["retry_in"].as_f64().unwrap() > 1.0, "{json}");
+}
+
+/// The time limit is also that of the wait for a login.
+#[test]
+fn longer_time_limit_waits_longer_for_a_login() {
+    let home = Home::new();
+    home.emulator.push_fault(Fault::login(busy(90)).forever());
+    for limit in ["5m", "0s"] {
+        let token = ["token", "-v", "--store", "none", "--timeout", limit];
+        let mut child = home.waldo(&token).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(stderr.any(|line| line.unwrap().contains("503")), "{limit}");
+        // A run that does not wait ends at once, and so closes its stderr.
+        let (sender, ended) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            drop(sender.send(stderr.map(Result::unwrap).collect::<Vec<_>>()));
+        });
+        let ended = ended.recv_timeout(Duration::from_millis(500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        reader.join().unwrap();
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Timeout), "{limit}");
+    }
+}
+
+/// A proxy that is not used without a word would show the user's address to the server.
+#[test]
+fn socks_proxy_of_the_environment_is_used() {
+    let home = Home::new();
+    for (protocol, greeting) in [("socks4a", 4), ("socks5", 5), ("socks5h", 5)] {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("https://{}", server.local_addr().unwrap());
+        let url = format!("{protocol}://{}", proxy.local_addr().unwrap());
+        let (sender, greetings) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in proxy.incoming() {
+                let mut first = [0];
+                stream.unwrap().read_exact(&mut first).unwrap();
+                // The test has ended if nobody receives.
+                let _ = sender.send(first[0]);
+            }
+        });
+        let mut token = home.waldo(&["token", "--origin", &origin, "--timeout", "1s"]);
+        run(token.env("ALL_PROXY", &url)).fails(14, &[]);
+        assert_eq!(greetings.try_recv(), Ok(greeting), "{protocol}");
+        server.set_nonblocking(true).unwrap();
+        assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{protocol}");
+    }
 }
 
 /// Files of `/proc` have no length, and yet a content.

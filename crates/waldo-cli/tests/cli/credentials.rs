@@ -142,10 +142,14 @@ fn each_place_of_the_key_pair_is_found_in_order() {
 #[test]
 fn profile_can_name_files() {
     let home = Home::new();
-    let (key, secret) = (home.write("key", KEY), home.write("secret", SECRET));
-    let text = format!("[a]\napi_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
-    home.write(".config/waldo/profiles.toml", text);
+    let (key, secret) = (home.write("api_key", KEY), home.write("client_secret", SECRET));
+    let origin = home.emulator.origin();
+    let files = format!("api_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
+    home.write(".config/waldo/profiles.toml", format!("[a]\norigin = {origin:?}\n{files}"));
     run(home.keyless(&["token"]).env("WALDO_PROFILE", "a")).ok();
+    // The names of files are no secrets.
+    home.chmod(".config/waldo/profiles.toml", 0o644);
+    run(&mut home.keyless(&["token", "--profile", "a"])).ok();
     fs::remove_file(secret).unwrap();
     let run = run(&mut home.keyless(&["token", "--profile", "a"]));
     run.fails(10, &["the files that the profile a names", "secret"]);
@@ -162,7 +166,9 @@ fn half_a_key_pair_is_an_error() {
         ("api_key_file", "client_secret_file"),
         ("client_secret_file", "api_key_file"),
     ] {
-        home.write(".config/waldo/profiles.toml", format!("[default]\n{there} = \"x\"\n"));
+        let origin = home.emulator.origin();
+        let text = format!("[default]\norigin = {origin:?}\n{there} = \"x\"\n");
+        home.write(".config/waldo/profiles.toml", text);
         let why = format!("the profile has {there}, and no {missing}");
         run(&mut home.keyless(&["token"])).fails(10, &[&why]);
     }
@@ -200,6 +206,24 @@ fn unsafe_profiles_file_is_refused() {
     home.write(name, "[a]\ntimeout = \"1s\"\n");
     home.chmod(name, 0o644);
     home.run(&["token"]).ok();
+}
+
+/// A secret that is not in use is still a secret.
+#[test]
+fn profiles_file_with_a_secret_in_a_comment_is_refused() {
+    let home = Home::new();
+    let name = ".config/waldo/profiles.toml";
+    for text in [
+        "# api_key = \"x\"\n",
+        "[a]\n# client_secret = \"x\"\napi_key_file = \"y\"\n",
+        "[a]\napi_key_file = \"y\" # once: api_key = \"x\"\n",
+        "[a]\napi_key_file = \"y\"\nclient_secret = x\n",
+    ] {
+        home.write(name, text);
+        home.chmod(name, 0o644);
+        let refused = run(&mut home.keyless(&["token"]));
+        refused.fails(1, &["other users can read its secret"]);
+    }
 }
 
 #[test]
@@ -244,6 +268,51 @@ fn login_binds_the_profile_to_its_server() {
     run_with(home.keyless(&other).env_remove("WALDO_ORIGIN"), pair()).ok();
     let text = fs::read_to_string(home.profiles()).unwrap();
     assert_eq!(text.matches("origin").count(), 1, "the default needs no line: {text}");
+}
+
+/// A variable that is left over, or a wrong option, must not send the key pair to another server.
+#[test]
+fn key_pair_of_a_profile_goes_to_no_other_server() {
+    let (home, other) = (Home::new(), Home::new());
+    let foreign = other.emulator.origin();
+    let login = [&LOGIN[..], &["--profile", "s"]].concat();
+    run_with(&mut home.keyless(&login), pair()).ok();
+    let commands = [&["token", "--store", "none"][..], &["request", "/history/kyc/c-1"]];
+    for command in commands {
+        let command = [command, &["--profile", "s"]].concat();
+        let option = [&command[..], &["--origin", &foreign]].concat();
+        let why = ["the key pair of the profile s is for another server", "the option --origin"];
+        run(&mut home.keyless(&option)).fails(2, &why);
+        let mut variable = home.keyless(&command);
+        let why = ["the environment variable WALDO_ORIGIN", &foreign, "next: "];
+        run(variable.env("WALDO_ORIGIN", &foreign)).fails(2, &why);
+        run(&mut home.keyless(&command)).ok();
+    }
+    // `waldo status` says the same, and a key pair of the environment has no server.
+    let status = ["status", "--json", "--profile", "s", "--origin", &foreign];
+    let status = run(&mut home.keyless(&status)).fails(2, &["is for another server"]).json();
+    let next = status["next_call"].as_str().unwrap();
+    assert!(next.contains("would be refused, because the key pair cannot be used"), "{status}");
+    home.run(&["token", "--profile", "s", "--origin", &foreign]).ok();
+    assert_eq!(other.logins(), 1);
+    // A new login moves the profile.
+    let login = [&login[..], &["--origin", &foreign]].concat();
+    run_with(&mut home.keyless(&login), pair()).ok();
+    run(home.keyless(&["token", "--profile", "s"]).env_remove("WALDO_ORIGIN")).ok();
+}
+
+/// A profile without an origin is for the default one.
+#[test]
+fn key_pair_of_a_profile_without_an_origin_is_for_the_api() {
+    let home = Home::new();
+    let (key, secret) = (home.write("key", KEY), home.write("secret", SECRET));
+    let files = format!("api_key_file = {key:?}\nclient_secret_file = {secret:?}\n");
+    let pair = format!("api_key = \"{KEY}\"\nclient_secret = \"{SECRET}\"\n");
+    for fields in [&files, &pair, "storage = \"keyring\"\n"] {
+        home.write(".config/waldo/profiles.toml", format!("[default]\n{fields}"));
+        run(&mut home.keyless(&["token"])).fails(2, &["is for https://api.waldo.ai"]);
+    }
+    assert_eq!(home.logins(), 0);
 }
 
 /// Two runs that change the file at once must not lose the key pair of one of them.

@@ -20,6 +20,11 @@ fn on(address: &str, mut command: Command) -> Command {
     command
 }
 
+/// A profiles file that says that the keyring has the key pair for the server of this home.
+fn note(home: &Home) -> String {
+    format!("[default]\norigin = {:?}\nstorage = \"keyring\"\n", home.emulator.origin())
+}
+
 /// A run on this bus, without a key pair in the environment.
 fn keyless(home: &Home, desktop: &Desktop, arguments: &[&str]) -> Command {
     on(&desktop.address, home.keyless(arguments))
@@ -141,7 +146,7 @@ fn file_takes_the_place_of_the_entry() {
 fn logout_removes_the_entry_that_a_login_left() {
     let Some(desktop) = Desktop::start() else { return };
     let home = home_of(&desktop);
-    let note = "[default]\nstorage = \"keyring\"\n";
+    let note = note(&home);
     desktop.stop_keyring();
     let login = ["login", "--secret-stdin", "--storage", "file"];
     let login = run_with(&mut keyless(&home, &desktop, &login), pair());
@@ -164,7 +169,7 @@ fn profile_that_cannot_be_written_leaves_no_entry() {
     let login = ["login", "--secret-stdin", "--storage", "keyring"];
     run_with(&mut keyless(&home, &desktop, &login), pair()).fails(1, &["cannot be written"]);
     fs::remove_file(home.path().join(".config/waldo")).unwrap();
-    home.write(".config/waldo/profiles.toml", "[default]\nstorage = \"keyring\"\n");
+    home.write(".config/waldo/profiles.toml", note(&home));
     run(&mut keyless(&home, &desktop, &["token"])).fails(10, &["has no entry"]);
 }
 
@@ -228,7 +233,7 @@ fn silent_bus_is_no_hang() {
     let address = format!("unix:path={}", socket.display());
     let login = run(&mut on(&address, home.keyless(&["login", "--secret-stdin"])));
     login.fails(10, &["no keyring answered within 2 s"]);
-    home.write(".config/waldo/profiles.toml", "[default]\nstorage = \"keyring\"\n");
+    home.write(".config/waldo/profiles.toml", note(&home));
     let token = run(&mut on(&address, home.keyless(&["token"])));
     token.fails(10, &["no keyring answered within 2 s", "next: set WALDO_API_KEY_FILE"]);
 }
@@ -236,7 +241,7 @@ fn silent_bus_is_no_hang() {
 #[test]
 fn no_bus_is_named() {
     let home = Home::new();
-    home.write(".config/waldo/profiles.toml", "[default]\nstorage = \"keyring\"\n");
+    home.write(".config/waldo/profiles.toml", note(&home));
     run(&mut home.keyless(&["token"])).fails(10, &["comes from the keyring", "why: "]);
     let address = format!("unix:path={}", home.path().join("nowhere").display());
     let token = run(&mut on(&address, home.keyless(&["token"])));

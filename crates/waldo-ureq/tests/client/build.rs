@@ -203,6 +203,42 @@ fn a_socks_proxy_that_ureq_cannot_use_is_refused() {
     });
 }
 
+/// ureq would go around such a proxy, and show the user's address to the server. A process of its
+/// own has the variable, because a test must not change its own.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[test]
+fn a_socks_proxy_of_the_environment_is_refused_too() {
+    const NAME: &str = "build::a_socks_proxy_of_the_environment_is_refused_too";
+    const CHILD: &str = "WALDO_UREQ_TEST_PROXY";
+    if let Ok(expected) = std::env::var(CHILD) {
+        let build = |origin: &str| Client::builder(credentials()).origin(origin).build();
+        let over_https = build("https://api.example");
+        if expected == "refused" && !cfg!(feature = "socks-proxy") {
+            let error = over_https.unwrap_err().to_string();
+            assert!(error.contains("ALL_PROXY") && error.contains("socks-proxy"), "{error}");
+        } else {
+            over_https.unwrap();
+        }
+        build("http://127.0.0.1:1").unwrap();
+        return;
+    }
+    let (socks5, socks5h) = ("socks5://127.0.0.1:9", "socks5h://127.0.0.1:9");
+    for (expected, proxy, no_proxy) in [
+        ("refused", socks5, ""),
+        ("refused", socks5h, "other.example"),
+        ("taken", socks5, "api.example"),
+        ("taken", "http://127.0.0.1:9", ""),
+    ] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .envs([(CHILD, expected), ("ALL_PROXY", proxy), ("NO_PROXY", no_proxy)])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{proxy}: {output:?}");
+    }
+}
+
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod tls {
     use waldo_ureq::ureq::tls::{
