@@ -7,6 +7,7 @@ use waldo_ureq::http::header::{
 use waldo_ureq::http::{HeaderName, HeaderValue};
 
 use crate::failure::Failure;
+use crate::request::parts::Body;
 use crate::request::upload::Upload;
 
 /// The headers that the user adds.
@@ -14,8 +15,14 @@ use crate::request::upload::Upload;
 pub(crate) struct Headers(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
-    pub(crate) fn read(texts: &[String]) -> Result<Self, Failure> {
-        texts.iter().map(|text| read(text)).collect::<Result<_, _>>().map(Self)
+    pub(crate) fn read(texts: &[String], body: &Body) -> Result<Self, Failure> {
+        let headers: Vec<_> = texts.iter().map(|text| read(text)).collect::<Result<_, _>>()?;
+        // Without the boundary, no server can read the form.
+        if matches!(body, Body::Form(_)) && headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+            return Err(Failure::usage("a header is wrong")
+                .because("the client sets content-type itself, with the boundary of the form"));
+        }
+        Ok(Self(headers))
     }
 
     /// The headers, with the type of the body unless the user names one.

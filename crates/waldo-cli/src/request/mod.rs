@@ -33,7 +33,7 @@ pub(crate) fn run(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let parts = Parts::read(options)?;
-    let headers = Headers::read(&options.headers)?;
+    let headers = Headers::read(&options.headers, &parts.body)?;
     let mut upload = Upload::of(&parts.body)?;
     if options.dry_run {
         return dry_run::run(settings, &parts, &headers, &upload, as_json);

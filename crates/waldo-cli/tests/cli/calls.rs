@@ -168,6 +168,10 @@ fn other_origins_and_wrong_words_are_refused() {
         (&["request", "/x", "@/"], "it is a directory"),
         (&["request", "/x", "-H", "Authorization: x"], "the client sets authorization itself"),
         (&["request", "/x", "-H", "none"], "it has no colon"),
+        (
+            &["request", "/x", "a=b", "--form", "-H", "Content-Type: multipart/form-data"],
+            "the client sets content-type itself, with the boundary of the form",
+        ),
         (&["request", "/x", "-", "--retry-after"], "cannot send this body again"),
         (&["request", "/x", "--timeout", "soon"], "write it like 30s"),
     ] {
