@@ -1,5 +1,6 @@
 //! The headers of the command line.
 
+use serde_json::{Map, Value};
 use waldo_ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, SET_COOKIE,
     TRANSFER_ENCODING,
@@ -50,6 +51,19 @@ fn read(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     }
     let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value is invalid"))?;
     Ok((name, value))
+}
+
+/// The headers by their names. The values of one name are joined, as RFC 9110 does it.
+pub(crate) fn by_name(headers: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
+    let mut joined = Map::new();
+    for (name, value) in headers {
+        let value = match joined.get(&name).and_then(Value::as_str) {
+            Some(first) => format!("{first}, {value}"),
+            None => value,
+        };
+        joined.insert(name, value.into());
+    }
+    joined
 }
 
 /// The value of a header for people, which hides secrets. Each success brings a token.

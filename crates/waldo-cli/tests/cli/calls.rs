@@ -130,6 +130,26 @@ fn answer_as_json_has_status_headers_and_body() {
 }
 
 #[test]
+fn answer_as_json_keeps_each_header_and_digit() {
+    let home = Home::new();
+    let response = http::Response::builder()
+        .header("content-type", "application/json")
+        .header("x-page", "1")
+        .header("x-page", "2")
+        .body(b"{\"z\": 1.50,\r\n\"a\": 12345678901234567890123}\n".to_vec());
+    let stub = Stub::path("GET".parse().unwrap(), "/odd").response(response.unwrap());
+    home.emulator.push_stub(stub);
+    let run = home.run(&["request", "/odd", "--json"]);
+    let body = r#""body":{"z": 1.50,"a": 12345678901234567890123}}"#;
+    assert!(run.stdout.ends_with(&format!("{body}\n")), "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
+    let dry = ["request", "/x", "--dry-run", "--json", "-H", "X-Page: 1", "-H", "X-Page: 2"];
+    for run in [run, home.run(&dry)] {
+        assert_eq!(run.json()["headers"]["x-page"], "1, 2");
+    }
+}
+
+#[test]
 fn output_goes_to_the_file() {
     let home = Home::new();
     let run = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
