@@ -62,9 +62,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let what = lines.next().unwrap_or_default();
-    let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(what));
+    // The next lines name the argument, its possible values, or a similar one.
+    let is_reason = |line: &&str| !["Usage:", "For more"].iter().any(|end| line.starts_with(end));
+    let lines = text.lines().map(str::trim).take_while(is_reason);
+    let what = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(&what));
     failure.next("waldo --help").print(true);
     Exit::Usage.into()
 }

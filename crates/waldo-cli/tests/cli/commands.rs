@@ -217,11 +217,18 @@ fn date_after_the_year_9999_is_no_panic() {
 #[test]
 fn wrong_command_line_is_json_too() {
     let home = Home::new();
-    for arguments in [&["request", "--json"][..], &["token", "--nonsense", "--json"]] {
+    for (arguments, text) in [
+        (&["request", "--json"][..], "were not provided: <METHOD PATH PART>..."),
+        (&["token", "--nonsense", "--json"], "'--nonsense' found"),
+        (&["token", "--format", "xml", "--json"], "[possible values: raw, header, "),
+        (&["tokn", "--json"], "tip: a similar subcommand exists: 'token'"),
+    ] {
         let run = home.run(arguments).fails(2, &[]);
         let json: Value = serde_json::from_str(&run.stderr).unwrap();
         assert_eq!((&json["schema"], &json["error"]["code"]), (&1.into(), &2.into()), "{json}");
-        assert!(!json["error"]["what"].as_str().unwrap().starts_with("error"), "{json}");
+        let what = json["error"]["what"].as_str().unwrap();
+        assert!(!what.starts_with("error") && what.contains(text), "{json}");
+        assert!(!what.contains("Usage") && !what.contains("For more"), "{json}");
     }
     assert!(home.run(&["--help", "--json"]).ok().contains("Examples:"));
 }
