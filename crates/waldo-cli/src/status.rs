@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use waldo_auth_core::Now;
 use waldo_ureq::Credentials;
 
-use crate::credentials::KeyPair;
+use crate::credentials::{self, KeyPair};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Place, Settings};
@@ -27,7 +27,7 @@ pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<E
     let report = Report { settings, pair: pair.as_ref(), problem: problem.as_deref(), store };
     terminal::print(&if as_json { report.json() } else { report.text() })?;
     match (pair, problem) {
-        (None, _) => Ok(Exit::NoCredentials),
+        (None, _) => Err(credentials::none(settings)),
         (Some(pair), Some(problem)) => Err(pair.unusable(problem)),
         (Some(_), None) => Ok(Exit::Success),
     }

@@ -197,7 +197,10 @@ fn status_explains_the_next_call() {
     assert_eq!(home.logins(), 1);
     let text = home.run(&["status"]).ok();
     assert!(text.contains("\nnext call would be sent with generation 1, which has "), "{text}");
-    let json = run(&mut home.keyless(&["status", "--json"])).fails(10, &[]).json();
+    let run = run(&mut home.keyless(&["status", "--json"])).fails(10, &["there is no key pair"]);
+    let error: Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!((&error["schema"], &error["error"]["code"]), (&json!(1), &json!(10)));
+    let json = run.json();
     assert!(json["next_call"].as_str().unwrap().contains("no key pair"), "{json}");
 }
 
