@@ -129,7 +129,7 @@ impl Answer<'_> {
             // Writing to a string cannot fail.
             let _ = write!(answer, ",\"{name}\":{value}}}");
         }
-        terminal::print(&format!("{answer}\n"))
+        terminal::print_json(&format!("{answer}\n"))
     }
 
     /// The JSON for the body: the body itself, or its text, or base64.

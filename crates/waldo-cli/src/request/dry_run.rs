@@ -41,7 +41,7 @@ pub(crate) fn run(
             "headers": by_name(headers),
             "body": body,
         });
-        terminal::print(&format!("{request}\n"))?;
+        terminal::print_json(&format!("{request}\n"))?;
         return Ok(Exit::Success);
     }
     let mut text = format!("{} {url}\n", parts.method);
