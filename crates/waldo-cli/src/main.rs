@@ -103,4 +103,10 @@ fn forbid_core_dumps() {
         // Ignore the error: the program works without this.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
+    // The limit does not hold if the system hands core dumps to a program, such as systemd's.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
