@@ -163,7 +163,7 @@ pub(crate) struct RequestOptions {
     ///   name==text     a pair of the query, like --query
     ///   name@file      a file of a multipart form
     ///   @file          the body itself
-    ///   -              the body itself, from stdin
+    ///   -, @-          the body itself, from stdin
     #[arg(value_name = "METHOD PATH PART", required = true, num_args = 1.., verbatim_doc_comment)]
     #[arg(value_hint = clap::ValueHint::Other)]
     pub(crate) words: Vec<OsString>,

@@ -30,8 +30,10 @@ fn fields_and_query_reach_the_api() {
         let answer = home.run(&["request", "PUT", "/nowhere", words[0]]).json();
         assert_eq!((&answer["method"], &answer["bytes"]), (&json!("PUT"), &json!(body.len())));
     }
-    let answer = run_with(&mut home.waldo(&["request", "/nowhere", "-"]), body).json();
-    assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    for word in ["-", "@-"] {
+        let answer = run_with(&mut home.waldo(&["request", "/nowhere", word]), body).json();
+        assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    }
     assert_eq!(home.logins(), 1);
 }
 
