@@ -42,8 +42,8 @@ set edit:completion:arg-completer[waldo] = {|@words|
         }
         &'waldo;request'= {
             cand --query 'A pair of the query; may be given again'
-            cand -H 'A header; may be given again'
-            cand --header 'A header; may be given again'
+            cand -H 'A header, or @FILE with a header in each line, or @- for stdin; may be given again'
+            cand --header 'A header, or @FILE with a header in each line, or @- for stdin; may be given again'
             cand -o 'Write the body to this file if the call succeeds'
             cand --output 'Write the body to this file if the call succeeds'
             cand --profile 'The profile that has the other settings [default: default]'

@@ -172,7 +172,7 @@ pub(crate) struct RequestOptions {
     #[arg(long, value_name = "NAME=TEXT")]
     pub(crate) query: Vec<String>,
 
-    /// A header; may be given again
+    /// A header, or @FILE with a header in each line, or @- for stdin; may be given again
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
 

@@ -1,5 +1,7 @@
 //! The headers of the command line.
 
+use std::{fs, io};
+
 use serde_json::{Map, Value};
 use waldo_ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, SET_COOKIE,
@@ -17,7 +19,13 @@ pub(crate) struct Headers(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
     pub(crate) fn read(texts: &[String], body: &Body) -> Result<Self, Failure> {
-        let headers: Vec<_> = texts.iter().map(|text| read(text)).collect::<Result<_, _>>()?;
+        let mut headers = Vec::new();
+        for text in texts {
+            match text.strip_prefix('@') {
+                Some(path) => read_file(path, body, &mut headers)?,
+                None => headers.push(read(text)?),
+            }
+        }
         // Without the boundary, no server can read the form.
         if matches!(body, Body::Form(_)) && headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
             return Err(Failure::usage("a header is wrong")
@@ -37,6 +45,32 @@ impl Headers {
         let own = own.map(|value| (&CONTENT_TYPE, value));
         self.0.iter().map(|(name, value)| (name, value.clone())).chain(own)
     }
+}
+
+/// Reads a file with a header in each line. `-` is stdin.
+fn read_file(
+    path: &str,
+    body: &Body,
+    headers: &mut Vec<(HeaderName, HeaderValue)>,
+) -> Result<(), Failure> {
+    let text = match (path, body) {
+        ("-", Body::Stdin) => {
+            return Err(Failure::usage("stdin is the body already")
+                .next("write the headers to a file: -H @FILE"));
+        }
+        ("-", _) => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(path),
+    };
+    let what = if path == "-" { "stdin" } else { path };
+    let text =
+        text.map_err(|error| Failure::usage(format!("{what} cannot be read")).because(error))?;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, mut value) = read(line)?;
+        // A file keeps a secret out of the command line, so the output hides it too.
+        value.set_sensitive(true);
+        headers.push((name, value));
+    }
+    Ok(())
 }
 
 /// Reads a header such as `Accept: text/plain`.

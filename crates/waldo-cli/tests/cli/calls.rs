@@ -286,3 +286,30 @@ fn headers_that_hold_a_secret_are_hidden() {
         assert!(!shown.contains("hunter2") && shown.contains("[hidden]"), "{shown}");
     }
 }
+
+/// A file keeps the secret of a header out of the command line.
+#[test]
+fn headers_come_from_a_file() {
+    let home = Home::new();
+    let lines = "X-Trace: 7\r\n\nX-Mark: hunter2\n";
+    home.write("headers", lines);
+    let request = ["request", "/x", "--dry-run", "-H"];
+    let of_file = home.run(&[&request[..], &["@headers"]].concat()).ok();
+    assert!(of_file.contains("\nx-trace: [hidden]\nx-mark: [hidden]\n"), "{of_file}");
+    let of_stdin = run_with(&mut home.waldo(&[&request[..], &["@-"]].concat()), lines).ok();
+    assert_eq!(of_stdin, of_file);
+    // The emulator refuses a web page.
+    home.write("page", "Origin: https://evil.example\n");
+    home.run(&["request", "/_emulator/stats", "-H", "@headers"]).ok();
+    home.run(&["request", "/_emulator/stats", "-H", "@page"]).fails(4, &["403"]);
+    home.write("wrong", "Authorization: hunter2\n");
+    for (arguments, text) in [
+        (&["-H", "@missing"][..], "missing cannot be read"),
+        (&["-H", "@wrong"], "the client sets authorization itself"),
+        (&["-H", "@-", "-"], "stdin is the body already"),
+    ] {
+        let run = home.run(&[&["request", "/x"], arguments].concat());
+        assert!(!run.stderr.contains("hunter2"), "{run:?}");
+        run.fails(2, &[text]);
+    }
+}
