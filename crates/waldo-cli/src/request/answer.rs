@@ -41,7 +41,7 @@ impl Answer<'_> {
             self.show_head();
         }
         let failure = self.failure();
-        let delivered = match &self.options.output {
+        let delivered = match self.options.output_file() {
             // The file keeps its content if the API refuses the call.
             Some(path) if failure.is_none() => self.save(path),
             _ if self.as_json => self.read_whole().and_then(|body| self.print_json(Some(body))),
@@ -74,7 +74,7 @@ impl Answer<'_> {
     /// The body, with its progress unless it goes to the terminal itself.
     fn body(&mut self) -> impl Read + use<> {
         let body = std::mem::replace(self.response.body_mut(), Body::builder().data(Vec::new()));
-        let is_shown = self.options.output.is_none() && io::stdout().is_terminal();
+        let is_shown = self.options.output_file().is_none() && io::stdout().is_terminal();
         let progress = Progress::of(if is_shown { Some(0) } else { body.content_length() });
         let reader = progress.0.wrap_read(body.into_with_config().limit(u64::MAX).reader());
         Watched { reader, _progress: progress }

@@ -120,7 +120,7 @@ impl Call<'_> {
 
     /// Nobody knows how long a file takes. So only a limit of the user counts then.
     fn has_limit(&self) -> bool {
-        let has_file = self.parts.body.has_file() || self.options.output.is_some();
+        let has_file = self.parts.body.has_file() || self.options.output_file().is_some();
         self.settings.timeout.place != Place::Default || !has_file
     }
 }

@@ -174,6 +174,8 @@ fn output_goes_to_the_file() {
         fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{names:?}");
     home.run(&["request", "/history/kyc/c-1", "-o", "/dev/null"]).ok();
+    let answer = home.run(&["request", "/history/kyc/c-1", "-o", "-"]).ok();
+    assert!(answer.starts_with('{') && !home.path().join("-").exists(), "{answer}");
     let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
     nowhere.fails(1, &["no/such/folder cannot be written"]);
 }
