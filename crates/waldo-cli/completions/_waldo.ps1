@@ -46,10 +46,10 @@ Register-ArgumentCompleter -Native -CommandName 'waldo' -ScriptBlock {
         }
         'waldo;request' {
             [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'A pair of the query; may be given again')
-            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'A header; may be given again')
-            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header; may be given again')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the body to this file if the call succeeds')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the body to this file if the call succeeds')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'A header, or @FILE with a header in each line, or @- for stdin; may be given again')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header, or @FILE with a header in each line, or @- for stdin; may be given again')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the body to this file if the call succeeds; - is stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the body to this file if the call succeeds; - is stdout')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'The profile that has the other settings [default: default]')
             [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'Where the API is [default: https://api.waldo.ai]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where the token is kept: file, none, a directory or redis://… [default: file]')

@@ -42,10 +42,10 @@ set edit:completion:arg-completer[waldo] = {|@words|
         }
         &'waldo;request'= {
             cand --query 'A pair of the query; may be given again'
-            cand -H 'A header; may be given again'
-            cand --header 'A header; may be given again'
-            cand -o 'Write the body to this file if the call succeeds'
-            cand --output 'Write the body to this file if the call succeeds'
+            cand -H 'A header, or @FILE with a header in each line, or @- for stdin; may be given again'
+            cand --header 'A header, or @FILE with a header in each line, or @- for stdin; may be given again'
+            cand -o 'Write the body to this file if the call succeeds; - is stdout'
+            cand --output 'Write the body to this file if the call succeeds; - is stdout'
             cand --profile 'The profile that has the other settings [default: default]'
             cand --origin 'Where the API is [default: https://api.waldo.ai]'
             cand --store 'Where the token is kept: file, none, a directory or redis://… [default: file]'

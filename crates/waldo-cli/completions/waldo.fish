@@ -43,8 +43,8 @@ complete -c waldo -n "__fish_waldo_needs_command" -f -a "completions" -d 'Print 
 complete -c waldo -n "__fish_waldo_needs_command" -f -a "man" -d 'Print a man page'
 complete -c waldo -n "__fish_waldo_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l query -d 'A pair of the query; may be given again' -r
-complete -c waldo -n "__fish_waldo_using_subcommand request" -s H -l header -d 'A header; may be given again' -r
-complete -c waldo -n "__fish_waldo_using_subcommand request" -s o -l output -d 'Write the body to this file if the call succeeds' -r -F
+complete -c waldo -n "__fish_waldo_using_subcommand request" -s H -l header -d 'A header, or @FILE with a header in each line, or @- for stdin; may be given again' -r
+complete -c waldo -n "__fish_waldo_using_subcommand request" -s o -l output -d 'Write the body to this file if the call succeeds; - is stdout' -r -F
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l profile -d 'The profile that has the other settings [default: default]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l origin -d 'Where the API is [default: https://api.waldo.ai]' -r
 complete -c waldo -n "__fish_waldo_using_subcommand request" -l store -d 'Where the token is kept: file, none, a directory or redis://… [default: file]' -r

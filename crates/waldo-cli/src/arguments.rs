@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -163,7 +163,7 @@ pub(crate) struct RequestOptions {
     ///   name==text     a pair of the query, like --query
     ///   name@file      a file of a multipart form
     ///   @file          the body itself
-    ///   -              the body itself, from stdin
+    ///   -, @-          the body itself, from stdin
     #[arg(value_name = "METHOD PATH PART", required = true, num_args = 1.., verbatim_doc_comment)]
     #[arg(value_hint = clap::ValueHint::Other)]
     pub(crate) words: Vec<OsString>,
@@ -172,7 +172,7 @@ pub(crate) struct RequestOptions {
     #[arg(long, value_name = "NAME=TEXT")]
     pub(crate) query: Vec<String>,
 
-    /// A header; may be given again
+    /// A header, or @FILE with a header in each line, or @- for stdin; may be given again
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
 
@@ -180,7 +180,7 @@ pub(crate) struct RequestOptions {
     #[arg(long)]
     pub(crate) form: bool,
 
-    /// Write the body to this file if the call succeeds
+    /// Write the body to this file if the call succeeds; - is stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -203,6 +203,13 @@ pub(crate) struct RequestOptions {
     /// Wait once if the API asks to wait (429, 503, or no login for now), and send the call again
     #[arg(long)]
     pub(crate) retry_after: bool,
+}
+
+impl RequestOptions {
+    /// The file of `--output`; `None` if the body goes to stdout.
+    pub(crate) fn output_file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| path.as_os_str() != "-")
+    }
 }
 
 #[derive(Args, Debug)]

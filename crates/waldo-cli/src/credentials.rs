@@ -182,7 +182,7 @@ impl KeyPair {
 }
 
 /// The failure for no key pair. Without a terminal, nobody can answer the questions of a login.
-fn none(settings: &Settings) -> Failure {
+pub(crate) fn none(settings: &Settings) -> Failure {
     let profile = &settings.profile.value;
     let failure = Failure::new(Exit::NoCredentials, "there is no key pair").because(format!(
         "the environment has none, and {} has none for the profile {profile}",

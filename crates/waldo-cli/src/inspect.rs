@@ -55,7 +55,7 @@ pub(crate) fn run(as_json: bool) -> Result<Exit, Failure> {
             "expires_in": left.map(|left| left.as_secs()),
             "client": verdict,
         });
-        terminal::print(&format!("{json}\n"))?;
+        terminal::print_json(&format!("{json}\n"))?;
         return Ok(Exit::Success);
     }
     let none = || "not said".to_owned();
@@ -64,7 +64,7 @@ pub(crate) fn run(as_json: bool) -> Result<Exit, Failure> {
         Some(left) => format!(", in {}", terminal::whole_seconds(left)),
         None => String::new(),
     };
-    terminal::print(&format!(
+    terminal::print_json(&format!(
         "header    {header}\n\
          claims    {claims}\n\
          issued    {}\n\

@@ -62,9 +62,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let what = lines.next().unwrap_or_default();
-    let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(what));
+    // The next lines name the argument, its possible values, or a similar one.
+    let is_reason = |line: &&str| !["Usage:", "For more"].iter().any(|end| line.starts_with(end));
+    let lines = text.lines().map(str::trim).take_while(is_reason);
+    let what = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(&what));
     failure.next("waldo --help").print(true);
     Exit::Usage.into()
 }
@@ -100,5 +102,11 @@ fn forbid_core_dumps() {
         use rustix::process::{Resource, Rlimit, setrlimit};
         // Ignore the error: the program works without this.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+    // The limit does not hold if the system hands core dumps to a program, such as systemd's.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }

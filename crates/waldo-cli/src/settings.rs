@@ -161,6 +161,11 @@ fn store(global: &Global, of_profile: Option<(&str, &str)>) -> Result<Setting<Ch
     } else {
         return Ok(Setting { value: Choice::User, place: Place::Default });
     };
+    if matches!(place, Place::Option(_)) && Choice::has_password(&text) {
+        return Err(wrong(NAME, &place)
+            .because("the URL has a password, and other users can see the command line")
+            .next("set WALDO_STORE to the URL"));
+    }
     let value = Choice::parse(&text).map_err(|why| {
         wrong(NAME, &place)
             .because(why)

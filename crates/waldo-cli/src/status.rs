@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use waldo_auth_core::Now;
 use waldo_ureq::Credentials;
 
-use crate::credentials::KeyPair;
+use crate::credentials::{self, KeyPair};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Place, Settings};
@@ -28,7 +28,7 @@ pub(crate) fn run(settings: &Settings, offline: bool, as_json: bool) -> Result<E
     let report = Report { settings, pair: pair.as_ref(), problem, store };
     terminal::print(&if as_json { report.json() } else { report.text() })?;
     match (pair, failure) {
-        (None, _) => Ok(Exit::NoCredentials),
+        (None, _) => Err(credentials::none(settings)),
         (Some(_), Some(failure)) => Err(failure),
         (Some(_), None) => Ok(Exit::Success),
     }

@@ -49,6 +49,17 @@ impl Choice {
         if is_path { Ok(Self::Directory(path)) } else { Err("this is no store".to_owned()) }
     }
 
+    /// Whether the text is a URL with a password: behind a user name, or as a parameter.
+    pub(crate) fn has_password(text: &OsStr) -> bool {
+        let text = text.to_string_lossy();
+        let Some((_, rest)) = text.split_once("://") else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let login = authority.rsplit_once('@').map(|(login, _)| login);
+        let parameters = rest.split(['?', '&']).skip(1);
+        login.is_some_and(|login| login.contains(':'))
+            || parameters.into_iter().any(|parameter| parameter.starts_with("pass="))
+    }
+
     #[cfg(feature = "redis")]
     fn of_url(url: &str) -> Result<Self, String> {
         let store = waldo_store_redis::RedisStore::new(url);

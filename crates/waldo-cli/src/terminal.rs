@@ -1,6 +1,7 @@
 //! The output of the program, and the properties of the terminal.
 
 use std::env;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, SystemTime};
 
@@ -54,6 +55,23 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.map_err(|error| Failure::output(&error))
+}
+
+/// Writes text with JSON to stdout. JSON may have control characters from U+007F on as they are,
+/// and they could command a terminal.
+pub(crate) fn print_json(text: &str) -> Result<(), Failure> {
+    if !io::stdout().is_terminal() {
+        return print(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            // Writing to a string cannot fail.
+            '\u{7f}'..='\u{9f}' => drop(write!(escaped, "\\u{:04x}", u32::from(char))),
+            _ => escaped.push(char),
+        }
+    }
+    print(&escaped)
 }
 
 /// A date in RFC 3339, in UTC, to the second.

@@ -201,3 +201,39 @@ fn again(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// The answers to a read, if there is no document.
+    const NOTHING: &[u8] = b"*2\r\n$1\r\n1\r\n$1\r\n1\r\n$0\r\n\r\n";
+
+    /// Answers the first question of each connection, and no other one, as if a firewall had dropped
+    /// the connection.
+    fn serve(listener: &TcpListener) {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                assert_ne!(socket.read(&mut buffer).unwrap(), 0);
+                socket.write_all(NOTHING).unwrap();
+                while socket.read(&mut buffer).is_ok_and(|count| count > 0) {}
+            });
+        }
+    }
+
+    #[test]
+    fn connection_that_has_rested_is_replaced() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        thread::spawn(move || serve(&listener));
+        let client = Client::new(&url).unwrap().with_limit(Duration::from_secs(5));
+        let store = RedisStore(client.with_longest_rest(Duration::ZERO));
+        for _ in 0..3 {
+            assert_eq!(store.read(&Key::of_hash([0; 16])).unwrap().document, None);
+        }
+    }
+}

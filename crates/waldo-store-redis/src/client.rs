@@ -1,7 +1,7 @@
 //! What both stores do.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Pipeline, Value};
 use waldo_store::{Key, StoreError, Stored};
@@ -22,6 +22,10 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// No limit overflows a clock.
 const LONGEST_LIMIT: Duration = Duration::from_secs(3600);
 
+/// A connection that has rested for longer is not used again. A firewall between the two machines may
+/// have dropped such a connection silently, and then no answer comes within the time limit.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
 /// A server, and the connection to it between two operations.
 ///
 /// An operation takes the connection, and gives it back after its last answer. A second operation
@@ -33,7 +37,9 @@ pub(crate) struct Client<N: Network> {
     tls: Option<(Tls, rustls::pki_types::ServerName<'static>)>,
     network: N,
     limit: Duration,
-    idle: Mutex<Option<Connection<N::Socket>>>,
+    longest_rest: Duration,
+    /// The connection, and the instant of its last answer.
+    idle: Mutex<Option<(Connection<N::Socket>, Instant)>>,
 }
 
 impl<N: Network> Client<N> {
@@ -53,6 +59,7 @@ impl<N: Network> Client<N> {
             tls: None,
             network: N::default(),
             limit: LIMIT,
+            longest_rest: LONGEST_REST,
             idle: Mutex::default(),
         })
     }
@@ -75,11 +82,23 @@ impl<N: Network> Client<N> {
         };
         let name = name.ok_or(UrlError("has a host that no certificate can name"))?;
         let tls = Some((tls, name));
-        Ok(Self { server, tls, network: N::default(), limit: LIMIT, idle: Mutex::default() })
+        Ok(Self {
+            server,
+            tls,
+            network: N::default(),
+            limit: LIMIT,
+            longest_rest: LONGEST_REST,
+            idle: Mutex::default(),
+        })
     }
 
     pub(crate) fn with_limit(self, limit: Duration) -> Self {
         Self { limit: limit.min(LONGEST_LIMIT), ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_longest_rest(self, longest_rest: Duration) -> Self {
+        Self { longest_rest, ..self }
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -121,12 +140,14 @@ impl<N: Network> Client<N> {
     }
 
     /// Sends commands and returns their answers. A connection that the server has closed while it
-    /// was idle is replaced at once, and the commands are sent again.
+    /// was idle is replaced at once, and the commands are sent again. A connection that has rested for
+    /// too long is replaced before.
     async fn ask(&self, commands: &Pipeline) -> Result<(Vec<Value>, Times), Fault> {
         let deadline = Deadline::after(self.limit);
         let mut times = Times::Once;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(idle) = idle {
+        let idle = idle.filter(|(_, since)| since.elapsed() < self.longest_rest);
+        if let Some((idle, _)) = idle {
             match self.exchange(idle, commands, deadline).await {
                 Err(fault) if fault.is_broken_connection() => times = Times::Twice,
                 result => return Ok((result?, times)),
@@ -144,7 +165,8 @@ impl<N: Network> Client<N> {
         deadline: Deadline,
     ) -> Result<Vec<Value>, Fault> {
         let answers = connection.exchange(commands, deadline).await?;
-        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((connection, Instant::now()));
         Ok(answers)
     }
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+/// Less time counts as none.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The instant at which an operation must have ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Instant);
@@ -13,9 +16,24 @@ impl Deadline {
         Self(Instant::now() + limit)
     }
 
-    /// The time that is left, which is never zero.
+    /// The time that is left, which is a millisecond at least. A socket takes its limit in whole
+    /// microseconds, and a limit of zero would block for ever.
     pub(crate) fn left(self) -> io::Result<Duration> {
         let left = self.0.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+        if left < SHORTEST { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_than_a_millisecond_counts_as_over() {
+        for limit in [Duration::ZERO, Duration::from_nanos(900), Duration::from_micros(900)] {
+            let over = Deadline::after(limit).left().unwrap_err();
+            assert_eq!(over.kind(), io::ErrorKind::TimedOut, "{limit:?}");
+        }
+        assert!(Deadline::after(Duration::from_secs(60)).left().is_ok());
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 use waldo_ureq::Error;
 use waldo_ureq::http::Response;
 use waldo_ureq::http::header::CONTENT_TYPE;
@@ -15,7 +16,7 @@ use crate::arguments::RequestOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::request::download::{Download, unwritten};
-use crate::request::headers::shown;
+use crate::request::headers::{by_name, shown};
 use crate::request::pretty::Pretty;
 use crate::request::retry_after;
 use crate::request::text::Text;
@@ -71,7 +72,7 @@ impl Answer<'_> {
     /// The body, with its progress unless it goes to the terminal itself.
     fn body(&mut self) -> impl Read + use<> {
         let body = std::mem::replace(self.response.body_mut(), Body::builder().data(Vec::new()));
-        let is_shown = self.options.output.is_none() && io::stdout().is_terminal();
+        let is_shown = self.options.output_file().is_none() && io::stdout().is_terminal();
         let progress = Progress::of(if is_shown { Some(0) } else { body.content_length() });
         let reader = progress.0.wrap_read(body.into_with_config().limit(u64::MAX).reader());
         Watched { reader, _progress: progress }
@@ -110,34 +111,37 @@ impl Answer<'_> {
     }
 
     fn print_json(&self, body: Option<Vec<u8>>) -> Result<(), Failure> {
-        let headers: Map<_, _> = self
-            .response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), Value::from(shown(name, value))))
-            .collect();
-        let mut answer = json!({
+        let headers = self.response.headers();
+        let answer = json!({
             "schema": 1,
             "status": self.response.status().as_u16(),
-            "headers": headers,
+            "headers": by_name(
+                headers.iter().map(|(name, value)| (name.to_string(), shown(name, value))),
+            ),
         });
-        if let (Some(body), Some(answer)) = (body, answer.as_object_mut()) {
-            let (name, value) = self.to_value(body);
-            answer.insert(name.to_owned(), value);
+        let mut answer = answer.to_string();
+        if let Some(body) = body {
+            let (name, value) = self.to_json(body);
+            // The body comes before the last brace.
+            answer.pop();
+            // Writing to a string cannot fail.
+            let _ = write!(answer, ",\"{name}\":{value}}}");
         }
-        terminal::print(&format!("{answer}\n"))
+        terminal::print_json(&format!("{answer}\n"))
     }
 
-    /// The body as JSON, or as text, or in base64.
-    fn to_value(&self, body: Vec<u8>) -> (&'static str, Value) {
-        if self.is_json()
-            && let Ok(json) = serde_json::from_slice(&body)
-        {
-            return ("body", json);
-        }
+    /// The JSON for the body: the body itself, or its text, or base64.
+    fn to_json(&self, body: Vec<u8>) -> (&'static str, String) {
         match String::from_utf8(body) {
-            Ok(text) => ("body_text", text.into()),
-            Err(error) => ("body_base64", STANDARD.encode(error.as_bytes()).into()),
+            // A `Value` would lose digits of numbers, and the order of the fields. JSON has line
+            // ends between its values only.
+            Ok(text) if self.is_json() && serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
+                ("body", text.trim().replace(['\r', '\n'], ""))
+            }
+            Ok(text) => ("body_text", Value::from(text).to_string()),
+            Err(error) => {
+                ("body_base64", Value::from(STANDARD.encode(error.as_bytes())).to_string())
+            }
         }
     }
 

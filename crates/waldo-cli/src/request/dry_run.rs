@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use waldo_auth_client::Target;
 use waldo_ureq::http::Uri;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::request::headers::{Headers, shown};
+use crate::request::headers::{Headers, by_name, shown};
 use crate::request::parts::Parts;
 use crate::request::upload::Upload;
 use crate::settings::Settings;
@@ -33,17 +33,15 @@ pub(crate) fn run(
         .collect();
     let body = upload.description();
     if as_json {
-        let headers: Map<_, _> =
-            headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         let request = json!({
             "schema": 1,
             "dry_run": true,
             "method": parts.method.as_str(),
             "url": url,
-            "headers": headers,
+            "headers": by_name(headers),
             "body": body,
         });
-        terminal::print(&format!("{request}\n"))?;
+        terminal::print_json(&format!("{request}\n"))?;
         return Ok(Exit::Success);
     }
     let mut text = format!("{} {url}\n", parts.method);

@@ -1,5 +1,8 @@
 //! The headers of the command line.
 
+use std::{fs, io};
+
+use serde_json::{Map, Value};
 use waldo_ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, SET_COOKIE,
     TRANSFER_ENCODING,
@@ -7,6 +10,7 @@ use waldo_ureq::http::header::{
 use waldo_ureq::http::{HeaderName, HeaderValue};
 
 use crate::failure::Failure;
+use crate::request::parts::Body;
 use crate::request::upload::Upload;
 
 /// The headers that the user adds.
@@ -14,8 +18,20 @@ use crate::request::upload::Upload;
 pub(crate) struct Headers(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
-    pub(crate) fn read(texts: &[String]) -> Result<Self, Failure> {
-        texts.iter().map(|text| read(text)).collect::<Result<_, _>>().map(Self)
+    pub(crate) fn read(texts: &[String], body: &Body) -> Result<Self, Failure> {
+        let mut headers = Vec::new();
+        for text in texts {
+            match text.strip_prefix('@') {
+                Some(path) => read_file(path, body, &mut headers)?,
+                None => headers.push(read(text)?),
+            }
+        }
+        // Without the boundary, no server can read the form.
+        if matches!(body, Body::Form(_)) && headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+            return Err(Failure::usage("a header is wrong")
+                .because("the client sets content-type itself, with the boundary of the form"));
+        }
+        Ok(Self(headers))
     }
 
     /// The headers, with the type of the body unless the user names one.
@@ -31,6 +47,32 @@ impl Headers {
     }
 }
 
+/// Reads a file with a header in each line. `-` is stdin.
+fn read_file(
+    path: &str,
+    body: &Body,
+    headers: &mut Vec<(HeaderName, HeaderValue)>,
+) -> Result<(), Failure> {
+    let text = match (path, body) {
+        ("-", Body::Stdin) => {
+            return Err(Failure::usage("stdin is the body already")
+                .next("write the headers to a file: -H @FILE"));
+        }
+        ("-", _) => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(path),
+    };
+    let what = if path == "-" { "stdin" } else { path };
+    let text =
+        text.map_err(|error| Failure::usage(format!("{what} cannot be read")).because(error))?;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, mut value) = read(line)?;
+        // A file keeps a secret out of the command line, so the output hides it too.
+        value.set_sensitive(true);
+        headers.push((name, value));
+    }
+    Ok(())
+}
+
 /// Reads a header such as `Accept: text/plain`.
 fn read(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     let wrong = |why: &str| {
@@ -43,6 +85,19 @@ fn read(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     }
     let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value is invalid"))?;
     Ok((name, value))
+}
+
+/// The headers by their names. The values of one name are joined, as RFC 9110 does it.
+pub(crate) fn by_name(headers: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
+    let mut joined = Map::new();
+    for (name, value) in headers {
+        let value = match joined.get(&name).and_then(Value::as_str) {
+            Some(first) => format!("{first}, {value}"),
+            None => value,
+        };
+        joined.insert(name, value.into());
+    }
+    joined
 }
 
 /// The value of a header for people, which hides secrets. Each success brings a token.

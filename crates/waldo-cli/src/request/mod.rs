@@ -34,7 +34,7 @@ pub(crate) fn run(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let parts = Parts::read(options)?;
-    let headers = Headers::read(&options.headers)?;
+    let headers = Headers::read(&options.headers, &parts.body)?;
     let mut upload = Upload::of(&parts.body)?;
     if options.dry_run {
         return dry_run::run(settings, &parts, &headers, &upload, as_json);
@@ -46,7 +46,7 @@ pub(crate) fn run(
     }
     let client = client::connect(settings)?;
     // Before the call: the API would do what the call asks for, and the answer would be lost.
-    let download = options.output.as_deref().map(Download::begin).transpose()?;
+    let download = options.output_file().map(Download::begin).transpose()?;
     let call = Call { settings, options, parts: &parts, headers: &headers };
     let began = Instant::now();
     let limit = settings.timeout.value.filter(|_| call.has_limit());
@@ -123,7 +123,7 @@ impl Call<'_> {
 
     /// Nobody knows how long a file takes. So only a limit of the user counts then.
     fn has_limit(&self) -> bool {
-        let has_file = self.parts.body.has_file() || self.options.output.is_some();
+        let has_file = self.parts.body.has_file() || self.options.output_file().is_some();
         self.settings.timeout.place != Place::Default || !has_file
     }
 }

@@ -117,7 +117,7 @@ impl Part {
     /// Reads a word: its first separator decides.
     fn read(word: &OsStr) -> Result<Self, Failure> {
         let bytes = word.as_encoded_bytes();
-        if bytes == b"-" {
+        if matches!(bytes, b"-" | b"@-") {
             return Ok(Self::Whole(Body::Stdin));
         }
         if bytes.first() == Some(&b'@') {

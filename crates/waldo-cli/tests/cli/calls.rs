@@ -34,8 +34,10 @@ fn fields_and_query_reach_the_api() {
         let answer = home.run(&["request", "PUT", "/nowhere", words[0]]).json();
         assert_eq!((&answer["method"], &answer["bytes"]), (&json!("PUT"), &json!(body.len())));
     }
-    let answer = run_with(&mut home.waldo(&["request", "/nowhere", "-"]), body).json();
-    assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    for word in ["-", "@-"] {
+        let answer = run_with(&mut home.waldo(&["request", "/nowhere", word]), body).json();
+        assert_eq!((&answer["method"], &answer["bytes"]), (&json!("POST"), &json!(body.len())));
+    }
     assert_eq!(home.logins(), 1);
 }
 
@@ -134,6 +136,26 @@ fn answer_as_json_has_status_headers_and_body() {
 }
 
 #[test]
+fn answer_as_json_keeps_each_header_and_digit() {
+    let home = Home::new();
+    let response = http::Response::builder()
+        .header("content-type", "application/json")
+        .header("x-page", "1")
+        .header("x-page", "2")
+        .body(b"{\"z\": 1.50,\r\n\"a\": 12345678901234567890123}\n".to_vec());
+    let stub = Stub::path("GET".parse().unwrap(), "/odd").response(response.unwrap());
+    home.emulator.push_stub(stub);
+    let run = home.run(&["request", "/odd", "--json"]);
+    let body = r#""body":{"z": 1.50,"a": 12345678901234567890123}}"#;
+    assert!(run.stdout.ends_with(&format!("{body}\n")), "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
+    let dry = ["request", "/x", "--dry-run", "--json", "-H", "X-Page: 1", "-H", "X-Page: 2"];
+    for run in [run, home.run(&dry)] {
+        assert_eq!(run.json()["headers"]["x-page"], "1, 2");
+    }
+}
+
+#[test]
 fn output_goes_to_the_file() {
     let home = Home::new();
     let run = home.run(&["request", "/customer", "field==id", "-o", "answer.json"]);
@@ -154,6 +176,8 @@ fn output_goes_to_the_file() {
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     assert_eq!(names(&home), ["answer.json"]);
     home.run(&["request", "/history/kyc/c-1", "-o", "/dev/null"]).ok();
+    let answer = home.run(&["request", "/history/kyc/c-1", "-o", "-"]).ok();
+    assert!(answer.starts_with('{') && !home.path().join("-").exists(), "{answer}");
     let nowhere = home.run(&["request", "/history/kyc/c-1", "-o", "no/such/folder"]);
     nowhere.fails(1, &["no/such/folder cannot be written"]);
 }
@@ -236,6 +260,10 @@ fn other_origins_and_wrong_words_are_refused() {
         (&["request", "/x", "@/"], "it is a directory"),
         (&["request", "/x", "-H", "Authorization: x"], "the client sets authorization itself"),
         (&["request", "/x", "-H", "none"], "it has no colon"),
+        (
+            &["request", "/x", "a=b", "--form", "-H", "Content-Type: multipart/form-data"],
+            "the client sets content-type itself, with the boundary of the form",
+        ),
         (&["request", "/x", "-", "--retry-after"], "cannot send this body again"),
         (&["request", "/x", "--timeout", "soon"], "write it like 30s"),
     ] {
@@ -378,5 +406,32 @@ fn headers_that_hold_a_secret_are_hidden() {
     for header in ["X-Password: hunter2", "X-Auth-Key: hunter2", "X-Note: a eyJhbGciOi.hunter2"] {
         let shown = home.run(&["request", "/x", "--dry-run", "-H", header]).ok();
         assert!(!shown.contains("hunter2") && shown.contains("[hidden]"), "{shown}");
+    }
+}
+
+/// A file keeps the secret of a header out of the command line.
+#[test]
+fn headers_come_from_a_file() {
+    let home = Home::new();
+    let lines = "X-Trace: 7\r\n\nX-Mark: hunter2\n";
+    home.write("headers", lines);
+    let request = ["request", "/x", "--dry-run", "-H"];
+    let of_file = home.run(&[&request[..], &["@headers"]].concat()).ok();
+    assert!(of_file.contains("\nx-trace: [hidden]\nx-mark: [hidden]\n"), "{of_file}");
+    let of_stdin = run_with(&mut home.waldo(&[&request[..], &["@-"]].concat()), lines).ok();
+    assert_eq!(of_stdin, of_file);
+    // The emulator refuses a web page.
+    home.write("page", "Origin: https://evil.example\n");
+    home.run(&["request", "/_emulator/stats", "-H", "@headers"]).ok();
+    home.run(&["request", "/_emulator/stats", "-H", "@page"]).fails(4, &["403"]);
+    home.write("wrong", "Authorization: hunter2\n");
+    for (arguments, text) in [
+        (&["-H", "@missing"][..], "missing cannot be read"),
+        (&["-H", "@wrong"], "the client sets authorization itself"),
+        (&["-H", "@-", "-"], "stdin is the body already"),
+    ] {
+        let run = home.run(&[&["request", "/x"], arguments].concat());
+        assert!(!run.stderr.contains("hunter2"), "{run:?}");
+        run.fails(2, &[text]);
     }
 }

@@ -197,7 +197,10 @@ fn status_explains_the_next_call() {
     assert_eq!(home.logins(), 1);
     let text = home.run(&["status"]).ok();
     assert!(text.contains("\nnext call would be sent with generation 1, which has "), "{text}");
-    let json = run(&mut home.keyless(&["status", "--json"])).fails(10, &[]).json();
+    let run = run(&mut home.keyless(&["status", "--json"])).fails(10, &["there is no key pair"]);
+    let error: Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!((&error["schema"], &error["error"]["code"]), (&json!(1), &json!(10)));
+    let json = run.json();
     assert!(json["next_call"].as_str().unwrap().contains("no key pair"), "{json}");
 }
 
@@ -217,11 +220,18 @@ fn date_after_the_year_9999_is_no_panic() {
 #[test]
 fn wrong_command_line_is_json_too() {
     let home = Home::new();
-    for arguments in [&["request", "--json"][..], &["token", "--nonsense", "--json"]] {
+    for (arguments, text) in [
+        (&["request", "--json"][..], "were not provided: <METHOD PATH PART>..."),
+        (&["token", "--nonsense", "--json"], "'--nonsense' found"),
+        (&["token", "--format", "xml", "--json"], "[possible values: raw, header, "),
+        (&["tokn", "--json"], "tip: a similar subcommand exists: 'token'"),
+    ] {
         let run = home.run(arguments).fails(2, &[]);
         let json: Value = serde_json::from_str(&run.stderr).unwrap();
         assert_eq!((&json["schema"], &json["error"]["code"]), (&1.into(), &2.into()), "{json}");
-        assert!(!json["error"]["what"].as_str().unwrap().starts_with("error"), "{json}");
+        let what = json["error"]["what"].as_str().unwrap();
+        assert!(!what.starts_with("error") && what.contains(text), "{json}");
+        assert!(!what.contains("Usage") && !what.contains("For more"), "{json}");
     }
     assert!(home.run(&["--help", "--json"]).ok().contains("Examples:"));
 }

@@ -56,6 +56,26 @@ fn store_can_be_a_directory() {
         .fails(2, &["--store", "a directory such as ./store"]);
 }
 
+/// Other users can see the arguments of a program.
+#[test]
+fn store_with_a_password_is_no_option() {
+    let home = Home::new();
+    for url in
+        ["redis://:canary@host", "rediss://u:canary@host/1", "unix:///run/r?db=1&pass=canary"]
+    {
+        let run = home.run(&["token", "--store", url]);
+        assert!(!run.stderr.contains("canary"), "{run:?}");
+        run.fails(2, &["the option --store", "has a password", "set WALDO_STORE"]);
+        let elsewhere = run_in(&home, url);
+        assert!(!elsewhere.stderr.contains("has a password"), "{elsewhere:?}");
+    }
+}
+
+/// A run with this store in the environment.
+fn run_in(home: &Home, store: &str) -> crate::home::Run {
+    run(home.waldo(&["status", "--offline"]).env("WALDO_STORE", store))
+}
+
 #[cfg(feature = "redis")]
 #[test]
 fn store_can_be_a_server() {

@@ -88,3 +88,33 @@ fn program_makes_no_core_dump() {
     // The soft limit may be 0 anyway, and the hard limit is the program's own.
     assert_eq!(line.split_whitespace().nth(5), Some("0"), "{line}");
 }
+
+/// The limit does not hold if the system hands core dumps to a program, but this does. The files of
+/// such a process in `/proc` belong to root.
+#[cfg(target_os = "linux")]
+#[test]
+fn program_cannot_be_dumped() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+
+    let home = Home::new();
+    let mut command = home.waldo(&["emulate", "--listen", "127.0.0.1:0"]);
+    if rustix::process::getuid().is_root() {
+        // The files of each process of root belong to root.
+        command.uid(65534).current_dir("/");
+    }
+    let mut child = match command.spawn() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return eprintln!("skipped: nobody may not run {}", crate::home::WALDO);
+        }
+        child => child.unwrap(),
+    };
+    // The program has begun when it listens.
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let owner = fs::metadata(format!("/proc/{}/environ", child.id())).unwrap().uid();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((line.starts_with("listening"), owner), (true, 0));
+}

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waldo_emulator::model::{Answer, Fault, Stub};
 
 use crate::home::{Home, KEY, SECRET};
@@ -123,6 +125,30 @@ fn body_cannot_command_the_terminal() {
     let (_, text) = Screen::new(&home, &["request", "/customer", "field==id"]).end();
     assert!(text.contains("owned\u{fffd}") && text.contains("text"), "{text:?}");
     assert!(!text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
+}
+
+/// U+009B begins a command of the terminal, and JSON may have it as it is.
+#[test]
+fn json_cannot_command_the_terminal() {
+    let home = Home::new();
+    let json = r#"{"name":"@2J"}"#.replace('@', "\u{9b}");
+    let response = http::Response::builder().header("content-type", "application/json");
+    let stub = Stub::path("GET".parse().unwrap(), "/customer");
+    home.emulator.push_stub(stub.response(response.body(json.clone().into_bytes()).unwrap()));
+    let request = Screen::new(&home, &["request", "/customer", "--json"]);
+    let part = URL_SAFE_NO_PAD.encode(&json);
+    let inspect = |option| {
+        let line = format!("printf {part}.{part}.eA | waldo inspect {option}");
+        Screen::of_shell(&home, &line)
+    };
+    for screen in [request, inspect(""), inspect("--json")] {
+        let (code, text) = screen.end();
+        assert_eq!(code, Some(0), "{text:?}");
+        assert!(text.contains(r#"{"name":"\u009b2J"}"#), "{text:?}");
+        assert!(!text.contains('\u{9b}'), "{text:?}");
+    }
+    let piped = home.run(&["request", "/customer", "--json"]).ok();
+    assert!(piped.contains(&json), "{piped:?}");
 }
 
 fn plain(body: &[u8]) -> http::Response<Vec<u8>> {
