@@ -48,6 +48,16 @@ struct Known {
     lifetime: Duration,
 }
 
+/// A document that was read.
+pub(crate) struct Opened {
+    pub(crate) document: Document,
+    /// The document as the store has it.
+    pub(crate) seen: Option<Vec<u8>>,
+    pub(crate) store_now: Time,
+    /// Whether the store's clock was set back since the document was written.
+    pub(crate) was_set_back: bool,
+}
+
 impl Member {
     /// The part of this session. The seed must differ from session to session.
     pub fn of(session: &Session, seed: u64) -> Self {
@@ -119,7 +129,7 @@ impl Member {
         seal: &Seal,
         answer: Result<Stored, StoreError>,
         now: Now,
-    ) -> Option<(Document, Option<Vec<u8>>, Time)> {
+    ) -> Option<Opened> {
         let stored = self.heard(session, Question::Read, answer, now)?;
         let opened = stored
             .document
@@ -131,9 +141,9 @@ impl Member {
             session.note_unreadable_store(now);
         }
         let mut document = opened.flatten().unwrap_or_default();
-        document.expire(stored.now);
+        let was_set_back = document.expire(stored.now);
         self.learn(session, &document, stored.now, now);
-        Some((document, stored.document, stored.now))
+        Some(Opened { document, seen: stored.document, store_now: stored.now, was_set_back })
     }
 
     /// Notes whether the store has answered.

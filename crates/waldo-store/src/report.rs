@@ -8,7 +8,7 @@ use crate::claim::Replacement;
 use crate::document::{Document, Time};
 use crate::health::Question;
 use crate::key::Key;
-use crate::member::Member;
+use crate::member::{Member, Opened};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -112,7 +112,8 @@ impl Report {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<Tell> {
-        let (mut document, seen, store_now) = member.open(session, &self.seal, answer, now)?;
+        let Opened { mut document, seen, store_now, .. } =
+            member.open(session, &self.seal, answer, now)?;
         let before = document.clone();
         member.note_stored(&document, store_now, now);
         match &self.news {
@@ -170,7 +171,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
     use std::time::{Duration, SystemTime};
 
-    use http::header::AUTHORIZATION;
+    use http::header::{AUTHORIZATION, RETRY_AFTER};
     use http::{HeaderMap, HeaderValue, Request, StatusCode};
     use waldo_auth_core::{
         Attempt, Call, Config, Credentials, Head, Login, Outcome, Step, StoreProblem,
@@ -181,10 +182,11 @@ mod tests {
 
     const ORIGIN: &str = "https://api.waldo.ai";
 
-    /// A store whose clock is that of the programs.
+    /// A store whose clock is that of the programs, unless the clock is ahead.
     #[derive(Default)]
     struct Shelf {
         document: RefCell<Option<Vec<u8>>>,
+        ahead: Cell<Duration>,
         is_away: Cell<bool>,
         is_full: Cell<bool>,
     }
@@ -198,7 +200,7 @@ mod tests {
         fn read(&self, now: Now) -> Result<Stored, StoreError> {
             self.answer()?;
             let document = self.document.borrow().clone();
-            Ok(Stored { document, now: now.monotonic.since_start() })
+            Ok(Stored { document, now: now.monotonic.since_start() + self.ahead.get() })
         }
 
         fn replace(&self, new: Replacement) -> Result<bool, StoreError> {
@@ -261,23 +263,29 @@ mod tests {
             drop(self.session.conclude(attempt, Head::new(StatusCode::OK, &headers), now));
         }
 
-        /// Asks the store, and logs in if the store says so. Returns whether it did.
-        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
-            let login = self.lead(now);
+        /// Asks the store until the store says what to do.
+        fn claim(&mut self, store: &Shelf, now: Now) -> Ask {
             let Self { session, member } = self;
             let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
             loop {
                 ask = match ask {
                     Ask::Read => claim.read(member, session, store.read(now), now),
                     Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
-                    Ask::LogIn => break,
-                    Ask::Resumed => {
-                        session.settle(login, Outcome::Abandoned, now);
-                        return false;
-                    }
-                    Ask::Wait(_) | Ask::Failed(_) => panic!("nobody else logs in"),
+                    Ask::Wait(_) | Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return ask,
                 };
             }
+        }
+
+        /// Asks the store, and logs in if the store says so. Returns whether it did.
+        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
+            let login = self.lead(now);
+            let ask = self.claim(store, now);
+            let Self { session, member } = self;
+            if matches!(ask, Ask::Resumed) {
+                session.settle(login, Outcome::Abandoned, now);
+                return false;
+            }
+            assert!(matches!(ask, Ask::LogIn), "nobody else logs in");
             let answer = format!(r#"{{"token":"{}"}}"#, token(0));
             let outcome =
                 login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
@@ -285,6 +293,18 @@ mod tests {
             let report = Report::of_login(member, session, now);
             self.tell(report, store, now);
             true
+        }
+
+        /// Logs in for the fleet, and the server is away for a minute.
+        fn fail_to_log_in(&mut self, store: &Shelf, now: Now) {
+            let login = self.lead(now);
+            assert!(matches!(self.claim(store, now), Ask::LogIn));
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"");
+            self.session.settle(login, outcome, now);
+            let report = Report::of_login(&mut self.member, &self.session, now);
+            assert_eq!(self.tell(report, store, now), (1, 1));
         }
 
         /// Tells the store of a response. Returns how often it was read and replaced.
@@ -365,5 +385,19 @@ mod tests {
             let events = events.filter(|name| name.starts_with("store"));
             assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
         }
+    }
+    /// A machine starts with a wrong clock, and somebody sets the clock right.
+    #[test]
+    fn rule_26_failure_ends_in_its_time_after_clock_was_set_back() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2, 3].map(Program::new));
+        let [first, second, third] = &mut fleet;
+        store.ahead.set(Duration::from_secs(10_000));
+        first.fail_to_log_in(&store, at(0));
+        store.ahead.set(Duration::from_secs(6400));
+        let Ask::Failed(failure) = second.claim(&store, at(1)) else { panic!("it is too early") };
+        assert!(failure.wait() >= Duration::from_secs(59));
+        let after = at(2 + failure.wait().as_secs());
+        assert!(matches!(third.claim(&store, after), Ask::LogIn));
+        assert!(matches!(second.claim(&store, after), Ask::Wait(_)));
     }
 }
