@@ -87,6 +87,7 @@ impl Report {
             None => News::Renewed(session.snapshot(now)?, member.chain()),
         };
         let ends_lease = std::mem::take(&mut member.holds_lease);
+        member.note_report(now.monotonic);
         Some(Self::new(seal, news, ends_lease))
     }
 
@@ -399,5 +400,59 @@ mod tests {
         let after = at(2 + failure.wait().as_secs());
         assert!(matches!(third.claim(&store, after), Ask::LogIn));
         assert!(matches!(second.claim(&store, after), Ask::Wait(_)));
+    }
+    /// A program that has logged in without the store has a token that the store does not take.
+    #[test]
+    fn rule_25_session_whose_token_is_not_taken_looks_every_ten_seconds() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
+        let [first, second] = &mut fleet;
+        assert!(first.log_in(&store, at(0)));
+        store.is_away.set(true);
+        assert!(second.log_in(&store, at(10)));
+        store.is_away.set(false);
+        let told = [1000, 1001, 1009, 1010, 1011].map(|secs| {
+            second.renew(1, at(secs));
+            second.report(&store, at(secs))
+        });
+        assert_eq!(told, [(1, 0), (0, 0), (0, 0), (1, 0), (0, 0)]);
+        assert_eq!(second.member.report_at(), at(1020).monotonic);
+    }
+
+    #[test]
+    fn rule_25_renewed_token_is_told_by_one_of_many_responses() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        let Program { session, member } = &mut program;
+        let reports = [(); 3].map(|()| Report::of_response(member, session, false, at(1000)));
+        assert_eq!(reports.each_ref().map(Option::is_some), [true, false, false]);
+    }
+
+    /// A report that fails is repeated when the store may be asked again.
+    #[test]
+    fn rule_26_report_that_failed_is_repeated_after_a_second() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        store.is_away.set(true);
+        assert_eq!(program.report(&store, at(1000)), (1, 0));
+        store.is_away.set(false);
+        assert_eq!(program.report(&store, at(1000)), (0, 0));
+        assert_eq!(program.report(&store, at(1001)), (1, 1));
+    }
+    /// Other sessions may wait for the result of the login.
+    #[test]
+    fn rule_25_token_of_new_login_is_told_at_once() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        assert_eq!(program.report(&store, at(1000)), (1, 1));
+        let generation = program.session.generation().unwrap();
+        assert!(program.session.invalidate(generation, at(1001)));
+        store.is_away.set(true);
+        assert!(program.log_in(&store, at(1001)));
+        store.is_away.set(false);
+        program.renew(2, at(1002));
+        assert_eq!(program.report(&store, at(1002)).0, 1);
     }
 }
