@@ -150,7 +150,7 @@ impl Stored {
     /// Concludes, and asks whether there is something to report, as an adapter does.
     pub(crate) fn conclude(&self, attempt: Attempt, response: &mut Response<()>) {
         self.shared.conclude(attempt, response);
-        self.sharing.report(false);
+        self.sharing.report(false, None);
     }
 }
 

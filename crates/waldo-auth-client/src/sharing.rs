@@ -146,6 +146,12 @@ pub type ReportFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// How long after a look that has found nothing to report the next look comes.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
+/// When a call that has so much time left stops waiting for the store. The rest is for its answer.
+fn end_of_wait(left: Option<Duration>) -> Option<crate::sync::Instant> {
+    let half = left.map_or(Duration::MAX, |left| left / 2);
+    crate::sync::Instant::now().checked_add(half.min(LONGEST_WAIT))
+}
+
 fn millis(instant: Instant) -> u64 {
     let since = instant.since_start();
     since.as_secs().saturating_mul(1000).saturating_add(u64::from(since.subsec_millis()))
@@ -190,9 +196,24 @@ impl Sharing<dyn Store> {
     /// Tells the store of a renewed token, if the stored one has become old. `resent` says that the
     /// response is a success, and that its call was sent again after a 401
     /// ([`Attempt::is_resent`](waldo_auth_core::Attempt::is_resent)).
-    pub fn report(&self, resent: bool) {
-        if let Some(report) = self.begin_report(resent) {
-            self.tell(report);
+    ///
+    /// This blocks the thread until the store is told, because the program may end after the call. A
+    /// call with a `deadline` by the session's clock waits for at most one second, and for at most
+    /// half of the time that it has left. If the store takes longer, another thread goes on.
+    pub fn report(&self, resent: bool, deadline: Option<Instant>) {
+        let Some(report) = self.begin_report(resent) else { return };
+        let Some(deadline) = deadline else { return self.tell(report) };
+        let left = deadline.saturating_duration_since(self.session.now());
+        let told = Arc::new(Notify::new());
+        let listening = told.listen(end_of_wait(Some(left)));
+        let (sharing, subscriber) = (self.clone(), Subscriber::current());
+        let spawned = thread::Builder::new().name("waldo-report".to_owned()).spawn(move || {
+            subscriber.with(|| sharing.tell(report));
+            told.notify_all();
+        });
+        // If no thread can start, a later response tells the store.
+        if spawned.is_ok() {
+            listening.block();
         }
     }
 
@@ -272,10 +293,8 @@ impl Sharing<dyn AsyncStore> {
     ) {
         let Some(report) = self.begin_report(resent) else { return };
         let is_awaited = report.ends_lease();
-        let half = left.map_or(Duration::MAX, |left| left / 2);
         let told = Arc::new(Notify::new());
-        let listening =
-            told.listen(crate::sync::Instant::now().checked_add(half.min(LONGEST_WAIT)));
+        let listening = told.listen(end_of_wait(left));
         let (sharing, subscriber) = (self.clone(), Subscriber::current());
         spawn(Box::pin(async move {
             sharing.tell(report, &subscriber).await;

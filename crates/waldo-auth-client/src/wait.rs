@@ -53,7 +53,8 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    fn block(self) {
+    /// Blocks this thread until the notification comes, or the time is over.
+    pub(crate) fn block(self) {
         match self.until {
             Some(until) => drop(self.notified.wait_deadline(until)),
             None => self.notified.wait(),

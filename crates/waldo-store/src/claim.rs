@@ -8,7 +8,7 @@ use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 use crate::document::{Claimed, Document, Time, Token, Worth};
 use crate::health::Question;
 use crate::key::Key;
-use crate::member::Member;
+use crate::member::{Member, Opened};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -119,8 +119,8 @@ impl Claim {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Ask {
-        let Some((mut document, seen, store_now)) = member.open(session, &self.seal, answer, now)
-        else {
+        let opened = member.open(session, &self.seal, answer, now);
+        let Some(Opened { mut document, seen, store_now, was_set_back }) = opened else {
             return Ask::LogIn;
         };
         let before = document.clone();
@@ -140,8 +140,11 @@ impl Claim {
             session.invalidation_debt(now),
             store_now,
         );
-        // Only a lease and a refused token are worth a write. What has merely ended is not.
-        let must_write = matches!(claimed, Claimed::Yours(..)) || document != before;
+        // Only a lease, a refused token and a clock that was set back are worth a write. What has
+        // merely ended is not. If the new times were not written, each read would move the old ones
+        // again, and nothing would end.
+        let must_write =
+            matches!(claimed, Claimed::Yours(..)) || document != before || was_set_back;
         if !must_write {
             return self.end(member, session, &document, store_now, claimed, now);
         }

@@ -229,8 +229,9 @@ impl Document {
     /// Brings the document up to date: removes what has ended.
     ///
     /// If the clock was set back since the last time, all times move back with it. Otherwise, a lease
-    /// of seconds would last for the whole time by which the clock was set back.
-    pub(crate) fn expire(&mut self, now: Time) {
+    /// of seconds would last for the whole time by which the clock was set back. Returns whether the
+    /// times have moved.
+    pub(crate) fn expire(&mut self, now: Time) -> bool {
         let set_back = self.written.saturating_sub(now);
         self.times().for_each(|time| *time = time.saturating_sub(set_back));
         self.written = now;
@@ -239,6 +240,7 @@ impl Document {
         self.refused.retain(|mark| mark.ends > now);
         // A store may keep a document for ever, and an old failure says nothing about the next login.
         self.failure.take_if(|failure| failure.counts_until() <= now);
+        !set_back.is_zero()
     }
 
     /// All times of the document.

@@ -50,9 +50,16 @@ impl Health {
         self.away.take_if(|away| question == Question::Replace || !away.is_only_for_writes());
     }
 
+    /// Notes a failure. A question that fails during the pause was asked before the pause began, so
+    /// it shows nothing new, and the pause stays.
     pub(crate) fn failed(&mut self, question: Question, problem: StoreProblem, now: Instant) {
-        let pause = self.away.map_or(FIRST, |away| away.pause.saturating_mul(2)).min(LONGEST);
-        let ask_at = now.saturating_add(pause);
+        let (pause, ask_at) = match self.away {
+            Some(away) if now < away.ask_at => (away.pause, away.ask_at),
+            away => {
+                let pause = away.map_or(FIRST, |away| away.pause.saturating_mul(2)).min(LONGEST);
+                (pause, now.saturating_add(pause))
+            }
+        };
         self.away = Some(Away { question, problem, ask_at, pause });
     }
 }
@@ -77,22 +84,34 @@ mod tests {
         let mut health = Health::default();
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            health.failed(Question::Read, StoreProblem::Unreachable, at(0));
-            pauses.push(health.ask_at().since_start().as_secs());
+            let now = health.ask_at();
+            health.failed(Question::Read, StoreProblem::Unreachable, now);
+            pauses.push(health.ask_at().saturating_duration_since(now).as_secs());
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert!(!health.may_ask(at(59)) && health.may_ask(at(60)));
+        assert!(!health.may_ask(at(182)) && health.may_ask(at(183)));
         health.answered(Question::Read);
         assert!(health.may_ask(at(0)) && health.problem().is_none());
     }
 
     #[test]
+    fn concurrent_failures_count_once() {
+        let mut health = Health::default();
+        for problem in [StoreProblem::Unreachable, StoreProblem::TimedOut] {
+            health.failed(Question::Read, problem, at(0));
+            assert_eq!((health.problem(), health.ask_at()), (Some(problem), at(1)));
+        }
+        health.failed(Question::Read, StoreProblem::TimedOut, at(1));
+        assert_eq!(health.ask_at(), at(3));
+    }
+
+    #[test]
     fn full_store_stays_away_until_it_is_written() {
         let mut health = Health::default();
-        for (pause, problem) in [(1, StoreProblem::Full), (2, StoreProblem::Denied)] {
-            health.failed(Question::Replace, problem, at(0));
+        for (now, ask_at, problem) in [(0, 1, StoreProblem::Full), (1, 3, StoreProblem::Denied)] {
+            health.failed(Question::Replace, problem, at(now));
             health.answered(Question::Read);
-            assert_eq!((health.problem(), health.ask_at()), (Some(problem), at(pause)));
+            assert_eq!((health.problem(), health.ask_at()), (Some(problem), at(ask_at)));
         }
         health.answered(Question::Replace);
         assert_eq!(health.problem(), None);

@@ -14,6 +14,11 @@ use crate::store::{StoreError, Stored};
 /// How long before its report a token may have begun: a call takes at most a minute by default.
 const REPORT_DELAY: Duration = Duration::from_secs(60);
 
+/// How long after a report the next one comes, if the store does not take the token.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+const START: Instant = Instant::from_start(Duration::ZERO);
+
 /// One session's part in a fleet: what the session knows of the shared document, and whether it can
 /// be asked for.
 ///
@@ -36,6 +41,8 @@ pub struct Member {
     suspect: Option<u64>,
     /// Until then, the session does not share.
     private_until: Instant,
+    /// Before this, no response tells the store of a renewed token.
+    look_at: Instant,
     jitter: fastrand::Rng,
 }
 
@@ -46,6 +53,16 @@ struct Known {
     fence: u64,
     ends: Instant,
     lifetime: Duration,
+}
+
+/// A document that was read.
+pub(crate) struct Opened {
+    pub(crate) document: Document,
+    /// The document as the store has it.
+    pub(crate) seen: Option<Vec<u8>>,
+    pub(crate) store_now: Time,
+    /// Whether the store's clock was set back since the document was written.
+    pub(crate) was_set_back: bool,
 }
 
 impl Member {
@@ -60,7 +77,8 @@ impl Member {
             leased: None,
             holds_lease: false,
             suspect: None,
-            private_until: Instant::from_start(Duration::ZERO),
+            private_until: START,
+            look_at: START,
             jitter: fastrand::Rng::with_seed(seed),
         }
     }
@@ -81,11 +99,17 @@ impl Member {
 
     /// When [`has_report`](Self::has_report) may find something, at the earliest.
     pub fn report_at(&self) -> Instant {
-        let outlasted = self.known.map_or(Instant::from_start(Duration::ZERO), |known| {
+        let outlasted = self.known.map_or(START, |known| {
             let ends = known.ends.since_start();
             Instant::from_start(ends.saturating_sub(known.lifetime * 3 / 4))
         });
-        outlasted.max(self.health.ask_at()).max(self.private_until)
+        outlasted.max(self.health.ask_at()).max(self.private_until).max(self.look_at)
+    }
+
+    /// Notes that a report begins. Other responses begin none meanwhile, and if the store does not
+    /// take the token, the next report comes some time later.
+    pub(crate) fn note_report(&mut self, now: Instant) {
+        self.look_at = now.saturating_add(LOOK_AGAIN);
     }
 
     /// Whether the session has something for the store: its token outlasts the stored one by a
@@ -94,7 +118,8 @@ impl Member {
     /// Ask after a response has brought a new token. `resent` says that the response is a success,
     /// and that its call was sent again after a 401.
     pub fn has_report(&mut self, session: &Session, resent: bool, now: Now) -> bool {
-        let has_news = (resent && self.suspect.is_some()) || self.outlasts(session, now);
+        let is_renewed = now.monotonic >= self.look_at && self.outlasts(session, now);
+        let has_news = (resent && self.suspect.is_some()) || is_renewed;
         has_news && self.may_share(now.monotonic)
     }
 
@@ -119,7 +144,7 @@ impl Member {
         seal: &Seal,
         answer: Result<Stored, StoreError>,
         now: Now,
-    ) -> Option<(Document, Option<Vec<u8>>, Time)> {
+    ) -> Option<Opened> {
         let stored = self.heard(session, Question::Read, answer, now)?;
         let opened = stored
             .document
@@ -131,9 +156,9 @@ impl Member {
             session.note_unreadable_store(now);
         }
         let mut document = opened.flatten().unwrap_or_default();
-        document.expire(stored.now);
+        let was_set_back = document.expire(stored.now);
         self.learn(session, &document, stored.now, now);
-        Some((document, stored.document, stored.now))
+        Some(Opened { document, seen: stored.document, store_now: stored.now, was_set_back })
     }
 
     /// Notes whether the store has answered.
@@ -153,6 +178,8 @@ impl Member {
             Err(error) => {
                 session.count_store(StoreAnswer::Error);
                 self.health.failed(question, error.problem(), now.monotonic);
+                // The store does not know the token yet. Its health says when to ask it again.
+                self.look_at = START;
                 session.set_store(self.state(now.monotonic), now);
                 None
             }
@@ -277,6 +304,8 @@ impl Member {
     /// cannot be told now, the session tells it as soon as it is back.
     pub(crate) fn note_held(&mut self, fence: u64, adopted_at: Option<Instant>) {
         self.known.take_if(|_| adopted_at.is_none());
+        // The report may end the lease for which other sessions wait.
+        self.look_at = START;
         (self.chain, self.adopted_at) = (fence, adopted_at);
     }
 

@@ -8,7 +8,7 @@ use crate::claim::Replacement;
 use crate::document::{Document, Time};
 use crate::health::Question;
 use crate::key::Key;
-use crate::member::Member;
+use crate::member::{Member, Opened};
 use crate::seal::Seal;
 use crate::store::{StoreError, Stored};
 
@@ -87,6 +87,7 @@ impl Report {
             None => News::Renewed(session.snapshot(now)?, member.chain()),
         };
         let ends_lease = std::mem::take(&mut member.holds_lease);
+        member.note_report(now.monotonic);
         Some(Self::new(seal, news, ends_lease))
     }
 
@@ -112,7 +113,8 @@ impl Report {
         answer: Result<Stored, StoreError>,
         now: Now,
     ) -> Option<Tell> {
-        let (mut document, seen, store_now) = member.open(session, &self.seal, answer, now)?;
+        let Opened { mut document, seen, store_now, .. } =
+            member.open(session, &self.seal, answer, now)?;
         let before = document.clone();
         member.note_stored(&document, store_now, now);
         match &self.news {
@@ -170,7 +172,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
     use std::time::{Duration, SystemTime};
 
-    use http::header::AUTHORIZATION;
+    use http::header::{AUTHORIZATION, RETRY_AFTER};
     use http::{HeaderMap, HeaderValue, Request, StatusCode};
     use waldo_auth_core::{
         Attempt, Call, Config, Credentials, Head, Login, Outcome, Step, StoreProblem,
@@ -181,10 +183,11 @@ mod tests {
 
     const ORIGIN: &str = "https://api.waldo.ai";
 
-    /// A store whose clock is that of the programs.
+    /// A store whose clock is that of the programs, unless the clock is ahead.
     #[derive(Default)]
     struct Shelf {
         document: RefCell<Option<Vec<u8>>>,
+        ahead: Cell<Duration>,
         is_away: Cell<bool>,
         is_full: Cell<bool>,
     }
@@ -198,7 +201,7 @@ mod tests {
         fn read(&self, now: Now) -> Result<Stored, StoreError> {
             self.answer()?;
             let document = self.document.borrow().clone();
-            Ok(Stored { document, now: now.monotonic.since_start() })
+            Ok(Stored { document, now: now.monotonic.since_start() + self.ahead.get() })
         }
 
         fn replace(&self, new: Replacement) -> Result<bool, StoreError> {
@@ -261,23 +264,29 @@ mod tests {
             drop(self.session.conclude(attempt, Head::new(StatusCode::OK, &headers), now));
         }
 
-        /// Asks the store, and logs in if the store says so. Returns whether it did.
-        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
-            let login = self.lead(now);
+        /// Asks the store until the store says what to do.
+        fn claim(&mut self, store: &Shelf, now: Now) -> Ask {
             let Self { session, member } = self;
             let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
             loop {
                 ask = match ask {
                     Ask::Read => claim.read(member, session, store.read(now), now),
                     Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
-                    Ask::LogIn => break,
-                    Ask::Resumed => {
-                        session.settle(login, Outcome::Abandoned, now);
-                        return false;
-                    }
-                    Ask::Wait(_) | Ask::Failed(_) => panic!("nobody else logs in"),
+                    Ask::Wait(_) | Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return ask,
                 };
             }
+        }
+
+        /// Asks the store, and logs in if the store says so. Returns whether it did.
+        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
+            let login = self.lead(now);
+            let ask = self.claim(store, now);
+            let Self { session, member } = self;
+            if matches!(ask, Ask::Resumed) {
+                session.settle(login, Outcome::Abandoned, now);
+                return false;
+            }
+            assert!(matches!(ask, Ask::LogIn), "nobody else logs in");
             let answer = format!(r#"{{"token":"{}"}}"#, token(0));
             let outcome =
                 login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
@@ -285,6 +294,18 @@ mod tests {
             let report = Report::of_login(member, session, now);
             self.tell(report, store, now);
             true
+        }
+
+        /// Logs in for the fleet, and the server is away for a minute.
+        fn fail_to_log_in(&mut self, store: &Shelf, now: Now) {
+            let login = self.lead(now);
+            assert!(matches!(self.claim(store, now), Ask::LogIn));
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"");
+            self.session.settle(login, outcome, now);
+            let report = Report::of_login(&mut self.member, &self.session, now);
+            assert_eq!(self.tell(report, store, now), (1, 1));
         }
 
         /// Tells the store of a response. Returns how often it was read and replaced.
@@ -365,5 +386,73 @@ mod tests {
             let events = events.filter(|name| name.starts_with("store"));
             assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
         }
+    }
+    /// A machine starts with a wrong clock, and somebody sets the clock right.
+    #[test]
+    fn rule_26_failure_ends_in_its_time_after_clock_was_set_back() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2, 3].map(Program::new));
+        let [first, second, third] = &mut fleet;
+        store.ahead.set(Duration::from_secs(10_000));
+        first.fail_to_log_in(&store, at(0));
+        store.ahead.set(Duration::from_secs(6400));
+        let Ask::Failed(failure) = second.claim(&store, at(1)) else { panic!("it is too early") };
+        assert!(failure.wait() >= Duration::from_secs(59));
+        let after = at(2 + failure.wait().as_secs());
+        assert!(matches!(third.claim(&store, after), Ask::LogIn));
+        assert!(matches!(second.claim(&store, after), Ask::Wait(_)));
+    }
+    /// A program that has logged in without the store has a token that the store does not take.
+    #[test]
+    fn rule_25_session_whose_token_is_not_taken_looks_every_ten_seconds() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
+        let [first, second] = &mut fleet;
+        assert!(first.log_in(&store, at(0)));
+        store.is_away.set(true);
+        assert!(second.log_in(&store, at(10)));
+        store.is_away.set(false);
+        let told = [1000, 1001, 1009, 1010, 1011].map(|secs| {
+            second.renew(1, at(secs));
+            second.report(&store, at(secs))
+        });
+        assert_eq!(told, [(1, 0), (0, 0), (0, 0), (1, 0), (0, 0)]);
+        assert_eq!(second.member.report_at(), at(1020).monotonic);
+    }
+
+    #[test]
+    fn rule_25_renewed_token_is_told_by_one_of_many_responses() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        let Program { session, member } = &mut program;
+        let reports = [(); 3].map(|()| Report::of_response(member, session, false, at(1000)));
+        assert_eq!(reports.each_ref().map(Option::is_some), [true, false, false]);
+    }
+
+    /// A report that fails is repeated when the store may be asked again.
+    #[test]
+    fn rule_26_report_that_failed_is_repeated_after_a_second() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        store.is_away.set(true);
+        assert_eq!(program.report(&store, at(1000)), (1, 0));
+        store.is_away.set(false);
+        assert_eq!(program.report(&store, at(1000)), (0, 0));
+        assert_eq!(program.report(&store, at(1001)), (1, 1));
+    }
+    /// Other sessions may wait for the result of the login.
+    #[test]
+    fn rule_25_token_of_new_login_is_told_at_once() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        assert!(program.log_in(&store, at(0)));
+        program.renew(1, at(1000));
+        assert_eq!(program.report(&store, at(1000)), (1, 1));
+        let generation = program.session.generation().unwrap();
+        assert!(program.session.invalidate(generation, at(1001)));
+        store.is_away.set(true);
+        assert!(program.log_in(&store, at(1001)));
+        store.is_away.set(false);
+        program.renew(2, at(1002));
+        assert_eq!(program.report(&store, at(1002)).0, 1);
     }
 }

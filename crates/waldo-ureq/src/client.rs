@@ -273,7 +273,7 @@ impl Client {
                 attempt = attempt.with_untouched_body();
             }
             let verdict = match sent.ending {
-                Ending::Usual => self.conclude(attempt, &mut sent.result),
+                Ending::Usual => self.conclude(attempt, &mut sent.result, ends),
                 Ending::BrokeOff => match broken.take().filter(|_| how == Upload::HeadOnly) {
                     // The head-only attempt got no answer, so the call ends with its first error.
                     Some(error) => return Err(error),
@@ -382,13 +382,19 @@ impl Client {
         }
     }
 
-    fn conclude(&self, attempt: Attempt, result: &mut Result<Response<Body>, Error>) -> Verdict {
+    #[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "it has no store"))]
+    fn conclude(
+        &self,
+        attempt: Attempt,
+        result: &mut Result<Response<Body>, Error>,
+        ends: Option<Instant>,
+    ) -> Verdict {
         #[cfg(feature = "store")]
         let is_resent = attempt.is_resent();
         let verdict = self.judge(attempt, result);
         #[cfg(feature = "store")]
         if let (Some(sharing), Ok(response)) = (&self.sharing, result) {
-            sharing.report(is_resent && response.status().is_success());
+            sharing.report(is_resent && response.status().is_success(), ends);
         }
         verdict
     }
