@@ -93,7 +93,7 @@ pub fn rule_13_a_login_that_hangs_fails_before_its_lease_expires<A: Adapter>() {
     emulator.push_fault(Fault::login(Answer::Hang).forever());
     // The login ends a tenth of the lease earlier, which a busy machine must not miss.
     let setup = Setup::new(emulator.origin())
-        .limits(|limits| limits.lease(Duration::from_secs(2)).failures_per_call(1));
+        .limits(|limits| limits.lease(Duration::from_secs(5)).failures_per_call(1));
     let failure = listener.during(|| A::build(setup).call()).unwrap_err();
     assert_eq!(failure.reason(), Reason::Timeout);
     // The task of a login emits its events after it has woken the call.
