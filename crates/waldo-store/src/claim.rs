@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
-use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::document::{Claimant, Claimed, Document, Time, Token, Worth};
 use crate::health::Question;
 use crate::key::Key;
 use crate::member::Member;
@@ -41,7 +41,16 @@ pub struct Claim {
     pause: Duration,
     tries: u32,
     /// What becomes of the claim when the document is replaced.
-    pending: Option<(Document, Time, Claimed)>,
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    document: Document,
+    store_now: Time,
+    claimed: Claimed,
+    /// The session's own lease in the document that was read.
+    last_lease: Option<u64>,
 }
 
 /// What to do next for a claim.
@@ -136,8 +145,11 @@ impl Claim {
                     Worth::Useless
                 }
             },
-            self.span,
-            session.invalidation_debt(now),
+            Claimant {
+                span: self.span,
+                debt: session.invalidation_debt(now),
+                own_lease: member.own_lease,
+            },
             store_now,
         );
         // Only a lease and a refused token are worth a write. What has merely ended is not.
@@ -149,7 +161,12 @@ impl Claim {
         let sealed = self.seal.seal(&document.to_json()).filter(|_| self.tries <= TRIES);
         let Some(sealed) = sealed else { return Ask::LogIn };
         let keep = document.keep(store_now);
-        self.pending = Some((document, store_now, claimed));
+        let last_lease = member.own_lease;
+        if let Claimed::Yours(fence, _) = claimed {
+            // Remember the lease before the store writes it: this claim may be dropped meanwhile.
+            member.own_lease = Some(fence);
+        }
+        self.pending = Some(Pending { document, store_now, claimed, last_lease });
         Ask::Replace(Replacement { seen, document: sealed, keep })
     }
 
@@ -163,11 +180,12 @@ impl Claim {
     ) -> Ask {
         let pending = self.pending.take();
         match (member.heard(session, Question::Replace, answer, now), pending) {
-            (Some(true), Some((document, store_now, claimed))) => {
+            (Some(true), Some(Pending { document, store_now, claimed, .. })) => {
                 self.end(member, session, &document, store_now, claimed, now)
             }
-            // Another program was faster.
-            (Some(false), _) => {
+            // Another program was faster. Its lease may have the number that this session asked for.
+            (Some(false), pending) => {
+                member.own_lease = pending.and_then(|pending| pending.last_lease);
                 session.count_store(StoreAnswer::Conflict);
                 Ask::Read
             }

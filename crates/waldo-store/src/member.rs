@@ -30,6 +30,9 @@ pub struct Member {
     adopted_at: Option<Instant>,
     /// The number of the login that this session makes for the fleet.
     pub(crate) leased: Option<u64>,
+    /// The number of the last lease that this session has asked the store to write. If its login is
+    /// dropped, the lease stays in the store.
+    pub(crate) own_lease: Option<u64>,
     /// Whether the session has logged in under a lease, and has not told the store yet.
     pub(crate) holds_lease: bool,
     /// The login whose stored token was refused, if sharing may have ended the token.
@@ -58,6 +61,7 @@ impl Member {
             chain: 0,
             adopted_at: None,
             leased: None,
+            own_lease: None,
             holds_lease: false,
             suspect: None,
             private_until: Instant::from_start(Duration::ZERO),

@@ -261,8 +261,8 @@ mod tests {
             drop(self.session.conclude(attempt, Head::new(StatusCode::OK, &headers), now));
         }
 
-        /// Asks the store, and logs in if the store says so. Returns whether it did.
-        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
+        /// Asks the store before a login. Returns the login if the program has to make it.
+        fn claim(&mut self, store: &Shelf, now: Now) -> Option<Login> {
             let login = self.lead(now);
             let Self { session, member } = self;
             let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
@@ -270,19 +270,24 @@ mod tests {
                 ask = match ask {
                     Ask::Read => claim.read(member, session, store.read(now), now),
                     Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
-                    Ask::LogIn => break,
+                    Ask::LogIn => return Some(login),
                     Ask::Resumed => {
                         session.settle(login, Outcome::Abandoned, now);
-                        return false;
+                        return None;
                     }
                     Ask::Wait(_) | Ask::Failed(_) => panic!("nobody else logs in"),
                 };
             }
+        }
+
+        /// Asks the store, and logs in if the store says so. Returns whether it did.
+        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
+            let Some(login) = self.claim(store, now) else { return false };
             let answer = format!(r#"{{"token":"{}"}}"#, token(0));
             let outcome =
                 login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
-            session.settle(login, outcome, now);
-            let report = Report::of_login(member, session, now);
+            self.session.settle(login, outcome, now);
+            let report = Report::of_login(&mut self.member, &self.session, now);
             self.tell(report, store, now);
             true
         }
@@ -365,5 +370,49 @@ mod tests {
             let events = events.filter(|name| name.starts_with("store"));
             assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
         }
+    }
+
+    /// The task of the login was dropped, so nobody has told the store.
+    #[test]
+    fn rule_25_own_lease_of_dropped_login_blocks_no_login() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        for second in [0, 1] {
+            let login = program.claim(&store, at(second)).unwrap();
+            program.session.settle(login, Outcome::Abandoned, at(second));
+        }
+        assert!(program.log_in(&store, at(2)));
+        assert!(!Program::new(2).log_in(&store, at(3)));
+    }
+
+    /// The task was dropped while the store wrote the lease.
+    #[test]
+    fn rule_25_own_lease_of_dropped_claim_blocks_no_login() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        let login = program.lead(at(0));
+        let Program { session, member } = &mut program;
+        let (mut claim, _) = Claim::begin(member, session, Duration::from_secs(30), at(0));
+        let ask = claim.read(member, session, store.read(at(0)), at(0));
+        let Ask::Replace(new) = ask else { panic!("{ask:?}") };
+        assert_eq!(store.replace(new).ok(), Some(true));
+        session.settle(login, Outcome::Abandoned, at(0));
+        assert!(program.log_in(&store, at(1)));
+    }
+
+    /// Both programs read the store at the same time, so both ask for a lease with the same number.
+    #[test]
+    fn rule_25_lease_of_faster_session_is_waited_for() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
+        let mut claims = fleet.each_mut().map(|Program { session, member }| {
+            let (mut claim, _) = Claim::begin(member, session, Duration::from_secs(30), at(0));
+            let ask = claim.read(member, session, store.read(at(0)), at(0));
+            let Ask::Replace(new) = ask else { panic!("{ask:?}") };
+            (claim, new)
+        });
+        let written = claims.each_ref().map(|(_, new)| store.replace(new.clone()).unwrap());
+        assert_eq!(written, [true, false]);
+        let (Program { session, member }, (claim, _)) = (&mut fleet[1], &mut claims[1]);
+        assert!(matches!(claim.replaced(member, session, Ok(false), at(0)), Ask::Read));
+        let ask = claim.read(member, session, store.read(at(0)), at(0));
+        assert!(matches!(ask, Ask::Wait(_)), "{ask:?}");
     }
 }
