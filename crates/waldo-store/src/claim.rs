@@ -253,7 +253,13 @@ impl Claim {
             // A newer login has ended the token, and not sharing.
             member.take_suspect();
         }
-        if session.resume(&token.anchored(store_now, now), now).is_err() {
+        let snapshot = token.anchored(store_now, now);
+        let resumed = if document.has_failure() {
+            session.resume(&snapshot, now)
+        } else {
+            session.resume_after_grant(&snapshot, now)
+        };
+        if resumed.is_err() {
             return Ask::LogIn;
         }
         member.note_stored(document, store_now, now);

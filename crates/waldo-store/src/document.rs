@@ -207,6 +207,11 @@ impl Document {
         self.token.as_ref()
     }
 
+    /// Whether the last login has failed. A token ends the failures before it.
+    pub(crate) fn has_failure(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Whether a session has given up the token with this fingerprint.
     pub(crate) fn has_refused(&self, token: u64) -> bool {
         self.refused.iter().any(|mark| mark.token == token)

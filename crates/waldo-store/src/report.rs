@@ -173,7 +173,7 @@ mod tests {
     use http::header::AUTHORIZATION;
     use http::{HeaderMap, HeaderValue, Request, StatusCode};
     use waldo_auth_core::{
-        Attempt, Call, Config, Credentials, Head, Login, Outcome, Step, StoreProblem,
+        Attempt, Call, Config, ConfigBuilder, Credentials, Head, Login, Outcome, Step, StoreProblem,
     };
 
     use super::*;
@@ -231,8 +231,13 @@ mod tests {
 
     impl Program {
         fn new(seed: u64) -> Self {
+            Self::with(seed, |config| config)
+        }
+
+        fn with(seed: u64, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
             let credentials = Credentials::new("k", "s").unwrap();
-            let session = Session::new(Config::builder(ORIGIN, credentials).build().unwrap());
+            let config = set(Config::builder(ORIGIN, credentials));
+            let session = Session::new(config.build().unwrap());
             let member = Member::of(&session, seed);
             Self { session, member }
         }
@@ -275,17 +280,31 @@ mod tests {
                         session.settle(login, Outcome::Abandoned, now);
                         return None;
                     }
-                    Ask::Wait(_) | Ask::Failed(_) => panic!("nobody else logs in"),
+                    Ask::Failed(failure) => {
+                        session.settle(login, Outcome::FailedElsewhere(failure), now);
+                        return None;
+                    }
+                    Ask::Wait(_) => panic!("nobody else logs in"),
                 };
             }
         }
 
         /// Asks the store, and logs in if the store says so. Returns whether it did.
         fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
-            let Some(login) = self.claim(store, now) else { return false };
             let answer = format!(r#"{{"token":"{}"}}"#, token(0));
-            let outcome =
-                login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
+            self.log_in_with(StatusCode::OK, &answer, store, now)
+        }
+
+        /// As `log_in`, with this answer of the server.
+        fn log_in_with(
+            &mut self,
+            status: StatusCode,
+            answer: &str,
+            store: &Shelf,
+            now: Now,
+        ) -> bool {
+            let Some(login) = self.claim(store, now) else { return false };
+            let outcome = login.read(Head::new(status, &HeaderMap::new()), answer.as_bytes());
             self.session.settle(login, outcome, now);
             let report = Report::of_login(&mut self.member, &self.session, now);
             self.tell(report, store, now);
@@ -370,6 +389,42 @@ mod tests {
             let events = events.filter(|name| name.starts_with("store"));
             assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
         }
+    }
+
+    #[test]
+    fn rule_25_token_of_later_login_ends_failures() {
+        let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
+        let down = (StatusCode::SERVICE_UNAVAILABLE, "");
+        for (status, answer) in [revoked, down] {
+            let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
+            assert!(first.log_in_with(status, answer, &store, at(0)));
+            assert!(!second.log_in(&store, at(0)));
+            assert!(second.session.failure(at(0)).is_some(), "{status}");
+            assert!(first.log_in(&store, at(60)));
+            assert!(!second.log_in(&store, at(60)));
+            assert_eq!(second.session.failure(at(60)), None, "{status}");
+            let generation = second.session.generation().unwrap();
+            assert!(second.session.invalidate(generation, at(61)), "{status}");
+            // The next failure is the first one again.
+            assert!(second.log_in_with(down.0, down.1, &store, at(61)));
+            let failure = second.session.failure(at(61)).unwrap();
+            assert!(!failure.is_rejection() && failure.wait() < Duration::from_millis(250));
+        }
+    }
+
+    /// A program needs a token that lasts longer, and its login fails. The stored token is older.
+    #[test]
+    fn rule_25_token_of_earlier_login_ends_no_failure() {
+        let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
+        store.is_away.set(true);
+        assert!(first.log_in_with(StatusCode::SERVICE_UNAVAILABLE, "", &store, at(0)));
+        store.is_away.set(false);
+        assert!(second.log_in(&store, at(1)));
+        let half = |config: ConfigBuilder| config.leeway(Duration::from_secs(1800), 2);
+        let mut third = Program::with(3, half);
+        assert!(third.log_in_with(StatusCode::SERVICE_UNAVAILABLE, "", &store, at(2000)));
+        assert!(!first.log_in(&store, at(2001)));
+        assert!(first.session.failure(at(2001)).is_some());
     }
 
     /// The task of the login was dropped, so nobody has told the store.
