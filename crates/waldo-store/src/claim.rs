@@ -149,6 +149,7 @@ impl Claim {
                 span: self.span,
                 debt: session.invalidation_debt(now),
                 own_lease: member.own_lease,
+                is_reset: member.is_reset(session),
             },
             store_now,
         );
@@ -233,7 +234,10 @@ impl Claim {
                 self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
                 Ask::Wait(pause)
             }
-            Claimed::Closed(failure) => Ask::Failed(failure),
+            Claimed::Closed(failure) => {
+                member.note_failed(&failure);
+                Ask::Failed(failure)
+            }
             Claimed::Private => Ask::LogIn,
         }
     }
@@ -264,6 +268,7 @@ impl Claim {
         }
         member.note_stored(document, store_now, now);
         member.note_held(token.fence, Some(now.monotonic));
+        member.note_resumed();
         member.note_served(session, now);
         Ask::Resumed
     }

@@ -91,6 +91,8 @@ pub(crate) struct Claimant {
     pub(crate) debt: Duration,
     /// The number of its own last lease.
     pub(crate) own_lease: Option<u64>,
+    /// Whether the user has asked it to try its rejected key pair again.
+    pub(crate) is_reset: bool,
 }
 
 /// What a stored token is to the session that has to log in.
@@ -145,6 +147,7 @@ impl Document {
             return Claimed::Theirs(lease.ends.saturating_sub(now));
         }
         let failure = self.failure.as_ref().map(|failure| failure.left(now));
+        let failure = failure.filter(|failure| !(claimant.is_reset && failure.is_rejection()));
         if let Some(failure) = failure.clone().filter(|failure| !failure.wait().is_zero()) {
             return Claimed::Closed(failure);
         }

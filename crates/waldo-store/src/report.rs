@@ -55,6 +55,7 @@ impl Report {
         let seal = member.seal_of(session);
         let leased = member.leased.take();
         let ends_lease = leased.is_some();
+        member.note_ended(session, now);
         let news = if let Some(failure) = session.failure(now) {
             News::Failure(failure, leased?)
         } else {
@@ -425,6 +426,58 @@ mod tests {
         assert!(third.log_in_with(StatusCode::SERVICE_UNAVAILABLE, "", &store, at(2000)));
         assert!(!first.log_in(&store, at(2001)));
         assert!(first.session.failure(at(2001)).is_some());
+    }
+
+    /// The reset counts until a login has ended: a login that is dropped shows nothing.
+    #[test]
+    fn rule_15_reset_counts_until_next_login_has_ended() {
+        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
+        let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
+        let logins = fleet
+            .each_mut()
+            .map(|program| program.log_in_with(revoked.0, revoked.1, &store, at(0)));
+        assert_eq!(logins, [true, false]);
+        for (program, second) in fleet.iter_mut().zip([1, 11]) {
+            program.session.reset(Credentials::new("k", "s").unwrap(), at(second));
+            let login = program.claim(&store, at(second)).unwrap();
+            program.session.settle(login, Outcome::Abandoned, at(second));
+            assert!(Report::of_login(&mut program.member, &program.session, at(second)).is_none());
+            let now = at(second + 1);
+            assert!(program.log_in_with(revoked.0, revoked.1, &store, now));
+            let failure = program.session.failure(now).unwrap();
+            // This is the first rejection again, as without a store.
+            assert_eq!((failure.is_rejection(), failure.wait()), (true, Duration::from_secs(60)));
+        }
+    }
+
+    /// The program was not rejected, so its reset changes nothing.
+    #[test]
+    fn rule_15_reset_of_closed_circuit_asks_no_server() {
+        let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
+        let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
+        assert!(first.log_in_with(revoked.0, revoked.1, &store, at(0)));
+        second.session.reset(Credentials::new("k", "s").unwrap(), at(1));
+        assert!(!second.log_in(&store, at(1)));
+        assert!(second.session.is_rejected());
+    }
+
+    /// The reset does not count for ever: the program has had a token since.
+    #[test]
+    fn rule_15_reset_does_not_count_after_token() {
+        let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
+        for resumes in [false, true] {
+            let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
+            assert!(first.log_in_with(revoked.0, revoked.1, &store, at(0)));
+            if resumes {
+                assert!(second.log_in(&store, at(60)));
+            }
+            first.session.reset(Credentials::new("k", "s").unwrap(), at(60));
+            assert_eq!(first.log_in(&store, at(60)), !resumes);
+            let later = 60 + 3600;
+            assert!(second.log_in_with(revoked.0, revoked.1, &store, at(later)));
+            assert!(!first.log_in(&store, at(later)));
+            assert!(first.session.is_rejected());
+        }
     }
 
     /// The task of the login was dropped, so nobody has told the store.

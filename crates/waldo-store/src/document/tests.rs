@@ -31,7 +31,8 @@ fn failure(wait: Duration) -> SharedFailure {
 }
 
 /// A session without a debt and without a lease of its own.
-const CLAIMANT: Claimant = Claimant { span: SPAN, debt: Duration::ZERO, own_lease: None };
+const CLAIMANT: Claimant =
+    Claimant { span: SPAN, debt: Duration::ZERO, own_lease: None, is_reset: false };
 
 /// Claims for this session.
 fn claim(document: &mut Document, worth: Worth, now: Time) -> Claimed {
@@ -91,6 +92,27 @@ mod claim {
         let first = lease(&mut document, START);
         assert_eq!(claim(&mut document, Worth::Usable, at(30)), Claimed::Theirs(seconds(1)));
         assert!(lease(&mut document, at(31)) > first);
+    }
+
+    #[test]
+    fn reset_passes_rejection_only() {
+        let json = br#"{"rejected":"API_KEY_REVOKED","status":403,"in_a_row":2}"#;
+        let rejection = SharedFailure::from_json(json, seconds(60)).unwrap();
+        for failure in [rejection, failure(seconds(60))] {
+            let mut document = Document::default();
+            let fence = lease(&mut document, START);
+            document.fail(failure.clone(), fence, START);
+            assert!(matches!(claim(&mut document, Worth::Usable, START), Claimed::Closed(_)));
+            let reset = Claimant { is_reset: true, ..CLAIMANT };
+            let claimed = document.claim(|_| Worth::Usable, reset, START);
+            if failure.is_rejection() {
+                assert!(matches!(claimed, Claimed::Yours(_, None)), "{claimed:?}");
+                // The others wait for this login.
+                assert_eq!(claim(&mut document, Worth::Usable, START), Claimed::Theirs(SPAN));
+            } else {
+                assert_eq!(claimed, Claimed::Closed(failure));
+            }
+        }
     }
 
     #[test]
