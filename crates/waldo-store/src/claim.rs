@@ -42,6 +42,8 @@ pub struct Claim {
     tries: u32,
     /// What becomes of the claim when the document is replaced.
     pending: Option<Pending>,
+    /// The number of the login that the session makes for the fleet.
+    leased: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl Claim {
         now: Now,
     ) -> (Self, Ask) {
         let seal = member.seal_of(session);
-        (member.leased, member.holds_lease) = (None, false);
+        member.holds_lease = false;
         member.suspect(session, now);
         let claim = Self {
             seal,
@@ -110,6 +112,7 @@ impl Claim {
             pause: FIRST_PAUSE,
             tries: 0,
             pending: None,
+            leased: None,
         };
         let ask = if member.may_share(now.monotonic) { Ask::Read } else { Ask::LogIn };
         (claim, ask)
@@ -118,6 +121,15 @@ impl Claim {
     /// The name of the document.
     pub fn key(&self) -> &Key {
         self.seal.key()
+    }
+
+    pub(crate) fn leased(&self) -> Option<u64> {
+        self.leased
+    }
+
+    /// Whether the claim belongs to the key pair of this seal of its member.
+    pub(crate) fn is_under(&self, seal: &Arc<Seal>) -> bool {
+        Arc::ptr_eq(&self.seal, seal)
     }
 
     /// Takes the answer to [`Ask::Read`].
@@ -223,7 +235,7 @@ impl Claim {
                     session.adopt_failure(&failure, now);
                 }
                 member.note_stored(document, store_now, now);
-                member.leased = Some(fence);
+                self.leased = Some(fence);
                 Ask::LogIn
             }
             Claimed::Theirs(ends_in) => {

@@ -28,8 +28,6 @@ pub struct Member {
     chain: u64,
     /// When the session took its token from the store; `None` if it comes from a login.
     adopted_at: Option<Instant>,
-    /// The number of the login that this session makes for the fleet.
-    pub(crate) leased: Option<u64>,
     /// The number of the last lease that this session has asked the store to write. If its login is
     /// dropped, the lease stays in the store.
     pub(crate) own_lease: Option<u64>,
@@ -63,7 +61,6 @@ impl Member {
             known: None,
             chain: 0,
             adopted_at: None,
-            leased: None,
             own_lease: None,
             was_rejected: false,
             holds_lease: false,

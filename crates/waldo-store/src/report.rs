@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use waldo_auth_core::{Now, Session, SharedFailure, Snapshot, StoreAnswer};
 
-use crate::claim::Replacement;
+use crate::claim::{Claim, Replacement};
 use crate::document::{Document, Time};
 use crate::health::Question;
 use crate::key::Key;
@@ -50,10 +50,19 @@ pub enum Tell {
 }
 
 impl Report {
-    /// The result of the session's last login; `None` if the store cannot be told.
-    pub fn of_login(member: &mut Member, session: &Session, now: Now) -> Option<Self> {
+    /// The result of the login that followed a claim; `None` if the store cannot be told.
+    pub fn of_login(
+        claim: &Claim,
+        member: &mut Member,
+        session: &Session,
+        now: Now,
+    ) -> Option<Self> {
         let seal = member.seal_of(session);
-        let leased = member.leased.take();
+        if !claim.is_under(&seal) {
+            // The key pair was replaced, so the session knows nothing about this login.
+            return None;
+        }
+        let leased = claim.leased();
         let ends_lease = leased.is_some();
         member.note_ended(session, now);
         let news = if let Some(failure) = session.failure(now) {
@@ -178,7 +187,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::claim::{Ask, Claim};
+    use crate::claim::Ask;
 
     const ORIGIN: &str = "https://api.waldo.ai";
 
@@ -268,7 +277,7 @@ mod tests {
         }
 
         /// Asks the store before a login. Returns the login if the program has to make it.
-        fn claim(&mut self, store: &Shelf, now: Now) -> Option<Login> {
+        fn claim(&mut self, store: &Shelf, now: Now) -> Option<(Login, Claim)> {
             let login = self.lead(now);
             let Self { session, member } = self;
             let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
@@ -276,7 +285,7 @@ mod tests {
                 ask = match ask {
                     Ask::Read => claim.read(member, session, store.read(now), now),
                     Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
-                    Ask::LogIn => return Some(login),
+                    Ask::LogIn => return Some((login, claim)),
                     Ask::Resumed => {
                         session.settle(login, Outcome::Abandoned, now);
                         return None;
@@ -304,12 +313,30 @@ mod tests {
             store: &Shelf,
             now: Now,
         ) -> bool {
-            let Some(login) = self.claim(store, now) else { return false };
+            let Some(led) = self.claim(store, now) else { return false };
+            self.end(led, status, answer, store, now);
+            true
+        }
+
+        /// Ends a login with this answer of the server, and tells the store.
+        fn end(
+            &mut self,
+            (login, claim): (Login, Claim),
+            status: StatusCode,
+            answer: &str,
+            store: &Shelf,
+            now: Now,
+        ) {
             let outcome = login.read(Head::new(status, &HeaderMap::new()), answer.as_bytes());
             self.session.settle(login, outcome, now);
-            let report = Report::of_login(&mut self.member, &self.session, now);
+            let report = Report::of_login(&claim, &mut self.member, &self.session, now);
             self.tell(report, store, now);
-            true
+        }
+
+        /// Drops a login, and tells the store nothing.
+        fn drop_login(&mut self, (login, claim): (Login, Claim), now: Now) {
+            self.session.settle(login, Outcome::Abandoned, now);
+            assert!(Report::of_login(&claim, &mut self.member, &self.session, now).is_none());
         }
 
         /// Tells the store of a response. Returns how often it was read and replaced.
@@ -439,9 +466,8 @@ mod tests {
         assert_eq!(logins, [true, false]);
         for (program, second) in fleet.iter_mut().zip([1, 11]) {
             program.session.reset(Credentials::new("k", "s").unwrap(), at(second));
-            let login = program.claim(&store, at(second)).unwrap();
-            program.session.settle(login, Outcome::Abandoned, at(second));
-            assert!(Report::of_login(&mut program.member, &program.session, at(second)).is_none());
+            let led = program.claim(&store, at(second)).unwrap();
+            program.drop_login(led, at(second));
             let now = at(second + 1);
             assert!(program.log_in_with(revoked.0, revoked.1, &store, now));
             let failure = program.session.failure(now).unwrap();
@@ -485,8 +511,8 @@ mod tests {
     fn rule_25_own_lease_of_dropped_login_blocks_no_login() {
         let (store, mut program) = (Shelf::default(), Program::new(1));
         for second in [0, 1] {
-            let login = program.claim(&store, at(second)).unwrap();
-            program.session.settle(login, Outcome::Abandoned, at(second));
+            let led = program.claim(&store, at(second)).unwrap();
+            program.drop_login(led, at(second));
         }
         assert!(program.log_in(&store, at(2)));
         assert!(!Program::new(2).log_in(&store, at(3)));
@@ -504,6 +530,21 @@ mod tests {
         assert_eq!(store.replace(new).ok(), Some(true));
         session.settle(login, Outcome::Abandoned, at(0));
         assert!(program.log_in(&store, at(1)));
+    }
+
+    /// The key pair was replaced during a login, and the next login has a lease of its own.
+    #[test]
+    fn rule_25_late_end_of_old_login_does_not_take_newer_lease() {
+        let (store, mut program) = (Shelf::default(), Program::new(1));
+        let old = program.claim(&store, at(0)).unwrap();
+        program.session.reset(Credentials::new("k", "another").unwrap(), at(1));
+        let new = program.claim(&store, at(1)).unwrap();
+        program.end(old, StatusCode::SERVICE_UNAVAILABLE, "", &store, at(2));
+        program.end(new, StatusCode::SERVICE_UNAVAILABLE, "", &store, at(3));
+        let mut other = Program::new(2);
+        other.session.reset(Credentials::new("k", "another").unwrap(), at(3));
+        assert!(!other.log_in(&store, at(3)));
+        assert!(other.session.failure(at(3)).is_some());
     }
 
     /// Both programs read the store at the same time, so both ask for a lease with the same number.
