@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use waldo_auth_client::{Explanation, Refusal, StoreProblem, StoreState};
-use waldo_emulator::model::{Answer, Fault, Target};
+use waldo_emulator::model::{Answer, Fault, Server, Target};
 use waldo_emulator::{Emulator, Hold};
 use waldo_store::{AsyncStore, Key, MemoryStore, Store, StoreError, StoreFuture, Stored};
 
@@ -219,7 +219,7 @@ pub fn rule_26_store_that_is_away_fails_no_call<A: Adapter>() {
     let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
     assert_eq!((first.status(), second.status()), (200, 200));
     assert_eq!(emulator.stats().server.logins(), 2);
-    emulator.revoke_key(waldo_emulator::model::Server::KEY_ID);
+    emulator.revoke_key(Server::KEY_ID);
     assert!(first.invalidate(first.generation()));
     let Explanation::Authenticate { store: StoreState::Away(problem), .. } = first.explain() else {
         panic!("{}", first.explain())
@@ -240,12 +240,27 @@ pub fn rule_26_unreadable_document_is_replaced<A: Adapter>() {
 
 pub fn rule_25_rejected_pair_is_tried_once_by_fleet<A: Adapter>() {
     let (emulator, store) = (emulator(), Arc::default());
-    emulator.revoke_key(waldo_emulator::model::Server::KEY_ID);
+    emulator.revoke_key(Server::KEY_ID);
     for client in fleet::<A>(&emulator, &store) {
         let failure = client.call().unwrap_err();
         assert!(matches!(failure.kind, Kind::Refused(Refusal::Rejected { .. })), "{failure:?}");
     }
     assert_eq!(emulator.stats().server.logins(), 1);
+}
+
+/// The rejection stays in the store, and does not undo the reset.
+pub fn rule_15_reset_with_same_pair_tries_pair_of_fleet_again<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::default());
+    emulator.revoke_key(Server::KEY_ID);
+    let [first, second] = [(); 2].map(|()| program::<A>(&emulator, &store));
+    assert!(first.call().is_err() && second.call().is_err());
+    emulator.restore_key(Server::KEY_ID);
+    // The first program was rejected by the server, and the second one by the store.
+    for client in [second, first] {
+        client.reset(Setup::new(emulator.origin()).credentials());
+        assert_eq!(client.status(), 200);
+    }
+    assert_eq!(emulator.stats().server.logins(), 2);
 }
 
 pub fn rule_25_unavailable_login_is_shared_by_fleet<A: Adapter>() {

@@ -82,6 +82,7 @@ macro_rules! test_adapter {
                 rule_26_store_that_is_away_fails_no_call
                 rule_26_unreadable_document_is_replaced
                 rule_25_rejected_pair_is_tried_once_by_fleet
+                rule_15_reset_with_same_pair_tries_pair_of_fleet_again
                 rule_25_unavailable_login_is_shared_by_fleet
             }
             loads {

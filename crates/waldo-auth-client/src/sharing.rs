@@ -98,7 +98,7 @@ impl<S: ?Sized> Sharing<S> {
     }
 
     /// Ends a claim, and wakes the calls that wait, unless this session has to log in.
-    fn end(&self, mut lead: Lead, ask: Ask) -> Option<(Lead, Reporter<S>)> {
+    fn end(&self, mut lead: Lead, claim: Claim, ask: Ask) -> Option<(Lead, Reporter<S>)> {
         match ask {
             Ask::Resumed => lead.settle(|_| Outcome::Abandoned),
             Ask::Failed(failure) => lead.settle(|_| Outcome::FailedElsewhere(failure)),
@@ -109,7 +109,7 @@ impl<S: ?Sized> Sharing<S> {
                 // Make the report at once: a source may replace the key pair that was rejected.
                 lead.on_settled = Some(Box::new(move |session, now| {
                     let report = shared.step(session, now, |member, session, now| {
-                        Report::of_login(member, session, now)
+                        Report::of_login(&claim, member, session, now)
                     });
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
                 }));
@@ -188,7 +188,7 @@ impl Sharing<dyn Store> {
                     lead.restart();
                     claim.waited()
                 }
-                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, ask),
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, claim, ask),
             };
         }
     }
@@ -272,7 +272,7 @@ impl Sharing<dyn AsyncStore> {
                     lead.restart();
                     claim.waited()
                 }
-                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, ask),
+                Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return self.end(lead, claim, ask),
             };
         }
     }

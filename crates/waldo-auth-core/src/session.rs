@@ -477,6 +477,17 @@ impl Session {
         Ok(())
     }
 
+    /// Like [`resume`](Self::resume), for a stored token that shows that the last login of the fleet
+    /// was granted. So earlier failures do not matter: the backoff ends, and the circuit closes.
+    ///
+    /// # Errors
+    /// Says why the snapshot is not used. The session is unchanged.
+    pub fn resume_after_grant(&mut self, snapshot: &Snapshot, now: Now) -> Result<(), NotResumed> {
+        self.resume(snapshot, now)?;
+        self.circuit.close();
+        Ok(())
+    }
+
     /// Starts the lease of a login anew, because its leader has waited for a store until now.
     ///
     /// The login then has its whole time for its request, and the token's lifetime is measured from

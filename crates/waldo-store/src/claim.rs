@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waldo_auth_core::{Now, Session, SharedFailure, StoreAnswer};
 
-use crate::document::{Claimed, Document, Time, Token, Worth};
+use crate::document::{Claimant, Claimed, Document, Time, Token, Worth};
 use crate::health::Question;
 use crate::key::Key;
 use crate::member::{Member, Opened};
@@ -41,7 +41,18 @@ pub struct Claim {
     pause: Duration,
     tries: u32,
     /// What becomes of the claim when the document is replaced.
-    pending: Option<(Document, Time, Claimed)>,
+    pending: Option<Pending>,
+    /// The number of the login that the session makes for the fleet.
+    leased: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    document: Document,
+    store_now: Time,
+    claimed: Claimed,
+    /// The session's own lease in the document that was read.
+    last_lease: Option<u64>,
 }
 
 /// What to do next for a claim.
@@ -91,7 +102,7 @@ impl Claim {
         now: Now,
     ) -> (Self, Ask) {
         let seal = member.seal_of(session);
-        (member.leased, member.holds_lease) = (None, false);
+        member.holds_lease = false;
         member.suspect(session, now);
         let claim = Self {
             seal,
@@ -101,6 +112,7 @@ impl Claim {
             pause: FIRST_PAUSE,
             tries: 0,
             pending: None,
+            leased: None,
         };
         let ask = if member.may_share(now.monotonic) { Ask::Read } else { Ask::LogIn };
         (claim, ask)
@@ -109,6 +121,15 @@ impl Claim {
     /// The name of the document.
     pub fn key(&self) -> &Key {
         self.seal.key()
+    }
+
+    pub(crate) fn leased(&self) -> Option<u64> {
+        self.leased
+    }
+
+    /// Whether the claim belongs to the key pair of this seal of its member.
+    pub(crate) fn is_under(&self, seal: &Arc<Seal>) -> bool {
+        Arc::ptr_eq(&self.seal, seal)
     }
 
     /// Takes the answer to [`Ask::Read`].
@@ -136,8 +157,12 @@ impl Claim {
                     Worth::Useless
                 }
             },
-            self.span,
-            session.invalidation_debt(now),
+            Claimant {
+                span: self.span,
+                debt: session.invalidation_debt(now),
+                own_lease: member.own_lease,
+                is_reset: member.is_reset(session),
+            },
             store_now,
         );
         // Only a lease, a refused token and a clock that was set back are worth a write. What has
@@ -152,7 +177,12 @@ impl Claim {
         let sealed = self.seal.seal(&document.to_json()).filter(|_| self.tries <= TRIES);
         let Some(sealed) = sealed else { return Ask::LogIn };
         let keep = document.keep(store_now);
-        self.pending = Some((document, store_now, claimed));
+        let last_lease = member.own_lease;
+        if let Claimed::Yours(fence, _) = claimed {
+            // Remember the lease before the store writes it: this claim may be dropped meanwhile.
+            member.own_lease = Some(fence);
+        }
+        self.pending = Some(Pending { document, store_now, claimed, last_lease });
         Ask::Replace(Replacement { seen, document: sealed, keep })
     }
 
@@ -166,11 +196,12 @@ impl Claim {
     ) -> Ask {
         let pending = self.pending.take();
         match (member.heard(session, Question::Replace, answer, now), pending) {
-            (Some(true), Some((document, store_now, claimed))) => {
+            (Some(true), Some(Pending { document, store_now, claimed, .. })) => {
                 self.end(member, session, &document, store_now, claimed, now)
             }
-            // Another program was faster.
-            (Some(false), _) => {
+            // Another program was faster. Its lease may have the number that this session asked for.
+            (Some(false), pending) => {
+                member.own_lease = pending.and_then(|pending| pending.last_lease);
                 session.count_store(StoreAnswer::Conflict);
                 Ask::Read
             }
@@ -207,7 +238,7 @@ impl Claim {
                     session.adopt_failure(&failure, now);
                 }
                 member.note_stored(document, store_now, now);
-                member.leased = Some(fence);
+                self.leased = Some(fence);
                 Ask::LogIn
             }
             Claimed::Theirs(ends_in) => {
@@ -218,7 +249,10 @@ impl Claim {
                 self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
                 Ask::Wait(pause)
             }
-            Claimed::Closed(failure) => Ask::Failed(failure),
+            Claimed::Closed(failure) => {
+                member.note_failed(&failure);
+                Ask::Failed(failure)
+            }
             Claimed::Private => Ask::LogIn,
         }
     }
@@ -238,11 +272,18 @@ impl Claim {
             // A newer login has ended the token, and not sharing.
             member.take_suspect();
         }
-        if session.resume(&token.anchored(store_now, now), now).is_err() {
+        let snapshot = token.anchored(store_now, now);
+        let resumed = if document.has_failure() {
+            session.resume(&snapshot, now)
+        } else {
+            session.resume_after_grant(&snapshot, now)
+        };
+        if resumed.is_err() {
             return Ask::LogIn;
         }
         member.note_stored(document, store_now, now);
         member.note_held(token.fence, Some(now.monotonic));
+        member.note_resumed();
         member.note_served(session, now);
         Ask::Resumed
     }

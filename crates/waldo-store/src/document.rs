@@ -82,6 +82,19 @@ struct Failure {
     until: Time,
 }
 
+/// The session that has to log in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claimant {
+    /// How long its login takes at most.
+    pub(crate) span: Duration,
+    /// Its own debt to the invalidation budget.
+    pub(crate) debt: Duration,
+    /// The number of its own last lease.
+    pub(crate) own_lease: Option<u64>,
+    /// Whether the user has asked it to try its rejected key pair again.
+    pub(crate) is_reset: bool,
+}
+
 /// What a stored token is to the session that has to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Worth {
@@ -108,13 +121,11 @@ pub(crate) enum Claimed {
 }
 
 impl Document {
-    /// Says what a session does that has to log in. A login takes at most `span`, and `debt` is the
-    /// session's own debt to the invalidation budget.
+    /// Says what a session does that has to log in.
     pub(crate) fn claim(
         &mut self,
         worth: impl Fn(&Token) -> Worth,
-        span: Duration,
-        debt: Duration,
+        claimant: Claimant,
         now: Time,
     ) -> Claimed {
         self.expire(now);
@@ -130,16 +141,19 @@ impl Document {
             }
             Some((_, Worth::Useless)) | None => {}
         }
-        if let Some(lease) = self.lease {
+        // A session makes one login at a time. So the login of its own lease was dropped, or its time
+        // is over.
+        if let Some(lease) = self.lease.filter(|lease| Some(lease.fence) != claimant.own_lease) {
             return Claimed::Theirs(lease.ends.saturating_sub(now));
         }
         let failure = self.failure.as_ref().map(|failure| failure.left(now));
+        let failure = failure.filter(|failure| !(claimant.is_reset && failure.is_rejection()));
         if let Some(failure) = failure.clone().filter(|failure| !failure.wait().is_zero()) {
             return Claimed::Closed(failure);
         }
-        self.budget_full_at = self.budget_full_at.max(now.saturating_add(debt));
+        self.budget_full_at = self.budget_full_at.max(now.saturating_add(claimant.debt));
         let fence = self.next_fence(now);
-        self.lease = Some(Lease { fence, ends: now.saturating_add(span.min(MAX_LEASE)) });
+        self.lease = Some(Lease { fence, ends: now.saturating_add(claimant.span.min(MAX_LEASE)) });
         Claimed::Yours(fence, failure)
     }
 
@@ -194,6 +208,11 @@ impl Document {
     /// The shared token.
     pub(crate) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
+    }
+
+    /// Whether the last login has failed. A token ends the failures before it.
+    pub(crate) fn has_failure(&self) -> bool {
+        self.failure.is_some()
     }
 
     /// Whether a session has given up the token with this fingerprint.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use waldo_auth_core::{Instant, NoToken, Now, Session, StoreAnswer, StoreState};
+use waldo_auth_core::{Instant, NoToken, Now, Session, SharedFailure, StoreAnswer, StoreState};
 
 use crate::document::{Document, Time, Token};
 use crate::health::{Health, Question};
@@ -33,8 +33,12 @@ pub struct Member {
     chain: u64,
     /// When the session took its token from the store; `None` if it comes from a login.
     adopted_at: Option<Instant>,
-    /// The number of the login that this session makes for the fleet.
-    pub(crate) leased: Option<u64>,
+    /// The number of the last lease that this session has asked the store to write. If its login is
+    /// dropped, the lease stays in the store.
+    pub(crate) own_lease: Option<u64>,
+    /// Whether the last login of this session has ended with a rejection, by the server or by the
+    /// store. If the circuit is closed now, `reset` has closed it.
+    was_rejected: bool,
     /// Whether the session has logged in under a lease, and has not told the store yet.
     pub(crate) holds_lease: bool,
     /// The login whose stored token was refused, if sharing may have ended the token.
@@ -74,7 +78,8 @@ impl Member {
             known: None,
             chain: 0,
             adopted_at: None,
-            leased: None,
+            own_lease: None,
+            was_rejected: false,
             holds_lease: false,
             suspect: None,
             private_until: START,
@@ -307,6 +312,31 @@ impl Member {
         // The report may end the lease for which other sessions wait.
         self.look_at = START;
         (self.chain, self.adopted_at) = (fence, adopted_at);
+    }
+
+    /// Notes how a login of this session has ended. A login that was dropped shows nothing.
+    pub(crate) fn note_ended(&mut self, session: &Session, now: Now) {
+        match session.failure(now) {
+            Some(failure) => self.note_failed(&failure),
+            None if session.left(now).is_some() => self.was_rejected = false,
+            None => {}
+        }
+    }
+
+    /// Notes that a login has failed, of this session or of another one.
+    pub(crate) fn note_failed(&mut self, failure: &SharedFailure) {
+        self.was_rejected = failure.is_rejection();
+    }
+
+    /// Notes that the store has spared the session a login.
+    pub(crate) fn note_resumed(&mut self) {
+        self.was_rejected = false;
+    }
+
+    /// Whether `reset` has closed the circuit since the last login. Then a rejection in the store
+    /// does not count for this session (rule 15).
+    pub(crate) fn is_reset(&self, session: &Session) -> bool {
+        self.was_rejected && !session.is_rejected()
     }
 
     pub(crate) fn chain(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use waldo_auth_core::{Now, Session, SharedFailure, Snapshot, StoreAnswer};
 
-use crate::claim::Replacement;
+use crate::claim::{Claim, Replacement};
 use crate::document::{Document, Time};
 use crate::health::Question;
 use crate::key::Key;
@@ -50,11 +50,21 @@ pub enum Tell {
 }
 
 impl Report {
-    /// The result of the session's last login; `None` if the store cannot be told.
-    pub fn of_login(member: &mut Member, session: &Session, now: Now) -> Option<Self> {
+    /// The result of the login that followed a claim; `None` if the store cannot be told.
+    pub fn of_login(
+        claim: &Claim,
+        member: &mut Member,
+        session: &Session,
+        now: Now,
+    ) -> Option<Self> {
         let seal = member.seal_of(session);
-        let leased = member.leased.take();
+        if !claim.is_under(&seal) {
+            // The key pair was replaced, so the session knows nothing about this login.
+            return None;
+        }
+        let leased = claim.leased();
         let ends_lease = leased.is_some();
+        member.note_ended(session, now);
         let news = if let Some(failure) = session.failure(now) {
             News::Failure(failure, leased?)
         } else {
@@ -168,291 +178,4 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::{Cell, RefCell};
-    use std::time::{Duration, SystemTime};
-
-    use http::header::{AUTHORIZATION, RETRY_AFTER};
-    use http::{HeaderMap, HeaderValue, Request, StatusCode};
-    use waldo_auth_core::{
-        Attempt, Call, Config, Credentials, Head, Login, Outcome, Step, StoreProblem,
-    };
-
-    use super::*;
-    use crate::claim::{Ask, Claim};
-
-    const ORIGIN: &str = "https://api.waldo.ai";
-
-    /// A store whose clock is that of the programs, unless the clock is ahead.
-    #[derive(Default)]
-    struct Shelf {
-        document: RefCell<Option<Vec<u8>>>,
-        ahead: Cell<Duration>,
-        is_away: Cell<bool>,
-        is_full: Cell<bool>,
-    }
-
-    impl Shelf {
-        fn answer(&self) -> Result<(), StoreError> {
-            let away = || StoreError::new(StoreProblem::Unreachable, "the store is away");
-            if self.is_away.get() { Err(away()) } else { Ok(()) }
-        }
-
-        fn read(&self, now: Now) -> Result<Stored, StoreError> {
-            self.answer()?;
-            let document = self.document.borrow().clone();
-            Ok(Stored { document, now: now.monotonic.since_start() + self.ahead.get() })
-        }
-
-        fn replace(&self, new: Replacement) -> Result<bool, StoreError> {
-            self.answer()?;
-            if self.is_full.get() {
-                return Err(StoreError::new(StoreProblem::Full, "the store is full"));
-            }
-            let is_seen = *self.document.borrow() == new.seen;
-            if is_seen {
-                self.document.replace(Some(new.document));
-            }
-            Ok(is_seen)
-        }
-    }
-
-    /// One program of a fleet, by a clock that the test sets.
-    struct Program {
-        session: Session,
-        member: Member,
-    }
-
-    fn at(secs: u64) -> Now {
-        let since = Duration::from_secs(secs);
-        Now::new(since, SystemTime::UNIX_EPOCH + since)
-    }
-
-    fn token(number: u32) -> String {
-        format!("e30.e30.{number:08}")
-    }
-
-    impl Program {
-        fn new(seed: u64) -> Self {
-            let credentials = Credentials::new("k", "s").unwrap();
-            let session = Session::new(Config::builder(ORIGIN, credentials).build().unwrap());
-            let member = Member::of(&session, seed);
-            Self { session, member }
-        }
-
-        fn admit(&mut self, now: Now) -> Step {
-            let mut request = Request::get(format!("{ORIGIN}/customer")).body(()).unwrap();
-            self.session.admit(Call::replayable(), &mut request, now).unwrap()
-        }
-
-        fn lead(&mut self, now: Now) -> Login {
-            let Step::Authenticate(login, _) = self.admit(now) else { panic!("a token is held") };
-            login
-        }
-
-        fn send(&mut self, now: Now) -> Attempt {
-            let Step::Send(attempt) = self.admit(now) else { panic!("no token is held") };
-            attempt
-        }
-
-        /// A call whose response brings this token.
-        fn renew(&mut self, number: u32, now: Now) {
-            let attempt = self.send(now);
-            let mut headers = HeaderMap::new();
-            let token = HeaderValue::try_from(format!("Bearer {}", token(number))).unwrap();
-            headers.insert(AUTHORIZATION, token);
-            drop(self.session.conclude(attempt, Head::new(StatusCode::OK, &headers), now));
-        }
-
-        /// Asks the store until the store says what to do.
-        fn claim(&mut self, store: &Shelf, now: Now) -> Ask {
-            let Self { session, member } = self;
-            let (mut claim, mut ask) = Claim::begin(member, session, Duration::from_secs(30), now);
-            loop {
-                ask = match ask {
-                    Ask::Read => claim.read(member, session, store.read(now), now),
-                    Ask::Replace(new) => claim.replaced(member, session, store.replace(new), now),
-                    Ask::Wait(_) | Ask::LogIn | Ask::Resumed | Ask::Failed(_) => return ask,
-                };
-            }
-        }
-
-        /// Asks the store, and logs in if the store says so. Returns whether it did.
-        fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
-            let login = self.lead(now);
-            let ask = self.claim(store, now);
-            let Self { session, member } = self;
-            if matches!(ask, Ask::Resumed) {
-                session.settle(login, Outcome::Abandoned, now);
-                return false;
-            }
-            assert!(matches!(ask, Ask::LogIn), "nobody else logs in");
-            let answer = format!(r#"{{"token":"{}"}}"#, token(0));
-            let outcome =
-                login.read(Head::new(StatusCode::OK, &HeaderMap::new()), answer.as_bytes());
-            session.settle(login, outcome, now);
-            let report = Report::of_login(member, session, now);
-            self.tell(report, store, now);
-            true
-        }
-
-        /// Logs in for the fleet, and the server is away for a minute.
-        fn fail_to_log_in(&mut self, store: &Shelf, now: Now) {
-            let login = self.lead(now);
-            assert!(matches!(self.claim(store, now), Ask::LogIn));
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"");
-            self.session.settle(login, outcome, now);
-            let report = Report::of_login(&mut self.member, &self.session, now);
-            assert_eq!(self.tell(report, store, now), (1, 1));
-        }
-
-        /// Tells the store of a response. Returns how often it was read and replaced.
-        fn report(&mut self, store: &Shelf, now: Now) -> (u32, u32) {
-            let report = Report::of_response(&mut self.member, &self.session, false, now);
-            self.tell(report, store, now)
-        }
-
-        fn tell(&mut self, report: Option<Report>, store: &Shelf, now: Now) -> (u32, u32) {
-            let (mut reads, mut replaces) = (0, 0);
-            let Some(mut report) = report else { return (reads, replaces) };
-            let Self { session, member } = self;
-            let mut tell = Some(Tell::Read);
-            while let Some(next) = tell {
-                tell = match next {
-                    Tell::Read => {
-                        reads += 1;
-                        report.read(member, session, store.read(now), now)
-                    }
-                    Tell::Replace(new) => {
-                        replaces += 1;
-                        report.replaced(member, session, store.replace(new), now)
-                    }
-                };
-            }
-            (reads, replaces)
-        }
-    }
-
-    #[test]
-    fn rule_25_renewed_token_is_written_by_one_session_of_fleet() {
-        let (store, mut fleet) = (Shelf::default(), [1, 2, 3].map(Program::new));
-        let logins = fleet.each_mut().map(|program| program.log_in(&store, at(0)));
-        assert_eq!(logins, [true, false, false]);
-        let told = |fleet: &mut [Program; 3], secs: u64, first: u32| {
-            let mut number = first;
-            fleet.each_mut().map(|program| {
-                number += 1;
-                let now = at(secs + u64::from(number - first));
-                program.renew(number, now);
-                program.report(&store, now)
-            })
-        };
-        // Before a quarter of the hour has passed, nobody asks.
-        assert_eq!(told(&mut fleet, 800, 10), [(0, 0); 3]);
-        // Later each session looks, and only the first one writes.
-        assert_eq!(told(&mut fleet, 920, 20), [(1, 1), (1, 0), (1, 0)]);
-        assert_eq!(told(&mut fleet, 930, 30), [(0, 0); 3]);
-    }
-
-    /// The program has logged in alone, so what it knew of the store says nothing any more.
-    #[test]
-    fn rule_26_store_that_is_back_is_asked_after_a_second() {
-        let (store, mut program) = (Shelf::default(), Program::new(1));
-        assert!(program.log_in(&store, at(0)));
-        program.renew(1, at(1));
-        let generation = program.session.generation().unwrap();
-        assert!(program.session.invalidate(generation, at(10)));
-        store.is_away.set(true);
-        assert!(program.log_in(&store, at(10)));
-        store.is_away.set(false);
-        program.renew(2, at(10));
-        assert_eq!(program.report(&store, at(10)), (0, 0));
-        assert_eq!(program.report(&store, at(11)), (1, 0));
-    }
-
-    /// The second program has nothing to write, because the first one has written.
-    #[test]
-    fn rule_26_full_store_is_back_when_another_session_has_written() {
-        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
-        store.is_full.set(true);
-        assert_eq!(fleet.each_mut().map(|program| program.log_in(&store, at(0))), [true; 2]);
-        store.is_full.set(false);
-        let told = fleet.each_mut().map(|program| program.report(&store, at(2)));
-        assert_eq!(told, [(1, 1), (1, 0)]);
-        for program in &fleet {
-            let events = program.session.journal().since(0).map(|entry| entry.event.name());
-            let events = events.filter(|name| name.starts_with("store"));
-            assert_eq!(events.collect::<Vec<_>>(), ["store_away", "store_back"]);
-        }
-    }
-    /// A machine starts with a wrong clock, and somebody sets the clock right.
-    #[test]
-    fn rule_26_failure_ends_in_its_time_after_clock_was_set_back() {
-        let (store, mut fleet) = (Shelf::default(), [1, 2, 3].map(Program::new));
-        let [first, second, third] = &mut fleet;
-        store.ahead.set(Duration::from_secs(10_000));
-        first.fail_to_log_in(&store, at(0));
-        store.ahead.set(Duration::from_secs(6400));
-        let Ask::Failed(failure) = second.claim(&store, at(1)) else { panic!("it is too early") };
-        assert!(failure.wait() >= Duration::from_secs(59));
-        let after = at(2 + failure.wait().as_secs());
-        assert!(matches!(third.claim(&store, after), Ask::LogIn));
-        assert!(matches!(second.claim(&store, after), Ask::Wait(_)));
-    }
-    /// A program that has logged in without the store has a token that the store does not take.
-    #[test]
-    fn rule_25_session_whose_token_is_not_taken_looks_every_ten_seconds() {
-        let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
-        let [first, second] = &mut fleet;
-        assert!(first.log_in(&store, at(0)));
-        store.is_away.set(true);
-        assert!(second.log_in(&store, at(10)));
-        store.is_away.set(false);
-        let told = [1000, 1001, 1009, 1010, 1011].map(|secs| {
-            second.renew(1, at(secs));
-            second.report(&store, at(secs))
-        });
-        assert_eq!(told, [(1, 0), (0, 0), (0, 0), (1, 0), (0, 0)]);
-        assert_eq!(second.member.report_at(), at(1020).monotonic);
-    }
-
-    #[test]
-    fn rule_25_renewed_token_is_told_by_one_of_many_responses() {
-        let (store, mut program) = (Shelf::default(), Program::new(1));
-        assert!(program.log_in(&store, at(0)));
-        program.renew(1, at(1000));
-        let Program { session, member } = &mut program;
-        let reports = [(); 3].map(|()| Report::of_response(member, session, false, at(1000)));
-        assert_eq!(reports.each_ref().map(Option::is_some), [true, false, false]);
-    }
-
-    /// A report that fails is repeated when the store may be asked again.
-    #[test]
-    fn rule_26_report_that_failed_is_repeated_after_a_second() {
-        let (store, mut program) = (Shelf::default(), Program::new(1));
-        assert!(program.log_in(&store, at(0)));
-        program.renew(1, at(1000));
-        store.is_away.set(true);
-        assert_eq!(program.report(&store, at(1000)), (1, 0));
-        store.is_away.set(false);
-        assert_eq!(program.report(&store, at(1000)), (0, 0));
-        assert_eq!(program.report(&store, at(1001)), (1, 1));
-    }
-    /// Other sessions may wait for the result of the login.
-    #[test]
-    fn rule_25_token_of_new_login_is_told_at_once() {
-        let (store, mut program) = (Shelf::default(), Program::new(1));
-        assert!(program.log_in(&store, at(0)));
-        program.renew(1, at(1000));
-        assert_eq!(program.report(&store, at(1000)), (1, 1));
-        let generation = program.session.generation().unwrap();
-        assert!(program.session.invalidate(generation, at(1001)));
-        store.is_away.set(true);
-        assert!(program.log_in(&store, at(1001)));
-        store.is_away.set(false);
-        program.renew(2, at(1002));
-        assert_eq!(program.report(&store, at(1002)).0, 1);
-    }
-}
+mod tests;

@@ -94,7 +94,7 @@ fn one_login(store: &MemoryStore) -> Session {
     crate::canaries::plant("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlY2FuYXJ5");
     let outcome = login.read(Head::new(StatusCode::OK, &HeaderMap::new()), body);
     session.settle(login, outcome, now());
-    let mut report = Report::of_login(&mut member, &session, now()).unwrap();
+    let mut report = Report::of_login(&claim, &mut member, &session, now()).unwrap();
     let mut tell = Some(Tell::Read);
     while let Some(next) = tell {
         EARS.hear(&report);

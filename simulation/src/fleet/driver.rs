@@ -64,8 +64,8 @@ pub(super) enum State {
     /// The next step is an operation of the store, before a login.
     Asking(Box<Asking>, Op),
     Pausing(Box<Asking>, Instant),
-    LoginSent(Login, Call),
-    LoginHandled(Login, Call, Response<Vec<u8>>),
+    LoginSent(Login, Call, Option<Box<Claim>>),
+    LoginHandled(Login, Call, Option<Box<Claim>>, Response<Vec<u8>>),
     /// The next step is an operation of the store, after a login or a response.
     Telling(Box<Report>, Op, Then),
     CallSent(Attempt, Request<Vec<u8>>),
@@ -202,7 +202,7 @@ impl Process {
                 let ask = asking.claim.waited();
                 self.follow(*asking, ask, now, around)
             }
-            State::LoginSent(login, call) => {
+            State::LoginSent(login, call, claim) => {
                 let granted = around.site.logins_granted();
                 let truth = around.truth();
                 let response = around.site.handle(&login.request(), fault, truth);
@@ -211,10 +211,10 @@ impl Process {
                 }
                 self.issued(&response, around);
                 around.tell(|| format!("is answered {} to its login", response.status().as_u16()));
-                State::LoginHandled(login, call, response)
+                State::LoginHandled(login, call, claim, response)
             }
-            State::LoginHandled(login, call, response) => {
-                self.settle(login, call, &response, now, around)
+            State::LoginHandled(login, call, claim, response) => {
+                self.settle(login, call, claim.as_deref(), &response, now, around)
             }
             State::Telling(report, op, then) => self.report(*report, op, then, fault, now, around),
             State::CallSent(attempt, request) => {
@@ -290,7 +290,11 @@ impl Process {
             }
             around.see(What::LoginBegan);
             around.tell(|| "logs in".to_owned());
-            return State::LoginSent(login, call);
+            let claim = self
+                .member
+                .as_mut()
+                .map(|member| Box::new(Claim::begin(member, &mut self.session, SPAN, now).0));
+            return State::LoginSent(login, call, claim);
         };
         let (claim, ask) = Claim::begin(member, &mut self.session, SPAN, now);
         around.see(What::ClaimBegan);
@@ -315,7 +319,7 @@ impl Process {
                 self.read_journal(around);
                 around.see(What::LoginBegan);
                 around.tell(|| "logs in".to_owned());
-                State::LoginSent(asking.login, asking.call)
+                State::LoginSent(asking.login, asking.call, Some(Box::new(asking.claim)))
             }
             Ask::Resumed => {
                 around.tell(|| "has a token from the store".to_owned());
@@ -395,6 +399,7 @@ impl Process {
         &mut self,
         login: Login,
         call: Call,
+        claim: Option<&Claim>,
         response: &Response<Vec<u8>>,
         now: Now,
         around: &mut Around<'_>,
@@ -407,7 +412,8 @@ impl Process {
             .member
             .as_mut()
             .filter(|_| !is_silent)
-            .and_then(|member| Report::of_login(member, &self.session, now));
+            .zip(claim)
+            .and_then(|(member, claim)| Report::of_login(claim, member, &self.session, now));
         if let Some(report) = report {
             around.see(What::BeginsToAsk);
             return State::Telling(Box::new(report), Op::Read, Then::Admit(call));
@@ -560,6 +566,7 @@ impl Process {
         let now = Now::new(Duration::from_secs(60), UNIX_EPOCH + truth);
         let mut session = Session::new(config(0, secret));
         let mut member = Member::of(&session, 0);
+        let (claim, _) = Claim::begin(&mut member, &mut session, SPAN, now);
         let mut request = Request::new(Vec::<u8>::new());
         *request.uri_mut() = uri(PATH);
         let Ok(Step::Authenticate(login, _)) = session.admit(Call::replayable(), &mut request, now)
@@ -570,7 +577,7 @@ impl Process {
         let response = site.handle(&login.request(), None, truth);
         let outcome = login.read(Head::new(response.status(), response.headers()), response.body());
         session.settle(login, outcome, now);
-        let mut report = Report::of_login(&mut member, &session, now)?;
+        let mut report = Report::of_login(&claim, &mut member, &session, now)?;
         let empty = waldo_store::Stored { document: None, now: truth };
         match report.read(&mut member, &mut session, Ok(empty), now)? {
             Tell::Replace(Replacement { document, .. }) => {

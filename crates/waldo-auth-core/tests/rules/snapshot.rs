@@ -281,6 +281,31 @@ fn resumed_token_is_used_while_circuit_stays_open() {
     fixture.refuse(call);
 }
 
+/// The token shows that a later login of the fleet was granted.
+#[test]
+fn rule_15_token_of_later_login_elsewhere_closes_circuit() {
+    let (sibling, token) = Fixture::warm();
+    let mut fixture = Fixture::new();
+    let (login, _) = fixture.lead(Call::replayable());
+    let rejection = crate::fixture::rejection_of(&login);
+    fixture.settle(login, rejection);
+    let (snapshot, now) = (sibling.snapshot(), fixture.now());
+    assert!(fixture.step(|session, now| session.resume_after_grant(&snapshot, now)).is_ok());
+    assert!(!fixture.session.is_rejected());
+    let sent = fixture.send(Call::replayable());
+    assert_eq!(sent.token, token);
+    let call = fixture.retry(sent.attempt);
+    fixture.leads(call);
+    // A token that is not used shows nothing.
+    let mut other = Fixture::new();
+    let (login, _) = other.lead(Call::replayable());
+    let rejection = crate::fixture::rejection_of(&login);
+    other.settle(login, rejection);
+    let dead = snapshot.with_left(Duration::ZERO, now);
+    assert!(other.step(|session, now| session.resume_after_grant(&dead, now)).is_err());
+    assert!(other.session.is_rejected());
+}
+
 #[test]
 fn a_resumed_tokens_401_is_not_final() {
     let (sibling, _) = Fixture::warm();

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use waldo_emulator::Hold;
 use waldo_emulator::model::Target;
 use waldo_reqwest::Explanation;
+use waldo_reqwest::store::MemoryStore;
 
 use crate::site::{TIMEOUT, bounded, builder, client, emulator, status};
 
@@ -86,6 +87,25 @@ fn rule_13_login_dropped_with_runtime_is_abandoned() {
     });
     assert!(matches!(client.explain(), Explanation::Authenticate { .. }), "{}", client.explain());
     drop(emulator);
+}
+
+/// The fleet's lease stays in the store, and a program does not wait for its own lease.
+#[test]
+fn rule_25_login_dropped_with_runtime_blocks_no_call_of_its_program() {
+    let (emulator, client) = bounded(async {
+        let emulator = emulator();
+        let client = builder(emulator.origin()).store(MemoryStore::new()).build().unwrap();
+        emulator.hold(Hold::logins());
+        let call = client.clone();
+        drop(tokio::spawn(async move { status(&call).await }));
+        assert!(emulator.wait_until_held(1, TIMEOUT));
+        (emulator, client)
+    });
+    emulator.release(Target::Login);
+    bounded(async {
+        let call = client.get("/customer?field=id").timeout(Duration::from_secs(5)).send();
+        assert_eq!(call.await.unwrap().status(), 200);
+    });
 }
 
 #[test]

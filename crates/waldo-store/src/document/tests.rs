@@ -30,9 +30,13 @@ fn failure(wait: Duration) -> SharedFailure {
     SharedFailure::from_json(json, wait).unwrap()
 }
 
-/// Claims for a session without a debt.
+/// A session without a debt and without a lease of its own.
+const CLAIMANT: Claimant =
+    Claimant { span: SPAN, debt: Duration::ZERO, own_lease: None, is_reset: false };
+
+/// Claims for this session.
 fn claim(document: &mut Document, worth: Worth, now: Time) -> Claimed {
-    document.claim(|_| worth, SPAN, Duration::ZERO, now)
+    document.claim(|_| worth, CLAIMANT, now)
 }
 
 /// Claims for a session that has a use for any token, and must log in.
@@ -91,9 +95,43 @@ mod claim {
     }
 
     #[test]
+    fn reset_passes_rejection_only() {
+        let json = br#"{"rejected":"API_KEY_REVOKED","status":403,"in_a_row":2}"#;
+        let rejection = SharedFailure::from_json(json, seconds(60)).unwrap();
+        for failure in [rejection, failure(seconds(60))] {
+            let mut document = Document::default();
+            let fence = lease(&mut document, START);
+            document.fail(failure.clone(), fence, START);
+            assert!(matches!(claim(&mut document, Worth::Usable, START), Claimed::Closed(_)));
+            let reset = Claimant { is_reset: true, ..CLAIMANT };
+            let claimed = document.claim(|_| Worth::Usable, reset, START);
+            if failure.is_rejection() {
+                assert!(matches!(claimed, Claimed::Yours(_, None)), "{claimed:?}");
+                // The others wait for this login.
+                assert_eq!(claim(&mut document, Worth::Usable, START), Claimed::Theirs(SPAN));
+            } else {
+                assert_eq!(claimed, Claimed::Closed(failure));
+            }
+        }
+    }
+
+    #[test]
+    fn own_lease_is_no_obstacle() {
+        let mut document = Document::default();
+        let own = lease(&mut document, START);
+        let claim = |document: &mut Document, own_lease| {
+            document.claim(|_| Worth::Usable, Claimant { own_lease, ..CLAIMANT }, at(1))
+        };
+        assert_eq!(claim(&mut document, Some(own - 1)), Claimed::Theirs(seconds(30)));
+        let claimed = claim(&mut document, Some(own));
+        assert!(matches!(claimed, Claimed::Yours(fence, None) if fence > own), "{claimed:?}");
+        assert_eq!(claim(&mut document, None), Claimed::Theirs(SPAN));
+    }
+
+    #[test]
     fn lease_is_limited_to_ten_minutes() {
         let mut document = Document::default();
-        document.claim(|_| Worth::Usable, HOUR, Duration::ZERO, START);
+        document.claim(|_| Worth::Usable, Claimant { span: HOUR, ..CLAIMANT }, START);
         assert_eq!(claim(&mut document, Worth::Usable, START), Claimed::Theirs(MAX_LEASE));
     }
 
@@ -173,10 +211,10 @@ mod claim {
     #[test]
     fn debt_of_leader_is_shared() {
         let mut document = Document::default();
-        document.claim(|_| Worth::Usable, SPAN, seconds(60), START);
+        document.claim(|_| Worth::Usable, Claimant { debt: seconds(60), ..CLAIMANT }, START);
         assert_eq!(document.debt(at(10)), seconds(50));
         // A smaller debt changes nothing.
-        document.claim(|_| Worth::Usable, SPAN, seconds(1), at(31));
+        document.claim(|_| Worth::Usable, Claimant { debt: seconds(1), ..CLAIMANT }, at(31));
         assert_eq!(document.debt(at(31)), seconds(29));
     }
 }

@@ -412,7 +412,7 @@ impl<'b> World<'b> {
                     let head = HeaderMap::new();
                     let outcome = login.read(Head::new(status, &head), body.as_bytes());
                     session.settle(login, outcome, now);
-                    let report = Report::of_login(member, session, now);
+                    let report = Report::of_login(&claim, member, session, now);
                     return self.tell(number, report);
                 }
                 Ask::Resumed => return session.settle(login, Outcome::Abandoned, now),
