@@ -159,7 +159,7 @@ const HAPPENINGS: [(&str, bool, Happening); 11] = [
             scene.later(30);
         }
     }),
-    ("fresh token", true, |scene| {
+    ("renewed token", true, |scene| {
         scene.answered(StatusCode::OK, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.bmV3"));
     }),
     ("401", false, |scene| scene.answered(StatusCode::UNAUTHORIZED, None)),

@@ -46,9 +46,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("POST", "/check-fraud", "a JSON object"),
     Endpoint::new("POST", "/flag", "a JSON object with a customerId"),
     Endpoint::new("POST", "/document", "any body up to 10 MiB"),
-    Endpoint::new("GET", "/customer?FIELD=VALUE", "the value unknown is a 404"),
-    Endpoint::new("GET", "/history/kyc/ID", "the id unknown is a 404"),
-    Endpoint::new("GET", "/history/fraud/ID", "the id unknown is a 404"),
+    Endpoint::new("GET", "/customer?FIELD=VALUE", r#"the value "unknown" gives a 404"#),
+    Endpoint::new("GET", "/history/kyc/ID", r#"the ID "unknown" gives a 404"#),
+    Endpoint::new("GET", "/history/fraud/ID", r#"the ID "unknown" gives a 404"#),
 ];
 
 /// An authenticated request, as the endpoints see it.
