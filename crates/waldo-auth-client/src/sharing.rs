@@ -119,13 +119,13 @@ impl<S: ?Sized> Sharing<S> {
         None
     }
 
-    /// What a response brings to the store. If there is nothing yet, this reads the clock, and takes
-    /// no lock.
+    /// Whether a response may bring something to the store. This reads the clock, and takes no lock.
+    fn may_report(&self, resent: bool) -> bool {
+        resent || millis(self.session.now()) >= self.shared.report_at.load(Ordering::Relaxed)
+    }
+
+    /// What a response brings to the store, if anything.
     fn begin_report(&self, resent: bool) -> Option<Report> {
-        let report_at = self.shared.report_at.load(Ordering::Relaxed);
-        if !resent && millis(self.session.now()) < report_at {
-            return None;
-        }
         let report =
             self.step(|member, session, now| Report::of_response(member, session, resent, now));
         if report.is_none() {
@@ -201,6 +201,14 @@ impl Sharing<dyn Store> {
     /// call with a `deadline` by the session's clock waits for at most one second, and for at most
     /// half of the time that it has left. If the store takes longer, another thread goes on.
     pub fn report(&self, resent: bool, deadline: Option<Instant>) {
+        if self.may_report(resent) {
+            self.report_before(deadline, resent);
+        }
+    }
+
+    // A report is rare, and a response is not.
+    #[cold]
+    fn report_before(&self, deadline: Option<Instant>, resent: bool) {
         let Some(report) = self.begin_report(resent) else { return };
         let Some(deadline) = deadline else { return self.tell(report) };
         let left = deadline.saturating_duration_since(self.session.now());
@@ -291,6 +299,9 @@ impl Sharing<dyn AsyncStore> {
         spawn: impl FnOnce(ReportFuture),
         sleep: impl FnOnce(Duration) -> F,
     ) {
+        if !self.may_report(resent) {
+            return;
+        }
         let Some(report) = self.begin_report(resent) else { return };
         let is_awaited = report.ends_lease();
         let told = Arc::new(Notify::new());

@@ -22,8 +22,8 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// No limit overflows a clock.
 const LONGEST_LIMIT: Duration = Duration::from_secs(3600);
 
-/// A connection that has rested for longer is not used again. A firewall between the two machines may
-/// have dropped such a connection silently, and then no answer comes within the time limit.
+/// A connection that has rested for longer is not used again. A firewall between the two machines
+/// may have dropped such a connection silently, and then no answer comes within the time limit.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// A server, and the connection to it between two operations.
@@ -140,8 +140,8 @@ impl<N: Network> Client<N> {
     }
 
     /// Sends commands and returns their answers. A connection that the server has closed while it
-    /// was idle is replaced at once, and the commands are sent again. A connection that has rested for
-    /// too long is replaced before.
+    /// was idle is replaced at once, and the commands are sent again. A connection that has rested
+    /// for too long is replaced before.
     async fn ask(&self, commands: &Pipeline) -> Result<(Vec<Value>, Times), Fault> {
         let deadline = Deadline::after(self.limit);
         let mut times = Times::Once;

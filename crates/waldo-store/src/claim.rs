@@ -165,8 +165,8 @@ impl Claim {
             },
             store_now,
         );
-        // Only a lease, a refused token and a clock that was set back are worth a write. What has
-        // merely ended is not. If the new times were not written, each read would move the old ones
+        // Only a lease, a refused token and a clock that was set back are worth a write. An end of a
+        // time is not. If the new times were not written, each read would move the old ones
         // again, and nothing would end.
         let must_write =
             matches!(claimed, Claimed::Yours(..)) || document != before || was_set_back;

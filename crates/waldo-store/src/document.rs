@@ -141,8 +141,8 @@ impl Document {
             }
             Some((_, Worth::Useless)) | None => {}
         }
-        // A session makes one login at a time. So the login of its own lease was dropped, or its time
-        // is over.
+        // A session makes one login at a time. So the login of its own lease was dropped, or its
+        // time is over.
         if let Some(lease) = self.lease.filter(|lease| Some(lease.fence) != claimant.own_lease) {
             return Claimed::Theirs(lease.ends.saturating_sub(now));
         }

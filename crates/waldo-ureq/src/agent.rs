@@ -125,7 +125,8 @@ fn check_proxy(config: &Config, origin: &Origin) -> Result<(), BuildError> {
     }
     Err(refused(
         "proxy",
-        "the environment names a SOCKS proxy, such as by ALL_PROXY; enable the feature socks-proxy of waldo-ureq, or take a configuration with another proxy or none",
+        "the environment names a SOCKS proxy, such as by ALL_PROXY; enable the feature \
+         socks-proxy of waldo-ureq, or take a configuration with another proxy or none",
     ))
 }
 

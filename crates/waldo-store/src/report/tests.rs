@@ -411,7 +411,7 @@ fn rule_15_reset_does_not_count_after_token() {
     }
 }
 
-/// The task of the login was dropped, so nobody has told the store.
+/// The task of the login was dropped, so the store still has the lease.
 #[test]
 fn rule_25_own_lease_of_dropped_login_blocks_no_login() {
     let (store, mut program) = (Shelf::default(), Program::new(1));
