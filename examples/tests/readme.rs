@@ -21,6 +21,7 @@ fn each_guarantee_links_to_an_existing_test() {
             .unwrap_or_else(|| panic!("no link to a test in: {line}"));
         let source = std::fs::read_to_string(root.join("docs").join(file))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
+        // A test in a module is indented.
         let source = source.replace("\r\n", "\n").replace("\n    ", "\n");
         // A case that each adapter passes, or a test.
         let proofs = [format!("pub fn {test}<A: Adapter>("), format!("#[test]\nfn {test}(")];

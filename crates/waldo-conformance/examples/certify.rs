@@ -116,8 +116,9 @@ impl AttoClient {
                     let left = deadline.saturating_duration_since(self.now().monotonic);
                     let (response, body) =
                         exchange(&request, left).map_err(|error| self.ending(&error, deadline))?;
-                    // The head counts by itself: a renewed token came whole, even if the body breaks
-                    // off. This is its own statement, to release the lock before the body is read.
+                    // The head counts by itself: a renewed token came whole, even if the body
+                    // breaks off. This is its own statement, to release the lock before the body is
+                    // read.
                     let verdict = self.lock().conclude(attempt, Head::from(&response), self.now());
                     match verdict {
                         Verdict::Retry(again) => call = again,

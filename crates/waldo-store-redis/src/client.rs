@@ -53,7 +53,11 @@ impl<N: Network> Client<N> {
         if server.is_tls {
             return Err(UrlError("asks for TLS: enable the feature tls of waldo-store-redis"));
         }
-        Ok(Self {
+        Ok(Self::in_clear(server))
+    }
+
+    fn in_clear(server: Server) -> Self {
+        Self {
             server,
             #[cfg(feature = "tls")]
             tls: None,
@@ -61,7 +65,7 @@ impl<N: Network> Client<N> {
             limit: LIMIT,
             longest_rest: LONGEST_REST,
             idle: Mutex::default(),
-        })
+        }
     }
 
     #[cfg(feature = "tls")]
@@ -81,15 +85,7 @@ impl<N: Network> Client<N> {
             Address::Unix(_) => None,
         };
         let name = name.ok_or(UrlError("has a host that no certificate can name"))?;
-        let tls = Some((tls, name));
-        Ok(Self {
-            server,
-            tls,
-            network: N::default(),
-            limit: LIMIT,
-            longest_rest: LONGEST_REST,
-            idle: Mutex::default(),
-        })
+        Ok(Self { tls: Some((tls, name)), ..Self::in_clear(server) })
     }
 
     pub(crate) fn with_limit(self, limit: Duration) -> Self {

@@ -247,9 +247,9 @@ impl Document {
 
     /// Brings the document up to date: removes what has ended.
     ///
-    /// If the clock was set back since the last time, all times move back with it. Otherwise, a lease
-    /// of seconds would last for the whole time by which the clock was set back. Returns whether the
-    /// times have moved.
+    /// If the clock was set back since the last time, all times move back with it. Otherwise, a
+    /// lease of seconds would last for the whole time by which the clock was set back. Returns
+    /// whether the times have moved.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let set_back = self.written.saturating_sub(now);
         self.times().for_each(|time| *time = time.saturating_sub(set_back));

@@ -283,25 +283,24 @@ impl Process {
     }
 
     fn claim(&mut self, login: Login, call: Call, now: Now, around: &mut Around<'_>) -> State {
-        let alone = self.defect == Some(Defect::LogsInAlone);
-        let Some(member) = self.member.as_mut().filter(|_| !alone) else {
-            if alone {
-                around.see(What::ClaimBegan);
-            }
-            around.see(What::LoginBegan);
-            around.tell(|| "logs in".to_owned());
-            let claim = self
-                .member
-                .as_mut()
-                .map(|member| Box::new(Claim::begin(member, &mut self.session, SPAN, now).0));
-            return State::LoginSent(login, call, claim);
-        };
-        let (claim, ask) = Claim::begin(member, &mut self.session, SPAN, now);
-        around.see(What::ClaimBegan);
-        if matches!(ask, Ask::Read) {
-            around.see(What::BeginsToAsk);
+        let member = self.member.as_mut();
+        let begun = member.map(|member| Claim::begin(member, &mut self.session, SPAN, now));
+        if begun.is_some() {
+            around.see(What::ClaimBegan);
         }
-        self.follow(Asking { claim, login, call }, ask, now, around)
+        match begun {
+            Some((claim, ask)) if self.defect != Some(Defect::LogsInAlone) => {
+                if matches!(ask, Ask::Read) {
+                    around.see(What::BeginsToAsk);
+                }
+                self.follow(Asking { claim, login, call }, ask, now, around)
+            }
+            begun => {
+                around.see(What::LoginBegan);
+                around.tell(|| "logs in".to_owned());
+                State::LoginSent(login, call, begun.map(|(claim, _)| Box::new(claim)))
+            }
+        }
     }
 
     fn follow(&mut self, asking: Asking, ask: Ask, now: Now, around: &mut Around<'_>) -> State {

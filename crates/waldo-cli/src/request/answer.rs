@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -42,9 +43,9 @@ impl Answer<'_> {
             self.show_head();
         }
         let failure = self.failure();
-        let delivered = match self.download.take() {
+        let delivered = match self.download.take().zip(self.options.output_file()) {
             // The file keeps its content if the API refuses the call.
-            Some(download) if failure.is_none() => self.save(download),
+            Some((download, path)) if failure.is_none() => self.save(download, path),
             _ if self.as_json => self.read_whole().and_then(|body| self.print_json(Some(body))),
             _ => self.print(),
         };
@@ -56,11 +57,10 @@ impl Answer<'_> {
         }
     }
 
-    fn save(&mut self, mut download: Download) -> Result<(), Failure> {
-        let place = download.place().to_owned();
-        let failed = |error: io::Error| unwritten(&place, &error);
+    fn save(&mut self, mut download: Download, path: &Path) -> Result<(), Failure> {
+        let failed = |error: io::Error| unwritten(path, &error);
         copy(&mut self.body(), &mut download, failed).inspect_err(|_| {
-            terminal::warn(&format!("{} is as it was before", place.display()));
+            terminal::warn(&format!("{} is as it was before", path.display()));
         })?;
         download.finish().map_err(failed)?;
         if self.as_json {

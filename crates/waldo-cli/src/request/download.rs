@@ -8,15 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// How often to look for a name that no file has. The names are random, so one try is enough.
-const TRIES: u32 = 10;
-
 /// A file that takes a body. A body that breaks off leaves the old file as it was.
 #[derive(Debug)]
 pub(crate) struct Download {
     file: File,
-    /// The path of the user.
-    place: PathBuf,
     /// The new file and the old one. `None` for a device or a pipe, which is written in place.
     names: Option<(PathBuf, PathBuf)>,
 }
@@ -31,10 +26,9 @@ impl Download {
     }
 
     fn create(path: &Path) -> io::Result<Self> {
-        let (old, place) = (fs::metadata(path), path.to_owned());
+        let old = fs::metadata(path);
         if old.as_ref().is_ok_and(|old| !old.is_file()) {
-            let file = OpenOptions::new().write(true).open(path)?;
-            return Ok(Self { file, place, names: None });
+            return Ok(Self { file: OpenOptions::new().write(true).open(path)?, names: None });
         }
         // Keep a symbolic link, and replace the file to which it leads.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -46,17 +40,16 @@ impl Download {
         if old.is_ok() {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
-        let (file, part) = create_part(&path, &options)?;
-        let download = Self { file, place, names: Some((part, path)) };
+        // Another run, and a file of the user, have another name.
+        let mut name = path.file_name().ok_or(ErrorKind::IsADirectory)?.to_owned();
+        let random: String = iter::repeat_with(fastrand::alphanumeric).take(8).collect();
+        name.push(format!(".{random}.part"));
+        let part = path.with_file_name(name);
+        let download = Self { file: options.open(&part)?, names: Some((part, path)) };
         if let Ok(old) = old {
             download.file.set_permissions(old.permissions())?;
         }
         Ok(download)
-    }
-
-    /// The path of the user, for a message.
-    pub(crate) fn place(&self) -> &Path {
-        &self.place
     }
 
     /// Puts the new file in the place of the old one.
@@ -73,23 +66,6 @@ impl Download {
 /// The failure for a file of `--output` that cannot be written.
 pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Other, format!("{} cannot be written", path.display())).because(error)
-}
-
-/// Creates a file with a name of its own beside this one. Another run, and a file of the user, have
-/// another name.
-fn create_part(path: &Path, options: &OpenOptions) -> io::Result<(File, PathBuf)> {
-    let name = path.file_name().ok_or(ErrorKind::IsADirectory)?;
-    let mut tries = 1;
-    loop {
-        let mut name = name.to_owned();
-        let random: String = iter::repeat_with(fastrand::alphanumeric).take(8).collect();
-        name.push(format!(".{random}.part"));
-        let part = path.with_file_name(name);
-        match options.open(&part) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
-            opened => return Ok((opened?, part)),
-        }
-    }
 }
 
 impl Write for Download {

@@ -14,6 +14,12 @@ use crate::claim::Ask;
 
 const ORIGIN: &str = "https://api.waldo.ai";
 
+/// The status and the body of the answer to a login.
+type Answer<'a> = (StatusCode, &'a str);
+
+const REVOKED: Answer<'_> = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
+const DOWN: Answer<'_> = (StatusCode::SERVICE_UNAVAILABLE, "");
+
 /// A store whose clock is that of the programs, unless the clock is ahead.
 #[derive(Default)]
 struct Shelf {
@@ -132,40 +138,39 @@ impl Program {
     /// Asks the store, and logs in if the store says so. Returns whether it did.
     fn log_in(&mut self, store: &Shelf, now: Now) -> bool {
         let answer = format!(r#"{{"token":"{}"}}"#, token(0));
-        self.log_in_with(StatusCode::OK, &answer, store, now)
+        self.log_in_with((StatusCode::OK, &answer), store, now)
     }
 
     /// As `log_in`, with this answer of the server.
-    fn log_in_with(&mut self, status: StatusCode, answer: &str, store: &Shelf, now: Now) -> bool {
+    fn log_in_with(&mut self, answer: Answer<'_>, store: &Shelf, now: Now) -> bool {
         let Some(led) = self.claim(store, now) else { return false };
-        self.end(led, status, answer, store, now);
+        self.end(led, answer, &HeaderMap::new(), store, now);
         true
     }
 
     /// Logs in for the fleet, and the server is away for a minute.
     fn fail_to_log_in(&mut self, store: &Shelf, now: Now) {
-        let (login, claim) = self.claim(store, now).unwrap();
+        let led = self.claim(store, now).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-        let outcome = login.read(Head::new(StatusCode::SERVICE_UNAVAILABLE, &headers), b"");
-        self.session.settle(login, outcome, now);
-        let report = Report::of_login(&claim, &mut self.member, &self.session, now);
-        assert_eq!(self.tell(report, store, now), (1, 1));
+        let told = self.end(led, DOWN, &headers, store, now);
+        assert_eq!(told, (1, 1));
     }
 
-    /// Ends a login with this answer of the server, and tells the store.
+    /// Ends a login with this answer of the server, and tells the store. Returns how often the store
+    /// was read and replaced.
     fn end(
         &mut self,
         (login, claim): (Login, Claim),
-        status: StatusCode,
-        answer: &str,
+        (status, body): Answer<'_>,
+        headers: &HeaderMap,
         store: &Shelf,
         now: Now,
-    ) {
-        let outcome = login.read(Head::new(status, &HeaderMap::new()), answer.as_bytes());
+    ) -> (u32, u32) {
+        let outcome = login.read(Head::new(status, headers), body.as_bytes());
         self.session.settle(login, outcome, now);
         let report = Report::of_login(&claim, &mut self.member, &self.session, now);
-        self.tell(report, store, now);
+        self.tell(report, store, now)
     }
 
     /// Drops a login, and tells the store nothing.
@@ -327,20 +332,18 @@ fn rule_25_token_of_new_login_is_told_at_once() {
 
 #[test]
 fn rule_25_token_of_later_login_ends_failures() {
-    let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
-    let down = (StatusCode::SERVICE_UNAVAILABLE, "");
-    for (status, answer) in [revoked, down] {
+    for answer in [REVOKED, DOWN] {
         let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
-        assert!(first.log_in_with(status, answer, &store, at(0)));
+        assert!(first.log_in_with(answer, &store, at(0)));
         assert!(!second.log_in(&store, at(0)));
-        assert!(second.session.failure(at(0)).is_some(), "{status}");
+        assert!(second.session.failure(at(0)).is_some(), "{answer:?}");
         assert!(first.log_in(&store, at(60)));
         assert!(!second.log_in(&store, at(60)));
-        assert_eq!(second.session.failure(at(60)), None, "{status}");
+        assert_eq!(second.session.failure(at(60)), None, "{answer:?}");
         let generation = second.session.generation().unwrap();
-        assert!(second.session.invalidate(generation, at(61)), "{status}");
+        assert!(second.session.invalidate(generation, at(61)), "{answer:?}");
         // The next failure is the first one again.
-        assert!(second.log_in_with(down.0, down.1, &store, at(61)));
+        assert!(second.log_in_with(DOWN, &store, at(61)));
         let failure = second.session.failure(at(61)).unwrap();
         assert!(!failure.is_rejection() && failure.wait() < Duration::from_millis(250));
     }
@@ -351,12 +354,12 @@ fn rule_25_token_of_later_login_ends_failures() {
 fn rule_25_token_of_earlier_login_ends_no_failure() {
     let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
     store.is_away.set(true);
-    assert!(first.log_in_with(StatusCode::SERVICE_UNAVAILABLE, "", &store, at(0)));
+    assert!(first.log_in_with(DOWN, &store, at(0)));
     store.is_away.set(false);
     assert!(second.log_in(&store, at(1)));
     let half = |config: ConfigBuilder| config.leeway(Duration::from_secs(1800), 2);
     let mut third = Program::with(3, half);
-    assert!(third.log_in_with(StatusCode::SERVICE_UNAVAILABLE, "", &store, at(2000)));
+    assert!(third.log_in_with(DOWN, &store, at(2000)));
     assert!(!first.log_in(&store, at(2001)));
     assert!(first.session.failure(at(2001)).is_some());
 }
@@ -365,16 +368,14 @@ fn rule_25_token_of_earlier_login_ends_no_failure() {
 #[test]
 fn rule_15_reset_counts_until_next_login_has_ended() {
     let (store, mut fleet) = (Shelf::default(), [1, 2].map(Program::new));
-    let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
-    let logins =
-        fleet.each_mut().map(|program| program.log_in_with(revoked.0, revoked.1, &store, at(0)));
+    let logins = fleet.each_mut().map(|program| program.log_in_with(REVOKED, &store, at(0)));
     assert_eq!(logins, [true, false]);
     for (program, second) in fleet.iter_mut().zip([1, 11]) {
         program.session.reset(Credentials::new("k", "s").unwrap(), at(second));
         let led = program.claim(&store, at(second)).unwrap();
         program.drop_login(led, at(second));
         let now = at(second + 1);
-        assert!(program.log_in_with(revoked.0, revoked.1, &store, now));
+        assert!(program.log_in_with(REVOKED, &store, now));
         let failure = program.session.failure(now).unwrap();
         // This is the first rejection again, as without a store.
         assert_eq!((failure.is_rejection(), failure.wait()), (true, Duration::from_secs(60)));
@@ -385,8 +386,7 @@ fn rule_15_reset_counts_until_next_login_has_ended() {
 #[test]
 fn rule_15_reset_of_closed_circuit_asks_no_server() {
     let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
-    let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
-    assert!(first.log_in_with(revoked.0, revoked.1, &store, at(0)));
+    assert!(first.log_in_with(REVOKED, &store, at(0)));
     second.session.reset(Credentials::new("k", "s").unwrap(), at(1));
     assert!(!second.log_in(&store, at(1)));
     assert!(second.session.is_rejected());
@@ -395,17 +395,16 @@ fn rule_15_reset_of_closed_circuit_asks_no_server() {
 /// The reset does not count for ever: the program has had a token since.
 #[test]
 fn rule_15_reset_does_not_count_after_token() {
-    let revoked = (StatusCode::UNAUTHORIZED, r#"{"code":"API_KEY_REVOKED"}"#);
     for resumes in [false, true] {
         let (store, [mut first, mut second]) = (Shelf::default(), [1, 2].map(Program::new));
-        assert!(first.log_in_with(revoked.0, revoked.1, &store, at(0)));
+        assert!(first.log_in_with(REVOKED, &store, at(0)));
         if resumes {
             assert!(second.log_in(&store, at(60)));
         }
         first.session.reset(Credentials::new("k", "s").unwrap(), at(60));
         assert_eq!(first.log_in(&store, at(60)), !resumes);
         let later = 60 + 3600;
-        assert!(second.log_in_with(revoked.0, revoked.1, &store, at(later)));
+        assert!(second.log_in_with(REVOKED, &store, at(later)));
         assert!(!first.log_in(&store, at(later)));
         assert!(first.session.is_rejected());
     }
@@ -444,8 +443,8 @@ fn rule_25_late_end_of_old_login_does_not_take_newer_lease() {
     let old = program.claim(&store, at(0)).unwrap();
     program.session.reset(Credentials::new("k", "another").unwrap(), at(1));
     let new = program.claim(&store, at(1)).unwrap();
-    program.end(old, StatusCode::SERVICE_UNAVAILABLE, "", &store, at(2));
-    program.end(new, StatusCode::SERVICE_UNAVAILABLE, "", &store, at(3));
+    program.end(old, DOWN, &HeaderMap::new(), &store, at(2));
+    program.end(new, DOWN, &HeaderMap::new(), &store, at(3));
     let mut other = Program::new(2);
     other.session.reset(Credentials::new("k", "another").unwrap(), at(3));
     assert!(!other.log_in(&store, at(3)));
