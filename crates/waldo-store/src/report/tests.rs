@@ -157,8 +157,8 @@ impl Program {
         assert_eq!(told, (1, 1));
     }
 
-    /// Ends a login with this answer of the server, and tells the store. Returns how often the store
-    /// was read and replaced.
+    /// Ends a login with this answer of the server, and tells the store. Returns how often the
+    /// store was read and replaced.
     fn end(
         &mut self,
         (login, claim): (Login, Claim),
