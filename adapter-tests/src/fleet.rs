@@ -23,7 +23,7 @@ pub struct TestStore {
     documents: MemoryStore,
     asked: AtomicUsize,
     returns_garbage: AtomicBool,
-    /// After that many questions, a task gets no answer any more.
+    /// After that many questions, nobody gets an answer any more.
     silent_after: AtomicUsize,
     /// After that many questions, the store is away.
     away_after: AtomicUsize,
@@ -42,46 +42,66 @@ impl Default for TestStore {
 }
 
 impl TestStore {
-    fn answer<T>(&self, answer: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
-        if asked >= self.away_after.load(Ordering::SeqCst) {
-            return Err(StoreError::new(StoreProblem::Unreachable, "the store is away"));
+    /// The number of a new question.
+    fn count(&self) -> usize {
+        self.asked.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn is_silent(&self, question: usize) -> bool {
+        question >= self.silent_after.load(Ordering::SeqCst)
+    }
+
+    /// Blocks a thread for ever if the question gets no answer.
+    fn block(&self, question: usize) {
+        while self.is_silent(question) {
+            thread::park();
         }
-        answer()
-    }
-
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    /// Answers that many further questions of tasks, and then none.
-    pub(crate) fn fall_silent_after(&self, questions: usize) {
-        self.silent_after.store(self.asked() + questions, Ordering::SeqCst);
-    }
-
-    /// Answers that many further questions, and is away then.
-    pub(crate) fn go_away_after(&self, questions: usize) {
-        self.away_after.store(self.asked() + questions, Ordering::SeqCst);
     }
 
     /// An answer takes several steps of the runtime, as that of a server does.
-    async fn think(&self) {
-        if self.asked() >= self.silent_after.load(Ordering::SeqCst) {
+    async fn think(&self, question: usize) {
+        if self.is_silent(question) {
             pending::<()>().await;
         }
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
     }
+
+    /// The documents, unless the store is away at this question.
+    fn documents(&self, question: usize) -> Result<&MemoryStore, StoreError> {
+        if question >= self.away_after.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreProblem::Unreachable, "the store is away"));
+        }
+        Ok(&self.documents)
+    }
+
+    fn read(&self, question: usize, key: &Key) -> Result<Stored, StoreError> {
+        let stored = Store::read(self.documents(question)?, key)?;
+        let garbage = self.returns_garbage.swap(false, Ordering::SeqCst);
+        Ok(if garbage { Stored { document: Some(vec![7; 99]), ..stored } } else { stored })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Answers that many further questions, and then none.
+    fn fall_silent_after(&self, questions: usize) {
+        self.silent_after.store(self.asked() + questions, Ordering::SeqCst);
+    }
+
+    /// Answers that many further questions, and is away then.
+    fn go_away_after(&self, questions: usize) {
+        self.away_after.store(self.asked() + questions, Ordering::SeqCst);
+    }
 }
 
 impl Store for TestStore {
     fn read(&self, key: &Key) -> Result<Stored, StoreError> {
-        self.answer(|| {
-            let stored = Store::read(&self.documents, key)?;
-            let garbage = self.returns_garbage.swap(false, Ordering::SeqCst);
-            Ok(if garbage { Stored { document: Some(vec![7; 99]), ..stored } } else { stored })
-        })
+        let question = self.count();
+        self.block(question);
+        self.read(question, key)
     }
 
     fn replace(
@@ -91,15 +111,18 @@ impl Store for TestStore {
         document: &[u8],
         keep: Duration,
     ) -> Result<bool, StoreError> {
-        self.answer(|| Store::replace(&self.documents, key, seen, document, keep))
+        let question = self.count();
+        self.block(question);
+        Store::replace(self.documents(question)?, key, seen, document, keep)
     }
 }
 
 impl AsyncStore for TestStore {
     fn read<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Stored> {
         Box::pin(async move {
-            self.think().await;
-            Store::read(self, key)
+            let question = self.count();
+            self.think(question).await;
+            self.read(question, key)
         })
     }
 
@@ -111,14 +134,15 @@ impl AsyncStore for TestStore {
         keep: Duration,
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
-            self.think().await;
-            Store::replace(self, key, seen, document, keep)
+            let question = self.count();
+            self.think(question).await;
+            Store::replace(self.documents(question)?, key, seen, document, keep)
         })
     }
 }
 
 /// A program with this store.
-pub(crate) fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {
+fn program<A: Adapter>(emulator: &Emulator, store: &Arc<TestStore>) -> A {
     A::build(Setup::new(emulator.origin()).store(store))
 }
 
@@ -195,11 +219,71 @@ pub fn dropped_client_frees_its_session<A: Adapter>() {
     emulator.release(Target::Login);
     assert_eq!(client.status(), 200);
     drop(client);
+    wait_until(|| Arc::strong_count(&store) == 1);
+}
+
+/// Waits for what another thread or task does. A case that waits in vain fails.
+fn wait_until(happened: impl Fn() -> bool) {
     let began = Instant::now();
-    while Arc::strong_count(&store) > 1 {
-        assert!(began.elapsed() < TIMEOUT, "{store:?}");
+    while !happened() {
+        assert!(began.elapsed() < TIMEOUT, "it has not happened");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Makes a call with a time limit, which a silent store does not use up.
+fn assert_quick<A: Adapter>(client: &A) {
+    let began = Instant::now();
+    let call = Call::get("/customer?field=id").within(Duration::from_secs(4));
+    assert_eq!(client.send(call).unwrap().status, 200);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+/// The client tells the store of the token that has come from elsewhere.
+pub fn rule_26_store_that_falls_silent_after_renewal_fails_no_call<A: Adapter>() {
+    let (emulator, store) = (emulator(), Arc::<TestStore>::default());
+    let other = A::build(Setup::new(emulator.origin()));
+    assert_eq!(other.status(), 200);
+    store.fall_silent_after(0);
+    let client = program::<A>(&emulator, &store);
+    client.resume_from(&other);
+    assert_quick(&client);
+    wait_until(|| store.asked() == 1);
+}
+
+/// The questions of a call before it tells the store of its login. The call reads a token, which
+/// the server refuses, reads the document again, and takes the lease.
+const BEFORE: usize = 3;
+
+/// A program that makes such a call next.
+fn before_login<A: Adapter>(store: &Arc<TestStore>) -> (Emulator, A) {
+    let emulator = emulator();
+    let [first, second] = [(); 2].map(|()| program::<A>(&emulator, store));
+    assert_eq!(first.status(), 200);
+    emulator.expire_all();
+    (emulator, second)
+}
+
+/// The call waits for the store, and not so long that it fails.
+pub fn rule_26_store_that_falls_silent_after_login_fails_no_call<A: Adapter>() {
+    let store = Arc::default();
+    let (emulator, client) = before_login::<A>(&store);
+    let asked = store.asked();
+    store.fall_silent_after(BEFORE);
+    assert_quick(&client);
+    assert_eq!(emulator.stats().server.logins(), 2);
+    wait_until(|| store.asked() == asked + BEFORE + 1);
+}
+
+/// A task or a thread of its own may tell the store. What it finds is an event of the call all the
+/// same.
+pub fn rule_26_store_that_fails_after_login_is_event_of_the_call<A: Adapter>() {
+    let store = Arc::default();
+    let (_emulator, client) = before_login::<A>(&store);
+    store.go_away_after(BEFORE);
+    let listener = Listener::new();
+    assert_eq!(on_threads(1, &listener, |_| client.status(), || ()), [200]);
+    assert_eq!(listener.count("store_away"), 1);
 }
 
 pub fn rule_25_sent_call_asks_no_store<A: Adapter>() {

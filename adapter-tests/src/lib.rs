@@ -27,7 +27,6 @@ mod refuser;
 mod scripted;
 mod site;
 mod stream;
-pub mod tasks;
 pub mod uploads;
 
 pub use adapter::{Adapter, Answer, Call, Failure, Kind, Payload, Setup};
@@ -79,6 +78,9 @@ macro_rules! test_adapter {
                 rule_26_program_that_ends_after_its_call_leaves_its_token
                 dropped_client_frees_its_session
                 rule_25_sent_call_asks_no_store
+                rule_26_store_that_falls_silent_after_renewal_fails_no_call
+                rule_26_store_that_falls_silent_after_login_fails_no_call
+                rule_26_store_that_fails_after_login_is_event_of_the_call
                 rule_26_store_that_is_away_fails_no_call
                 rule_26_unreadable_document_is_replaced
                 rule_25_rejected_pair_is_tried_once_by_fleet
@@ -92,19 +94,6 @@ macro_rules! test_adapter {
             redirects {
                 rule_21_redirect_is_delivered_and_never_followed
                 rule_01_a_login_is_not_redirected_with_the_key_pair
-            }
-        }
-    };
-}
-
-/// Makes a test of each case for an adapter whose calls are tasks.
-#[macro_export]
-macro_rules! test_tasks {
-    ($adapter:ident) => {
-        $crate::cases! { $adapter:
-            tasks {
-                rule_26_store_that_falls_silent_after_login_fails_no_call
-                rule_26_store_that_fails_after_login_is_event_of_the_call
             }
         }
     };
@@ -156,7 +145,6 @@ fn each_case_is_named_once() {
         include_str!("fleet.rs"),
         include_str!("loads.rs"),
         include_str!("redirects.rs"),
-        include_str!("tasks.rs"),
         include_str!("uploads.rs"),
     ];
     let cases: Vec<_> = files

@@ -134,5 +134,4 @@ impl Adapter for Reqwest {
 }
 
 waldo_adapter_tests::test_adapter!(Reqwest);
-waldo_adapter_tests::test_tasks!(Reqwest);
 waldo_adapter_tests::test_uploads!(Reqwest);

@@ -136,5 +136,4 @@ impl Adapter for Tower {
 }
 
 waldo_adapter_tests::test_adapter!(Tower);
-waldo_adapter_tests::test_tasks!(Tower);
 waldo_adapter_tests::test_uploads!(Tower);

@@ -1,19 +1,13 @@
 //! Nothing takes longer than it may. Where a test measures, it allows for a slow machine.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use waldo_adapter_tests::{Scripted, jwt};
 use waldo_emulator::model::{Answer, Fault};
-use waldo_ureq::store::{Key, MemoryStore, Store, StoreError, Stored};
 use waldo_ureq::ureq::{self, Timeout};
 use waldo_ureq::{Client, ClientBuilder, Error};
 
-use crate::site::{
-    bounded, builder, builder_over, client, credentials, emulator, settings, status,
-};
+use crate::site::{bounded, builder_over, client, credentials, emulator, settings, status};
 
 /// Far above every limit that is tested here, and far below those that are not.
 const SOON: Duration = Duration::from_secs(10);
@@ -48,7 +42,7 @@ fn default_timeout_is_one_minute() {
 fn the_agents_timeout_counts_unless_the_program_sets_another() {
     bounded(|| {
         let server = Scripted::granting(|exchange| {
-            thread::sleep(Duration::from_millis(600));
+            std::thread::sleep(Duration::from_millis(600));
             exchange.answer(200, "", "");
         });
         let hasty = settings().timeout_global(Some(Duration::from_millis(200))).build();
@@ -70,7 +64,7 @@ fn the_agents_timeout_counts_unless_the_program_sets_another() {
 fn the_wait_for_a_login_counts_for_the_timeout() {
     bounded(|| {
         let server = Scripted::start(|exchange| {
-            thread::sleep(Duration::from_millis(600));
+            std::thread::sleep(Duration::from_millis(600));
             if exchange.is_login() {
                 return exchange.grant(&jwt(1));
             }
@@ -81,83 +75,5 @@ fn the_wait_for_a_login_counts_for_the_timeout() {
         let error = client.get("/").timeout(Duration::from_secs(1)).call().unwrap_err();
         assert!(matches!(error, Error::Ureq(ureq::Error::Timeout(Timeout::Global))), "{error:?}");
         assert_eq!(server.seen(), ["POST /authenticate", "GET /"]);
-    });
-}
-
-/// A store that answers so many questions at once, and the others after a time.
-#[derive(Debug)]
-struct SlowStore {
-    documents: MemoryStore,
-    quick: AtomicUsize,
-    asked: AtomicUsize,
-}
-
-impl SlowStore {
-    fn new(quick: usize) -> Arc<Self> {
-        let (documents, quick, asked) = (MemoryStore::new(), quick.into(), AtomicUsize::new(0));
-        Arc::new(Self { documents, quick, asked })
-    }
-
-    fn think(&self) {
-        if self.asked.fetch_add(1, Ordering::SeqCst) >= self.quick.load(Ordering::SeqCst) {
-            thread::sleep(SOON);
-        }
-    }
-}
-
-impl Store for SlowStore {
-    fn read(&self, key: &Key) -> Result<Stored, StoreError> {
-        self.think();
-        Store::read(&self.documents, key)
-    }
-
-    fn replace(
-        &self,
-        key: &Key,
-        seen: Option<&[u8]>,
-        document: &[u8],
-        keep: Duration,
-    ) -> Result<bool, StoreError> {
-        self.think();
-        Store::replace(&self.documents, key, seen, document, keep)
-    }
-}
-
-/// A call with a limit below [`SOON`].
-fn assert_quick(client: &Client) {
-    let began = Instant::now();
-    let call = client.get("/customer").query("field", "id").timeout(Duration::from_secs(4));
-    assert!(call.call().is_ok_and(|response| response.status() == 200));
-    assert!(began.elapsed() < SOON);
-}
-
-#[test]
-fn rule_26_slow_store_that_is_told_of_renewal_holds_no_call_beyond_its_timeout() {
-    bounded(|| {
-        let emulator = emulator();
-        let other = client(emulator.origin());
-        assert_eq!(status(&other), 200);
-        let store = SlowStore::new(0);
-        let client = builder(emulator.origin()).store(Arc::clone(&store)).build().unwrap();
-        client.resume(&other.snapshot().unwrap()).unwrap();
-        assert_quick(&client);
-        assert_eq!(store.asked.load(Ordering::SeqCst), 1);
-    });
-}
-
-/// The second program takes a token from the store, and the server refuses the token at its first
-/// use. So the program ends its lease only after the next response.
-#[test]
-fn rule_26_slow_store_that_is_told_of_login_holds_no_call_beyond_its_timeout() {
-    bounded(|| {
-        let (emulator, store) = (emulator(), SlowStore::new(usize::MAX));
-        let build = || builder(emulator.origin()).store(Arc::clone(&store)).build().unwrap();
-        assert_eq!(status(&build()), 200);
-        emulator.expire_all();
-        // A read for the stored token, and after the 401, a read and a write for the lease.
-        let quick = store.asked.load(Ordering::SeqCst) + 3;
-        store.quick.store(quick, Ordering::SeqCst);
-        assert_quick(&build());
-        assert_eq!(store.asked.load(Ordering::SeqCst), quick + 1);
     });
 }
